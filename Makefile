@@ -1,0 +1,58 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test format lock clean
+.PHONY: check check-style check-types check-contracts check-dependencies check-terraform
+
+BIN := .venv/bin
+# As in scripts/: no question to the vendor's server, no settings of whoever runs this.
+TERRAFORM := CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null $(or $(ANAVA_TERRAFORM__BINARY),terraform)
+
+help: ## Say what can be made
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+setup: ## Make .venv what the locks say (PYTHON=... names another Python)
+	@PYTHON="$(PYTHON)" scripts/setup
+
+demo: setup ## Deploy the sandbox here and watch it (ONCE=1 ends by itself)
+	$(BIN)/anava demo $(if $(ONCE),--once)
+
+up: setup ## Run the whole service on this machine
+	$(BIN)/anava up
+
+test: setup ## Run the tests (ARGS="-k cancel" goes to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: check-style check-types check-contracts check-dependencies check-terraform ## Everything a tool can judge (-k goes on after a failure)
+
+check-style: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+check-types: setup
+	$(BIN)/mypy
+
+check-contracts: setup
+	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
+
+check-dependencies: setup
+	$(BIN)/deptry .
+
+check-terraform: setup
+	$(TERRAFORM) fmt -check -recursive terraform
+	scripts/validate-terraform
+
+format: setup ## Put code in its usual form and make the safe fixes
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(TERRAFORM) fmt -recursive terraform
+
+# Without ARGS=--upgrade the versions that are locked stay. No address of a package index gets into a lock.
+COMPILE = UV_CACHE_DIR=.cache/uv $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(ARGS)
+
+lock: ## Renew the locks after a change in pyproject.toml (ARGS=--upgrade for newer versions)
+	$(COMPILE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --constraints requirements.lock --output-file requirements-dev.lock
+
+clean: ## Remove what tools made; data/ stays, it holds deployments and their state
+	rm -rf .venv .cache .hypothesis build dist
+	find . -path ./data -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,299 @@
+"""The keeper: follows one segment, ships its log, keeps its tie to Temporal.
+
+The same for a segment that this worker started and for one that it adopted.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from deployments.errors import AttemptGone, HandedOver, Unavailable
+from deployments.ports import Attempts, Heartbeat, LogSink, SegmentFolder, Sight, Ticket
+from deployments.segment import SegmentOrder, SegmentOutcome, SegmentResult, StopCause
+
+__all__ = ["Keeper", "Keepers", "Ties"]
+
+# How often the claim is renewed and Temporal is told; a cancel comes back in about a second.
+_BEAT_SECONDS = 1.0
+# A runner that wrote its exit record needs milliseconds to close; what still lives then is
+# named by `settle`, not waited for.
+_LAST_BREATH_SECONDS = 5.0
+# A runner starts in 30 ms; five that leave nothing behind say that this host cannot.
+_MOST_STARTS = 5
+_START_AGAIN_SECONDS = 1.0
+# A sink that is down must not hold the deployment; what it lacks stays in the event file.
+_SHIP_LIMIT_SECONDS = 10.0
+_SHIP_AGAIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Ties:
+    """What ties a segment to Temporal: its attempt, and who can be asked about it."""
+
+    ticket: Ticket
+    heartbeat: Heartbeat
+    attempts: Attempts
+
+
+class Keeper:
+    """Looks after one segment until its result is known.
+
+    Args:
+        folder: the segment.
+        ties: the attempt it belongs to.
+        sinks: where its log goes besides the event file.
+    """
+
+    def __init__(self, folder: SegmentFolder, ties: Ties, sinks: Sequence[LogSink]) -> None:
+        self._folder = folder
+        self._ties = ties
+        self._sinks = sinks
+        self._leaving = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._pumped = asyncio.Condition()
+        self._leased = False
+        self._orphan = False
+        self._sealed = False
+        self._starts = 0
+        self._next_start = 0.0
+
+    def leave(self) -> None:
+        """Let the next worker go on; terraform is not touched."""
+        self._leaving.set()
+
+    def cancel(self) -> None:
+        """Ask terraform to stop because the deployment was cancelled."""
+        self._folder.stop(StopCause.CANCEL)
+
+    def drain(self) -> None:
+        """Ask terraform to stop because this host is emptied."""
+        self._folder.stop(StopCause.DRAIN)
+
+    def ask_now(self) -> None:
+        """Ask Temporal about the attempt at once."""
+        self._hurry.set()
+
+    async def keep(self, order: SegmentOrder | None = None) -> SegmentResult:
+        """Follow the segment to its end.
+
+        Args:
+            order: what to do; None for a segment that was ordered before.
+
+        Returns:
+            What it left behind; `not_started` where nothing had begun.
+
+        Raises:
+            Fenced: another worker has claimed it.
+            AttemptGone: another attempt of the activity will look after it.
+            HandedOver: `leave` was called.
+            HostFault: it cannot be ordered here.
+        """
+        self._folder.claim(self._ties.ticket)
+        if not self._begin(order):
+            return self._not_started()
+        follow = asyncio.create_task(self._follow(), name="follow")
+        pulse = asyncio.create_task(self._pulse(), name="pulse")
+        leaving = asyncio.create_task(self._leaving.wait(), name="leaving")
+        shippers = [asyncio.create_task(self._ship(sink)) for sink in self._sinks]
+        try:
+            await asyncio.wait({follow, pulse, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if follow.done():
+                await self._ship_rest(shippers)
+                return follow.result()
+            if pulse.done():
+                # It ends only by an error: the claim or the attempt is somebody else's.
+                pulse.result()
+            self._folder.release()
+            raise HandedOver("this worker is going")
+        finally:
+            tasks: set[asyncio.Task[object]] = {follow, pulse, leaving, *shippers}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, order: SegmentOrder | None) -> bool:
+        """Whether there is anything to follow."""
+        sight = self._folder.look()
+        may_start = self._ties.ticket.may_start
+        if order is not None and may_start and not sight.ordered:
+            self._folder.place(order)
+            return True
+        if not sight.ordered:
+            return False
+        if not may_start and not sight.started and not sight.ended:
+            self._folder.withdraw()
+        return True
+
+    def _not_started(self) -> SegmentResult:
+        ticket = self._ties.ticket
+        return SegmentResult(self._folder.key, ticket.phase, SegmentOutcome.NOT_STARTED)
+
+    async def _follow(self) -> SegmentResult:
+        clock = asyncio.get_running_loop().time
+        ended_at = None
+        while True:
+            sight = self._folder.look()
+            if sight.ended:
+                ended_at = clock() if ended_at is None else ended_at
+                if not sight.alive or clock() - ended_at > _LAST_BREATH_SECONDS:
+                    break
+            else:
+                await self._nudge(sight, clock())
+            await self._pump()
+            await self._folder.changed(0.01 if sight.ended else _BEAT_SECONDS)
+        await self._pump()
+        await self._folder.close_log()
+        self._sealed = True
+        await self._announce()
+        return self._folder.result()
+
+    async def _nudge(self, sight: Sight, now: float) -> None:
+        """Start a runner where one is missing."""
+        missing = not sight.watched if sight.started else not sight.alive
+        if not missing or not self._leased or now < self._next_start:
+            return
+        self._next_start = now + _START_AGAIN_SECONDS
+        if sight.started:
+            await self._folder.finish()
+        elif self._starts < _MOST_STARTS:
+            self._starts += 1
+            await self._folder.start()
+        else:
+            self._folder.withdraw()
+
+    async def _pump(self) -> None:
+        if await self._folder.pump():
+            await self._announce()
+
+    async def _announce(self) -> None:
+        if self._sinks:
+            async with self._pumped:
+                self._pumped.notify_all()
+
+    async def _pulse(self) -> None:
+        clock = asyncio.get_running_loop().time
+        due = clock()
+        while True:
+            self._folder.renew()
+            if not self._orphan:
+                self._ties.heartbeat.beat(self._folder.detail)
+                if clock() >= due or self._hurry.is_set():
+                    self._hurry.clear()
+                    due = clock() + self._ties.heartbeat.acknowledge_seconds
+                    await self._acknowledge()
+            await self._pause()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(_BEAT_SECONDS):
+                await self._hurry.wait()
+        except TimeoutError:
+            return
+
+    async def _acknowledge(self) -> None:
+        """Renew the lease from the moment of sending; only an answer counts."""
+        sent_at = self._folder.clock()
+        try:
+            go_on = await self._ties.heartbeat.acknowledge(self._folder.detail)
+        except Unavailable:
+            # Nobody answers: terraform goes on for as long as the lease lasts.
+            return
+        except AttemptGone:
+            await self._on_gone()
+            return
+        self._folder.extend_lease(sent_at)
+        if not self._leased:
+            self._leased = True
+            self._folder.wake()
+        if not go_on:
+            self._folder.stop(StopCause.CANCEL)
+
+    async def _on_gone(self) -> None:
+        """Leave the segment to another attempt, or stop it when nobody waits for it."""
+        try:
+            waited_for = await self._ties.attempts.is_pending(
+                self._ties.ticket, self._folder.key.activity_id
+            )
+        except Unavailable:
+            return
+        if waited_for:
+            raise AttemptGone("another attempt looks after the segment")
+        activity.logger.warning("segment %s belongs to nobody: stopping it", self._folder.key)
+        self._orphan = True
+        self._leased = True
+        self._folder.stop(StopCause.ABANDONED)
+
+    async def _ship(self, sink: LogSink) -> None:
+        deployment = self._folder.key.deployment
+        while True:
+            # Asked before the look, so that what is sealed meanwhile is not waited for.
+            sealed = self._sealed
+            chunk = self._folder.next_chunk(sink.name)
+            try:
+                if chunk is not None:
+                    await sink.write(deployment, chunk)
+                    self._folder.advance(sink.name, chunk.last)
+                elif sealed:
+                    return
+                else:
+                    async with self._pumped:
+                        await self._pumped.wait()
+            except Unavailable:
+                await asyncio.sleep(_SHIP_AGAIN_SECONDS)
+
+    async def _ship_rest(self, shippers: list[asyncio.Task[None]]) -> None:
+        if not shippers:
+            return
+        _, late = await asyncio.wait(shippers, timeout=_SHIP_LIMIT_SECONDS)
+        if late:
+            activity.logger.warning("%s sinks lack a part of %s", len(late), self._folder.key)
+
+
+class Keepers:
+    """All keepers of this worker."""
+
+    def __init__(self, sinks: Sequence[LogSink]) -> None:
+        self._sinks = sinks
+        self._running: dict[str, Keeper] = {}
+        self.leaving = False
+
+    def begin(self, folder: SegmentFolder, ties: Ties) -> Keeper:
+        """A keeper for a segment; a worker that is going lets go at once."""
+        keeper = Keeper(folder, ties, self._sinks)
+        if self.leaving:
+            keeper.leave()
+        return keeper
+
+    async def run(
+        self, keeper: Keeper, folder: SegmentFolder, order: SegmentOrder | None
+    ) -> SegmentResult:
+        """Run a keeper, and know of it while it runs."""
+        name = f"{folder.key.deployment}/{folder.key.segment}"
+        self._running[name] = keeper
+        try:
+            return await keeper.keep(order)
+        finally:
+            if self._running.get(name) is keeper:
+                del self._running[name]
+
+    def looks_after(self, folder: SegmentFolder) -> bool:
+        """Whether a keeper of this worker follows the segment."""
+        return f"{folder.key.deployment}/{folder.key.segment}" in self._running
+
+    @property
+    def count(self) -> int:
+        """How many segments this worker looks after."""
+        return len(self._running)
+
+    def leave(self) -> None:
+        """Hand all segments to the next worker."""
+        self.leaving = True
+        for keeper in self._running.values():
+            keeper.leave()
+
+    def drain(self) -> None:
+        """Stop every terraform that this worker looks after."""
+        for keeper in self._running.values():
+            keeper.drain()

@@ -1,0 +1,1 @@
+"""How we touch each outside thing."""

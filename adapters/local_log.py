@@ -1,0 +1,135 @@
+"""The log on this machine: the event files below the run root."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from adapters.event_file import EVENT_FILE, EventFile, EventReader, has_end
+from adapters.file_changes import FileChanges
+from adapters.terraform.spool import end_record
+from deployments.events import EventChunk, EventId, Seal
+
+__all__ = ["LocalLogSink", "LocalLogSource"]
+
+# A wake-up that was missed (a folder made between two looks) costs no more than this.
+_LOOK_SECONDS = 1.0
+# One frame of the stream holds 64 KiB (DESIGN section 8); a reader takes a few at once.
+_FOLLOW_BYTES = 256 * 1024
+
+
+class LocalLogSink:
+    """Writes event files. In a worker the segment's log has written them already, so nothing is."""
+
+    name = "local"
+
+    def __init__(self, run_root: Path) -> None:
+        self._run_root = run_root
+
+    async def write(self, deployment: str, chunk: EventChunk) -> None:
+        """Port `LogSink`."""
+        file = self._open(deployment, chunk.segment)
+        try:
+            file.write(chunk)
+        finally:
+            file.close()
+
+    async def seal(self, deployment: str, seal: Seal) -> None:
+        """Port `LogSink`."""
+        line = seal.lines + 1
+        await self.write(deployment, EventChunk(seal.segment, line, line, end_record(seal) + b"\n"))
+
+    def _open(self, deployment: str, segment: int) -> EventFile:
+        folder = self._run_root / deployment / "segments" / str(segment)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return EventFile(folder / EVENT_FILE)
+
+
+class _Cursor:
+    """One reader's way through the segments of a deployment."""
+
+    def __init__(self, run_root: Path, deployment: str, after: EventId) -> None:
+        self._segments = run_root / deployment / "segments"
+        self._at = after
+        self._reader: tuple[int, EventReader] | None = None
+        self._ended = 0
+
+    def read(self, most_bytes: int) -> list[EventChunk]:
+        chunks: list[EventChunk] = []
+        left = most_bytes
+        for segment in self._numbers():
+            line = self._at.line if segment == self._at.segment else 0
+            while left > 0 and (chunk := self._open(segment).after(line, left)):
+                chunks.append(chunk)
+                left -= len(chunk.data)
+                line = chunk.last
+                self._at = chunk.id
+            # The next segment starts only when this one has its end record, or order were lost.
+            if left <= 0 or not self._has_ended(segment):
+                break
+        return chunks
+
+    def folder(self) -> Path:
+        """Where the next change will be seen."""
+        numbers = self._numbers()
+        return self._segments / str(numbers[0]) if numbers else self._segments
+
+    def _numbers(self) -> list[int]:
+        """Segments at and behind the cursor, with a log or with none yet."""
+        try:
+            names = [path.name for path in self._segments.iterdir()]
+        except FileNotFoundError:
+            return []
+        found = (int(name) for name in names if name.isdigit())
+        start = max(self._at.segment, self._ended + 1)
+        return sorted(number for number in found if number >= start)
+
+    def _open(self, segment: int) -> EventReader:
+        if self._reader is None or self._reader[0] != segment:
+            path = self._segments / str(segment) / EVENT_FILE
+            self._reader = (segment, EventReader(path, segment))
+        return self._reader[1]
+
+    def _has_ended(self, segment: int) -> bool:
+        if has_end(self._segments / str(segment) / EVENT_FILE):
+            # Nothing was left unread above unless it came in between: read once more.
+            line = self._at.line if segment == self._at.segment else 0
+            if self._open(segment).after(line, 1) is None:
+                self._ended = segment
+                return True
+            self._reader = None
+        return False
+
+
+class LocalLogSource:
+    """Reads event files, woken by changes."""
+
+    def __init__(self, run_root: Path, changes: FileChanges) -> None:
+        self._run_root = run_root
+        self._changes = changes
+
+    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
+        """Port `LogSource`."""
+        cursor = _Cursor(self._run_root, deployment, after)
+        return await asyncio.to_thread(cursor.read, most_bytes)
+
+    async def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
+        """Port `LogSource`."""
+        cursor = _Cursor(self._run_root, deployment, after)
+        while True:
+            try:
+                async for chunks in self._follow_folder(cursor):
+                    yield chunks
+            except FileNotFoundError:
+                # Not started yet; the run directory is made in one move, so this ends by itself.
+                await asyncio.sleep(0.05)
+
+    async def _follow_folder(self, cursor: _Cursor) -> AsyncIterator[list[EventChunk]]:
+        """Follow until the next change will be seen in another folder."""
+        folder = cursor.folder()
+        with self._changes.watch(folder) as watch:
+            while True:
+                while chunks := await asyncio.to_thread(cursor.read, _FOLLOW_BYTES):
+                    yield chunks
+                if cursor.folder() != folder:
+                    return
+                await watch.changed(_LOOK_SECONDS)

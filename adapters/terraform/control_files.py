@@ -1,0 +1,87 @@
+"""Small files by which worker and runner speak: whole or not there, never half."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from deployments.errors import RunDirectoryBroken
+
+__all__ = ["boot_seconds", "create", "is_locked", "read", "read_text", "replace"]
+
+FORMAT = 1
+
+
+def boot_seconds() -> float:
+    """CLOCK_BOOTTIME: goes on while the machine sleeps, is never set, the same in each process."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def read(path: Path) -> dict[str, object] | None:
+    """A control file's content, None when it is missing.
+
+    Raises:
+        RunDirectoryBroken: it is no JSON object.
+    """
+    text = read_text(path)
+    if text is None:
+        return None
+    try:
+        content = json.loads(text)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise RunDirectoryBroken(f"{path.name} is not a JSON object")
+    return content
+
+
+def read_text(path: Path) -> str | None:
+    """A file's text, None when it is missing."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
+
+
+def replace(path: Path, content: Mapping[str, object] | str) -> None:
+    """Put a file in place, over one that is there."""
+    draft = _draft(path, content)
+    draft.replace(path)
+
+
+def create(path: Path, content: Mapping[str, object] | str) -> bool:
+    """Put a file in place unless there is one; False when there is."""
+    draft = _draft(path, content)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    return True
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the file's lock; asks by a shared lock for an instant."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def _draft(path: Path, content: Mapping[str, object] | str) -> Path:
+    text = content if isinstance(content, str) else json.dumps({"format": FORMAT, **content})
+    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w") as file:
+        file.write(text)
+    return draft

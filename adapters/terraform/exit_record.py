@@ -1,0 +1,131 @@
+"""From the runner's exit record and the folded messages to a segment's result."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from adapters.terraform.machine_ui import Fold
+from deployments.errors import RunDirectoryBroken
+from deployments.events import Seal
+from deployments.phase import Phase
+from deployments.segment import (
+    ResourceStatus,
+    SegmentKey,
+    SegmentOutcome,
+    SegmentResult,
+    StopCause,
+)
+
+__all__ = ["ExitRecord", "Traces", "decode_exit", "interpret"]
+
+# What a result carries through Temporal's history; the journal and the log have all of it.
+_MOST_ADDRESSES = 200
+_MOST_DIAGNOSTICS = 10
+_LONGEST_TEXT = 4_000
+_LONGEST_OUTPUT = 4_000
+
+
+class _Stop(msgspec.Struct):
+    cause: str = ""
+
+
+class _Operations(msgspec.Struct):
+    started: int = 0
+    open: list[str] = []
+
+
+class ExitRecord(msgspec.Struct):
+    """`exit.json` as far as the worker reads it; written by the runner."""
+
+    outcome: str
+    exit_code: int | None = None
+    signal: int | None = None
+    stop: _Stop | None = None
+    signals: list[dict[str, Any]] = []
+    started_at: str | None = None
+    ended_at: str | None = None
+    operations: _Operations = msgspec.field(default_factory=_Operations)
+    error: str | None = None
+
+    @property
+    def clean(self) -> bool:
+        """Whether terraform ended by itself: a second interrupt can lose the state (measured)."""
+        return self.signal is None and len(self.signals) < 2
+
+    @property
+    def cause(self) -> StopCause | None:
+        """Why it was stopped, if it was."""
+        return StopCause(self.stop.cause) if self.stop and self.stop.cause else None
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What else is known of an ended segment."""
+
+    seal: Seal | None
+    plan_sha256: str
+    epoch: int
+
+
+def decode_exit(data: bytes) -> ExitRecord:
+    """Read `exit.json`.
+
+    Raises:
+        RunDirectoryBroken: it is none.
+    """
+    try:
+        return msgspec.json.decode(data, type=ExitRecord)
+    except msgspec.MsgspecError as error:
+        raise RunDirectoryBroken(f"exit.json: {error}") from None
+
+
+def interpret(
+    key: SegmentKey, phase: Phase, record: ExitRecord, fold: Fold, traces: Traces
+) -> SegmentResult:
+    """What the segment left behind.
+
+    An interrupted terraform may exit 0 (measured in plan), so a recorded stop decides; only an
+    apply that terraform itself called complete is done whatever was asked of it.
+    """
+    not_done = fold.addresses(ResourceStatus.PLANNED, ResourceStatus.RUNNING, ResourceStatus.FAILED)
+    changed = fold.addresses(ResourceStatus.DONE)
+    diagnostics = [one for one in fold.diagnostics if one.severity == "error"] or fold.diagnostics
+    return SegmentResult(
+        key=key,
+        phase=phase,
+        outcome=_outcome(phase, record, fold),
+        exit_code=record.exit_code,
+        stop=record.cause,
+        clean=record.clean,
+        applied=fold.applied,
+        signals=len(record.signals),
+        counts=fold.counts,
+        changed=changed[:_MOST_ADDRESSES],
+        not_done=not_done[:_MOST_ADDRESSES] if phase is Phase.APPLY else [],
+        open=record.operations.open[:_MOST_ADDRESSES],
+        diagnostics=[
+            replace(one, summary=one.summary[:_LONGEST_TEXT], detail=one.detail[:_LONGEST_TEXT])
+            for one in diagnostics[:_MOST_DIAGNOSTICS]
+        ],
+        outputs=[one for one in fold.outputs if len(one.value_json) <= _LONGEST_OUTPUT],
+        seal=traces.seal,
+        plan_sha256=traces.plan_sha256,
+        error=(record.error or "")[:_LONGEST_TEXT],
+        started_at=record.started_at or "",
+        ended_at=record.ended_at or "",
+        epoch=traces.epoch,
+        omitted=sum(max(0, len(one) - _MOST_ADDRESSES) for one in (changed, not_done)),
+    )
+
+
+def _outcome(phase: Phase, record: ExitRecord, fold: Fold) -> SegmentOutcome:
+    if record.outcome != "exited":
+        return SegmentOutcome(record.outcome)
+    complete = record.exit_code == 0 and (phase is not Phase.APPLY or fold.applied)
+    if complete and (record.cause is None or phase is Phase.APPLY):
+        return SegmentOutcome.DONE
+    if record.cause is not None:
+        return SegmentOutcome.STOPPED
+    # An apply that exits 0 without saying that it is complete: its log was lost (disk full).
+    return SegmentOutcome.DONE if record.exit_code == 0 else SegmentOutcome.FAILED

@@ -1,0 +1,216 @@
+"""This host: its run root and its terraform, behind the port `Host`."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from adapters.file_changes import FileChanges
+from adapters.redaction import Redactor
+from adapters.settings import Settings
+from adapters.terraform import command, control_files, settling
+from adapters.terraform.plan_report import redact_plan, summarise
+from adapters.terraform.queries import ask
+from adapters.terraform.run_root import RunRoot
+from adapters.terraform.segment_folder import Surroundings, TerraformSegment, sha256_of
+from deployments.deployment import DeploymentRequest
+from deployments.errors import RunDirectoryBroken, TerraformUnusable
+from deployments.phase import Phase
+from deployments.ports import PlanSummary, Prepared
+from deployments.results import Settled
+from deployments.segment import SegmentKey, SegmentOutcome, SegmentResult, StopCause
+
+__all__ = ["TerraformHost", "check_terraform"]
+
+# `init -json` exists from 1.9 on (measured).
+_OLDEST = (1, 9)
+
+# What finalize waits for a terraform that should have ended long ago; then the status says so.
+_LAST_WAIT_SECONDS = 60.0
+
+
+async def check_terraform(settings: Settings, cli_config: Path, path: str) -> tuple[str, str]:
+    """The absolute path of terraform and its version.
+
+    A missing or malformed CLI configuration is only a notice on stderr, after which terraform
+    would ask the public registry (measured); so anything on stderr is refused.
+
+    Raises:
+        TerraformUnusable: it is missing, too old, or does not take our configuration.
+    """
+    binary = _find(settings.terraform.binary, path)
+    home = cli_config.parent
+    environment = command.environment(home, cli_config, path)
+    answer = await ask(command.version_argv(binary), environment, home)
+    if answer.exit_code or answer.errors.strip():
+        raise TerraformUnusable(f"terraform refuses its configuration: {answer.errors.strip()}")
+    version = str(json.loads(answer.output)["terraform_version"])
+    if tuple(int(part) for part in version.split("-")[0].split(".")[:2]) < _OLDEST:
+        raise TerraformUnusable(f"terraform {version} is too old; 1.9 or newer is needed")
+    return binary, version
+
+
+def _find(name: str, path: str) -> str:
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise TerraformUnusable(f"no terraform: {name} is not on the PATH")
+    return str(Path(found).resolve())
+
+
+class TerraformHost:
+    """Port `Host`; made by `open`."""
+
+    def __init__(
+        self, settings: Settings, root: RunRoot, terraform_version: str, around: Surroundings
+    ) -> None:
+        self._settings = settings
+        self._root = root
+        self._version = terraform_version
+        self._around = around
+
+    @classmethod
+    async def open(cls, settings: Settings, path: str, changes: FileChanges) -> "TerraformHost":
+        """Take up the run root and check terraform.
+
+        Args:
+            settings: which run root, which terraform.
+            path: the PATH that terraform and its provisioners get.
+            changes: what wakes the keepers.
+
+        Raises:
+            TerraformUnusable: it is missing, too old or its mirror is not there.
+        """
+        root = RunRoot(settings.runs)
+        mirror = settings.terraform.mirror or root.path / "no-mirror"
+        if settings.terraform.mirror is None:
+            mirror.mkdir(exist_ok=True)
+        if not mirror.is_dir():
+            raise TerraformUnusable(f"the provider mirror {mirror} is not a folder")
+        cli_config = root.path / "terraform.tfrc"
+        control_files.replace(cli_config, command.cli_config(mirror.resolve()))
+        binary, version = await check_terraform(settings, cli_config, path)
+        around = Surroundings(
+            workers=root.workers,
+            worker=root.worker,
+            terraform=binary,
+            path=path,
+            cli_config=cli_config,
+            changes=changes,
+            redactor=lambda deployment: Redactor(root.directory(deployment).secrets()),
+        )
+        return cls(settings, root, version, around)
+
+    @property
+    def id(self) -> str:
+        """Port `Host`; so are the public methods below."""
+        return self._root.host
+
+    @property
+    def worker(self) -> str:
+        """This worker's id on the host."""
+        return self._root.worker
+
+    def open_count(self) -> int:
+        """How many places are taken."""
+        return len(self._root.open_deployments())
+
+    async def prepare(self, deployment: str, request: DeploymentRequest) -> Prepared:
+        state = self._settings.data / "stacks" / request.stack.id / "terraform.tfstate"
+        state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await asyncio.to_thread(
+            self._root.directory(deployment).make,
+            self._settings.terraform.templates / request.stack.template,
+            request,
+            state,
+            self._settings.log.redact,
+        )
+        return Prepared(self._root.host, self._version)
+
+    def segment(self, key: SegmentKey) -> TerraformSegment:
+        return TerraformSegment(self._root.path / key.deployment, key, self._around)
+
+    def unclaimed(self) -> Sequence[TerraformSegment]:
+        stale = self._settings.worker.stale_seconds
+        return [
+            segment
+            for deployment in self._root.open_deployments()
+            for segment in self._segments(deployment)
+            if segment.is_stale(stale)
+        ]
+
+    def resting(self) -> Sequence[str]:
+        return [
+            deployment
+            for deployment in self._root.open_deployments()
+            if all(one.is_settled() or not one.ticket() for one in self._segments(deployment))
+        ]
+
+    async def report_plan(self, deployment: str) -> PlanSummary:
+        directory = self._root.directory(deployment)
+        plan = directory.work / command.PLAN_FILE
+        artifacts = self._settings.data / "artifacts" / deployment
+        artifacts.mkdir(parents=True, exist_ok=True, mode=0o700)
+        answer = await ask(
+            command.show_plan_argv(self._around.terraform),
+            self._environment(directory.home),
+            directory.work,
+        )
+        if answer.exit_code:
+            raise RunDirectoryBroken(f"terraform cannot show the plan: {answer.errors.strip()}")
+        redacted = redact_plan(answer.output, Redactor(directory.secrets()))
+        control_files.replace(artifacts / "plan.json", redacted.decode())
+        draft = artifacts / f".{command.PLAN_FILE}.{self._root.worker}"
+        await asyncio.to_thread(shutil.copyfile, plan, draft)
+        draft.chmod(0o600)
+        draft.rename(artifacts / command.PLAN_FILE)
+        return summarise(answer.output, sha256_of(plan))
+
+    async def settle(self, deployment: str, segments: Sequence[SegmentResult]) -> Settled:
+        alive = [one for one in self._segments(deployment) if one.look().alive]
+        for segment in alive:
+            segment.stop(StopCause.ABANDONED)
+        if not await _ended(alive):
+            return Settled(unsure=True)
+        last = segments[-1] if segments else None
+        directory = self._root.directory(deployment)
+        if last is None or last.phase is not Phase.APPLY or not directory.work.is_dir():
+            return Settled()
+        if last.outcome is SegmentOutcome.DONE and last.clean:
+            return Settled()
+        scene = settling.Scene(
+            work=directory.work,
+            segment_folder=directory.path / "segments" / str(last.key.segment),
+            terraform=self._around.terraform,
+            environment=self._environment(directory.home),
+        )
+        return await settling.find_out(scene, last.open)
+
+    async def record(self, deployment: str, record_json: str) -> str:
+        return await asyncio.to_thread(self._root.directory(deployment).close, record_json)
+
+    def abandon(self, deployment: str) -> None:
+        self._root.directory(deployment).close('{"format": 1, "abandoned": true}')
+
+    def close(self) -> None:
+        """Let the worker's lock go."""
+        self._root.close()
+
+    def _segments(self, deployment: str) -> list[TerraformSegment]:
+        numbers = self._root.directory(deployment).segments()
+        return [self.segment(SegmentKey(deployment, number)) for number in numbers]
+
+    def _environment(self, home: Path) -> dict[str, str]:
+        return command.environment(home, self._around.cli_config, self._around.path)
+
+
+async def _ended(segments: Sequence[TerraformSegment]) -> bool:
+    """Wait until none of them has a process left."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + _LAST_WAIT_SECONDS
+    while any(one.look().alive for one in segments):
+        if clock() > end:
+            return False
+        # Only after an abnormal end, and then nothing tells: a lock sends no event.
+        await asyncio.sleep(0.1)
+    return True

@@ -1,0 +1,269 @@
+"""Terraform's machine-readable output, typed; and the fold of it into progress.
+
+Source: `terraform … -json`, ui "1.2" (terraform 1.11.4; OpenTofu differs in names only, so
+messages are told apart by `type`). Nothing is guessed from text: a provisioner may print anything.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from deployments.segment import Counts, Diagnostic, Output, Resource, ResourceStatus
+
+__all__ = ["Fold", "Message", "decode"]
+
+# A broken configuration repeats itself; the first ones say it all.
+_MOST_DIAGNOSTICS = 50
+
+
+class HookResource(msgspec.Struct):
+    """Which resource a message speaks of."""
+
+    addr: str = ""
+
+
+class Hook(msgspec.Struct):
+    """What happens to a resource."""
+
+    resource: HookResource | None = None
+    action: str = ""
+    id_value: str | None = None
+    elapsed_seconds: float = 0
+
+
+class Change(msgspec.Struct):
+    """One planned change."""
+
+    resource: HookResource | None = None
+    action: str = ""
+    reason: str = ""
+
+
+class Summary(msgspec.Struct):
+    """Terraform's own count of changes."""
+
+    add: int = 0
+    change: int = 0
+    remove: int = 0
+    imported: int = msgspec.field(name="import", default=0)
+    operation: str = ""
+
+
+class Position(msgspec.Struct):
+    """A place in a file."""
+
+    line: int = 0
+
+
+class Range(msgspec.Struct):
+    """Where in the template."""
+
+    filename: str = ""
+    start: Position | None = None
+
+
+class RawDiagnostic(msgspec.Struct):
+    """A complaint."""
+
+    severity: str = "error"
+    summary: str = ""
+    detail: str = ""
+    address: str = ""
+    range: Range | None = None
+
+
+class RawOutput(msgspec.Struct):
+    """An output; `value` is missing when it is sensitive."""
+
+    sensitive: bool = False
+    value: Any = msgspec.UNSET
+
+
+class Message(msgspec.Struct):
+    """One line of the machine-readable output, as far as we read it."""
+
+    text: str = msgspec.field(name="@message")
+    type: str = ""
+    level: str = msgspec.field(name="@level", default="info")
+    time: str = msgspec.field(name="@timestamp", default="")
+    hook: Hook | None = None
+    change: Change | None = None
+    changes: Summary | None = None
+    diagnostic: RawDiagnostic | None = None
+    outputs: dict[str, RawOutput] | None = None
+
+
+_DECODER = msgspec.json.Decoder(Message)
+
+
+def decode(line: bytes) -> Message | None:
+    """The message in a line; None when it is not one of terraform's."""
+    # What is not an object needs no parser: init prints three plain lines with a backend block.
+    if line[:1] != b"{":
+        return None
+    try:
+        return _DECODER.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def as_diagnostic(raw: RawDiagnostic) -> Diagnostic:
+    """The value that the other rooms know."""
+    where = raw.range
+    return Diagnostic(
+        severity=raw.severity,
+        summary=raw.summary,
+        detail=raw.detail,
+        address=raw.address,
+        file=where.filename if where else "",
+        line=where.start.line if where and where.start else 0,
+    )
+
+
+class _Entry:
+    """One resource while its segment runs."""
+
+    __slots__ = ("action", "elapsed", "id", "left", "reason", "started_at", "status")
+
+    def __init__(self, action: str, reason: str = "") -> None:
+        self.action = action
+        self.reason = reason
+        self.status = ResourceStatus.PLANNED
+        self.started_at = ""
+        self.elapsed = 0.0
+        self.id = ""
+        # A replacement is a delete and a create; only both together make it done.
+        self.left = 2 if action == "replace" else 1
+
+
+class Fold:
+    """What all messages so far say together; a function of them alone."""
+
+    def __init__(self, redact: Callable[[str], str] = str) -> None:
+        self._redact = redact
+        self._entries: dict[str, _Entry] = {}
+        self._handlers: dict[str, Callable[[Message], None]] = {
+            "planned_change": self._planned,
+            "apply_start": self._started,
+            "apply_progress": self._progressed,
+            "apply_complete": self._completed,
+            "apply_errored": self._errored,
+            "change_summary": self._summed,
+            "diagnostic": self._complained,
+            "outputs": self._put_out,
+        }
+        self.counts = Counts()
+        self.applied = False
+        self.diagnostics: list[Diagnostic] = []
+        self.outputs: list[Output] = []
+
+    def add(self, message: Message) -> None:
+        """Take one message in."""
+        handler = self._handlers.get(message.type)
+        if handler is not None:
+            handler(message)
+
+    def resources(self) -> list[Resource]:
+        """Every resource that is planned or worked on, in the order of first mention."""
+        return [
+            Resource(
+                address=address,
+                action=entry.action,
+                status=entry.status,
+                started_at=entry.started_at,
+                elapsed_seconds=entry.elapsed,
+                id=entry.id,
+                reason=entry.reason,
+            )
+            for address, entry in self._entries.items()
+        ]
+
+    def addresses(self, *statuses: ResourceStatus) -> list[str]:
+        """Addresses of the resources in one of these statuses."""
+        return [name for name, entry in self._entries.items() if entry.status in statuses]
+
+    def tally(self) -> dict[str, int]:
+        """How many resources are in which status."""
+        tally = dict.fromkeys(ResourceStatus, 0)
+        for entry in self._entries.values():
+            tally[entry.status] += 1
+        return {str(status): number for status, number in tally.items()}
+
+    def _planned(self, message: Message) -> None:
+        change = message.change
+        if change and change.resource and change.action not in ("noop", "read"):
+            address = self._redact(change.resource.addr)
+            self._entries[address] = _Entry(change.action, change.reason)
+
+    def _entry(self, message: Message) -> _Entry | None:
+        hook = message.hook
+        if hook is None or hook.resource is None:
+            return None
+        address = self._redact(hook.resource.addr)
+        # Reading a data source is reported in the same words, but changes nothing.
+        if address not in self._entries and hook.action in ("read", "noop"):
+            return None
+        entry = self._entries.setdefault(address, _Entry(hook.action))
+        entry.elapsed = max(entry.elapsed, hook.elapsed_seconds)
+        if hook.id_value:
+            entry.id = self._redact(hook.id_value)
+        return entry
+
+    def _started(self, message: Message) -> None:
+        if entry := self._entry(message):
+            entry.status = ResourceStatus.RUNNING
+            entry.started_at = entry.started_at or message.time
+
+    def _progressed(self, message: Message) -> None:
+        self._entry(message)
+
+    def _completed(self, message: Message) -> None:
+        if entry := self._entry(message):
+            entry.left -= 1
+            if entry.left <= 0:
+                entry.status = ResourceStatus.DONE
+
+    def _errored(self, message: Message) -> None:
+        if entry := self._entry(message):
+            entry.status = ResourceStatus.FAILED
+
+    def _summed(self, message: Message) -> None:
+        summary = message.changes
+        if summary is None:
+            return
+        self.counts = Counts(summary.add, summary.change, summary.remove, summary.imported)
+        if summary.operation in ("apply", "destroy"):
+            self.applied = True
+            # Imports and moves are done without a message of their own (measured).
+            for entry in self._entries.values():
+                if entry.action in ("import", "move", "remove"):
+                    entry.status = ResourceStatus.DONE
+
+    def _complained(self, message: Message) -> None:
+        if message.diagnostic is None or len(self.diagnostics) >= _MOST_DIAGNOSTICS:
+            return
+        raw = as_diagnostic(message.diagnostic)
+        clean = Diagnostic(
+            severity=raw.severity,
+            summary=self._redact(raw.summary),
+            detail=self._redact(raw.detail),
+            address=self._redact(raw.address),
+            file=raw.file,
+            line=raw.line,
+        )
+        # One plan can say the same twice (measured).
+        if clean not in self.diagnostics:
+            self.diagnostics.append(clean)
+
+    def _put_out(self, message: Message) -> None:
+        self.outputs = [
+            Output(
+                name=name,
+                sensitive=raw.sensitive,
+                value_json=""
+                if raw.sensitive or raw.value is msgspec.UNSET
+                else self._redact(msgspec.json.encode(raw.value).decode()),
+            )
+            for name, raw in (message.outputs or {}).items()
+        ]

@@ -1,0 +1,136 @@
+"""The folder of one deployment on this host: made in one move, emptied when all is recorded."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from adapters.terraform import command, control_files
+from deployments.deployment import DeploymentRequest
+from deployments.errors import RunDirectoryBroken
+from deployments.templates import TEMPLATES
+
+__all__ = ["RECORD_FILE", "RunDirectory"]
+
+RECORD_FILE = "record.json"
+_SECRETS_FILE = "secrets.json"
+
+# What stays of a segment: its log, its progress and the runner's own testimony.
+_KEPT = frozenset({"events.jsonl", "progress.json", "exit.json"})
+
+
+class RunDirectory:
+    """`<run root>/<deployment>`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.work = path / "work"
+        self.home = path / "home"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the deployment still needs its place on this host."""
+        return self.path.is_dir() and not (self.path / RECORD_FILE).exists()
+
+    def make(
+        self, template: Path, request: DeploymentRequest, state: Path, secrets: Iterable[str]
+    ) -> None:
+        """Make it whole, or leave it as it is.
+
+        Raises:
+            RunDirectoryBroken: the template is missing.
+        """
+        if self.path.is_dir():
+            return
+        if not template.is_dir():
+            raise RunDirectoryBroken(f"the template {request.stack.template} is not installed")
+        draft = self.path.with_name(f".{self.path.name}.{os.urandom(4).hex()}")
+        work = draft / "work"
+        draft.mkdir(mode=0o700, parents=True)
+        shutil.copytree(template, work, ignore=shutil.ignore_patterns(".terraform", "*.md"))
+        (draft / "home").mkdir(mode=0o700)
+        (draft / "segments").mkdir(mode=0o700)
+        control_files.replace(work / "terraform.tfvars.json", _variables(request))
+        control_files.replace(work / "backend.tf.json", command.backend_file(state))
+        hidden = {*secrets, *_sensitive_values(request), *_sensitive_outputs(state)}
+        control_files.replace(draft / _SECRETS_FILE, {"secrets": sorted(hidden)})
+        try:
+            draft.rename(self.path)
+        except OSError:
+            # Another attempt of the same activity was faster.
+            shutil.rmtree(draft)
+
+    def secrets(self) -> list[str]:
+        """Texts that must not be seen; none once the work is done."""
+        content = control_files.read(self.path / _SECRETS_FILE) or {}
+        secrets = content.get("secrets", [])
+        return [str(one) for one in secrets] if isinstance(secrets, list) else []
+
+    def segments(self) -> list[int]:
+        """Numbers of the segments that have a folder."""
+        try:
+            names = [path.name for path in (self.path / "segments").iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def close(self, record_json: str) -> str:
+        """Write the record and remove what only the work needed; the record that is kept."""
+        # First: whoever repeats this after a crash finds the end that was named.
+        self.path.mkdir(exist_ok=True, mode=0o700)
+        control_files.create(self.path / RECORD_FILE, record_json)
+        for folder in (self.work, self.home):
+            shutil.rmtree(folder, ignore_errors=True)
+        (self.path / _SECRETS_FILE).unlink(missing_ok=True)
+        for segment in self.segments():
+            for entry in (self.path / "segments" / str(segment)).iterdir():
+                _remove(entry)
+        return control_files.read_text(self.path / RECORD_FILE) or record_json
+
+
+def _remove(entry: Path) -> None:
+    if entry.name in _KEPT:
+        return
+    if entry.is_dir():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
+
+
+def _variables(request: DeploymentRequest) -> str:
+    values: dict[str, object] = json.loads(request.variables_json)
+    values |= {
+        "project_id": request.stack.project_id,
+        "region": request.region,
+        "prefix": request.stack.prefix,
+        "storage_location": request.storage_location,
+    }
+    return json.dumps(values)
+
+
+def _sensitive_values(request: DeploymentRequest) -> Iterator[str]:
+    values: dict[str, object] = json.loads(request.variables_json)
+    for name in TEMPLATES[request.stack.template].sensitive:
+        if value := values.get(name):
+            yield str(value)
+
+
+def _sensitive_outputs(state: Path) -> Iterator[str]:
+    """What earlier deployments of the stack made and must stay hidden."""
+    text = control_files.read_text(state)
+    outputs = json.loads(text).get("outputs", {}) if text else {}
+    for output in outputs.values():
+        if output.get("sensitive"):
+            yield from _texts(output.get("value"))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)

@@ -1,0 +1,156 @@
+"""One segment, from its locks to its exit record. The order of the steps is the protocol.
+
+`python -I -S …/runner/__main__.py <segment folder> -- <terraform argv…>`, with terraform's
+environment and working directory, or `… --finish <segment folder>`.
+"""
+
+import os
+import sys
+
+from adapters.terraform.runner import linux, segment_files
+from adapters.terraform.runner.child import Child, fork_terraform
+from adapters.terraform.runner.finish import finish
+from adapters.terraform.runner.record import Ending
+from adapters.terraform.runner.segment_files import SegmentFolder
+from adapters.terraform.runner.sweep import reap_orphans, sweep_children
+from adapters.terraform.runner.watch import Termination, Terraform, Watch, read_settings
+
+_USAGE = "usage: __main__.py <segment folder> -- <terraform argv...> | --finish <segment folder>"
+_NO_SESSION = "the runner must not be started as leader of a process group of another session"
+
+_PRIVATE = 0o077  # spool, state and plan hold secrets
+
+
+def main(arguments: list[str]) -> int:
+    """Run or finish a segment.
+
+    Returns:
+        The runner's own exit status, see `segment_files`; terraform's is in exit.json.
+    """
+    os.umask(_PRIVATE)
+    match arguments:
+        case ["--finish", path]:
+            return finish(path)
+        case [path, "--", _, *_]:
+            return _run(SegmentFolder(path), arguments[2:])
+    return _refuse(_USAGE)
+
+
+def _refuse(sentence: str) -> int:
+    sys.stderr.write(sentence + "\n")
+    return segment_files.MISUSED
+
+
+def _run(folder: SegmentFolder, argv: list[str]) -> int:
+    if not _leads_session():
+        return _refuse(_NO_SESSION)
+    alive_lock = folder.lock(segment_files.ALIVE_LOCK)
+    if alive_lock is None or folder.lock(segment_files.RUNNER_LOCK) is None:
+        return segment_files.HELD
+    termination = _prepare()
+    reason = _reason_against_start(folder)
+    if reason is not None:
+        return reason
+    spool = folder.open_spool()
+    child = fork_terraform(argv, spool, alive_lock)
+    _follow(folder, child, spool, termination)
+    return segment_files.ENDED
+
+
+def _leads_session() -> bool:
+    if os.getsid(0) == os.getpid():
+        return True
+    try:
+        os.setsid()
+    except PermissionError:
+        return False
+    return True
+
+
+def _prepare() -> Termination:
+    termination = Termination()
+    signals = linux.signals
+    signals.signal(signals.SIGHUP, signals.SIG_IGN)
+    signals.signal(signals.SIGINT, signals.SIG_IGN)
+    signals.signal(signals.SIGTERM, termination.on_signal)
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    return termination
+
+
+def _reason_against_start(folder: SegmentFolder) -> int | None:
+    """Why terraform must not start, as the runner's exit status; None when it may.
+
+    The lease comes last: nothing but the fork is between it and terraform.
+    """
+    if folder.exists(segment_files.EXIT):
+        return segment_files.ENDED
+    if folder.exists(segment_files.STARTED):
+        return segment_files.UNFINISHED
+    if folder.exists(segment_files.STOP):
+        _record_not_started(folder)
+        return segment_files.ENDED
+    lease = folder.lease()
+    if lease is None or lease <= linux.boottime():
+        return segment_files.NO_LEASE
+    return None
+
+
+def _record_not_started(folder: SegmentFolder) -> None:
+    ending = Ending("not_started", None)
+    ending.stop = folder.read_stop()
+    ending.write(folder)
+
+
+def _follow(folder: SegmentFolder, child: Child, spool: int, termination: Termination) -> None:
+    terraform = Terraform(
+        os.pidfd_open(child.pid),
+        group=child.pid,
+        started_at=linux.rfc3339_now(),
+        started_boottime=linux.boottime(),
+    )
+    _write_started(folder, child, terraform)
+    error = child.release()
+    if error is not None:
+        os.waitpid(child.pid, 0)
+        ending = Ending("start_failed", terraform.started_at)
+        ending.error = error
+        ending.write(folder)
+        return
+    watch = Watch(folder, read_settings(folder), terraform, spool)
+    watch.termination = termination
+    watch.each_second = lambda: reap_orphans(child.pid)
+    watch.until_end()
+    _record_end(folder, child, terraform, watch)
+
+
+def _write_started(folder: SegmentFolder, child: Child, terraform: Terraform) -> None:
+    """started.json, by hand: terraform waits for it, and `json` would take 9 ms.
+
+    Nothing in it needs escaping.
+    """
+    fields = {
+        "format": segment_files.FORMAT,
+        "runner_pid": os.getpid(),
+        "runner_start_ticks": linux.existing_process(os.getpid()).start_ticks,
+        "terraform_pid": child.pid,
+        "terraform_start_ticks": linux.existing_process(child.pid).start_ticks,
+        "session": os.getsid(0),
+        "boot_id": f'"{linux.boot_id()}"',
+        "started_at": f'"{terraform.started_at}"',
+        "started_boottime": terraform.started_boottime,
+    }
+    text = ",\n ".join(f'"{name}": {value}' for name, value in fields.items())
+    folder.write(segment_files.STARTED, f"{{{text}}}\n".encode())
+
+
+def _record_end(folder: SegmentFolder, child: Child, terraform: Terraform, watch: Watch) -> None:
+    # WNOWAIT: it stays unburied until its group is swept, so that the group's number stays ours.
+    ended = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    ending = Ending("exited", terraform.started_at)
+    ending.watch = watch
+    if ended is not None and ended.si_code == os.CLD_EXITED:
+        ending.exit_code = ended.si_status
+    elif ended is not None:
+        ending.signal = ended.si_status
+    ending.swept = sweep_children(child.pid)
+    ending.write(folder)

@@ -1,0 +1,271 @@
+"""One segment's folder as the worker sees it: order, claim, lease, runner, log, result."""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from adapters.event_file import EVENT_FILE, has_end
+from adapters.file_changes import FileChanges, Watch
+from adapters.redaction import Redactor
+from adapters.terraform import command, control_files
+from adapters.terraform.claims import Claims
+from adapters.terraform.exit_record import Traces, decode_exit, interpret
+from adapters.terraform.process import Runners
+from adapters.terraform.segment_log import SegmentLog
+from deployments.errors import PlanChanged, RunDirectoryBroken
+from deployments.events import EventChunk, Seal
+from deployments.phase import Phase
+from deployments.ports import Sight, Ticket
+from deployments.segment import SegmentKey, SegmentOrder, SegmentResult, StopCause
+
+__all__ = ["Surroundings", "TerraformSegment", "sha256_of"]
+
+# The files whose change means something to the keeper; its own writes do not wake it.
+_NAMES = frozenset({"spool", "exit.json", "started.json", "stop.json"})
+# An event file is flushed at most this often: at 1,000 lines/s a step carries five lines.
+_PAUSE_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every segment on a host shares."""
+
+    workers: Path
+    worker: str
+    terraform: str
+    path: str
+    cli_config: Path
+    changes: FileChanges
+    redactor: Callable[[str], Redactor]
+
+
+class TerraformSegment:
+    """Port `SegmentFolder` on real files and a real runner."""
+
+    def __init__(self, run_directory: Path, key: SegmentKey, around: Surroundings) -> None:
+        self._run = run_directory
+        self._work = run_directory / "work"
+        self._folder = run_directory / "segments" / str(key.segment)
+        self._key = key
+        self._around = around
+        self._claims = Claims(self._folder, around.workers, around.worker)
+        self._runners = Runners(self._folder)
+        self._log: SegmentLog | None = None
+        self._watch: Watch | None = None
+        self._resources = ExitStack()
+
+    @property
+    def key(self) -> SegmentKey:
+        """Port `SegmentFolder`; so are all public methods below."""
+        return self._key
+
+    @property
+    def detail(self) -> str:
+        log = self._log
+        if log is None:
+            return "starting"
+        tally = log.fold.tally()
+        total = sum(tally.values())
+        phase = self._phase()
+        return f"{phase}: {tally['done']}/{total} resources, {log.lines} lines"
+
+    def clock(self) -> float:
+        return control_files.boot_seconds()
+
+    def claim(self, ticket: Ticket) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._claims.take(ticket)
+
+    def ticket(self) -> Ticket | None:
+        return self._claims.ticket()
+
+    def is_stale(self, stale_seconds: float) -> bool:
+        """Whether nobody looks after the segment, though somebody did."""
+        return not self.is_settled() and self._claims.is_stale(stale_seconds)
+
+    def renew(self) -> None:
+        self._claims.renew()
+
+    def extend_lease(self, sent_at: float) -> None:
+        self._claims.check()
+        seconds = self._order()["lease_seconds"]
+        until = sent_at + (seconds if isinstance(seconds, int) else 0)
+        control_files.replace(self._folder / "lease", f"{until:.3f}\n")
+
+    def place(self, order: SegmentOrder) -> None:
+        self._claims.check()
+        if not self._work.is_dir():
+            raise RunDirectoryBroken("the run directory is not on this host any more")
+        if order.phase is Phase.APPLY and order.plan_sha256 != sha256_of(
+            self._work / command.PLAN_FILE
+        ):
+            raise PlanChanged("the plan file is not the one that was planned")
+        home = self._run / "home"
+        control_files.create(
+            self._folder / "segment.json",
+            {
+                "deployment": order.key.deployment,
+                "segment": order.key.segment,
+                "phase": order.phase,
+                "argv": command.phase_argv(self._around.terraform, order.phase),
+                "environment": command.environment(
+                    home, self._around.cli_config, self._around.path
+                ),
+                "deadline_seconds": order.deadline_seconds,
+                "lease_seconds": order.lease_seconds,
+                "no_progress_seconds": order.no_progress_seconds,
+                "ladder": asdict(order.ladder),
+            },
+        )
+
+    def look(self) -> Sight:
+        self._runners.reap()
+        there = {name: (self._folder / name).exists() for name in ("segment.json", "exit.json")}
+        return Sight(
+            ordered=there["segment.json"],
+            started=(self._folder / "started.json").exists(),
+            ended=there["exit.json"],
+            alive=control_files.is_locked(self._folder / "alive.lock"),
+            watched=control_files.is_locked(self._folder / "runner.lock"),
+            sealed=has_end(self._folder / EVENT_FILE),
+        )
+
+    async def start(self) -> None:
+        order = self._order()
+        argv, environment = order["argv"], order["environment"]
+        if not isinstance(argv, list) or not isinstance(environment, dict):
+            raise RunDirectoryBroken("segment.json holds no command")
+        self._claims.check()
+        await asyncio.to_thread(self._runners.start, argv, environment, self._work)
+
+    async def finish(self) -> None:
+        self._claims.check()
+        await asyncio.to_thread(self._runners.finish)
+
+    def withdraw(self) -> bool:
+        self.stop(StopCause.SUPERSEDED)
+        fd = os.open(self._folder / "alive.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # A runner that has the lock has seen the stop or will see it; it is not ours to judge.
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if (self._folder / "started.json").exists():
+                return False
+            control_files.create(
+                self._folder / "exit.json",
+                {"outcome": "not_started", "stop": {"cause": StopCause.SUPERSEDED}},
+            )
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(fd)
+        return True
+
+    def stop(self, cause: StopCause, *, force: bool = False) -> None:
+        if not self._run.is_dir():
+            return
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._folder / "stop.json"
+        at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        content = {"cause": cause, "force": force, "requested_at": at}
+        if control_files.create(path, content) or not force:
+            return
+        control_files.replace(path, {**(control_files.read(path) or content), "force": True})
+
+    async def pump(self) -> int:
+        return await self._open_log().pump() if self._can_log() else 0
+
+    async def changed(self, seconds: float) -> None:
+        if self._watch is None:
+            # From now on every change is noticed; for what came before, the caller looks again.
+            self._watch = self._resources.enter_context(
+                self._around.changes.watch(self._folder, _NAMES)
+            )
+            return
+        await asyncio.sleep(_PAUSE_SECONDS)
+        await self._watch.changed(seconds)
+
+    def wake(self) -> None:
+        if self._watch is not None:
+            self._watch.notice(None)
+
+    async def close_log(self) -> Seal:
+        await asyncio.to_thread(self._runners.wait)
+        return await self._open_log().close()
+
+    def result(self) -> SegmentResult:
+        path = self._folder / "exit.json"
+        if not path.exists():
+            raise RunDirectoryBroken("the segment has not ended")
+        log = self._open_log()
+        phase = self._phase()
+        plan = self._work / command.PLAN_FILE
+        result = interpret(
+            self._key,
+            phase,
+            decode_exit(path.read_bytes()),
+            log.fold,
+            Traces(log.seal, "", self._claims.epoch),
+        )
+        if phase is Phase.PLAN and plan.exists():
+            return replace(result, plan_sha256=sha256_of(plan))
+        return result
+
+    def next_chunk(self, sink: str) -> EventChunk | None:
+        return self._open_log().next_chunk(sink) if self._can_log() else None
+
+    def advance(self, sink: str, line: int) -> None:
+        self._open_log().advance(sink, line)
+
+    def release(self) -> None:
+        self._resources.close()
+        self._claims.release()
+
+    def settle(self) -> None:
+        self._resources.close()
+        (self._folder / "settled").touch(mode=0o600)
+
+    def is_settled(self) -> bool:
+        """Whether nobody needs to look after the segment any more."""
+        return (self._folder / "settled").exists()
+
+    def _can_log(self) -> bool:
+        # Before terraform has started there is no time for a line to carry, and no line.
+        return self._log is not None or (self._folder / "started.json").exists()
+
+    def _open_log(self) -> SegmentLog:
+        if self._log is None:
+            started = control_files.read(self._folder / "started.json") or {}
+            self._log = SegmentLog(
+                folder=self._folder,
+                key=self._key,
+                phase=self._phase(),
+                started_at=str(started.get("started_at", "")),
+                redactor=self._around.redactor(self._key.deployment),
+                check=self._claims.check,
+            )
+            self._resources.callback(self._log.release)
+        return self._log
+
+    def _phase(self) -> Phase:
+        return Phase(str(self._order()["phase"]))
+
+    def _order(self) -> dict[str, object]:
+        order = control_files.read(self._folder / "segment.json")
+        if order is None:
+            raise RunDirectoryBroken("the segment was never ordered")
+        return order
+
+
+def sha256_of(path: Path) -> str:
+    """A file's hash; empty when it is missing."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""

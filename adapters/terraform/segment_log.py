@@ -1,0 +1,168 @@
+"""The log of one segment on its host: spool → event file → progress; cursors of the sinks."""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from adapters.event_file import EVENT_FILE, EventFile, EventReader
+from adapters.redaction import Redactor
+from adapters.terraform import control_files
+from adapters.terraform.machine_ui import Fold
+from adapters.terraform.spool import Translator, end_record
+from deployments.events import EndKind, EventChunk, Seal
+from deployments.segment import SegmentKey
+
+__all__ = ["PROGRESS_FILE", "SPOOL_FILE", "SegmentLog"]
+
+SPOOL_FILE = "spool"
+PROGRESS_FILE = "progress.json"
+
+# One step holds a thread for about 10 ms; the claim is checked between steps.
+_STEP_BYTES = 1024 * 1024
+# Progress is for people; more often than this nobody sees it.
+_PROGRESS_SECONDS = 1.0
+# A chunk for a sink, below every store's limit of a request (DESIGN section 8: frames of 64 KiB).
+_CHUNK_BYTES = 256 * 1024
+
+
+class SegmentLog:
+    """The one writer of a segment's events.
+
+    Args:
+        folder: the segment's folder.
+        key: which segment.
+        phase: as it stands in the events.
+        started_at: the time of lines before the first that carries one.
+        redactor: takes secrets out.
+        check: raises Fenced when this worker does not own the segment any more.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        key: SegmentKey,
+        phase: str,
+        started_at: str,
+        redactor: Redactor,
+        check: Callable[[], None],
+    ) -> None:
+        self._folder = folder
+        self._key = key
+        self._phase = phase
+        self._check = check
+        self._translator = Translator(key.segment, phase, started_at, redactor)
+        self._file = EventFile(folder / EVENT_FILE)
+        self._known = self._file.lines
+        self._read = 0
+        self._progress_at = 0.0
+        self._progress_line = -1
+        self._readers: dict[str, EventReader] = {}
+        self.seal: Seal | None = self._sealed()
+
+    @property
+    def fold(self) -> Fold:
+        """What the messages so far say together."""
+        return self._translator.fold
+
+    @property
+    def lines(self) -> int:
+        """How many events there are, without the end record."""
+        return self._translator.lines
+
+    async def pump(self) -> int:
+        """Turn what is new in the spool into events; how many."""
+        before = self._translator.lines
+        while await asyncio.to_thread(self._step):
+            pass
+        self._show_progress(final=False)
+        return self._translator.lines - before
+
+    async def close(self) -> Seal:
+        """Write the end record once; all of the spool must be pumped."""
+        await asyncio.to_thread(self._write, b"", final=True)
+        self._show_progress(final=True)
+        if self.seal is None:
+            seal = Seal(self._key.segment, EndKind.COMPLETE, self._file.lines, self._file.sha256)
+            self._check()
+            self._file.append([end_record(seal)])
+            self.seal = seal
+        return self.seal
+
+    def release(self) -> None:
+        """Let go of the event file."""
+        self._file.close()
+
+    def next_chunk(self, sink: str) -> EventChunk | None:
+        """What a sink does not have yet."""
+        reader = self._readers.setdefault(
+            sink, EventReader(self._folder / EVENT_FILE, self._key.segment)
+        )
+        return reader.after(self._cursor(sink), _CHUNK_BYTES)
+
+    def advance(self, sink: str, line: int) -> None:
+        """A sink has all up to this line."""
+        self._check()
+        folder = self._folder / "cursors"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        control_files.replace(folder / f"{sink}.json", {"line": line})
+
+    def _cursor(self, sink: str) -> int:
+        content = control_files.read(self._folder / "cursors" / f"{sink}.json")
+        line = content["line"] if content else 0
+        return line if isinstance(line, int) else 0
+
+    def _step(self) -> int:
+        """Read and write one step; how many bytes."""
+        try:
+            fd = os.open(self._folder / SPOOL_FILE, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return 0
+        try:
+            data = os.pread(fd, _STEP_BYTES, self._read)
+        finally:
+            os.close(fd)
+        if data:
+            self._write(data, final=False)
+            self._read += len(data)
+        return len(data)
+
+    def _write(self, data: bytes, *, final: bool) -> None:
+        first = self._translator.lines + 1
+        events = self._translator.translate(data, final=final)
+        # What the worker before wrote is there already; it was folded, and that was all.
+        fresh = events[max(0, self._known + 1 - first) :]
+        self._check()
+        self._file.append(fresh)
+
+    def _show_progress(self, *, final: bool) -> None:
+        now = control_files.boot_seconds()
+        if self._progress_line == self._translator.lines:
+            return
+        if not final and now - self._progress_at < _PROGRESS_SECONDS:
+            return
+        self._check()
+        self._progress_at, self._progress_line = now, self._translator.lines
+        content = {
+            "format": control_files.FORMAT,
+            "segment": self._key.segment,
+            "phase": self._phase,
+            "until": f"{self._key.segment}-{self._translator.lines}",
+            "counts": self.fold.tally(),
+            "resources": [asdict(one) for one in self.fold.resources()],
+        }
+        control_files.replace(self._folder / PROGRESS_FILE, json.dumps(content))
+
+    def _sealed(self) -> Seal | None:
+        """The end record that a worker before has written; its line counts as no event."""
+        if not self._file.lines:
+            return None
+        last = EventReader(self._folder / EVENT_FILE, self._key.segment).after(
+            self._file.lines - 1, 1
+        )
+        content = json.loads(last.data) if last else {}
+        if "end" not in content:
+            return None
+        return Seal(self._key.segment, EndKind(content["end"]), content["lines"], content["sha256"])

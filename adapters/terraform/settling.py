@@ -1,0 +1,92 @@
+"""What is true after an abnormal end: the journal of the apply against Terraform's state."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.terraform import command, control_files
+from adapters.terraform.queries import ask
+from adapters.terraform.segment_log import PROGRESS_FILE
+from deployments.results import Settled
+from deployments.segment import ResourceStatus
+
+__all__ = ["Scene", "addresses_in", "compare", "find_out"]
+
+_MAKES = frozenset({"create", "update", "replace", "import"})
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where the apply ran and with what."""
+
+    work: Path
+    segment_folder: Path
+    terraform: str
+    environment: Mapping[str, str]
+
+
+async def find_out(scene: Scene, open_addresses: Iterable[str]) -> Settled:
+    """Compare what was reported complete with what the state holds.
+
+    A state that could not be written lies in `errored.tfstate`; it is pushed back first. An empty
+    one never is: pushing it would drop everything (DESIGN section 5).
+
+    Raises:
+        TerraformUnusable: terraform does not answer.
+    """
+    rescued = scene.work / "errored.tfstate"
+    if rescued.is_file() and addresses_in(rescued.read_bytes()):
+        push = [scene.terraform, "state", "push", rescued.name]
+        pushed = await ask(push, scene.environment, scene.work)
+        if pushed.exit_code == 0:
+            rescued.unlink()
+    pulled = await ask(command.state_argv(scene.terraform), scene.environment, scene.work)
+    progress = control_files.read(scene.segment_folder / PROGRESS_FILE) or {}
+    resources = progress.get("resources", [])
+    return compare(
+        resources if isinstance(resources, list) else [],
+        addresses_in(pulled.output),
+        set(open_addresses),
+    )
+
+
+def compare(
+    resources: Sequence[Mapping[str, object]], recorded: set[str], open_addresses: set[str]
+) -> Settled:
+    """The journal against the state, both as values."""
+    made = [
+        str(one["address"])
+        for one in resources
+        if one["status"] == ResourceStatus.DONE and one["action"] in _MAKES
+    ]
+    begun = [
+        str(one["address"])
+        for one in resources
+        if one["status"] == ResourceStatus.RUNNING or str(one["address"]) in open_addresses
+    ]
+    return Settled(
+        unrecorded=[address for address in made if address not in recorded],
+        unknown=[address for address in begun if address not in recorded],
+    )
+
+
+def addresses_in(state: bytes) -> set[str]:
+    """Addresses of all managed resources in a state; empty for none or a broken one."""
+    try:
+        content = json.loads(state or b"{}")
+    except ValueError:
+        return set()
+    return {
+        _address(resource, instance)
+        for resource in content.get("resources", ())
+        if resource.get("mode") == "managed"
+        for instance in resource.get("instances", ())
+    }
+
+
+def _address(resource: Mapping[str, object], instance: Mapping[str, object]) -> str:
+    module = f"{resource['module']}." if resource.get("module") else ""
+    key = instance.get("index_key")
+    index = "" if key is None else f"[{json.dumps(key, ensure_ascii=False)}]"
+    return f"{module}{resource['type']}.{resource['name']}{index}"

@@ -1,0 +1,1 @@
+"""The anava command: an HTTP client, and the launcher for one machine."""

@@ -1,0 +1,178 @@
+"""Every error this service raises on purpose.
+
+Two edges translate them and nobody else: `api/problems.py` (to HTTP) and
+`activities/failures.py` (to Temporal).
+
+Tree:
+
+    AnavaError
+      InvalidRequest
+        NotAvailable
+        IdempotencyKeyReused
+      NotFound
+      AlreadyFinished
+      Unavailable
+        TemporalUnavailable
+      InvalidSettings
+      HostFault
+        TerraformUnusable
+        RunDirectoryBroken
+        PlanChanged
+        LogGap
+      SegmentMoved
+        Fenced
+        AttemptGone
+        HandedOver
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+__all__ = [
+    "AlreadyFinished",
+    "AnavaError",
+    "AttemptGone",
+    "Audience",
+    "Fenced",
+    "FieldProblem",
+    "HandedOver",
+    "HostFault",
+    "IdempotencyKeyReused",
+    "InvalidRequest",
+    "InvalidSettings",
+    "LogGap",
+    "NotAvailable",
+    "NotFound",
+    "PlanChanged",
+    "RunDirectoryBroken",
+    "SegmentMoved",
+    "TemporalUnavailable",
+    "TerraformUnusable",
+    "Unavailable",
+]
+
+
+class Audience(StrEnum):
+    """Who can do something about an error."""
+
+    USER = "user"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """One wrong field of a request: where (JSON pointer), a code and a sentence."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class AnavaError(Exception):
+    """Something this service refuses or cannot do."""
+
+    retryable: ClassVar[bool] = False
+    audience: ClassVar[Audience] = Audience.USER
+    advice: ClassVar[str] = "Read the detail; if it does not help, ask an operator."
+
+
+class InvalidRequest(AnavaError):
+    """The request breaks a rule that its sender can read in the documentation."""
+
+    advice = "Correct the named fields and send the request again."
+
+    def __init__(self, message: str, *problems: FieldProblem) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class NotAvailable(InvalidRequest):
+    """The value is part of the design, but this version cannot do it yet."""
+
+    advice = "Leave the field out or use a value that this version offers."
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """The key was used before, with another body."""
+
+    advice = "Use a new Idempotency-Key for a new deployment."
+
+
+class NotFound(AnavaError):
+    """There is no such thing, or it belongs to somebody else."""
+
+    advice = "Check the id; list your deployments to see what there is."
+
+
+class AlreadyFinished(AnavaError):
+    """The deployment has ended, so nothing can be asked of it any more."""
+
+    advice = "Start a new deployment of the stack."
+
+
+class Unavailable(AnavaError):
+    """A part this service needs does not answer just now."""
+
+    retryable = True
+    audience = Audience.OPERATOR
+    advice = "Try again in a few seconds; running deployments are not affected."
+
+
+class TemporalUnavailable(Unavailable):
+    """Temporal does not answer."""
+
+    advice = "Check that the Temporal server is up; what runs goes on meanwhile."
+
+
+class InvalidSettings(AnavaError):
+    """The settings contradict each other or name something that is not there."""
+
+    audience = Audience.OPERATOR
+    advice = "Correct the setting that the message names and start again."
+
+
+class HostFault(AnavaError):
+    """This host cannot run terraform as it should."""
+
+    audience = Audience.OPERATOR
+    advice = "Look at the host named in the deployment: docs/runbooks/host-fault.md."
+
+
+class TerraformUnusable(HostFault):
+    """The terraform binary or its provider mirror is missing, too old or broken."""
+
+    advice = "Install terraform 1.9 or newer, or set ANAVA_TERRAFORM__BINARY."
+
+
+class RunDirectoryBroken(HostFault):
+    """A file in the run directory is missing or cannot be understood."""
+
+
+class PlanChanged(HostFault):
+    """The plan file is not the one that was planned (its sha256 differs)."""
+
+    advice = "Somebody changed the run directory; deploy again and find out who."
+
+
+class LogGap(HostFault):
+    """A chunk does not follow the last line that the log holds."""
+
+
+class SegmentMoved(AnavaError):
+    """Somebody else owns this segment now; the one who reads this must let go."""
+
+    audience = Audience.OPERATOR
+    advice = "Nothing to do: the other owner goes on."
+
+
+class Fenced(SegmentMoved):
+    """A claim with a higher epoch exists."""
+
+
+class AttemptGone(SegmentMoved):
+    """Temporal does not know the activity attempt any more."""
+
+
+class HandedOver(SegmentMoved):
+    """This worker is going; the next one goes on with the segment."""

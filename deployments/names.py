@@ -1,0 +1,48 @@
+"""Names that Temporal knows us by: task queues, search attributes, memo fields."""
+
+from enum import StrEnum
+
+__all__ = [
+    "CANCEL_PREFIX",
+    "SHARED_QUEUE",
+    "Attribute",
+    "Memo",
+    "host_queue",
+    "turn_id",
+]
+
+SHARED_QUEUE = "anava"
+
+# A cancel's reason text is this and a JSON object; an empty text is an operator through Temporal.
+CANCEL_PREFIX = "anava:"
+
+
+def host_queue(host: str) -> str:
+    """The task queue of one host."""
+    return f"anava@{host}"
+
+
+def turn_id(stack: str) -> str:
+    """The workflow id that is held while a deployment works on the stack."""
+    return f"turn-{stack}"
+
+
+class Attribute(StrEnum):
+    """Search attributes, all of type Keyword. They are not encrypted."""
+
+    STATUS = "AnavaStatus"
+    PHASE = "AnavaPhase"
+    OWNER = "AnavaOwner"
+    STACK = "AnavaStack"
+    OPERATION = "AnavaOperation"
+    REASON = "AnavaReason"
+
+
+class Memo(StrEnum):
+    """Memo fields: what a reader needs without any worker."""
+
+    REQUEST = "request"
+    REQUEST_SHA256 = "request_sha256"
+    CREATED_AT = "created_at"
+    HOST = "host"
+    RESULT = "result"

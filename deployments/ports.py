@@ -1,0 +1,331 @@
+"""What the service needs from the outside; adapters implement it, tests fake it.
+
+An adapter raises only errors of `deployments.errors`.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from deployments.deployment import DeploymentRequest
+from deployments.events import EventChunk, EventId, Seal
+from deployments.phase import Phase
+from deployments.results import Settled
+from deployments.segment import Resource, SegmentKey, SegmentOrder, SegmentResult, StopCause
+
+__all__ = [
+    "Attempts",
+    "Heartbeat",
+    "Host",
+    "LogSink",
+    "LogSource",
+    "PlanSummary",
+    "Prepared",
+    "Progress",
+    "ProgressSource",
+    "SegmentFolder",
+    "Sight",
+    "Ticket",
+]
+
+
+class LogSink(Protocol):
+    """A place where the log is kept. A dead one never slows terraform or another sink."""
+
+    @property
+    def name(self) -> str:
+        """The name in settings, cursors and health."""
+        ...
+
+    async def write(self, deployment: str, chunk: EventChunk) -> None:
+        """Keep a chunk; a repeat of lines that are there already changes nothing.
+
+        Raises:
+            Unavailable: try again later, from the same line.
+            LogGap: lines before the chunk are missing.
+        """
+        ...
+
+    async def seal(self, deployment: str, seal: Seal) -> None:
+        """Say that the segment's log is whole; a repeat changes nothing."""
+        ...
+
+
+class LogSource(Protocol):
+    """Where a log can be read from."""
+
+    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
+        """What follows the cursor, in order, about `most_bytes` at most.
+
+        End records are in it: a chunk whose `last` is the end record's line ends its segment.
+        """
+        ...
+
+    def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
+        """What follows the cursor and all that comes; never ends by itself."""
+        ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a segment is, true up to and with the event `until`."""
+
+    segment: int
+    phase: str
+    until: str
+    resources: list[Resource]
+    counts: dict[str, int]
+
+
+class ProgressSource(Protocol):
+    """Where the progress of a deployment can be read from."""
+
+    async def latest(self, deployment: str) -> Progress | None:
+        """The newest segment's progress that names resources; None before there is one."""
+        ...
+
+
+class Heartbeat(Protocol):
+    """The tie between a segment and its activity attempt in Temporal."""
+
+    @property
+    def acknowledge_seconds(self) -> float:
+        """How often `acknowledge` should be called."""
+        ...
+
+    def beat(self, detail: str) -> None:
+        """Tell Temporal that this attempt lives; never blocks, never fails."""
+        ...
+
+    async def acknowledge(self, detail: str) -> bool:
+        """Tell it and wait for the answer. Whether the attempt should go on (False: cancelled).
+
+        Raises:
+            AttemptGone: Temporal does not know this attempt any more.
+            TemporalUnavailable: no answer.
+        """
+        ...
+
+    async def complete(self, result: SegmentResult) -> None:
+        """Deliver the result.
+
+        Raises:
+            AttemptGone: nobody waits for it.
+            TemporalUnavailable: no answer.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What makes a segment somebody's: the attempt it belongs to.
+
+    `may_start` is true only for the first attempt of the first scheduling; any other attaches.
+    """
+
+    token: bytes
+    attempt: int
+    workflow_id: str
+    run_id: str
+    phase: Phase
+    may_start: bool
+
+
+class Attempts(Protocol):
+    """What Temporal knows of attempts and deployments."""
+
+    def heartbeat(self, ticket: Ticket) -> Heartbeat:
+        """The tie of an adopted segment."""
+        ...
+
+    async def is_pending(self, ticket: Ticket, activity_id: str) -> bool:
+        """Whether the workflow still waits for this activity, started or not."""
+        ...
+
+    async def has_closed(self, workflow_id: str) -> bool:
+        """Whether the deployment's workflow is known and has ended."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What can be seen of a segment on this host.
+
+    `alive`: terraform or a child of it or its runner; `watched`: its runner; `sealed`: the log has
+    its end record.
+    """
+
+    ordered: bool = False
+    started: bool = False
+    ended: bool = False
+    alive: bool = False
+    watched: bool = False
+    sealed: bool = False
+
+
+class SegmentFolder(Protocol):
+    """One segment's folder below the run root, seen by the worker that claims it."""
+
+    @property
+    def key(self) -> SegmentKey:
+        """Which segment."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """One line on how far the segment is."""
+        ...
+
+    def clock(self) -> float:
+        """Seconds of CLOCK_BOOTTIME, the clock of leases."""
+        ...
+
+    def claim(self, ticket: Ticket) -> None:
+        """Make it this worker's, with the next epoch.
+
+        Raises:
+            Fenced: another worker was faster.
+        """
+        ...
+
+    def ticket(self) -> Ticket | None:
+        """The newest claim's ticket."""
+        ...
+
+    def renew(self) -> None:
+        """Show that the claim's worker lives.
+
+        Raises:
+            Fenced: a claim with a higher epoch exists. So do all methods below that write.
+        """
+        ...
+
+    def extend_lease(self, sent_at: float) -> None:
+        """Own the segment on this host for the lease's length from `sent_at` on."""
+        ...
+
+    def place(self, order: SegmentOrder) -> None:
+        """Write the order once; one that is there already stays.
+
+        Raises:
+            RunDirectoryBroken: the run directory is not here.
+            PlanChanged: the plan file is not the planned one.
+        """
+        ...
+
+    def look(self) -> Sight:
+        """What can be seen now."""
+        ...
+
+    async def start(self) -> None:
+        """Start a runner; one that is not needed ends by itself."""
+        ...
+
+    async def finish(self) -> None:
+        """Start a runner that ends what a killed one left behind."""
+        ...
+
+    def withdraw(self) -> bool:
+        """See to it that an order never starts. False: it has begun already."""
+        ...
+
+    def stop(self, cause: StopCause, *, force: bool = False) -> None:
+        """Ask the runner to stop terraform; needs no claim, the first cause stays."""
+        ...
+
+    async def pump(self) -> int:
+        """Make events of what terraform wrote since; how many lines."""
+        ...
+
+    async def changed(self, seconds: float) -> None:
+        """Return when a file of the segment changed, or after so many seconds."""
+        ...
+
+    def wake(self) -> None:
+        """Let `changed` return at once."""
+        ...
+
+    async def close_log(self) -> Seal:
+        """Write the end record; terraform has ended and all is pumped."""
+        ...
+
+    def result(self) -> SegmentResult:
+        """What the segment left behind; it has ended."""
+        ...
+
+    def next_chunk(self, sink: str) -> EventChunk | None:
+        """What the sink does not have yet; None when it has all."""
+        ...
+
+    def advance(self, sink: str, line: int) -> None:
+        """The sink has all up to this line."""
+        ...
+
+    def release(self) -> None:
+        """Let go: the next worker may claim at once."""
+        ...
+
+    def settle(self) -> None:
+        """Nobody needs to look after this segment any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Where a deployment will run."""
+
+    host: str
+    terraform_version: str
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """What the plan will do, from terraform's own plan file."""
+
+    sha256: str
+    destructive: list[str]
+
+
+class Host(Protocol):
+    """This host's run root and terraform."""
+
+    @property
+    def id(self) -> str:
+        """Random, made once for the run root."""
+        ...
+
+    async def prepare(self, deployment: str, request: DeploymentRequest) -> Prepared:
+        """Make the run directory; a repeat finds it made."""
+        ...
+
+    def segment(self, key: SegmentKey) -> SegmentFolder:
+        """The folder of a segment, there or not."""
+        ...
+
+    def unclaimed(self) -> Sequence[SegmentFolder]:
+        """Segments that nobody looks after: their claim is stale."""
+        ...
+
+    def resting(self) -> Sequence[str]:
+        """Open deployments with no segment that needs looking after."""
+        ...
+
+    async def report_plan(self, deployment: str) -> PlanSummary:
+        """Keep the plan file and its redacted JSON as artifacts."""
+        ...
+
+    async def settle(self, deployment: str, segments: Sequence[SegmentResult]) -> Settled:
+        """Find out what is true after an abnormal end; stops what still runs."""
+        ...
+
+    async def record(self, deployment: str, record_json: str) -> str:
+        """Keep the record, remove what only the work needed.
+
+        Returns:
+            The record that is kept: after a repeat the first one.
+        """
+        ...
+
+    def abandon(self, deployment: str) -> None:
+        """Close a run directory whose deployment has ended without a record."""
+        ...

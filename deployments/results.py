@@ -1,0 +1,223 @@
+"""How a deployment ended, worked out from what its segments left behind."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+from deployments.deployment import CancelRequest, DeploymentResult, Status
+from deployments.phase import Phase
+from deployments.reasons import Reason
+from deployments.segment import (
+    Counts,
+    Diagnostic,
+    SegmentOutcome,
+    SegmentResult,
+    StopCause,
+)
+
+__all__ = ["Context", "Settled", "conclude", "fit"]
+
+_Verdict = tuple[Status, Reason]
+
+# Temporal's memo shows in every list; the design promises 16 KB, the rest is its envelope.
+_MOST_BYTES = 15_000
+_LONGEST_DETAIL = 1_200
+
+_REFUSED: dict[Phase, Reason] = {
+    Phase.INIT: Reason.INIT_FAILED,
+    Phase.PLAN: Reason.PLAN_FAILED,
+    Phase.APPLY: Reason.APPLY_FAILED,
+}
+_BY_PHASE: dict[StopCause | None, dict[Phase, Reason]] = {
+    StopCause.DEADLINE: {
+        Phase.INIT: Reason.INIT_TIMED_OUT,
+        Phase.PLAN: Reason.PLAN_TIMED_OUT,
+        Phase.APPLY: Reason.APPLY_TIMED_OUT,
+    },
+    StopCause.NO_PROGRESS: {
+        Phase.INIT: Reason.INIT_STALLED,
+        Phase.PLAN: Reason.PLAN_STALLED,
+        Phase.APPLY: Reason.APPLY_STALLED,
+    },
+}
+_OF_OUTCOME: dict[SegmentOutcome, _Verdict] = {
+    SegmentOutcome.START_FAILED: (Status.FAILED, Reason.START_FAILED),
+    SegmentOutcome.HOST_LOST: (Status.NEEDS_ATTENTION, Reason.HOST_LOST),
+}
+_OF_CAUSE: dict[StopCause | None, Reason] = {
+    StopCause.DRAIN: Reason.HOST_STOPPED,
+    StopCause.TERMINATED: Reason.HOST_STOPPED,
+    StopCause.LOST_LEASE: Reason.LEASE_LOST,
+}
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What is true on the host and in the state after an abnormal end.
+
+    `unrecorded` were reported complete but are not in the state; `unknown` had begun and never
+    reported an end; `unsure`: it could not be found out, or a process is still there.
+    """
+
+    unrecorded: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    unsure: bool = False
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that decides a deployment's end besides its segments.
+
+    `problem` is what ended it outside any segment; `host_lost`: its host never answered again.
+    """
+
+    phase: Phase
+    cancel: CancelRequest | None = None
+    problem: Reason | None = None
+    detail: str = ""
+    host: str = ""
+    terraform_version: str = ""
+    host_lost: bool = False
+
+
+def conclude(
+    segments: Sequence[SegmentResult], context: Context, settled: Settled
+) -> DeploymentResult:
+    """Name the end: `completed` only for an apply that terraform called complete.
+
+    What nobody can know is `needs_attention`, never a guess.
+    """
+    status, reason = _verdict(segments, context, settled)
+    last = segments[-1] if segments else None
+    apply = last if last is not None and last.phase is Phase.APPLY else None
+    plan = next((one for one in reversed(segments) if one.phase is Phase.PLAN), None)
+    return fit(
+        DeploymentResult(
+            status=status,
+            reason=reason,
+            phase=context.phase,
+            detail=context.detail or (last.error if last else ""),
+            counts=(apply or plan or last).counts if last else Counts(),
+            changed=apply.changed if apply else [],
+            not_done=apply.not_done if apply else [],
+            unrecorded=settled.unrecorded,
+            unknown=settled.unknown,
+            diagnostics=last.diagnostics if last else [],
+            outputs=apply.outputs if apply and status is Status.COMPLETED else [],
+            seals=[one.seal for one in segments if one.seal is not None],
+            plan_sha256=plan.plan_sha256 if plan else "",
+            cancel=context.cancel,
+            host=context.host,
+            terraform_version=context.terraform_version,
+            ended_at=last.ended_at if last else "",
+        )
+    )
+
+
+def _verdict(segments: Sequence[SegmentResult], context: Context, settled: Settled) -> _Verdict:
+    if doubt := _doubt(context, settled):
+        return Status.NEEDS_ATTENTION, doubt
+    if context.problem is not None:
+        return Status.FAILED, context.problem
+    if not segments:
+        return _cancelled(context)
+    return _of_segment(segments[-1], context)
+
+
+def _doubt(context: Context, settled: Settled) -> Reason | None:
+    if context.host_lost:
+        return Reason.HOST_LOST
+    if settled.unrecorded:
+        return Reason.UNRECORDED_RESOURCES
+    return Reason.OUTCOME_UNKNOWN if settled.unsure else None
+
+
+def _of_segment(last: SegmentResult, context: Context) -> _Verdict:
+    if last.phase is Phase.APPLY and (verdict := _of_apply(last)):
+        return verdict
+    if last.outcome is SegmentOutcome.FAILED:
+        return Status.FAILED, _refusal(last)
+    return _OF_OUTCOME.get(last.outcome) or _of_stop(last, context)
+
+
+def _of_apply(last: SegmentResult) -> _Verdict | None:
+    if last.outcome is SegmentOutcome.DONE and last.applied:
+        changed = last.counts.total > 0
+        return Status.COMPLETED, Reason.APPLIED if changed else Reason.NO_CHANGES
+    if last.outcome is SegmentOutcome.RUNNER_LOST:
+        return Status.NEEDS_ATTENTION, Reason.RUNNER_LOST
+    if not last.clean or last.outcome is SegmentOutcome.DONE:
+        return Status.NEEDS_ATTENTION, Reason.OUTCOME_UNKNOWN
+    return None
+
+
+def _of_stop(last: SegmentResult, context: Context) -> _Verdict:
+    if last.stop in _BY_PHASE:
+        return Status.FAILED, _BY_PHASE[last.stop][last.phase]
+    if context.cancel is not None:
+        return _cancelled(context)
+    if last.outcome is SegmentOutcome.RUNNER_LOST:
+        return Status.FAILED, Reason.RUNNER_LOST
+    return Status.FAILED, _OF_CAUSE.get(last.stop, Reason.INTERNAL_ERROR)
+
+
+def _cancelled(context: Context) -> _Verdict:
+    if context.cancel is None:
+        return Status.FAILED, Reason.INTERNAL_ERROR
+    # Only an empty reason text, so no name, comes straight from Temporal (DESIGN section 4).
+    by_operator = not context.cancel.by
+    return Status.CANCELLED, (
+        Reason.CANCELLED_BY_OPERATOR if by_operator else Reason.CANCELLED_BY_USER
+    )
+
+
+def _refusal(last: SegmentResult) -> Reason:
+    """A lock conflict is told by its "Lock Info:" block; a dead backend has none (measured)."""
+    locked = any(
+        one.summary == "Error acquiring the state lock" and "Lock Info:" in one.detail
+        for one in last.diagnostics
+    )
+    return Reason.STATE_LOCKED if locked else _REFUSED[last.phase]
+
+
+def fit(result: DeploymentResult) -> DeploymentResult:
+    """Shorten a result until it fits into the memo; `omitted` counts what was left out."""
+    for most in (1000, 200, 50, 10, 3, 1):
+        shorter = _shortened(result, most)
+        if _size(shorter) <= _MOST_BYTES:
+            return shorter
+    return _shortened(result, 0)
+
+
+def _shortened(result: DeploymentResult, most: int) -> DeploymentResult:
+    lists = (
+        result.changed,
+        result.not_done,
+        result.unrecorded,
+        result.unknown,
+        result.diagnostics,
+        result.outputs,
+    )
+    return replace(
+        result,
+        detail=_cut(result.detail),
+        changed=result.changed[:most],
+        not_done=result.not_done[:most],
+        unrecorded=result.unrecorded[:most],
+        unknown=result.unknown[:most],
+        diagnostics=[_short(one) for one in result.diagnostics[:most]],
+        outputs=result.outputs[:most],
+        omitted=result.omitted + sum(max(0, len(entries) - most) for entries in lists),
+    )
+
+
+def _size(result: DeploymentResult) -> int:
+    return len(json.dumps(asdict(result)))
+
+
+def _short(diagnostic: Diagnostic) -> Diagnostic:
+    return replace(diagnostic, summary=_cut(diagnostic.summary), detail=_cut(diagnostic.detail))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_DETAIL else text[:_LONGEST_DETAIL] + " [cut]"

@@ -1,0 +1,162 @@
+"""One piece of terraform work: what it is told and what it returns."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from deployments.events import Seal
+from deployments.phase import Phase
+from deployments.timings import Ladder
+
+__all__ = [
+    "Counts",
+    "Diagnostic",
+    "Output",
+    "Resource",
+    "ResourceStatus",
+    "SegmentKey",
+    "SegmentOrder",
+    "SegmentOutcome",
+    "SegmentResult",
+    "StopCause",
+]
+
+
+@dataclass(frozen=True)
+class SegmentKey:
+    """Which segment of which deployment."""
+
+    deployment: str
+    segment: int
+
+    @property
+    def activity_id(self) -> str:
+        """The id of the activity that runs it (Temporal's attempt is no part of any id)."""
+        return f"segment-{self.segment}"
+
+
+class StopCause(StrEnum):
+    """Why terraform was told to stop; the first cause stays."""
+
+    CANCEL = "cancel"
+    DEADLINE = "deadline"
+    NO_PROGRESS = "no_progress"
+    LOST_LEASE = "lost_lease"
+    DRAIN = "drain"
+    ABANDONED = "abandoned"
+    TERMINATED = "terminated"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True)
+class SegmentOrder:
+    """What one segment shall do. Written to `segment.json`, so it is fixed from then on."""
+
+    key: SegmentKey
+    phase: Phase
+    deadline_seconds: int
+    no_progress_seconds: int
+    lease_seconds: int
+    ladder: Ladder
+    plan_sha256: str = ""
+
+
+class ResourceStatus(StrEnum):
+    """How far terraform has come with one resource."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource in the progress of a segment; times in RFC 3339 UTC."""
+
+    address: str
+    action: str
+    status: ResourceStatus
+    started_at: str = ""
+    elapsed_seconds: float = 0.0
+    id: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers of resources, as terraform's own summary counts them."""
+
+    add: int = 0
+    change: int = 0
+    remove: int = 0
+    imported: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many changes there are."""
+        return self.add + self.change + self.remove + self.imported
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """What terraform complains about, and where: file and line in the template."""
+
+    severity: str
+    summary: str
+    detail: str = ""
+    address: str = ""
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of the stack; `value_json` is empty when it is sensitive."""
+
+    name: str
+    sensitive: bool
+    value_json: str = ""
+
+
+class SegmentOutcome(StrEnum):
+    """How a segment ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    START_FAILED = "start_failed"
+    NOT_STARTED = "not_started"
+    RUNNER_LOST = "runner_lost"
+    HOST_LOST = "host_lost"
+
+
+@dataclass(frozen=True)
+class SegmentResult:
+    """What a segment left behind. A terraform that says no is a result, never an error.
+
+    `clean`: terraform ended by itself, so its state is written. `applied`: terraform itself said
+    that the apply is complete. `open`: resources whose operation had begun and did not report an
+    end. `signals` counts what the ladder sent.
+    """
+
+    key: SegmentKey
+    phase: Phase
+    outcome: SegmentOutcome
+    exit_code: int | None = None
+    stop: StopCause | None = None
+    clean: bool = True
+    applied: bool = False
+    signals: int = 0
+    counts: Counts = field(default_factory=Counts)
+    changed: list[str] = field(default_factory=list)
+    not_done: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    seal: Seal | None = None
+    plan_sha256: str = ""
+    error: str = ""
+    started_at: str = ""
+    ended_at: str = ""
+    epoch: int = 0
+    omitted: int = 0

@@ -1,0 +1,65 @@
+"""The templates that can be deployed, with the variables a customer may set.
+
+The HCL is the truth; `tests/deployments/test_templates.py` holds this page against it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["TEMPLATES", "Kind", "Template", "Variable"]
+
+
+class Kind(StrEnum):
+    """Terraform's primitive types, as far as our templates use them."""
+
+    STRING = "string"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable that the request's `variables` may set.
+
+    `lowest` and `highest` bound a number; a string may have `longest` characters.
+    """
+
+    kind: Kind
+    sensitive: bool = False
+    lowest: float = 0
+    highest: float = 0
+    longest: int = 4096
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Template:
+    """A folder below `terraform/`."""
+
+    name: str
+    available: bool
+    needs_preflight: bool
+    variables: dict[str, Variable]
+
+    @property
+    def sensitive(self) -> frozenset[str]:
+        """Names of the variables whose values must never be seen."""
+        return frozenset(name for name, rule in self.variables.items() if rule.sensitive)
+
+
+# The sandbox's bounds are those of its variables.tf: an hour a resource, a million lines each,
+# 1,000 resources a layer.
+TEMPLATES: dict[str, Template] = {
+    "sandbox": Template(
+        name="sandbox",
+        available=True,
+        needs_preflight=False,
+        variables={
+            "resource_seconds": Variable(Kind.NUMBER, lowest=0, highest=3600),
+            "lines": Variable(Kind.NUMBER, lowest=0, highest=1_000_000, whole=True),
+            "resources": Variable(Kind.NUMBER, lowest=1, highest=1000, whole=True),
+            "fail": Variable(Kind.STRING, longest=64),
+            "secret": Variable(Kind.STRING, sensitive=True, longest=4096),
+        },
+    ),
+    "anava": Template(name="anava", available=False, needs_preflight=True, variables={}),
+}

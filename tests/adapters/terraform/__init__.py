@@ -1,0 +1,1 @@
+"""Terraform: what it prints, and who runs it."""

@@ -1,0 +1,140 @@
+"""The worker, put together: run with `anava worker` or `python worker_main.py`."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.adoption import Adopter
+from activities.deployments import Deployments
+from activities.keeper import Keepers
+from activities.segments import Segments
+from adapters import settings as settings_module
+from adapters.console_log import ConsoleLogSink
+from adapters.file_changes import FileChanges
+from adapters.settings import Settings
+from adapters.temporal_attempts import TemporalAttempts
+from adapters.temporal_client import check_attributes, connect
+from adapters.terraform.host import TerraformHost
+from adapters.worker_slots import shared_queue_tuner
+from deployments.errors import AnavaError
+from deployments.names import SHARED_QUEUE, host_queue
+from workflows.deployment import DeploymentWorkflow
+from workflows.turn import StackTurnWorkflow
+
+__all__ = ["main", "run"]
+
+_log = logging.getLogger("anava.worker")
+
+# A cancel comes back with the next heartbeat that is sent: 1.05 s with this, 37 s without
+# (measured at a heartbeat timeout of 60 s).
+_HEARTBEAT_THROTTLE = timedelta(seconds=1)
+# A cancel after a worker's death otherwise waits 10 s for the dead worker's queue (measured).
+_STICKY_TIMEOUT = timedelta(seconds=1)
+# Keepers let go in milliseconds; what is still busy then is killed with the process.
+_GRACE = timedelta(seconds=5)
+# Admission is at `prepare`; on the host's own queue nothing may ever wait for a place.
+_HOST_ACTIVITIES = 5000
+
+
+async def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT.
+
+    SIGTERM leaves terraform running: the next worker of this host goes on with it. With
+    `ANAVA_WORKER__DRAIN` terraform is stopped first.
+
+    Raises:
+        AnavaError: Temporal or terraform cannot be used as they are.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = await connect()
+    await check_attributes(client)
+    changes = FileChanges()
+    path = settings_module.base_environment().get("PATH", os.defpath)
+    host = await TerraformHost.open(settings, path, changes)
+    sinks = [ConsoleLogSink(sys.stdout.buffer)] if "console" in settings.log.sinks else []
+    keepers = Keepers(sinks)
+    attempts = TemporalAttempts(client)
+    adopter = Adopter(host, attempts, keepers, settings.worker.scan_seconds)
+    shared = _shared_worker(client, host, settings)
+    own = _host_worker(client, host, Segments(host, attempts, keepers))
+    async with shared, own:
+        _log.info("worker %s of host %s is up", host.worker, host.id)
+        scanning = asyncio.create_task(adopter.run(), name="adoption")
+        await stop.wait()
+        if settings.worker.drain:
+            await _drain(keepers)
+        keepers.leave()
+        scanning.cancel()
+        await adopter.finish()
+        _log.info("worker %s is going", host.worker)
+    host.close()
+    changes.close()
+
+
+async def _drain(keepers: Keepers) -> None:
+    """Stop every terraform of this worker by the ladder and wait for their ends."""
+    _log.info("draining: stopping %s segments", keepers.count)
+    while keepers.count:
+        # Again and again: a phase that just ended may be followed by the next one.
+        keepers.drain()
+        await asyncio.sleep(0.1)
+
+
+def _shared_worker(client: Client, host: TerraformHost, settings: Settings) -> Worker:
+    deployments = Deployments(host)
+    return Worker(
+        client,
+        task_queue=SHARED_QUEUE,
+        workflows=[DeploymentWorkflow, StackTurnWorkflow],
+        activities=[deployments.prepare_deployment],
+        tuner=shared_queue_tuner(host.open_count, settings.worker.deployments),
+        sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
+        graceful_shutdown_timeout=_GRACE,
+        identity=f"{host.worker}@{host.id}",
+    )
+
+
+def _host_worker(client: Client, host: TerraformHost, segments: Segments) -> Worker:
+    deployments = Deployments(host)
+    return Worker(
+        client,
+        task_queue=host_queue(host.id),
+        activities=[
+            segments.run_segment,
+            segments.stop_segment,
+            deployments.report_plan,
+            deployments.finalize_deployment,
+        ],
+        max_concurrent_activities=_HOST_ACTIVITIES,
+        max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=_GRACE,
+        identity=f"{host.worker}@{host.id}",
+    )
+
+
+def main() -> int:
+    """Run the worker; the process's exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        asyncio.run(run(settings_module.load()))
+    except AnavaError as error:
+        _log.error("%s %s", error, error.advice)  # noqa: TRY400 - a sentence, no traceback
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    # About one clean end in ten crashed the interpreter inside the SDK otherwise (measured).
+    os._exit(status)

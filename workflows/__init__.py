@@ -1,0 +1,1 @@
+"""What must happen, and in what order: Temporal workflows, deterministic."""

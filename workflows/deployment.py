@@ -1,0 +1,442 @@
+"""The life of a deployment: what must happen, and in what order."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    TimeoutType,
+    WorkflowAlreadyStartedError,
+)
+from temporalio.exceptions import TimeoutError as ActivityTimeoutError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.deployments import (
+        Deployments,
+        FinalizeInput,
+        PlanReportInput,
+        PrepareInput,
+    )
+    from activities.segments import Mode, SegmentInput, Segments, StopInput
+    from deployments.deployment import (
+        CancelRequest,
+        DeploymentRequest,
+        DeploymentResult,
+        Status,
+    )
+    from deployments.names import CANCEL_PREFIX, Attribute, Memo, host_queue, turn_id
+    from deployments.phase import Phase
+    from deployments.ports import Prepared
+    from deployments.reasons import Reason, explain
+    from deployments.results import Context, Settled, conclude
+    from deployments.segment import (
+        SegmentKey,
+        SegmentOrder,
+        SegmentOutcome,
+        SegmentResult,
+    )
+    from deployments.timings import Timings
+    from deployments.transitions import may_follow
+    from workflows.turn import StackTurnWorkflow
+
+__all__ = ["DeploymentInput", "DeploymentWorkflow", "parse_cancel"]
+
+_Value = TypeVar("_Value")
+
+# A turn is freed some 40 ms after its holder has ended (measured); who comes just then may wait.
+_TURN_TRIES = 5
+_TURN_PAUSE = timedelta(milliseconds=200)
+
+# A segment that never began, or whose runner was killed while nothing could be lost.
+_MOST_SEGMENTS_A_PHASE = 3
+# Each attach finds what is there; more of them than this say that the host keeps dying.
+_MOST_ATTACHES = 5
+# Every attempt behind the first one attaches; the server spaces them out.
+_ATTEMPTS = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    maximum_interval=timedelta(seconds=10),
+    maximum_attempts=10,
+)
+# Short activities: the files of one folder, or one terraform query of at most a minute.
+_SHORT = timedelta(seconds=150)
+_STOP = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class DeploymentInput:
+    """What a deployment needs to know from its start on."""
+
+    owner: str
+    request: DeploymentRequest
+    timings: Timings = field(default_factory=Timings)
+
+
+class _HostLostError(Exception):
+    """The host of this deployment does not answer."""
+
+
+@workflow.defn
+class DeploymentWorkflow:
+    """init, plan, apply for one stack; ends with a truthful result whatever dies meanwhile."""
+
+    @workflow.init
+    def __init__(self, input: DeploymentInput) -> None:
+        """Take the input; signals may come before `run`."""
+        self._input = input
+        self._status = Status.QUEUED
+        self._phase = Phase.QUEUE
+        self._segments: list[SegmentResult] = []
+        self._number = 0
+        self._running: SegmentKey | None = None
+        self._prepared: Prepared | None = None
+        self._host_lost = False
+        self._detail = ""
+        self._stopping: asyncio.Task[None] | None = None
+
+    @workflow.run
+    async def run(self, input: DeploymentInput) -> DeploymentResult:
+        """Deploy the stack."""
+        self._tell(f"Waiting for the turn of {input.request.stack.id}.")
+        try:
+            problem = await self._deploy()
+        except asyncio.CancelledError:
+            # Asked to stop between two steps; every step itself outlasts a cancel.
+            problem = None
+        except _HostLostError:
+            self._host_lost, problem = True, None
+        result = await self._finalize(problem)
+        self._publish(result)
+        return _end(result)
+
+    @workflow.signal
+    def force_cancel(self) -> None:
+        """Stop without waiting for open operations; may lose state. Only after a cancel."""
+        if self._running is not None and workflow.cancellation_reason() is not None:
+            self._stopping = asyncio.create_task(self._stop(self._running, force=True))
+
+    async def _deploy(self) -> Reason | None:
+        """All phases; the reason of an end outside any segment."""
+        if not await self._take_turn():
+            return Reason.STACK_BUSY
+        if not await self._prepare():
+            return None if self._cancel() else Reason.PREPARE_FAILED
+        for phase in (Phase.INIT, Phase.PLAN):
+            if not await self._run_phase(phase):
+                return None
+        await self._approval()
+        report = asyncio.create_task(self._report_plan())
+        await self._run_phase(Phase.APPLY)
+        await self._outlast(report)
+        return None
+
+    async def _take_turn(self) -> bool:
+        for attempt in range(_TURN_TRIES):
+            if attempt:
+                await workflow.sleep(_TURN_PAUSE)
+            try:
+                await workflow.start_child_workflow(
+                    StackTurnWorkflow.run,
+                    id=turn_id(self._input.request.stack.id),
+                    parent_close_policy=workflow.ParentClosePolicy.TERMINATE,
+                    cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
+                    static_summary=f"held by {workflow.info().workflow_id}",
+                )
+            except WorkflowAlreadyStartedError:
+                continue
+            return True
+        return False
+
+    async def _prepare(self) -> bool:
+        """Have a host admit the deployment. The seam for preflight is in front of this."""
+        handle = workflow.start_activity_method(
+            Deployments.prepare_deployment,
+            PrepareInput(workflow.info().workflow_id, self._input.request),
+            # No limit on the wait for a place: with all hosts full, waiting is what is wanted.
+            start_to_close_timeout=_SHORT,
+            retry_policy=_ATTEMPTS,
+            summary="a host with a free place makes the run directory",
+        )
+        try:
+            self._prepared = await self._outlast(handle, cancel=handle.cancel)
+        except ActivityError as error:
+            self._detail = _words(error)
+            return False
+        workflow.upsert_memo({Memo.HOST: self._prepared.host})
+        return self._cancel() is None
+
+    async def _approval(self) -> None:
+        """Policy `auto` asks nobody; the other policies come with their own issue."""
+
+    async def _report_plan(self) -> None:
+        try:
+            await workflow.execute_activity_method(
+                Deployments.report_plan,
+                PlanReportInput(workflow.info().workflow_id),
+                task_queue=self._queue(),
+                start_to_close_timeout=_SHORT,
+                schedule_to_close_timeout=_SHORT * 2,
+                retry_policy=_ATTEMPTS,
+                summary="keeps the plan as an artifact",
+            )
+        except ActivityError as error:
+            workflow.logger.warning("no plan report: %s", _words(error))
+
+    async def _run_phase(self, phase: Phase) -> bool:
+        """Run a phase, in a new segment where one never began; whether the next phase may run."""
+        self._enter(Status.RUNNING, phase)
+        for _ in range(_MOST_SEGMENTS_A_PHASE):
+            result = await self._run_segment(phase)
+            self._segments.append(result)
+            if self._cancel() or not _may_repeat(result):
+                break
+        return result.outcome is SegmentOutcome.DONE and self._cancel() is None
+
+    async def _run_segment(self, phase: Phase) -> SegmentResult:
+        self._number += 1
+        order = self._order(phase)
+        self._running = order.key
+        silence = timedelta(seconds=self._input.timings.host_silence_seconds)
+        absence = timedelta(seconds=self._input.timings.host_absence_seconds)
+        mode, wait = Mode.START, silence
+        try:
+            for _ in range(_MOST_ATTACHES):
+                try:
+                    return await self._attempt(SegmentInput(order, mode), wait)
+                except ActivityError as error:
+                    if isinstance(error.cause, ApplicationError):
+                        return self._not_run(order, SegmentOutcome.START_FAILED, _words(error))
+                    if mode is Mode.ATTACH and _is_silence(error):
+                        break
+                # Lost from sight, or cancelled before it was seen: what is there must be found
+                # out on its host, however long that is away.
+                mode, wait = Mode.ATTACH, absence
+                self._tell(f"Waiting for host {self._host()}: its workers are silent.")
+        finally:
+            self._running = None
+        self._segments.append(self._not_run(order, SegmentOutcome.HOST_LOST))
+        raise _HostLostError
+
+    async def _attempt(self, input: SegmentInput, wait: timedelta) -> SegmentResult:
+        timings = self._input.timings
+        order = input.order
+        handle = workflow.start_activity_method(
+            Segments.run_segment,
+            input,
+            task_queue=self._queue(),
+            activity_id=order.key.activity_id,
+            schedule_to_start_timeout=wait,
+            start_to_close_timeout=timedelta(
+                seconds=timings.start_to_close_seconds(order.deadline_seconds)
+            ),
+            heartbeat_timeout=timedelta(seconds=timings.heartbeat_timeout_seconds),
+            retry_policy=_ATTEMPTS,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"terraform {order.phase}",
+        )
+
+        def stop() -> None:
+            self._stopping = asyncio.create_task(self._stop(order.key))
+            # What only waits to be seen by its host is not cancelled: it brings the truth.
+            if input.mode is Mode.START:
+                handle.cancel()
+
+        if input.mode is Mode.ATTACH and self._cancel():
+            stop()
+        return await self._outlast(handle, cancel=stop)
+
+    async def _stop(self, key: SegmentKey, *, force: bool = False) -> None:
+        """Reach the runner by the host's queue; the heartbeat is the way that needs no queue."""
+        try:
+            await workflow.execute_activity_method(
+                Segments.stop_segment,
+                StopInput(key, force),
+                task_queue=self._queue(),
+                start_to_close_timeout=_STOP,
+                summary="asks the runner to stop terraform",
+            )
+        except (ActivityError, asyncio.CancelledError) as error:
+            workflow.logger.warning("stop_segment: %s", error)
+
+    async def _outlast(
+        self, task: asyncio.Task[_Value], cancel: Callable[[], object] | None = None
+    ) -> _Value:
+        """Await a task whatever is asked of the workflow meanwhile: its value decides.
+
+        When a cancel and the task's completion arrive together, a plain await loses the value and
+        with it a finished apply (measured); so the task is given the chance to be done.
+        """
+        asked = False
+        while True:
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                await asyncio.sleep(0)
+                if task.done() and asked:
+                    raise
+                if not asked and not task.done() and cancel is not None:
+                    cancel()
+                asked = True
+
+    async def _finalize(self, problem: Reason | None) -> DeploymentResult:
+        context = self._context(problem)
+        if self._prepared is None or self._host_lost:
+            return conclude(self._segments, context, Settled())
+        self._enter(self._status, Phase.FINALIZE)
+        handle = workflow.start_activity_method(
+            Deployments.finalize_deployment,
+            FinalizeInput(
+                workflow.info().workflow_id,
+                self._input.owner,
+                self._input.request,
+                self._segments,
+                context,
+            ),
+            task_queue=self._queue(),
+            schedule_to_start_timeout=timedelta(seconds=self._input.timings.host_absence_seconds),
+            start_to_close_timeout=_SHORT,
+            retry_policy=_ATTEMPTS,
+            summary="finds out what is true, keeps the record",
+        )
+        try:
+            result = await self._outlast(handle)
+        except ActivityError as error:
+            workflow.logger.error("finalize failed: %s", _words(error))
+            return conclude(self._segments, self._context(problem), Settled(unsure=True))
+        return result
+
+    def _publish(self, result: DeploymentResult) -> None:
+        """Say how it ended where everybody reads it: attributes, memo, the Web UI."""
+        workflow.upsert_memo({Memo.RESULT: result})
+        self._phase = result.phase
+        self._enter(result.status, result.phase, result.reason)
+        explanation = explain(result.reason)
+        self._tell(f"**{result.status}**: {explanation.sentence} {explanation.advice}")
+
+    def _enter(self, status: Status, phase: Phase, reason: Reason = Reason.NONE) -> None:
+        if not may_follow(self._status, status):
+            raise AssertionError(f"{status} cannot follow {self._status}")
+        self._status = status
+        if phase is not Phase.FINALIZE:
+            self._phase = phase
+        workflow.upsert_search_attributes(
+            [
+                _KEYS[Attribute.STATUS].value_set(status),
+                _KEYS[Attribute.PHASE].value_set(phase),
+                _KEYS[Attribute.REASON].value_set(reason),
+            ]
+        )
+        self._tell(f"{phase} is running on host {self._host()}. Cancel the workflow to stop it.")
+
+    def _tell(self, words: str) -> None:
+        """What the Temporal Web UI shows as current details."""
+        stack = self._input.request.stack
+        lines = [
+            words,
+            "",
+            f"- stack: `{stack.id}`",
+            f"- owner: `{self._input.owner}`",
+            f"- phase: {self._phase}",
+        ]
+        if plan := next((one for one in self._segments if one.phase is Phase.PLAN), None):
+            counts = plan.counts
+            lines.append(
+                f"- plan: {counts.add} to add, {counts.change} to change, "
+                f"{counts.remove} to destroy"
+            )
+        workflow.set_current_details("\n".join(lines))
+
+    def _order(self, phase: Phase) -> SegmentOrder:
+        timings, timeouts = self._input.timings, self._input.request.timeouts
+        deadline = {
+            Phase.INIT: timeouts.init_seconds,
+            Phase.PLAN: timeouts.plan_seconds,
+            Phase.APPLY: timeouts.apply_seconds,
+        }[phase]
+        planned = next((one for one in reversed(self._segments) if one.plan_sha256), None)
+        return SegmentOrder(
+            key=SegmentKey(workflow.info().workflow_id, self._number),
+            phase=phase,
+            deadline_seconds=deadline,
+            no_progress_seconds=timings.plan_no_progress_seconds
+            if phase is Phase.PLAN
+            else timings.no_progress_seconds,
+            lease_seconds=timings.lease_seconds,
+            ladder=timings.ladder,
+            plan_sha256=planned.plan_sha256 if planned and phase is Phase.APPLY else "",
+        )
+
+    def _not_run(
+        self, order: SegmentOrder, outcome: SegmentOutcome, error: str = ""
+    ) -> SegmentResult:
+        return SegmentResult(order.key, order.phase, outcome, error=error)
+
+    def _context(self, problem: Reason | None) -> Context:
+        return Context(
+            phase=self._phase,
+            cancel=self._cancel(),
+            problem=problem,
+            detail=self._detail,
+            host=self._prepared.host if self._prepared else "",
+            terraform_version=self._prepared.terraform_version if self._prepared else "",
+            host_lost=self._host_lost,
+        )
+
+    def _cancel(self) -> CancelRequest | None:
+        # Empty for a cancel through Temporal, so it is tested for None (measured).
+        reason = workflow.cancellation_reason()
+        return None if reason is None else parse_cancel(reason)
+
+    def _host(self) -> str:
+        return self._prepared.host if self._prepared else "(none yet)"
+
+    def _queue(self) -> str:
+        return host_queue(self._host())
+
+
+_KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
+
+
+def parse_cancel(reason: str) -> CancelRequest:
+    """Who asked and why, from a cancel's reason text; without a name it was an operator."""
+    if not reason.startswith(CANCEL_PREFIX):
+        return CancelRequest(by="", reason=reason)
+    try:
+        content = json.loads(reason.removeprefix(CANCEL_PREFIX))
+        return CancelRequest(by=str(content["by"]), reason=str(content.get("reason", "")))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return CancelRequest(by="", reason=reason)
+
+
+def _may_repeat(result: SegmentResult) -> bool:
+    """Nothing was begun, or nothing could be lost."""
+    if result.outcome is SegmentOutcome.NOT_STARTED:
+        return True
+    return result.outcome is SegmentOutcome.RUNNER_LOST and result.phase is not Phase.APPLY
+
+
+def _is_silence(error: ActivityError) -> bool:
+    cause = error.cause
+    return isinstance(cause, ActivityTimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_START
+
+
+def _words(error: ActivityError) -> str:
+    return str(error.cause or error)
+
+
+def _end(result: DeploymentResult) -> DeploymentResult:
+    """End as Temporal names it: Completed, Canceled or Failed."""
+    if result.status is Status.CANCELLED:
+        raise CancelledError("cancelled")
+    if result.status in (Status.COMPLETED, Status.DISCARDED):
+        return result
+    raise ApplicationError(
+        explain(result.reason).sentence, type=str(result.reason), non_retryable=True
+    )
