@@ -127,7 +127,7 @@ def main() -> int:
     try:
         asyncio.run(run(settings_module.load()))
     except AnavaError as error:
-        _log.error("%s %s", error, error.advice)  # noqa: TRY400 - a sentence, no traceback
+        _log.error("%s %s", error, error.advice)
         return 1
     return 0
 

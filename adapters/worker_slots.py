@@ -31,7 +31,7 @@ class _Places(CustomSlotSupplier):
         self._promised = 0
 
     async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
-        while (permit := self.try_reserve_slot(ctx)) is None:
+        while (permit := self.try_reserve_slot(ctx)) is None:  # noqa: ASYNC110 - see _LOOK_SECONDS
             await asyncio.sleep(_LOOK_SECONDS)
         return permit
 

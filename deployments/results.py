@@ -97,7 +97,7 @@ def conclude(
             reason=reason,
             phase=context.phase,
             detail=context.detail or (last.error if last else ""),
-            counts=(apply or plan or last).counts if last else Counts(),
+            counts=_counts(apply, plan),
             changed=apply.changed if apply else [],
             not_done=apply.not_done if apply else [],
             unrecorded=settled.unrecorded,
@@ -112,6 +112,13 @@ def conclude(
             ended_at=last.ended_at if last else "",
         )
     )
+
+
+def _counts(apply: SegmentResult | None, plan: SegmentResult | None) -> Counts:
+    """What was done; where that is not known, what was planned."""
+    if apply is not None and apply.applied:
+        return apply.counts
+    return plan.counts if plan is not None else Counts()
 
 
 def _verdict(segments: Sequence[SegmentResult], context: Context, settled: Settled) -> _Verdict:

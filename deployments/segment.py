@@ -45,6 +45,7 @@ class StopCause(StrEnum):
     ABANDONED = "abandoned"
     TERMINATED = "terminated"
     SUPERSEDED = "superseded"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,51 @@
+"""A stack is deployed, deployed again, and fails truthfully."""
+
+from temporalio.client import WorkflowExecutionStatus
+
+from deployments.deployment import DeploymentRequest, Stack, Status
+from deployments.reasons import Reason
+from tests.scenarios.house import House
+
+
+async def test_twelve_resources_and_a_hidden_output(house: House) -> None:
+    house.worker()
+    deployment = await house.deploy(resource_seconds=0.1, secret="hunter2-planted")  # noqa: S106 - planted
+    result = await deployment.result()
+    assert (result.status, result.reason) == (Status.COMPLETED, Reason.APPLIED)
+    assert result.counts.add == 12
+    assert len(house.recorded(deployment)) == 12
+    hidden = {one.name: one.value_json for one in result.outputs if one.sensitive}
+    assert hidden == {"api_key": ""}
+    for path in deployment.folder.rglob("*"):
+        if path.is_file():
+            assert b"hunter2-planted" not in path.read_bytes(), path
+    assert result.seals == [one for one in result.seals if one.lines > 0]
+    await house.assert_nothing_left(deployment)
+
+
+async def test_a_failing_resource_is_named_with_file_and_line(house: House) -> None:
+    house.worker()
+    deployment = await house.deploy(resource_seconds=0.1, fail="services-2")
+    result = await deployment.result()
+    assert (result.status, result.reason) == (Status.FAILED, Reason.APPLY_FAILED)
+    assert await deployment.temporal_status() is WorkflowExecutionStatus.FAILED
+    named = [one for one in result.diagnostics if one.address]
+    assert named[0].address == 'terraform_data.services["services-2"]'
+    assert named[0].file == "main.tf"
+    assert named[0].line > 0
+    assert named[0].address in result.not_done
+    assert set(result.changed) <= house.recorded(deployment)
+
+
+async def test_a_second_deployment_of_a_busy_stack_is_refused(house: House) -> None:
+    house.worker()
+    first = await house.deploy(resource_seconds=3)
+    await first.until_file(3, "started.json")
+    busy = Stack(*first.stack.split("."))
+    request = DeploymentRequest(busy, "us-central1", "US")
+    second = await house.start(request)
+    result = await second.result()
+    assert (result.status, result.reason) == (Status.FAILED, Reason.STACK_BUSY)
+    assert (await first.result()).status is Status.COMPLETED
+    third = await house.start(request)
+    assert (await third.result()).reason is Reason.NO_CHANGES

@@ -1,0 +1,126 @@
+"""Whatever dies on the host, the deployment goes on and nothing is lost."""
+
+import asyncio
+import json
+import os
+import signal
+
+import pytest
+
+from deployments.deployment import Status
+from deployments.reasons import Reason
+from tests.scenarios.house import Deployment, House
+from tests.servers import TemporalServer, eventually
+
+INIT, PLAN, APPLY = 1, 2, 3
+
+
+async def assert_completed(house: House, deployment: Deployment) -> None:
+    result = await deployment.result()
+    assert result.status is Status.COMPLETED
+    assert set(await deployment.attempts()) == {1}
+    for segment in (INIT, PLAN, APPLY):
+        deployment.assert_log_whole(segment)
+    assert len(house.recorded(deployment)) == 12
+    await house.assert_nothing_left(deployment)
+    house.assert_unlocked(deployment)
+
+
+@pytest.mark.parametrize("segment", [INIT, PLAN, APPLY])
+@pytest.mark.parametrize("milliseconds", [0, 8, 25, 80])
+async def test_a_killed_worker_is_followed_by_the_next(
+    house: House, segment: int, milliseconds: int
+) -> None:
+    worker = house.worker()
+    deployment = await house.deploy(resource_seconds=0.3)
+    await deployment.until_file(segment, "segment.json")
+    never = asyncio.Event()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(never.wait(), milliseconds / 1000)
+    worker.kill()
+    house.worker()
+    await assert_completed(house, deployment)
+
+
+async def test_a_sibling_adopts_what_a_killed_worker_left(house: House) -> None:
+    first = house.worker()
+    await house.until_up()
+    deployment = await house.deploy(resource_seconds=2)
+    await deployment.until_file(APPLY, "started.json")
+    house.worker()
+    await house.until_up(2)
+    first.kill()
+    await assert_completed(house, deployment)
+
+
+async def test_a_paused_worker_that_wakes_up_writes_nothing_more(house: House) -> None:
+    first = house.worker(ANAVA_WORKER__STALE_SECONDS="3")
+    await house.until_up()
+    deployment = await house.deploy(resource_seconds=3)
+    await deployment.until_file(APPLY, "started.json")
+    first.signal(signal.SIGSTOP)
+    house.worker(ANAVA_WORKER__STALE_SECONDS="3")
+    await deployment.until_file(APPLY, "claim.2.json")
+    first.signal(signal.SIGCONT)
+    await assert_completed(house, deployment)
+
+
+async def test_sigterm_leaves_terraform_to_the_next_worker(house: House) -> None:
+    worker = house.worker()
+    deployment = await house.deploy(resource_seconds=2)
+    await deployment.until_text(APPLY, "apply_start")
+    worker.signal(signal.SIGTERM)
+    await eventually(lambda: worker.popen.poll() is not None, "the worker's end")
+    assert worker.popen.returncode == 0
+    house.worker()
+    await assert_completed(house, deployment)
+
+
+async def test_no_worker_for_longer_than_every_limit(house: House) -> None:
+    import dataclasses
+
+    from tests.scenarios.house import SHORT
+
+    worker = house.worker()
+    timings = dataclasses.replace(SHORT, heartbeat_timeout_seconds=3, host_silence_seconds=2)
+    deployment = await house.deploy(timings, resource_seconds=1)
+    await deployment.until_text(APPLY, "apply_start")
+    worker.kill()
+
+    async def waits_for_its_host() -> bool:
+        history = await deployment.handle.fetch_history()
+        names = [
+            event.activity_task_scheduled_event_attributes.activity_id for event in history.events
+        ]
+        return names.count("segment-3") == 2
+
+    await eventually(waits_for_its_host, "the attach")
+    house.worker()
+    await assert_completed(house, deployment)
+
+
+async def test_a_killed_runner_in_apply_ends_truthfully(house: House) -> None:
+    house.worker()
+    deployment = await house.deploy(resource_seconds=2)
+    await deployment.until_text(APPLY, "apply_start")
+    started = json.loads(deployment.file(APPLY, "started.json").read_text())
+    os.kill(started["runner_pid"], signal.SIGKILL)
+    result = await deployment.result()
+    assert (result.status, result.reason) == (Status.NEEDS_ATTENTION, Reason.RUNNER_LOST)
+    assert deployment.exit(APPLY)["outcome"] == "runner_lost"
+    assert house.recorded(deployment), "terraform wrote its state"
+    await house.assert_nothing_left(deployment)
+    house.assert_unlocked(deployment)
+
+
+async def test_temporal_killed_and_restarted_during_apply(
+    house: House, temporal: TemporalServer
+) -> None:
+    house.worker()
+    deployment = await house.deploy(resource_seconds=2)
+    await deployment.until_text(APPLY, "apply_start")
+    temporal.kill()
+    await deployment.until_text(APPLY, "apply_complete")
+    temporal.start()
+    await temporal.client()
+    await assert_completed(house, deployment)

@@ -1,0 +1,114 @@
+"""Real servers for tests: Temporal's dev server, workers and the API as processes of their own."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from temporalio.client import Client
+
+from adapters.temporal_client import register
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPORAL = Path(sys.executable).parent / "temporal"
+
+_Answer = TypeVar("_Answer")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def eventually(
+    look: Callable[[], _Answer | None] | Callable[[], Awaitable[_Answer | None]],
+    what: str,
+    seconds: float = 30.0,
+) -> _Answer:
+    """The first true answer; an AssertionError that names what did not come."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + seconds
+    never = asyncio.Event()
+    while True:
+        found = look()
+        answer = await found if isinstance(found, Awaitable) else found
+        if answer:
+            return answer
+        assert clock() < end, f"{what} did not come in {seconds} s"
+        try:
+            await asyncio.wait_for(never.wait(), 0.02)
+        except TimeoutError:
+            continue
+
+
+class Process:
+    """One child process of a test."""
+
+    def __init__(self, argv: list[str], environment: dict[str, str], log: Path) -> None:
+        with log.open("ab") as output:
+            self.popen = subprocess.Popen(  # noqa: S603 - our own programs
+                argv, env=environment, stdout=output, stderr=output, cwd=ROOT
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+
+    def end(self) -> None:
+        """End it whatever it does."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGCONT)
+            self.popen.terminate()
+            try:
+                self.popen.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class TemporalServer:
+    """A dev server on a database file, so that it can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self._process: Process | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        argv = [str(TEMPORAL), "server", "start-dev", "--headless", "--ip", "127.0.0.1"]
+        argv += ["--port", str(self._port), "--log-level", "error"]
+        argv += ["--db-filename", str(self._folder / "temporal.db")]
+        self._process = Process(argv, dict(os.environ), self._folder / "temporal.log")
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+
+    def end(self) -> None:
+        if self._process is not None:
+            self._process.end()
+
+    async def client(self) -> Client:
+        """A client, once the server answers and knows our attributes."""
+
+        async def connected() -> Client | None:
+            try:
+                return await Client.connect(self.address)
+            except RuntimeError:
+                return None
+
+        client = await eventually(connected, "Temporal")
+        await register(client)
+        return client
