@@ -97,6 +97,8 @@ def _shared_worker(client: Client, host: TerraformHost, settings: Settings) -> W
         activities=[deployments.prepare_deployment],
         tuner=shared_queue_tuner(host.open_count, settings.worker.deployments),
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
+        max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=_GRACE,
         identity=f"{host.worker}@{host.id}",
     )

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 import msgspec
 from temporalio import activity
 
+from activities.beating import beating
 from activities.failures import translated
 from deployments.deployment import DeploymentRequest, DeploymentResult
 from deployments.ports import Host, PlanSummary, Prepared
@@ -56,7 +57,8 @@ class Deployments:
         Cancel: nothing to undo, the directory is closed by finalize.
         """
         with translated():
-            return await self._host.prepare(input.deployment, input.request)
+            async with beating():
+                return await self._host.prepare(input.deployment, input.request)
 
     @activity.defn
     async def report_plan(self, input: PlanReportInput) -> PlanSummary:
@@ -66,7 +68,8 @@ class Deployments:
         Cancel: nothing to do, it takes a moment.
         """
         with translated():
-            return await self._host.report_plan(input.deployment)
+            async with beating():
+                return await self._host.report_plan(input.deployment)
 
     @activity.defn
     async def finalize_deployment(self, input: FinalizeInput) -> DeploymentResult:
@@ -76,10 +79,11 @@ class Deployments:
         Cancel: it is shielded, so it never sees one.
         """
         with translated():
-            settled = await self._host.settle(input.deployment, input.segments)
-            result = conclude(input.segments, input.context, settled)
-            kept = await self._host.record(input.deployment, _record(input, result))
-            return msgspec.convert(json.loads(kept)["result"], DeploymentResult)
+            async with beating():
+                settled = await self._host.settle(input.deployment, input.segments)
+                result = conclude(input.segments, input.context, settled)
+                kept = await self._host.record(input.deployment, _record(input, result))
+                return msgspec.convert(json.loads(kept)["result"], DeploymentResult)
 
 
 def _record(input: FinalizeInput, result: DeploymentResult) -> str:

@@ -93,6 +93,9 @@ class TemporalAttempts:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return False
             raise _translated(error) from None
+        # A terminated workflow is still described with the activities that it left (measured).
+        if description.status is not WorkflowExecutionStatus.RUNNING:
+            return False
         pending = description.raw_description.pending_activities
         return any(one.activity_id == activity_id for one in pending)
 

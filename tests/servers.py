@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from temporalio.client import Client
 
@@ -26,18 +26,27 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@overload
 async def eventually(
-    look: Callable[[], _Answer | None] | Callable[[], Awaitable[_Answer | None]],
-    what: str,
-    seconds: float = 30.0,
-) -> _Answer:
+    look: Callable[[], Awaitable[_Answer | None]], what: str, seconds: float = ...
+) -> _Answer: ...
+
+
+@overload
+async def eventually(
+    look: Callable[[], _Answer | None], what: str, seconds: float = ...
+) -> _Answer: ...
+
+
+async def eventually(look: Callable[[], object], what: str, seconds: float = 30.0) -> object:
     """The first true answer; an AssertionError that names what did not come."""
     clock = asyncio.get_running_loop().time
     end = clock() + seconds
     never = asyncio.Event()
     while True:
-        found = look()
-        answer = await found if isinstance(found, Awaitable) else found
+        answer = look()
+        if isinstance(answer, Awaitable):
+            answer = await answer
         if answer:
             return answer
         assert clock() < end, f"{what} did not come in {seconds} s"

@@ -67,7 +67,10 @@ _ATTEMPTS = RetryPolicy(
 )
 # Short activities: the files of one folder, or one terraform query of at most a minute.
 _SHORT = timedelta(seconds=150)
-_STOP = timedelta(seconds=10)
+# They heartbeat once a second, so a dead worker costs them seconds.
+_SHORT_HEARTBEAT = timedelta(seconds=5)
+# It writes one small file; when its worker dies the next one does it.
+_STOP = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,7 @@ class DeploymentWorkflow:
             PrepareInput(workflow.info().workflow_id, self._input.request),
             # No limit on the wait for a place: with all hosts full, waiting is what is wanted.
             start_to_close_timeout=_SHORT,
+            heartbeat_timeout=_SHORT_HEARTBEAT,
             retry_policy=_ATTEMPTS,
             summary="a host with a free place makes the run directory",
         )
@@ -182,7 +186,7 @@ class DeploymentWorkflow:
                 PlanReportInput(workflow.info().workflow_id),
                 task_queue=self._queue(),
                 start_to_close_timeout=_SHORT,
-                schedule_to_close_timeout=_SHORT * 2,
+                heartbeat_timeout=_SHORT_HEARTBEAT,
                 retry_policy=_ATTEMPTS,
                 summary="keeps the plan as an artifact",
             )
@@ -302,6 +306,7 @@ class DeploymentWorkflow:
             task_queue=self._queue(),
             schedule_to_start_timeout=timedelta(seconds=self._input.timings.host_absence_seconds),
             start_to_close_timeout=_SHORT,
+            heartbeat_timeout=_SHORT_HEARTBEAT,
             retry_policy=_ATTEMPTS,
             summary="finds out what is true, keeps the record",
         )

@@ -1,0 +1,141 @@
+"""What every request passes first: its host, its origin, its size, its id."""
+
+import ipaddress
+import re
+import uuid
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import Problem, problem_response
+
+__all__ = ["Guard", "is_loopback"]
+
+# 100 variables of 4 kB and room to spare.
+_MOST_BYTES = 1024 * 1024
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_REQUEST_ID_HEADER = "X-Request-Id"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, without port, can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """Outermost ASGI layer.
+
+    Without sign-in everybody who reaches the API owns it, so a web page must not: a foreign name in
+    `Host` is DNS rebinding, a foreign `Origin` with a changing method is a forged request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check, then pass on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[_REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        problem = _refusal(scope["method"], headers)
+        if problem is None and scope["method"] not in _SAFE:
+            body = await _body(receive)
+            if isinstance(body, Problem):
+                problem = body
+            elif body and not _is_json(headers):
+                problem = _NO_JSON
+            else:
+                receive = _Replay(body, receive)
+        if problem is not None:
+            await problem_response(problem, request_id)(scope, receive, send_with_id)
+            return
+        await self._app(scope, receive, send_with_id)
+
+
+_FOREIGN_HOST = Problem(
+    400, "host_not_allowed", "Host not allowed", "Without sign-in only loopback names are served."
+)
+_FOREIGN_ORIGIN = Problem(
+    403, "origin_not_allowed", "Origin not allowed", "Another site may not send this request."
+)
+_TOO_LARGE = Problem(
+    413, "body_too_large", "Body too large", f"A body may have {_MOST_BYTES} bytes at most."
+)
+_NO_JSON = Problem(
+    415, "unsupported_media_type", "Unsupported media type", "Send application/json."
+)
+
+
+def _refusal(method: str, headers: Headers) -> Problem | None:
+    host = headers.get("host", "")
+    if not is_loopback(_without_port(host)):
+        return _FOREIGN_HOST
+    if method in _SAFE:
+        return None
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != host:
+        return _FOREIGN_ORIGIN
+    length = headers.get("content-length", "0")
+    if length.isdecimal() and (len(length) > 12 or int(length) > _MOST_BYTES):
+        return _TOO_LARGE
+    return None
+
+
+def _without_port(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_json(headers: Headers) -> bool:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json"
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get(_REQUEST_ID_HEADER, "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+async def _body(receive: Receive) -> bytes | Problem:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return bytes(body)
+        body += message.get("body", b"")
+        if len(body) > _MOST_BYTES:
+            return _TOO_LARGE
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+class _Replay:
+    """Gives the body once more, then whatever comes."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}

@@ -1,0 +1,44 @@
+"""`anava demo`: one sandbox deployment, watched from its start to its end."""
+
+import sys
+
+import typer
+
+from cli.client import client, request
+from cli.follow import Follower
+from cli.render import Exit, deployment_lines, exit_of, log_line
+from cli.up import Up
+
+__all__ = ["Demo"]
+
+_BODY = {
+    "project_id": "demo-project-1",
+    "prefix": "anava",
+    "template": "sandbox",
+    "variables": {"secret": "demo-secret-value", "resource_seconds": 1},
+}
+
+
+class Demo:
+    """The work of a demo; `once` ends with the deployment."""
+
+    def __init__(self, *, once: bool) -> None:
+        self._serve = not once and sys.stdin.isatty() and sys.stdout.isatty()
+
+    async def run(self, up: Up) -> int | None:
+        """Deploy and follow; None when it is to go on serving."""
+        place = up.place
+        typer.echo(f"API {place.api}   Temporal {place.ui}")
+        async with client(place.api) as http:
+            started = await request(http, "POST", "/api/deploy", _BODY)
+            typer.echo(f"Deployment {started['id']}")
+            await Follower(http, str(started["id"]), lambda line: typer.echo(log_line(line))).run()
+            found = await request(http, "GET", f"/api/deployment/{started['id']}")
+        for text in deployment_lines(found):
+            typer.echo(text)
+        typer.echo(f"  {place.api}/api/deployment/{started['id']}")
+        status = exit_of(str(found.get("status")))
+        if self._serve and status is Exit.OK:
+            typer.echo("Serving until Ctrl-C.")
+            return None
+        return status

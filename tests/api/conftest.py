@@ -1,0 +1,61 @@
+"""One Temporal dev server a session; the application in this process, in front of it."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from adapters.file_changes import FileChanges
+from adapters.local_log import LocalLogSource
+from adapters.local_progress import LocalProgressSource
+from adapters.temporal_client import register
+from api.app import build
+from api.dependencies import Services
+from api.deployments import Deployments
+from api.temporal_health import TemporalHealth
+from deployments.timings import Timings
+
+_TEMPORAL = Path(sys.executable).parent / "temporal"
+
+
+async def _start() -> WorkflowEnvironment:
+    environment = await WorkflowEnvironment.start_local(dev_server_existing_path=str(_TEMPORAL))
+    await register(environment.client)
+    return environment
+
+
+@pytest.fixture(scope="session")
+def temporal_address() -> Iterator[str]:
+    with asyncio.Runner() as runner:
+        environment = runner.run(_start())
+        yield environment.client.service_client.config.target_host
+        runner.run(environment.shutdown())
+
+
+@pytest.fixture
+async def client(temporal_address: str) -> Client:
+    return await Client.connect(temporal_address)
+
+
+@pytest.fixture
+async def services(client: Client, tmp_path: Path) -> AsyncIterator[Services]:
+    changes = FileChanges()
+    yield Services(
+        deployments=Deployments(client, Timings()),
+        logs=LocalLogSource(tmp_path, changes),
+        progress=LocalProgressSource(tmp_path),
+        health=TemporalHealth(client),
+    )
+    changes.close()
+
+
+@pytest.fixture
+async def api(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(build(services), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+        yield session

@@ -1,0 +1,162 @@
+import asyncio
+import secrets
+import uuid
+
+import httpx
+import pytest
+from temporalio.client import Client
+
+from api.dependencies import Services
+from deployments.names import Memo
+from deployments.requests import Asked, check
+
+PROJECT = "customer-1"
+UNKNOWN = "dep-" + "a" * 26
+
+
+def key() -> dict[str, str]:
+    return {"Idempotency-Key": uuid.uuid4().hex}
+
+
+async def deploy(api: httpx.AsyncClient, **fields: object) -> str:
+    answer = await api.post("/api/deploy", json={"project_id": PROJECT, **fields})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+async def test_fifty_equal_requests_at_once_start_one_deployment(
+    api: httpx.AsyncClient, client: Client
+) -> None:
+    headers = key()
+    prefix = "p" + secrets.token_hex(4)
+    body = {"project_id": PROJECT, "prefix": prefix}
+    answers = await asyncio.gather(
+        *(api.post("/api/deploy", json=body, headers=headers) for _ in range(50))
+    )
+    assert {one.status_code for one in answers} == {202}
+    assert len({one.content for one in answers}) == 1
+    first = answers[0].json()
+    assert answers[0].headers["Location"] == f"/api/deployment/{first['id']}"
+    await client.get_workflow_handle(first["id"]).terminate()
+    again = await api.post("/api/deploy", json=body, headers=headers)
+    assert again.content == answers[0].content
+
+
+async def test_a_key_with_another_body_is_refused(api: httpx.AsyncClient) -> None:
+    headers = key()
+    first = await api.post("/api/deploy", json={"project_id": PROJECT}, headers=headers)
+    assert first.status_code == 202
+    other = await api.post("/api/deploy", json={"project_id": "customer-2"}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("bad", ["", "a b", "x" * 256, "tab\there"])
+async def test_a_key_that_is_no_visible_ascii_is_refused(api: httpx.AsyncClient, bad: str) -> None:
+    answer = await api.post(
+        "/api/deploy", json={"project_id": PROJECT}, headers={"Idempotency-Key": bad}
+    )
+    assert answer.status_code == 422
+
+
+async def test_older_spellings_mean_the_same(api: httpx.AsyncClient) -> None:
+    answer = await api.post(
+        "/api/deploy", json={"projectId": "customer-9", "storageLocation": "EU"}
+    )
+    assert answer.json()["project_id"] == "customer-9"
+    assert answer.json()["storage_location"] == "EU"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"template": "anava"},
+        {"operation": "destroy"},
+        {"approval": "always"},
+        {"continues": "dep-x"},
+    ],
+)
+async def test_what_this_version_cannot_do_is_not_available(
+    api: httpx.AsyncClient, fields: dict[str, str]
+) -> None:
+    answer = await api.post("/api/deploy", json={"project_id": PROJECT, **fields})
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_available")
+    assert answer.json()["errors"][0]["pointer"] == f"/{next(iter(fields))}"
+
+
+async def test_a_deployment_shows_what_was_asked_but_no_secret(
+    api: httpx.AsyncClient, client: Client
+) -> None:
+    found = await deploy(api, variables={"secret": "hunter2", "lines": 3})
+    answer = await api.get(f"/api/deployment/{found}")
+    body = answer.json()
+    assert (body["status"], body["phase"], body["reason"]) == ("queued", "queue", "none")
+    assert body["variables"] == {"lines": 3}
+    assert body["actions"]["can_cancel"] is True
+    assert body["result"] is None
+    assert "hunter2" not in answer.text
+    memo = await (await client.get_workflow_handle(found).describe()).memo()
+    assert "hunter2" not in str(memo)
+    assert memo[Memo.CREATED_AT] == body["created_at"]
+
+
+async def test_a_foreign_deployment_looks_like_an_unknown_one(
+    api: httpx.AsyncClient, services: Services
+) -> None:
+    found = await deploy(api)
+    seen = await services.deployments.get("local", found)
+    assert seen.owner == "local"
+    foreign = await services.deployments.start("other", check(Asked(PROJECT)), None)
+    for path in ("", "/logs", "/logs/stream", "/resources", "/progress"):
+        unknown = (await api.get(f"/api/deployment/{UNKNOWN}{path}")).json()
+        theirs = await api.get(f"/api/deployment/{foreign.id}{path}")
+        assert theirs.status_code == 404
+        assert unknown | {"request_id": ""} == theirs.json() | {"request_id": ""}
+    refused = await api.post(f"/api/deployment/{foreign.id}/cancel")
+    assert refused.status_code == 404
+    assert foreign.id not in (await api.get("/api/deployments?limit=100")).text
+
+
+async def test_a_queued_deployment_can_be_cancelled(api: httpx.AsyncClient) -> None:
+    found = await deploy(api)
+    answer = await api.post(f"/api/deployment/{found}/cancel", json={"reason": "wrong project"})
+    assert answer.status_code == 202
+    body = answer.json()
+    # No worker is up, so only the request for it is true yet.
+    assert (body["status"], body["cancel_requested"]) == ("queued", True)
+    assert body["actions"]["can_force_cancel"] is True
+    again = await api.post(f"/api/deployment/{found}/cancel", json={"force": True})
+    assert again.status_code == 202
+
+
+async def test_a_terminated_deployment_needs_attention(
+    api: httpx.AsyncClient, client: Client
+) -> None:
+    found = await deploy(api)
+    await client.get_workflow_handle(found).terminate()
+    body = (await api.get(f"/api/deployment/{found}")).json()
+    assert (body["status"], body["reason"]) == ("needs_attention", "terminated_by_operator")
+    answer = await api.post(f"/api/deployment/{found}/cancel")
+    assert (answer.status_code, answer.json()["code"]) == (409, "already_finished")
+
+
+async def test_a_list_has_filters_and_a_cursor(api: httpx.AsyncClient) -> None:
+    project = "list-" + secrets.token_hex(6)
+    made = {await deploy(api, project_id=project, prefix=f"p{number}") for number in range(3)}
+    async with asyncio.timeout(20):
+        while True:
+            page = (await api.get(f"/api/deployments?project={project}&status=queued")).json()
+            if len(page["items"]) == len(made):
+                break
+    assert {one["id"] for one in page["items"]} == made
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        part = (await api.get(f"/api/deployments?project={project}&limit=2{cursor}")).json()
+        seen += [one["id"] for one in part["items"]]
+        if part["next_cursor"] is None:
+            break
+        cursor = f"&cursor={part['next_cursor']}"
+    assert sorted(seen) == sorted(made)
+    stack = (await api.get(f"/api/deployments?stack=sandbox.{project}.p1")).json()
+    assert len(stack["items"]) == 1
+    assert (await api.get("/api/deployments?status=needs_attention")).status_code == 200

@@ -1,0 +1,145 @@
+import json
+
+import httpx
+import pytest
+
+PROJECT = "customer-1"
+
+
+@pytest.mark.parametrize(
+    "deployment",
+    [
+        "..%2f..%2fetc",
+        "dep-%00",
+        "x" * 10_000,
+        "turn-sandbox.customer-1.anava",
+        "dep-" + "A" * 26,
+        "dep-" + "a" * 26 + "%0a",
+    ],
+)
+async def test_a_strange_id_is_not_found(api: httpx.AsyncClient, deployment: str) -> None:
+    for path in ("", "/logs", "/progress"):
+        answer = await api.get(f"/api/deployment/{deployment}{path}")
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"project_id": 1},
+        {"project_id": None},
+        {"project_id": "a\0bcdef"},
+        {"project_id": "../../../etc"},
+        {"project_id": "x" * 10_000},
+        {"project_id": "customer-1\n"},
+        {"projectId": "customer-2"},
+        {"unknown": 1},
+        {"variables": {"lines": 2**63}},
+        {"variables": {"lines": 10**400}},
+        {"variables": {"lines": True}},
+        {"variables": {"lines": [1]}},
+        {"variables": {"fail": "\ud800"}},
+        {"variables": {"fail": "\0"}},
+        {"variables": {"../x": "y"}},
+        {"variables": {"\ud800": "y"}},
+        {"variables": {"x" * 10_000: "y"}},
+        {"variables": {f"v{number}": 1 for number in range(1000)}},
+        {"variables": []},
+        {"timeouts": {"apply_seconds": 10**400}},
+        {"timeouts": {"apply_seconds": 0}},
+        {"timeouts": {"apply_seconds": 1.5}},
+        {"region": "us-central1; rm"},
+        {"storage_location": ""},
+        {"template": "../sandbox"},
+        {"operation": "format"},
+    ],
+)
+async def test_a_wrong_field_is_refused_by_name(
+    api: httpx.AsyncClient, fields: dict[str, object]
+) -> None:
+    content = json.dumps({"project_id": PROJECT, **fields}).encode()
+    answer = await api.post(
+        "/api/deploy", content=content, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422, answer.text
+    body = answer.json()
+    assert body["code"] == "invalid_request"
+    assert body["errors"]
+    assert len(answer.content) < 20_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b'{"project_id": "customer-1", "variables": {"lines": NaN}}',
+        b'{"project_id": "customer-1", "variables": {"lines": 1e400}}',
+        b'{"project_id": "customer-1", "variables": {"lines": ' + b"9" * 5000 + b"}}",
+        b"[" * 100_000,
+        b'{"variables":' * 50_000,
+        b"\xff\xfe",
+    ],
+)
+async def test_a_body_that_is_no_request_is_refused(api: httpx.AsyncClient, content: bytes) -> None:
+    answer = await api.post(
+        "/api/deploy", content=content, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code in {400, 422}
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_body_of_two_megabytes_is_too_large(api: httpx.AsyncClient) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await api.post("/api/deploy", content=b" " * 2_000_000, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+async def test_only_json_is_read(api: httpx.AsyncClient) -> None:
+    answer = await api.post(
+        "/api/deploy", content=b"project_id=x", headers={"Content-Type": "text/plain"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+async def test_other_methods_and_paths_are_problems(api: httpx.AsyncClient) -> None:
+    wrong = await api.put("/api/deploy")
+    assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+    nowhere = await api.get("/nowhere", headers={"X-Request-Id": "mine-1"})
+    assert (nowhere.status_code, nowhere.json()["request_id"]) == (404, "mine-1")
+    assert nowhere.headers["X-Request-Id"] == "mine-1"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "", "[::"])
+async def test_a_foreign_host_name_is_refused(api: httpx.AsyncClient, host: str) -> None:
+    answer = await api.get("/health/live", headers={"Host": host})
+    assert (answer.status_code, answer.json()["code"]) == (400, "host_not_allowed")
+
+
+async def test_another_site_may_not_cancel(api: httpx.AsyncClient) -> None:
+    answer = await api.post(
+        f"/api/deployment/dep-{'a' * 26}/cancel", headers={"Origin": "https://evil.example"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "project=a' OR 1=1",
+        "stack=x\0",
+        "status=gone",
+        "limit=0",
+        "limit=99999999999999999999",
+        "cursor=%%%",
+        "cursor=" + "A" * 5000,
+        "cursor=YWJj",
+        "unknown=1",
+    ],
+)
+async def test_a_hostile_list_query_is_refused(api: httpx.AsyncClient, query: str) -> None:
+    answer = await api.get("/api/deployments?" + query.replace("\0", "%00"))
+    assert answer.status_code == 422, answer.text

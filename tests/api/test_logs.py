@@ -1,0 +1,220 @@
+"""The log as pages and as a stream; a scripted workflow ends when it is told to."""
+
+import asyncio
+import hashlib
+import json
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from temporalio import workflow
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from adapters.local_log import LocalLogSink
+from api.dependencies import Services
+from deployments.deployment import DeploymentResult, Status
+from deployments.events import EndKind, EventChunk, Seal
+from deployments.names import SHARED_QUEUE, Attribute, Memo
+from deployments.phase import Phase
+from deployments.reasons import Reason
+from deployments.segment import Counts, Diagnostic, Output
+from workflows.deployment import DeploymentInput
+
+Event = tuple[str, str, dict[str, object]]
+
+
+@workflow.defn(name="DeploymentWorkflow")
+class ScriptedWorkflow:
+    """Ends with the result it is sent."""
+
+    def __init__(self) -> None:
+        self._result: DeploymentResult | None = None
+
+    @workflow.run
+    async def run(self, input: DeploymentInput) -> None:
+        await workflow.wait_condition(lambda: self._result is not None)
+        workflow.upsert_memo({Memo.RESULT: self._result})
+        status = SearchAttributeKey.for_keyword(Attribute.STATUS)
+        workflow.upsert_search_attributes([status.value_set(Status.COMPLETED)])
+
+    @workflow.signal
+    def end(self, result: DeploymentResult) -> None:
+        self._result = result
+
+
+@pytest.fixture
+async def worker(client: Client) -> AsyncIterator[None]:
+    async with Worker(
+        client,
+        task_queue=SHARED_QUEUE,
+        workflows=[ScriptedWorkflow],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        yield
+
+
+async def deploy(api: httpx.AsyncClient) -> str:
+    prefix = "p" + uuid.uuid4().hex[:8]
+    answer = await api.post("/api/deploy", json={"project_id": "customer-1", "prefix": prefix})
+    return str(answer.json()["id"])
+
+
+async def write(run_root: Path, deployment: str, segment: int, lines: int) -> Seal:
+    events = [
+        {
+            "id": f"{segment}-{line}",
+            "time": "2026-01-01T00:00:00Z",
+            "level": "info",
+            "phase": "apply",
+            "text": f'line {line} ,"end": "\n\r\u2028 {{',
+        }
+        for line in range(1, lines + 1)
+    ]
+    data = b"".join(json.dumps(one).encode() + b"\n" for one in events)
+    sink = LocalLogSink(run_root)
+    await sink.write(deployment, EventChunk(segment, 1, lines, data))
+    seal = Seal(segment, EndKind.COMPLETE, lines, hashlib.sha256(data).hexdigest())
+    await sink.seal(deployment, seal)
+    return seal
+
+
+def events(text: str) -> list[Event]:
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if line)
+        if fields:
+            found.append((fields["event"], fields.get("id", ""), json.loads(fields["data"])))
+    return found
+
+
+def log_ids(found: list[Event]) -> list[str]:
+    frames = [content["lines"] for name, _, content in found if name == "log"]
+    return [line[0] for lines in frames if isinstance(lines, list) for line in lines]
+
+
+async def finish(client: Client, deployment: str, *seals: Seal) -> None:
+    result = DeploymentResult(
+        Status.COMPLETED,
+        Reason.APPLIED,
+        Phase.APPLY,
+        counts=Counts(add=2),
+        diagnostics=[Diagnostic("warning", "odd", file="main.tf", line=7)],
+        outputs=[Output("url", False, '"x"'), Output("key", True, '"leak"')],  # noqa: FBT003
+        seals=list(seals),
+    )
+    handle = client.get_workflow_handle(deployment)
+    await handle.signal(ScriptedWorkflow.end, result)
+    await handle.result()
+
+
+async def test_a_page_goes_on_where_the_last_one_ended(
+    api: httpx.AsyncClient, client: Client, worker: None, tmp_path: Path
+) -> None:
+    found = await deploy(api)
+    first = await write(tmp_path, found, 1, 30)
+    second = await write(tmp_path, found, 2, 5)
+    after, ids = "0-0", []
+    while True:
+        url = f"/api/deployment/{found}/logs?after={after}&limit=7"
+        page = (await api.get(url)).json()
+        assert len(page["events"]) <= 7
+        ids += [one["id"] for one in page["events"]]
+        after = page["next_after"]
+        if not page["events"]:
+            break
+    assert ids == [f"1-{n}" for n in range(1, 31)] + [f"2-{n}" for n in range(1, 6)]
+    assert (after, page["end"]) == ("2-6", False)
+    await finish(client, found, first, second)
+    assert (await api.get(f"/api/deployment/{found}/logs?after={after}")).json()["end"] is True
+
+
+async def test_a_stream_brings_all_lines_then_ends_and_is_then_over(
+    api: httpx.AsyncClient, client: Client, worker: None, tmp_path: Path
+) -> None:
+    found = await deploy(api)
+    stream = asyncio.create_task(api.get(f"/api/deployment/{found}/logs/stream"))
+    seals = [await write(tmp_path, found, segment, 1200) for segment in (1, 2)]
+    await finish(client, found, *seals)
+    answer = await stream
+    got = events(answer.text)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert got[0][0] == "status"
+    assert got[-1][:1] + got[-1][2:] == ("end", {"status": "completed"})
+    assert log_ids(got) == [f"{segment}-{n}" for segment in (1, 2) for n in range(1, 1201)]
+    last = next(cursor for name, cursor, _ in reversed(got) if name == "log")
+    assert last == "2-1201"
+    url = f"/api/deployment/{found}/logs/stream"
+    rest = events((await api.get(url, headers={"Last-Event-ID": "2-1100"})).text)
+    assert log_ids(rest) == [f"2-{n}" for n in range(1101, 1201)]
+    assert (await api.get(url, headers={"Last-Event-ID": last})).status_code == 204
+    assert (await api.get(f"{url}?after={last}")).status_code == 204
+
+
+async def test_a_result_is_shown_without_its_secrets(
+    api: httpx.AsyncClient, client: Client, worker: None
+) -> None:
+    found = await deploy(api)
+    await finish(client, found)
+    answer = await api.get(f"/api/deployment/{found}")
+    body = answer.json()
+    assert body["status"] == "completed"
+    assert body["result"]["counts"]["add"] == 2
+    assert body["result"]["diagnostics"][0]["line"] == 7
+    assert body["result"]["outputs"] == [
+        {"name": "url", "sensitive": False, "value": "x"},
+        {"name": "key", "sensitive": True, "value": None},
+    ]
+    assert "leak" not in answer.text
+
+
+async def test_a_log_that_never_ends_does_not_hold_the_stream(
+    api: httpx.AsyncClient, client: Client
+) -> None:
+    found = await deploy(api)
+    await client.get_workflow_handle(found).terminate()
+    got = events((await api.get(f"/api/deployment/{found}/logs/stream")).text)
+    assert [name for name, _, _ in got] == ["status", "end"]
+
+
+async def test_a_stopping_server_says_bye(api: httpx.AsyncClient, services: Services) -> None:
+    found = await deploy(api)
+    stream = asyncio.create_task(api.get(f"/api/deployment/{found}/logs/stream"))
+    services.stopping.set()
+    got = events((await stream).text)
+    assert got[-1][0] == "bye"
+
+
+async def test_progress_is_the_newest_segment_that_names_resources(
+    api: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    found = await deploy(api)
+    url = f"/api/deployment/{found}/progress"
+    assert (await api.get(url)).json()["resources"] == []
+    resource = {"address": "a.b", "action": "create", "status": "running"}
+    for number, resources in ((2, [resource]), (10, [])):
+        folder = tmp_path / found / "segments" / str(number)
+        folder.mkdir(parents=True)
+        content = {
+            "format": 1,
+            "segment": number,
+            "phase": "apply",
+            "until": f"{number}-3",
+            "counts": {"running": 1},
+            "resources": resources,
+        }
+        (folder / "progress.json").write_text(json.dumps(content))
+    body = (await api.get(url)).json()
+    assert (body["segment"], body["until"]) == (2, "2-3")
+    assert body["resources"][0]["address"] == "a.b"
+    assert (await api.get(f"/api/deployment/{found}/resources")).json() == body
+
+
+@pytest.mark.parametrize("after", ["x", "1", "1-", "-1", "1-99999999999", "%00"])
+async def test_a_cursor_that_is_none_is_refused(api: httpx.AsyncClient, after: str) -> None:
+    url = f"/api/deployment/dep-{'a' * 26}/logs"
+    assert (await api.get(f"{url}?after={after}")).status_code == 422
+    assert (await api.get(f"{url}/stream?after={after}")).status_code == 422

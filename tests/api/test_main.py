@@ -1,0 +1,19 @@
+import asyncio
+
+import pytest
+
+from adapters.settings import ApiSettings, Settings
+from api.guard import is_loopback
+from api.main import create_app
+from deployments.errors import InvalidSettings
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.com", ""])  # noqa: S104
+async def test_without_sign_in_only_loopback_is_served(host: str) -> None:
+    with pytest.raises(InvalidSettings, match="loopback"):
+        await create_app(Settings(api=ApiSettings(host=host)), asyncio.Event())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]", "localhost", "127.9.9.9"])
+def test_loopback_is_known_by_all_its_names(host: str) -> None:
+    assert is_loopback(host)

@@ -1,0 +1,86 @@
+"""What the commands print and how they exit."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from cli.client import failure
+from cli.local import CannotStart, free_port, lock
+from cli.main import app
+from cli.render import Exit, deployment_lines, exit_of, log_line, parse_variables
+
+
+def test_a_variable_is_json_where_it_can_be_and_text_otherwise() -> None:
+    assert parse_variables(["lines=3", "fail=edge-1", "empty=", "url=a=b"]) == {
+        "lines": 3,
+        "fail": "edge-1",
+        "empty": "",
+        "url": "a=b",
+    }
+
+
+def test_a_variable_without_a_value_is_refused_as_wrong_usage() -> None:
+    with pytest.raises(ValueError, match="key=value"):
+        parse_variables(["lines"])
+
+    ended = CliRunner().invoke(app, ["deploy", "--project", "a-project", "--var", "lines"])
+
+    assert ended.exit_code == Exit.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [("completed", 0), ("failed", 1), ("needs_attention", 1), ("cancelled", 3), ("running", 0)],
+)
+def test_a_command_exits_as_the_deployment_ended(status: str, code: int) -> None:
+    assert exit_of(status) == code
+
+
+def test_a_line_of_the_log_shows_its_time_and_a_level_above_info() -> None:
+    assert log_line(["3-1", "2026-01-02T03:04:05Z", "info", "made"]) == "03:04:05 made"
+    assert log_line(["3-2", "2026-01-02T03:04:05Z", "error", "no"]) == "03:04:05 ERROR: no"
+
+
+def test_a_sensitive_output_is_never_shown() -> None:
+    found = {
+        "id": "dep-1",
+        "status": "completed",
+        "outputs": [{"name": "api_key", "sensitive": True, "value": "hidden"}],
+    }
+
+    lines = list(deployment_lines(found))
+
+    assert lines == ["dep-1: completed", "  no changes", "  api_key = (sensitive)"]
+
+
+def test_a_problem_reads_as_sentences_with_fields_and_the_request_id() -> None:
+    problem = {
+        "detail": "The request is wrong.",
+        "code": "invalid_request",
+        "request_id": "r-1",
+        "errors": [{"pointer": "/region", "message": "no such region"}],
+    }
+
+    refused = failure(httpx.Response(422, json=problem))
+
+    assert str(refused).splitlines() == [
+        "The request is wrong. (invalid_request)",
+        "  /region: no such region",
+        "Request r-1",
+    ]
+
+
+def test_an_api_that_does_not_answer_exits_with_four() -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+
+    ended = CliRunner().invoke(app, ["status", "dep-1", "--api", address])
+
+    assert ended.exit_code == Exit.UNREACHABLE
+    assert f"No API at {address}" in ended.output
+
+
+def test_a_second_up_of_the_same_folder_is_told_who_holds_it(tmp_path: Path) -> None:
+    with lock(tmp_path), pytest.raises(CannotStart, match="Another `anava up`"), lock(tmp_path):
+        pass
