@@ -1,7 +1,6 @@
 """Real servers for tests: Temporal's dev server, workers and the API as processes of their own."""
 
 import asyncio
-import os
 import signal
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from typing import TypeVar, overload
 
 from temporalio.client import Client
 
+from adapters.settings import base_environment
 from adapters.temporal_client import register
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,7 +99,7 @@ class TemporalServer:
         argv = [str(TEMPORAL), "server", "start-dev", "--headless", "--ip", "127.0.0.1"]
         argv += ["--port", str(self._port), "--log-level", "error"]
         argv += ["--db-filename", str(self._folder / "temporal.db")]
-        self._process = Process(argv, dict(os.environ), self._folder / "temporal.log")
+        self._process = Process(argv, base_environment(), self._folder / "temporal.log")
 
     def kill(self) -> None:
         assert self._process is not None

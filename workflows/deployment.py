@@ -1,11 +1,8 @@
 """The life of a deployment: what must happen, and in what order."""
 
 import asyncio
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
@@ -32,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
         DeploymentResult,
         Status,
     )
-    from deployments.names import CANCEL_PREFIX, Attribute, Memo, host_queue, turn_id
+    from deployments.names import Attribute, Memo, host_queue, turn_id
     from deployments.phase import Phase
     from deployments.ports import Prepared
     from deployments.reasons import Reason, explain
@@ -45,11 +42,11 @@ with workflow.unsafe.imports_passed_through():
     )
     from deployments.timings import Timings
     from deployments.transitions import may_follow
+    from workflows.outlasting import outlast
+    from workflows.telling import details, parse_cancel
     from workflows.turn import StackTurnWorkflow
 
-__all__ = ["DeploymentInput", "DeploymentWorkflow", "parse_cancel"]
-
-_Value = TypeVar("_Value")
+__all__ = ["DeploymentInput", "DeploymentWorkflow"]
 
 # A turn is freed some 40 ms after its holder has ended (measured); who comes just then may wait.
 _TURN_TRIES = 5
@@ -137,7 +134,7 @@ class DeploymentWorkflow:
         await self._approval()
         report = asyncio.create_task(self._report_plan())
         await self._run_phase(Phase.APPLY)
-        await self._outlast(report)
+        await outlast(report)
         return None
 
     async def _take_turn(self) -> bool:
@@ -169,7 +166,7 @@ class DeploymentWorkflow:
             summary="a host with a free place makes the run directory",
         )
         try:
-            self._prepared = await self._outlast(handle, cancel=handle.cancel)
+            self._prepared = await outlast(handle, cancel=handle.cancel)
         except ActivityError as error:
             self._detail = _words(error)
             return False
@@ -254,7 +251,7 @@ class DeploymentWorkflow:
 
         if input.mode is Mode.ATTACH and self._cancel():
             stop()
-        return await self._outlast(handle, cancel=stop)
+        return await outlast(handle, cancel=stop)
 
     async def _stop(self, key: SegmentKey, *, force: bool = False) -> None:
         """Reach the runner by the host's queue; the heartbeat is the way that needs no queue."""
@@ -268,26 +265,6 @@ class DeploymentWorkflow:
             )
         except (ActivityError, asyncio.CancelledError) as error:
             workflow.logger.warning("stop_segment: %s", error)
-
-    async def _outlast(
-        self, task: asyncio.Task[_Value], cancel: Callable[[], object] | None = None
-    ) -> _Value:
-        """Await a task whatever is asked of the workflow meanwhile: its value decides.
-
-        When a cancel and the task's completion arrive together, a plain await loses the value and
-        with it a finished apply (measured); so the task is given the chance to be done.
-        """
-        asked = False
-        while True:
-            try:
-                return await asyncio.shield(task)
-            except asyncio.CancelledError:
-                await asyncio.sleep(0)
-                if task.done() and asked:
-                    raise
-                if not asked and not task.done() and cancel is not None:
-                    cancel()
-                asked = True
 
     async def _finalize(self, problem: Reason | None) -> DeploymentResult:
         context = self._context(problem)
@@ -311,7 +288,7 @@ class DeploymentWorkflow:
             summary="finds out what is true, keeps the record",
         )
         try:
-            result = await self._outlast(handle)
+            result = await outlast(handle)
         except ActivityError as error:
             workflow.logger.error("finalize failed: %s", _words(error))
             return conclude(self._segments, self._context(problem), Settled(unsure=True))
@@ -342,21 +319,10 @@ class DeploymentWorkflow:
 
     def _tell(self, words: str) -> None:
         """What the Temporal Web UI shows as current details."""
-        stack = self._input.request.stack
-        lines = [
-            words,
-            "",
-            f"- stack: `{stack.id}`",
-            f"- owner: `{self._input.owner}`",
-            f"- phase: {self._phase}",
-        ]
-        if plan := next((one for one in self._segments if one.phase is Phase.PLAN), None):
-            counts = plan.counts
-            lines.append(
-                f"- plan: {counts.add} to add, {counts.change} to change, "
-                f"{counts.remove} to destroy"
-            )
-        workflow.set_current_details("\n".join(lines))
+        input = self._input
+        workflow.set_current_details(
+            details(words, input.request.stack.id, input.owner, self._phase, self._segments)
+        )
 
     def _order(self, phase: Phase) -> SegmentOrder:
         timings, timeouts = self._input.timings, self._input.request.timeouts
@@ -407,17 +373,6 @@ class DeploymentWorkflow:
 
 
 _KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
-
-
-def parse_cancel(reason: str) -> CancelRequest:
-    """Who asked and why, from a cancel's reason text; without a name it was an operator."""
-    if not reason.startswith(CANCEL_PREFIX):
-        return CancelRequest(by="", reason=reason)
-    try:
-        content = json.loads(reason.removeprefix(CANCEL_PREFIX))
-        return CancelRequest(by=str(content["by"]), reason=str(content.get("reason", "")))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return CancelRequest(by="", reason=reason)
 
 
 def _may_repeat(result: SegmentResult) -> bool:

@@ -1,6 +1,7 @@
 """A whole house for one scenario: run root, workers, deployments, and what they left."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from temporalio.common import (
     TypedSearchAttributes,
 )
 
+from adapters.settings import base_environment
 from adapters.terraform.settling import addresses_in
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack
 from deployments.names import SHARED_QUEUE, Attribute, Memo
@@ -66,10 +68,8 @@ class Deployment:
 
     async def result(self, seconds: float = 90) -> DeploymentResult:
         """The end as the memo tells it, however the workflow ended."""
-        try:
+        with contextlib.suppress(WorkflowFailureError):
             await asyncio.wait_for(self.handle.result(), seconds)
-        except WorkflowFailureError:
-            pass
         description = await self.handle.describe()
         return await description.memo_value(Memo.RESULT, type_hint=DeploymentResult)
 
@@ -123,7 +123,8 @@ class House:
     workers: list[Process] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        known = base_environment()
+        inherited = {name: known[name] for name in ("PATH", "HOME") if name in known}
         return {
             **inherited,
             "TEMPORAL_ADDRESS": self.address,
