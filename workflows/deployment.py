@@ -1,7 +1,6 @@
 """The life of a deployment: what must happen, and in what order."""
 
 import asyncio
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from temporalio import workflow
@@ -25,7 +24,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.segments import Mode, SegmentInput, Segments, StopInput
     from deployments.deployment import (
         CancelRequest,
-        DeploymentRequest,
         DeploymentResult,
         Status,
     )
@@ -40,8 +38,8 @@ with workflow.unsafe.imports_passed_through():
         SegmentOutcome,
         SegmentResult,
     )
-    from deployments.timings import Timings
     from deployments.transitions import may_follow
+    from workflows.ordering import DeploymentInput, order_of
     from workflows.outlasting import outlast
     from workflows.telling import details, parse_cancel
     from workflows.turn import StackTurnWorkflow
@@ -68,15 +66,6 @@ _SHORT = timedelta(seconds=150)
 _SHORT_HEARTBEAT = timedelta(seconds=5)
 # It writes one small file; when its worker dies the next one does it.
 _STOP = timedelta(seconds=3)
-
-
-@dataclass(frozen=True)
-class DeploymentInput:
-    """What a deployment needs to know from its start on."""
-
-    owner: str
-    request: DeploymentRequest
-    timings: Timings = field(default_factory=Timings)
 
 
 class _HostLostError(Exception):
@@ -202,7 +191,12 @@ class DeploymentWorkflow:
 
     async def _run_segment(self, phase: Phase) -> SegmentResult:
         self._number += 1
-        order = self._order(phase)
+        order = order_of(
+            phase,
+            SegmentKey(workflow.info().workflow_id, self._number),
+            self._input,
+            self._segments,
+        )
         self._running = order.key
         silence = timedelta(seconds=self._input.timings.host_silence_seconds)
         absence = timedelta(seconds=self._input.timings.host_absence_seconds)
@@ -322,26 +316,6 @@ class DeploymentWorkflow:
         input = self._input
         workflow.set_current_details(
             details(words, input.request.stack.id, input.owner, self._phase, self._segments)
-        )
-
-    def _order(self, phase: Phase) -> SegmentOrder:
-        timings, timeouts = self._input.timings, self._input.request.timeouts
-        deadline = {
-            Phase.INIT: timeouts.init_seconds,
-            Phase.PLAN: timeouts.plan_seconds,
-            Phase.APPLY: timeouts.apply_seconds,
-        }[phase]
-        planned = next((one for one in reversed(self._segments) if one.plan_sha256), None)
-        return SegmentOrder(
-            key=SegmentKey(workflow.info().workflow_id, self._number),
-            phase=phase,
-            deadline_seconds=deadline,
-            no_progress_seconds=timings.plan_no_progress_seconds
-            if phase is Phase.PLAN
-            else timings.no_progress_seconds,
-            lease_seconds=timings.lease_seconds,
-            ladder=timings.ladder,
-            plan_sha256=planned.plan_sha256 if planned and phase is Phase.APPLY else "",
         )
 
     def _not_run(

@@ -1,0 +1,43 @@
+"""What a deployment was told, and what it therefore orders of a segment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from deployments.deployment import DeploymentRequest
+from deployments.phase import Phase
+from deployments.segment import SegmentKey, SegmentOrder, SegmentResult
+from deployments.timings import Timings
+
+__all__ = ["DeploymentInput", "order_of"]
+
+
+@dataclass(frozen=True)
+class DeploymentInput:
+    """What a deployment needs to know from its start on."""
+
+    owner: str
+    request: DeploymentRequest
+    timings: Timings = field(default_factory=Timings)
+
+
+def order_of(
+    phase: Phase, key: SegmentKey, input: DeploymentInput, done: Sequence[SegmentResult]
+) -> SegmentOrder:
+    """The order of a phase's segment; an apply is bound to the plan that was made last."""
+    timings, timeouts = input.timings, input.request.timeouts
+    planned = next((one for one in reversed(done) if one.plan_sha256), None)
+    deadlines = {
+        Phase.INIT: timeouts.init_seconds,
+        Phase.PLAN: timeouts.plan_seconds,
+        Phase.APPLY: timeouts.apply_seconds,
+    }
+    silence = {Phase.PLAN: timings.plan_no_progress_seconds}
+    return SegmentOrder(
+        key=key,
+        phase=phase,
+        deadline_seconds=deadlines[phase],
+        no_progress_seconds=silence.get(phase, timings.no_progress_seconds),
+        lease_seconds=timings.lease_seconds,
+        ladder=timings.ladder,
+        plan_sha256=planned.plan_sha256 if planned and phase is Phase.APPLY else "",
+    )
