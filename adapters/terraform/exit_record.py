@@ -50,8 +50,12 @@ class ExitRecord(msgspec.Struct):
 
     @property
     def clean(self) -> bool:
-        """Whether terraform ended by itself: a second interrupt can lose the state (measured)."""
-        return self.signal is None and len(self.signals) < 2
+        """Whether terraform ended by itself: a second interrupt can lose the state (measured).
+
+        Where no operation had begun there is nothing to lose: an interrupt in its first
+        milliseconds kills terraform before it listens.
+        """
+        return self.operations.started == 0 or (self.signal is None and len(self.signals) < 2)
 
     @property
     def cause(self) -> StopCause | None:
