@@ -1,0 +1,24 @@
+"""Chunks of events as every store keeps them."""
+
+from deployments.events import EventChunk
+
+__all__ = ["has_end_record", "on_from"]
+
+
+def on_from(chunk: EventChunk, line: int) -> EventChunk:
+    """What of a chunk lies behind a line."""
+    if chunk.first > line:
+        return chunk
+    at = 0
+    for _ in range(line - chunk.first + 1):
+        at = chunk.data.index(b"\n", at) + 1
+    return EventChunk(chunk.segment, line + 1, chunk.last, chunk.data[at:])
+
+
+def has_end_record(data: bytes) -> bool:
+    """Whether the last line is the record that ends a segment.
+
+    It is `{"id":…,"end":…`; a text cannot look so, since its quotes are escaped.
+    """
+    last = data[:-1].rpartition(b"\n")[2]
+    return last.partition(b",")[2].startswith(b'"end":')

@@ -1,0 +1,194 @@
+"""The log in Firestore, where a customer's web client can listen to it.
+
+`deployments/<id>/segments/<n>/chunks/<first line>` is made only where no such document is, so a
+repeat makes no duplicate: chunks follow each other without a hole or an overlap because each
+starts where the one before ended. `deployments/<id>/segments/<n>` gets the seal.
+"""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+from google.api_core.exceptions import AlreadyExists, GoogleAPICallError
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import firestore
+from google.cloud.firestore_v1.async_document import AsyncDocumentReference
+
+from adapters.chunks import has_end_record, on_from
+from deployments.errors import LogGap, Unavailable
+from deployments.events import EventChunk, EventId, Seal
+
+__all__ = ["FirestoreLogSink", "FirestoreLogSource", "open_firestore"]
+
+# Google's default retry blocked 59.6 s although a timeout of 8 s was given (measured), so every
+# call has `retry=None` and this; the shipper tries again by itself.
+_SECONDS = 10.0
+# Listening is for the customers' web clients; a reader of ours looks this often.
+_LOOK_SECONDS = 1.0
+# Documents that one query may bring.
+_MOST_CHUNKS = 8
+_FOLLOW_BYTES = 1024 * 1024
+_DESCENDING = firestore.Query.DESCENDING
+
+
+def open_firestore(project: str | None) -> firestore.AsyncClient:
+    """A client; `FIRESTORE_EMULATOR_HOST` is read by Google's library itself.
+
+    Raises:
+        Unavailable: there are no credentials or no project.
+    """
+    with _translated():
+        return firestore.AsyncClient(project=project)
+
+
+class FirestoreLogSink:
+    """Port `LogSink`."""
+
+    name = "firestore"
+    # A document may have 1 MiB. Packed, this and one longest line stay below half of it.
+    chunk_bytes = 512 * 1024
+    # A document takes about one write a second for long, and each write is paid for.
+    gather_seconds = 1.0
+
+    def __init__(self, client: firestore.AsyncClient) -> None:
+        self._client = client
+        self._held: dict[tuple[str, int], int] = {}
+
+    async def write(self, deployment: str, chunk: EventChunk) -> int:
+        """Port `LogSink`."""
+        key = (deployment, chunk.segment)
+        document = _segment(self._client, deployment, chunk.segment)
+        with _translated():
+            held = self._held.pop(key, None)
+            if held is None:
+                held = await _held_lines(document)
+            if chunk.first == held + 1:
+                try:
+                    await self._create(document, chunk)
+                    held = chunk.last
+                except AlreadyExists:
+                    held = await _held_lines(document)
+        # Only after an answer: what was asked without one may have been carried out.
+        self._held[key] = held
+        return held
+
+    async def seal(self, deployment: str, seal: Seal) -> int:
+        """Port `LogSink`."""
+        document = _segment(self._client, deployment, seal.segment)
+        with _translated():
+            held = await _held_lines(document)
+            if held == seal.lines + 1:
+                content = {"end": str(seal.end), "lines": seal.lines, "sha256": seal.sha256}
+                await document.set(content, merge=True, retry=None, timeout=_SECONDS)
+        self._held.pop((deployment, seal.segment), None)
+        return held
+
+    async def _create(self, document: AsyncDocumentReference, chunk: EventChunk) -> None:
+        batch = self._client.batch()
+        if chunk.first == 1:
+            batch.set(document, {"segment": chunk.segment}, merge=True)
+        batch.create(
+            document.collection("chunks").document(f"{chunk.first:010}"),
+            {
+                "first": chunk.first,
+                "last": chunk.last,
+                # No time in it: the same chunk is the same bytes.
+                "data": gzip.compress(chunk.data, compresslevel=6, mtime=0),
+            },
+        )
+        await batch.commit(retry=None, timeout=_SECONDS)
+
+
+class FirestoreLogSource:
+    """Port `LogSource`."""
+
+    name = "firestore"
+
+    def __init__(self, client: firestore.AsyncClient) -> None:
+        self._client = client
+
+    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
+        """Port `LogSource`."""
+        found: list[EventChunk] = []
+        left = most_bytes
+        with _translated():
+            for segment in await self._numbers(deployment, after.segment):
+                line = after.line if segment == after.segment else 0
+                ended = False
+                while left > 0 and (chunks := await self._chunks(deployment, segment, line)):
+                    ended = has_end_record(chunks[-1].data)
+                    found += chunks
+                    left -= sum(len(one.data) for one in chunks)
+                    line = chunks[-1].last
+                if left <= 0 or not (ended or await self._has_ended(deployment, segment, line)):
+                    break
+        return found
+
+    async def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
+        """Port `LogSource`."""
+        while True:
+            if chunks := await self.read(deployment, after, _FOLLOW_BYTES):
+                after = chunks[-1].id
+                yield chunks
+            else:
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _numbers(self, deployment: str, start: int) -> list[int]:
+        segments = _deployment(self._client, deployment).collection("segments")
+        found = segments.where(filter=firestore.FieldFilter("segment", ">=", start)).order_by(
+            "segment"
+        )
+        return [int(one.get("segment")) async for one in found.stream(retry=None, timeout=_SECONDS)]
+
+    async def _chunks(self, deployment: str, segment: int, line: int) -> list[EventChunk]:
+        document = _segment(self._client, deployment, segment)
+        query = (
+            document.collection("chunks")
+            .where(filter=firestore.FieldFilter("last", ">", line))
+            .order_by("last")
+            .limit(_MOST_CHUNKS)
+        )
+        chunks = []
+        async for one in query.stream(retry=None, timeout=_SECONDS):
+            content = one.to_dict() or {}
+            if content["first"] > line + 1:
+                raise LogGap(f"Firestore lacks line {line + 1} of segment {segment}")
+            data = gzip.decompress(content["data"])
+            chunk = EventChunk(segment, content["first"], content["last"], data)
+            chunks.append(on_from(chunk, line))
+            line = chunk.last
+        return chunks
+
+    async def _has_ended(self, deployment: str, segment: int, line: int) -> bool:
+        document = _segment(self._client, deployment, segment)
+        content = (await document.get(retry=None, timeout=_SECONDS)).to_dict() or {}
+        return bool(content.get("lines") == line - 1)
+
+
+async def _held_lines(document: AsyncDocumentReference) -> int:
+    query = document.collection("chunks").order_by("last", direction=_DESCENDING).limit(1)
+    async for one in query.stream(retry=None, timeout=_SECONDS):
+        return int(one.get("last"))
+    return 0
+
+
+def _deployment(client: firestore.AsyncClient, deployment: str) -> AsyncDocumentReference:
+    document: AsyncDocumentReference = client.collection("deployments").document(deployment)
+    return document
+
+
+def _segment(
+    client: firestore.AsyncClient, deployment: str, segment: int
+) -> AsyncDocumentReference:
+    segments = _deployment(client, deployment).collection("segments")
+    document: AsyncDocumentReference = segments.document(f"{segment:010}")
+    return document
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (GoogleAPICallError, GoogleAuthError, OSError) as error:
+        raise Unavailable(f"Firestore: {type(error).__name__}: {error}") from None
