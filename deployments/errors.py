@@ -10,6 +10,10 @@ Tree:
         NotAvailable
         IdempotencyKeyReused
       NotFound
+        PlanNotReady
+      PlanTooLarge
+      LinkRefused
+        LinkExpired
       AlreadyFinished
       Unavailable
         TemporalUnavailable
@@ -41,10 +45,14 @@ __all__ = [
     "IdempotencyKeyReused",
     "InvalidRequest",
     "InvalidSettings",
+    "LinkExpired",
+    "LinkRefused",
     "LogGap",
     "NotAvailable",
     "NotFound",
     "PlanChanged",
+    "PlanNotReady",
+    "PlanTooLarge",
     "RunDirectoryBroken",
     "SegmentMoved",
     "TemporalUnavailable",
@@ -103,6 +111,28 @@ class NotFound(AnavaError):
     """There is no such thing, or it belongs to somebody else."""
 
     advice = "Check the id; list your deployments to see what there is."
+
+
+class PlanNotReady(NotFound):
+    """The deployment has no plan that could be shown."""
+
+    advice = "Ask again when the phase is past plan; one that ended before it never has a plan."
+
+
+class PlanTooLarge(AnavaError):
+    """The plan is too large to be shown as one answer."""
+
+    advice = "Download the artifact plan.json or plan.txt instead."
+
+
+class LinkRefused(AnavaError):
+    """A download link was not made by this service for what it is used for."""
+
+    advice = "Ask for the artifact again and follow the new link as it is."
+
+
+class LinkExpired(LinkRefused):
+    """A download link is older than it may be."""
 
 
 class AlreadyFinished(AnavaError):
