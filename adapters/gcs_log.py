@@ -20,7 +20,7 @@ from google.api_core.client_options import ClientOptions
 from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
-from google.cloud import storage
+from google.cloud.storage import Blob, Bucket, Client
 from requests.exceptions import RequestException
 
 from adapters.chunks import has_end_record, on_from
@@ -41,7 +41,7 @@ _MOST_SOURCES = 32
 _LOOK_SECONDS = 1.0
 
 
-def open_bucket(name: str, endpoint: str | None, project: str | None) -> storage.Bucket:
+def open_bucket(name: str, endpoint: str | None, project: str | None) -> Bucket:
     """A bucket; nothing is asked of the server.
 
     Args:
@@ -54,8 +54,8 @@ def open_bucket(name: str, endpoint: str | None, project: str | None) -> storage
     """
     with _translated():
         if endpoint is None:
-            return storage.Client(project=project).bucket(name)
-        client = storage.Client(
+            return Client(project=project).bucket(name)
+        client = Client(
             project=project or "local",
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call] # not annotated
             client_options=ClientOptions(api_endpoint=endpoint),
@@ -71,7 +71,7 @@ class GcsLogSink:
     chunk_bytes = 4 * 1024 * 1024
     gather_seconds = 2.0
 
-    def __init__(self, bucket: storage.Bucket) -> None:
+    def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._held: dict[str, int] = {}
 
@@ -121,7 +121,7 @@ class GcsLogSink:
                 _remove(blob)
         return held
 
-    def _compose(self, folder: str, chunks: Sequence[storage.Blob], seal: Seal) -> None:
+    def _compose(self, folder: str, chunks: Sequence[Blob], seal: Seal) -> None:
         whole = self._bucket.blob(f"{folder}.jsonl.gz")
         whole.content_type = "application/gzip"
         whole.metadata = {
@@ -147,7 +147,7 @@ class GcsLogSink:
         ):
             _remove(blob)
 
-    def _write_index(self, folder: str, chunks: Sequence[storage.Blob]) -> None:
+    def _write_index(self, folder: str, chunks: Sequence[Blob]) -> None:
         members = [
             (int(one.metadata["first"]), int(one.metadata["last"]), one.size) for one in chunks
         ]
@@ -155,7 +155,7 @@ class GcsLogSink:
             json.dumps(members), content_type="application/json", timeout=_SECONDS, retry=None
         )
 
-    def _part(self, name: str, sources: Sequence[storage.Blob]) -> storage.Blob:
+    def _part(self, name: str, sources: Sequence[Blob]) -> Blob:
         part = self._bucket.blob(name)
         part.content_type = "application/gzip"
         part.compose(sources, timeout=_SECONDS, retry=None)
@@ -167,7 +167,7 @@ class GcsLogSource:
 
     name = "gcs"
 
-    def __init__(self, bucket: storage.Bucket) -> None:
+    def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
     async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
@@ -227,7 +227,7 @@ class GcsLogSource:
             ]
         return [one for one in members if one.last > line or one is members[-1]]
 
-    def _indexed(self, folder: str, whole: storage.Blob) -> list["_Member"]:
+    def _indexed(self, folder: str, whole: Blob) -> list["_Member"]:
         index = self._bucket.blob(f"{folder}.index.json")
         members = []
         start = 0
@@ -241,7 +241,7 @@ class GcsLogSource:
 class _Member:
     """One gzip member: `first` and `last` are lines, `start` and `end` bytes of the object."""
 
-    blob: storage.Blob
+    blob: Blob
     first: int
     last: int
     start: int
@@ -258,17 +258,17 @@ def _folder(deployment: str, segment: int) -> str:
     return f"logs/{deployment}/{segment:010}"
 
 
-def _whole(bucket: storage.Bucket, folder: str) -> storage.Blob | None:
+def _whole(bucket: Bucket, folder: str) -> Blob | None:
     return bucket.get_blob(f"{folder}.jsonl.gz", timeout=_SECONDS, retry=None)
 
 
-def _chunks(bucket: storage.Bucket, folder: str) -> list[storage.Blob]:
+def _chunks(bucket: Bucket, folder: str) -> list[Blob]:
     """Chunk objects in the order of their lines."""
     found = bucket.list_blobs(prefix=f"{folder}/0", timeout=_SECONDS, retry=None)
     return list(found)
 
 
-def _held_lines(bucket: storage.Bucket, folder: str) -> int:
+def _held_lines(bucket: Bucket, folder: str) -> int:
     if whole := _whole(bucket, folder):
         return int(whole.metadata["last"])
     chunks = _chunks(bucket, folder)
@@ -279,7 +279,7 @@ def _groups(count: int) -> Iterator[tuple[int, int]]:
     return ((start, start + _MOST_SOURCES) for start in range(0, count, _MOST_SOURCES))
 
 
-def _remove(blob: storage.Blob) -> None:
+def _remove(blob: Blob) -> None:
     try:
         blob.delete(timeout=_SECONDS, retry=None)
     except NotFound:

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from api import problems
+from api.broadcast import Broadcasts
 from api.dependencies import Services
 from api.guard import Guard
 from api.routes import deployments, health, logs
@@ -15,6 +16,7 @@ def build(services: Services) -> FastAPI:
     # The documentation pages of FastAPI load scripts from elsewhere, so there are none.
     app = FastAPI(title="Anava Deploy", docs_url=None, redoc_url=None)
     app.state.services = services
+    app.state.broadcasts = Broadcasts(services)
     problems.install(app)
     for router in (health.router, deployments.router, logs.router):
         app.include_router(router)

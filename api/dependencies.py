@@ -1,27 +1,13 @@
 """What routes ask for by name."""
 
-import asyncio
-from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.deployments import Deployments
-from api.temporal_health import TemporalHealth
-from deployments.ports import LogSource, ProgressSource
+from api.broadcast import Broadcasts
+from api.services import Services
 
-__all__ = ["CurrentUser", "Services", "ServicesNeeded"]
-
-
-@dataclass(frozen=True)
-class Services:
-    """Everything the routes work with; `stopping` is set when the server begins to stop."""
-
-    deployments: Deployments
-    logs: LogSource
-    progress: ProgressSource
-    health: TemporalHealth
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+__all__ = ["BroadcastsNeeded", "CurrentUser", "Services", "ServicesNeeded"]
 
 
 def _current_user() -> str:
@@ -36,5 +22,13 @@ def _services(request: Request) -> Services:
     return services
 
 
+def _broadcasts(request: Request) -> Broadcasts:
+    broadcasts = request.app.state.broadcasts
+    if not isinstance(broadcasts, Broadcasts):
+        raise TypeError("the app was built without its broadcasts")
+    return broadcasts
+
+
+BroadcastsNeeded = Annotated[Broadcasts, Depends(_broadcasts)]
 CurrentUser = Annotated[str, Depends(_current_user)]
 ServicesNeeded = Annotated[Services, Depends(_services)]

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api.dependencies import CurrentUser, Services, ServicesNeeded
+from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNeeded
 from api.schemas.logs import LogPage
 from api.stream import Viewer, has_all
 from api.view import Seen
@@ -47,6 +47,7 @@ async def stream(
     deployment: str,
     user: CurrentUser,
     services: ServicesNeeded,
+    broadcasts: BroadcastsNeeded,
     after: str | None = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -57,7 +58,7 @@ async def stream(
     seen = await services.deployments.get(user, deployment)
     if given and await _is_over(services, seen, cursor):
         return Response(status_code=204, headers=_HEADERS)
-    frames = Viewer(services, seen, cursor).frames()
+    frames = Viewer(services, broadcasts, seen, cursor).frames()
     return StreamingResponse(frames, media_type="text/event-stream", headers=_HEADERS)
 
 

@@ -1,0 +1,266 @@
+"""What happens in one deployment, read once and encoded once for all who watch it here.
+
+A viewer first reads from the store by itself until nothing is left, then goes on with the shared
+entries. One that falls so far behind that its next entry has left the ring reads from the store
+again; its cursor is the id of the last line it was given, so nothing is lost or seen twice.
+"""
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Coroutine
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from itertools import islice
+
+from api.frames import frame, log_frames
+from api.services import Services
+from api.view import Seen, body
+from deployments.errors import AnavaError, NotFound, Unavailable
+from deployments.events import EventId
+from deployments.segment import Resource
+
+__all__ = ["Broadcast", "Broadcasts", "Entry", "lines_after"]
+
+_log = logging.getLogger("anava.api.stream")
+
+# The long poll says at once what changed; this is for what it cannot see, and for its failures.
+_LOOK_SECONDS = 1.0
+# A log whose writer was killed never ends; it is given this long after its last line.
+_SILENT_LOG_SECONDS = 5.0
+# The first line after a pause goes at once; behind it lines gather: 5 ms for a few viewers, 200 ms
+# for a thousand (DESIGN section 8), for each viewer is a write of its own (about 0.1 ms).
+_GATHER_SECONDS = 0.005
+_GATHER_SECONDS_A_VIEWER = 0.0002
+_MOST_GATHER_SECONDS = 0.2
+# What a viewer may be behind before it reads from the store again: some seconds of a loud log.
+_RING_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One encoded frame. A log frame holds the lines behind `after` up to `last`."""
+
+    data: bytes
+    after: EventId | None = None
+    last: EventId | None = None
+    ends: bool = False
+
+
+class Broadcast:
+    """One deployment's entries; made for its first viewer, gone with its last.
+
+    Args:
+        services: where to read from.
+        seen: the deployment as it was found.
+    """
+
+    def __init__(self, services: Services, seen: Seen) -> None:
+        self.seen = seen
+        self.viewers = 0
+        # Nothing follows the last entry any more.
+        self.ended = False
+        self.resources: dict[str, Resource] = {}
+        # Number of the first entry in the ring; what came before has left it.
+        self.first = 0
+        self._services = services
+        self._ring: deque[Entry] = deque()
+        self._size = 0
+        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._terminal = asyncio.Event()
+        self._moved = asyncio.Event()
+        # Lines up to here are in no entry; None while nobody has caught up.
+        self._from: EventId | None = None
+        self._at = EventId(0, 0)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def next(self) -> int:
+        """The number that the next entry will get."""
+        return self.first + len(self._ring)
+
+    def start(self) -> None:
+        """Watch the status and the resources; the log from `follow` on."""
+        work = (self._statuses(), self._history(), self._resources(), self._bye())
+        self._tasks = [asyncio.create_task(self._guarded(one)) for one in work]
+
+    def follow(self, after: EventId) -> None:
+        """Follow the log from here on, unless it is followed already."""
+        if self._from is None:
+            self._from = self._at = after
+            for one in (self._logs(), self._finish()):
+                self._tasks.append(asyncio.create_task(self._guarded(one)))
+
+    def holds(self, cursor: EventId) -> bool:
+        """Whether every line behind the cursor is or will be in an entry."""
+        return self._from is not None and cursor >= self._from
+
+    def entries(self, number: int, most_bytes: int) -> list[Entry]:
+        """Entries from a number on, which must not have left the ring; about so many bytes."""
+        found: list[Entry] = []
+        for entry in islice(self._ring, number - self.first, None):
+            if most_bytes <= 0:
+                break
+            found.append(entry)
+            most_bytes -= len(entry.data)
+        return found
+
+    async def news(self) -> None:
+        """Return when there is a new entry."""
+        await self._news.wait()
+
+    async def show_resources(self) -> None:
+        """Look at the progress and publish what changed."""
+        progress = await self._services.progress.latest(self.seen.id)
+        entries = progress.resources if progress else []
+        changes = [one for one in entries if self.resources.get(one.address) != one]
+        if changes:
+            self.resources.update({one.address: one for one in changes})
+            content = {"changes": [asdict(one) for one in changes]}
+            self._publish(Entry(frame("resource", content)))
+
+    def close(self) -> None:
+        """End everything; not awaited, since whoever closes may itself be cancelled."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _publish(self, *entries: Entry) -> None:
+        for entry in entries:
+            self._ring.append(entry)
+            self._size += len(entry.data)
+            self.ended = self.ended or entry.ends
+        while self._size > _RING_BYTES and len(self._ring) > 1:
+            gone = self._ring.popleft()
+            self.first += 1
+            self._size -= len(gone.data)
+            if gone.last is not None:
+                self._from = gone.last
+        # Everybody who waits is woken; who comes later looks before waiting.
+        self._news.set()
+        self._news.clear()
+
+    async def _guarded(self, work: Coroutine[object, object, None]) -> None:
+        """No task's mistake may leave viewers waiting for ever: they reconnect and go on."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except NotFound:
+            self._publish(Entry(b"", ends=True))
+        except Exception:  # noqa: BLE001 - logged; the viewers reconnect
+            _log.exception("the stream of %s broke", self.seen.id)
+            self._publish(Entry(b"", ends=True))
+
+    async def _statuses(self) -> None:
+        while not self.seen.is_terminal:
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            self._changed.clear()
+            try:
+                seen = await self._services.deployments.get(self.seen.owner, self.seen.id)
+            except Unavailable:
+                continue
+            if seen != self.seen:
+                self.seen = seen
+                self._publish(Entry(frame("status", body(seen).model_dump())))
+        self._terminal.set()
+
+    async def _history(self) -> None:
+        while not self._terminal.is_set():
+            try:
+                async with aclosing(self._services.deployments.changes(self.seen.id)) as changes:
+                    async for _ in changes:
+                        self._changed.set()
+            except Unavailable:
+                _log.info("no history of %s just now", self.seen.id)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _resources(self) -> None:
+        while not self._terminal.is_set():
+            await self.show_resources()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _logs(self) -> None:
+        while True:
+            try:
+                async for chunks in self._services.logs.follow(self.seen.id, self._at):
+                    self._publish_log(b"".join(one.data for one in chunks))
+                    await asyncio.sleep(self._gather_seconds())
+            except AnavaError as error:
+                _log.warning("the log of %s cannot be read just now: %s", self.seen.id, error)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _publish_log(self, data: bytes) -> None:
+        entries = []
+        for encoded, last in log_frames(data):
+            entries.append(Entry(encoded, self._at, last))
+            self._at = last
+        self._publish(*entries)
+        self._moved.set()
+
+    def _gather_seconds(self) -> float:
+        wanted = _GATHER_SECONDS + self.viewers * _GATHER_SECONDS_A_VIEWER
+        return min(_MOST_GATHER_SECONDS, wanted)
+
+    async def _finish(self) -> None:
+        await self._terminal.wait()
+        while not await self._has_all():
+            self._moved.clear()
+            try:
+                async with asyncio.timeout(_SILENT_LOG_SECONDS):
+                    await self._moved.wait()
+            except TimeoutError:
+                break
+        await self.show_resources()
+        self._publish(Entry(frame("end", {"status": self.seen.status}), ends=True))
+
+    async def _has_all(self) -> bool:
+        end = self.seen.log_end
+        if self._at < end or end.segment == 0:
+            return False
+        try:
+            return not await self._services.logs.read(self.seen.id, self._at, 1)
+        except AnavaError:
+            return False
+
+    async def _bye(self) -> None:
+        await self._services.stopping.wait()
+        self._publish(Entry(frame("bye", {"reason": "server_stopping"}), ends=True))
+
+
+class Broadcasts:
+    """The broadcasts of this process, one a deployment that is watched."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._running: dict[str, Broadcast] = {}
+
+    def join(self, seen: Seen) -> Broadcast:
+        """The deployment's broadcast, with one viewer more."""
+        broadcast = self._running.get(seen.id)
+        if broadcast is None or broadcast.ended:
+            broadcast = self._running[seen.id] = Broadcast(self._services, seen)
+            broadcast.start()
+        broadcast.viewers += 1
+        return broadcast
+
+    def leave(self, broadcast: Broadcast) -> None:
+        """One viewer less; the last one ends it."""
+        broadcast.viewers -= 1
+        if broadcast.viewers:
+            return
+        broadcast.close()
+        if self._running.get(broadcast.seen.id) is broadcast:
+            del self._running[broadcast.seen.id]
+
+
+def lines_after(entry: Entry, cursor: EventId) -> bytes:
+    """What of a log entry lies behind a cursor that stands inside of it."""
+    _, _, data = entry.data.partition(b"\ndata: ")
+    lines = [one for one in json.loads(data)["lines"] if EventId.parse(one[0]) > cursor]
+    return frame("log", {"lines": lines}, str(entry.last))

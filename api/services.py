@@ -1,0 +1,21 @@
+"""What the API is put together from."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from api.deployments import Deployments
+from api.temporal_health import TemporalHealth
+from deployments.ports import LogSource, ProgressSource
+
+__all__ = ["Services"]
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything the routes work with; `stopping` is set when the server begins to stop."""
+
+    deployments: Deployments
+    logs: LogSource
+    progress: ProgressSource
+    health: TemporalHealth
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
