@@ -17,6 +17,7 @@ from activities.segments import Segments
 from adapters import settings as settings_module
 from adapters.console_log import ConsoleLogSink
 from adapters.file_changes import FileChanges
+from adapters.local_artifacts import LocalArtifactStore
 from adapters.settings import Settings
 from adapters.temporal_attempts import TemporalAttempts
 from adapters.temporal_client import check_attributes, connect
@@ -58,7 +59,7 @@ async def run(settings: Settings) -> None:
     await check_attributes(client)
     changes = FileChanges()
     path = settings_module.base_environment().get("PATH", os.defpath)
-    host = await TerraformHost.open(settings, path, changes)
+    host = await TerraformHost.open(settings, path, changes, LocalArtifactStore(settings.data))
     sinks = [ConsoleLogSink(sys.stdout.buffer)] if "console" in settings.log.sinks else []
     keepers = Keepers(sinks)
     attempts = TemporalAttempts(client)

@@ -1,5 +1,6 @@
 """Activities on a whole deployment: its run directory, its plan report, its end."""
 
+import asyncio
 import json
 from dataclasses import asdict, dataclass, replace
 
@@ -8,13 +9,21 @@ from temporalio import activity
 
 from activities.beating import beating
 from activities.failures import translated
-from deployments.deployment import DeploymentRequest, DeploymentResult
+from deployments.deployment import DeploymentRequest, DeploymentResult, Status
+from deployments.errors import Unavailable
 from deployments.ports import Host, PlanSummary, Prepared
 from deployments.results import Context, conclude
 from deployments.segment import SegmentResult
 from deployments.templates import TEMPLATES
 
 __all__ = ["Deployments", "FinalizeInput", "PlanReportInput", "PrepareInput"]
+
+
+# The store is asked again by the activity's next attempts, some 4 s in all. A deployment must not
+# end as unsure because of its archive, so then it ends without.
+_ARCHIVE_ATTEMPTS = 3
+# 10 million lines (a million take 5 s, measured); below the activity's limit of 150 s.
+_ARCHIVE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class Deployments:
 
     @activity.defn
     async def report_plan(self, input: PlanReportInput) -> PlanSummary:
-        """Keep the plan and its redacted report as artifacts.
+        """Keep the plan, and its redacted report as artifacts.
 
         Repeat: writes the same artifacts again.
         Cancel: nothing to do, it takes a moment.
@@ -83,7 +92,21 @@ class Deployments:
                 settled = await self._host.settle(input.deployment, input.segments)
                 result = conclude(input.segments, input.context, settled)
                 kept = await self._host.record(input.deployment, _record(input, result))
-                return msgspec.convert(json.loads(kept)["result"], DeploymentResult)
+                result = msgspec.convert(json.loads(kept)["result"], DeploymentResult)
+                await self._archive(input, kept, result)
+                await self._host.clear(input.deployment)
+                return result
+
+    async def _archive(self, input: FinalizeInput, kept: str, result: DeploymentResult) -> None:
+        try:
+            async with asyncio.timeout(_ARCHIVE_SECONDS):
+                await self._host.archive(input.deployment, kept, _outputs(input, result))
+        except Unavailable as error:
+            if activity.info().attempt < _ARCHIVE_ATTEMPTS:
+                raise
+            activity.logger.error("no archive of %s: %s", input.deployment, error)
+        except TimeoutError:
+            activity.logger.error("the archive of %s is not whole: too slow", input.deployment)
 
 
 def _record(input: FinalizeInput, result: DeploymentResult) -> str:
@@ -102,3 +125,25 @@ def _record(input: FinalizeInput, result: DeploymentResult) -> str:
             "segments": [asdict(one) for one in input.segments],
         }
     )
+
+
+def _outputs(input: FinalizeInput, result: DeploymentResult) -> str:
+    """`outputs.json` without sensitive values; nothing when the deployment did not complete.
+
+    From the segment: the result holds only as many outputs as fit into a memo.
+    """
+    if result.status is not Status.COMPLETED or not input.segments:
+        return ""
+    outputs = {
+        one.name: {"sensitive": one.sensitive, "value": _value(one.value_json)}
+        for one in input.segments[-1].outputs
+    }
+    return json.dumps({"format": 1, "outputs": outputs}, sort_keys=True)
+
+
+def _value(value_json: str) -> object:
+    """A value; a number that a redactor took a piece out of is text."""
+    try:
+        return json.loads(value_json) if value_json else None
+    except ValueError:
+        return value_json

@@ -311,7 +311,12 @@ class Host(Protocol):
         ...
 
     async def report_plan(self, deployment: str) -> PlanSummary:
-        """Keep the plan file and its redacted JSON as artifacts."""
+        """Keep the plan file here, and what of it may be seen as artifacts.
+
+        Raises:
+            RunDirectoryBroken: terraform cannot show it.
+            Unavailable: the artifacts could not be kept.
+        """
         ...
 
     async def settle(self, deployment: str, segments: Sequence[SegmentResult]) -> Settled:
@@ -319,11 +324,23 @@ class Host(Protocol):
         ...
 
     async def record(self, deployment: str, record_json: str) -> str:
-        """Keep the record, remove what only the work needed.
+        """Keep the record.
 
         Returns:
             The record that is kept: after a repeat the first one.
         """
+        ...
+
+    async def archive(self, deployment: str, record_json: str, outputs_json: str) -> None:
+        """Keep record, outputs (none when empty) and logs as artifacts; a repeat changes nothing.
+
+        Raises:
+            Unavailable: not all of it could be kept.
+        """
+        ...
+
+    async def clear(self, deployment: str) -> None:
+        """Remove what only the work needed."""
         ...
 
     def abandon(self, deployment: str) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "environment",
     "phase_argv",
     "show_plan_argv",
+    "show_plan_text_argv",
     "state_argv",
     "version_argv",
 ]
@@ -59,6 +60,11 @@ def phase_argv(terraform: str, phase: Phase) -> list[str]:
 def show_plan_argv(terraform: str) -> list[str]:
     """Print the plan file as JSON; it holds every secret in clear."""
     return [terraform, "show", "-json", PLAN_FILE]
+
+
+def show_plan_text_argv(terraform: str) -> list[str]:
+    """Print the plan file as text; what terraform calls sensitive is hidden but for some copies."""
+    return [terraform, "show", "-no-color", PLAN_FILE]
 
 
 def state_argv(terraform: str) -> list[str]:

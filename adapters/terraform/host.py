@@ -2,18 +2,25 @@
 
 import asyncio
 import json
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from adapters import log_archive
+from adapters.event_file import EVENT_FILE
 from adapters.file_changes import FileChanges
 from adapters.redaction import Redactor
 from adapters.settings import Settings
 from adapters.terraform import command, control_files, settling
 from adapters.terraform.plan_report import redact_plan, summarise
+from adapters.terraform.plan_secrets import sensitive_values
 from adapters.terraform.queries import ask
+from adapters.terraform.run_directory import RunDirectory
 from adapters.terraform.run_root import RunRoot
 from adapters.terraform.segment_folder import Surroundings, TerraformSegment, sha256_of
+from deployments import artifacts
+from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest
 from deployments.errors import RunDirectoryBroken, TerraformUnusable
 from deployments.phase import Phase
@@ -28,6 +35,10 @@ _OLDEST = (1, 9)
 
 # What finalize waits for a terraform that should have ended long ago; then the status says so.
 _LAST_WAIT_SECONDS = 60.0
+
+# Logs of a million lines take a thread for seconds; the keepers of other deployments need the rest
+# of the executor's six (on two cores).
+_ARCHIVES_AT_ONCE = 2
 
 
 async def check_terraform(settings: Settings, cli_config: Path, path: str) -> tuple[str, str]:
@@ -62,21 +73,31 @@ class TerraformHost:
     """Port `Host`; made by `open`."""
 
     def __init__(
-        self, settings: Settings, root: RunRoot, terraform_version: str, around: Surroundings
+        self,
+        settings: Settings,
+        root: RunRoot,
+        terraform_version: str,
+        around: Surroundings,
+        store: ArtifactStore,
     ) -> None:
         self._settings = settings
         self._root = root
         self._version = terraform_version
         self._around = around
+        self._store = store
+        self._archives = asyncio.Semaphore(_ARCHIVES_AT_ONCE)
 
     @classmethod
-    async def open(cls, settings: Settings, path: str, changes: FileChanges) -> "TerraformHost":
+    async def open(
+        cls, settings: Settings, path: str, changes: FileChanges, store: ArtifactStore
+    ) -> "TerraformHost":
         """Take up the run root and check terraform.
 
         Args:
             settings: which run root, which terraform.
             path: the PATH that terraform and its provisioners get.
             changes: what wakes the keepers.
+            store: where artifacts go.
 
         Raises:
             TerraformUnusable: it is missing, too old or its mirror is not there.
@@ -99,7 +120,7 @@ class TerraformHost:
             changes=changes,
             redactor=lambda deployment: Redactor(root.directory(deployment).secrets()),
         )
-        return cls(settings, root, version, around)
+        return cls(settings, root, version, around, store)
 
     @property
     def id(self) -> str:
@@ -149,22 +170,16 @@ class TerraformHost:
     async def report_plan(self, deployment: str) -> PlanSummary:
         directory = self._root.directory(deployment)
         plan = directory.work / command.PLAN_FILE
-        artifacts = self._settings.data / "artifacts" / deployment
-        artifacts.mkdir(parents=True, exist_ok=True, mode=0o700)
-        answer = await ask(
-            command.show_plan_argv(self._around.terraform),
-            self._environment(directory.home),
-            directory.work,
-        )
-        if answer.exit_code:
-            raise RunDirectoryBroken(f"terraform cannot show the plan: {answer.errors.strip()}")
-        redacted = redact_plan(answer.output, Redactor(directory.secrets()))
-        control_files.replace(artifacts / "plan.json", redacted.decode())
-        draft = artifacts / f".{command.PLAN_FILE}.{self._root.worker}"
-        await asyncio.to_thread(shutil.copyfile, plan, draft)
-        draft.chmod(0o600)
-        draft.rename(artifacts / command.PLAN_FILE)
-        return summarise(answer.output, sha256_of(plan))
+        terraform = self._around.terraform
+        plan_json = await self._shown(directory, command.show_plan_argv(terraform))
+        redactor = Redactor([*directory.secrets(), *sensitive_values(plan_json)])
+        await self._put(deployment, artifacts.PLAN_JSON, [redact_plan(plan_json, redactor)])
+        # Not at once with the other: each starts the providers, beside an apply that runs.
+        plan_text = await self._shown(directory, command.show_plan_text_argv(terraform))
+        text = redactor.clean(plan_text.decode("utf-8", "replace"))
+        await self._put(deployment, artifacts.PLAN_TEXT, [text.encode()])
+        await asyncio.to_thread(_keep, plan, self._settings.data / "plans" / deployment)
+        return summarise(plan_json, sha256_of(plan))
 
     async def settle(self, deployment: str, segments: Sequence[SegmentResult]) -> Settled:
         alive = [one for one in self._segments(deployment) if one.look().alive]
@@ -187,14 +202,40 @@ class TerraformHost:
         return await settling.find_out(scene, last.open)
 
     async def record(self, deployment: str, record_json: str) -> str:
-        return await asyncio.to_thread(self._root.directory(deployment).close, record_json)
+        return await asyncio.to_thread(self._root.directory(deployment).record, record_json)
+
+    async def archive(self, deployment: str, record_json: str, outputs_json: str) -> None:
+        directory = self._root.directory(deployment)
+        logs = {number: directory.segment(number) / EVENT_FILE for number in directory.segments()}
+        logs = {number: path for number, path in logs.items() if path.exists()}
+        await self._put(deployment, artifacts.RECORD, [record_json.encode()])
+        if outputs_json:
+            await self._put(deployment, artifacts.OUTPUTS, [outputs_json.encode()])
+        async with self._archives:
+            # One after the other: side by side they wait for the interpreter's lock (measured).
+            for name, content in _logs(logs):
+                await self._put(deployment, name, content)
+
+    async def clear(self, deployment: str) -> None:
+        await asyncio.to_thread(self._root.directory(deployment).clear)
 
     def abandon(self, deployment: str) -> None:
-        self._root.directory(deployment).close('{"format": 1, "abandoned": true}')
+        directory = self._root.directory(deployment)
+        directory.record('{"format": 1, "abandoned": true}')
+        directory.clear()
 
     def close(self) -> None:
         """Let the worker's lock go."""
         self._root.close()
+
+    async def _shown(self, directory: RunDirectory, argv: Sequence[str]) -> bytes:
+        answer = await ask(argv, self._environment(directory.home), directory.work)
+        if answer.exit_code:
+            raise RunDirectoryBroken(f"terraform cannot show the plan: {answer.errors.strip()}")
+        return answer.output
+
+    async def _put(self, deployment: str, name: str, content: Iterable[bytes]) -> None:
+        await self._store.put(deployment, name, content)
 
     def _segments(self, deployment: str) -> list[TerraformSegment]:
         numbers = self._root.directory(deployment).segments()
@@ -202,6 +243,24 @@ class TerraformHost:
 
     def _environment(self, home: Path) -> dict[str, str]:
         return command.environment(home, self._around.cli_config, self._around.path)
+
+
+def _logs(files: dict[int, Path]) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """The log artifacts of a deployment, from the event file of each segment."""
+    if files:
+        yield artifacts.LOG_GZIP, log_archive.gzipped(files.values())
+        yield artifacts.LOG_TEXT, log_archive.as_text(files.values())
+    for number, file in files.items():
+        yield artifacts.segment_log(number), log_archive.as_written(file)
+
+
+def _keep(plan: Path, folder: Path) -> None:
+    """Keep a plan file. It holds every secret in clear, so no store of artifacts sees it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = folder / f".{plan.name}.{os.urandom(6).hex()}"
+    shutil.copyfile(plan, draft)
+    draft.chmod(0o600)
+    draft.replace(folder / plan.name)
 
 
 async def _ended(segments: Sequence[TerraformSegment]) -> bool:

@@ -67,6 +67,10 @@ class RunDirectory:
         secrets = content.get("secrets", [])
         return [str(one) for one in secrets] if isinstance(secrets, list) else []
 
+    def segment(self, number: int) -> Path:
+        """The folder of one segment, there or not."""
+        return self.path / "segments" / str(number)
+
     def segments(self) -> list[int]:
         """Numbers of the segments that have a folder."""
         try:
@@ -75,18 +79,20 @@ class RunDirectory:
             return []
         return sorted(int(name) for name in names if name.isdigit())
 
-    def close(self, record_json: str) -> str:
-        """Write the record and remove what only the work needed; the record that is kept."""
-        # First: whoever repeats this after a crash finds the end that was named.
+    def record(self, record_json: str) -> str:
+        """Write the record unless there is one; the record that is kept."""
         self.path.mkdir(exist_ok=True, mode=0o700)
         control_files.create(self.path / RECORD_FILE, record_json)
+        return control_files.read_text(self.path / RECORD_FILE) or record_json
+
+    def clear(self) -> None:
+        """Remove what only the work needed; a repeat finds it gone."""
         for folder in (self.work, self.home):
             shutil.rmtree(folder, ignore_errors=True)
         (self.path / _SECRETS_FILE).unlink(missing_ok=True)
         for segment in self.segments():
-            for entry in (self.path / "segments" / str(segment)).iterdir():
+            for entry in self.segment(segment).iterdir():
                 _remove(entry)
-        return control_files.read_text(self.path / RECORD_FILE) or record_json
 
 
 def _remove(entry: Path) -> None:
