@@ -1,7 +1,6 @@
 """What a request may say: one rule a field, in the words of Google's own limits."""
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -19,7 +18,7 @@ Scalar = str | int | float | bool
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII)
 # A service account id has at most 30 characters; 15 of them are ours ("-device-auth-fn").
 _PREFIX = re.compile(r"[a-z]([a-z0-9-]{0,13}[a-z0-9])?", re.ASCII)
-_REGION = re.compile(r"[a-z]{2,20}-[a-z]{2,20}[0-9]{1,2}", re.ASCII)
+_REGION = re.compile(r"[a-z]+-[a-z]+[0-9]{1,2}", re.ASCII)
 # https://cloud.google.com/storage/docs/locations
 _LOCATION = re.compile(
     r"US|EU|ASIA|NAM4|EUR[4578]|ASIA1|[a-z]+-[a-z]+[0-9]{1,2}|[A-Z]+-[A-Z]+[0-9]{1,2}", re.ASCII
@@ -52,13 +51,13 @@ def check(asked: Asked) -> DeploymentRequest:
     """Turn what was asked into a request that every later part may trust.
 
     Raises:
-        InvalidRequest: with one problem for each field that breaks a rule.
-        NotAvailable: the value is designed but not built yet.
+        InvalidRequest: with one problem for each field that breaks a rule or is not built yet.
+        NotAvailable: no rule is broken, but some value is designed and not built yet.
     """
     problems = [*_names(asked), *_variables(asked), *_timeouts(asked.timeouts)]
-    if problems:
-        raise InvalidRequest("The request breaks a rule.", *problems)
     missing = list(_not_available(asked))
+    if problems:
+        raise InvalidRequest("The request breaks a rule.", *problems, *missing)
     if missing:
         raise NotAvailable("This version cannot do that yet.", *missing)
     return DeploymentRequest(
@@ -107,12 +106,13 @@ def _variables(asked: Asked) -> Iterator[FieldProblem]:
 def _wrong(rule: Variable, value: Scalar) -> str | None:
     if rule.kind is Kind.STRING:
         return _wrong_text(rule, value)
-    if isinstance(value, bool | str) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return "The value must be a number."
+    # The bounds first: NaN, infinity and integers too large for a float all end here.
+    if not rule.lowest <= value <= rule.highest:
+        return f"The value must lie between {rule.lowest:.0f} and {rule.highest:.0f}."
     if rule.whole and value != int(value):
         return "The value must be a whole number."
-    if not rule.lowest <= value <= rule.highest:
-        return f"The value must lie between {rule.lowest:g} and {rule.highest:g}."
     return None
 
 
@@ -121,23 +121,27 @@ def _wrong_text(rule: Variable, value: Scalar) -> str | None:
         return "The value must be a string."
     if len(value) > rule.longest:
         return f"The value may have {rule.longest} characters at most."
-    # NUL cannot stand in terraform's strings; a lone surrogate cannot be written as UTF-8.
+    # NUL cannot stand in an environment; a lone surrogate cannot be written as UTF-8.
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         return "The value must be text without NUL."
+    if not re.fullmatch(rule.pattern, value, re.ASCII | re.DOTALL):
+        return f"The value must be {rule.words}."
     return None
 
 
 def _timeouts(timeouts: PhaseTimeouts) -> Iterator[FieldProblem]:
     for name in (entry.name for entry in fields(timeouts)):
-        longest = _LONGEST_SECONDS[name]
-        if not 1 <= getattr(timeouts, name) <= longest:
+        longest, seconds = _LONGEST_SECONDS[name], getattr(timeouts, name)
+        # They travel as integers; True would be a second, NaN would end as none.
+        if type(seconds) is not int or not 1 <= seconds <= longest:
             yield FieldProblem(
-                f"/timeouts/{name}", "range", f"{name} must lie between 1 and {longest}."
+                f"/timeouts/{name}", "range", f"{name} must be whole, from 1 to {longest}."
             )
 
 
 def _not_available(asked: Asked) -> Iterator[FieldProblem]:
-    if not TEMPLATES[asked.template].available:
+    template = TEMPLATES.get(asked.template)
+    if template is not None and not template.available:
         yield FieldProblem("/template", "not_available", "Only the template sandbox exists so far.")
     if asked.operation is not Operation.DEPLOY:
         yield FieldProblem("/operation", "not_available", "Only deploy exists so far.")

@@ -20,7 +20,8 @@ class Kind(StrEnum):
 class Variable:
     """A variable that the request's `variables` may set.
 
-    `lowest` and `highest` bound a number; a string may have `longest` characters.
+    `lowest` and `highest` bound a number; a string may have `longest` characters and matches the
+    whole of `pattern`, which `words` say for people.
     """
 
     kind: Kind
@@ -29,6 +30,8 @@ class Variable:
     highest: float = 0
     longest: int = 4096
     whole: bool = False
+    pattern: str = ".*"
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Template:
 
 
 # The sandbox's bounds are those of its variables.tf: an hour a resource, a million lines each,
-# 1,000 resources a layer.
+# 1,000 resources a layer. That the resource to fail is there, too, only terraform can say: it looks
+# at two variables.
 TEMPLATES: dict[str, Template] = {
     "sandbox": Template(
         name="sandbox",
@@ -57,7 +61,12 @@ TEMPLATES: dict[str, Template] = {
             "resource_seconds": Variable(Kind.NUMBER, lowest=0, highest=3600),
             "lines": Variable(Kind.NUMBER, lowest=0, highest=1_000_000, whole=True),
             "resources": Variable(Kind.NUMBER, lowest=1, highest=1000, whole=True),
-            "fail": Variable(Kind.STRING, longest=64),
+            "fail": Variable(
+                Kind.STRING,
+                longest=64,
+                pattern="((foundation|services|edge)-[1-9][0-9]{0,3})?",
+                words="foundation-N, services-N or edge-N, or empty",
+            ),
             "secret": Variable(Kind.STRING, sensitive=True, longest=4096),
         },
     ),

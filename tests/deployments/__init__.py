@@ -1,0 +1,1 @@
+"""What the pure values and rules promise."""
