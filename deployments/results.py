@@ -10,6 +10,7 @@ from deployments.reasons import Reason
 from deployments.segment import (
     Counts,
     Diagnostic,
+    Output,
     SegmentOutcome,
     SegmentResult,
     StopCause,
@@ -21,7 +22,12 @@ _Verdict = tuple[Status, Reason]
 
 # Temporal's memo shows in every list; the design promises 16 KB, the rest is its envelope.
 _MOST_BYTES = 15_000
-_LONGEST_DETAIL = 1_200
+_MARK = " [cut]"
+# A segment's result carries outputs of up to 4,000 characters.
+_LONGEST_OUTPUT = 4_100
+# Entries a list and characters a text that are tried one after the other. JSON writes a character
+# with up to 12 bytes, so the last step takes 6 KB at most, beside a seal (140 bytes) a segment.
+_STEPS = ((1000, 1200), (200, 1200), (50, 1200), (10, 1200), (3, 1200), (1, 300), (0, 100))
 
 _REFUSED: dict[Phase, Reason] = {
     Phase.INIT: Reason.INIT_FAILED,
@@ -83,7 +89,7 @@ class Context:
 def conclude(
     segments: Sequence[SegmentResult], context: Context, settled: Settled
 ) -> DeploymentResult:
-    """Name the end: `completed` only for an apply that terraform called complete.
+    """Name the end: `completed` only for an apply that terraform called complete and ended well.
 
     What nobody can know is `needs_attention`, never a guess.
     """
@@ -107,9 +113,11 @@ def conclude(
             seals=[one.seal for one in segments if one.seal is not None],
             plan_sha256=plan.plan_sha256 if plan else "",
             cancel=context.cancel,
+            cancel_too_late=context.cancel is not None and status is Status.COMPLETED,
             host=context.host,
             terraform_version=context.terraform_version,
             ended_at=last.ended_at if last else "",
+            omitted=apply.omitted if apply else 0,
         )
     )
 
@@ -136,7 +144,7 @@ def _doubt(context: Context, settled: Settled) -> Reason | None:
         return Reason.HOST_LOST
     if settled.unrecorded:
         return Reason.UNRECORDED_RESOURCES
-    return Reason.OUTCOME_UNKNOWN if settled.unsure else None
+    return Reason.OUTCOME_UNKNOWN if settled.unsure or settled.unknown else None
 
 
 def _of_segment(last: SegmentResult, context: Context) -> _Verdict:
@@ -148,12 +156,14 @@ def _of_segment(last: SegmentResult, context: Context) -> _Verdict:
 
 
 def _of_apply(last: SegmentResult) -> _Verdict | None:
-    if last.outcome is SegmentOutcome.DONE and last.applied:
+    done = last.outcome is SegmentOutcome.DONE
+    if done and last.applied and last.clean and last.exit_code == 0:
         changed = last.counts.total > 0
         return Status.COMPLETED, Reason.APPLIED if changed else Reason.NO_CHANGES
     if last.outcome is SegmentOutcome.RUNNER_LOST:
         return Status.NEEDS_ATTENTION, Reason.RUNNER_LOST
-    if not last.clean or last.outcome is SegmentOutcome.DONE:
+    # Called complete without a good end, or ended without being called complete: who knows.
+    if done or last.applied or not last.clean:
         return Status.NEEDS_ATTENTION, Reason.OUTCOME_UNKNOWN
     return None
 
@@ -188,43 +198,62 @@ def _refusal(last: SegmentResult) -> Reason:
 
 
 def fit(result: DeploymentResult) -> DeploymentResult:
-    """Shorten a result until it fits into the memo; `omitted` counts what was left out."""
-    for most in (1000, 200, 50, 10, 3, 1):
-        shorter = _shortened(result, most)
+    """Shorten a result until it fits into the memo; `omitted` counts the entries left out."""
+    for most, longest in _STEPS:
+        shorter = _shortened(result, most, longest)
         if _size(shorter) <= _MOST_BYTES:
-            return shorter
-    return _shortened(result, 0)
+            break
+    return shorter
 
 
-def _shortened(result: DeploymentResult, most: int) -> DeploymentResult:
-    lists = (
-        result.changed,
-        result.not_done,
-        result.unrecorded,
-        result.unknown,
-        result.diagnostics,
-        result.outputs,
-    )
-    return replace(
+def _shortened(result: DeploymentResult, most: int, longest: int) -> DeploymentResult:
+    cancel = result.cancel
+    if cancel is not None:
+        cancel = CancelRequest(_cut(cancel.by, longest), _cut(cancel.reason, longest))
+    shorter = replace(
         result,
-        detail=_cut(result.detail),
-        changed=result.changed[:most],
-        not_done=result.not_done[:most],
-        unrecorded=result.unrecorded[:most],
-        unknown=result.unknown[:most],
-        diagnostics=[_short(one) for one in result.diagnostics[:most]],
-        outputs=result.outputs[:most],
-        omitted=result.omitted + sum(max(0, len(entries) - most) for entries in lists),
+        detail=_cut(result.detail, longest),
+        cancel=cancel,
+        host=_cut(result.host, longest),
+        terraform_version=_cut(result.terraform_version, longest),
+        changed=_named(result.changed, most, longest),
+        not_done=_named(result.not_done, most, longest),
+        unrecorded=_named(result.unrecorded, most, longest),
+        unknown=_named(result.unknown, most, longest),
+        diagnostics=[_short(one, longest) for one in result.diagnostics[:most]],
+        outputs=[one for one in result.outputs if _is_short(one)][:most],
     )
+    return replace(shorter, omitted=result.omitted + _entries(result) - _entries(shorter))
+
+
+def _entries(result: DeploymentResult) -> int:
+    addresses = (result.changed, result.not_done, result.unrecorded, result.unknown)
+    return sum(map(len, addresses)) + len(result.diagnostics) + len(result.outputs)
 
 
 def _size(result: DeploymentResult) -> int:
     return len(json.dumps(asdict(result)))
 
 
-def _short(diagnostic: Diagnostic) -> Diagnostic:
-    return replace(diagnostic, summary=_cut(diagnostic.summary), detail=_cut(diagnostic.detail))
+def _named(addresses: list[str], most: int, longest: int) -> list[str]:
+    """Only whole addresses: half a one would name another resource."""
+    return [one for one in addresses if len(one) <= longest][:most]
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_DETAIL else text[:_LONGEST_DETAIL] + " [cut]"
+def _is_short(output: Output) -> bool:
+    """Half a value would be none; one that is too long must not push out all other entries."""
+    return len(output.name) + len(output.value_json) <= _LONGEST_OUTPUT
+
+
+def _short(diagnostic: Diagnostic, longest: int) -> Diagnostic:
+    return replace(
+        diagnostic,
+        summary=_cut(diagnostic.summary, longest),
+        detail=_cut(diagnostic.detail, longest),
+        address=_cut(diagnostic.address, longest),
+        file=_cut(diagnostic.file, longest),
+    )
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - len(_MARK)] + _MARK

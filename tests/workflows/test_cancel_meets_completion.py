@@ -39,7 +39,12 @@ class ScriptedHost:
             self.applying.set()
             await self.applied.wait()
         return SegmentResult(
-            order.key, order.phase, SegmentOutcome.DONE, applied=True, counts=Counts(add=12)
+            order.key,
+            order.phase,
+            SegmentOutcome.DONE,
+            exit_code=0,
+            applied=True,
+            counts=Counts(add=12),
         )
 
     @activity.defn

@@ -1,0 +1,417 @@
+"""How a deployment ended: the decision table, and the truth rules as properties."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from temporalio.converter import PayloadConverter
+
+from deployments.deployment import CancelRequest, DeploymentResult, Status
+from deployments.events import EndKind, Seal
+from deployments.phase import Phase
+from deployments.reasons import Reason
+from deployments.results import Context, Settled, conclude, fit
+from deployments.segment import (
+    Counts,
+    Diagnostic,
+    Output,
+    SegmentKey,
+    SegmentOutcome,
+    SegmentResult,
+    StopCause,
+)
+
+BY_USER = CancelRequest(by="ann", reason="wrong project")
+BY_OPERATOR = CancelRequest(by="")
+# What the design promises for the memo's `result`.
+MEMO_BYTES = 16 * 1024
+
+
+def segment(phase: Phase, outcome: SegmentOutcome, **fields: object) -> SegmentResult:
+    return replace(SegmentResult(SegmentKey("dep-1", 1), phase, outcome), **fields)  # type: ignore[arg-type]  # any field of it
+
+
+INIT = segment(Phase.INIT, SegmentOutcome.DONE, exit_code=0)
+PLAN = segment(Phase.PLAN, SegmentOutcome.DONE, exit_code=0, counts=Counts(add=3), plan_sha256="ab")
+APPLIED = segment(
+    Phase.APPLY, SegmentOutcome.DONE, exit_code=0, applied=True, counts=Counts(add=2, change=1)
+)
+
+
+def stopped(phase: Phase, cause: StopCause | None, **fields: object) -> SegmentResult:
+    return segment(phase, SegmentOutcome.STOPPED, stop=cause, exit_code=1, **fields)
+
+
+def failed(phase: Phase, **fields: object) -> SegmentResult:
+    return segment(phase, SegmentOutcome.FAILED, exit_code=1, **fields)
+
+
+def ended(
+    last: SegmentResult | None,
+    cancel: CancelRequest | None = None,
+    settled: Settled | None = None,
+    **context: object,
+) -> tuple[Status, Reason]:
+    around = replace(Context(Phase.APPLY, cancel), **context)  # type: ignore[arg-type]  # any field of it
+    result = conclude([last] if last else [], around, settled or Settled())
+    return result.status, result.reason
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        (APPLIED, Reason.APPLIED),
+        (replace(APPLIED, counts=Counts()), Reason.NO_CHANGES),
+        (replace(APPLIED, counts=Counts(imported=1)), Reason.APPLIED),
+        # The cancel was seen by terraform and came too late.
+        (replace(APPLIED, stop=StopCause.CANCEL, signals=1), Reason.APPLIED),
+    ],
+)
+@pytest.mark.parametrize("cancel", [None, BY_USER, BY_OPERATOR])
+def test_an_apply_that_terraform_called_complete_is_completed(
+    last: SegmentResult, reason: Reason, cancel: CancelRequest | None
+) -> None:
+    assert ended(last, cancel) == (Status.COMPLETED, reason)
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        (failed(Phase.INIT), Reason.INIT_FAILED),
+        (failed(Phase.PLAN), Reason.PLAN_FAILED),
+        (failed(Phase.APPLY), Reason.APPLY_FAILED),
+        (stopped(Phase.INIT, StopCause.DEADLINE), Reason.INIT_TIMED_OUT),
+        (stopped(Phase.PLAN, StopCause.DEADLINE), Reason.PLAN_TIMED_OUT),
+        (stopped(Phase.APPLY, StopCause.DEADLINE), Reason.APPLY_TIMED_OUT),
+        (stopped(Phase.INIT, StopCause.NO_PROGRESS), Reason.INIT_STALLED),
+        (stopped(Phase.PLAN, StopCause.NO_PROGRESS), Reason.PLAN_STALLED),
+        (stopped(Phase.APPLY, StopCause.NO_PROGRESS), Reason.APPLY_STALLED),
+    ],
+)
+@pytest.mark.parametrize("cancel", [None, BY_USER])
+def test_a_phase_that_failed_by_itself_says_so_whatever_was_asked_later(
+    last: SegmentResult, reason: Reason, cancel: CancelRequest | None
+) -> None:
+    assert ended(last, cancel) == (Status.FAILED, reason)
+
+
+@pytest.mark.parametrize("phase", [Phase.INIT, Phase.PLAN, Phase.APPLY])
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (StopCause.DRAIN, Reason.HOST_STOPPED),
+        (StopCause.TERMINATED, Reason.HOST_STOPPED),
+        (StopCause.LOST_LEASE, Reason.LEASE_LOST),
+        (StopCause.ABANDONED, Reason.INTERNAL_ERROR),
+        (StopCause.SUPERSEDED, Reason.INTERNAL_ERROR),
+        (StopCause.UNKNOWN, Reason.INTERNAL_ERROR),
+        (StopCause.CANCEL, Reason.INTERNAL_ERROR),
+        (None, Reason.INTERNAL_ERROR),
+    ],
+)
+def test_a_stop_that_nobody_asked_for_is_a_failure_with_its_cause(
+    phase: Phase, cause: StopCause | None, reason: Reason
+) -> None:
+    assert ended(stopped(phase, cause)) == (Status.FAILED, reason)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        None,
+        INIT,
+        PLAN,
+        stopped(Phase.INIT, StopCause.CANCEL),
+        stopped(Phase.PLAN, StopCause.CANCEL, clean=False),
+        stopped(Phase.APPLY, StopCause.CANCEL),
+        stopped(Phase.APPLY, StopCause.DRAIN),
+        segment(Phase.APPLY, SegmentOutcome.NOT_STARTED),
+        segment(Phase.PLAN, SegmentOutcome.RUNNER_LOST, clean=False),
+    ],
+)
+def test_a_cancel_that_came_in_time_is_cancelled_by_whom(last: SegmentResult | None) -> None:
+    assert ended(last, BY_USER) == (Status.CANCELLED, Reason.CANCELLED_BY_USER)
+    assert ended(last, BY_OPERATOR) == (Status.CANCELLED, Reason.CANCELLED_BY_OPERATOR)
+
+
+@pytest.mark.parametrize(
+    ("last", "end"),
+    [
+        (None, (Status.FAILED, Reason.INTERNAL_ERROR)),
+        (INIT, (Status.FAILED, Reason.INTERNAL_ERROR)),
+        (PLAN, (Status.FAILED, Reason.INTERNAL_ERROR)),
+        (segment(Phase.APPLY, SegmentOutcome.NOT_STARTED), (Status.FAILED, Reason.INTERNAL_ERROR)),
+        (segment(Phase.INIT, SegmentOutcome.RUNNER_LOST), (Status.FAILED, Reason.RUNNER_LOST)),
+        (segment(Phase.PLAN, SegmentOutcome.RUNNER_LOST), (Status.FAILED, Reason.RUNNER_LOST)),
+        (segment(Phase.PLAN, SegmentOutcome.START_FAILED), (Status.FAILED, Reason.START_FAILED)),
+        (segment(Phase.APPLY, SegmentOutcome.START_FAILED), (Status.FAILED, Reason.START_FAILED)),
+    ],
+)
+def test_an_end_without_a_cancel_is_never_called_cancelled(
+    last: SegmentResult | None, end: tuple[Status, Reason]
+) -> None:
+    assert ended(last) == end
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        (segment(Phase.APPLY, SegmentOutcome.RUNNER_LOST), Reason.RUNNER_LOST),
+        (segment(Phase.APPLY, SegmentOutcome.RUNNER_LOST, applied=True), Reason.RUNNER_LOST),
+        (segment(Phase.APPLY, SegmentOutcome.HOST_LOST), Reason.HOST_LOST),
+        (segment(Phase.PLAN, SegmentOutcome.HOST_LOST), Reason.HOST_LOST),
+        (stopped(Phase.APPLY, StopCause.CANCEL, clean=False), Reason.OUTCOME_UNKNOWN),
+        (stopped(Phase.APPLY, StopCause.DEADLINE, clean=False), Reason.OUTCOME_UNKNOWN),
+        (failed(Phase.APPLY, clean=False), Reason.OUTCOME_UNKNOWN),
+        # Exit 0 and no word of an end: the disk was full and the log was lost.
+        (segment(Phase.APPLY, SegmentOutcome.DONE, exit_code=0), Reason.OUTCOME_UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("cancel", [None, BY_USER])
+def test_what_nobody_can_know_needs_attention(
+    last: SegmentResult, reason: Reason, cancel: CancelRequest | None
+) -> None:
+    assert ended(last, cancel) == (Status.NEEDS_ATTENTION, reason)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        replace(APPLIED, exit_code=1),
+        replace(APPLIED, exit_code=None),
+        replace(APPLIED, clean=False),
+        replace(APPLIED, outcome=SegmentOutcome.FAILED, exit_code=1),
+        replace(APPLIED, outcome=SegmentOutcome.STOPPED, stop=StopCause.CANCEL, exit_code=None),
+    ],
+)
+def test_complete_by_word_and_not_by_its_end_is_unknown(last: SegmentResult) -> None:
+    """It was completed whatever the exit code; an apply killed at its end was cancelled."""
+    assert ended(last, BY_USER) == (Status.NEEDS_ATTENTION, Reason.OUTCOME_UNKNOWN)
+
+
+@pytest.mark.parametrize("last", [APPLIED, stopped(Phase.APPLY, StopCause.CANCEL), PLAN, None])
+@pytest.mark.parametrize(
+    ("settled", "reason"),
+    [
+        (Settled(unrecorded=["a.b"]), Reason.UNRECORDED_RESOURCES),
+        (Settled(unrecorded=["a.b"], unsure=True), Reason.UNRECORDED_RESOURCES),
+        (Settled(unsure=True), Reason.OUTCOME_UNKNOWN),
+        (Settled(unknown=["a.b"]), Reason.OUTCOME_UNKNOWN),
+    ],
+)
+def test_a_doubt_about_resources_needs_attention_whatever_terraform_said(
+    last: SegmentResult | None, settled: Settled, reason: Reason
+) -> None:
+    """A resource of which nobody can say what became was in a result called cancelled."""
+    assert ended(last, BY_USER, settled) == (Status.NEEDS_ATTENTION, reason)
+
+
+def test_a_host_that_never_came_back_is_named_before_all_else() -> None:
+    lost = ended(PLAN, BY_USER, Settled(unrecorded=["a.b"]), host_lost=True)
+    assert lost == (Status.NEEDS_ATTENTION, Reason.HOST_LOST)
+
+
+@pytest.mark.parametrize("problem", [Reason.STACK_BUSY, Reason.PREPARE_FAILED])
+def test_a_problem_outside_any_segment_is_the_reason(problem: Reason) -> None:
+    assert ended(None, problem=problem) == (Status.FAILED, problem)
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "reason"),
+    [
+        (Diagnostic("error", "Error acquiring the state lock", "…\nLock Info:\n"), "state_locked"),
+        (Diagnostic("error", "Error acquiring the state lock", "refused"), "plan_failed"),
+        (Diagnostic("error", "Other", "Lock Info:"), "plan_failed"),
+    ],
+)
+def test_a_held_lock_is_told_from_a_dead_backend(diagnostic: Diagnostic, reason: str) -> None:
+    last = failed(Phase.PLAN, diagnostics=[diagnostic])
+    assert ended(last) == (Status.FAILED, Reason(reason))
+
+
+def test_a_result_holds_what_its_segments_left() -> None:
+    seals = [Seal(number, EndKind.COMPLETE, 9, "00") for number in (1, 2, 3)]
+    last = replace(
+        APPLIED, changed=["a.b"], outputs=[Output("url", sensitive=False)], ended_at="then"
+    )
+    segments = [
+        replace(one, seal=seal) for one, seal in zip((INIT, PLAN, last), seals, strict=True)
+    ]
+    context = Context(Phase.APPLY, host="h", terraform_version="1.11.4", detail="words")
+    assert conclude(segments, context, Settled()) == DeploymentResult(
+        status=Status.COMPLETED,
+        reason=Reason.APPLIED,
+        phase=Phase.APPLY,
+        detail="words",
+        counts=Counts(add=2, change=1),
+        changed=["a.b"],
+        outputs=[Output("url", sensitive=False)],
+        seals=seals,
+        plan_sha256="ab",
+        host="h",
+        terraform_version="1.11.4",
+        ended_at="then",
+    )
+
+
+def test_counts_are_the_plans_until_the_apply_is_complete() -> None:
+    context = Context(Phase.APPLY)
+    part = failed(Phase.APPLY, counts=Counts(add=1), error="exit 1")
+    result = conclude([INIT, PLAN, part], context, Settled())
+    assert (result.counts, result.outputs, result.detail) == (Counts(add=3), [], "exit 1")
+    assert conclude([INIT], context, Settled()).counts == Counts()
+
+
+@pytest.mark.parametrize(("cancel", "too_late"), [(BY_USER, True), (None, False)])
+def test_a_cancel_after_the_work_was_done_is_kept_as_too_late(
+    cancel: CancelRequest | None, too_late: bool
+) -> None:
+    """The record said that no cancel came too late, whatever came."""
+    assert conclude([APPLIED], Context(Phase.APPLY, cancel), Settled()).cancel_too_late is too_late
+
+
+def test_a_cancel_in_time_is_not_too_late() -> None:
+    last = stopped(Phase.APPLY, StopCause.CANCEL)
+    assert not conclude([last], Context(Phase.APPLY, BY_USER), Settled()).cancel_too_late
+
+
+def test_what_a_segment_left_out_stays_counted() -> None:
+    """An apply of 500 resources said that 200 changed and that nothing was left out."""
+    result = conclude([replace(APPLIED, omitted=300)], Context(Phase.APPLY), Settled())
+    assert result.omitted == 300
+
+
+SEGMENTS = st.builds(
+    SegmentResult,
+    key=st.just(SegmentKey("dep-1", 1)),
+    phase=st.sampled_from([Phase.INIT, Phase.PLAN, Phase.APPLY]),
+    outcome=st.sampled_from(SegmentOutcome),
+    exit_code=st.sampled_from([None, 0, 1]),
+    stop=st.none() | st.sampled_from(StopCause),
+    clean=st.booleans(),
+    applied=st.booleans(),
+    counts=st.builds(Counts, add=st.integers(0, 2)),
+    seal=st.none(),
+)
+CONTEXTS = st.builds(
+    Context,
+    phase=st.just(Phase.APPLY),
+    cancel=st.sampled_from([None, BY_USER, BY_OPERATOR]),
+    problem=st.sampled_from([None, None, Reason.STACK_BUSY]),
+    host_lost=st.booleans(),
+)
+SETTLED = st.builds(
+    Settled,
+    unrecorded=st.sampled_from([[], ["a.b"]]),
+    unknown=st.sampled_from([[], ["a.c"]]),
+    unsure=st.booleans(),
+)
+
+
+@given(st.lists(SEGMENTS, max_size=4), CONTEXTS, SETTLED)
+def test_the_status_is_never_a_guess(
+    segments: list[SegmentResult], context: Context, settled: Settled
+) -> None:
+    result = conclude(segments, context, settled)
+    last = segments[-1] if segments else None
+    if result.status is Status.COMPLETED:
+        assert last is not None
+        assert (last.phase, last.exit_code, last.clean) == (Phase.APPLY, 0, True)
+        assert last.applied
+    if result.status is Status.CANCELLED:
+        assert context.cancel is not None
+        assert last is None or last.phase is not Phase.APPLY or not last.applied
+    if settled != Settled() or context.host_lost:
+        assert result.status is Status.NEEDS_ATTENTION
+    if last is not None and last.phase is Phase.APPLY and not last.clean and not context.problem:
+        assert result.status is Status.NEEDS_ATTENTION
+    assert result.reason is not Reason.NONE
+    assert result.status in {
+        Status.COMPLETED,
+        Status.FAILED,
+        Status.CANCELLED,
+        Status.NEEDS_ATTENTION,
+    }
+
+
+def encoded_bytes(result: DeploymentResult) -> int:
+    """As Temporal's own converter writes it into the memo."""
+    return len(PayloadConverter.default.to_payload(result).data)
+
+
+def entries(result: DeploymentResult) -> int:
+    lists = (result.changed, result.not_done, result.unrecorded, result.unknown)
+    return sum(map(len, lists)) + len(result.diagnostics) + len(result.outputs)
+
+
+# A few characters repeated: cheap to make and as long as a provider's worst message.
+TEXTS = st.builds(
+    lambda text, times: text * times,
+    st.text(max_size=4),
+    st.sampled_from([0, 1, 50, 1000, 20_000]),
+)
+ADDRESSES = st.builds(lambda text, times: [text] * times, TEXTS, st.sampled_from([0, 1, 5, 2000]))
+RESULTS = st.builds(
+    DeploymentResult,
+    status=st.sampled_from(Status),
+    reason=st.sampled_from(Reason),
+    phase=st.sampled_from(Phase),
+    detail=TEXTS,
+    changed=ADDRESSES,
+    not_done=ADDRESSES,
+    unrecorded=ADDRESSES,
+    unknown=ADDRESSES,
+    diagnostics=st.lists(
+        st.builds(
+            Diagnostic,
+            severity=st.just("error"),
+            summary=TEXTS,
+            detail=TEXTS,
+            address=TEXTS,
+            file=TEXTS,
+        ),
+        max_size=12,
+    ),
+    outputs=st.lists(
+        st.builds(Output, name=TEXTS, sensitive=st.booleans(), value_json=TEXTS), max_size=12
+    ),
+    # The most that a workflow can have: 3 a phase, 1 that says that the host is lost.
+    seals=st.just([Seal(9_999_999_999, EndKind.COMPLETE, 9_999_999_999, "0" * 64)] * 10),
+    plan_sha256=st.just("0" * 64),
+    cancel=st.none() | st.builds(CancelRequest, by=TEXTS, reason=TEXTS),
+    host=TEXTS,
+    terraform_version=TEXTS,
+    omitted=st.integers(0, 1000),
+)
+
+
+@given(RESULTS)
+def test_whatever_went_in_fits_into_the_memo(result: DeploymentResult) -> None:
+    """A cancel's reason of 20,000 characters, or one long address, made it too large."""
+    short = fit(result)
+    assert encoded_bytes(short) <= MEMO_BYTES
+    assert entries(short) + short.omitted == entries(result) + result.omitted
+    assert (short.status, short.reason, short.seals) == (result.status, result.reason, result.seals)
+    assert set(short.changed) <= set(result.changed)
+    assert fit(short) == short
+
+
+def test_a_small_result_is_left_as_it_is() -> None:
+    result = conclude([INIT, PLAN, APPLIED], Context(Phase.APPLY, BY_USER), Settled())
+    assert fit(result) == result
+
+
+def test_a_long_text_says_that_it_was_cut() -> None:
+    result = DeploymentResult(Status.FAILED, Reason.APPLY_FAILED, Phase.APPLY, detail="x" * 9000)
+    assert fit(result).detail.endswith("x [cut]")
+
+
+def test_one_long_output_does_not_push_out_the_others() -> None:
+    """One value of 14 KB left no other entry in the result."""
+    small, large = Output("url", False, '"x"'), Output("all", False, '"' + "x" * 14_500 + '"')  # noqa: FBT003 - Output's own order
+    result = DeploymentResult(
+        Status.COMPLETED, Reason.APPLIED, Phase.APPLY, changed=["a.b"], outputs=[large, small]
+    )
+    short = fit(result)
+    assert (short.outputs, short.changed, short.omitted) == ([small], ["a.b"], 1)
