@@ -6,7 +6,7 @@ from api import problems
 from api.broadcast import Broadcasts
 from api.dependencies import Services
 from api.guard import Guard
-from api.routes import deployments, health, logs
+from api.routes import artifacts, deployments, health, logs, plan
 
 __all__ = ["build"]
 
@@ -18,7 +18,7 @@ def build(services: Services) -> FastAPI:
     app.state.services = services
     app.state.broadcasts = Broadcasts(services)
     problems.install(app)
-    for router in (health.router, deployments.router, logs.router):
-        app.include_router(router)
+    for route in (health, deployments, logs, plan, artifacts):
+        app.include_router(route.router)
     app.add_middleware(Guard)
     return app

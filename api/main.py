@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from adapters.file_changes import FileChanges
+from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_log import LocalLogSource
 from adapters.local_progress import LocalProgressSource
 from adapters.settings import Settings, load
@@ -46,11 +47,14 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         )
     client = await connect()
     await check_attributes(client)
+    store = LocalArtifactStore(settings.data)
     services = Services(
         deployments=Deployments(client, settings.phases.timings()),
         logs=LocalLogSource(settings.runs, FileChanges()),
         progress=LocalProgressSource(settings.runs),
         health=TemporalHealth(client),
+        artifacts=store,
+        downloads=store,
         stopping=stopping,
     )
     return build(services)

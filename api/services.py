@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from api.deployments import Deployments
 from api.temporal_health import TemporalHealth
+from deployments.artifacts import ArtifactStore, Downloads
 from deployments.ports import LogSource, ProgressSource
 
 __all__ = ["Services"]
@@ -12,10 +13,15 @@ __all__ = ["Services"]
 
 @dataclass(frozen=True)
 class Services:
-    """Everything the routes work with; `stopping` is set when the server begins to stop."""
+    """Everything the routes work with; `stopping` is set when the server begins to stop.
+
+    `downloads` is None where the links of `artifacts` lead elsewhere.
+    """
 
     deployments: Deployments
     logs: LogSource
     progress: ProgressSource
     health: TemporalHealth
+    artifacts: ArtifactStore
+    downloads: Downloads | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

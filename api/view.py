@@ -154,6 +154,8 @@ def links(deployment: str) -> LinksBody:
         logs=f"{path}/logs",
         stream=f"{path}/logs/stream",
         resources=f"{path}/resources",
+        plan=f"{path}/plan",
+        artifacts=f"{path}/artifacts",
         cancel=f"{path}/cancel",
     )
 

@@ -135,6 +135,8 @@ class LinksBody(BaseModel):
     logs: str
     stream: str
     resources: str
+    plan: str
+    artifacts: str
     cancel: str
 
 

@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from adapters.file_changes import FileChanges
+from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_log import LocalLogSource
 from adapters.local_progress import LocalProgressSource
 from adapters.temporal_client import register
@@ -45,11 +46,14 @@ async def client(temporal_address: str) -> Client:
 @pytest.fixture
 async def services(client: Client, tmp_path: Path) -> AsyncIterator[Services]:
     changes = FileChanges()
+    store = LocalArtifactStore(tmp_path)
     yield Services(
         deployments=Deployments(client, Timings()),
         logs=LocalLogSource(tmp_path, changes),
         progress=LocalProgressSource(tmp_path),
         health=TemporalHealth(client),
+        artifacts=store,
+        downloads=store,
     )
     changes.close()
 

@@ -1,0 +1,39 @@
+"""The plan of a deployment."""
+
+import asyncio
+
+from fastapi import APIRouter, Response
+
+from api import plan
+from api.dependencies import CurrentUser, ServicesNeeded
+from api.schemas.plan import PlanBody
+from deployments.artifacts import PLAN_JSON, ArtifactStore
+from deployments.errors import NotFound, PlanNotReady, PlanTooLarge
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/deployment/{deployment}", tags=["plan"])
+
+# Some 10,000 resources (a thousand have 0.7 MB, measured); once read they take ten times as much
+# memory.
+_MOST_BYTES = 8 * 1024 * 1024
+
+
+@router.get("/plan", response_model=PlanBody)
+async def get_plan(deployment: str, user: CurrentUser, services: ServicesNeeded) -> Response:
+    """What the plan changes and why; a plan above 8 MiB can only be downloaded."""
+    seen = await services.deployments.get(user, deployment)
+    plan_json = await _read(services.artifacts, seen.id)
+    # Some 0.1 s for the largest: too long for everybody else to wait.
+    body = await asyncio.to_thread(lambda: plan.view(plan_json).model_dump_json())
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+async def _read(artifacts: ArtifactStore, deployment: str) -> bytes:
+    try:
+        content = await artifacts.open(deployment, PLAN_JSON)
+    except NotFound:
+        raise PlanNotReady("This deployment has no plan, or none yet.") from None
+    if content.size_bytes > _MOST_BYTES:
+        raise PlanTooLarge(f"The plan has {content.size_bytes} bytes; {_MOST_BYTES} are shown.")
+    return b"".join([chunk async for chunk in content.chunks])
