@@ -1,0 +1,52 @@
+"""Every cause is explained, to those who can do something about it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deployments.reasons import Reason, explain
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LINK = re.compile(r"docs/[\w/.-]+\.md")
+
+# Where all is well there is nothing to do next.
+WELL = {Reason.NONE, Reason.APPLIED, Reason.NO_CHANGES}
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_has_a_sentence(reason: Reason) -> None:
+    assert re.fullmatch(r"(?:[A-Z]|terraform ).{10,}\.", explain(reason).sentence)
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - WELL))
+def test_what_is_not_well_says_what_to_do_next(reason: Reason) -> None:
+    assert re.fullmatch(r"[A-Z].{10,}\.", explain(reason).advice)
+
+
+@pytest.mark.parametrize("reason", sorted(WELL))
+def test_what_is_well_asks_for_nothing(reason: Reason) -> None:
+    assert explain(reason).advice == ""
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_runbook_that_an_advice_names_is_there(reason: Reason) -> None:
+    for link in LINK.findall(explain(reason).advice):
+        assert (ROOT / link.rstrip(".")).is_file(), link
+
+
+def test_an_end_that_needs_attention_leads_to_its_runbook() -> None:
+    unsure = [
+        Reason.RUNNER_LOST,
+        Reason.HOST_LOST,
+        Reason.OUTCOME_UNKNOWN,
+        Reason.UNRECORDED_RESOURCES,
+        Reason.TERMINATED_BY_OPERATOR,
+    ]
+    for reason in unsure:
+        assert "docs/runbooks/needs-attention.md" in explain(reason).advice
+
+
+def test_no_two_reasons_read_the_same() -> None:
+    sentences = [explain(reason).sentence for reason in Reason]
+    assert len(set(sentences)) == len(sentences)
