@@ -4,9 +4,11 @@ import sys
 
 import typer
 
-from cli.client import client, request
+from cli.client import Client
+from cli.endings import Exit, exit_of
 from cli.follow import Follower
-from cli.render import Exit, deployment_lines, exit_of, log_line
+from cli.render import deployment_lines
+from cli.screen import display
 from cli.up import Up
 
 __all__ = ["Demo"]
@@ -29,11 +31,12 @@ class Demo:
         """Deploy and follow; None when it is to go on serving."""
         place = up.place
         typer.echo(f"API {place.api}   Temporal {place.ui}")
-        async with client(place.api) as http:
-            started = await request(http, "POST", "/api/deploy", _BODY)
+        async with Client(place.api) as http:
+            started = await http.request("POST", "/api/deploy", _BODY)
             typer.echo(f"Deployment {started['id']}")
-            await Follower(http, str(started["id"]), lambda line: typer.echo(log_line(line))).run()
-            found = await request(http, "GET", f"/api/deployment/{started['id']}")
+            with display(as_json=False) as shown:
+                await Follower(http, str(started["id"]), shown).run()
+            found = await http.request("GET", f"/api/deployment/{started['id']}")
         for text in deployment_lines(found):
             typer.echo(text)
         typer.echo(f"  {place.api}/api/deployment/{started['id']}")

@@ -2,21 +2,41 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError, aconnect_sse
 
-from cli.client import Unreachable, failure
+from cli.client import Client, Document, Unreachable, failure
 
-__all__ = ["Follower"]
+__all__ = ["Display", "Follower"]
 
 # Two missed pings (one every 15 s) and some patience.
 _SILENCE_SECONDS = 40.0
 _PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 # An API that is restarted is back by then.
 _MOST_FAILURES = 12
+
+
+class Display(Protocol):
+    """Shows what comes."""
+
+    def lines(self, lines: list[list[str]]) -> None:
+        """Lines of the log, each with id, time, level and text."""
+        ...
+
+    def status(self, found: Document) -> None:
+        """The whole deployment, when it began and whenever it changed."""
+        ...
+
+    def resources(self, changes: list[Document]) -> None:
+        """Resources that changed, each whole."""
+        ...
+
+    def connection(self, word: str) -> None:
+        """How the connection is: `live`, or what is wrong with it."""
+        ...
 
 
 @dataclass
@@ -26,9 +46,9 @@ class Follower:
     `after` is the last event id seen; `status` the end's, once it came.
     """
 
-    http: httpx.AsyncClient
+    http: Client
     id: str
-    show: Callable[[list[str]], None]
+    display: Display
     after: str = ""
     status: str | None = None
 
@@ -47,6 +67,7 @@ class Follower:
                 failures = 0
             except (httpx.TransportError, SSEError) as error:
                 failures = 0 if self.after != seen else failures + 1
+                self.display.connection("lost, trying again")
                 if failures >= _MOST_FAILURES:
                     message = f"No API at {self.http.base_url}: {error}"
                     raise Unreachable(message) from None
@@ -58,7 +79,9 @@ class Follower:
         headers = {"Last-Event-ID": self.after} if self.after else {}
         path = f"/api/deployment/{self.id}/logs/stream"
         limit = httpx.Timeout(10.0, read=_SILENCE_SECONDS)
-        async with aconnect_sse(self.http, "GET", path, headers=headers, timeout=limit) as source:
+        async with aconnect_sse(
+            self.http.http, "GET", path, headers=headers, timeout=limit
+        ) as source:
             if source.response.status_code == httpx.codes.NO_CONTENT:
                 return True
             if source.response.is_server_error:
@@ -66,6 +89,7 @@ class Follower:
             if source.response.is_error:
                 await source.response.aread()
                 raise failure(source.response)
+            self.display.connection("live")
             return await self._events(source)
 
     async def _events(self, source: EventSource) -> bool:
@@ -80,7 +104,10 @@ class Follower:
 
     def _take(self, event: ServerSentEvent) -> None:
         if event.event == "log":
-            for line in json.loads(event.data).get("lines", []):
-                self.show(line)
+            self.display.lines(json.loads(event.data).get("lines", []))
+        elif event.event == "status":
+            self.display.status(json.loads(event.data))
+        elif event.event == "resource":
+            self.display.resources(json.loads(event.data).get("changes", []))
         if event.id:
             self.after = event.id

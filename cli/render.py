@@ -1,52 +1,84 @@
 """What a person reads: deployments, lines, endings."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
-from enum import IntEnum
 
 from cli.client import Document
+from cli.endings import Exit, exit_of
 
-__all__ = ["ENDED", "Exit", "deployment_lines", "exit_of", "log_line", "parse_variables"]
+__all__ = [
+    "Exit",
+    "artifact_lines",
+    "deployment_lines",
+    "exit_of",
+    "health_lines",
+    "inert",
+    "list_line",
+    "log_line",
+    "output_lines",
+    "parse_variables",
+]
 
-ENDED = {"completed", "failed", "cancelled", "discarded", "needs_attention"}
+# C0 but tab and newline, DEL, C1: what could move the cursor, set a title or end an escape.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-class Exit(IntEnum):
-    """Exit codes of every command."""
-
-    OK = 0
-    FAILED = 1
-    REFUSED = 2
-    CANCELLED = 3
-    UNREACHABLE = 4
-    INTERRUPTED = 130
-
-
-def exit_of(status: str) -> Exit:
-    """The exit code that a deployment's end stands for."""
-    if status in {"cancelled", "discarded"}:
-        return Exit.CANCELLED
-    return Exit.FAILED if status in {"failed", "needs_attention"} else Exit.OK
+def inert(text: str) -> str:
+    """The text with every control character made visible: a log must not drive the terminal."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def log_line(line: list[str]) -> str:
     """One entry of a `log` event: id, time, level, text."""
     _, time, level, text = line[:4]
     mark = "" if level == "info" else f"{level.upper()}: "
-    return f"{time[11:19]} {mark}{text}"
+    return inert(f"{time[11:19]} {mark}{text}")
 
 
 def deployment_lines(found: Document) -> Iterator[str]:
     """A deployment, in a few lines; the values of sensitive outputs are not among them."""
     result: Document = found.get("result") or {}
-    merged = {**result, **{key: one for key, one in found.items() if one not in (None, "", [])}}
-    yield f"{merged.get('id', '')}: {merged.get('status', 'accepted')}"
+    yield f"{found.get('id', '')}: {found.get('status', 'accepted')}"
+    known = {**result, **{name: one for name, one in found.items() if one}}
     for name in ("phase", "reason", "sentence", "detail", "advice"):
-        if merged.get(name):
-            yield f"  {name}: {merged[name]}"
-    if merged.get("status") == "completed":
-        yield f"  {_counts(merged.get('counts') or {})}"
-    yield from _outputs(merged.get("outputs") or [])
+        if known.get(name):
+            yield f"  {name}: {known[name]}"
+    for one in result.get("diagnostics") or []:
+        yield from _diagnostic(one)
+    for name, words in (("not_done", "not done"), ("unrecorded", "not in the state")):
+        if known.get(name):
+            yield f"  {words}: {', '.join(known[name])}"
+    if found.get("status") == "completed":
+        yield f"  {_counts(result.get('counts') or {})}"
+    yield from (f"  {text}" for text in output_lines(result))
+
+
+def output_lines(found: Document) -> Iterator[str]:
+    """Outputs, one a line."""
+    for one in found.get("outputs") or []:
+        shown = "(sensitive)" if one.get("sensitive") else _plain(one.get("value"))
+        yield f"{one.get('name')} = {shown}"
+
+
+def list_line(found: Document) -> str:
+    """A deployment in a list."""
+    times = f"{found.get('created_at', '')[:19]:19}"
+    return inert(f"{found['id']}  {found.get('status', ''):17} {times}  {found.get('stack', '')}")
+
+
+def artifact_lines(found: Document) -> Iterator[str]:
+    """Files, one a line."""
+    for one in found.get("items") or []:
+        yield f"{one['name']:24} {one['size_bytes']:>12}  {one['sha256']}  {one['created_at'][:19]}"
+
+
+def health_lines(found: Document) -> Iterator[str]:
+    """The health document, one thing a line."""
+    yield str(found.get("status", "unknown"))
+    for name, one in found.items():
+        if name != "status":
+            yield f"  {name.replace('_', ' ')}: {_plain(one)}"
 
 
 def parse_variables(pairs: Iterable[str]) -> Document:
@@ -67,28 +99,18 @@ def parse_variables(pairs: Iterable[str]) -> Document:
     return found
 
 
+def _diagnostic(one: Document) -> Iterator[str]:
+    where = f" ({one['file']}:{one['line']})" if one.get("file") else ""
+    yield f"  {one.get('severity', 'error')}: {one.get('address', '')}{where}"
+    yield f"    {one.get('summary', '')}"
+    if one.get("detail"):
+        yield f"    {one['detail']}"
+
+
 def _counts(counts: Document) -> str:
-    done = {
-        "created": counts.get("created", counts.get("add", 0)),
-        "updated": counts.get("updated", counts.get("change", 0)),
-        "destroyed": counts.get("destroyed", counts.get("remove", 0)),
-    }
-    said = ", ".join(f"{number} resources {what}" for what, number in done.items() if number)
-    return said or "no changes"
-
-
-def _outputs(outputs: object) -> Iterator[str]:
-    if isinstance(outputs, dict):
-        named = [
-            {"name": name, **(one if isinstance(one, dict) else {"value": one})}
-            for name, one in outputs.items()
-        ]
-    else:
-        named = list(outputs) if isinstance(outputs, list) else []
-    for one in named:
-        value = one.get("value", one.get("value_json"))
-        shown = "(sensitive)" if one.get("sensitive") else _plain(value)
-        yield f"  {one.get('name')} = {shown}"
+    done = {"created": "add", "updated": "change", "destroyed": "remove", "imported": "imported"}
+    said = [f"{counts[name]} resources {what}" for what, name in done.items() if counts.get(name)]
+    return ", ".join(said) or "no changes"
 
 
 def _plain(value: object) -> str:

@@ -47,7 +47,7 @@ def test_a_sensitive_output_is_never_shown() -> None:
     found = {
         "id": "dep-1",
         "status": "completed",
-        "outputs": [{"name": "api_key", "sensitive": True, "value": "hidden"}],
+        "result": {"outputs": [{"name": "api_key", "sensitive": True, "value": "hidden"}]},
     }
 
     lines = list(deployment_lines(found))
