@@ -1,0 +1,168 @@
+"""The plan over HTTP: what happens to what, why, and nothing that is hidden."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from api.dependencies import Services
+from deployments.artifacts import PLAN_JSON
+
+
+def entry(address: str, *actions: str, **fields: Any) -> dict[str, Any]:
+    change = {"actions": list(actions), "before": None, "after": None, "after_unknown": {}}
+    own = {
+        name: fields.pop(name) for name in ("action_reason", "previous_address") if name in fields
+    }
+    return {"address": address, **own, "change": {**change, **fields}}
+
+
+PLAN = {
+    "format_version": "1.2",
+    "terraform_version": "1.11.4",
+    "resource_changes": [
+        entry(
+            "x.new",
+            "create",
+            after={"name": "n", "key": "(sensitive)", "tags": ["a", None]},
+            after_unknown={
+                "id": True,
+                "tags": [False, True],
+                "name": False,
+                "nested": {"ip": True},
+            },
+        ),
+        entry("x.same", "no-op", before={"name": "n"}, after={"name": "n"}),
+        entry(
+            "x.moved",
+            "no-op",
+            before={"name": "n"},
+            after={"name": "n"},
+            previous_address="x.before",
+        ),
+        entry("x.found", "no-op", importing={"id": "i-1"}),
+        entry("x.other", "update", before={"size": 1}, after={"size": 2}),
+        entry(
+            "x.again",
+            "delete",
+            "create",
+            action_reason="replace_because_cannot_update",
+            replace_paths=[["zone"], ["disk", 0, "size"]],
+            before={"zone": "a"},
+            after={"zone": "b"},
+        ),
+        entry("x.ahead", "create", "delete", before={}, after={}),
+        entry("x.gone", "delete", action_reason="delete_because_no_resource_config", before={}),
+        entry("x.forgotten", "forget", before={}),
+        entry("data.x.read", "read", after_unknown=True),
+    ],
+    "output_changes": {
+        "url": {"actions": ["create"], "before": None, "after_unknown": True},
+        "key": {"actions": ["update"], "before": "(sensitive)", "after": "(sensitive)"},
+    },
+}
+
+
+@pytest.fixture
+async def deployment(api: httpx.AsyncClient) -> str:
+    answer = await api.post("/api/deploy", json={"project_id": "customer-1"})
+    return str(answer.json()["id"])
+
+
+@pytest.fixture
+async def plan(api: httpx.AsyncClient, services: Services, deployment: str) -> dict[str, Any]:
+    await services.artifacts.put(deployment, PLAN_JSON, [json.dumps(PLAN).encode()])
+    answer = await api.get(f"/api/deployment/{deployment}/plan")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def change(plan: dict[str, Any], address: str) -> dict[str, Any]:
+    return next(one for one in plan["changes"] if one["address"] == address)
+
+
+async def test_before_there_is_a_plan_it_is_not_ready(
+    api: httpx.AsyncClient, deployment: str
+) -> None:
+    answer = await api.get(f"/api/deployment/{deployment}/plan")
+    assert (answer.status_code, answer.json()["code"]) == (404, "plan_not_ready")
+    assert answer.json()["advice"]
+
+
+async def test_each_change_has_one_word(plan: dict[str, Any]) -> None:
+    words = {one["address"]: one["action"] for one in plan["changes"]}
+    assert words == {
+        "x.new": "create",
+        "x.same": "no-op",
+        "x.moved": "no-op",
+        "x.found": "import",
+        "x.other": "update",
+        "x.again": "replace",
+        "x.ahead": "replace",
+        "x.gone": "delete",
+        "x.forgotten": "forget",
+        "data.x.read": "read",
+    }
+    assert plan["counts"] == {
+        "create": 1,
+        "no-op": 2,
+        "import": 1,
+        "update": 1,
+        "replace": 2,
+        "delete": 1,
+        "forget": 1,
+        "read": 1,
+    }
+
+
+async def test_what_is_lost_is_named_with_its_reason(plan: dict[str, Any]) -> None:
+    assert plan["destroyed"] == ["x.gone"]
+    assert plan["replaced"] == ["x.again", "x.ahead"]
+    again = change(plan, "x.again")
+    assert again["actions"] == ["delete", "create"]
+    assert again["reason"] == "replace_because_cannot_update"
+    assert again["replace_paths"] == ["zone", "disk[0].size"]
+    assert (again["before"], again["after"]) == ({"zone": "a"}, {"zone": "b"})
+    assert change(plan, "x.gone")["reason"] == "delete_because_no_resource_config"
+    assert change(plan, "x.moved")["previous_address"] == "x.before"
+    assert change(plan, "x.found")["importing"] == "i-1"
+
+
+async def test_what_is_not_known_yet_is_marked(plan: dict[str, Any]) -> None:
+    unknown = "(known after apply)"
+    assert change(plan, "x.new")["after"] == {
+        "name": "n",
+        "key": "(sensitive)",
+        "tags": ["a", unknown],
+        "id": unknown,
+        "nested": {"ip": unknown},
+    }
+    assert change(plan, "x.gone")["after"] is None
+    assert change(plan, "data.x.read")["after"] == unknown
+    assert plan["outputs"] == [
+        {"name": "key", "action": "update", "before": "(sensitive)", "after": "(sensitive)"},
+        {"name": "url", "action": "create", "before": None, "after": unknown},
+    ]
+
+
+async def test_a_huge_plan_is_not_shown_but_can_be_downloaded(
+    api: httpx.AsyncClient, services: Services, deployment: str
+) -> None:
+    huge = (b" " * 1_000_000 for _ in range(9))
+    await services.artifacts.put(deployment, PLAN_JSON, huge)
+    answer = await api.get(f"/api/deployment/{deployment}/plan")
+    assert (answer.status_code, answer.json()["code"]) == (422, "plan_too_large")
+    download = await api.get(f"/api/deployment/{deployment}/artifacts/plan.json")
+    assert download.status_code == 307
+
+
+async def test_ten_thousand_resources_are_shown(
+    api: httpx.AsyncClient, services: Services, deployment: str
+) -> None:
+    entries = [entry(f"x.many[{number}]", "create", after={"n": 1}) for number in range(10_000)]
+    plan = json.dumps({"resource_changes": entries}).encode()
+    await services.artifacts.put(deployment, PLAN_JSON, [plan])
+    answer = await api.get(f"/api/deployment/{deployment}/plan")
+    assert answer.json()["counts"] == {"create": 10_000}
