@@ -13,15 +13,6 @@ __all__ = ["UNKNOWN", "view"]
 # Terraform's own words for a value that only apply will tell.
 UNKNOWN = "(known after apply)"
 
-_WORDS = {
-    ("no-op",): "no-op",
-    ("create",): "create",
-    ("read",): "read",
-    ("update",): "update",
-    ("delete",): "delete",
-    ("forget",): "forget",
-}
-
 
 class _Importing(msgspec.Struct):
     id: str = ""
@@ -96,7 +87,7 @@ def _word(change: _Change) -> str:
     """One word; any pair of actions is a replacement, in whichever order."""
     if change.importing is not None and change.actions == ["no-op"]:
         return "import"
-    return _WORDS.get(tuple(change.actions), "replace")
+    return change.actions[0] if len(change.actions) == 1 else "replace"
 
 
 def _path(steps: list[str | int]) -> str:

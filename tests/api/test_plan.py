@@ -11,11 +11,16 @@ from deployments.artifacts import PLAN_JSON
 
 
 def entry(address: str, *actions: str, **fields: Any) -> dict[str, Any]:
-    change = {"actions": list(actions), "before": None, "after": None, "after_unknown": {}}
-    own = {
-        name: fields.pop(name) for name in ("action_reason", "previous_address") if name in fields
+    change: dict[str, Any] = {
+        "actions": list(actions),
+        "before": None,
+        "after": None,
+        "after_unknown": {},
     }
-    return {"address": address, **own, "change": {**change, **fields}}
+    own = ("action_reason", "previous_address")
+    outside = {name: value for name, value in fields.items() if name in own}
+    inside = {name: value for name, value in fields.items() if name not in own}
+    return {"address": address, **outside, "change": {**change, **inside}}
 
 
 PLAN = {
