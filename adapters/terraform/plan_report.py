@@ -68,4 +68,6 @@ def _clean(value: Any, redactor: Redactor) -> Any:  # noqa: ANN401 - as above
         return [_clean(one, redactor) for one in value]
     if isinstance(value, dict):
         return {redactor.clean(name): _clean(one, redactor) for name, one in value.items()}
-    return value
+    # A number that is a secret as a whole; a part of one says nothing.
+    number = type(value) in (int, float)
+    return MARK if number and redactor.clean(str(value)) == MARK else value

@@ -1,0 +1,121 @@
+"""The end of a deployment keeps its artifacts, and does not depend on them."""
+
+import json
+import os
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.deployments import Deployments, FinalizeInput
+from adapters.file_changes import FileChanges
+from adapters.local_artifacts import LocalArtifactStore
+from adapters.settings import Settings, base_environment
+from adapters.terraform.host import TerraformHost
+from deployments.artifacts import Artifact
+from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
+from deployments.errors import Unavailable
+from deployments.phase import Phase
+from deployments.results import Context
+from deployments.segment import Counts, Output, SegmentKey, SegmentOutcome, SegmentResult
+
+DEPLOYMENT = "dep-finalizing"
+REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
+APPLIED = SegmentResult(
+    SegmentKey(DEPLOYMENT, 2),
+    Phase.APPLY,
+    SegmentOutcome.DONE,
+    exit_code=0,
+    applied=True,
+    counts=Counts(add=1),
+    outputs=[Output("url", sensitive=False, value_json='"https://x"'), Output("key", True)],  # noqa: FBT003 - two words say it
+)
+INPUT = FinalizeInput(DEPLOYMENT, "local", REQUEST, [APPLIED], Context(Phase.APPLY))
+
+
+class Failing(LocalArtifactStore):
+    """Keeps nothing of one name while it is out of order."""
+
+    broken = ""
+
+    async def put(self, deployment: str, name: str, content: Iterable[bytes]) -> Artifact:
+        if name == self.broken:
+            raise Unavailable("The store is out of order.")
+        return await super().put(deployment, name, content)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Failing:
+    return Failing(tmp_path)
+
+
+@pytest.fixture
+async def host(tmp_path: Path, store: Failing) -> AsyncIterator[TerraformHost]:
+    changes = FileChanges()
+    path = base_environment().get("PATH", os.defpath)
+    host = await TerraformHost.open(Settings(data_dir=tmp_path), path, changes, store)
+    await host.prepare(DEPLOYMENT, REQUEST)
+    for number in (1, 2):
+        folder = tmp_path / "runs" / DEPLOYMENT / "segments" / str(number)
+        folder.mkdir()
+        (folder / "events.jsonl").write_text(f'{{"text":"line of {number}"}}\n')
+    yield host
+    host.close()
+    changes.close()
+
+
+async def finalize(host: TerraformHost, attempt: int = 1) -> DeploymentResult:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=attempt)
+    return await environment.run(Deployments(host).finalize_deployment, INPUT)
+
+
+async def content(store: LocalArtifactStore, name: str) -> bytes:
+    opened = await store.open(DEPLOYMENT, name)
+    return b"".join([chunk async for chunk in opened.chunks])
+
+
+async def test_a_repeat_leaves_the_same_artifacts(host: TerraformHost, store: Failing) -> None:
+    first = await finalize(host)
+    found = {one.name: one.sha256 for one in await store.entries(DEPLOYMENT)}
+    assert set(found) == {
+        "log.jsonl.gz",
+        "log.txt",
+        "outputs.json",
+        "record.json",
+        "segment-1.jsonl",
+        "segment-2.jsonl",
+    }
+    assert await finalize(host, attempt=2) == first
+    assert {one.name: one.sha256 for one in await store.entries(DEPLOYMENT)} == found
+    assert json.loads(await content(store, "outputs.json"))["outputs"] == {
+        "key": {"sensitive": True, "value": None},
+        "url": {"sensitive": False, "value": "https://x"},
+    }
+    assert json.loads(await content(store, "record.json"))["result"]["status"] == "completed"
+
+
+async def test_a_store_that_comes_back_has_everything(host: TerraformHost, store: Failing) -> None:
+    store.broken = "log.txt"
+    with pytest.raises(ApplicationError) as error:
+        await finalize(host)
+    assert (error.value.type, error.value.non_retryable) == ("Unavailable", False)
+    store.broken = ""
+    assert (await finalize(host, attempt=2)).status is Status.COMPLETED
+    assert b"line of 1" in await content(store, "log.txt")
+    assert b"line of 2" in await content(store, "segment-2.jsonl")
+
+
+async def test_a_store_that_stays_away_does_not_change_the_end(
+    host: TerraformHost, store: Failing, tmp_path: Path
+) -> None:
+    store.broken = "log.jsonl.gz"
+    assert (await finalize(host, attempt=3)).status is Status.COMPLETED
+    names = [one.name for one in await store.entries(DEPLOYMENT)]
+    assert names == ["outputs.json", "record.json"]
+    folder = tmp_path / "runs" / DEPLOYMENT
+    assert not (folder / "work").exists(), "the place on the host is free"
+    assert (folder / "segments" / "1" / "events.jsonl").exists(), "the log is not lost"

@@ -1,0 +1,198 @@
+"""A deployment leaves its plan, outputs, record and logs for download, and no secret in them."""
+
+import base64
+import gzip
+import hashlib
+import json
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from adapters.file_changes import FileChanges
+from adapters.local_artifacts import LocalArtifactStore
+from adapters.local_log import LocalLogSource
+from adapters.local_progress import LocalProgressSource
+from api.app import build
+from api.dependencies import Services
+from api.deployments import Deployments
+from api.temporal_health import TemporalHealth
+from tests.scenarios.house import SHORT, House
+from tests.servers import eventually
+
+FIRST = 'hunter2/"<planted>"&+é'
+SECOND = "another-planted-secret"
+ALWAYS = {"log.jsonl.gz", "log.txt", "plan.json", "plan.txt", "record.json"}
+SEGMENTS = {f"segment-{number}.jsonl" for number in (1, 2, 3)}
+
+
+def forms(secret: str) -> Iterator[bytes]:
+    """How the secret could have got out; made here, not by what removes it."""
+    raw = secret.encode()
+    yield raw
+    yield raw.hex().encode()
+    yield quote(secret, safe="").encode()
+    for ascii_only in (True, False):
+        yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1].encode()
+    for offset in range(3):
+        # Without the characters that neighbours decide.
+        yield base64.b64encode(b"x" * offset + raw)[4:-4]
+
+
+def assert_hidden(data: bytes, where: str) -> None:
+    for secret in (FIRST, SECOND):
+        for form in forms(secret):
+            assert form not in data, f"{form!r} in {where}"
+
+
+@dataclass
+class Front:
+    """The API of a house, as a client sees it."""
+
+    session: httpx.AsyncClient
+
+    async def deploy(self, prefix: str, **variables: str | float) -> str:
+        body = {"project_id": "demo-project-1", "prefix": prefix, "variables": variables}
+        answer = await self.session.post("/api/deploy", json=body)
+        assert answer.status_code == 202, answer.text
+        path = str(answer.json()["links"]["self"])
+
+        async def ended() -> bool:
+            return bool((await self.json(path))["ended_at"])
+
+        await eventually(ended, "the end", 90)
+        return path
+
+    async def json(self, path: str) -> dict[str, Any]:
+        answer = await self.session.get(path)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def downloads(self, path: str) -> dict[str, bytes]:
+        """Every artifact, each as the list describes it."""
+        found = {}
+        for item in (await self.json(f"{path}/artifacts"))["items"]:
+            url = f"{path}/artifacts/{item['name']}"
+            answer = await self.session.get(url, follow_redirects=True)
+            assert answer.status_code == 200, answer.text
+            assert hashlib.sha256(answer.content).hexdigest() == item["sha256"]
+            assert len(answer.content) == item["size_bytes"]
+            assert answer.headers["content-type"] == item["content_type"]
+            found[item["name"]] = answer.content
+        return found
+
+
+@pytest.fixture
+async def front(house: House) -> AsyncIterator[Front]:
+    changes = FileChanges()
+    store = LocalArtifactStore(house.data)
+    services = Services(
+        deployments=Deployments(house.client, SHORT),
+        logs=LocalLogSource(house.data / "runs", changes),
+        progress=LocalProgressSource(house.data / "runs"),
+        health=TemporalHealth(house.client),
+        artifacts=store,
+        downloads=store,
+    )
+    transport = httpx.ASGITransport(build(services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+        yield Front(session)
+    changes.close()
+
+
+def prefix() -> str:
+    return "p" + uuid.uuid4().hex[:8]
+
+
+async def test_all_that_is_promised_can_be_downloaded_and_hides_the_secret(
+    house: House, front: Front
+) -> None:
+    house.worker()
+    stack = prefix()
+    first = await front.deploy(stack, resource_seconds=0.1, secret=FIRST)
+    # A second secret shows the first one in the plan, as what was there before.
+    second = await front.deploy(stack, resource_seconds=0.1, secret=SECOND)
+    for path, text in ((first, "12 to add"), (second, "to change")):
+        seen = await front.json(path)
+        assert seen["status"] == "completed", seen
+        files = await front.downloads(path)
+        assert set(files) == ALWAYS | SEGMENTS | {"outputs.json"}
+        assert text in files["plan.txt"].decode()
+        for name, data in files.items():
+            assert_hidden(gzip.decompress(data) if name.endswith(".gz") else data, name)
+        for what in ("", "/plan", "/resources", "/logs", "/artifacts"):
+            answer = await front.session.get(path + what)
+            assert answer.status_code == 200
+            assert_hidden(answer.content, what)
+        assert_whole(files, seen)
+
+
+def assert_whole(files: dict[str, bytes], seen: dict[str, Any]) -> None:
+    segments = [files[name] for name in sorted(SEGMENTS)]
+    assert gzip.decompress(files["log.jsonl.gz"]) == b"".join(segments)
+    seals = seen["result"]["seals"]
+    for segment, seal in zip(segments, seals, strict=True):
+        *lines, _end = segment.splitlines(keepends=True)
+        assert len(lines) == seal["lines"]
+        assert hashlib.sha256(b"".join(lines)).hexdigest() == seal["sha256"]
+    # A text of several lines is indented behind its first.
+    entries = [line for line in files["log.txt"].splitlines() if not line.startswith(b"    ")]
+    assert len(entries) == sum(seal["lines"] for seal in seals)
+    outputs = json.loads(files["outputs.json"])["outputs"]
+    assert outputs["api_key"] == {"sensitive": True, "value": None}
+    assert outputs["storage_location"] == {"sensitive": False, "value": "US"}
+    assert json.loads(files["record.json"])["result"]["status"] == "completed"
+
+
+async def test_a_plan_tells_what_it_makes_and_what_it_replaces(house: House, front: Front) -> None:
+    house.worker()
+    stack = prefix()
+    first = await front.json(await front.deploy(stack, resource_seconds=0) + "/plan")
+    assert first["counts"] == {"create": 12}
+    assert (first["destroyed"], first["replaced"]) == ([], [])
+    edge = 'terraform_data.edge["edge-4"]'
+    made = next(one for one in first["changes"] if one["address"] == edge)
+    assert made["after"]["input"]["api_key"] == "(sensitive)"
+    assert made["after"]["id"] == "(known after apply)"
+    fewer = await front.json(await front.deploy(stack, resource_seconds=0, resources=3) + "/plan")
+    assert sorted(fewer["destroyed"]) == [
+        'terraform_data.edge["edge-4"]',
+        'terraform_data.foundation["foundation-4"]',
+        'terraform_data.services["services-4"]',
+    ]
+    gone = next(one for one in fewer["changes"] if one["address"] == edge)
+    assert (gone["action"], gone["reason"]) == ("delete", "delete_because_each_key")
+
+
+async def test_a_failed_deployment_leaves_its_logs_and_no_outputs(
+    house: House, front: Front
+) -> None:
+    house.worker()
+    path = await front.deploy(prefix(), resource_seconds=0.1, fail="services-2", secret=FIRST)
+    assert (await front.json(path))["status"] == "failed"
+    files = await front.downloads(path)
+    assert set(files) == ALWAYS | SEGMENTS
+    assert b"as the variable fail asks" in files["log.txt"]
+    for name, data in files.items():
+        assert_hidden(gzip.decompress(data) if name.endswith(".gz") else data, name)
+
+
+async def test_the_plan_file_and_the_state_are_kept_apart_and_never_served(
+    house: House, front: Front
+) -> None:
+    house.worker()
+    path = await front.deploy(prefix(), resource_seconds=0, secret=FIRST)
+    deployment = path.rpartition("/")[2]
+    plan = house.data / "plans" / deployment / "plan.tfplan"
+    assert plan.stat().st_mode & 0o777 == 0o600
+    artifacts = house.data / "artifacts"
+    assert {one.parent.name for one in artifacts.rglob("*.*")} == {deployment}
+    assert not list(artifacts.rglob("*.tf*"))
+    for name in ("plan.tfplan", "terraform.tfstate", "..%2f..%2fplans%2f" + deployment):
+        answer = await front.session.get(f"{path}/artifacts/{name}")
+        assert answer.status_code == 404
