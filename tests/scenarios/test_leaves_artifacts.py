@@ -60,12 +60,17 @@ class Front:
         answer = await self.session.post("/api/deploy", json=body)
         assert answer.status_code == 202, answer.text
         path = str(answer.json()["links"]["self"])
-
-        async def ended() -> bool:
-            return bool((await self.json(path))["ended_at"])
-
-        await eventually(ended, "the end", 90)
+        await self.ended(path)
         return path
+
+    async def ended(self, path: str) -> dict[str, Any]:
+        """The deployment, once it has ended."""
+
+        async def look() -> dict[str, Any] | None:
+            seen = await self.json(path)
+            return seen if seen["ended_at"] else None
+
+        return await eventually(look, "the end", 90)
 
     async def json(self, path: str) -> dict[str, Any]:
         answer = await self.session.get(path)
@@ -196,3 +201,25 @@ async def test_the_plan_file_and_the_state_are_kept_apart_and_never_served(
     for name in ("plan.tfplan", "terraform.tfstate", "..%2f..%2fplans%2f" + deployment):
         answer = await front.session.get(f"{path}/artifacts/{name}")
         assert answer.status_code == 404
+
+
+async def test_a_worker_killed_while_it_archives_leaves_nothing_half(
+    house: House, front: Front
+) -> None:
+    worker = house.worker()
+    body = {
+        "project_id": "demo-project-1",
+        "prefix": prefix(),
+        "variables": {"resource_seconds": 0, "resources": 1, "lines": 30_000},
+    }
+    path = str((await front.session.post("/api/deploy", json=body)).json()["links"]["self"])
+    folder = house.data / "artifacts" / path.rpartition("/")[2]
+    await eventually(lambda: list(folder.glob(".log.txt.*")), "a half log.txt", 60)
+    worker.kill()
+    halfway = await front.downloads(path)
+    house.worker()
+    seen = await front.ended(path)
+    whole = await front.downloads(path)
+    assert halfway.items() <= whole.items(), "what could be seen was whole"
+    assert_whole(whole, seen)
+    assert not list(folder.glob(".*")), "the half one is gone"
