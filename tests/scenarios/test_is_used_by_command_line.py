@@ -1,0 +1,147 @@
+"""The `anava` command against a real API, a real worker and real deployments."""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.scenarios.house import House
+from tests.scenarios.test_is_followed_live import start_api, until_ready
+from tests.servers import ROOT, eventually, free_port
+
+
+@dataclass
+class Ended:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class CommandLine:
+    """Runs `anava` against one house."""
+
+    house: House
+    url: str
+    folder: Path
+
+    def argv(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "cli.main", *words, "--api", self.url]
+
+    def environment(self) -> dict[str, str]:
+        return {**self.house.environment(), "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+
+    async def run(self, *words: str) -> Ended:
+        process = await asyncio.create_subprocess_exec(
+            *self.argv(*words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environment(),
+            cwd=self.folder,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest.fixture
+async def anava(house: House, tmp_path: Path) -> CommandLine:
+    port = free_port()
+    house.worker()
+    start_api(house, port)
+    url = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=url) as session:
+        await until_ready(session)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return CommandLine(house, url, folder)
+
+
+async def test_a_deployment_is_started_followed_listed_read_downloaded(anava: CommandLine) -> None:
+    words = ("deploy", "--project", "demo-project-1", "--var", "secret=never-shown-4711", "-f")
+    followed = await anava.run(*words)
+    assert followed.code == 0, followed.err
+    assert "Apply complete! Resources: 12 added" in followed.out
+    assert "api_key = (sensitive)" in followed.out
+    listed = await anava.run("list", "--status", "completed", "--json")
+    id = json.loads(listed.out.splitlines()[0])["id"]
+    assert f"{id}: completed" in followed.out
+
+    assert f"{id}: completed" in (await anava.run("status", id)).out
+    outputs = json.loads((await anava.run("outputs", id, "--json")).out)["outputs"]
+    assert {one["name"]: one["value"] for one in outputs}["api_key"] is None
+    lines = (await anava.run("logs", id, "--json")).out.splitlines()
+    assert json.loads(lines[0])["id"] == "1-1"
+    resumed = (await anava.run("logs", id, "--after", "2-1", "--json")).out.splitlines()
+    assert resumed == [line for line in lines if not line.startswith(('{"id":"1-', '{"id":"2-1"'))]
+
+    files = (await anava.run("artifacts", id)).out
+    assert "plan.txt" in files
+    loaded = await anava.run("artifacts", id, "plan.txt")
+    assert loaded.code == 0, loaded.err
+    assert "Plan: 12 to add" in (anava.folder / "plan.txt").read_text()
+    assert (await anava.run("artifacts", id, "../plan.txt")).code == 2
+    everything = [followed.out, listed.out, files, *lines, (anava.folder / "plan.txt").read_text()]
+    assert "never-shown-4711" not in "".join(everything)
+
+
+async def test_a_failure_is_read_with_its_resource_file_and_line(anava: CommandLine) -> None:
+    words = ("deploy", "--project", "demo-project-1", "--var", "fail=services-2", "-f")
+    ended = await anava.run(*words)
+    assert ended.code == 1
+    assert 'terraform_data.services["services-2"] (main.tf:' in ended.out
+    assert "not done: " in ended.out
+
+
+async def test_health_is_told_by_the_exit_code(anava: CommandLine) -> None:
+    async def healthy() -> bool:
+        return (await anava.run("health")).code == 0
+
+    await eventually(healthy, "health")
+    document = json.loads((await anava.run("health", "--json")).out)
+    assert document["status"] == "healthy"
+
+
+async def test_ctrl_c_on_a_terminal_stops_the_watching_only(anava: CommandLine) -> None:
+    ours, theirs = pty.openpty()
+    words = ("deploy", "--project", "demo-project-1", "--var", "resource_seconds=4", "-f")
+    process = subprocess.Popen(  # noqa: ASYNC220, S603 - its terminal is what is tested
+        anava.argv(*words),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=anava.environment(),
+        cwd=anava.folder,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    shown = bytearray()
+
+    def sees(word: bytes) -> bool:
+        try:
+            while block := os.read(ours, 65536):
+                shown.extend(block)
+        except OSError:
+            pass
+        return word in shown
+
+    await eventually(lambda: sees(b"/12 resources"), "the live lines", 60)
+    process.send_signal(signal.SIGINT)
+    await eventually(lambda: sees(b"The deployment goes on"), "the words")
+    assert process.wait(15) == 130
+    os.close(ours)
+    listed = await anava.run("list", "--json")
+    found = json.loads(listed.out.splitlines()[0])
+    assert found["status"] == "running"
+    await anava.run("cancel", found["id"])
+    assert (await anava.run("logs", "-f", found["id"])).code == 3
