@@ -263,7 +263,16 @@ class Fold:
                 sensitive=raw.sensitive,
                 value_json=""
                 if raw.sensitive or raw.value is msgspec.UNSET
-                else self._redact(msgspec.json.encode(raw.value).decode()),
+                else self._json(raw.value),
             )
             for name, raw in (message.outputs or {}).items()
         ]
+
+    def _json(self, value: object) -> str:
+        """A value as JSON without a secret; one that a secret was cut out of may be none any more."""
+        text = self._redact(msgspec.json.encode(value).decode())
+        try:
+            msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return msgspec.json.encode(text).decode()
+        return text
