@@ -269,7 +269,7 @@ class Fold:
         ]
 
     def _json(self, value: object) -> str:
-        """A value as JSON without a secret; one that a secret was cut out of may be none any more."""
+        """A value as JSON without a secret; what a secret was cut out of may be JSON no more."""
         text = self._redact(msgspec.json.encode(value).decode())
         try:
             msgspec.json.decode(text)
