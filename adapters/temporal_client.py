@@ -1,6 +1,7 @@
 """Connects to Temporal and registers what this service needs there."""
 
 import asyncio
+from collections.abc import Mapping
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import (
@@ -27,14 +28,19 @@ _KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 _RETENTION_DAYS = 90
 
 
-async def connect() -> Client:
+async def connect(environment: Mapping[str, str] | None = None) -> Client:
     """A client by Temporal's own environment variables.
+
+    Args:
+        environment: of another process; this one's if there is none.
 
     Raises:
         TemporalUnavailable: nobody answers there.
     """
     # The user's own configuration file is not ours to follow: a service is set by its environment.
-    config = ClientConfig.load_client_connect_config(disable_file=True)
+    config = ClientConfig.load_client_connect_config(
+        disable_file=True, override_env_vars=environment
+    )
     config.setdefault("target_host", _DEFAULT_ADDRESS)
     try:
         return await Client.connect(**config)

@@ -1,4 +1,4 @@
-"""One machine's part of `anava up`: its folder's lock, its ports, its Temporal."""
+"""One machine's part of `anava up`: its place, its folder's lock, its ports, its Temporal."""
 
 import asyncio
 import fcntl
@@ -8,43 +8,140 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 __all__ = [
     "CannotStart",
+    "Place",
     "answers",
+    "check_ports",
     "eventually",
     "free_port",
     "is_free",
     "lock",
     "temporal_binary",
+    "until_left",
 ]
+
+# A worker takes 5 s of grace at most, the others one (measured); the rest is for a slow machine.
+_LEFT_SECONDS = 30.0
 
 
 class CannotStart(Exception):
     """This machine cannot run the service as asked; the text says why."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the service of one machine lies and listens."""
+
+    data: Path
+    host: str
+    port: int
+    temporal_port: int = 7233
+    ui_port: int | None = 8233
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def api(self) -> str:
+        """Base URL of the API."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def ui(self) -> str | None:
+        """Address of Temporal's own pages."""
+        return None if self.ui_port is None else f"http://127.0.0.1:{self.ui_port}"
+
+    def children_environment(self) -> dict[str, str]:
+        """What the worker and the API are to know."""
+        return {
+            **self.environment,
+            "ANAVA_DATA_DIR": str(self.data),
+            "ANAVA_API__HOST": self.host,
+            "ANAVA_API__PORT": str(self.port),
+            "TEMPORAL_ADDRESS": f"127.0.0.1:{self.temporal_port}",
+        }
+
+
 @contextmanager
-def lock(data: Path) -> Iterator[None]:
-    """Hold the data folder; the kernel lets go of it with this process.
+def lock(data: Path) -> Iterator[int]:
+    """Hold the data folder, by a descriptor that the children are to inherit.
+
+    So the folder is free when the last of them has ended, however this process ends: no second
+    Temporal ever opens the database of a first one.
 
     Raises:
         CannotStart: another `anava up` holds it.
     """
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    held = os.open(data / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    held = _open_lock(data)
     try:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(held):
             message = (
                 f"Another `anava up` (or demo) runs with {data}. Stop it, or set ANAVA_DATA_DIR."
             )
-            raise CannotStart(message) from None
-        yield
+            raise CannotStart(message)
+        os.ftruncate(held, 0)
+        os.pwrite(held, str(os.getpid()).encode(), 0)
+        yield held
     finally:
         os.close(held)
+
+
+async def until_left(data: Path) -> None:
+    """Wait for the children of an `anava up` that was killed: they are ending.
+
+    Raises:
+        CannotStart: they do not end.
+    """
+
+    async def left() -> bool:
+        return not _is_being_left(data)
+
+    sentence = f"Processes of an `anava up` that was killed still hold {data}; end them first."
+    await eventually(left, _LEFT_SECONDS, sentence)
+
+
+def _is_being_left(data: Path) -> bool:
+    """Whether the folder is held, but not by the `anava up` that took it."""
+    held = _open_lock(data)
+    try:
+        if _taken(held):
+            return False
+        holder = os.pread(held, 20, 0)
+        return holder.isdigit() and not Path("/proc", holder.decode()).exists()
+    finally:
+        os.close(held)
+
+
+def _open_lock(data: Path) -> int:
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return os.open(data / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _taken(held: int) -> bool:
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def check_ports(place: Place) -> None:
+    """See that nobody else listens where the service will.
+
+    Raises:
+        CannotStart: with the setting or option that names another port.
+    """
+    wanted = [("the API", place.host, place.port, "set ANAVA_API__PORT")]
+    wanted.append(("Temporal", "127.0.0.1", place.temporal_port, "give --temporal-port"))
+    if place.ui_port is not None:
+        wanted.append(("Temporal's UI", "127.0.0.1", place.ui_port, "give --temporal-ui-port"))
+    for what, host, port, advice in wanted:
+        if not is_free(host, port):
+            message = f"Port {port} of {host}, meant for {what}, is taken; {advice}."
+            raise CannotStart(message)
 
 
 def is_free(host: str, port: int) -> bool:

@@ -4,8 +4,9 @@ import asyncio
 import ctypes
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 __all__ = ["Backoff", "Child", "reap_orphans", "stop_on_signals"]
@@ -45,6 +46,7 @@ class Child:
         self._argv = argv
         self._environment = environment
         self._log = log
+        self._holding: Collection[int] = ()
         self._backoff = backoff or Backoff()
         self._process: asyncio.subprocess.Process | None = None
         self._stopping: signal.Signals | None = None
@@ -57,8 +59,13 @@ class Child:
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
-    def begin(self) -> asyncio.Task[int]:
-        """Start it and keep it running; the task ends after `stop`, with its exit status."""
+    def begin(self, holding: Collection[int] = ()) -> asyncio.Task[int]:
+        """Start it and keep it running; the task ends after `stop`, with its exit status.
+
+        Args:
+            holding: descriptors that it inherits.
+        """
+        self._holding = holding
         self._task = asyncio.create_task(self._keep(), name=self.name)
         return self._task
 
@@ -99,8 +106,9 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                pass_fds=self._holding,
                 process_group=0,
-                preexec_fn=_die_with_parent,
+                preexec_fn=partial(_die_with, os.getpid()),
             )
         finally:
             if output is not None:
@@ -114,8 +122,11 @@ class Child:
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        # It was killed before the kernel knew whom to tell.
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

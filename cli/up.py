@@ -4,66 +4,28 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from adapters import settings
+from adapters.temporal_running import RunningDeployments
 from cli import local
-from cli.client import Refused, Unreachable, client, items, request
-from cli.local import CannotStart
-from cli.render import Exit
+from cli.client import Client, Refused, Unreachable
+from cli.endings import Exit
+from cli.local import Place
+from cli.stopping import NOTHING_CANCELLED, Stopping
 from cli.supervise import Child, stop_on_signals
+from deployments.errors import TemporalUnavailable
 
-__all__ = ["Place", "Up", "default_place", "demo_place", "run"]
+__all__ = ["Up", "default_place", "demo_place", "run"]
 
 # From nothing to healthy takes about 5 s; a slow machine gets ten times that.
 _HEALTHY_SECONDS = 60.0
 _TEMPORAL_SECONDS = 30.0
-_CANCEL_SECONDS = 300.0
 # The worker needs 5 s of grace for its activities, the others less.
 _STOP_SECONDS = 15.0
-_ACTIVE = ("queued", "running", "awaiting_approval")
-_QUESTION = (
-    "A deployment is running. [c]ancel it and wait, [l]eave terraform running "
-    "(the next `anava up` goes on with it), [b]ack: "
-)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the service of one machine lies and listens."""
-
-    data: Path
-    host: str
-    port: int
-    temporal_port: int = 7233
-    ui_port: int | None = 8233
-    environment: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def api(self) -> str:
-        """Base URL of the API."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
-
-    @property
-    def ui(self) -> str | None:
-        """Address of Temporal's own pages."""
-        return None if self.ui_port is None else f"http://127.0.0.1:{self.ui_port}"
-
-    def children_environment(self) -> dict[str, str]:
-        """What the worker and the API are to know."""
-        return {
-            **self.environment,
-            "ANAVA_DATA_DIR": str(self.data),
-            "ANAVA_API__HOST": self.host,
-            "ANAVA_API__PORT": str(self.port),
-            "TEMPORAL_ADDRESS": f"127.0.0.1:{self.temporal_port}",
-        }
 
 
 def default_place(temporal_port: int, ui_port: int | None) -> Place:
@@ -91,11 +53,19 @@ def demo_place() -> Place:
 
 
 class Up:
-    """The children of one `anava up`."""
+    """The children of one `anava up`.
 
-    def __init__(self, place: Place) -> None:
+    Args:
+        place: where they lie and listen.
+        held: the descriptor that holds the data folder; every child inherits it.
+    """
+
+    def __init__(self, place: Place, held: int) -> None:
         self.place = place
         self.asked = stop_on_signals()
+        self.running = RunningDeployments(place.children_environment())
+        self.is_serving = False
+        self._held = held
         self._children: list[Child] = []
 
     async def start(self) -> None:
@@ -105,7 +75,7 @@ class Up:
             CannotStart: something does not come up.
         """
         place = self.place
-        self._check_ports()
+        local.check_ports(place)
         (place.data / "logs").mkdir(exist_ok=True)
         self._begin("temporal", self._temporal_argv())
         sentence = f"Temporal did not come up; see {self._log('temporal')}."
@@ -114,53 +84,22 @@ class Up:
             lambda: local.answers("127.0.0.1", port), _TEMPORAL_SECONDS, sentence
         )
         await local.eventually(self._register, _TEMPORAL_SECONDS, sentence)
+        self.is_serving = True
         self._begin("worker", [sys.executable, "-m", "worker_main"])
         self._begin("api", [sys.executable, "-m", "cli.main", "api"])
         await local.eventually(
             self._healthy, _HEALTHY_SECONDS, f"Not healthy; see {place.data / 'logs'}."
         )
 
+    async def close_door(self) -> None:
+        """End the API, the last that was started: nothing new is accepted."""
+        if self._children:
+            await self._children.pop().stop(_STOP_SECONDS)
+
     async def stop(self) -> None:
         """End the API, then the worker, then Temporal; the last started goes first."""
         while self._children:
             await self._children.pop().stop(_STOP_SECONDS)
-
-    async def cancel_all(self) -> None:
-        """Cancel what is active and wait until it has ended, 5 minutes at most."""
-        with suppress(TimeoutError, Unreachable, Refused):
-            async with asyncio.timeout(_CANCEL_SECONDS):
-                for one in await self.active():
-                    path = f"/api/deployment/{one}/cancel"
-                    with suppress(Refused):
-                        await self._call("POST", path, {"reason": "`anava up` was stopped"})
-                while await self.active():  # noqa: ASYNC110 - the API is asked
-                    await asyncio.sleep(0.3)
-
-    async def active(self) -> list[str]:
-        """Ids of what has not ended; none when nobody can say."""
-        found: list[str] = []
-        with suppress(Unreachable, Refused):
-            for status in _ACTIVE:
-                page = await self._call("GET", f"/api/deployments?status={status}")
-                found += [str(one["id"]) for one in items(page)]
-        return found
-
-    async def _call(
-        self, method: str, path: str, body: dict[str, str] | None = None
-    ) -> dict[str, object]:
-        async with client(self.place.api) as http:
-            return await request(http, method, path, body)
-
-    def _check_ports(self) -> None:
-        place = self.place
-        wanted = [("the API", place.host, place.port, "set ANAVA_API__PORT")]
-        wanted.append(("Temporal", "127.0.0.1", place.temporal_port, "give --temporal-port"))
-        if place.ui_port is not None:
-            wanted.append(("Temporal's UI", "127.0.0.1", place.ui_port, "give --temporal-ui-port"))
-        for what, host, port, advice in wanted:
-            if not local.is_free(host, port):
-                message = f"Port {port} of {host}, meant for {what}, is taken; {advice}."
-                raise CannotStart(message)
 
     def _temporal_argv(self) -> list[str]:
         place = self.place
@@ -174,7 +113,7 @@ class Up:
     def _begin(self, name: str, argv: list[str]) -> None:
         child = Child(name, argv, self.place.children_environment(), self._log(name))
         self._children.append(child)
-        child.begin()
+        child.begin(holding=(self._held,))
 
     def _log(self, name: str) -> Path:
         return self.place.data / "logs" / f"{name}.log"
@@ -195,7 +134,8 @@ class Up:
 
     async def _healthy(self) -> bool:
         try:
-            found = await self._call("GET", "/health")
+            async with Client(self.place.api) as http:
+                found = await http.request("GET", "/health")
         except (Unreachable, Refused):
             return False
         return found.get("status") == "healthy"
@@ -209,8 +149,9 @@ async def run(place: Place, work: Callable[[Up], Awaitable[int | None]]) -> int:
     Raises:
         CannotStart: with the reason.
     """
-    with local.lock(place.data):
-        up = Up(place)
+    await local.until_left(place.data)
+    with local.lock(place.data) as held:
+        up = Up(place, held)
         try:
             status, number = await _until_asked(up, _begin_work(up, work))
             while number is not None and not await _settle(up, number):
@@ -250,37 +191,20 @@ async def _until_asked(
 
 
 async def _settle(up: Up, number: signal.Signals) -> bool:
-    """What becomes of active deployments; False to go on serving."""
-    if not await up.active():
+    """What becomes of running deployments; False to go on serving."""
+    if not up.is_serving:
+        # None was accepted yet. One of an earlier `anava up` goes on, as it did without us.
         return True
-    can_ask = number is signal.SIGINT and sys.stdin.isatty() and sys.stdout.isatty()
-    answer = await _ask(up) if can_ask else "c"
-    if answer.startswith("c"):
-        typer.echo("Cancelling; waiting for terraform to save its state …")
-        await up.cancel_all()
-    return not answer.startswith("b")
-
-
-async def _ask(up: Up) -> str:
-    """The letter that was typed; a second signal means cancel."""
-    loop = asyncio.get_running_loop()
-    while True:
-        typer.echo(_QUESTION, nl=False)
-        typed: asyncio.Future[str] = loop.create_future()
-        loop.add_reader(sys.stdin, _read, typed)
-        asked = asyncio.create_task(up.asked.get())
-        both: set[asyncio.Future[Any]] = {typed, asked}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        loop.remove_reader(sys.stdin)
-        if not typed.done():
-            return "c"
-        asked.cancel()
-        answer = typed.result().strip().lower()
-        if answer[:1] in {"c", "l", "b"} and answer:
-            return answer
-
-
-def _read(typed: "asyncio.Future[str]") -> None:
-    if not typed.done():
-        # An end of input is nobody there to ask.
-        typed.set_result(sys.stdin.readline() or "c")
+    stopping = Stopping(up.running, up.asked)
+    try:
+        answer = await stopping.choice(number)
+        if answer == "b":
+            typer.echo("Serving; Ctrl-C stops.")
+        if answer == "c" and await stopping.cancel_all():
+            # The door is closed before the last look, so that nothing slips in behind it.
+            await up.close_door()
+            await stopping.cancel_all()
+    except TemporalUnavailable as error:
+        typer.echo(f"{error} {NOTHING_CANCELLED}", err=True)
+        return True
+    return answer != "b"
