@@ -132,10 +132,10 @@ class House:
             **self.settings,
         }
 
-    def worker(self, **settings: str) -> Process:
+    def worker(self, program: str = "worker_main.py", **settings: str) -> Process:
         process = Process(
-            [sys.executable, str(ROOT / "worker_main.py")],
-            {**self.environment(), **settings},
+            [sys.executable, str(ROOT / program)],
+            {**self.environment(), "PYTHONPATH": str(ROOT), **settings},
             self.data / "worker.log",
         )
         self.workers.append(process)

@@ -1,0 +1,32 @@
+"""A worker whose `stop_segment` never arrives: what is left is the heartbeat.
+
+Run as a program, in place of `worker_main.py`.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+
+from temporalio import activity
+
+import worker_main
+from activities.segments import Segments, StopInput
+from adapters import settings
+
+
+class DeafSegments(Segments):
+    """Hears no stop on the host's queue."""
+
+    @activity.defn
+    async def stop_segment(self, input: StopInput) -> None:
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    worker_main.Segments = DeafSegments  # type: ignore[misc]
+    asyncio.run(worker_main.run(settings.load()))
+    sys.stdout.flush()
+    # As worker_main does: the SDK can crash the interpreter's own end.
+    os._exit(0)

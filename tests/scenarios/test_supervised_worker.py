@@ -1,0 +1,97 @@
+"""`anava worker --supervise`, as pid 1 of a container runs it, and `--drain`."""
+
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+from deployments.deployment import Status
+from deployments.reasons import Reason
+from tests.scenarios.house import House
+from tests.servers import ROOT, Process, eventually
+
+APPLY = 3
+
+
+def start(house: House, *options: str) -> Process:
+    process = Process(
+        [sys.executable, "-m", "cli.main", "worker", *options],
+        {**house.environment(), "PYTHONPATH": str(ROOT)},
+        house.data / "worker.log",
+    )
+    house.workers.append(process)
+    return process
+
+
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def test_a_killed_worker_is_restarted_and_adopts(house: House) -> None:
+    supervisor = start(house, "--supervise")
+    await house.until_up()
+    deployment = await house.deploy(resource_seconds=2)
+    await deployment.until_text(APPLY, "apply_start")
+    [worker] = children(supervisor.popen.pid)
+    os.kill(worker, signal.SIGKILL)
+
+    result = await deployment.result()
+
+    assert result.status is Status.COMPLETED
+    assert set(await deployment.attempts()) == {1}
+    deployment.assert_log_whole(APPLY)
+    assert len(house.recorded(deployment)) == 12
+    assert children(supervisor.popen.pid) != [worker]
+
+
+async def test_sigterm_to_the_supervisor_leaves_terraform_to_the_next_worker(house: House) -> None:
+    supervisor = start(house, "--supervise")
+    await house.until_up()
+    deployment = await house.deploy(resource_seconds=3)
+    await deployment.until_text(APPLY, "apply_start")
+    supervisor.signal(signal.SIGTERM)
+    assert supervisor.popen.wait(20) == 0
+    assert not deployment.file(APPLY, "stop.json").exists()
+
+    house.worker()
+    result = await deployment.result()
+
+    assert result.status is Status.COMPLETED
+    assert set(await deployment.attempts()) == {1}
+    deployment.assert_log_whole(APPLY)
+
+
+async def test_a_draining_worker_stops_terraform_and_says_so(house: House) -> None:
+    worker = start(house, "--drain")
+    await house.until_up()
+    deployment = await house.deploy(resource_seconds=30)
+    await deployment.until_text(APPLY, "apply_start")
+    worker.signal(signal.SIGTERM)
+    assert worker.popen.wait(30) == 0
+    assert [one["signal"] for one in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
+    house.assert_unlocked(deployment)
+
+    # Its end is told by the next worker at the latest.
+    house.worker()
+    result = await deployment.result()
+
+    assert (result.status, result.reason) == (Status.FAILED, Reason.HOST_STOPPED)
+    await house.assert_nothing_left(deployment)
+
+
+async def test_a_cancel_without_a_worker_is_carried_out_soon_after_one_starts(
+    house: House,
+) -> None:
+    worker = house.worker()
+    deployment = await house.deploy(resource_seconds=60)
+    await deployment.until_text(APPLY, "apply_start")
+    worker.kill()
+    await deployment.handle.cancel(reason='anava:{"by": "local", "reason": "a test"}')
+    house.worker()
+    await house.until_up(2)
+
+    await eventually(deployment.file(APPLY, "exit.json").exists, "the stop", 10)
+
+    assert [one["signal"] for one in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
+    assert (await deployment.result()).status is Status.CANCELLED
