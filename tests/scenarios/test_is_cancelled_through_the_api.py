@@ -1,6 +1,6 @@
 """A cancel through the HTTP API, in every phase: one interrupt, and a truthful end."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import httpx
 import pytest
@@ -23,7 +23,9 @@ async def session(house: House) -> AsyncIterator[httpx.AsyncClient]:
         yield session
 
 
-async def deploy(session: httpx.AsyncClient, house: House, body: dict[str, object]) -> Deployment:
+async def deploy(
+    session: httpx.AsyncClient, house: House, body: Mapping[str, object]
+) -> Deployment:
     found = (await session.post("/api/deploy", json=body)).json()
     handle = house.client.get_workflow_handle(found["id"])
     return Deployment(found["id"], handle, house.data / "runs" / found["id"], found["stack"])

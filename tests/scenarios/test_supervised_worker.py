@@ -1,7 +1,6 @@
 """`anava worker --supervise`, as pid 1 of a container runs it, and `--drain`."""
 
 import os
-import re
 import signal
 import sys
 from pathlib import Path

@@ -4,16 +4,31 @@ A history is never recorded again to make a test pass.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
-from temporalio.worker import Replayer
+from temporalio.worker import (
+    Interceptor,
+    Replayer,
+    StartActivityInput,
+    UnsandboxedWorkflowRunner,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
+)
+from temporalio.workflow import ActivityHandle
 
+from activities.deployments import FinalizeInput
 from deployments.deployment import CancelRequest
+from deployments.phase import Phase
+from deployments.segment import SegmentOutcome
 from workflows.deployment import DeploymentWorkflow
 from workflows.telling import parse_cancel
 from workflows.turn import StackTurnWorkflow
 
+TASK_COMPLETED = "WORKFLOW_TASK_COMPLETED"
 HISTORIES = {
     path.stem: path.read_text()
     for path in sorted((Path(__file__).parent / "histories").glob("*.json"))
@@ -25,6 +40,54 @@ async def test_a_recorded_history_replays(name: str) -> None:
     replayer = Replayer(workflows=[DeploymentWorkflow, StackTurnWorkflow])
     history = WorkflowHistory.from_json("dep-replayed", HISTORIES[name])
     await replayer.replay_workflow(history)
+
+
+def test_the_recorded_cancel_met_the_completion_in_one_task() -> None:
+    history = WorkflowHistory.from_json("dep-replayed", HISTORIES["cancel_meets_completion"])
+    kinds = [EventType.Name(event.event_type) for event in history.events]
+    cancel = kinds.index("EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED")
+    last_task = max(at for at, kind in enumerate(kinds[:cancel]) if kind.endswith(TASK_COMPLETED))
+
+    assert "EVENT_TYPE_ACTIVITY_TASK_COMPLETED" in kinds[last_task:cancel]
+    assert kinds[-1] == "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"
+
+
+class FinalizeInputs(Interceptor):
+    """Takes down what finalize is told; a replay compares commands, not what is in them."""
+
+    def __init__(self) -> None:
+        self.seen: list[FinalizeInput] = []
+
+    def workflow_interceptor_class(
+        self, input: WorkflowInterceptorClassInput
+    ) -> type[WorkflowInboundInterceptor]:
+        seen = self.seen
+
+        class Outbound(WorkflowOutboundInterceptor):
+            def start_activity(self, input: StartActivityInput) -> ActivityHandle[Any]:
+                seen.extend(one for one in input.args if isinstance(one, FinalizeInput))
+                return super().start_activity(input)
+
+        class Inbound(WorkflowInboundInterceptor):
+            def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+                super().init(Outbound(outbound))
+
+        return Inbound
+
+
+async def test_a_cancel_in_the_moment_of_the_completion_loses_no_result() -> None:
+    """With a single `await asyncio.shield(…)` finalize was told nothing of the finished apply."""
+    inputs = FinalizeInputs()
+    replayer = Replayer(
+        workflows=[DeploymentWorkflow, StackTurnWorkflow],
+        interceptors=[inputs],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    history = WorkflowHistory.from_json("dep-replayed", HISTORIES["cancel_meets_completion"])
+    await replayer.replay_workflow(history)
+
+    apply = inputs.seen[0].segments[-1]
+    assert (apply.phase, apply.outcome, apply.applied) == (Phase.APPLY, SegmentOutcome.DONE, True)
 
 
 @pytest.mark.parametrize(
