@@ -34,7 +34,7 @@ def test_terraform_stops_itself_when_its_runner_is_killed(sandbox: Segment, terr
     assert record["stop"] is None
     assert record["started_at"] == sandbox.started["started_at"]
     assert record["operations"] == {"started": 4, "completed": 0, "open": []}
-    assert record["swept"] >= 4  # the sleeps that awk started
+    assert record["swept"] >= 1  # sleeps of awk; a provisioner that just began has none yet
     assert len(sandbox.terraform("state", "list").split()) == 4
     assert processes_below(sandbox.work) == []
 
