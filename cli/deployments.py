@@ -15,12 +15,12 @@ from cli.render import (
     artifact_lines,
     deployment_lines,
     health_lines,
-    inert,
     list_line,
     output_lines,
     parse_variables,
 )
 from cli.screen import display
+from deployments.log_text import visible
 
 __all__ = ["app"]
 
@@ -246,4 +246,4 @@ def _print(found: Document, lines: Callable[[Document], Iterable[str]], *, as_js
         typer.echo(json.dumps(found))
         return
     for text in lines(found):
-        typer.echo(inert(text))
+        typer.echo(visible(text))

@@ -1,11 +1,11 @@
 """What a person reads: deployments, lines, endings."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 
 from cli.client import Document
 from cli.endings import Exit, exit_of
+from deployments.log_text import visible
 
 __all__ = [
     "Exit",
@@ -13,27 +13,18 @@ __all__ = [
     "deployment_lines",
     "exit_of",
     "health_lines",
-    "inert",
     "list_line",
     "log_line",
     "output_lines",
     "parse_variables",
 ]
 
-# C0 but tab and newline, DEL, C1: what could move the cursor, set a title or end an escape.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def inert(text: str) -> str:
-    """The text with every control character made visible: a log must not drive the terminal."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-
 
 def log_line(line: list[str]) -> str:
     """One entry of a `log` event: id, time, level, text."""
     _, time, level, text = line[:4]
     mark = "" if level == "info" else f"{level.upper()}: "
-    return inert(f"{time[11:19]} {mark}{text}")
+    return visible(f"{time[11:19]} {mark}{text}")
 
 
 def deployment_lines(found: Document) -> Iterator[str]:
@@ -64,7 +55,7 @@ def output_lines(found: Document) -> Iterator[str]:
 def list_line(found: Document) -> str:
     """A deployment in a list."""
     times = f"{found.get('created_at', '')[:19]:19}"
-    return inert(f"{found['id']}  {found.get('status', ''):17} {times}  {found.get('stack', '')}")
+    return visible(f"{found['id']}  {found.get('status', ''):17} {times}  {found.get('stack', '')}")
 
 
 def artifact_lines(found: Document) -> Iterator[str]:

@@ -18,7 +18,8 @@ from rich.text import Text
 
 from cli.client import Document
 from cli.follow import Display
-from cli.render import inert, log_line
+from cli.render import log_line
+from deployments.log_text import visible
 
 __all__ = ["Screen", "display"]
 
@@ -128,7 +129,7 @@ class Screen:
         for one, since in running[:_MOST_ROWS]:
             seconds = float(one.get("elapsed_seconds") or 0) + self._clock() - since
             words = f"  {one['action']} {one['address']}  {_elapsed(seconds)}"
-            yield Text(inert(words), style="cyan", no_wrap=True, overflow="ellipsis")
+            yield Text(visible(words), style="cyan", no_wrap=True, overflow="ellipsis")
         if len(running) > _MOST_ROWS:
             yield Text(f"  and {len(running) - _MOST_ROWS} more", style="dim")
 

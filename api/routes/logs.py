@@ -6,7 +6,8 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNeeded
-from api.schemas.logs import LogPage
+from api.log_reader import LogReader
+from api.schemas.logs import LogFormat, LogPage, LogQuery
 from api.stream import Viewer, has_all
 from api.view import Seen
 from deployments.events import EventId
@@ -16,10 +17,11 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/deployment/{deployment}/logs", tags=["logs"])
 
 _START = EventId(0, 0)
-# Read at once; a page may need several.
-_READ_BYTES = 256 * 1024
-# A page with huge lines ends early rather than filling the memory.
-_MOST_PAGE_BYTES = 8 * 1024 * 1024
+_PAGE_EVENTS = 1000
+_KINDS = {
+    LogFormat.TEXT: ("text/plain; charset=utf-8", "log"),
+    LogFormat.NDJSON: ("application/x-ndjson", "jsonl"),
+}
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -28,18 +30,40 @@ async def page(
     deployment: str,
     user: CurrentUser,
     services: ServicesNeeded,
-    after: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    asked: Annotated[LogQuery, Query()],
 ) -> Response:
-    """Events after the cursor, as they are stored."""
-    cursor = EventId.parse(after) if after is not None else _START
+    """A page of events as they are stored, or all of them as text or newline-delimited JSON."""
+    after = EventId.parse(asked.after) if asked.after is not None else _START
+    before = EventId.parse(asked.before) if asked.before is not None else None
     seen = await services.deployments.get(user, deployment)
-    events, cursor, more = await _read(services, seen, cursor, limit)
+    reader = LogReader(services.logs, seen.id)
+    if asked.format is not LogFormat.JSON:
+        return _download(reader, after, asked)
+    limit = asked.limit or _PAGE_EVENTS
+    if before is None:
+        found = await reader.forward(after, limit)
+    else:
+        found = await reader.backward(before, limit)
     # Terminal was seen before the log was read, so what lay there then has been read.
-    end = not more and seen.is_terminal and cursor >= seen.log_end
-    tail = f'],"next_after":"{cursor}","end":{"true" if end else "false"}}}'
-    content = b'{"events":[' + b",".join(events) + tail.encode()
+    end = not found.more and seen.is_terminal and found.cursor >= seen.log_end
+    tail = (
+        f'],"next_after":"{found.cursor}","previous_before":"{found.previous}",'
+        f'"end":{"true" if end else "false"}}}'
+    )
+    content = b'{"events":[' + b",".join(found.events) + tail.encode()
     return Response(content, media_type="application/json", headers=_HEADERS)
+
+
+def _download(reader: LogReader, after: EventId, asked: LogQuery) -> Response:
+    kind, ending = _KINDS[asked.format]
+    headers = {
+        **_HEADERS,
+        "Content-Disposition": f'attachment; filename="{reader.deployment}.{ending}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    as_text = asked.format is LogFormat.TEXT
+    parts = reader.parts(after, asked.limit, as_text=as_text)
+    return StreamingResponse(parts, media_type=kind, headers=headers)
 
 
 @router.get("/stream", response_class=StreamingResponse)
@@ -68,26 +92,3 @@ async def _is_over(services: Services, seen: Seen, cursor: EventId) -> bool:
     # Without a seal the first stream has waited for the log; nobody waits a second time.
     unsealed = seen.is_terminal and seen.log_end == _START
     return unsealed and not await services.logs.read(seen.id, cursor, 1)
-
-
-async def _read(
-    services: Services, seen: Seen, cursor: EventId, limit: int
-) -> tuple[list[bytes], EventId, bool]:
-    """Events, the new cursor, and whether more may be there."""
-    events: list[bytes] = []
-    size = 0
-    while chunks := await services.logs.read(seen.id, cursor, _READ_BYTES):
-        for chunk in chunks:
-            for line, raw in enumerate(chunk.data.splitlines(), chunk.first):
-                if len(events) >= limit or size > _MOST_PAGE_BYTES:
-                    return events, cursor, True
-                cursor = EventId(chunk.segment, line)
-                if not _is_end(raw):
-                    events.append(raw)
-                    size += len(raw)
-    return events, cursor, False
-
-
-def _is_end(raw: bytes) -> bool:
-    """An end record is `{"id":…,"end":…`; a text cannot look so, its quotes are escaped."""
-    return raw.partition(b",")[2].startswith(b'"end":')

@@ -1,8 +1,42 @@
 """Bodies about logs. Events pass as they are stored, so these only describe them."""
 
-from pydantic import BaseModel
+from enum import StrEnum
+from typing import Annotated, Self
 
-__all__ = ["LogPage"]
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["LogFormat", "LogPage", "LogQuery"]
+
+
+class LogFormat(StrEnum):
+    """How a log is answered: a page, or all of it as a download."""
+
+    JSON = "json"
+    TEXT = "text"
+    NDJSON = "ndjson"
+
+
+class LogQuery(BaseModel):
+    """What `GET …/logs` takes in its query.
+
+    `after` goes on behind an event, `before` gives the page that ends in front of one. Without
+    `limit` a page has 1000 events and a download has all there are now.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    after: str | None = None
+    before: str | None = None
+    limit: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    format: LogFormat = LogFormat.JSON
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> Self:
+        if self.before is not None and self.after is not None:
+            raise ValueError("give after or before, not both")
+        if self.before is not None and self.format is not LogFormat.JSON:
+            raise ValueError("before is for pages: format=json")
+        return self
 
 
 class _Resource(BaseModel):
@@ -34,8 +68,12 @@ class _Event(BaseModel):
 
 
 class LogPage(BaseModel):
-    """Some events; go on after `next_after`. `end`: nothing will follow."""
+    """Some events; go on after `next_after`. `end`: nothing will follow.
+
+    `previous_before` is where the page in front of this one ends, empty at the log's start.
+    """
 
     events: list[_Event]
     next_after: str
+    previous_before: str
     end: bool
