@@ -153,32 +153,3 @@ def _json(answer: httpx.Response) -> object:
         return answer.json()
     except ValueError:
         return None
-
-
-def client(base_url: str) -> httpx.AsyncClient:
-    """A client; a proxy is never asked for this machine."""
-    remote = urlsplit(base_url).hostname not in _LOOPBACK
-    return httpx.AsyncClient(base_url=base_url, timeout=_SECONDS, trust_env=remote)
-
-
-async def request(
-    http: httpx.AsyncClient,
-    method: str,
-    path: str,
-    body: Document | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Document:
-    """One call and its JSON answer."""
-    try:
-        answer = await http.request(method, path, json=body, headers=headers)
-    except httpx.TransportError as error:
-        raise Unreachable(f"No API at {http.base_url}: {error}") from None
-    if answer.is_error:
-        raise failure(answer)
-    found = _json(answer)
-    return found if isinstance(found, dict) else {"items": found}
-
-
-def items(page: Document) -> list[Document]:
-    """The entries of a page."""
-    return list(page.get("items") or [])

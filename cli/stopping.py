@@ -21,7 +21,7 @@ NOTHING_CANCELLED = (
     "with its deployment."
 )
 _STILL_STOPPING = (
-    "Not ended after {seconds:.0f} s: {ids}. The cancel is kept: terraform goes on with its stop, "
+    "Not ended after {seconds:g} s: {ids}. The cancel is kept: terraform goes on with its stop, "
     "and the next `anava up` says how it ended."
 )
 _NOT_CANCELLED = (

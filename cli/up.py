@@ -1,15 +1,18 @@
 """`anava up`: Temporal, worker and API on this machine, as children of this process."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import typer
+from temporalio.service import RPCError
 
-from adapters import settings
+from adapters import settings, temporal_client
 from adapters.temporal_running import RunningDeployments
 from cli import local
 from cli.client import Client, Refused, Unreachable
@@ -119,18 +122,13 @@ class Up:
         return self.place.data / "logs" / f"{name}.log"
 
     async def _register(self) -> bool:
-        with self._log("register").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "cli.main", "register"),
-                env=self.place.children_environment(),
-                stdout=log,
-                stderr=log,
-            )
-            try:
-                return await process.wait() == 0
-            finally:
-                if process.returncode is None:
-                    process.kill()
+        try:
+            client = await temporal_client.connect(self.place.children_environment())
+            await temporal_client.register(client)
+            await temporal_client.set_retention(client)
+        except (TemporalUnavailable, RPCError):
+            return False
+        return True
 
     async def _healthy(self) -> bool:
         try:
@@ -141,8 +139,8 @@ class Up:
         return found.get("status") == "healthy"
 
 
-async def run(place: Place, work: Callable[[Up], Awaitable[int | None]]) -> int:
-    """Hold the folder, start, do the work, serve until a signal, stop.
+async def run(place: Place, work: Callable[[Up], Awaitable[int | None]]) -> NoReturn:
+    """Hold the folder, start, do the work, serve until a signal, stop; ends this process.
 
     A status from `work` ends everything; None goes on serving.
 
@@ -159,8 +157,12 @@ async def run(place: Place, work: Callable[[Up], Awaitable[int | None]]) -> int:
         finally:
             await up.stop()
     if status is None:
-        return Exit.INTERRUPTED if number is signal.SIGINT and not sys.stdin.isatty() else Exit.OK
-    return status
+        unasked = number is signal.SIGINT and not sys.stdin.isatty()
+        status = Exit.INTERRUPTED if unasked else Exit.OK
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # As worker_main does: the interpreter's own end crashes inside the SDK now and then.
+    os._exit(status)
 
 
 async def _begin_work(up: Up, work: Callable[[Up], Awaitable[int | None]]) -> int | None:
