@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -36,6 +37,12 @@ class Redactor:
 
 
 def _forms(secret: str) -> Iterator[str]:
+    # Terraform composes what it is given: é from two code points comes out as one (tried).
+    for text in {secret, unicodedata.normalize("NFC", secret)}:
+        yield from _parts(text)
+
+
+def _parts(secret: str) -> Iterator[str]:
     lines = [line for line in secret.splitlines() if len(line.strip()) >= _SHORTEST_LINE]
     for part in {secret, secret.strip(), *(line.strip() for line in lines)}:
         if len(part) >= _SHORTEST:

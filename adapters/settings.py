@@ -5,11 +5,12 @@ variables (`TEMPORAL_ADDRESS`, …) are read by `temporalio.envconfig` in `tempo
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from deployments.errors import InvalidSettings
 from deployments.timings import Ladder, Timings
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
+
+# 90 days, the retention of the namespace: nothing remembers a deployment for longer.
+_LONGEST_SECONDS = 90 * 86_400
 
 
 class _Group(BaseModel):
@@ -97,19 +101,19 @@ class WorkerSettings(_Group):
 class PhasesSettings(_Group):
     """Every limit of `deployments.timings`, in seconds."""
 
-    heartbeat_timeout_seconds: int = Field(default=90, ge=2)
-    lease_seconds: int = Field(default=300, ge=3)
-    takeover_wait_seconds: int = Field(default=180, ge=1)
-    host_silence_seconds: int = Field(default=30, ge=1)
-    host_absence_seconds: int = Field(default=86_400, ge=2)
-    no_progress_seconds: int = Field(default=120, ge=1)
-    plan_no_progress_seconds: int = Field(default=300, ge=1)
-    second_interrupt_seconds: int = Field(default=10, ge=1)
-    grace_seconds: int = Field(default=180, ge=1)
-    saving_limit_seconds: int = Field(default=3600, ge=1)
-    kill_seconds: int = Field(default=30, ge=1)
-    lost_lease_second_seconds: int = Field(default=120, ge=1)
-    lost_lease_kill_seconds: int = Field(default=150, ge=2)
+    heartbeat_timeout_seconds: int = Field(default=90, ge=2, le=_LONGEST_SECONDS)
+    lease_seconds: int = Field(default=300, ge=3, le=_LONGEST_SECONDS)
+    takeover_wait_seconds: int = Field(default=180, ge=1, le=_LONGEST_SECONDS)
+    host_silence_seconds: int = Field(default=30, ge=1, le=_LONGEST_SECONDS)
+    host_absence_seconds: int = Field(default=86_400, ge=2, le=_LONGEST_SECONDS)
+    no_progress_seconds: int = Field(default=120, ge=1, le=_LONGEST_SECONDS)
+    plan_no_progress_seconds: int = Field(default=300, ge=1, le=_LONGEST_SECONDS)
+    second_interrupt_seconds: int = Field(default=10, ge=1, le=_LONGEST_SECONDS)
+    grace_seconds: int = Field(default=180, ge=1, le=_LONGEST_SECONDS)
+    saving_limit_seconds: int = Field(default=3600, ge=1, le=_LONGEST_SECONDS)
+    kill_seconds: int = Field(default=30, ge=1, le=_LONGEST_SECONDS)
+    lost_lease_second_seconds: int = Field(default=120, ge=1, le=_LONGEST_SECONDS)
+    lost_lease_kill_seconds: int = Field(default=150, ge=2, le=_LONGEST_SECONDS)
 
     def timings(self) -> Timings:
         """As the value that travels with a deployment."""
@@ -128,7 +132,12 @@ class Settings(BaseSettings):
     """Everything that can be set."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ANAVA_", env_nested_delimiter="__", extra="ignore", frozen=True
+        env_prefix="ANAVA_",
+        env_nested_delimiter="__",
+        # An empty variable is an unset one: an empty path would be the current folder.
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
     data_dir: Path = Path("data")
@@ -160,10 +169,16 @@ def load() -> Settings:
         return Settings()
     except ValidationError as error:
         wrong = [
-            f"ANAVA_{'__'.join(str(part).upper() for part in one['loc'])}: {one['msg']}"
+            f"ANAVA_{'__'.join(str(part).upper() for part in one['loc'])}: "
+            + one["msg"].removeprefix("Value error, ")
             for one in error.errors(include_url=False, include_input=False)
         ]
         raise InvalidSettings("; ".join(wrong)) from None
+    except SettingsError as error:
+        # Its words name the field, never the value.
+        field = re.search(r'field "(\w+)"', str(error))
+        name = f"ANAVA_{field[1].upper()}" if field else str(error)
+        raise InvalidSettings(f"{name}: a whole group is given as a JSON object") from None
 
 
 def base_environment() -> dict[str, str]:

@@ -1,0 +1,193 @@
+"""Every setting is refused by name and with a sentence, or means what it says."""
+
+from pathlib import Path
+
+import pytest
+
+from adapters import settings
+from adapters.settings import PhasesSettings
+from deployments.errors import InvalidSettings
+from deployments.timings import Ladder, Timings
+
+
+@pytest.fixture(autouse=True)
+def _no_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in settings.base_environment():
+        if name.startswith("ANAVA_"):
+            monkeypatch.delenv(name)
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSettings) as refused:
+        settings.load()
+    return str(refused.value)
+
+
+def test_without_any_setting_all_is_as_documented() -> None:
+    loaded = settings.load()
+    assert (loaded.api.host, loaded.api.port) == ("127.0.0.1", 8000)
+    assert loaded.data == Path("data").resolve()
+    assert loaded.runs == Path("data/runs").resolve()
+    assert loaded.phases.timings() == Timings()
+    assert (loaded.log.sinks, loaded.log.sources) == (("local",), ("local",))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ANAVA_API__PORT", "65536"),
+        ("ANAVA_API__PORT", "-1"),
+        ("ANAVA_API__PORT", "http"),
+        ("ANAVA_API__PORT", "8000; reboot"),
+        ("ANAVA_API__PROT", "8000"),
+        ("ANAVA_TERRAFORM__BINNARY", "terraform"),
+        ("ANAVA_WORKER__DEPLOYMENTS", "0"),
+        ("ANAVA_WORKER__DEPLOYMENTS", "1001"),
+        ("ANAVA_WORKER__DEPLOYMENTS", "1.5"),
+        ("ANAVA_WORKER__SCAN_SECONDS", "0"),
+        ("ANAVA_WORKER__SCAN_SECONDS", "nan"),
+        ("ANAVA_WORKER__SCAN_SECONDS", "inf"),
+        ("ANAVA_WORKER__STALE_SECONDS", "1"),
+        ("ANAVA_WORKER__DRAIN", "perhaps"),
+        ("ANAVA_PHASES__LEASE_SECONDS", "5 minutes"),
+        ("ANAVA_PHASES__LEASE_SECONDS", "-300"),
+        ("ANAVA_PHASES__KILL_SECONDS", "0"),
+        ("ANAVA_PHASES__APPLY_MINUTES", "40"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    told, _, sentence = refusal(monkeypatch, **{name: value}).partition(": ")
+    assert told == name
+    assert sentence[0].isupper()
+
+
+@pytest.mark.parametrize("name", PhasesSettings.model_fields)
+@pytest.mark.parametrize("value", ["7776001", "9" * 400])
+def test_no_limit_is_longer_than_anything_is_remembered(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """A limit of 10^20 seconds was taken, and no timedelta can hold it: the workflow stood still."""
+    assert f"ANAVA_PHASES__{name.upper()}: " in refusal(
+        monkeypatch, **{f"ANAVA_PHASES__{name.upper()}": value}
+    )
+
+
+@pytest.mark.parametrize("group", ["API", "TERRAFORM", "LOG", "WORKER", "PHASES"])
+@pytest.mark.parametrize("value", ["{hunter2", '"hunter2', "hunter2", "[1]", "7", '"hunter2"'])
+def test_a_group_that_is_no_json_object_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, group: str, value: str
+) -> None:
+    """Broken JSON was a traceback of pydantic's SettingsError."""
+    told = refusal(monkeypatch, **{f"ANAVA_{group}": value})
+    assert told.startswith(f"ANAVA_{group}: ")
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"ANAVA_LOG__REDACT__X": "hunter2"},
+        {"ANAVA_LOG": '{"redact": [{"password": "hunter2"}]}'},
+        {"ANAVA_LOG__REDACT": "hunter2", "ANAVA_API__PORT": "x"},
+        {"ANAVA_LOG__REDACT": "hunter2", "ANAVA_LOG__SINKS": "nowhere"},
+        {"ANAVA_API__PORT": "hunter2"},
+        {"ANAVA_WORKER__DRAIN": "hunter2"},
+    ],
+)
+def test_a_refusal_never_repeats_a_secret(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    told = refusal(monkeypatch, **variables)
+    assert told.startswith("ANAVA_")
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        (
+            {"LEASE_SECONDS": "90"},
+            "heartbeat_timeout_seconds must be below lease_seconds",
+        ),
+        (
+            {"TAKEOVER_WAIT_SECONDS": "150"},
+            "ladder.lost_lease_kill_seconds must be below takeover_wait_seconds",
+        ),
+        (
+            {"LOST_LEASE_SECOND_SECONDS": "150"},
+            "ladder.lost_lease_second_seconds must be below ladder.lost_lease_kill_seconds",
+        ),
+        (
+            {"HOST_ABSENCE_SECONDS": "30"},
+            "host_silence_seconds must be below host_absence_seconds",
+        ),
+        (
+            {"SECOND_INTERRUPT_SECONDS": "181"},
+            "ladder.second_interrupt_seconds must not be above ladder.grace_seconds",
+        ),
+        (
+            {"GRACE_SECONDS": "3601"},
+            "ladder.grace_seconds must not be above ladder.saving_limit_seconds",
+        ),
+    ],
+)
+def test_limits_that_contradict_each_other_are_refused_with_the_inequality(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], sentence: str
+) -> None:
+    named = {f"ANAVA_PHASES__{name}": value for name, value in variables.items()}
+    assert refusal(monkeypatch, **named) == f"ANAVA_PHASES: {sentence}"
+
+
+def test_every_wrong_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = refusal(monkeypatch, ANAVA_API__PORT="x", ANAVA_WORKER__DEPLOYMENTS="0")
+    assert [part.partition(":")[0] for part in told.split("; ")] == [
+        "ANAVA_API__PORT",
+        "ANAVA_WORKER__DEPLOYMENTS",
+    ]
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty ANAVA_RUN_ROOT, as the example shows it, made the current folder the run root."""
+    for name in ("ANAVA_RUN_ROOT", "ANAVA_DATA_DIR", "ANAVA_TERRAFORM__MIRROR", "ANAVA_API__PORT"):
+        monkeypatch.setenv(name, "")
+    assert settings.load() == settings.Settings.model_construct()
+
+
+def test_paths_are_absolute_however_they_are_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANAVA_DATA_DIR", "here/../there")
+    assert settings.load().runs == tmp_path / "there" / "runs"
+    monkeypatch.setenv("ANAVA_RUN_ROOT", "runs")
+    assert settings.load().runs == tmp_path / "runs"
+
+
+def test_lists_are_comma_separated_with_or_without_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANAVA_LOG__SINKS", "local, console,")
+    monkeypatch.setenv("ANAVA_LOG__REDACT", "one, two words ,${x}")
+    loaded = settings.load().log
+    assert loaded.sinks == ("local", "console")
+    assert loaded.redact == ("one", "two words", "${x}")
+
+
+@pytest.mark.parametrize("value", ["nowhere", "Local", "local;console"])
+def test_an_unknown_sink_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    told = refusal(monkeypatch, ANAVA_LOG__SINKS=f"local,{value}")
+    assert told.startswith("ANAVA_LOG: ")
+    assert "sinks" in told
+
+
+def test_each_limit_reaches_the_timings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No name may be lost between the flat settings and the nested value."""
+    numbers = {name: field.default + 1 for name, field in PhasesSettings.model_fields.items()}
+    for name, number in numbers.items():
+        monkeypatch.setenv(f"ANAVA_PHASES__{name.upper()}", str(number))
+    timings = settings.load().phases.timings()
+    for name, number in numbers.items():
+        owner: object = timings.ladder if name in Ladder.__dataclass_fields__ else timings
+        assert getattr(owner, name) == number, name
