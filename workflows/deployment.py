@@ -89,6 +89,8 @@ class DeploymentWorkflow:
         self._host_lost = False
         self._detail = ""
         self._stopping: asyncio.Task[None] | None = None
+        self._forced = False
+        self._forced_at = 0
 
     @workflow.run
     async def run(self, input: DeploymentInput) -> DeploymentResult:
@@ -108,8 +110,13 @@ class DeploymentWorkflow:
     @workflow.signal
     def force_cancel(self) -> None:
         """Stop without waiting for open operations; may lose state. Only after a cancel."""
-        if self._running is not None and workflow.cancellation_reason() is not None:
-            self._stopping = asyncio.create_task(self._stop(self._running, force=True))
+        # Where both are in one task the SDK hands over the signal before the cancel (measured).
+        self._forced_at = workflow.info().get_current_history_length()
+        if workflow.cancellation_reason() is None:
+            return
+        self._forced = True
+        if self._running is not None:
+            self._stopping = asyncio.create_task(self._stop(self._running))
 
     async def _deploy(self) -> Reason | None:
         """All phases; the reason of an end outside any segment."""
@@ -247,12 +254,14 @@ class DeploymentWorkflow:
             stop()
         return await outlast(handle, cancel=stop)
 
-    async def _stop(self, key: SegmentKey, *, force: bool = False) -> None:
+    async def _stop(self, key: SegmentKey) -> None:
         """Reach the runner by the host's queue; the heartbeat is the way that needs no queue."""
+        if self._forced_at == workflow.info().get_current_history_length():
+            self._forced = True
         try:
             await workflow.execute_activity_method(
                 Segments.stop_segment,
-                StopInput(key, force),
+                StopInput(key, self._forced),
                 task_queue=self._queue(),
                 start_to_close_timeout=_STOP,
                 summary="asks the runner to stop terraform",
