@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from deployments.errors import InvalidSettings
@@ -30,6 +30,10 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 
 # 90 days, the retention of the namespace: nothing remembers a deployment for longer.
 _LONGEST_SECONDS = 90 * 86_400
+
+
+# Where a log can be kept and read back.
+_STORES = ("local", "redis", "gcs", "firestore")
 
 
 class _Group(BaseModel):
@@ -74,14 +78,36 @@ class LogSettings(_Group):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
+        unknown = [one for one in self.sources if one not in _STORES]
+        if unknown or not self.sources:
+            raise ValueError(f"log.sources: {unknown} are none of {', '.join(_STORES)}")
         for name in self.sinks:
-            if name not in {"local", "console"}:
-                raise ValueError(f"log.sinks: {name!r} is none of local, console")
-        if self.sources != ("local",):
-            raise ValueError("log.sources: only local exists so far")
+            if name not in (*_STORES, "console"):
+                raise ValueError(f"log.sinks: {name!r} is none of {', '.join(_STORES)}, console")
         if "local" not in self.sinks:
             raise ValueError("log.sinks must hold local: every other sink reads from it")
         return self
+
+
+class RedisSettings(_Group):
+    """Where Redis is, as `redis://` or `rediss://`, and how long it keeps a sealed log."""
+
+    url: SecretStr | None = None
+    # A week: then Cloud Storage has it, and nobody follows it live any more.
+    keep_seconds: int = Field(default=7 * 86_400, ge=60, le=_LONGEST_SECONDS)
+
+
+class GcsSettings(_Group):
+    """The bucket of logs, and the server's base URL where it is not Google's."""
+
+    bucket: str | None = None
+    endpoint: str | None = None
+
+
+class GoogleSettings(_Group):
+    """The project that Firestore and the bucket belong to; else the credentials say it."""
+
+    project: str | None = None
 
 
 class WorkerSettings(_Group):
@@ -145,8 +171,20 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     terraform: TerraformSettings = TerraformSettings()
     log: LogSettings = LogSettings()
+    redis: RedisSettings = RedisSettings()
+    gcs: GcsSettings = GcsSettings()
+    google: GoogleSettings = GoogleSettings()
     worker: WorkerSettings = WorkerSettings()
     phases: PhasesSettings = PhasesSettings()
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        used = {*self.log.sinks, *self.log.sources}
+        if "redis" in used and self.redis.url is None:
+            raise ValueError("a log in redis needs ANAVA_REDIS__URL")
+        if "gcs" in used and not self.gcs.bucket:
+            raise ValueError("a log in gcs needs ANAVA_GCS__BUCKET")
+        return self
 
     @property
     def data(self) -> Path:

@@ -70,7 +70,7 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
 def test_no_limit_is_longer_than_anything_is_remembered(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """A limit of 10^20 seconds was taken, and no timedelta can hold it: the workflow stood still."""
+    """A limit of 10^20 seconds was taken, which no timedelta of the workflow can hold."""
     assert f"ANAVA_PHASES__{name.upper()}: " in refusal(
         monkeypatch, **{f"ANAVA_PHASES__{name.upper()}": value}
     )
