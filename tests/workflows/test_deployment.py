@@ -3,6 +3,7 @@
 A history is never recorded again to make a test pass.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,14 @@ def test_the_recorded_cancel_met_the_completion_in_one_task() -> None:
     cancel = kinds.index("EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED")
     last_task = max(at for at, kind in enumerate(kinds[:cancel]) if kind.endswith(TASK_COMPLETED))
 
-    assert "EVENT_TYPE_ACTIVITY_TASK_COMPLETED" in kinds[last_task:cancel]
+    between = kinds[last_task:cancel]
+    assert "EVENT_TYPE_ACTIVITY_TASK_COMPLETED" in between
+    assert "EVENT_TYPE_WORKFLOW_TASK_STARTED" not in between
     assert kinds[-1] == "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"
+    end = history.events[-1].workflow_execution_completed_event_attributes
+    result = json.loads(end.result.payloads[0].data)
+    assert (result["status"], result["cancel_too_late"]) == ("completed", True)
+    assert result["counts"]["add"] == 12
 
 
 class FinalizeInputs(Interceptor):
