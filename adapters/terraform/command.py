@@ -101,7 +101,8 @@ def cli_config(mirror: Path) -> str:
         "disable_checkpoint = true\n"
         "provider_installation {\n"
         "  filesystem_mirror {\n"
-        f"    path    = {json.dumps(str(mirror))}\n"
+        # Its \u takes no surrogate pairs, so a character is written as itself (tried).
+        f"    path    = {json.dumps(str(mirror), ensure_ascii=False)}\n"
         '    include = ["*/*/*"]\n'
         "  }\n"
         "}\n"
