@@ -5,13 +5,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from temporalio.converter import PayloadConverter
 
 from deployments.deployment import CancelRequest, DeploymentResult, Status
 from deployments.events import EndKind, Seal
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.results import Context, Settled, conclude, fit
+from deployments.results import Context, Settled, conclude
 from deployments.segment import (
     Counts,
     Diagnostic,
@@ -24,8 +23,6 @@ from deployments.segment import (
 
 BY_USER = CancelRequest(by="ann", reason="wrong project")
 BY_OPERATOR = CancelRequest(by="")
-# What the design promises for the memo's `result`.
-MEMO_BYTES = 16 * 1024
 
 
 def segment(phase: Phase, outcome: SegmentOutcome, **fields: object) -> SegmentResult:
@@ -333,85 +330,3 @@ def test_the_status_is_never_a_guess(
         Status.CANCELLED,
         Status.NEEDS_ATTENTION,
     }
-
-
-def encoded_bytes(result: DeploymentResult) -> int:
-    """As Temporal's own converter writes it into the memo."""
-    return len(PayloadConverter.default.to_payload(result).data)
-
-
-def entries(result: DeploymentResult) -> int:
-    lists = (result.changed, result.not_done, result.unrecorded, result.unknown)
-    return sum(map(len, lists)) + len(result.diagnostics) + len(result.outputs)
-
-
-# A few characters repeated: cheap to make and as long as a provider's worst message.
-TEXTS = st.builds(
-    lambda text, times: text * times,
-    st.text(max_size=4),
-    st.sampled_from([0, 1, 50, 1000, 20_000]),
-)
-ADDRESSES = st.builds(lambda text, times: [text] * times, TEXTS, st.sampled_from([0, 1, 5, 2000]))
-RESULTS = st.builds(
-    DeploymentResult,
-    status=st.sampled_from(Status),
-    reason=st.sampled_from(Reason),
-    phase=st.sampled_from(Phase),
-    detail=TEXTS,
-    changed=ADDRESSES,
-    not_done=ADDRESSES,
-    unrecorded=ADDRESSES,
-    unknown=ADDRESSES,
-    diagnostics=st.lists(
-        st.builds(
-            Diagnostic,
-            severity=st.just("error"),
-            summary=TEXTS,
-            detail=TEXTS,
-            address=TEXTS,
-            file=TEXTS,
-        ),
-        max_size=12,
-    ),
-    outputs=st.lists(
-        st.builds(Output, name=TEXTS, sensitive=st.booleans(), value_json=TEXTS), max_size=12
-    ),
-    # The most that a workflow can have: 3 a phase, 1 that says that the host is lost.
-    seals=st.just([Seal(9_999_999_999, EndKind.COMPLETE, 9_999_999_999, "0" * 64)] * 10),
-    plan_sha256=st.just("0" * 64),
-    cancel=st.none() | st.builds(CancelRequest, by=TEXTS, reason=TEXTS),
-    host=TEXTS,
-    terraform_version=TEXTS,
-    omitted=st.integers(0, 1000),
-)
-
-
-@given(RESULTS)
-def test_whatever_went_in_fits_into_the_memo(result: DeploymentResult) -> None:
-    """A cancel's reason of 20,000 characters, or one long address, made it too large."""
-    short = fit(result)
-    assert encoded_bytes(short) <= MEMO_BYTES
-    assert entries(short) + short.omitted == entries(result) + result.omitted
-    assert (short.status, short.reason, short.seals) == (result.status, result.reason, result.seals)
-    assert set(short.changed) <= set(result.changed)
-    assert fit(short) == short
-
-
-def test_a_small_result_is_left_as_it_is() -> None:
-    result = conclude([INIT, PLAN, APPLIED], Context(Phase.APPLY, BY_USER), Settled())
-    assert fit(result) == result
-
-
-def test_a_long_text_says_that_it_was_cut() -> None:
-    result = DeploymentResult(Status.FAILED, Reason.APPLY_FAILED, Phase.APPLY, detail="x" * 9000)
-    assert fit(result).detail.endswith("x [cut]")
-
-
-def test_one_long_output_does_not_push_out_the_others() -> None:
-    """One value of 14 KB left no other entry in the result."""
-    small, large = Output("url", False, '"x"'), Output("all", False, '"' + "x" * 14_500 + '"')  # noqa: FBT003 - Output's own order
-    result = DeploymentResult(
-        Status.COMPLETED, Reason.APPLIED, Phase.APPLY, changed=["a.b"], outputs=[large, small]
-    )
-    short = fit(result)
-    assert (short.outputs, short.changed, short.omitted) == ([small], ["a.b"], 1)
