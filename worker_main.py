@@ -14,10 +14,11 @@ from activities.adoption import Adopter
 from activities.deployments import Deployments
 from activities.keeper import Keepers
 from activities.segments import Segments
+from activities.shipping import Shipper
 from adapters import settings as settings_module
-from adapters.console_log import ConsoleLogSink
 from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
+from adapters.log_stores import open_sinks
 from adapters.settings import Settings
 from adapters.temporal_attempts import TemporalAttempts
 from adapters.temporal_client import check_attributes, connect
@@ -39,6 +40,10 @@ _HEARTBEAT_THROTTLE = timedelta(seconds=1)
 _STICKY_TIMEOUT = timedelta(seconds=1)
 # Keepers let go in milliseconds; what is still busy then is killed with the process.
 _GRACE = timedelta(seconds=5)
+# Whoever keeps a segment ships it; this is for what a dead worker left, and nobody waits for it.
+_OWED_SECONDS = 10.0
+# What is on its way when the worker goes: a call takes milliseconds, the rest is the next one's.
+_LAST_SHIPPING_SECONDS = 1.0
 # Admission is at `prepare`; on the host's own queue nothing may ever wait for a place.
 _HOST_ACTIVITIES = 5000
 
@@ -60,8 +65,9 @@ async def run(settings: Settings) -> None:
     changes = FileChanges()
     path = settings_module.base_environment().get("PATH", os.defpath)
     host = await TerraformHost.open(settings, path, changes, LocalArtifactStore(settings.data))
-    sinks = [ConsoleLogSink(sys.stdout.buffer)] if "console" in settings.log.sinks else []
-    keepers = Keepers(sinks)
+    sinks = open_sinks(settings, sys.stdout.buffer)
+    shipper = Shipper(sinks, host.shipment)
+    keepers = Keepers(shipper.begin)
     attempts = TemporalAttempts(client)
     adopter = Adopter(host, attempts, keepers, settings.worker.scan_seconds)
     shared = _shared_worker(client, host, settings)
@@ -69,15 +75,26 @@ async def run(settings: Settings) -> None:
     async with shared, own:
         _log.info("worker %s of host %s is up", host.worker, host.id)
         scanning = asyncio.create_task(adopter.run(), name="adoption")
+        owed = asyncio.create_task(_ship_what_is_owed(host, shipper), name="shipping")
         await stop.wait()
         if settings.worker.drain:
             await _drain(keepers)
         keepers.leave()
         scanning.cancel()
+        owed.cancel()
         await adopter.finish()
+        await shipper.close(_LAST_SHIPPING_SECONDS)
         _log.info("worker %s is going", host.worker)
     host.close()
     changes.close()
+
+
+async def _ship_what_is_owed(host: TerraformHost, shipper: Shipper) -> None:
+    """Ship the logs of ended segments that another worker could not ship to their end."""
+    while shipper.names:
+        for key in host.unshipped(shipper.names):
+            shipper.begin(key)
+        await asyncio.sleep(_OWED_SECONDS)
 
 
 async def _drain(keepers: Keepers) -> None:

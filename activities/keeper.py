@@ -1,17 +1,17 @@
-"""The keeper: follows one segment, ships its log, keeps its tie to Temporal.
+"""The keeper: follows one segment, writes its log, keeps its tie to Temporal.
 
 The same for a segment that this worker started and for one that it adopted.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from temporalio import activity
 
 from deployments.errors import AttemptGone, HandedOver, Unavailable
-from deployments.ports import Attempts, Heartbeat, LogSink, SegmentFolder, Sight, Ticket
-from deployments.segment import SegmentOrder, SegmentOutcome, SegmentResult, StopCause
+from deployments.ports import Attempts, Heartbeat, SegmentFolder, Sight, Ticket
+from deployments.segment import SegmentKey, SegmentOrder, SegmentOutcome, SegmentResult, StopCause
 
 __all__ = ["Keeper", "Keepers", "Ties"]
 
@@ -23,9 +23,6 @@ _LAST_BREATH_SECONDS = 5.0
 # A runner starts in 30 ms; five that leave nothing behind say that this host cannot.
 _MOST_STARTS = 5
 _START_AGAIN_SECONDS = 1.0
-# A sink that is down must not hold the deployment; what it lacks stays in the event file.
-_SHIP_LIMIT_SECONDS = 10.0
-_SHIP_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,19 +40,19 @@ class Keeper:
     Args:
         folder: the segment.
         ties: the attempt it belongs to.
-        sinks: where its log goes besides the event file.
+        ship: begins to give the segment's log to the sinks; nobody waits for them.
     """
 
-    def __init__(self, folder: SegmentFolder, ties: Ties, sinks: Sequence[LogSink]) -> None:
+    def __init__(
+        self, folder: SegmentFolder, ties: Ties, ship: Callable[[SegmentKey], None]
+    ) -> None:
         self._folder = folder
         self._ties = ties
-        self._sinks = sinks
+        self._ship = ship
         self._leaving = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._pumped = asyncio.Condition()
         self._leased = False
         self._orphan = False
-        self._sealed = False
         self._starts = 0
         self._next_start = 0.0
 
@@ -96,11 +93,10 @@ class Keeper:
         follow = asyncio.create_task(self._follow(), name="follow")
         pulse = asyncio.create_task(self._pulse(), name="pulse")
         leaving = asyncio.create_task(self._leaving.wait(), name="leaving")
-        shippers = [asyncio.create_task(self._ship(sink)) for sink in self._sinks]
+        self._ship(self._folder.key)
         try:
             await asyncio.wait({follow, pulse, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if follow.done():
-                await self._ship_rest(shippers)
                 return follow.result()
             if pulse.done():
                 # It ends only by an error: the claim or the attempt is somebody else's.
@@ -108,7 +104,7 @@ class Keeper:
             self._folder.release()
             raise HandedOver("this worker is going")
         finally:
-            tasks: set[asyncio.Task[object]] = {follow, pulse, leaving, *shippers}
+            tasks: set[asyncio.Task[object]] = {follow, pulse, leaving}
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -141,12 +137,10 @@ class Keeper:
                     break
             else:
                 await self._nudge(sight, clock())
-            await self._pump()
+            await self._folder.pump()
             await self._folder.changed(0.01 if sight.ended else _BEAT_SECONDS)
-        await self._pump()
+        await self._folder.pump()
         await self._folder.close_log()
-        self._sealed = True
-        await self._announce()
         return self._folder.result()
 
     async def _nudge(self, sight: Sight, now: float) -> None:
@@ -162,15 +156,6 @@ class Keeper:
             await self._folder.start()
         else:
             self._folder.withdraw()
-
-    async def _pump(self) -> None:
-        if await self._folder.pump():
-            await self._announce()
-
-    async def _announce(self) -> None:
-        if self._sinks:
-            async with self._pumped:
-                self._pumped.notify_all()
 
     async def _pulse(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -225,43 +210,18 @@ class Keeper:
         self._leased = True
         self._folder.stop(StopCause.ABANDONED)
 
-    async def _ship(self, sink: LogSink) -> None:
-        deployment = self._folder.key.deployment
-        while True:
-            # Asked before the look, so that what is sealed meanwhile is not waited for.
-            sealed = self._sealed
-            chunk = self._folder.next_chunk(sink.name)
-            try:
-                if chunk is not None:
-                    await sink.write(deployment, chunk)
-                    self._folder.advance(sink.name, chunk.last)
-                elif sealed:
-                    return
-                else:
-                    async with self._pumped:
-                        await self._pumped.wait()
-            except Unavailable:
-                await asyncio.sleep(_SHIP_AGAIN_SECONDS)
-
-    async def _ship_rest(self, shippers: list[asyncio.Task[None]]) -> None:
-        if not shippers:
-            return
-        _, late = await asyncio.wait(shippers, timeout=_SHIP_LIMIT_SECONDS)
-        if late:
-            activity.logger.warning("%s sinks lack a part of %s", len(late), self._folder.key)
-
 
 class Keepers:
     """All keepers of this worker."""
 
-    def __init__(self, sinks: Sequence[LogSink]) -> None:
-        self._sinks = sinks
+    def __init__(self, ship: Callable[[SegmentKey], None]) -> None:
+        self._ship = ship
         self._running: dict[str, Keeper] = {}
         self.leaving = False
 
     def begin(self, folder: SegmentFolder, ties: Ties) -> Keeper:
         """A keeper for a segment; a worker that is going lets go at once."""
-        keeper = Keeper(folder, ties, self._sinks)
+        keeper = Keeper(folder, ties, self._ship)
         if self.leaving:
             keeper.leave()
         return keeper

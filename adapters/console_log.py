@@ -17,17 +17,21 @@ class ConsoleLogSink:
     """At least once: after a crash lines may come again, with the same `insertId`."""
 
     name = "console"
+    chunk_bytes = 256 * 1024
+    gather_seconds = 0.0
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
 
-    async def write(self, deployment: str, chunk: EventChunk) -> None:
+    async def write(self, deployment: str, chunk: EventChunk) -> int:
         """Port `LogSink`."""
         entries = [_entry(deployment, line) for line in chunk.data.splitlines()]
         await asyncio.to_thread(self._put, b"".join(entries))
+        return chunk.last
 
-    async def seal(self, deployment: str, seal: Seal) -> None:
+    async def seal(self, deployment: str, seal: Seal) -> int:
         """Port `LogSink`; the end record is the last line of the last chunk."""
+        return seal.lines + 1
 
     def _put(self, data: bytes) -> None:
         self._stream.write(data)

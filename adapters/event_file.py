@@ -81,6 +81,8 @@ class EventReader:
         self._segment = segment
         self._line = 0
         self._offset = 0
+        # Where the last chunk began: who could not deliver it asks for it again.
+        self._back = (0, 0)
 
     def after(self, line: int, most_bytes: int) -> EventChunk | None:
         """Complete lines behind `line`, about `most_bytes` of them; None when there is none yet.
@@ -88,7 +90,7 @@ class EventReader:
         A single line longer than that is returned whole.
         """
         if line < self._line:
-            self._line = self._offset = 0
+            self._line, self._offset = self._back if self._back[0] <= line else (0, 0)
         try:
             fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -107,6 +109,7 @@ class EventReader:
         data = self._complete(fd, most_bytes)
         if not data:
             return None
+        self._back = (self._line, self._offset)
         first = self._line + 1
         self._line += data.count(b"\n")
         self._offset += len(data)

@@ -108,6 +108,10 @@ class FirestoreLogSource:
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
 
+    def reading(self, deployment: str) -> str:
+        """Port `LogSource`."""
+        return self.name
+
     async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
         """Port `LogSource`."""
         found: list[EventChunk] = []

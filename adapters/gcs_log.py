@@ -170,6 +170,10 @@ class GcsLogSource:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
+    def reading(self, deployment: str) -> str:
+        """Port `LogSource`."""
+        return self.name
+
     async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
         """Port `LogSource`."""
         return await _threaded(self._read, deployment, after, most_bytes)

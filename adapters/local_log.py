@@ -21,22 +21,27 @@ class LocalLogSink:
     """Writes event files. In a worker the segment's log has written them already, so nothing is."""
 
     name = "local"
+    chunk_bytes = 256 * 1024
+    gather_seconds = 0.0
 
     def __init__(self, run_root: Path) -> None:
         self._run_root = run_root
 
-    async def write(self, deployment: str, chunk: EventChunk) -> None:
+    async def write(self, deployment: str, chunk: EventChunk) -> int:
         """Port `LogSink`."""
         file = self._open(deployment, chunk.segment)
         try:
-            file.write(chunk)
+            if chunk.first <= file.lines + 1:
+                file.write(chunk)
+            return file.lines
         finally:
             file.close()
 
-    async def seal(self, deployment: str, seal: Seal) -> None:
+    async def seal(self, deployment: str, seal: Seal) -> int:
         """Port `LogSink`."""
         line = seal.lines + 1
-        await self.write(deployment, EventChunk(seal.segment, line, line, end_record(seal) + b"\n"))
+        end = EventChunk(seal.segment, line, line, end_record(seal) + b"\n")
+        return await self.write(deployment, end)
 
     def _open(self, deployment: str, segment: int) -> EventFile:
         folder = self._run_root / deployment / "segments" / str(segment)
@@ -103,9 +108,15 @@ class _Cursor:
 class LocalLogSource:
     """Reads event files, woken by changes."""
 
+    name = "local"
+
     def __init__(self, run_root: Path, changes: FileChanges) -> None:
         self._run_root = run_root
         self._changes = changes
+
+    def reading(self, deployment: str) -> str:
+        """Port `LogSource`."""
+        return self.name
 
     async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
         """Port `LogSource`."""

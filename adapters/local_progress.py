@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from deployments.ports import Progress
+from deployments.log_ports import Progress
 
 __all__ = ["LocalProgressSource"]
 

@@ -5,6 +5,7 @@ refuses a repeat. Whether a chunk follows what is held is decided inside Redis, 
 write that was carried out while its answer got lost changes nothing when it comes again.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -110,6 +111,10 @@ class RedisLogSource:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
+    def reading(self, deployment: str) -> str:
+        """Port `LogSource`."""
+        return self.name
+
     async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
         """Port `LogSource`."""
         chunks: list[EventChunk] = []
@@ -194,7 +199,16 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:
+        _heed_cancel()
         raise Unavailable(f"Redis: {type(error).__name__}: {error}") from None
+    _heed_cancel()
+
+
+def _heed_cancel() -> None:
+    """The library swallows a cancel that meets its handshake or the end of a read (8.1, tried)."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 # The braces keep a deployment's keys on one node of a cluster, as the script needs them.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from deployments.errors import Unavailable
 from deployments.events import EventId
+from deployments.log_ports import LogSource
 from deployments.log_text import text_line
-from deployments.ports import LogSource
 
 __all__ = ["LogReader", "Page"]
 

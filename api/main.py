@@ -14,8 +14,8 @@ from fastapi import FastAPI
 
 from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
-from adapters.local_log import LocalLogSource
 from adapters.local_progress import LocalProgressSource
+from adapters.log_stores import open_source
 from adapters.settings import Settings, load
 from adapters.temporal_client import check_attributes, connect
 from api.app import build
@@ -50,7 +50,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
     store = LocalArtifactStore(settings.data)
     services = Services(
         deployments=Deployments(client, settings.phases.timings()),
-        logs=LocalLogSource(settings.runs, FileChanges()),
+        logs=open_source(settings, FileChanges()),
         progress=LocalProgressSource(settings.runs),
         health=TemporalHealth(client),
         artifacts=store,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from api.deployments import Deployments
 from api.temporal_health import TemporalHealth
 from deployments.artifacts import ArtifactStore, Downloads
-from deployments.ports import LogSource, ProgressSource
+from deployments.log_ports import LogSource, ProgressSource
 
 __all__ = ["Services"]
 

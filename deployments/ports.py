@@ -3,86 +3,27 @@
 An adapter raises only errors of `deployments.errors`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from deployments.deployment import DeploymentRequest
-from deployments.events import EventChunk, EventId, Seal
+from deployments.events import Seal
+from deployments.log_ports import Shipment
 from deployments.phase import Phase
 from deployments.results import Settled
-from deployments.segment import Resource, SegmentKey, SegmentOrder, SegmentResult, StopCause
+from deployments.segment import SegmentKey, SegmentOrder, SegmentResult, StopCause
 
 __all__ = [
     "Attempts",
     "Heartbeat",
     "Host",
-    "LogSink",
-    "LogSource",
     "PlanSummary",
     "Prepared",
-    "Progress",
-    "ProgressSource",
     "SegmentFolder",
     "Sight",
     "Ticket",
 ]
-
-
-class LogSink(Protocol):
-    """A place where the log is kept. A dead one never slows terraform or another sink."""
-
-    @property
-    def name(self) -> str:
-        """The name in settings, cursors and health."""
-        ...
-
-    async def write(self, deployment: str, chunk: EventChunk) -> None:
-        """Keep a chunk; a repeat of lines that are there already changes nothing.
-
-        Raises:
-            Unavailable: try again later, from the same line.
-            LogGap: lines before the chunk are missing.
-        """
-        ...
-
-    async def seal(self, deployment: str, seal: Seal) -> None:
-        """Say that the segment's log is whole; a repeat changes nothing."""
-        ...
-
-
-class LogSource(Protocol):
-    """Where a log can be read from."""
-
-    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
-        """What follows the cursor, in order, about `most_bytes` at most.
-
-        End records are in it: a chunk whose `last` is the end record's line ends its segment.
-        """
-        ...
-
-    def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
-        """What follows the cursor and all that comes; never ends by itself."""
-        ...
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a segment is, true up to and with the event `until`."""
-
-    segment: int
-    phase: str
-    until: str
-    resources: list[Resource]
-    counts: dict[str, int]
-
-
-class ProgressSource(Protocol):
-    """Where the progress of a deployment can be read from."""
-
-    async def latest(self, deployment: str) -> Progress | None:
-        """The newest segment's progress that names resources; None before there is one."""
-        ...
 
 
 class Heartbeat(Protocol):
@@ -253,14 +194,6 @@ class SegmentFolder(Protocol):
         """What the segment left behind; it has ended."""
         ...
 
-    def next_chunk(self, sink: str) -> EventChunk | None:
-        """What the sink does not have yet; None when it has all."""
-        ...
-
-    def advance(self, sink: str, line: int) -> None:
-        """The sink has all up to this line."""
-        ...
-
     def release(self) -> None:
         """Let go: the next worker may claim at once."""
         ...
@@ -300,6 +233,14 @@ class Host(Protocol):
 
     def segment(self, key: SegmentKey) -> SegmentFolder:
         """The folder of a segment, there or not."""
+        ...
+
+    def shipment(self, key: SegmentKey) -> Shipment:
+        """The log of a segment, there or not, as sinks are given it."""
+        ...
+
+    def unshipped(self, sinks: Sequence[str]) -> Sequence[SegmentKey]:
+        """Ended segments of which one of these sinks lacks something."""
         ...
 
     def unclaimed(self) -> Sequence[SegmentFolder]:

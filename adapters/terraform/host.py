@@ -19,6 +19,7 @@ from adapters.terraform.queries import ask
 from adapters.terraform.run_directory import RunDirectory
 from adapters.terraform.run_root import RunRoot
 from adapters.terraform.segment_folder import Surroundings, TerraformSegment, sha256_of
+from adapters.terraform.shipment import SegmentShipment, is_shipped
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest
@@ -150,6 +151,18 @@ class TerraformHost:
 
     def segment(self, key: SegmentKey) -> TerraformSegment:
         return TerraformSegment(self._root.path / key.deployment, key, self._around)
+
+    def shipment(self, key: SegmentKey) -> SegmentShipment:
+        folder = self._root.path / key.deployment / "segments" / str(key.segment)
+        return SegmentShipment(folder, key, self._around.changes)
+
+    def unshipped(self, sinks: Sequence[str]) -> Sequence[SegmentKey]:
+        return [
+            SegmentKey(deployment, number)
+            for deployment in self._root.deployments()
+            for number in self._root.directory(deployment).segments()
+            if not is_shipped(self._root.path / deployment / "segments" / str(number), sinks)
+        ]
 
     def unclaimed(self) -> Sequence[TerraformSegment]:
         stale = self._settings.worker.stale_seconds

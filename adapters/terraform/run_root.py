@@ -38,6 +38,10 @@ class RunRoot:
             if path.name.startswith("dep-") and RunDirectory(path).is_open
         ]
 
+    def deployments(self) -> list[str]:
+        """All deployments that this host keeps something of."""
+        return [path.name for path in self.path.iterdir() if path.name.startswith("dep-")]
+
     def close(self) -> None:
         """Let the worker's lock go."""
         os.close(self._lock)

@@ -19,7 +19,7 @@ from adapters.terraform.exit_record import Traces, decode_exit, interpret
 from adapters.terraform.process import Runners
 from adapters.terraform.segment_log import SegmentLog
 from deployments.errors import PlanChanged, RunDirectoryBroken
-from deployments.events import EventChunk, Seal
+from deployments.events import Seal
 from deployments.phase import Phase
 from deployments.ports import Sight, Ticket
 from deployments.segment import SegmentKey, SegmentOrder, SegmentResult, StopCause
@@ -215,12 +215,6 @@ class TerraformSegment:
         if phase is Phase.PLAN and plan.exists():
             return replace(result, plan_sha256=sha256_of(plan))
         return result
-
-    def next_chunk(self, sink: str) -> EventChunk | None:
-        return self._open_log().next_chunk(sink) if self._can_log() else None
-
-    def advance(self, sink: str, line: int) -> None:
-        self._open_log().advance(sink, line)
 
     def release(self) -> None:
         self._resources.close()

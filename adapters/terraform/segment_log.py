@@ -1,4 +1,4 @@
-"""The log of one segment on its host: spool → event file → progress; cursors of the sinks."""
+"""The log of one segment on its host: spool → event file → progress."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from adapters.redaction import Redactor
 from adapters.terraform import control_files
 from adapters.terraform.machine_ui import Fold
 from adapters.terraform.spool import Translator, end_record
-from deployments.events import EndKind, EventChunk, Seal
+from deployments.events import EndKind, Seal
 from deployments.segment import SegmentKey
 
 __all__ = ["PROGRESS_FILE", "SPOOL_FILE", "SegmentLog"]
@@ -24,8 +24,6 @@ PROGRESS_FILE = "progress.json"
 _STEP_BYTES = 1024 * 1024
 # Progress is for people; more often than this nobody sees it.
 _PROGRESS_SECONDS = 1.0
-# A chunk for a sink, below every store's limit of a request (DESIGN section 8: frames of 64 KiB).
-_CHUNK_BYTES = 256 * 1024
 
 
 class SegmentLog:
@@ -59,7 +57,6 @@ class SegmentLog:
         self._read = 0
         self._progress_at = 0.0
         self._progress_line = -1
-        self._readers: dict[str, EventReader] = {}
         self.seal: Seal | None = self._sealed()
 
     @property
@@ -94,25 +91,6 @@ class SegmentLog:
     def release(self) -> None:
         """Let go of the event file."""
         self._file.close()
-
-    def next_chunk(self, sink: str) -> EventChunk | None:
-        """What a sink does not have yet."""
-        reader = self._readers.setdefault(
-            sink, EventReader(self._folder / EVENT_FILE, self._key.segment)
-        )
-        return reader.after(self._cursor(sink), _CHUNK_BYTES)
-
-    def advance(self, sink: str, line: int) -> None:
-        """A sink has all up to this line."""
-        self._check()
-        folder = self._folder / "cursors"
-        folder.mkdir(exist_ok=True, mode=0o700)
-        control_files.replace(folder / f"{sink}.json", {"line": line})
-
-    def _cursor(self, sink: str) -> int:
-        content = control_files.read(self._folder / "cursors" / f"{sink}.json")
-        line = content["line"] if content else 0
-        return line if isinstance(line, int) else 0
 
     def _step(self) -> int:
         """Read and write one step; how many bytes."""

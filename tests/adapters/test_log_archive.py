@@ -42,7 +42,9 @@ def test_each_event_is_one_entry_of_the_text(tmp_path: Path) -> None:
 def test_no_terminal_obeys_the_text(tmp_path: Path) -> None:
     file = events(tmp_path, 1, "\x1b[2Jgone\r\nnext\tone\x9b1m \u00e9")
     text = b"".join(log_archive.as_text([file])).decode()
-    assert text == "2026-01-01T00:00:00Z info  apply \\x1b[2Jgone\\x0d\n    next\tone\\x9b1m \u00e9\n"
+    assert (
+        text == "2026-01-01T00:00:00Z info  apply \\x1b[2Jgone\\x0d\n    next\tone\\x9b1m \u00e9\n"
+    )
 
 
 def test_a_lost_rest_is_told_and_a_damaged_line_is_shown(tmp_path: Path) -> None:

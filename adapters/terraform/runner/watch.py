@@ -12,8 +12,8 @@ TYPE_CHECKING = False  # typing's own costs an import; type checkers know the na
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A stop is seen within this time, for 50 looks a second at one file (0.3 % of a core): with 50 ms the
-# way from a cancel to the interrupt took 76 ms in the median and 101 at most, and 100 are allowed.
+# A stop is seen within this time, for 50 looks a second at one file (0.3 % of a core): with 50 ms
+# a cancel became an interrupt in 76 ms in the median and 101 at most, and 100 are allowed.
 _TICK_MILLISECONDS = 20
 
 _LEASE_LOOK_SECONDS = 1.0  # leases are minutes long

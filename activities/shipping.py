@@ -1,0 +1,148 @@
+"""Ships the log of segments to every sink, also when the segment has long ended.
+
+Each sink has its own task for each segment, so a dead or slow one holds up nobody: not terraform,
+not another sink, not the end of the deployment. A sink says itself which line it holds; the
+shipper goes on behind it, forwards or back.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from deployments.errors import AnavaError, Unavailable
+from deployments.log_ports import LogSink, Shipment
+from deployments.segment import SegmentKey
+
+__all__ = ["Shipper", "SinkState"]
+
+# Doubling from the first to the last, spread by half so that segments do not come in step.
+_FIRST_PAUSE_SECONDS = 0.5
+_LAST_PAUSE_SECONDS = 30.0
+# New lines wake a shipper at once; this is for a wake-up that was missed.
+_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class SinkState:
+    """How a sink is, over all segments that this worker ships.
+
+    `behind_lines`: events it lacks. `late_seconds`: since when it took nothing although there was
+    something. `error`: why, empty when it is well.
+    """
+
+    name: str
+    segments: int
+    behind_lines: int
+    late_seconds: float
+    error: str
+
+
+class Shipper:
+    """All shipments of this worker.
+
+    Args:
+        sinks: where logs go besides the event file.
+        open_shipment: makes the shipment of a segment.
+    """
+
+    def __init__(
+        self, sinks: Sequence[LogSink], open_shipment: Callable[[SegmentKey], Shipment]
+    ) -> None:
+        self._sinks = sinks
+        self._open = open_shipment
+        self._tasks: dict[tuple[SegmentKey, str], asyncio.Task[None]] = {}
+        self._late: dict[tuple[SegmentKey, str], tuple[float, str]] = {}
+        self._shipments: dict[tuple[SegmentKey, str], Shipment] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The sinks' names."""
+        return [sink.name for sink in self._sinks]
+
+    def begin(self, key: SegmentKey) -> None:
+        """Ship a segment until every sink has its seal; a repeat changes nothing."""
+        for sink in self._sinks:
+            name = (key, sink.name)
+            if name not in self._tasks:
+                shipment = self._shipments[name] = self._open(key)
+                task = asyncio.create_task(self._ship(shipment, sink), name=f"ship {sink.name}")
+                self._tasks[name] = task
+                task.add_done_callback(lambda _, name=name: self._forget(name))  # type: ignore[misc]
+
+    def states(self) -> list[SinkState]:
+        """How each sink is just now."""
+        return [self._state(sink.name) for sink in self._sinks]
+
+    async def close(self, seconds: float) -> None:
+        """Give what is on its way so many seconds, then stop; the next worker goes on."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()), timeout=seconds)
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    def _forget(self, name: tuple[SegmentKey, str]) -> None:
+        self._tasks.pop(name, None)
+        self._late.pop(name, None)
+        if shipment := self._shipments.pop(name, None):
+            shipment.close()
+
+    def _state(self, sink: str) -> SinkState:
+        mine = {name: one for name, one in self._shipments.items() if name[1] == sink}
+        late = [self._late[name] for name in mine if name in self._late]
+        now = asyncio.get_running_loop().time()
+        return SinkState(
+            name=sink,
+            segments=len(mine),
+            behind_lines=sum(max(0, one.lines() - one.position(sink)) for one in mine.values()),
+            late_seconds=round(max((now - since for since, _ in late), default=0.0), 1),
+            error=late[0][1] if late else "",
+        )
+
+    async def _ship(self, shipment: Shipment, sink: LogSink) -> None:
+        clock = asyncio.get_running_loop().time
+        name = (shipment.key, sink.name)
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                if await _step(shipment, sink):
+                    return
+            except (AnavaError, OSError) as error:
+                since = self._late.get(name, (clock(), ""))[0]
+                self._late[name] = (since, str(error))
+                activity.logger.warning("%s lags behind: %s", sink.name, error)
+                # Not for secrets: it only spreads the load.
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+                pause = min(2 * pause, _LAST_PAUSE_SECONDS)
+            else:
+                self._late.pop(name, None)
+                pause = _FIRST_PAUSE_SECONDS
+
+
+async def _step(shipment: Shipment, sink: LogSink) -> bool:
+    """Ship one chunk; whether the sink has the seal."""
+    deployment = shipment.key.deployment
+    # Asked before the look, so that what is written meanwhile is not waited for.
+    seal = shipment.seal()
+    before = shipment.position(sink.name)
+    chunk = shipment.next_chunk(sink.name, sink.chunk_bytes)
+    if chunk is not None and seal is None and len(chunk.data) < sink.chunk_bytes:
+        # Where a write costs much, lines gather first.
+        await asyncio.sleep(sink.gather_seconds)
+        chunk = shipment.next_chunk(sink.name, sink.chunk_bytes)
+    if chunk is not None:
+        held = await sink.write(deployment, chunk)
+    elif seal is not None:
+        held = await sink.seal(deployment, seal)
+        if held == seal.lines + 1:
+            shipment.finish(sink.name, seal)
+            return True
+    else:
+        await shipment.changed(_LOOK_SECONDS)
+        return False
+    shipment.advance(sink.name, held)
+    if held == before:
+        raise Unavailable("it took nothing and did not say why")
+    return False

@@ -1,0 +1,112 @@
+"""A segment's event file on its way to the sinks: where each of them stands.
+
+Needs no claim: a sink takes each line once, whoever brings it, and says itself what it holds.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+
+from adapters.event_file import EVENT_FILE, EventReader, has_end
+from adapters.file_changes import FileChanges, Watch
+from adapters.terraform import control_files
+from deployments.events import EventChunk, EventId, Seal
+from deployments.segment import SegmentKey
+
+__all__ = ["SegmentShipment", "is_shipped"]
+
+_NAMES = frozenset({EVENT_FILE})
+# After this a sink that never came back is given up (reason `sink_given_up` in the worker's log);
+# the event file stays as long as the deployment's record.
+_GIVE_UP_SECONDS = 7 * 24 * 3600.0
+
+
+class SegmentShipment:
+    """Port `Shipment`."""
+
+    def __init__(self, folder: Path, key: SegmentKey, changes: FileChanges) -> None:
+        self._folder = folder
+        self._key = key
+        self._changes = changes
+        self._readers: dict[str, EventReader] = {}
+        self._watch: Watch | None = None
+        self._resources = ExitStack()
+
+    @property
+    def key(self) -> SegmentKey:
+        """Port `Shipment`; so are all public methods below."""
+        return self._key
+
+    def seal(self) -> Seal | None:
+        path = self._folder / EVENT_FILE
+        return _last_record(path) if has_end(path) else None
+
+    def next_chunk(self, sink: str, most_bytes: int) -> EventChunk | None:
+        path = self._folder / EVENT_FILE
+        reader = self._readers.setdefault(sink, EventReader(path, self._key.segment))
+        return reader.after(self.position(sink), most_bytes)
+
+    def position(self, sink: str) -> int:
+        content = control_files.read(_cursor(self._folder, sink))
+        line = content["line"] if content else 0
+        return line if isinstance(line, int) else 0
+
+    def advance(self, sink: str, line: int) -> None:
+        self._keep(sink, line, sealed=False)
+
+    def finish(self, sink: str, seal: Seal) -> None:
+        self._keep(sink, seal.lines + 1, sealed=True)
+
+    def lines(self) -> int:
+        progress = control_files.read(self._folder / "progress.json") or {}
+        return EventId.parse(str(progress.get("until", "0-0"))).line
+
+    async def changed(self, seconds: float) -> None:
+        if not self._folder.is_dir():
+            # The keeper makes it before long.
+            await asyncio.sleep(min(seconds, 0.1))
+            return
+        if self._watch is None:
+            # From now on every change is noticed; for what came before, the caller looks again.
+            self._watch = self._resources.enter_context(self._changes.watch(self._folder, _NAMES))
+            return
+        await self._watch.changed(seconds)
+
+    def close(self) -> None:
+        self._resources.close()
+        self._watch = None
+
+    def _keep(self, sink: str, line: int, *, sealed: bool) -> None:
+        path = _cursor(self._folder, sink)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        control_files.replace(path, {"line": line, "sealed": sealed})
+
+
+def is_shipped(folder: Path, sinks: Sequence[str]) -> bool:
+    """Whether nothing of an ended segment is owed to any of these sinks any more."""
+    path = folder / EVENT_FILE
+    if not has_end(path):
+        return True
+    if time.time() - path.stat().st_mtime > _GIVE_UP_SECONDS:
+        return True
+    cursors = (control_files.read(_cursor(folder, sink)) for sink in sinks)
+    return all(one is not None and one.get("sealed") is True for one in cursors)
+
+
+def _cursor(folder: Path, sink: str) -> Path:
+    return folder / "cursors" / f"{sink}.json"
+
+
+def _last_record(path: Path) -> Seal | None:
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        # An end record has about 120 bytes.
+        file.seek(max(0, size - 256))
+        last = file.read()[:-1].rpartition(b"\n")[2]
+    content = msgspec.json.decode(last)
+    segment = int(str(content["id"]).partition("-")[0])
+    return Seal(segment, content["end"], content["lines"], content["sha256"])

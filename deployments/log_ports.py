@@ -1,0 +1,140 @@
+"""What the log and the progress need from the outside; adapters implement it, tests fake it.
+
+An adapter raises only errors of `deployments.errors`.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from deployments.events import EventChunk, EventId, Seal
+from deployments.segment import Resource, SegmentKey
+
+__all__ = ["LogSink", "LogSource", "Progress", "ProgressSource", "Shipment"]
+
+
+class LogSink(Protocol):
+    """A place where the log is kept. A dead one never slows terraform or another sink."""
+
+    @property
+    def name(self) -> str:
+        """The name in settings, cursors and health."""
+        ...
+
+    @property
+    def chunk_bytes(self) -> int:
+        """About so many bytes come at once at most; a single longer line comes whole."""
+        ...
+
+    @property
+    def gather_seconds(self) -> float:
+        """How long lines gather where a write costs much."""
+        ...
+
+    async def write(self, deployment: str, chunk: EventChunk) -> int:
+        """Keep a chunk that follows what is held; any other changes nothing.
+
+        Returns:
+            The last line of the segment that is held now: the shipper goes on behind it, also
+            back, where a store has lost lines.
+
+        Raises:
+            Unavailable: not known whether it was kept; try again later.
+        """
+        ...
+
+    async def seal(self, deployment: str, seal: Seal) -> int:
+        """Say that the segment's log is whole, end record included; a repeat changes nothing.
+
+        Returns:
+            The last line that is held. Only `seal.lines + 1` means that the seal was taken.
+        """
+        ...
+
+
+class LogSource(Protocol):
+    """Where a log can be read from."""
+
+    @property
+    def name(self) -> str:
+        """The name in settings."""
+        ...
+
+    def reading(self, deployment: str) -> str:
+        """The name of the source that a deployment's log comes from just now."""
+        ...
+
+    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
+        """What follows the cursor, in order, about `most_bytes` at most.
+
+        End records are in it: a chunk whose `last` is the end record's line ends its segment.
+
+        Raises:
+            Unavailable: it does not answer, or does not hold this log any more.
+            LogGap: it lacks lines behind the cursor.
+        """
+        ...
+
+    def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
+        """What follows the cursor and all that comes; never ends by itself."""
+        ...
+
+
+class Shipment(Protocol):
+    """A segment's log on its way to the sinks, and where each of them stands."""
+
+    @property
+    def key(self) -> SegmentKey:
+        """Which segment."""
+        ...
+
+    def seal(self) -> Seal | None:
+        """The end record, once it is written."""
+        ...
+
+    def lines(self) -> int:
+        """How many events there are, about a second ago."""
+        ...
+
+    def position(self, sink: str) -> int:
+        """The last line that the sink has."""
+        ...
+
+    def next_chunk(self, sink: str, most_bytes: int) -> EventChunk | None:
+        """What the sink does not have yet; None when it has all that is there."""
+        ...
+
+    def advance(self, sink: str, line: int) -> None:
+        """The sink has all up to this line, which may lie before where it was."""
+        ...
+
+    def finish(self, sink: str, seal: Seal) -> None:
+        """The sink has all, and has sealed it."""
+        ...
+
+    async def changed(self, seconds: float) -> None:
+        """Return when there is more, or after so many seconds."""
+        ...
+
+    def close(self) -> None:
+        """Watch it no more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a segment is, true up to and with the event `until`."""
+
+    segment: int
+    phase: str
+    until: str
+    resources: list[Resource]
+    counts: dict[str, int]
+
+
+class ProgressSource(Protocol):
+    """Where the progress of a deployment can be read from."""
+
+    async def latest(self, deployment: str) -> Progress | None:
+        """The newest segment's progress that names resources; None before there is one."""
+        ...

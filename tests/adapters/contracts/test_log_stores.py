@@ -1,0 +1,297 @@
+"""What every store of the log keeps, on real servers: each line once, in order, no gap unseen."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from adapters.fallback_log import FallbackLogSource
+from adapters.file_changes import FileChanges
+from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource, open_firestore
+from adapters.gcs_log import GcsLogSink, GcsLogSource, open_bucket
+from adapters.local_log import LocalLogSink, LocalLogSource
+from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
+from adapters.terraform.spool import end_record
+from deployments.errors import LogGap, Unavailable
+from deployments.events import EndKind, EventChunk, EventId, Seal
+from deployments.log_ports import LogSink, LogSource
+from tests import stores
+
+START = EventId(0, 0)
+STORES = ("local", "redis", "gcs", "firestore")
+
+
+@dataclass
+class Kept:
+    """One store: what writes to it and what reads from it, and a name nobody used before."""
+
+    sink: LogSink
+    source: LogSource
+    deployment: str
+
+    async def all(self, after: EventId = START) -> list[bytes]:
+        lines: list[bytes] = []
+        while chunks := await self.source.read(self.deployment, after, 1_000_000):
+            for chunk in chunks:
+                assert chunk.last - chunk.first + 1 == chunk.data.count(b"\n")
+                lines += chunk.data.splitlines()
+            after = chunks[-1].id
+        return lines
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, stores.Store]]:
+    with ExitStack() as running:
+        yield {
+            "redis": running.enter_context(stores.redis()),
+            "gcs": running.enter_context(stores.object_store(tmp_path_factory.mktemp("gcs"))),
+            "firestore": running.enter_context(stores.firestore()),
+        }
+
+
+@pytest.fixture(params=STORES)
+async def kept(
+    request: pytest.FixtureRequest,
+    servers: dict[str, stores.Store],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Kept]:
+    name: str = request.param
+    deployment = f"dep-{tmp_path.name.replace('_', '-')}"
+    if name == "local":
+        changes = FileChanges()
+        yield Kept(LocalLogSink(tmp_path), LocalLogSource(tmp_path, changes), deployment)
+        changes.close()
+        return
+    server = servers[name]
+    await server.until_up()
+    if name == "redis":
+        client = open_redis(f"redis://{server.host}")
+        yield Kept(RedisLogSink(client, 3600), RedisLogSource(client), deployment)
+        await client.aclose()
+    elif name == "gcs":
+        await stores.make_bucket(server)
+        bucket = open_bucket(stores.BUCKET, f"http://{server.host}", None)
+        yield Kept(GcsLogSink(bucket), GcsLogSource(bucket), deployment)
+    else:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.host)
+        firestore = open_firestore("a-test")
+        yield Kept(FirestoreLogSink(firestore), FirestoreLogSource(firestore), deployment)
+        firestore.close()  # type: ignore[no-untyped-call] # the library does not annotate it
+
+
+def chunk(segment: int, first: int, last: int) -> EventChunk:
+    lines = (b'{"id":"%d-%d","text":"x"}\n' % (segment, line) for line in range(first, last + 1))
+    return EventChunk(segment, first, last, b"".join(lines))
+
+
+def sealed(segment: int, lines: int) -> tuple[Seal, EventChunk]:
+    """A seal, and the chunk that holds the end record."""
+    sha256 = hashlib.sha256(chunk(segment, 1, lines).data).hexdigest()
+    seal = Seal(segment, EndKind.COMPLETE, lines, sha256)
+    return seal, EventChunk(segment, lines + 1, lines + 1, end_record(seal) + b"\n")
+
+
+async def test_what_follows_is_kept_and_anything_else_changes_nothing(kept: Kept) -> None:
+    write, deployment = kept.sink.write, kept.deployment
+    assert await write(deployment, chunk(1, 2, 3)) == 0, "a gap"
+    assert await write(deployment, chunk(1, 1, 3)) == 3
+    assert await write(deployment, chunk(1, 1, 3)) == 3, "a repeat"
+    held = await write(deployment, chunk(1, 2, 5))
+    assert held in {3, 5}, "an overlap is cut or refused"
+    assert await write(deployment, chunk(1, held + 1, 7)) == 7
+    assert await write(deployment, chunk(1, 10, 12)) == 7, "a gap"
+    assert await kept.all() == chunk(1, 1, 7).data.splitlines()
+
+
+async def test_a_seal_is_taken_only_with_its_end_record_and_repeats(kept: Kept) -> None:
+    seal, end = sealed(1, 40)
+    await kept.sink.write(kept.deployment, chunk(1, 1, 40))
+    if kept.source.name != "local":
+        assert await kept.sink.seal(kept.deployment, seal) == 40
+    await kept.sink.write(kept.deployment, end)
+    assert await kept.sink.seal(kept.deployment, seal) == 41
+    assert await kept.sink.seal(kept.deployment, seal) == 41
+    assert await kept.sink.write(kept.deployment, chunk(1, 1, 3)) == 41, "late lines change nothing"
+    *lines, last = await kept.all()
+    assert lines == chunk(1, 1, 40).data.splitlines()
+    assert last + b"\n" == end.data
+
+
+async def test_many_chunks_are_sealed_as_one(kept: Kept) -> None:
+    """Cloud Storage composes 32 objects at once; these are more."""
+    seal, end = sealed(1, 70)
+    for line in range(1, 71):
+        await kept.sink.write(kept.deployment, chunk(1, line, line))
+    await kept.sink.write(kept.deployment, end)
+    assert await kept.sink.seal(kept.deployment, seal) == 71
+    *lines, _ = await kept.all()
+    assert lines == chunk(1, 1, 70).data.splitlines()
+    assert (await kept.all(EventId(1, 65)))[:5] == chunk(1, 66, 70).data.splitlines()
+
+
+@pytest.mark.parametrize("after", [EventId(0, 0), EventId(1, 2), EventId(1, 4), EventId(2, 1)])
+async def test_a_reader_goes_on_at_any_cursor_and_over_segments(kept: Kept, after: EventId) -> None:
+    seal, end = sealed(1, 3)
+    await kept.sink.write(kept.deployment, chunk(1, 1, 3))
+    await kept.sink.write(kept.deployment, end)
+    await kept.sink.seal(kept.deployment, seal)
+    await kept.sink.write(kept.deployment, chunk(2, 1, 2))
+    everything = [
+        *chunk(1, 1, 3).data.splitlines(),
+        end.data[:-1],
+        *chunk(2, 1, 2).data.splitlines(),
+    ]
+    ids = [EventId(1, 1), EventId(1, 2), EventId(1, 3), EventId(1, 4), EventId(2, 1), EventId(2, 2)]
+    expected = [line for line, id in zip(everything, ids, strict=True) if id > after]
+    assert await kept.all(after) == expected
+
+
+async def test_the_next_segment_waits_for_the_end_of_the_one_before(kept: Kept) -> None:
+    await kept.sink.write(kept.deployment, chunk(1, 1, 2))
+    await kept.sink.write(kept.deployment, chunk(2, 1, 2))
+    assert await kept.all() == chunk(1, 1, 2).data.splitlines()
+
+
+async def test_a_follower_gets_what_comes_after_it_began(kept: Kept) -> None:
+    seen: list[bytes] = []
+    reached = asyncio.Event()
+
+    async def follow() -> None:
+        async for chunks in kept.source.follow(kept.deployment, EventId(1, 1)):
+            for one in chunks:
+                seen.extend(one.data.splitlines())
+            if len(seen) >= 6:
+                reached.set()
+
+    seal, end = sealed(1, 4)
+    await kept.sink.write(kept.deployment, chunk(1, 1, 2))
+    task = asyncio.create_task(follow())
+    await kept.sink.write(kept.deployment, chunk(1, 3, 4))
+    await kept.sink.write(kept.deployment, end)
+    await kept.sink.seal(kept.deployment, seal)
+    await kept.sink.write(kept.deployment, chunk(2, 1, 2))
+    async with asyncio.timeout(20):
+        await reached.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    assert seen == [
+        *chunk(1, 2, 4).data.splitlines(),
+        end.data[:-1],
+        *chunk(2, 1, 2).data.splitlines(),
+    ]
+
+
+async def test_a_flushed_redis_says_what_it_lost_and_is_filled_again(
+    servers: dict[str, stores.Store],
+) -> None:
+    await servers["redis"].until_up()
+    client = open_redis(f"redis://{servers['redis'].host}")
+    sink, source = RedisLogSink(client, 3600), RedisLogSource(client)
+    await sink.write("dep-flushed", chunk(1, 1, 5))
+    await client.flushall()
+    with pytest.raises(Unavailable):
+        await source.read("dep-flushed", EventId(1, 5), 1000)
+    assert await sink.write("dep-flushed", chunk(1, 6, 7)) == 0
+    assert await sink.write("dep-flushed", chunk(1, 1, 7)) == 7
+    assert [one.last for one in await source.read("dep-flushed", EventId(1, 5), 1000)] == [7]
+    await client.aclose()
+
+
+async def test_a_full_redis_is_unavailable_and_loses_nothing() -> None:
+    with stores.redis("--maxmemory", "3mb", "--maxmemory-policy", "noeviction") as server:
+        await server.until_up()
+        client = open_redis(f"redis://{server.host}")
+        sink = RedisLogSink(client, 3600)
+        first = 1
+
+        async def fill() -> None:
+            nonlocal first
+            for _ in range(200):
+                first = 1 + await sink.write("dep-full", chunk(1, first, first + 4999))
+
+        with pytest.raises(Unavailable, match="OutOfMemory"):
+            await fill()
+        await client.config_set("maxmemory", "100mb")
+        assert await sink.write("dep-full", chunk(1, first, first + 9)) == first + 9
+        await client.aclose()
+
+
+async def test_a_killed_store_is_unavailable_and_another_goes_on_behind_the_same_line(
+    tmp_path: Path,
+) -> None:
+    changes = FileChanges()
+    local = LocalLogSink(tmp_path)
+    with stores.redis() as server:
+        await server.until_up()
+        client = open_redis(f"redis://{server.host}")
+        source = FallbackLogSource([RedisLogSource(client), LocalLogSource(tmp_path, changes)])
+        seen: list[bytes] = []
+        came = asyncio.Condition()
+
+        async def follow() -> None:
+            async for chunks in source.follow("dep-1", START):
+                async with came:
+                    seen.extend(line for one in chunks for line in one.data.splitlines())
+                    came.notify_all()
+
+        async def until(count: int) -> None:
+            async with asyncio.timeout(30), came:
+                await came.wait_for(lambda: len(seen) >= count)
+
+        task = asyncio.create_task(follow())
+        for one in (chunk(1, 1, 3), chunk(1, 4, 6)):
+            await local.write("dep-1", one)
+            await RedisLogSink(client, 60).write("dep-1", one)
+        await until(6)
+        assert source.reading("dep-1") == "redis"
+        server.kill()
+        await local.write("dep-1", chunk(1, 7, 9))
+        await until(9)
+        assert source.reading("dep-1") == "local"
+        task.cancel()
+        await asyncio.wait({task})
+        await client.aclose()
+    changes.close()
+    assert seen == chunk(1, 1, 9).data.splitlines()
+
+
+class Gap:
+    """A source that lacks its first line."""
+
+    name = "gap"
+
+    def reading(self, deployment: str) -> str:
+        return self.name
+
+    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
+        raise LogGap("line 1 is missing")
+
+    async def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
+        yield await self.read(deployment, after, 1)
+
+
+async def test_a_source_that_lacks_lines_is_not_read_over_its_gap(tmp_path: Path) -> None:
+    changes = FileChanges()
+    await LocalLogSink(tmp_path).write("dep-1", chunk(1, 1, 2))
+    source = FallbackLogSource([Gap(), LocalLogSource(tmp_path, changes)])
+    found = await source.read("dep-1", START, 1000)
+    assert [one.last for one in found] == [2]
+    with pytest.raises(Unavailable, match="line 1 is missing"):
+        await FallbackLogSource([Gap()]).read("dep-1", START, 1000)
+    changes.close()
+
+
+async def test_a_torn_last_line_of_an_event_file_is_cut(tmp_path: Path) -> None:
+    changes = FileChanges()
+    kept = Kept(LocalLogSink(tmp_path), LocalLogSource(tmp_path, changes), "dep-1")
+    await kept.sink.write("dep-1", chunk(1, 1, 2))
+    with (tmp_path / "dep-1" / "segments" / "1" / "events.jsonl").open("ab") as file:
+        file.write(b'{"id":"1-')
+    assert await kept.sink.write("dep-1", chunk(1, 3, 3)) == 3
+    assert await kept.all() == chunk(1, 1, 3).data.splitlines()
+    changes.close()

