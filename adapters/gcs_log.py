@@ -21,7 +21,6 @@ from google.api_core.exceptions import GoogleAPICallError, NotFound, Preconditio
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Blob, Bucket, Client
-from requests.exceptions import RequestException
 
 from adapters.chunks import has_end_record, on_from
 from deployments.errors import LogGap, Unavailable
@@ -301,5 +300,5 @@ async def _threaded(
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (GoogleAPICallError, GoogleAuthError, RequestException, OSError) as error:
+    except (GoogleAPICallError, GoogleAuthError, OSError) as error:
         raise Unavailable(f"Cloud Storage: {type(error).__name__}: {error}") from None
