@@ -136,8 +136,7 @@ class SegmentResult:
     """What a segment left behind. A terraform that says no is a result, never an error.
 
     `clean`: terraform ended by itself, so its state is written. `applied`: terraform itself said
-    that the apply is complete. `open`: resources whose operation had begun and did not report an
-    end. `signals` counts what the ladder sent.
+    that the apply is complete. `signals` counts what the ladder sent.
     """
 
     key: SegmentKey
@@ -151,7 +150,6 @@ class SegmentResult:
     counts: Counts = field(default_factory=Counts)
     changed: list[str] = field(default_factory=list)
     not_done: list[str] = field(default_factory=list)
-    open: list[str] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
     seal: Seal | None = None

@@ -32,7 +32,6 @@ class _Stop(msgspec.Struct):
 
 class _Operations(msgspec.Struct):
     started: int = 0
-    open: list[str] = []
 
 
 class ExitRecord(msgspec.Struct):
@@ -107,7 +106,6 @@ def interpret(
         counts=fold.counts,
         changed=changed[:_MOST_ADDRESSES],
         not_done=not_done[:_MOST_ADDRESSES] if phase is Phase.APPLY else [],
-        open=record.operations.open[:_MOST_ADDRESSES],
         diagnostics=[
             replace(one, summary=one.summary[:_LONGEST_TEXT], detail=one.detail[:_LONGEST_TEXT])
             for one in diagnostics[:_MOST_DIAGNOSTICS]

@@ -212,7 +212,7 @@ class TerraformHost:
             terraform=self._around.terraform,
             environment=self._environment(directory.home),
         )
-        return await settling.find_out(scene, last.open)
+        return await settling.find_out(scene)
 
     async def record(self, deployment: str, record_json: str) -> str:
         return await asyncio.to_thread(self._root.directory(deployment).record, record_json)

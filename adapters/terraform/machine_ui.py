@@ -16,6 +16,11 @@ __all__ = ["Fold", "Message", "decode"]
 # A broken configuration repeats itself; the first ones say it all.
 _MOST_DIAGNOSTICS = 50
 
+# An interrupt lets terraform's walk end and write its state; each resource that the UI has said
+# to start and that the stop hook then held back is complained of with these words and no address
+# (terraform, internal/terraform/hook_stop.go, the last of the PreApply hooks).
+_HALTED = "execution halted"
+
 
 class HookResource(msgspec.Struct):
     """Which resource a message speaks of."""
@@ -241,7 +246,11 @@ class Fold:
                     entry.status = ResourceStatus.DONE
 
     def _complained(self, message: Message) -> None:
-        if message.diagnostic is None or len(self.diagnostics) >= _MOST_DIAGNOSTICS:
+        if message.diagnostic is None:
+            return
+        if message.diagnostic.summary == _HALTED and not message.diagnostic.address:
+            self._halted()
+        if len(self.diagnostics) >= _MOST_DIAGNOSTICS:
             return
         raw = as_diagnostic(message.diagnostic)
         clean = Diagnostic(
@@ -255,6 +264,16 @@ class Fold:
         # One plan can say the same twice (measured).
         if clean not in self.diagnostics:
             self.diagnostics.append(clean)
+
+    def _halted(self) -> None:
+        """What still seems to run has never begun.
+
+        Diagnostics come when the walk is over and the state is written: by then every operation
+        that did begin has said how it ended.
+        """
+        for entry in self._entries.values():
+            if entry.status is ResourceStatus.RUNNING:
+                entry.status = ResourceStatus.PLANNED
 
     def _put_out(self, message: Message) -> None:
         self.outputs = [

@@ -1,7 +1,7 @@
 """What is true after an abnormal end: the journal of the apply against Terraform's state."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +26,11 @@ class Scene:
     environment: Mapping[str, str]
 
 
-async def find_out(scene: Scene, open_addresses: Iterable[str]) -> Settled:
+async def find_out(scene: Scene) -> Settled:
     """Compare what was reported complete with what the state holds.
 
-    A state that could not be written lies in `errored.tfstate`; it is pushed back first. An empty
+    The segment's log is closed: its progress is final. A state that does not answer leaves it
+    unsure; it is never taken for an empty one. A state that could not be written lies in `errored.tfstate`; it is pushed back first. An empty
     one never is: pushing it would drop everything (DESIGN section 5).
 
     Raises:
@@ -42,29 +43,21 @@ async def find_out(scene: Scene, open_addresses: Iterable[str]) -> Settled:
         if pushed.exit_code == 0:
             rescued.unlink()
     pulled = await ask(command.state_argv(scene.terraform), scene.environment, scene.work)
+    if pulled.exit_code:
+        return Settled(unsure=True)
     progress = control_files.read(scene.segment_folder / PROGRESS_FILE) or {}
     resources = progress.get("resources", [])
-    return compare(
-        resources if isinstance(resources, list) else [],
-        addresses_in(pulled.output),
-        set(open_addresses),
-    )
+    return compare(resources if isinstance(resources, list) else [], addresses_in(pulled.output))
 
 
-def compare(
-    resources: Sequence[Mapping[str, object]], recorded: set[str], open_addresses: set[str]
-) -> Settled:
+def compare(resources: Sequence[Mapping[str, object]], recorded: set[str]) -> Settled:
     """The journal against the state, both as values."""
     made = [
         str(one["address"])
         for one in resources
         if one["status"] == ResourceStatus.DONE and one["action"] in _MAKES
     ]
-    begun = [
-        str(one["address"])
-        for one in resources
-        if one["status"] == ResourceStatus.RUNNING or str(one["address"]) in open_addresses
-    ]
+    begun = [str(one["address"]) for one in resources if one["status"] == ResourceStatus.RUNNING]
     return Settled(
         unrecorded=[address for address in made if address not in recorded],
         unknown=[address for address in begun if address not in recorded],

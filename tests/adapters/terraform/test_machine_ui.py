@@ -1,9 +1,33 @@
 """What the messages say together."""
 
 import json
+from pathlib import Path
+
+import pytest
 
 from adapters.redaction import Redactor
 from adapters.terraform.machine_ui import Fold, decode
+from deployments.segment import ResourceStatus
+
+CORPUS = Path(__file__).parent / "corpus"
+HALTED = {"severity": "error", "summary": "execution halted", "detail": ""}
+
+
+def say(kind: str, **content: object) -> dict[str, object]:
+    return {"@message": kind, "type": kind, **content}
+
+
+def on(address: str) -> dict[str, object]:
+    return {"hook": {"resource": {"addr": address}, "action": "create"}}
+
+
+def folded(*lines: dict[str, object]) -> Fold:
+    fold = Fold()
+    for line in lines:
+        message = decode(json.dumps(line).encode())
+        assert message is not None
+        fold.add(message)
+    return fold
 
 
 def test_a_number_that_holds_a_secret_stays_json() -> None:
@@ -21,3 +45,51 @@ def test_a_number_that_holds_a_secret_stays_json() -> None:
 
     value = json.loads(fold.outputs[0].value_json)
     assert "123456789" not in str(value)
+
+
+def test_what_terraform_announced_and_held_back_has_not_begun() -> None:
+    """It made an interrupted apply `outcome_unknown` now and then."""
+    fold = folded(
+        say("apply_start", **on("a.done")),
+        say("apply_start", **on("a.failed")),
+        say("apply_start", **on("a.held")),
+        say("apply_complete", **on("a.done")),
+        say("apply_errored", **on("a.failed")),
+        say("diagnostic", diagnostic=HALTED),
+    )
+    assert fold.addresses(ResourceStatus.DONE) == ["a.done"]
+    assert fold.addresses(ResourceStatus.FAILED) == ["a.failed"]
+    assert fold.addresses(ResourceStatus.PLANNED) == ["a.held"]
+
+
+def test_a_flood_of_complaints_does_not_hide_that_it_was_held_back() -> None:
+    flood = [
+        say("diagnostic", diagnostic={"summary": f"broken {number}"}) for number in range(100)
+    ]
+    fold = folded(
+        say("apply_start", **on("a.held")), *flood, say("diagnostic", diagnostic=HALTED)
+    )
+    assert not fold.addresses(ResourceStatus.RUNNING)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        say("diagnostic", diagnostic={**HALTED, "address": "a.other"}),
+        say("diagnostic", diagnostic={**HALTED, "summary": "Error: execution halted"}),
+        say("provision_progress", diagnostic=HALTED),
+        say("log", **{"@message": "Error: execution halted"}),
+    ],
+)
+def test_nothing_else_takes_a_begun_operation_back(line: dict[str, object]) -> None:
+    fold = folded(say("apply_start", **on("a.begun")), line)
+    assert fold.addresses(ResourceStatus.RUNNING) == ["a.begun"]
+
+
+def test_a_real_interrupted_apply_leaves_nothing_open() -> None:
+    lines = (CORPUS / "apply_interrupted.jsonl").read_bytes().splitlines()
+    fold = Fold()
+    for line in lines:
+        if message := decode(line):
+            fold.add(message)
+    assert not fold.addresses(ResourceStatus.RUNNING)

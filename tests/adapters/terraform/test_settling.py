@@ -1,0 +1,92 @@
+"""What is true after an abnormal end: the journal against the state."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.terraform.segment_log import PROGRESS_FILE
+from adapters.terraform.settling import Scene, addresses_in, compare, find_out
+from deployments.results import Settled
+
+
+def resource(address: str, status: str, action: str = "create") -> dict[str, object]:
+    return {"address": address, "status": status, "action": action}
+
+
+@pytest.mark.parametrize(
+    ("journal", "recorded", "settled"),
+    [
+        ([], set(), Settled()),
+        ([resource("a.b", "done")], {"a.b"}, Settled()),
+        ([resource("a.b", "done")], set(), Settled(unrecorded=["a.b"])),
+        ([resource("a.b", "done", "update")], set(), Settled(unrecorded=["a.b"])),
+        ([resource("a.b", "done", "delete")], set(), Settled()),
+        ([resource("a.b", "running")], set(), Settled(unknown=["a.b"])),
+        ([resource("a.b", "running")], {"a.b"}, Settled()),
+        ([resource("a.b", "planned"), resource("c.d", "failed")], set(), Settled()),
+    ],
+)
+def test_the_journal_against_the_state(
+    journal: list[dict[str, object]], recorded: set[str], settled: Settled
+) -> None:
+    assert compare(journal, recorded) == settled
+
+
+def managed(name: str, **more: object) -> dict[str, object]:
+    return {"mode": "managed", "type": "a", "name": name, "instances": [{}], **more}
+
+
+@pytest.mark.parametrize(
+    ("resources", "addresses"),
+    [
+        ([managed("b")], {"a.b"}),
+        ([managed("b", module="module.m")], {"module.m.a.b"}),
+        ([managed("b", instances=[{"index_key": 0}, {"index_key": 1}])], {"a.b[0]", "a.b[1]"}),
+        ([managed("b", instances=[{"index_key": 'ä"'}])], {'a.b["ä\\""]'}),
+        ([managed("b", mode="data")], set()),
+        ([managed("b", instances=[])], set()),
+    ],
+)
+def test_addresses_are_written_as_terraform_does(
+    resources: list[dict[str, object]], addresses: set[str]
+) -> None:
+    assert addresses_in(json.dumps({"resources": resources}).encode()) == addresses
+
+
+@pytest.mark.parametrize("broken", [b"", b"{", b"\xff"])
+def test_a_broken_state_has_no_address(broken: bytes) -> None:
+    assert addresses_in(broken) == set()
+
+
+def scene(folder: Path, script: str) -> Scene:
+    """A terraform that says what the script says, where an apply of `a.b` was left open."""
+    terraform = folder / "terraform"
+    terraform.write_text(f"#!/bin/sh\n{script}\n")
+    terraform.chmod(0o755)
+    progress = {"resources": [resource("a.b", "running")]}
+    (folder / PROGRESS_FILE).write_text(json.dumps(progress))
+    return Scene(folder, folder, str(terraform), {"PATH": "/usr/bin:/bin"})
+
+
+async def test_a_state_that_does_not_answer_is_no_empty_state(tmp_path: Path) -> None:
+    assert await find_out(scene(tmp_path, "exit 1")) == Settled(unsure=True)
+
+
+async def test_what_began_and_is_not_in_the_state_is_unknown(tmp_path: Path) -> None:
+    assert await find_out(scene(tmp_path, "echo {}")) == Settled(unknown=["a.b"])
+
+
+async def test_an_unwritten_state_is_pushed_back_and_an_empty_one_never(tmp_path: Path) -> None:
+    state = json.dumps({"resources": [managed("b")]})
+    rescued = tmp_path / "errored.tfstate"
+    script = 'case "$2" in push) cp "$3" pushed;; pull) cat pushed 2>/dev/null || echo {};; esac'
+    made = scene(tmp_path, script)
+
+    rescued.write_text("{}")
+    assert await find_out(made) == Settled(unknown=["a.b"])
+    assert not (tmp_path / "pushed").exists()
+
+    rescued.write_text(state)
+    assert await find_out(made) == Settled()
+    assert not rescued.exists()
