@@ -30,8 +30,9 @@ async def find_out(scene: Scene) -> Settled:
     """Compare what was reported complete with what the state holds.
 
     The segment's log is closed: its progress is final. A state that does not answer leaves it
-    unsure; it is never taken for an empty one. A state that could not be written lies in `errored.tfstate`; it is pushed back first. An empty
-    one never is: pushing it would drop everything (DESIGN section 5).
+    unsure; it is never taken for an empty one. A state that could not be written lies in
+    `errored.tfstate`; it is pushed back first. An empty one never is: pushing it would drop
+    everything (DESIGN section 5).
 
     Raises:
         TerraformUnusable: terraform does not answer.

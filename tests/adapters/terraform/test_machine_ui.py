@@ -63,12 +63,8 @@ def test_what_terraform_announced_and_held_back_has_not_begun() -> None:
 
 
 def test_a_flood_of_complaints_does_not_hide_that_it_was_held_back() -> None:
-    flood = [
-        say("diagnostic", diagnostic={"summary": f"broken {number}"}) for number in range(100)
-    ]
-    fold = folded(
-        say("apply_start", **on("a.held")), *flood, say("diagnostic", diagnostic=HALTED)
-    )
+    flood = [say("diagnostic", diagnostic={"summary": f"broken {number}"}) for number in range(100)]
+    fold = folded(say("apply_start", **on("a.held")), *flood, say("diagnostic", diagnostic=HALTED))
     assert not fold.addresses(ResourceStatus.RUNNING)
 
 
