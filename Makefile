@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test format lock reference clean
+.PHONY: help setup demo up test format lock openapi reference clean
 .PHONY: check check-style check-types check-contracts check-dependencies check-terraform
 
 BIN := .venv/bin
@@ -52,6 +52,9 @@ COMPILE = UV_CACHE_DIR=.cache/uv $(BIN)/uv pip compile --quiet --universal --pyt
 lock: ## Renew the locks after a change in pyproject.toml (ARGS=--upgrade for newer versions)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra dev --constraints requirements.lock --output-file requirements-dev.lock
+
+openapi: setup ## Renew docs/openapi.json from the routes
+	$(BIN)/python scripts/openapi > docs/openapi.json
 
 reference: setup ## Renew docs/reference.md from the code
 	$(BIN)/python scripts/reference > docs/reference.md

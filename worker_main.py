@@ -21,7 +21,7 @@ from adapters.local_artifacts import LocalArtifactStore
 from adapters.log_stores import open_sinks
 from adapters.settings import Settings
 from adapters.temporal_attempts import TemporalAttempts
-from adapters.temporal_client import check_attributes, connect
+from adapters.temporal_client import check_attributes, connect, worker_runtime
 from adapters.terraform.host import TerraformHost
 from adapters.worker_slots import shared_queue_tuner
 from deployments.errors import AnavaError
@@ -60,7 +60,7 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await connect()
+    client = await connect(runtime=worker_runtime())
     await check_attributes(client)
     changes = FileChanges()
     path = settings_module.base_environment().get("PATH", os.defpath)

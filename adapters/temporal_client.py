@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import (
@@ -14,12 +15,13 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from deployments.errors import InvalidSettings, TemporalUnavailable
-from deployments.names import Attribute
+from deployments.names import WORKER_REPORT_SECONDS, Attribute
 
-__all__ = ["check_attributes", "connect", "register", "set_retention"]
+__all__ = ["check_attributes", "connect", "register", "set_retention", "worker_runtime"]
 
 _DEFAULT_ADDRESS = "127.0.0.1:7233"
 _KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
@@ -28,11 +30,14 @@ _KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 _RETENTION_DAYS = 90
 
 
-async def connect(environment: Mapping[str, str] | None = None) -> Client:
+async def connect(
+    environment: Mapping[str, str] | None = None, runtime: Runtime | None = None
+) -> Client:
     """A client by Temporal's own environment variables.
 
     Args:
         environment: of another process; this one's if there is none.
+        runtime: the SDK's engine; its default if there is none.
 
     Raises:
         TemporalUnavailable: nobody answers there.
@@ -43,9 +48,17 @@ async def connect(environment: Mapping[str, str] | None = None) -> Client:
     )
     config.setdefault("target_host", _DEFAULT_ADDRESS)
     try:
-        return await Client.connect(**config)
+        return await Client.connect(**config, runtime=runtime)
     except (RuntimeError, RPCError) as error:
         raise TemporalUnavailable(f"no Temporal at {config['target_host']}: {error}") from None
+
+
+def worker_runtime() -> Runtime:
+    """An engine that reports its workers often enough for `/api/worker/health`."""
+    return Runtime(
+        telemetry=TelemetryConfig(),
+        worker_heartbeat_interval=timedelta(seconds=WORKER_REPORT_SECONDS),
+    )
 
 
 async def register(client: Client) -> None:

@@ -249,6 +249,18 @@ class Broadcasts:
         broadcast.viewers += 1
         return broadcast
 
+    async def until_changed(self, seen: Seen, seconds: float) -> None:
+        """Return when the deployment is not any more as it was seen, or after so many seconds."""
+        broadcast = self.join(seen)
+        try:
+            async with asyncio.timeout(seconds):
+                while broadcast.seen == seen and not broadcast.ended:
+                    await broadcast.news()
+        except TimeoutError:
+            return
+        finally:
+            self.leave(broadcast)
+
     def leave(self, broadcast: Broadcast) -> None:
         """One viewer less; the last one ends it."""
         broadcast.viewers -= 1

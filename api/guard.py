@@ -8,12 +8,16 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import Problem, problem_response
+from api.problems import KINDS, Problem, problem_response
+from api.strict_json import complaint
 
 __all__ = ["Guard", "is_loopback"]
 
 # 100 variables of 4 kB and room to spare.
 _MOST_BYTES = 1024 * 1024
+# A browser with this service's one cookie sends 2 KiB; uvicorn's own limit is 64 KiB a request.
+_MOST_HEADER_BYTES = 16 * 1024
+_MOST_HEADERS = 64
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _REQUEST_ID_HEADER = "X-Request-Id"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -58,9 +62,8 @@ class Guard:
             body = await _body(receive)
             if isinstance(body, Problem):
                 problem = body
-            elif body and not _is_json(headers):
-                problem = _NO_JSON
             else:
+                problem = _body_refusal(body, headers)
                 receive = _Replay(body, receive)
         if problem is not None:
             await problem_response(problem, request_id)(scope, receive, send_with_id)
@@ -68,33 +71,43 @@ class Guard:
         await self._app(scope, receive, send_with_id)
 
 
-_FOREIGN_HOST = Problem(
-    400, "host_not_allowed", "Host not allowed", "Without sign-in only loopback names are served."
-)
-_FOREIGN_ORIGIN = Problem(
-    403, "origin_not_allowed", "Origin not allowed", "Another site may not send this request."
-)
-_TOO_LARGE = Problem(
-    413, "body_too_large", "Body too large", f"A body may have {_MOST_BYTES} bytes at most."
-)
-_NO_JSON = Problem(
-    415, "unsupported_media_type", "Unsupported media type", "Send application/json."
-)
+def _problem(code: str) -> Problem:
+    return Problem(code, KINDS[code].meaning, KINDS[code].advice)
 
 
 def _refusal(method: str, headers: Headers) -> Problem | None:
     host = headers.get("host", "")
-    if not is_loopback(_without_port(host)):
-        return _FOREIGN_HOST
-    if method in _SAFE:
-        return None
+    code = None
+    if len(headers) > _MOST_HEADERS or _size(headers) > _MOST_HEADER_BYTES:
+        code = "headers_too_large"
+    elif not is_loopback(_without_port(host)):
+        code = "host_not_allowed"
+    elif method not in _SAFE:
+        code = _change_refusal(host, headers)
+    return _problem(code) if code else None
+
+
+def _change_refusal(host: str, headers: Headers) -> str | None:
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != host:
-        return _FOREIGN_ORIGIN
+        return "origin_not_allowed"
     length = headers.get("content-length", "0")
     if length.isdecimal() and (len(length) > 12 or int(length) > _MOST_BYTES):
-        return _TOO_LARGE
+        return "body_too_large"
     return None
+
+
+def _size(headers: Headers) -> int:
+    return sum(len(name) + len(value) for name, value in headers.raw)
+
+
+def _body_refusal(body: bytes, headers: Headers) -> Problem | None:
+    if not body:
+        return None
+    if not _is_json(headers):
+        return _problem("unsupported_media_type")
+    wrong = complaint(body)
+    return Problem("invalid_json", wrong, KINDS["invalid_json"].advice) if wrong else None
 
 
 def _without_port(host: str) -> str:
@@ -122,7 +135,7 @@ async def _body(receive: Receive) -> bytes | Problem:
             return bytes(body)
         body += message.get("body", b"")
         if len(body) > _MOST_BYTES:
-            return _TOO_LARGE
+            return _problem("body_too_large")
         if not message.get("more_body", False):
             return bytes(body)
 

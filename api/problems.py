@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.pages import error_page, wants_page
 from deployments.errors import (
     AlreadyFinished,
     AnavaError,
@@ -26,7 +27,7 @@ from deployments.errors import (
     Unavailable,
 )
 
-__all__ = ["Problem", "install", "problem_response"]
+__all__ = ["KINDS", "Kind", "Problem", "document", "install", "problem_response"]
 
 _log = logging.getLogger("anava.api")
 
@@ -34,48 +35,124 @@ _log = logging.getLogger("anava.api")
 _MOST_PROBLEMS = 50
 _LONGEST_POINTER = 200
 
+
+@dataclass(frozen=True)
+class Kind:
+    """One sort of problem, as its page in the documentation tells it."""
+
+    status: int
+    title: str
+    meaning: str
+    advice: str
+
+
+def _of(error: type[AnavaError], status: int, title: str) -> Kind:
+    """The kind of an error class: its docstring says what it means."""
+    return Kind(status, title, (error.__doc__ or "").strip().partition("\n")[0], error.advice)
+
+
 # The nearest class counts, so a subclass may have its own line or share its parent's.
-_STATUS: dict[type[AnavaError], tuple[int, str, str]] = {
-    InvalidRequest: (422, "invalid_request", "The request is not valid"),
-    NotAvailable: (422, "not_available", "Not available in this version"),
-    IdempotencyKeyReused: (422, "idempotency_key_reused", "The Idempotency-Key was used before"),
-    NotFound: (404, "not_found", "Not found"),
-    PlanNotReady: (404, "plan_not_ready", "There is no plan yet"),
-    PlanTooLarge: (422, "plan_too_large", "The plan is too large to be shown"),
-    LinkRefused: (403, "link_refused", "The link is not valid"),
-    LinkExpired: (403, "link_expired", "The link has expired"),
-    AlreadyFinished: (409, "already_finished", "The deployment has ended"),
-    Unavailable: (503, "unavailable", "Not available just now"),
-    TemporalUnavailable: (503, "temporal_unavailable", "Temporal does not answer"),
+_CODES: dict[type[AnavaError], str] = {
+    InvalidRequest: "invalid_request",
+    NotAvailable: "not_available",
+    IdempotencyKeyReused: "idempotency_key_reused",
+    NotFound: "not_found",
+    PlanNotReady: "plan_not_ready",
+    PlanTooLarge: "plan_too_large",
+    LinkRefused: "link_refused",
+    LinkExpired: "link_expired",
+    AlreadyFinished: "already_finished",
+    Unavailable: "unavailable",
+    TemporalUnavailable: "temporal_unavailable",
 }
-_HTTP_CODES = {
-    400: "bad_request",
-    404: "not_found",
-    405: "method_not_allowed",
-    413: "body_too_large",
-    415: "unsupported_media_type",
+KINDS: dict[str, Kind] = {
+    "invalid_request": _of(InvalidRequest, 422, "The request is not valid"),
+    "not_available": _of(NotAvailable, 422, "Not available in this version"),
+    "idempotency_key_reused": _of(IdempotencyKeyReused, 422, "The Idempotency-Key was used before"),
+    "not_found": _of(NotFound, 404, "Not found"),
+    "plan_not_ready": _of(PlanNotReady, 404, "There is no plan yet"),
+    "plan_too_large": _of(PlanTooLarge, 422, "The plan is too large to be shown"),
+    "link_refused": _of(LinkRefused, 403, "The link is not valid"),
+    "link_expired": _of(LinkExpired, 403, "The link has expired"),
+    "already_finished": _of(AlreadyFinished, 409, "The deployment has ended"),
+    "unavailable": _of(Unavailable, 503, "Not available just now"),
+    "temporal_unavailable": _of(TemporalUnavailable, 503, "Temporal does not answer"),
+    "bad_request": Kind(
+        400, "Bad request", "The request cannot be understood.", "Correct the request."
+    ),
+    "invalid_json": Kind(
+        400,
+        "The body is no JSON",
+        "The body is no JSON, nests deeper than 32 levels, or names a field twice.",
+        "Correct the body.",
+    ),
+    "host_not_allowed": Kind(
+        400,
+        "Host not allowed",
+        "Without sign-in only loopback names are served: localhost, 127.0.0.1, [::1].",
+        "Use the service on the machine that it runs on, or through a tunnel to it.",
+    ),
+    "origin_not_allowed": Kind(
+        403,
+        "Origin not allowed",
+        "Another site may not send requests that change something.",
+        "Send the request from this service's own pages or from a program.",
+    ),
+    "method_not_allowed": Kind(
+        405,
+        "Method not allowed",
+        "The path knows other methods than this one; the header Allow names them.",
+        "Use one of the allowed methods.",
+    ),
+    "body_too_large": Kind(
+        413,
+        "Body too large",
+        "A body may have 1 MiB at most.",
+        "Send less; a template's variables need a few kilobytes.",
+    ),
+    "headers_too_large": Kind(
+        431,
+        "Headers too large",
+        "All headers together may have 16 KiB, and be 64 in number.",
+        "Send fewer or shorter headers; cookies are often the cause.",
+    ),
+    "unsupported_media_type": Kind(
+        415,
+        "Unsupported media type",
+        "A body must be application/json.",
+        "Send the header Content-Type: application/json.",
+    ),
+    "internal_error": Kind(
+        500,
+        "Internal error",
+        "The service made a mistake.",
+        "Report it with the request id.",
+    ),
 }
-_INTERNAL = "The service made a mistake; report it with the request id."
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem document, without the request id."""
+    """One problem: which kind, and what is wrong this time."""
 
-    status: int
     code: str
-    title: str
     detail: str
     advice: str = ""
     errors: list[FieldProblem] = field(default_factory=list)
 
+    @property
+    def kind(self) -> Kind:
+        """What all problems of this code share."""
+        return KINDS[self.code]
 
-def problem_response(problem: Problem, request_id: str) -> Response:
-    """The problem as an answer; ASCII, since a name may hold what UTF-8 cannot."""
-    content = {
-        "type": f"urn:anava:problem:{problem.code}",
-        "title": problem.title,
-        "status": problem.status,
+
+def document(problem: Problem, request_id: str) -> dict[str, object]:
+    """The problem document; `type` is the path of its page on this server."""
+    content: dict[str, object] = {
+        "type": f"/problems/{problem.code}",
+        "title": problem.kind.title,
+        "status": problem.kind.status,
         "detail": problem.detail,
         "code": problem.code,
         "request_id": request_id,
@@ -83,14 +160,21 @@ def problem_response(problem: Problem, request_id: str) -> Response:
     }
     if problem.advice:
         content["advice"] = problem.advice
+    return content
+
+
+def problem_response(problem: Problem, request_id: str) -> Response:
+    """The problem as an answer; ASCII, since a name may hold what UTF-8 cannot."""
+    status = problem.kind.status
     headers = {"Cache-Control": "no-store"}
-    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "2"
-    return Response(json.dumps(content), problem.status, headers, "application/problem+json")
+    content = json.dumps(document(problem, request_id))
+    return Response(content, status, headers, "application/problem+json")
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error with a problem."""
+    """Answer every error with a problem, or with a page where a person asked for one."""
     app.add_exception_handler(AnavaError, _anava)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
@@ -98,22 +182,19 @@ def install(app: FastAPI) -> None:
 
 
 def _anava(request: Request, error: Exception) -> Response:
-    known = next((_STATUS[one] for one in type(error).__mro__ if one in _STATUS), None)
-    if known is None or not isinstance(error, AnavaError):
+    code = next((_CODES[one] for one in type(error).__mro__ if one in _CODES), None)
+    if code is None or not isinstance(error, AnavaError):
         return _unexpected(request, error)
-    status, code, title = known
     problems = list(error.problems) if isinstance(error, InvalidRequest) else []
-    problem = Problem(status, code, title, str(error), error.advice, problems[:_MOST_PROBLEMS])
-    return _answer(request, problem)
+    return _answer(request, Problem(code, str(error), error.advice, problems[:_MOST_PROBLEMS]))
 
 
 def _http(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    title = HTTPStatus(status).phrase
-    code = _HTTP_CODES.get(status, title.lower().replace(" ", "_"))
-    response = _answer(request, Problem(status, code, title, f"{title}."))
-    if isinstance(error, HTTPException) and error.headers:
-        response.headers.update(error.headers)
+    if not isinstance(error, HTTPException):
+        return _unexpected(request, error)
+    code = _HTTP_CODES.get(error.status_code, "bad_request")
+    response = _answer(request, Problem(code, f"{KINDS[code].title}.", KINDS[code].advice))
+    response.headers.update(error.headers or {})
     return response
 
 
@@ -123,14 +204,14 @@ def _validation(request: Request, error: Exception) -> Response:
         FieldProblem(_pointer(one["loc"]), str(one["type"]), str(one["msg"]))
         for one in found[:_MOST_PROBLEMS]
     ]
-    status, code, title = _STATUS[InvalidRequest]
     detail = "The request breaks a rule."
-    return _answer(request, Problem(status, code, title, detail, InvalidRequest.advice, problems))
+    return _answer(request, Problem("invalid_request", detail, InvalidRequest.advice, problems))
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
     _log.error("request %s failed", _request_id(request), exc_info=error)
-    return _answer(request, Problem(500, "internal_error", "Internal error", _INTERNAL))
+    kind = KINDS["internal_error"]
+    return _answer(request, Problem("internal_error", kind.meaning, kind.advice))
 
 
 def _pointer(place: tuple[str | int, ...]) -> str:
@@ -140,7 +221,10 @@ def _pointer(place: tuple[str | int, ...]) -> str:
 
 
 def _answer(request: Request, problem: Problem) -> Response:
-    return problem_response(problem, _request_id(request))
+    request_id = _request_id(request)
+    if wants_page(request):
+        return error_page(document(problem, request_id))
+    return problem_response(problem, request_id)
 
 
 def _request_id(request: Request) -> str:

@@ -5,6 +5,7 @@ from enum import StrEnum
 __all__ = [
     "CANCEL_PREFIX",
     "SHARED_QUEUE",
+    "WORKER_REPORT_SECONDS",
     "Attribute",
     "Memo",
     "host_queue",
@@ -12,6 +13,10 @@ __all__ = [
 ]
 
 SHARED_QUEUE = "anava"
+
+# How often a worker tells Temporal of itself and its slots; Temporal's own 60 s are long to wait
+# for whoever asks whether there is one.
+WORKER_REPORT_SECONDS = 10
 
 # A cancel's reason text is this and a JSON object; an empty text is an operator through Temporal.
 CANCEL_PREFIX = "anava:"

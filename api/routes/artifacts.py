@@ -5,7 +5,10 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
+from api import examples
+from api.conditional import UNCHANGED, conditional
 from api.dependencies import CurrentUser, ServicesNeeded
+from api.documentation import answers
 from api.schemas.artifacts import ArtifactBody, ArtifactList
 from deployments.artifacts import disposition
 from deployments.errors import NotFound
@@ -18,18 +21,36 @@ router = APIRouter(prefix="/api", tags=["artifacts"])
 _PRIVATE = {"Cache-Control": "private, no-store", "Referrer-Policy": "no-referrer"}
 
 
-@router.get("/deployment/{deployment}/artifacts")
+@router.get(
+    "/deployment/{deployment}/artifacts",
+    response_model=ArtifactList,
+    responses={
+        **answers(examples.ARTIFACTS, "not_found", "invalid_request", "temporal_unavailable"),
+        **UNCHANGED,
+    },
+)
 async def list_artifacts(
-    deployment: str, user: CurrentUser, services: ServicesNeeded
-) -> ArtifactList:
+    request: Request, deployment: str, user: CurrentUser, services: ServicesNeeded
+) -> Response:
     """What can be downloaded now; more comes with the plan and at the end."""
     seen = await services.deployments.get(user, deployment)
     found = await services.artifacts.entries(seen.id)
-    return ArtifactList(items=[ArtifactBody(**asdict(one)) for one in found])
+    items = [ArtifactBody(**asdict(one)) for one in found]
+    return conditional(request, ArtifactList(items=items))
 
 
 @router.get(
-    "/deployment/{deployment}/artifacts/{name}", status_code=307, response_class=RedirectResponse
+    "/deployment/{deployment}/artifacts/{name}",
+    status_code=307,
+    response_class=RedirectResponse,
+    responses=answers(
+        "",
+        "not_found",
+        "invalid_request",
+        "temporal_unavailable",
+        status=307,
+        media_type="text/plain",
+    ),
 )
 async def follow_artifact(
     deployment: str, name: str, user: CurrentUser, services: ServicesNeeded
@@ -41,7 +62,18 @@ async def follow_artifact(
 
 
 @router.head("/artifacts/download/{deployment}/{name}", include_in_schema=False)
-@router.get("/artifacts/download/{deployment}/{name}", response_class=StreamingResponse)
+@router.get(
+    "/artifacts/download/{deployment}/{name}",
+    response_class=StreamingResponse,
+    responses=answers(
+        "(the bytes)",
+        "link_refused",
+        "link_expired",
+        "not_found",
+        "invalid_request",
+        media_type="application/octet-stream",
+    ),
+)
 async def download(
     request: Request,
     deployment: str,

@@ -4,9 +4,12 @@ import re
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
-from api.dependencies import CurrentUser, ServicesNeeded
+from api import examples
+from api.conditional import UNCHANGED, conditional, etag, is_known
+from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNeeded
+from api.documentation import answers
 from api.listing import Filters
 from api.schemas.deployments import (
     AcceptedBody,
@@ -29,8 +32,25 @@ router = APIRouter(prefix="/api", tags=["deployments"])
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
-@router.post("/deploy", status_code=202)
-async def deploy(
+_READ = ("not_found", "invalid_request", "temporal_unavailable")
+# A proxy gives up on a silent answer after 60 s, often after 30.
+_LONGEST_WAIT_SECONDS = 30
+
+
+@router.post(
+    "/deploy",
+    status_code=202,
+    responses=answers(
+        examples.ACCEPTED,
+        "invalid_request",
+        "not_available",
+        "idempotency_key_reused",
+        "temporal_unavailable",
+        status=202,
+        body=True,
+    ),
+)
+async def create_deployment(
     asked: DeployBody,
     user: CurrentUser,
     services: ServicesNeeded,
@@ -56,28 +76,63 @@ async def deploy(
     )
 
 
-@router.get("/deployments")
+@router.get(
+    "/deployments",
+    response_model=DeploymentPage,
+    responses={
+        **answers(examples.PAGE, "invalid_request", "temporal_unavailable"),
+        **UNCHANGED,
+    },
+)
 async def list_deployments(
+    request: Request,
     user: CurrentUser,
     services: ServicesNeeded,
     asked: Annotated[ListQuery, Query()],
-) -> DeploymentPage:
-    """The caller's deployments."""
+) -> Response:
+    """The caller's deployments; the header Link leads to the next page."""
     filters = Filters(asked.status, asked.project, asked.stack)
     page = await services.deployments.list(user, filters, asked.limit, asked.cursor)
-    return DeploymentPage(items=[summary(one) for one in page.items], next_cursor=page.next_cursor)
+    shown = DeploymentPage(items=[summary(one) for one in page.items], next_cursor=page.next_cursor)
+    if page.next_cursor is None:
+        return conditional(request, shown)
+    after = request.url.include_query_params(cursor=page.next_cursor)
+    return conditional(request, shown, Link=f'<{after.path}?{after.query}>; rel="next"')
 
 
-@router.get("/deployment/{deployment}")
+@router.get(
+    "/deployment/{deployment}",
+    response_model=DeploymentBody,
+    responses={**answers(examples.COMPLETED, *_READ), **UNCHANGED},
+)
 async def get_deployment(
-    deployment: str, user: CurrentUser, services: ServicesNeeded
-) -> DeploymentBody:
-    """One deployment."""
-    return body(await services.deployments.get(user, deployment))
+    request: Request,
+    deployment: str,
+    user: CurrentUser,
+    services: ServicesNeeded,
+    broadcasts: BroadcastsNeeded,
+    wait: Annotated[int, Query(ge=0, le=_LONGEST_WAIT_SECONDS)] = 0,
+) -> Response:
+    """One deployment.
+
+    With `wait` the answer comes when something changes, at the latest after so many seconds;
+    changes are seen against If-None-Match where that is given. One that has ended is never waited
+    for.
+    """
+    seen = await services.deployments.get(user, deployment)
+    known = "if-none-match" not in request.headers or is_known(request, etag(body(seen)))
+    if wait and known and not seen.is_terminal:
+        await broadcasts.until_changed(seen, wait)
+        seen = await services.deployments.get(user, deployment)
+    return conditional(request, body(seen))
 
 
-@router.post("/deployment/{deployment}/cancel", status_code=202)
-async def cancel(
+@router.post(
+    "/deployment/{deployment}/cancel",
+    status_code=202,
+    responses=answers(examples.CANCELLING, *_READ, "already_finished", status=202, body=True),
+)
+async def cancel_deployment(
     deployment: str, user: CurrentUser, services: ServicesNeeded, asked: CancelBody | None = None
 ) -> DeploymentBody:
     """Ask for a cancel; the status changes when the workflow says so."""
@@ -87,10 +142,31 @@ async def cancel(
     )
 
 
-@router.get("/deployment/{deployment}/resources")
-@router.get("/deployment/{deployment}/progress")
-async def progress(deployment: str, user: CurrentUser, services: ServicesNeeded) -> ProgressBody:
+@router.get(
+    "/deployment/{deployment}/resources",
+    response_model=ProgressBody,
+    responses={**answers(examples.PROGRESS, *_READ), **UNCHANGED},
+)
+async def get_resources(
+    request: Request, deployment: str, user: CurrentUser, services: ServicesNeeded
+) -> Response:
     """How far each resource is; empty before terraform has named one."""
+    return conditional(request, await _progress(services, user, deployment))
+
+
+@router.get(
+    "/deployment/{deployment}/progress",
+    response_model=ProgressBody,
+    responses={**answers(examples.PROGRESS, *_READ), **UNCHANGED},
+)
+async def get_progress(
+    request: Request, deployment: str, user: CurrentUser, services: ServicesNeeded
+) -> Response:
+    """The same as `resources`, under the original service's name."""
+    return conditional(request, await _progress(services, user, deployment))
+
+
+async def _progress(services: Services, user: str, deployment: str) -> ProgressBody:
     seen = await services.deployments.get(user, deployment)
     found = await services.progress.latest(seen.id)
     if found is None:

@@ -1,11 +1,13 @@
 """The log of a deployment: a page of it, or as it comes."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
+from api import examples
 from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNeeded
+from api.documentation import answers
 from api.log_reader import LogReader
 from api.schemas.logs import LogFormat, LogPage, LogQuery
 from api.stream import Viewer, has_all
@@ -25,8 +27,18 @@ _KINDS = {
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-@router.get("", response_model=LogPage)
-async def page(
+_PROBLEMS = ("not_found", "invalid_request", "unavailable", "temporal_unavailable")
+
+
+def _documented() -> dict[int | str, dict[str, Any]]:
+    found = answers(examples.LOG_PAGE, *_PROBLEMS)
+    found[200]["content"]["text/plain"] = {"example": examples.LOG_TEXT}
+    found[200]["content"]["application/x-ndjson"] = {"example": examples.LOG_LINES}
+    return found
+
+
+@router.get("", response_model=LogPage, responses=_documented())
+async def get_logs(
     deployment: str,
     user: CurrentUser,
     services: ServicesNeeded,
@@ -66,8 +78,15 @@ def _download(reader: LogReader, after: EventId, asked: LogQuery) -> Response:
     return StreamingResponse(parts, media_type=kind, headers=headers)
 
 
-@router.get("/stream", response_class=StreamingResponse)
-async def stream(
+@router.get(
+    "/stream",
+    response_class=StreamingResponse,
+    responses={
+        **answers(examples.STREAM, *_PROBLEMS, media_type="text/event-stream"),
+        204: {"description": "It has ended, and its log holds nothing after the cursor"},
+    },
+)
+async def stream_logs(
     deployment: str,
     user: CurrentUser,
     services: ServicesNeeded,

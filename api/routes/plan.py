@@ -4,8 +4,9 @@ import asyncio
 
 from fastapi import APIRouter, Response
 
-from api import plan
+from api import examples, plan
 from api.dependencies import CurrentUser, ServicesNeeded
+from api.documentation import answers
 from api.schemas.plan import PlanBody
 from deployments.artifacts import PLAN_JSON, ArtifactStore
 from deployments.errors import NotFound, PlanNotReady, PlanTooLarge
@@ -19,7 +20,18 @@ router = APIRouter(prefix="/api/deployment/{deployment}", tags=["plan"])
 _MOST_BYTES = 8 * 1024 * 1024
 
 
-@router.get("/plan", response_model=PlanBody)
+@router.get(
+    "/plan",
+    response_model=PlanBody,
+    responses=answers(
+        examples.PLAN,
+        "not_found",
+        "plan_not_ready",
+        "invalid_request",
+        "plan_too_large",
+        "temporal_unavailable",
+    ),
+)
 async def get_plan(deployment: str, user: CurrentUser, services: ServicesNeeded) -> Response:
     """What the plan changes and why; a plan above 8 MiB can only be downloaded."""
     seen = await services.deployments.get(user, deployment)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from api.examples import DEPLOY
 from deployments.deployment import ApprovalPolicy, Operation, Status
 from deployments.requests import Asked
 from deployments.timings import PhaseTimeouts
@@ -59,6 +60,8 @@ class TimeoutsBody(_Asked):
 
 class DeployBody(_Asked):
     """What `POST /api/deploy` takes. `projectId` and `storageLocation` are the older spellings."""
+
+    model_config = ConfigDict(json_schema_extra={"example": DEPLOY})
 
     project_id: _Text | None = None
     projectId: _Text | None = None  # noqa: N815 - the original service's spelling

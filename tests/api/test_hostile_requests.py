@@ -1,7 +1,11 @@
 import json
+import uuid
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+
+from tests.servers import eventually
 
 PROJECT = "customer-1"
 
@@ -92,10 +96,72 @@ async def test_a_body_that_is_no_request_is_refused(api: httpx.AsyncClient, cont
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_body_of_two_megabytes_is_too_large(api: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("size", [2_000_000, 50_000_000])
+async def test_a_large_body_is_refused(api: httpx.AsyncClient, size: int) -> None:
     headers = {"Content-Type": "application/json"}
-    answer = await api.post("/api/deploy", content=b" " * 2_000_000, headers=headers)
+    answer = await api.post("/api/deploy", content=b" " * size, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+async def test_a_large_body_of_unknown_length_is_refused(api: httpx.AsyncClient) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(800):
+            yield b" " * 65_536
+
+    headers = {"Content-Type": "application/json"}
+    answer = await api.post("/api/deploy", content=parts(), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-Long": "x" * 20_000}, {f"X-{number}": "x" for number in range(100)}],
+)
+async def test_too_many_headers_are_refused(
+    api: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    answer = await api.get("/health/live", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (431, "headers_too_large")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b'{"project_id": "customer-1", "project_id": "customer-2"}', "invalid_json"),
+        (b'{"variables": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "invalid_json"),
+        (b'{"variables": {"a": ' * 20 + b"1" + b"}}" * 20, "invalid_json"),
+    ],
+)
+async def test_a_body_that_readers_read_differently_is_refused(
+    api: httpx.AsyncClient, content: bytes, code: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await api.post("/api/deploy", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+async def test_what_was_refused_started_nothing(api: httpx.AsyncClient) -> None:
+    project = "refused-" + uuid.uuid4().hex[:8]
+    bad: list[dict[str, object]] = [
+        {"prefix": "Capital"},
+        {"prefix": "${path.module}"},
+        {"variables": {"fail": '"; drop'}},
+        {"variables": {"fail": '${file("/etc/passwd")}'}},
+        {"variables": {"fail": "services-1\n"}},
+        {"variables": {"undeclared": "x"}},
+        {"variables": {"lines": 2**63}},
+        {"region": "${x}"},
+    ]
+    for fields in bad:
+        answer = await api.post("/api/deploy", json={"project_id": project, **fields})
+        assert answer.status_code == 422, fields
+    accepted = await api.post("/api/deploy", json={"project_id": project})
+
+    async def ids() -> list[str]:
+        found = await api.get(f"/api/deployments?project={project}")
+        return [one["id"] for one in found.json()["items"]]
+
+    assert await eventually(ids, "the one that was accepted") == [accepted.json()["id"]]
 
 
 async def test_only_json_is_read(api: httpx.AsyncClient) -> None:

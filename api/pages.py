@@ -1,0 +1,99 @@
+"""What a browser gets: pages made from templates, and the files beside them.
+
+Every page forbids scripts and styles that are not this server's own, and any way of turning text
+into markup: what terraform printed stays text. Pages work without JavaScript and live with it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+__all__ = ["StaticFile", "error_page", "page", "static_digest", "static_files", "wants_page"]
+
+_HERE = Path(__file__).resolve().parent
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+    )
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True)
+class StaticFile:
+    """A file that pages refer to."""
+
+    content: bytes
+    media_type: str
+
+
+def page(template: str, status: int = 200, **values: object) -> HTMLResponse:
+    """A page from a template."""
+    html = _templates().get_template(template).render(values)
+    # A filter in the address may hold half a surrogate pair, which no encoding can write.
+    return HTMLResponse(html.encode("utf-8", "replace"), status, _HEADERS)
+
+
+def error_page(problem: dict[str, object]) -> HTMLResponse:
+    """The page of a problem document."""
+    status = problem["status"]
+    return page("error.html", status if isinstance(status, int) else 500, problem=problem)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person in a browser asked, and not for a part of the API."""
+    if request.url.path.startswith(("/api/", "/health")):
+        return False
+    return "text/html" in request.headers.get("accept", "")
+
+
+@cache
+def static_files() -> dict[str, StaticFile]:
+    """The files beside the pages, by name."""
+    return {
+        path.name: StaticFile(path.read_bytes(), _TYPES[path.suffix])
+        for path in sorted((_HERE / "static").iterdir())
+        if path.suffix in _TYPES
+    }
+
+
+@cache
+def static_digest() -> str:
+    """Part of every address of a static file: it changes with the files, so they can be kept."""
+    digest = hashlib.sha256()
+    for name, file in static_files().items():
+        digest.update(name.encode() + b"\0" + file.content)
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _templates() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["static"] = f"/static/{static_digest()}"
+    return made

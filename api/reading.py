@@ -1,0 +1,140 @@
+"""Deployments and the API as pages show them: in words, in order."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from api.schemas.deployments import DeploymentSummary
+from api.view import Seen
+from deployments.deployment import Status
+from deployments.phase import Phase
+from deployments.reasons import Reason
+from deployments.words import standing
+
+__all__ = [
+    "Operation",
+    "Row",
+    "Step",
+    "counts",
+    "operations",
+    "row",
+    "status_word",
+    "steps",
+    "word",
+]
+
+# The phases that a person follows; the others pass in milliseconds or wait for later issues.
+_STEPS = {Phase.QUEUE: "Queue", Phase.INIT: "Init", Phase.PLAN: "Plan", Phase.APPLY: "Apply"}
+_ORDER = list(Phase)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A deployment in the list."""
+
+    it: DeploymentSummary
+    word: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A phase: `state` is done, now, failed or todo."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route of the API; `parameters` are name, place, whether required, description."""
+
+    method: str
+    path: str
+    summary: str
+    description: str
+    parameters: list[tuple[str, str, bool, str]]
+    body: str
+    answers: list[tuple[str, str, str]]
+
+
+def word(seen: Seen) -> str:
+    """What it does now, or how it ended."""
+    return standing(seen.status, seen.phase, seen.reason, cancelling=seen.cancel_requested)
+
+
+def status_word(status: Status) -> str:
+    """A status as a filter names it."""
+    return standing(status, Phase.QUEUE, Reason.NONE, cancelling=False)
+
+
+def row(it: DeploymentSummary, seen: Seen) -> Row:
+    """A line of the list."""
+    return Row(it, word(seen))
+
+
+def steps(seen: Seen) -> list[Step]:
+    """How far it is on its way through the phases."""
+    return [Step(name, _state(phase, seen)) for phase, name in _STEPS.items()]
+
+
+def _state(phase: Phase, seen: Seen) -> str:
+    at, here = _ORDER.index(seen.phase), _ORDER.index(phase)
+    if seen.status is Status.COMPLETED:
+        # Without changes nothing is applied.
+        return "todo" if phase is Phase.APPLY and seen.reason is Reason.NO_CHANGES else "done"
+    if here < at:
+        return "done"
+    if here > at:
+        return "todo"
+    return "failed" if seen.is_terminal else "now"
+
+
+def counts(seen: Seen) -> str:
+    """What was done to how many resources, or nothing before the end."""
+    if seen.result is None:
+        return ""
+    found = seen.result.counts
+    pairs = (
+        (found.add, "created"),
+        (found.change, "updated"),
+        (found.remove, "destroyed"),
+        (found.imported, "imported"),
+    )
+    return ", ".join(f"{number} {what}" for number, what in pairs if number)
+
+
+def operations(openapi: dict[str, Any]) -> list[Operation]:
+    """The routes of an OpenAPI document, in its order."""
+    return [
+        Operation(
+            method=method.upper(),
+            path=path,
+            summary=one.get("summary", ""),
+            description=one.get("description", ""),
+            parameters=[
+                (each["name"], each["in"], each.get("required", False), each.get("description", ""))
+                for each in one.get("parameters", [])
+            ],
+            body=_example(one.get("requestBody", {}).get("content", {})),
+            answers=list(_answers(one)),
+        )
+        for path, methods in openapi["paths"].items()
+        for method, one in methods.items()
+    ]
+
+
+def _answers(operation: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for status, answer in operation["responses"].items():
+        content = answer.get("content", {})
+        codes = ", ".join(code for one in content.values() for code in one.get("examples", ()))
+        yield status, codes or answer["description"], _example(content)
+
+
+def _example(content: dict[str, Any]) -> str:
+    for one in content.values():
+        if isinstance(one.get("example"), str):
+            return str(one["example"])
+        if "example" in one:
+            return json.dumps(one["example"], indent=2)
+    return ""

@@ -1,0 +1,115 @@
+"""Pages for people: deployments, one deployment, problems, the API."""
+
+import contextlib
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, ConfigDict
+
+from api import reading
+from api.dependencies import CurrentUser, ServicesNeeded
+from api.listing import Filters
+from api.pages import page, static_digest, static_files
+from api.problems import KINDS
+from api.view import body, summary
+from deployments.deployment import Status
+from deployments.errors import AlreadyFinished, NotFound
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False)
+
+_PAGE_ITEMS = 25
+_YEAR = "public, max-age=31536000, immutable"
+
+
+class _ListQuery(BaseModel):
+    """A form sends empty fields too."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    status: str = ""
+    project: str = ""
+    cursor: str = ""
+
+
+@router.get("/")
+async def list_page(
+    request: Request,
+    user: CurrentUser,
+    services: ServicesNeeded,
+    asked: Annotated[_ListQuery, Query()],
+) -> Response:
+    """The caller's deployments."""
+    status = Status(asked.status) if asked.status in set(Status) else None
+    filters = Filters(status, asked.project.strip() or None)
+    found = await services.deployments.list(user, filters, _PAGE_ITEMS, asked.cursor or None)
+    older = request.url.include_query_params(cursor=found.next_cursor)
+    return page(
+        "deployments.html",
+        rows=[reading.row(summary(one), one) for one in found.items],
+        statuses=[(str(one), reading.status_word(one)) for one in Status],
+        asked=asked,
+        filtered=bool(status or filters.project),
+        older=f"/?{older.query}" if found.next_cursor else "",
+        address=str(request.base_url).rstrip("/"),
+    )
+
+
+@router.get("/deployment/{deployment}")
+async def deployment_page(deployment: str, user: CurrentUser, services: ServicesNeeded) -> Response:
+    """One deployment, live."""
+    seen = await services.deployments.get(user, deployment)
+    progress = await services.progress.latest(seen.id)
+    return page(
+        "deployment.html",
+        it=body(seen),
+        word=reading.word(seen),
+        steps=reading.steps(seen),
+        resources=progress.resources if progress else [],
+        artifacts=await services.artifacts.entries(seen.id),
+        ended=seen.is_terminal,
+        counts=reading.counts(seen),
+    )
+
+
+@router.post("/deployment/{deployment}/cancel")
+async def cancel_from_page(
+    deployment: str, user: CurrentUser, services: ServicesNeeded
+) -> Response:
+    """Ask for a cancel and show the deployment; one that has ended is simply shown."""
+    with contextlib.suppress(AlreadyFinished):
+        await services.deployments.cancel(user, deployment, "", force=False)
+    return RedirectResponse(f"/deployment/{deployment}", 303)
+
+
+@router.get("/problems")
+async def problems_page() -> Response:
+    """Every problem that the API answers with."""
+    return page("problems.html", kinds=KINDS)
+
+
+@router.get("/problems/{code}")
+async def problem_page(code: str) -> Response:
+    """What a problem's `type` leads to."""
+    if code not in KINDS:
+        raise NotFound("There is no such problem.")
+    return page("problem.html", code=code, kind=KINDS[code])
+
+
+@router.get("/docs")
+async def docs_page(request: Request) -> Response:
+    """The API, from its OpenAPI document."""
+    openapi = request.app.openapi()
+    return page("docs.html", api=openapi, operations=reading.operations(openapi))
+
+
+@router.get("/static/{digest}/{name}")
+async def static_file(digest: str, name: str) -> Response:
+    """A file that a page refers to."""
+    found = static_files().get(name)
+    if found is None or digest != static_digest():
+        raise NotFound("There is no such file.")
+    headers = {"Cache-Control": _YEAR, "X-Content-Type-Options": "nosniff"}
+    return Response(found.content, 200, headers, found.media_type)

@@ -1,0 +1,26 @@
+"""The body of every error (RFC 9457)."""
+
+from pydantic import BaseModel
+
+__all__ = ["FieldProblemBody", "ProblemBody"]
+
+
+class FieldProblemBody(BaseModel):
+    """One wrong field: where (JSON pointer), a code and a sentence."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class ProblemBody(BaseModel):
+    """What went wrong. `type` is the path of a page that explains the `code`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldProblemBody]
+    advice: str | None = None

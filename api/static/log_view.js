@@ -1,0 +1,70 @@
+// The log as blocks of lines: the browser skips the layout of blocks that nobody sees.
+
+const BLOCK_LINES = 500;
+const MOST_LINES = 200000; // beyond this the oldest blocks go; the download has them
+
+export class LogView {
+  constructor(element, onFollow) {
+    this.element = element;
+    this.onFollow = onFollow;
+    this.block = null;
+    this.lines = 0;
+    this.segment = "";
+    this.following = true;
+    // Only a person scrolls up; what we do ourselves goes down.
+    let top = 0;
+    element.addEventListener("scroll", () => {
+      if (element.scrollTop < top - 2) this.follow(false);
+      else if (this.atEnd()) this.follow(true);
+      top = element.scrollTop;
+    }, { passive: true });
+  }
+
+  atEnd() {
+    return this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 24;
+  }
+
+  follow(wanted) {
+    if (wanted === this.following) return;
+    this.following = wanted;
+    this.onFollow(wanted);
+    if (wanted) this.toEnd();
+  }
+
+  toEnd() {
+    this.element.scrollTop = this.element.scrollHeight;
+  }
+
+  add(lines) {
+    for (const [id, time, level, text] of lines) {
+      if (this.block === null || this.block.childElementCount >= BLOCK_LINES) {
+        this.block = document.createElement("div");
+        this.block.className = "block";
+        this.element.append(this.block);
+      }
+      this.block.append(this.line(id, time, level, text));
+    }
+    this.lines += lines.length;
+    while (this.lines > MOST_LINES && this.element.firstElementChild !== this.block) {
+      this.lines -= this.element.firstElementChild.childElementCount;
+      this.element.firstElementChild.remove();
+    }
+    if (this.following) this.toEnd();
+  }
+
+  line(id, time, level, text) {
+    const line = document.createElement("div");
+    line.className = level === "info" ? "line" : `line ${level}`;
+    line.id = `L${id}`;
+    const segment = id.split("-")[0];
+    if (this.segment && segment !== this.segment) line.classList.add("first");
+    this.segment = segment;
+    const clock = document.createElement("time");
+    clock.textContent = time.slice(11, 19);
+    clock.dateTime = time;
+    const words = document.createElement("span");
+    words.textContent = text; // never markup
+    line.append(clock, words);
+    return line;
+  }
+}
