@@ -91,17 +91,23 @@ def _state(phase: Phase, seen: Seen) -> str:
 
 
 def counts(seen: Seen) -> str:
-    """What was done to how many resources, or nothing before the end."""
+    """What was done to how many resources, as far as it is known; nothing before the end."""
     if seen.result is None:
         return ""
-    found = seen.result.counts
+    planned = seen.result.counts
+    if seen.status is not Status.COMPLETED:
+        # Terraform counts what it did only when it has done all of it.
+        done, open_ = len(seen.result.changed), len(seen.result.not_done)
+        known = done + open_ and not seen.result.omitted
+        return f"{done} of {done + open_} planned changes were made." if known else ""
     pairs = (
-        (found.add, "created"),
-        (found.change, "updated"),
-        (found.remove, "destroyed"),
-        (found.imported, "imported"),
+        (planned.add, "created"),
+        (planned.change, "updated"),
+        (planned.remove, "destroyed"),
+        (planned.imported, "imported"),
     )
-    return ", ".join(f"{number} {what}" for number, what in pairs if number)
+    text = ", ".join(f"{number} {what}" for number, what in pairs if number)
+    return f"Resources: {text}." if text else ""
 
 
 def operations(openapi: dict[str, Any]) -> list[Operation]:

@@ -31,10 +31,12 @@ function refresh() {
     .catch(() => setTimeout(refresh, AGAIN_MS));
 }
 
-function cell(text, className) {
+function cell(text, className = "") {
   const made = document.createElement("td");
-  made.textContent = text;
-  if (className) made.className = className;
+  const words = document.createElement("span");
+  words.textContent = text;
+  words.className = className;
+  made.append(words);
   return made;
 }
 
@@ -45,12 +47,7 @@ function showResources(changes) {
   for (const one of changes) {
     const row = document.createElement("tr");
     row.dataset.address = one.address;
-    const badge = document.createElement("span");
-    badge.className = `badge ${one.status}`;
-    badge.textContent = one.status;
-    const status = document.createElement("td");
-    status.append(badge);
-    row.append(status, cell(one.action), cell(one.address, "id"), cell(one.elapsed_seconds ? `${Math.round(one.elapsed_seconds)} s` : ""));
+    row.append(cell(one.status, `badge ${one.status}`), cell(one.action), cell(one.address, "id"), cell(one.elapsed_seconds ? `${Math.round(one.elapsed_seconds)} s` : ""));
     const known = rows.get(one.address);
     if (known) known.replaceWith(row);
     else body.append(row);

@@ -11,12 +11,14 @@ export class LogView {
     this.lines = 0;
     this.segment = "";
     this.following = true;
-    // Only a person scrolls up; what we do ourselves goes down.
+    // Up goes a person, or a log that became shorter because a block was measured.
     let top = 0;
+    let height = 0;
     element.addEventListener("scroll", () => {
-      if (element.scrollTop < top - 2) this.follow(false);
-      else if (this.atEnd()) this.follow(true);
+      if (this.atEnd()) this.follow(true);
+      else if (element.scrollTop < top - 2 && element.scrollHeight >= height) this.follow(false);
       top = element.scrollTop;
+      height = element.scrollHeight;
     }, { passive: true });
   }
 
@@ -37,11 +39,7 @@ export class LogView {
 
   add(lines) {
     for (const [id, time, level, text] of lines) {
-      if (this.block === null || this.block.childElementCount >= BLOCK_LINES) {
-        this.block = document.createElement("div");
-        this.block.className = "block";
-        this.element.append(this.block);
-      }
+      if (this.block === null || this.block.childElementCount >= BLOCK_LINES) this.open();
       this.block.append(this.line(id, time, level, text));
     }
     this.lines += lines.length;
@@ -50,6 +48,16 @@ export class LogView {
       this.element.firstElementChild.remove();
     }
     if (this.following) this.toEnd();
+  }
+
+  // The last block is always laid out; only full ones are skipped, at the height they have.
+  open() {
+    if (this.block !== null) {
+      this.block.style.containIntrinsicSize = `auto ${this.block.offsetHeight}px`;
+      this.block.classList.add("full");
+    }
+    this.block = document.createElement("div");
+    this.element.append(this.block);
   }
 
   line(id, time, level, text) {

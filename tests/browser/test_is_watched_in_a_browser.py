@@ -1,0 +1,99 @@
+"""A deployment followed in a browser: whole, once, whatever becomes of the API; stopped by hand."""
+
+import json
+
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Site
+from tests.servers import eventually
+
+
+def stored_ids(site: Site, id: str) -> list[str]:
+    found = []
+    for path in sorted((site.house.data / "runs" / id / "segments").glob("*/events.jsonl")):
+        lines = [json.loads(one) for one in path.read_text().splitlines()]
+        found += [one["id"] for one in lines if "end" not in one]
+    return found
+
+
+async def shown_ids(page: Page) -> list[str]:
+    ids: list[str] = await page.eval_on_selector_all(
+        "#log .line", "lines => lines.map(line => line.id.slice(1))"
+    )
+    return ids
+
+
+async def test_it_is_followed_from_start_to_end_over_a_killed_api(site: Site, page: Page) -> None:
+    id = await site.deploy(resource_seconds=2, lines=200, secret="hunter2-hunter2")
+    bodies: list[str] = []
+
+    await page.goto("/")
+    await page.get_by_role("link", name="demo-project-1").first.click()
+    await expect(page.locator("#link")).to_have_text("live")
+    await expect(page.locator("#log")).to_contain_text("Creating...")
+    await site.restart()
+    await expect(page.locator("#word")).to_have_text("Succeeded")
+    await expect(page.locator("#link")).to_have_text("complete")
+
+    assert await shown_ids(page) == stored_ids(site, id)
+    await page.locator("#request-title").scroll_into_view_if_needed()
+    await expect(page.locator("#log .line").last).to_be_in_viewport()
+    await expect(page.locator("#follow")).to_have_attribute("aria-pressed", "true")
+    await expect(page.locator("#tally")).to_have_text("12 of 12")
+    await expect(page.locator(".outputs")).to_contain_text("sensitive, not shown")
+    await expect(page.locator("#outcome")).to_contain_text("plan.json")
+    assert await page.title() == "Succeeded · demo-project-1/anava"
+    assert await page.locator("details.cancel").count() == 0
+    bodies.append(await page.content())
+    assert "hunter2" not in "".join(bodies)
+
+
+async def test_it_is_stopped_by_the_button(site: Site, page: Page) -> None:
+    id = await site.deploy(resource_seconds=30)
+    await page.goto(f"/deployment/{id}")
+    await expect(page.locator("#word")).to_have_text("Applying")
+    await expect(page.locator("#resources")).to_contain_text("running")
+
+    await page.get_by_text("Cancel…").click()
+    await page.get_by_role("button", name="Stop this deployment").click()
+
+    await expect(page.locator("#word")).to_have_text("Cancelled")
+    seen = (await site.session.get(f"/api/deployment/{id}")).json()
+    assert (seen["status"], seen["result"]["cancel"]["by"]) == ("cancelled", "local")
+    await expect(page.locator("#link")).to_have_text("complete")
+    assert await shown_ids(page) == stored_ids(site, id)
+
+
+async def test_the_list_shows_what_comes(site: Site, page: Page) -> None:
+    await page.goto("/?project=another-project-1")
+    await expect(page.locator("#rows")).to_contain_text("Nothing matches")
+    await site.session.post("/api/deploy", json={"project_id": "another-project-1"})
+    await expect(page.locator("#rows .badge")).to_have_text("Succeeded")
+
+
+async def test_a_failure_says_what_and_where(site: Site, page: Page) -> None:
+    id = await site.deploy(fail="services-2")
+    await page.goto(f"/deployment/{id}")
+    await expect(page.locator("#word")).to_have_text("Failed")
+    await expect(page.locator(".diagnostic.error").first).to_contain_text(".tf:")
+    await expect(page.locator("#outcome")).to_contain_text("Not done")
+    await expect(page.locator("#outcome")).to_contain_text("7 of 12 planned changes were made")
+
+
+async def test_without_javascript_it_can_be_read_and_stopped(site: Site, page: Page) -> None:
+    id = await site.deploy(resource_seconds=30)
+    assert page.context.browser is not None
+    context = await page.context.browser.new_context(
+        base_url=site.url, java_script_enabled=False
+    )
+    plain = await context.new_page()
+
+    async def applying() -> bool:
+        await plain.goto(f"/deployment/{id}")
+        return "Applying" in await plain.content()
+
+    await eventually(applying, "the apply")
+    await plain.get_by_text("Cancel…").click()
+    await plain.get_by_role("button", name="Stop this deployment").click()
+    await expect(plain.locator("#word")).to_contain_text("Cancel")
+    await context.close()
