@@ -7,6 +7,8 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Site
 from tests.servers import eventually
 
+PLANTED = "hunter2-hunter2"
+
 
 def stored_ids(site: Site, id: str) -> list[str]:
     found = []
@@ -24,7 +26,7 @@ async def shown_ids(page: Page) -> list[str]:
 
 
 async def test_it_is_followed_from_start_to_end_over_a_killed_api(site: Site, page: Page) -> None:
-    id = await site.deploy(resource_seconds=2, lines=200, secret="hunter2-hunter2")
+    id = await site.deploy(resource_seconds=2, lines=200, secret=PLANTED)
     bodies: list[str] = []
 
     await page.goto("/")
@@ -45,7 +47,7 @@ async def test_it_is_followed_from_start_to_end_over_a_killed_api(site: Site, pa
     assert await page.title() == "Succeeded · demo-project-1/anava"
     assert await page.locator("details.cancel").count() == 0
     bodies.append(await page.content())
-    assert "hunter2" not in "".join(bodies)
+    assert PLANTED not in "".join(bodies)
 
 
 async def test_it_is_stopped_by_the_button(site: Site, page: Page) -> None:
@@ -83,9 +85,7 @@ async def test_a_failure_says_what_and_where(site: Site, page: Page) -> None:
 async def test_without_javascript_it_can_be_read_and_stopped(site: Site, page: Page) -> None:
     id = await site.deploy(resource_seconds=30)
     assert page.context.browser is not None
-    context = await page.context.browser.new_context(
-        base_url=site.url, java_script_enabled=False
-    )
+    context = await page.context.browser.new_context(base_url=site.url, java_script_enabled=False)
     plain = await context.new_page()
 
     async def applying() -> bool:
