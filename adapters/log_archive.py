@@ -7,11 +7,12 @@ always give the same bytes.
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from deployments.events import EndKind
-from deployments.log_text import text_line
+from deployments.log_text import full_text, text_line
 
 __all__ = ["as_text", "as_written", "gzipped"]
 
@@ -29,6 +30,8 @@ class _Line(msgspec.Struct):
     phase: str = ""
     text: str = ""
     end: str = ""
+    diagnostic: dict[str, Any] | None = None
+    truncated_bytes: int = 0
 
 
 def as_written(file: Path) -> Iterator[bytes]:
@@ -65,7 +68,10 @@ def _text(raw: bytes, decoder: msgspec.json.Decoder[_Line]) -> str:
     if line.end:
         lost = line.end == EndKind.LOST
         return "(the rest of this segment's log was lost with its host)\n" if lost else ""
-    return text_line(line.time, line.level, line.phase, line.text)
+    text = line.text
+    if line.diagnostic or line.truncated_bytes:
+        text = full_text(text, line.diagnostic, line.truncated_bytes)
+    return text_line(line.time, line.level, line.phase, text)
 
 
 def _lines(file: Path) -> Iterator[list[bytes]]:

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from deployments.events import EventId
+from deployments.log_text import full_text
 
 __all__ = ["frame", "log_frames"]
 
@@ -16,6 +18,13 @@ def frame(event: str, content: object, last: str = "") -> bytes:
     text = json.dumps(content, separators=(",", ":"))
     head = f"id: {last}\n" if last else ""
     return f"{head}event: {event}\ndata: {text}\n\n".encode("ascii")
+
+
+def _text(event: dict[str, Any]) -> str:
+    text: str = event["text"]
+    if "diagnostic" in event or "truncated_bytes" in event:
+        return full_text(text, event.get("diagnostic"), event.get("truncated_bytes", 0))
+    return text
 
 
 def log_frames(data: bytes) -> Iterator[tuple[bytes, EventId]]:
@@ -33,6 +42,6 @@ def log_frames(data: bytes) -> Iterator[tuple[bytes, EventId]]:
         last = event["id"]
         size += len(raw)
         if "end" not in event:
-            lines.append([last, event["time"], event["level"], event["text"]])
+            lines.append([last, event["time"], event["level"], _text(event)])
     if last:
         yield frame("log", {"lines": lines}, last), EventId.parse(last)

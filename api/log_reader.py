@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deployments.errors import Unavailable
 from deployments.events import EventId
 from deployments.log_ports import LogSource
-from deployments.log_text import text_line
+from deployments.log_text import full_text, text_line
 
 __all__ = ["LogReader", "Page"]
 
@@ -119,7 +119,8 @@ def _behind_start(first: str) -> str:
 
 def _as_text(raw: bytes) -> bytes:
     event = json.loads(raw)
-    line = text_line(event["time"], event["level"], event["phase"], event["text"])
+    text = full_text(event["text"], event.get("diagnostic"), event.get("truncated_bytes", 0))
+    line = text_line(event["time"], event["level"], event["phase"], text)
     return line.encode("utf-8", "replace")
 
 

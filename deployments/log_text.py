@@ -1,6 +1,8 @@
 """A log as text for people: every line complete, and inert wherever it is shown."""
 
-__all__ = ["text_line", "visible"]
+from collections.abc import Mapping
+
+__all__ = ["full_text", "text_line", "visible"]
 
 # A reader's terminal obeys these; what a provisioner printed must only be shown.
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
@@ -12,6 +14,17 @@ def visible(text: str) -> str:
     """The text with control characters written out, its further lines indented."""
     # Asked first, since translating takes five times as long as all the rest (measured).
     return text if text.isprintable() else text.translate(_VISIBLE)
+
+
+def full_text(text: str, diagnostic: Mapping[str, object] | None, truncated_bytes: int) -> str:
+    """All that an event says to a person: its text, what was cut, where and why it complains."""
+    parts = [f"{text} … [{truncated_bytes} bytes cut]" if truncated_bytes else text]
+    if diagnostic:
+        where = str(diagnostic.get("address", ""))
+        if diagnostic.get("file"):
+            where += f" ({diagnostic['file']}:{diagnostic.get('line', 0)})"
+        parts += [one for one in (where.strip(), str(diagnostic.get("detail", "")).strip()) if one]
+    return "\n".join(parts)
 
 
 def text_line(time: str, level: str, phase: str, text: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from adapters.redaction import Redactor
 from adapters.terraform.machine_ui import Fold, Message, as_diagnostic, decode
 from deployments.events import MAX_TEXT_BYTES, EndKind, Seal
+from deployments.log_text import full_text
 
 __all__ = ["LONGEST_LINE_BYTES", "LineSplitter", "Translator", "end_record"]
 
@@ -166,8 +167,8 @@ class Translator:
             event.resource.address = clean(event.resource.address)
             event.resource.id = clean(event.resource.id)
         if event.diagnostic is not None:
-            event.diagnostic.summary = _cut(clean(event.diagnostic.summary))[0]
-            event.diagnostic.detail = _cut(clean(event.diagnostic.detail))[0]
+            event.diagnostic.summary = _marked(clean(event.diagnostic.summary))
+            event.diagnostic.detail = _marked(clean(event.diagnostic.detail))
             event.diagnostic.address = clean(event.diagnostic.address)
         return event
 
@@ -205,6 +206,12 @@ def _diagnostic(message: Message) -> EventDiagnostic | None:
         return None
     one = as_diagnostic(message.diagnostic)
     return EventDiagnostic(one.severity, one.summary, one.detail, one.address, one.file, one.line)
+
+
+def _marked(text: str) -> str:
+    """Cut like a text, with the mark in it: a diagnostic has no field for what went."""
+    kept, cut = _cut(text)
+    return full_text(kept, None, cut)
 
 
 def _cut(text: str) -> tuple[str, int]:

@@ -1,6 +1,7 @@
 """A real browser in front of a real house. Every page that misbehaves fails its test."""
 
 import shutil
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,8 +42,11 @@ class Site:
         return f"http://127.0.0.1:{self.port}"
 
     async def deploy(self, **variables: str | int) -> str:
+        # A stack of its own: all tests share one Temporal, and so the turns of its stacks.
+        prefix = "p" + uuid.uuid4().hex[:8]
         answer = await self.session.post(
-            "/api/deploy", json={"project_id": "demo-project-1", "variables": variables}
+            "/api/deploy",
+            json={"project_id": "demo-project-1", "prefix": prefix, "variables": variables},
         )
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
@@ -59,8 +63,16 @@ class Site:
 
 
 @pytest.fixture
-async def site(temporal: TemporalServer, tmp_path: Path) -> AsyncIterator[Site]:
-    house = House(await temporal.client(), temporal.address, tmp_path)
+def settings() -> dict[str, str]:
+    """Settings of the house; a test module may have its own."""
+    return {}
+
+
+@pytest.fixture
+async def site(
+    temporal: TemporalServer, tmp_path: Path, settings: dict[str, str]
+) -> AsyncIterator[Site]:
+    house = House(await temporal.client(), temporal.address, tmp_path, settings)
     port = free_port()
     house.worker()
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as session:
