@@ -209,6 +209,7 @@ class TerraformHost:
         scene = settling.Scene(
             work=directory.work,
             segment_folder=directory.path / "segments" / str(last.key.segment),
+            rescued=self._settings.data / "rescued" / deployment,
             terraform=self._around.terraform,
             environment=self._environment(directory.home),
         )

@@ -97,6 +97,8 @@ class Message(msgspec.Struct):
     changes: Summary | None = None
     diagnostic: RawDiagnostic | None = None
     outputs: dict[str, RawOutput] | None = None
+    # All of the state, printed because it could not be saved; it is never taken into an event.
+    state: msgspec.Raw = msgspec.Raw()
 
 
 _DECODER = msgspec.json.Decoder(Message)
