@@ -4,6 +4,7 @@ Names start with `ANAVA_`, groups are joined by two underscores (`ANAVA_API__POR
 variables (`TEMPORAL_ADDRESS`, …) are read by `temporalio.envconfig` in `temporal_client`.
 """
 
+import base64
 import os
 import re
 from pathlib import Path
@@ -19,6 +20,7 @@ __all__ = [
     "ApiSettings",
     "LogSettings",
     "PhasesSettings",
+    "SecretsSettings",
     "Settings",
     "TerraformSettings",
     "WorkerSettings",
@@ -31,6 +33,9 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 # 90 days, the retention of the namespace: nothing remembers a deployment for longer.
 _LONGEST_SECONDS = 90 * 86_400
 
+
+# AES-256.
+_KEY_BYTES = 32
 
 # Where a log can be kept and read back.
 _STORES = ("local", "redis", "gcs", "firestore")
@@ -110,6 +115,43 @@ class GoogleSettings(_Group):
     project: str | None = None
 
 
+class SecretsSettings(_Group):
+    """Keys for what must not be read on its way through Temporal.
+
+    `keys` are 32 bytes each in base64, comma-separated: the first encrypts, each decrypts, so that
+    a new one is put in front. Unset means one that lies in the data folder, `secrets.key`; where
+    API and workers share no data folder it must be set.
+    """
+
+    keys: SecretStr | None = None
+
+    @property
+    def ring(self) -> tuple[bytes, ...]:
+        """The keys as bytes."""
+        return _keys(self.keys.get_secret_value()) if self.keys else ()
+
+    @field_validator("keys")
+    @classmethod
+    def _whole(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _keys(value.get_secret_value()):
+            raise ValueError("It holds no key")
+        return value
+
+
+def _keys(text: str) -> tuple[bytes, ...]:
+    return tuple(_key(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise ValueError(f"A key is {_KEY_BYTES} bytes in base64, like `openssl rand -base64 32`")
+    return key
+
+
 class WorkerSettings(_Group):
     """How much one host takes on, and how quickly a worker notices things.
 
@@ -174,6 +216,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     gcs: GcsSettings = GcsSettings()
     google: GoogleSettings = GoogleSettings()
+    secrets: SecretsSettings = SecretsSettings()
     worker: WorkerSettings = WorkerSettings()
     phases: PhasesSettings = PhasesSettings()
 

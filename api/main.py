@@ -16,6 +16,7 @@ from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_progress import LocalProgressSource
 from adapters.log_stores import open_source
+from adapters.secret_box import AesSecretBox
 from adapters.settings import Settings, load
 from adapters.temporal_client import check_attributes, connect
 from api.app import build
@@ -48,8 +49,9 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
     client = await connect()
     await check_attributes(client)
     store = LocalArtifactStore(settings.data)
+    box = AesSecretBox.open(settings.secrets.ring, settings.data)
     services = Services(
-        deployments=Deployments(client, settings.phases.timings()),
+        deployments=Deployments(client, settings.phases.timings(), box),
         logs=open_source(settings, FileChanges()),
         progress=LocalProgressSource(settings.runs),
         health=TemporalHealth(client),

@@ -23,6 +23,7 @@ Tree:
         RunDirectoryBroken
         PlanChanged
         LogGap
+        SecretsUnreadable
       SegmentMoved
         Fenced
         AttemptGone
@@ -54,6 +55,7 @@ __all__ = [
     "PlanNotReady",
     "PlanTooLarge",
     "RunDirectoryBroken",
+    "SecretsUnreadable",
     "SegmentMoved",
     "TemporalUnavailable",
     "TerraformUnusable",
@@ -187,6 +189,12 @@ class PlanChanged(HostFault):
 
 class LogGap(HostFault):
     """A chunk does not follow the last line that the log holds."""
+
+
+class SecretsUnreadable(HostFault):
+    """What the API encrypted cannot be read on this host."""
+
+    advice = "Give API and workers the same ANAVA_SECRETS__KEYS, or one data folder; deploy again."
 
 
 class SegmentMoved(AnavaError):

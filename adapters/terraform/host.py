@@ -11,6 +11,7 @@ from adapters import log_archive
 from adapters.event_file import EVENT_FILE
 from adapters.file_changes import FileChanges
 from adapters.redaction import Redactor
+from adapters.secret_box import AesSecretBox
 from adapters.settings import Settings
 from adapters.terraform import command, control_files, settling
 from adapters.terraform.plan_report import redact_plan, summarise
@@ -27,6 +28,7 @@ from deployments.errors import RunDirectoryBroken, TerraformUnusable
 from deployments.phase import Phase
 from deployments.ports import PlanSummary, Prepared
 from deployments.results import Settled
+from deployments.secret_variables import SecretBox, reveal
 from deployments.segment import SegmentKey, SegmentOutcome, SegmentResult, StopCause
 
 __all__ = ["TerraformHost", "check_terraform"]
@@ -80,12 +82,14 @@ class TerraformHost:
         terraform_version: str,
         around: Surroundings,
         store: ArtifactStore,
+        box: SecretBox,
     ) -> None:
         self._settings = settings
         self._root = root
         self._version = terraform_version
         self._around = around
         self._store = store
+        self._box = box
         self._archives = asyncio.Semaphore(_ARCHIVES_AT_ONCE)
 
     @classmethod
@@ -121,7 +125,8 @@ class TerraformHost:
             changes=changes,
             redactor=lambda deployment: Redactor(root.directory(deployment).secrets()),
         )
-        return cls(settings, root, version, around, store)
+        box = AesSecretBox.open(settings.secrets.ring, settings.data)
+        return cls(settings, root, version, around, store, box)
 
     @property
     def id(self) -> str:
@@ -138,6 +143,7 @@ class TerraformHost:
         return len(self._root.open_deployments())
 
     async def prepare(self, deployment: str, request: DeploymentRequest) -> Prepared:
+        request = reveal(request, deployment, self._box)
         state = self._settings.data / "stacks" / request.stack.id / "terraform.tfstate"
         state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         await asyncio.to_thread(

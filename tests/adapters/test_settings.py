@@ -55,6 +55,10 @@ def test_without_any_setting_all_is_as_documented() -> None:
         ("ANAVA_PHASES__LEASE_SECONDS", "-300"),
         ("ANAVA_PHASES__KILL_SECONDS", "0"),
         ("ANAVA_PHASES__APPLY_MINUTES", "40"),
+        ("ANAVA_SECRETS__KEYS", ","),
+        ("ANAVA_SECRETS__KEYS", "c2hvcnQ="),
+        ("ANAVA_SECRETS__KEYS", "not base64, at all"),
+        ("ANAVA_SECRETS__KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=,zzz"),
     ],
 )
 def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
