@@ -23,7 +23,7 @@ from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.servers import ROOT, TemporalServer, eventually, free_port
 from tests.stores import BUCKET, Store, firestore, make_bucket, object_store, redis
 
-PLANTED = 'hunter2"<wörd>&/planted'
+PLANTED = 'rosebud7"<wörd>&/planted9'
 _HCL = """
 resource "terraform_data" "leak" {
   provisioner "local-exec" {
@@ -50,7 +50,7 @@ for form in forms:
 def traces() -> list[bytes]:
     """What would give the secret away."""
     raw = PLANTED.encode()
-    texts = [raw.hex(), raw.hex().upper(), quote(PLANTED, safe=""), "hunter2", "planted"]
+    texts = [raw.hex(), raw.hex().upper(), quote(PLANTED, safe=""), "rosebud7", "planted9"]
     encoded = [base64.b64encode(b"-" * shift + raw).decode()[4:24] for shift in range(3)]
     return [one.encode() for one in (*texts, *encoded)]
 
