@@ -1,5 +1,7 @@
 """The log of a deployment: a page of it, or as it comes."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -94,15 +96,25 @@ async def stream_logs(
     after: str | None = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Server-Sent Events; a finished deployment with nothing after the cursor answers 204."""
+    """Server-Sent Events; a finished deployment with nothing after the cursor answers 204.
+
+    What each event holds, and the same as a WebSocket with its requests and close codes, is told in
+    docs/stream.md.
+    """
     # A browser that comes back sends the header; the address still says where it began.
     given = last_event_id or after
     cursor = EventId.parse(given) if given else _START
     seen = await services.deployments.get(user, deployment)
     if given and await _is_over(services, seen, cursor):
         return Response(status_code=204, headers=_HEADERS)
-    frames = Viewer(services, broadcasts, seen, cursor).frames()
-    return StreamingResponse(frames, media_type="text/event-stream", headers=_HEADERS)
+    parts = _parts(Viewer(services, broadcasts, seen, cursor))
+    return StreamingResponse(parts, media_type="text/event-stream", headers=_HEADERS)
+
+
+async def _parts(viewer: Viewer) -> AsyncIterator[bytes]:
+    async with aclosing(viewer.frames()) as found:
+        async for frames in found:
+            yield b"".join(one.sse for one in frames)
 
 
 async def _is_over(services: Services, seen: Seen, cursor: EventId) -> bool:
