@@ -176,6 +176,8 @@ class TerraformHost:
 
     def unclaimed(self) -> Sequence[TerraformSegment]:
         stale = self._settings.worker.stale_seconds
+        # Whoever scans lives, and is on speaking terms with its disk.
+        self._root.show_life()
         return [
             segment
             for deployment in self._root.open_deployments()
