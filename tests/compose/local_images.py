@@ -52,19 +52,17 @@ def _fill_wheels(checkout: Path) -> None:
     """What the build installs, so that it needs no network; of Debian's Python."""
     tools = re.search(r"\^\(([a-z|-]+)\)==", (checkout / "Dockerfile").read_text())
     assert tools is not None, "the Dockerfile names the build tools"
-    wanted = f"/^({tools[1]})==/,/[^\\\\]$/p"
-    lock = subprocess.run(  # noqa: S603 - as above
-        ["sed", "-nE", wanted, "requirements-dev.lock"],  # noqa: S607 - as the Dockerfile does
-        cwd=checkout,
-        capture_output=True,
-        check=True,
+    build = rf"^(?:{tools[1]})==(?:.*\\\n)*.*\n"
+    development = (checkout / "requirements-dev.lock").read_text()
+    wanted = (checkout / "requirements.lock").read_text() + "".join(
+        found[0] for found in re.finditer(build, development, re.MULTILINE)
     )
-    (checkout / "build.lock").write_bytes(lock.stdout)
-    for name in ("requirements.lock", "build.lock"):
-        _run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
-             "--cache-dir", str(ROOT / ".cache" / "pip"), "--only-binary=:all:",
-             "--python-version=3.11", "--dest", str(checkout / "wheels"),
-             "-r", str(checkout / name))  # fmt: skip
+    # Whatever release of Python this is: markers are for the image's.
+    names = checkout / "wanted.txt"
+    names.write_text(re.sub(r" ; [^\\\n]+", " ", wanted))
+    _run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
+         "--cache-dir", str(ROOT / ".cache" / "pip"), "--only-binary=:all:",
+         "--python-version=3.11", "--dest", str(checkout / "wheels"), "-r", str(names))  # fmt: skip
 
 
 def _terraform(engine: Engine, folder: Path) -> str:
