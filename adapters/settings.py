@@ -8,7 +8,7 @@ import base64
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
@@ -22,6 +22,7 @@ __all__ = [
     "PhasesSettings",
     "SecretsSettings",
     "Settings",
+    "StateSettings",
     "TerraformSettings",
     "WorkerSettings",
     "base_environment",
@@ -102,11 +103,41 @@ class RedisSettings(_Group):
     keep_seconds: int = Field(default=7 * 86_400, ge=60, le=_LONGEST_SECONDS)
 
 
-class GcsSettings(_Group):
-    """The bucket of logs, and the server's base URL where it is not Google's."""
+# https://cloud.google.com/storage/docs/buckets#naming; no name of it means anything to terraform's
+# own language, in whose files it is written.
+_Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")]
+# A server and nothing else: a user's name or a query may be a secret, and would be in every plan.
+_Server = Annotated[
+    str, Field(pattern=r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$")
+]
 
-    bucket: str | None = None
-    endpoint: str | None = None
+
+class GcsSettings(_Group):
+    """The bucket of logs, and the server where it is not Google's, like `http://gcs:4443`.
+
+    The server is that of states, too.
+    """
+
+    bucket: _Bucket | None = None
+    endpoint: _Server | None = None
+
+
+class StateSettings(_Group):
+    """Where Terraform states lie: `local`, on this machine, or `gcs`, in a bucket.
+
+    A state holds every secret of its stack in clear, so its bucket is not that of the logs.
+    """
+
+    backend: Literal["local", "gcs"] = "local"
+    bucket: _Bucket | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.backend == "gcs" and self.bucket is None:
+            raise ValueError("States in gcs need ANAVA_STATE__BUCKET")
+        if self.backend == "local" and self.bucket is not None:
+            raise ValueError("ANAVA_STATE__BUCKET needs ANAVA_STATE__BACKEND=gcs")
+        return self
 
 
 class GoogleSettings(_Group):
@@ -216,6 +247,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     gcs: GcsSettings = GcsSettings()
     google: GoogleSettings = GoogleSettings()
+    state: StateSettings = StateSettings()
     secrets: SecretsSettings = SecretsSettings()
     worker: WorkerSettings = WorkerSettings()
     phases: PhasesSettings = PhasesSettings()

@@ -284,6 +284,6 @@ class Host(Protocol):
         """Remove what only the work needed."""
         ...
 
-    def abandon(self, deployment: str) -> None:
+    async def abandon(self, deployment: str) -> None:
         """Close a run directory whose deployment has ended without a record."""
         ...

@@ -1,0 +1,145 @@
+"""The state of a stack in Cloud Storage, beside terraform: read, its lock read and removed.
+
+Terraform's backend `gcs` keeps `<prefix>/default.tfstate`; its lock is the object `….tflock`, made
+only where none is, and known by its generation (tried, terraform 1.11.4). All methods block.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.storage import Bucket
+
+from adapters.gcs_log import open_bucket
+from deployments.errors import Unavailable
+
+__all__ = ["GcsState", "StateLock"]
+
+# As for logs: Google's own retries outlast their timeout, and whoever asks tries again by itself.
+_SECONDS = 10.0
+# Its JSON API below a server's address, as the backend wants it.
+_API = "/storage/v1/"
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class StateLock:
+    """A lock of terraform: which one, who holds it on which machine, and since when."""
+
+    generation: int
+    who: str = ""
+    created_at: datetime = _BEFORE_ALL
+
+    @property
+    def host(self) -> str:
+        """The machine's name, which terraform writes behind the user's."""
+        return self.who.rpartition("@")[2]
+
+
+class GcsState:
+    """Port `StackState`.
+
+    Args:
+        bucket: where states lie.
+        prefix: of this stack's objects.
+        endpoint: base URL of another server than Google's.
+        project: whose quota counts; None where the credentials say it.
+    """
+
+    def __init__(self, bucket: str, prefix: str, endpoint: str | None, project: str | None) -> None:
+        self._name = bucket
+        self._prefix = prefix
+        self._endpoint = endpoint
+        self._project = project
+
+    @classmethod
+    def by(cls, backend: Mapping[str, object], project: str | None) -> "GcsState":
+        """As a backend's configuration says."""
+        api = backend.get("storage_custom_endpoint")
+        endpoint = str(api).removesuffix(_API) if api else None
+        return cls(str(backend["bucket"]), str(backend["prefix"]), endpoint, project)
+
+    def backend(self) -> dict[str, object]:
+        """Port `StackState`; so are the public methods below."""
+        found: dict[str, object] = {"bucket": self._name, "prefix": self._prefix}
+        if self._endpoint is not None:
+            found["storage_custom_endpoint"] = self._endpoint + _API
+        return {"gcs": found}
+
+    def read(self) -> bytes:
+        with _translated():
+            try:
+                return self._fetch("default.tfstate")
+            except NotFound:
+                return b""
+
+    def lock(self) -> StateLock | None:
+        with _translated():
+            try:
+                blob = self.bucket.get_blob(self._object(_LOCK), timeout=_SECONDS, retry=None)
+                if blob is None:
+                    return None
+                # Of this generation: in between another lock may have come.
+                return _lock(blob.generation, self._fetch(_LOCK, blob.generation))
+            except NotFound:
+                return None
+
+    def unlock(self, lock: StateLock) -> bool:
+        with _translated():
+            # Looked at first, though the condition says it all: servers of tests ignore it (tried).
+            found = self.lock()
+            if found is None:
+                return True
+            if found != lock:
+                return False
+            try:
+                self.bucket.blob(self._object(_LOCK)).delete(
+                    if_generation_match=lock.generation, timeout=_SECONDS, retry=None
+                )
+            except PreconditionFailed:
+                return False
+            except NotFound:
+                return True
+            return True
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        """The bucket; making it asks the server nothing.
+
+        Raises:
+            Unavailable: there are no credentials.
+        """
+        return open_bucket(self._name, self._endpoint, self._project)
+
+    def _object(self, name: str) -> str:
+        return f"{self._prefix}/{name}"
+
+    def _fetch(self, name: str, generation: int | None = None) -> bytes:
+        blob = self.bucket.blob(self._object(name), generation=generation)
+        content: bytes = blob.download_as_bytes(timeout=_SECONDS, retry=None)
+        return content
+
+
+_LOCK = "default.tflock"
+
+
+def _lock(generation: int, content: bytes) -> StateLock:
+    """A lock as its object says; one that nobody can read is nobody's that we know."""
+    try:
+        said = json.loads(content)
+        return StateLock(generation, str(said["Who"]), datetime.fromisoformat(str(said["Created"])))
+    except (ValueError, TypeError, LookupError):
+        return StateLock(generation)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (GoogleAPICallError, GoogleAuthError, OSError) as error:
+        raise Unavailable(f"The state's bucket: {type(error).__name__}: {error}") from None
