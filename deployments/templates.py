@@ -10,10 +10,12 @@ __all__ = ["TEMPLATES", "Kind", "Template", "Variable"]
 
 
 class Kind(StrEnum):
-    """Terraform's primitive types, as far as our templates use them."""
+    """Terraform's types, as far as our templates use them."""
 
     STRING = "string"
     NUMBER = "number"
+    BOOL = "bool"
+    STRINGS = "list(string)"
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Variable:
     """A variable that the request's `variables` may set.
 
     `lowest` and `highest` bound a number; a string may have `longest` characters and matches the
-    whole of `pattern`, which `words` say for people.
+    whole of `pattern`, which `words` say for people. So does each entry of a list, `most` of them.
     """
 
     kind: Kind
@@ -32,16 +34,21 @@ class Variable:
     whole: bool = False
     pattern: str = ".*"
     words: str = ""
+    most: int = 50
 
 
 @dataclass(frozen=True)
 class Template:
-    """A folder below `terraform/`."""
+    """A folder below `terraform/`.
+
+    `needs_google`: it uses Google's provider, so a host needs a mirror that has it, and a run needs
+    a credential.
+    """
 
     name: str
-    available: bool
     needs_preflight: bool
     variables: dict[str, Variable]
+    needs_google: bool = False
 
     @property
     def sensitive(self) -> frozenset[str]:
@@ -55,7 +62,6 @@ class Template:
 TEMPLATES: dict[str, Template] = {
     "sandbox": Template(
         name="sandbox",
-        available=True,
         needs_preflight=False,
         variables={
             "resource_seconds": Variable(Kind.NUMBER, lowest=0, highest=3600),
@@ -70,5 +76,38 @@ TEMPLATES: dict[str, Template] = {
             "secret": Variable(Kind.STRING, sensitive=True, longest=4096),
         },
     ),
-    "anava": Template(name="anava", available=False, needs_preflight=True, variables={}),
+    "anava": Template(
+        name="anava",
+        needs_preflight=True,
+        needs_google=True,
+        variables={
+            # https://firebase.google.com/docs/firestore/manage-databases#database_id
+            "firestore_database_id": Variable(
+                Kind.STRING,
+                longest=63,
+                pattern=r"[a-z][a-z0-9-]{2,61}[a-z0-9]|\(default\)",
+                words="4 to 63 lower-case letters, digits or hyphens, from a letter on",
+            ),
+            # https://firebase.google.com/docs/firestore/locations
+            "firestore_location": Variable(
+                Kind.STRING,
+                longest=40,
+                pattern="nam5|nam7|eur3|[a-z]+-[a-z]+[0-9]{1,2}",
+                words="a Firestore location like nam5, eur3 or us-central1",
+            ),
+            "firebase_web_app_name": Variable(
+                Kind.STRING,
+                longest=100,
+                pattern=r"[^\x00-\x1f\x7f]+",
+                words="a name of 1 to 100 characters in one line",
+            ),
+            "allowed_origins": Variable(
+                Kind.STRINGS,
+                longest=270,
+                pattern=r"https://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?",
+                words="an origin like https://cameras.example.com, without a path",
+            ),
+            "destroy_customer_data": Variable(Kind.BOOL),
+        },
+    ),
 }

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
 from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
-from deployments.requests import Asked, Scalar, check
+from deployments.requests import Asked, Value, check
 from deployments.timings import PhaseTimeouts
 
 GOOD = Asked(project_id="customer-1")
@@ -27,7 +28,7 @@ def named(asked: Asked) -> list[tuple[str, str]]:
     return [(one.pointer, one.code) for one in problems(asked)]
 
 
-def with_variable(name: str, value: Scalar) -> Asked:
+def with_variable(name: str, value: Value) -> Asked:
     return replace(GOOD, variables={name: value})
 
 
@@ -120,7 +121,6 @@ def test_an_unknown_template_is_refused_with_the_names_that_exist(value: str) ->
 @pytest.mark.parametrize(
     ("asked", "pointer"),
     [
-        (replace(GOOD, template="anava"), "/template"),
         (replace(GOOD, operation=Operation.DESTROY), "/operation"),
         (replace(GOOD, approval=ApprovalPolicy.IF_DESTRUCTIVE), "/approval"),
         (replace(GOOD, approval=ApprovalPolicy.ALWAYS), "/approval"),
@@ -143,7 +143,6 @@ def test_every_problem_is_told_at_once_and_in_one_answer() -> None:
         prefix="-",
         region="moon",
         storage_location="here",
-        template="anava",
         variables={"a/b~c": 1},
         operation=Operation.DESTROY,
         approval=ApprovalPolicy.ALWAYS,
@@ -159,7 +158,6 @@ def test_every_problem_is_told_at_once_and_in_one_answer() -> None:
         ("/timeouts/init_seconds", "range"),
         ("/timeouts/plan_seconds", "range"),
         ("/timeouts/apply_seconds", "range"),
-        ("/template", "not_available"),
         ("/operation", "not_available"),
         ("/approval", "not_available"),
         ("/continues", "not_available"),
@@ -181,9 +179,7 @@ def test_an_undeclared_variable_is_refused_with_the_declared_names(name: str) ->
     "value",
     [10**400, -(10**400), 2**63, -1, math.inf, -math.inf, math.nan, 1e308, True, False, "3", ""],
 )
-def test_a_number_that_is_none_or_out_of_bounds_is_a_field_problem(
-    name: str, value: Scalar
-) -> None:
+def test_a_number_that_is_none_or_out_of_bounds_is_a_field_problem(name: str, value: Value) -> None:
     """10**400 raised OverflowError out of math.isfinite, which was answered with 500."""
     assert named(with_variable(name, value)) == [(f"/variables/{name}", "value")]
 
@@ -219,7 +215,7 @@ def test_a_number_at_its_bounds_is_taken_as_it_is(name: str, value: float) -> No
 
 
 @pytest.mark.parametrize("value", [1, 0.5, True, "a\0b", "\ud800", "x\udfffy", "x" * 4097])
-def test_a_text_that_terraform_could_not_carry_is_refused(value: Scalar) -> None:
+def test_a_text_that_terraform_could_not_carry_is_refused(value: Value) -> None:
     assert named(with_variable("secret", value)) == [("/variables/secret", "value")]
 
 
@@ -244,7 +240,7 @@ def test_what_means_something_elsewhere_is_only_text_in_a_variable(text: str) ->
 
 @given(st.one_of(st.integers(), st.floats(), st.text(), st.booleans()), st.text(max_size=80))
 def test_whatever_a_variable_is_the_answer_is_a_request_or_a_field_problem(
-    value: Scalar, name: str
+    value: Value, name: str
 ) -> None:
     for one in (name, "lines", "fail"):
         asked = with_variable(one, value)
@@ -266,3 +262,98 @@ def test_a_limit_that_is_no_number_of_seconds_is_refused(phase: str, value: int)
 @pytest.mark.parametrize("timeouts", [PhaseTimeouts(1, 1, 1), PhaseTimeouts(1800, 3600, 14_400)])
 def test_the_shortest_and_the_longest_limits_are_taken(timeouts: PhaseTimeouts) -> None:
     assert check(replace(GOOD, timeouts=timeouts)).timeouts == timeouts
+
+
+def with_anava(name: str, value: Value) -> Asked:
+    return replace(GOOD, template="anava", variables={name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("firestore_database_id", "anava"),
+        ("firestore_database_id", "(default)"),
+        ("firestore_location", "nam5"),
+        ("firestore_location", "europe-west12"),
+        ("firebase_web_app_name", "Anava Device Manager"),
+        ("firebase_web_app_name", "Kameras für 东京 ${x} <b>"),
+        ("allowed_origins", []),
+        ("allowed_origins", ["https://a", "https://cameras.example.com:8443"]),
+        ("destroy_customer_data", True),
+    ],
+)
+def test_a_variable_of_the_real_template_travels_as_it_was_written(name: str, value: Value) -> None:
+    assert json.loads(check(with_anava(name, value)).variables_json) == {name: value}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("firestore_database_id", one) for one in [*HOSTILE_NAMES, "abc", 1]),
+        *(("firestore_location", one) for one in [*HOSTILE_NAMES, "nam6", "US", "nam5 "]),
+        ("firebase_web_app_name", ""),
+        ("firebase_web_app_name", "two\nlines"),
+        ("firebase_web_app_name", "\x1b[31m"),
+        ("firebase_web_app_name", "x" * 101),
+        ("destroy_customer_data", "true"),
+        ("destroy_customer_data", 1),
+    ],
+)
+def test_any_other_value_of_the_real_template_is_refused(name: str, value: Value) -> None:
+    assert named(with_anava(name, value)) == [(f"/variables/{name}", "value")]
+
+
+HOSTILE_ORIGINS: list[object] = [
+    *HOSTILE_NAMES,
+    "*",
+    "https://*",
+    "http://example.com",
+    "https://example.com/",
+    "https://example.com/path",
+    "https://user@example.com",
+    "https://example.com:port",
+    "https://EXAMPLE.com",
+    "https://example.com\n",
+    "https://example.com\0",
+    "https://exa mple.com",
+    "https://\ud800",
+    'https://example.com","*',
+    "https://${var.project_id}",
+    "https://" + "a" * 300,
+    7,
+    True,
+    None,
+    ["https://example.com"],
+]
+
+
+@pytest.mark.parametrize("origin", HOSTILE_ORIGINS)
+def test_what_is_no_https_origin_is_refused_by_its_number_and_never_repeated(
+    origin: object,
+) -> None:
+    origins: Any = ["https://example.com", origin]
+    (problem,) = problems(with_anava("allowed_origins", origins))
+    assert (problem.pointer, problem.code) == ("/variables/allowed_origins", "value")
+    assert problem.message.startswith("Entry 2: The value ")
+    assert len(problem.message) < 150
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://example.com",
+        1,
+        True,
+        ["https://example.com"] * 2,
+        [f"https://{number}.example.com" for number in range(51)],
+        {"https://example.com": 1},
+        None,
+    ],
+)
+def test_what_is_no_short_list_of_different_origins_is_refused(value: Any) -> None:
+    assert named(with_anava("allowed_origins", value)) == [("/variables/allowed_origins", "value")]
+
+
+def test_a_list_is_no_text_and_no_number() -> None:
+    for name in ("secret", "lines", "fail"):
+        assert named(with_variable(name, ["1"])) == [(f"/variables/{name}", "value")]
