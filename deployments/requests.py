@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
+from deployments.destruction import confirmation
 from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
 from deployments.templates import TEMPLATES, Kind, Variable
 from deployments.timings import PhaseTimeouts
@@ -46,6 +47,7 @@ class Asked:
     approval: ApprovalPolicy = ApprovalPolicy.AUTO
     timeouts: PhaseTimeouts = field(default_factory=PhaseTimeouts)
     continues: str | None = None
+    confirm: str | None = None
 
 
 def check(asked: Asked) -> DeploymentRequest:
@@ -56,6 +58,7 @@ def check(asked: Asked) -> DeploymentRequest:
         NotAvailable: no rule is broken, but some value is designed and not built yet.
     """
     problems = [*_names(asked), *_variables(asked), *_timeouts(asked.timeouts)]
+    problems += _confirmation(asked)
     missing = list(_not_available(asked))
     if problems:
         raise InvalidRequest("The request breaks a rule.", *problems, *missing)
@@ -159,9 +162,21 @@ def _timeouts(timeouts: PhaseTimeouts) -> Iterator[FieldProblem]:
             )
 
 
+def _confirmation(asked: Asked) -> Iterator[FieldProblem]:
+    """What is lost must be named; what stays is told by `GET /api/destruction`."""
+    if asked.operation is Operation.DEPLOY:
+        if asked.confirm is not None:
+            yield FieldProblem("/confirm", "confirm", "Only a destroy is confirmed.")
+    elif asked.confirm != confirmation(asked.project_id, asked.prefix):
+        yield FieldProblem(
+            "/confirm",
+            "confirm",
+            "A destroy is confirmed by project_id/prefix of the stack that is to be destroyed. "
+            "GET /api/destruction says what stays and what Google keeps for a while.",
+        )
+
+
 def _not_available(asked: Asked) -> Iterator[FieldProblem]:
-    if asked.operation is not Operation.DEPLOY:
-        yield FieldProblem("/operation", "not_available", "Only deploy exists so far.")
     if asked.approval is not ApprovalPolicy.AUTO:
         yield FieldProblem("/approval", "not_available", "Only auto exists so far.")
     if asked.continues is not None:

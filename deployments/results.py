@@ -57,6 +57,13 @@ _OF_CAUSE: dict[StopCause | None, Reason] = {
 }
 
 
+# The same ends have other names when the plan was one that destroys.
+_DESTROYED: dict[Reason, Reason] = {
+    Reason.APPLIED: Reason.DESTROYED,
+    Reason.NO_CHANGES: Reason.NOTHING_TO_DESTROY,
+}
+
+
 @dataclass(frozen=True)
 class Settled:
     """What is true on the host and in the state after an abnormal end.
@@ -74,7 +81,8 @@ class Settled:
 class Context:
     """All that decides a deployment's end besides its segments.
 
-    `problem` is what ended it outside any segment; `host_lost`: its host never answered again.
+    `problem` is what ended it outside any segment; `host_lost`: its host never answered again;
+    `destroy`: the stack was to be destroyed.
     """
 
     phase: Phase
@@ -84,6 +92,7 @@ class Context:
     host: str = ""
     terraform_version: str = ""
     host_lost: bool = False
+    destroy: bool = False
 
 
 def conclude(
@@ -94,6 +103,8 @@ def conclude(
     What nobody can know is `needs_attention`, never a guess.
     """
     status, reason = _verdict(segments, context, settled)
+    if context.destroy:
+        reason = _DESTROYED.get(reason, reason)
     last = segments[-1] if segments else None
     apply = last if last is not None and last.phase is Phase.APPLY else None
     plan = next((one for one in reversed(segments) if one.phase is Phase.PLAN), None)

@@ -50,7 +50,10 @@ class StopCause(StrEnum):
 
 @dataclass(frozen=True)
 class SegmentOrder:
-    """What one segment shall do. Written to `segment.json`, so it is fixed from then on."""
+    """What one segment shall do. Written to `segment.json`, so it is fixed from then on.
+
+    `destroy`: its plan is one that destroys the stack; an apply does what the plan says.
+    """
 
     key: SegmentKey
     phase: Phase
@@ -59,6 +62,7 @@ class SegmentOrder:
     lease_seconds: int
     ladder: Ladder
     plan_sha256: str = ""
+    destroy: bool = False
 
 
 class ResourceStatus(StrEnum):

@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from deployments.deployment import (
         CancelRequest,
         DeploymentResult,
+        Operation,
         Status,
     )
     from deployments.names import Attribute, Memo, host_queue, turn_id
@@ -302,7 +303,8 @@ class DeploymentWorkflow:
         workflow.upsert_memo({Memo.RESULT: result})
         self._phase = result.phase
         self._enter(result.status, result.phase, result.reason)
-        explanation = explain(result.reason)
+        destroy = self._input.request.operation is Operation.DESTROY
+        explanation = explain(result.reason, destroy=destroy)
         self._tell(f"**{result.status}**: {explanation.sentence} {explanation.advice}")
 
     def _enter(self, status: Status, phase: Phase, reason: Reason = Reason.NONE) -> None:
@@ -341,6 +343,7 @@ class DeploymentWorkflow:
             host=self._prepared.host if self._prepared else "",
             terraform_version=self._prepared.terraform_version if self._prepared else "",
             host_lost=self._host_lost,
+            destroy=self._input.request.operation is Operation.DESTROY,
         )
 
     def _cancel(self) -> CancelRequest | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deployments.deployment import DeploymentRequest
+from deployments.deployment import DeploymentRequest, Operation
 from deployments.phase import Phase
 from deployments.segment import SegmentKey, SegmentOrder, SegmentResult
 from deployments.timings import Timings
@@ -40,4 +40,5 @@ def order_of(
         lease_seconds=timings.lease_seconds,
         ladder=timings.ladder,
         plan_sha256=planned.plan_sha256 if planned and phase is Phase.APPLY else "",
+        destroy=input.request.operation is Operation.DESTROY,
     )

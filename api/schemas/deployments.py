@@ -111,6 +111,7 @@ class DeployBody(_Asked):
             approval=ApprovalPolicy(self.approval),
             timeouts=PhaseTimeouts(**self.timeouts.model_dump()),
             continues=self.continues,
+            confirm=self.confirm,
         )
 
     def _location(self) -> str:

@@ -69,7 +69,6 @@ async def test_older_spellings_mean_the_same(api: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"operation": "destroy"},
         {"approval": "always"},
         {"continues": "dep-x"},
     ],

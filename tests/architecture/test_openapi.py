@@ -20,6 +20,7 @@ from api.schemas.deployments import (
     DeploymentPage,
     ProgressBody,
 )
+from api.schemas.destruction import DestructionBody
 from api.schemas.health import HealthBody, LivenessBody, VersionBody, WorkerHealthBody
 from api.schemas.logs import LogPage
 from api.schemas.plan import PlanBody
@@ -51,6 +52,7 @@ def test_the_document_is_what_the_routes_give() -> None:
         (examples.PAGE, DeploymentPage),
         (examples.PROGRESS, ProgressBody),
         (examples.PLAN, PlanBody),
+        (examples.DESTRUCTION, DestructionBody),
         (examples.ARTIFACTS, ArtifactList),
         (examples.LOG_PAGE, LogPage),
         (examples.LIVE, LivenessBody),

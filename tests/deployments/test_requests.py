@@ -121,7 +121,6 @@ def test_an_unknown_template_is_refused_with_the_names_that_exist(value: str) ->
 @pytest.mark.parametrize(
     ("asked", "pointer"),
     [
-        (replace(GOOD, operation=Operation.DESTROY), "/operation"),
         (replace(GOOD, approval=ApprovalPolicy.IF_DESTRUCTIVE), "/approval"),
         (replace(GOOD, approval=ApprovalPolicy.ALWAYS), "/approval"),
         (replace(GOOD, continues="dep-x"), "/continues"),
@@ -145,6 +144,7 @@ def test_every_problem_is_told_at_once_and_in_one_answer() -> None:
         storage_location="here",
         variables={"a/b~c": 1},
         operation=Operation.DESTROY,
+        confirm="y/-",
         approval=ApprovalPolicy.ALWAYS,
         timeouts=PhaseTimeouts(0, 3601, 14_401),
         continues="dep-x",
@@ -158,7 +158,7 @@ def test_every_problem_is_told_at_once_and_in_one_answer() -> None:
         ("/timeouts/init_seconds", "range"),
         ("/timeouts/plan_seconds", "range"),
         ("/timeouts/apply_seconds", "range"),
-        ("/operation", "not_available"),
+        ("/confirm", "confirm"),
         ("/approval", "not_available"),
         ("/continues", "not_available"),
     ]
@@ -357,3 +357,43 @@ def test_what_is_no_short_list_of_different_origins_is_refused(value: Any) -> No
 def test_a_list_is_no_text_and_no_number() -> None:
     for name in ("secret", "lines", "fail"):
         assert named(with_variable(name, ["1"])) == [(f"/variables/{name}", "value")]
+
+
+DESTROY = replace(GOOD, operation=Operation.DESTROY)
+
+
+def test_a_destroy_is_confirmed_by_the_name_of_what_is_lost() -> None:
+    request = check(replace(DESTROY, confirm="customer-1/anava"))
+    assert request.operation is Operation.DESTROY
+
+
+@pytest.mark.parametrize(
+    "confirm",
+    [
+        None,
+        "",
+        "yes",
+        "customer-1",
+        "/anava",
+        "customer-1/",
+        "customer-1/anava ",
+        " customer-1/anava",
+        "customer-1/anava\n",
+        "Customer-1/anava",
+        "customer-1/*",
+        "customer-2/anava",
+        "sandbox.customer-1.anava",
+        "customer-1/anava\0",
+        "customer\u20111/anava",
+        "\ud800",
+        "x" * 100_000,
+    ],
+)
+def test_a_destroy_with_any_other_confirmation_is_refused(confirm: str | None) -> None:
+    (problem,) = problems(replace(DESTROY, confirm=confirm))
+    assert (problem.pointer, problem.code) == ("/confirm", "confirm")
+    assert "GET /api/destruction" in problem.message
+
+
+def test_a_deploy_that_confirms_something_was_meant_otherwise() -> None:
+    assert named(replace(GOOD, confirm="customer-1/anava")) == [("/confirm", "confirm")]
