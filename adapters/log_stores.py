@@ -1,6 +1,6 @@
 """The sinks and sources of the log that the settings name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from google.cloud.storage import Bucket
@@ -16,7 +16,7 @@ from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
 from adapters.settings import Settings
 from deployments.log_ports import LogSink, LogSource
 
-__all__ = ["open_sinks", "open_source"]
+__all__ = ["open_sinks", "open_sources", "preferred"]
 
 
 def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
@@ -30,16 +30,25 @@ def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
     return [makers[name]() for name in settings.log.sinks if name != "local"]
 
 
-def open_source(settings: Settings, changes: FileChanges) -> LogSource:
-    """Where logs are read from: the first healthy source of the settings' list."""
+def open_sources(settings: Settings, changes: FileChanges) -> list[LogSource]:
+    """Every store that this process can read logs from: `log.sources`, then the other sinks.
+
+    Only `log.sources` says whether the worker's disk can be read here.
+    """
     makers: dict[str, Callable[[], LogSource]] = {
         "local": lambda: LocalLogSource(settings.runs, changes),
         "redis": lambda: RedisLogSource(_redis(settings)),
         "gcs": lambda: GcsLogSource(_bucket(settings)),
         "firestore": lambda: FirestoreLogSource(open_firestore(settings.google.project)),
     }
-    sources = [makers[name]() for name in settings.log.sources]
-    return sources[0] if len(sources) == 1 else FallbackLogSource(sources)
+    others = [name for name in settings.log.sinks if name in makers and name != "local"]
+    return [makers[name]() for name in dict.fromkeys((*settings.log.sources, *others))]
+
+
+def preferred(settings: Settings, sources: Sequence[LogSource]) -> LogSource:
+    """Where logs are read from: the first healthy one of `log.sources`."""
+    named = [one for one in sources if one.name in settings.log.sources]
+    return named[0] if len(named) == 1 else FallbackLogSource(named)
 
 
 def _redis(settings: Settings) -> Redis:

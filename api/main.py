@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_progress import LocalProgressSource
-from adapters.log_stores import open_source
+from adapters.log_stores import open_sources, preferred
 from adapters.settings import Settings, load
 from adapters.temporal_client import check_attributes, connect
 from api.app import build
@@ -48,9 +48,11 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
     client = await connect()
     await check_attributes(client)
     store = LocalArtifactStore(settings.data)
+    sources = open_sources(settings, FileChanges())
     services = Services(
         deployments=Deployments(client, settings.phases.timings()),
-        logs=open_source(settings, FileChanges()),
+        logs=preferred(settings, sources),
+        copies=sources,
         progress=LocalProgressSource(settings.runs),
         health=TemporalHealth(client),
         artifacts=store,
