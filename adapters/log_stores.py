@@ -3,14 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import IO
 
-from google.cloud.storage import Bucket
 from redis.asyncio import Redis
 
 from adapters.console_log import ConsoleLogSink
 from adapters.fallback_log import FallbackLogSource
 from adapters.file_changes import FileChanges
-from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource, open_firestore
-from adapters.gcs_log import GcsLogSink, GcsLogSource, open_bucket
+from adapters.firestore_client import open_firestore
+from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource
+from adapters.gcs_log import GcsLogSink, GcsLogSource
+from adapters.gcs_objects import Objects, open_objects
 from adapters.local_log import LocalLogSource
 from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
 from adapters.settings import Settings
@@ -24,7 +25,7 @@ def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
     makers: dict[str, Callable[[], LogSink]] = {
         "console": lambda: ConsoleLogSink(console),
         "redis": lambda: RedisLogSink(_redis(settings), settings.redis.keep_seconds),
-        "gcs": lambda: GcsLogSink(_bucket(settings)),
+        "gcs": lambda: GcsLogSink(_objects(settings)),
         "firestore": lambda: FirestoreLogSink(open_firestore(settings.google.project)),
     }
     return [makers[name]() for name in settings.log.sinks if name != "local"]
@@ -38,7 +39,7 @@ def open_sources(settings: Settings, changes: FileChanges) -> list[LogSource]:
     makers: dict[str, Callable[[], LogSource]] = {
         "local": lambda: LocalLogSource(settings.runs, changes),
         "redis": lambda: RedisLogSource(_redis(settings)),
-        "gcs": lambda: GcsLogSource(_bucket(settings)),
+        "gcs": lambda: GcsLogSource(_objects(settings)),
         "firestore": lambda: FirestoreLogSource(open_firestore(settings.google.project)),
     }
     others = [name for name in settings.log.sinks if name in makers and name != "local"]
@@ -55,6 +56,6 @@ def _redis(settings: Settings) -> Redis:
     return open_redis(settings.redis.url.get_secret_value() if settings.redis.url else "")
 
 
-def _bucket(settings: Settings) -> Bucket:
+def _objects(settings: Settings) -> Objects:
     gcs = settings.gcs
-    return open_bucket(gcs.bucket or "", gcs.endpoint, settings.google.project)
+    return open_objects(gcs.bucket or "", gcs.endpoint, settings.google.project)

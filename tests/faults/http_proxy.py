@@ -129,8 +129,8 @@ def _write(connection: h11.Connection, writer: asyncio.StreamWriter, answer: _An
 
 
 @asynccontextmanager
-async def http_proxy(target: str) -> AsyncIterator[HttpProxy]:
-    """In front of a server's base URL."""
+async def http_proxy(target: str, port: int = 0) -> AsyncIterator[HttpProxy]:
+    """In front of a server's base URL; on any free port, or on this one."""
     proxy = HttpProxy(target)
     tasks: set[asyncio.Task[None]] = set()
 
@@ -139,7 +139,7 @@ async def http_proxy(target: str) -> AsyncIterator[HttpProxy]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", port)
     proxy.port = server.sockets[0].getsockname()[1]
     try:
         yield proxy

@@ -1,10 +1,11 @@
 """What a proxy does with one call."""
 
+import itertools
 import random
 from collections.abc import Callable
 from enum import Enum, auto
 
-__all__ = ["Rule", "Verdict", "always", "never", "seeded"]
+__all__ = ["Rule", "Verdict", "always", "never", "nth", "seeded"]
 
 
 class Verdict(Enum):
@@ -29,6 +30,12 @@ def never(_: str) -> Verdict:
 
 def always(verdict: Verdict) -> Rule:
     return lambda _: verdict
+
+
+def nth(number: int, verdict: Verdict) -> Rule:
+    """Only the call with this number, from 1, meets this fate."""
+    counter = itertools.count(1)
+    return lambda _: verdict if next(counter) == number else Verdict.PASS
 
 
 def seeded(seed: int, probability: float, verdict: Verdict) -> Rule:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from adapters.file_changes import FileChanges
-from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource, open_firestore
-from adapters.gcs_log import GcsLogSink, GcsLogSource, open_bucket
+from adapters.firestore_client import open_firestore
+from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource
+from adapters.gcs_log import GcsLogSink, GcsLogSource
+from adapters.gcs_objects import open_objects
 from adapters.local_log import LocalLogSink, LocalLogSource
 from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
 from tests import stores
@@ -49,10 +51,10 @@ async def kept(
         await client.aclose()
     elif name == "gcs":
         await stores.make_bucket(server)
-        bucket = open_bucket(stores.BUCKET, f"http://{server.host}", None)
-        yield Kept(GcsLogSink(bucket), GcsLogSource(bucket), deployment)
+        objects = open_objects(stores.BUCKET, f"http://{server.host}", None)
+        yield Kept(GcsLogSink(objects), GcsLogSource(objects), deployment)
     else:
         monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.host)
         firestore = open_firestore("a-test")
         yield Kept(FirestoreLogSink(firestore), FirestoreLogSource(firestore), deployment)
-        firestore.close()  # type: ignore[no-untyped-call] # the library does not annotate it
+        firestore.client.close()  # type: ignore[no-untyped-call] # the library does not annotate it
