@@ -21,6 +21,7 @@ from deployments.errors import (
     InvalidRequest,
     LinkExpired,
     LinkRefused,
+    LogNotSealed,
     NotAvailable,
     NotFound,
     PlanNotReady,
@@ -75,6 +76,7 @@ _CODES: dict[type[AnavaError], str] = {
     LinkRefused: "link_refused",
     LinkExpired: "link_expired",
     AlreadyFinished: "already_finished",
+    LogNotSealed: "log_not_sealed",
     Unavailable: "unavailable",
     TemporalUnavailable: "temporal_unavailable",
 }
@@ -88,6 +90,7 @@ KINDS: dict[str, Kind] = {
     "link_refused": _of(LinkRefused, 403, "The link is not valid"),
     "link_expired": _of(LinkExpired, 403, "The link has expired"),
     "already_finished": _of(AlreadyFinished, 409, "The deployment has ended"),
+    "log_not_sealed": _of(LogNotSealed, 409, "The log has no seal"),
     "unavailable": _of(Unavailable, 503, "Not available just now"),
     "temporal_unavailable": _of(TemporalUnavailable, 503, "Temporal does not answer"),
     "bad_request": Kind(

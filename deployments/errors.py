@@ -15,6 +15,7 @@ Tree:
       LinkRefused
         LinkExpired
       AlreadyFinished
+      LogNotSealed
       Unavailable
         TemporalUnavailable
       InvalidSettings
@@ -49,6 +50,7 @@ __all__ = [
     "LinkExpired",
     "LinkRefused",
     "LogGap",
+    "LogNotSealed",
     "NotAvailable",
     "NotFound",
     "PlanChanged",
@@ -141,6 +143,12 @@ class AlreadyFinished(AnavaError):
     """The deployment has ended, so nothing can be asked of it any more."""
 
     advice = "Start a new deployment of the stack."
+
+
+class LogNotSealed(AnavaError):
+    """The log has no seal, or none yet, that its copies could be compared with."""
+
+    advice = "Ask again when it has ended; one that an operator terminated never gets a seal."
 
 
 class Unavailable(AnavaError):
