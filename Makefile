@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test format lock openapi reference clean
+.PHONY: help setup demo up test bench format lock openapi reference clean
 .PHONY: check check-style check-types check-contracts check-dependencies check-terraform
 
 BIN := .venv/bin
@@ -20,6 +20,9 @@ up: setup ## Run the whole service on this machine
 
 test: setup ## Run the tests (ARGS="-k cancel" goes to pytest)
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup ## Measure beside baselines (ARGS="--quick", "--only NAME", "--heavy"); .cache/bench.json
+	$(BIN)/python -m tests.bench $(ARGS)
 
 check: check-style check-types check-contracts check-dependencies check-terraform ## Everything a tool can judge (-k goes on after a failure)
 
