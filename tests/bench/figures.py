@@ -1,7 +1,7 @@
 """Measured values, what they are held against, and how both are shown."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 __all__ = ["Figure", "Spread", "as_json", "quantile", "spread", "table"]
@@ -27,8 +27,8 @@ def quantile(ordered: Sequence[float], part: float) -> float:
 def spread(samples: Sequence[float]) -> Spread:
     """Of at least one sample."""
     ordered = sorted(samples)
-    parts = (quantile(ordered, part) for part in (0.5, 0.95, 0.99))
-    return Spread(len(ordered), *parts, ordered[0], ordered[-1])
+    p50, p95, p99 = (quantile(ordered, part) for part in (0.5, 0.95, 0.99))
+    return Spread(len(ordered), p50, p95, p99, ordered[0], ordered[-1])
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], "", *notes])
 
 
-def as_json(figures: Sequence[Figure], about: dict[str, object]) -> str:
+def as_json(figures: Sequence[Figure], about: Mapping[str, object]) -> str:
     """All figures with what they were measured on."""
     rows = [{**asdict(one), "ratio": one.ratio} for one in figures]
     return json.dumps({"format": 1, **about, "figures": rows}, indent=1)

@@ -106,7 +106,7 @@ async def adoption(scene: Scene, size: Size) -> list[Figure]:
 
 
 async def _under_way(scene: Scene) -> Deployment:
-    deployment = await scene.deploy(resources=1, resource_seconds=5)
+    deployment = await scene.deploy(resources=1, resource_seconds=4)
     await until_line(deployment.file(APPLY, "spool"), _RUNS)
     return deployment
 

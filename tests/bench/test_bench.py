@@ -33,21 +33,7 @@ def test_a_figure_says_its_ratio_and_whether_its_goal_is_reached() -> None:
     assert figure.ratio == 2
     head, _, row = table([figure]).splitlines()[:3]
     assert head.split()[:2] == ["figure", "unit"]
-    assert row.split() == [
-        "a",
-        "ms",
-        "2",
-        "300",
-        "1",
-        "to",
-        "300",
-        "1",
-        "1",
-        "2.00",
-        "<=",
-        "1",
-        "NO",
-    ]
+    assert " ".join(row.split()) == "a ms 2 300 1 to 300 1 1 2.00 <= 1 NO"
 
 
 def test_quantiles_are_samples() -> None:
