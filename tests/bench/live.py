@@ -140,8 +140,9 @@ async def _ours(scene: Scene, order: Order, seconds: float) -> Show:
         usage, clock = Usage(scene.api.popen.pid), asyncio.get_running_loop().time
         begin = clock()
         _touch(deployment.folder / "go")
-        seen = await _report(load)
-        show = Show(seen, usage.cpu_seconds / (clock() - begin), usage.peak_mb)
+        await _said(load, b"ended\n")
+        cores, peak = usage.cpu_seconds / (clock() - begin), usage.peak_mb
+        show = Show(await _report(load), cores, peak)
     await scene.completed(deployment)
     for segment, last in show.seen.last.items():
         written = len(deployment.events(int(segment)))
@@ -165,6 +166,7 @@ async def _bare(scene: Scene, viewers: int, seconds: float) -> Show:
             await apply.wait()
             cores, peak = usage.cpu_seconds / seconds, usage.peak_mb
             fanout.terminate()
+            await _said(load, b"ended\n")
             seen = await _report(load)
     finally:
         if fanout.returncode is None:
@@ -183,13 +185,17 @@ async def _report(load: Process) -> Seen:
     return Seen(**{**content, "latency": Spread(**content["latency"])})
 
 
+async def _said(load: Process, word: bytes) -> None:
+    assert load.stdout is not None
+    assert await load.stdout.readline() == word
+
+
 @asynccontextmanager
 async def _load(order: Order) -> AsyncIterator[Process]:
     """The load client, all of whose viewers are connected."""
     load = await _python("tests.bench.viewers", json.dumps(asdict(order)))
     try:
-        assert load.stdout is not None
-        assert await load.stdout.readline() == b"ready\n"
+        await _said(load, b"ready\n")
         yield load
     finally:
         if load.returncode is None:

@@ -1,8 +1,9 @@
 """The load client: many viewers in one process, which counts and does little else.
 
-`python -m tests.bench.viewers '<order as JSON>'` prints `ready` when every viewer has its answer
-and, when all of them have ended, what they saw as one line of JSON. Every viewer's ids are checked
-for gaps and repeats; the text of one is kept whole and read at the end, for the times of the lines.
+`python -m tests.bench.viewers '<order as JSON>'` prints `ready` when every viewer has its answer,
+`ended` when all of them have ended and, some seconds later, what they saw as one line of JSON.
+Every viewer's ids are checked for gaps and repeats; the text of one is kept whole and read at the
+end, for the times of the lines.
 """
 
 import gc
@@ -184,34 +185,39 @@ def _watch(order: Order) -> list[Viewer]:
     gc.disable()
     viewers = [Viewer(order, whole=number == 0) for number in range(order.viewers)]
     stalled = [Viewer(order, whole=False) for _ in range(order.stalled)]
-    by_number = {viewer.socket.fileno(): viewer for viewer in viewers}
-    poll = select.epoll()
-    for number in by_number:
-        poll.register(number, select.EPOLLIN)
-    silent = len(viewers) if order.path else 0
-    give_up = time.monotonic() + order.seconds
-    _say_ready(silent)
-    while by_number and time.monotonic() < give_up:
-        for number, _ in poll.poll(1.0):
-            viewer = by_number[number]
-            data = viewer.socket.recv(_RECEIVE_BYTES)
-            now = time.time()
-            if not viewer.bytes and silent:
-                silent -= 1
-                _say_ready(silent)
-            viewer.feed(data, now)
-            if viewer.ended or not data:
-                poll.unregister(number)
-                del by_number[number]
+    _follow({one.socket.fileno(): one for one in viewers}, order)
     for one in (*viewers, *stalled):
         one.socket.close()
     return viewers
 
 
-def _say_ready(silent: int) -> None:
-    if not silent:
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
+def _follow(viewers: dict[int, Viewer], order: Order) -> None:
+    poll = select.epoll()
+    for number in viewers:
+        poll.register(number, select.EPOLLIN)
+    # The bare fan-out says nothing before there is something.
+    silent = len(viewers) if order.path else 0
+    ready = False
+    give_up = time.monotonic() + order.seconds
+    while viewers and time.monotonic() < give_up:
+        if not silent and not ready:
+            ready = _say("ready")
+        for number, _ in poll.poll(1.0):
+            viewer = viewers[number]
+            data = viewer.socket.recv(_RECEIVE_BYTES)
+            now = time.time()
+            silent -= bool(silent and not viewer.bytes)
+            viewer.feed(data, now)
+            if viewer.ended or not data:
+                poll.unregister(number)
+                del viewers[number]
+    _say("ended")
+
+
+def _say(word: str) -> bool:
+    sys.stdout.write(word + "\n")
+    sys.stdout.flush()
+    return True
 
 
 def main() -> None:
