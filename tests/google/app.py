@@ -193,6 +193,8 @@ def _parts(raw: str) -> tuple[str, str, str]:
         raise invalid("The path is not UTF-8.") from None
     path = re.sub(r"^/(storage/)?(upload|download)/storage/(\w+)/", r"/storage/\3/\2/", path)
     path = re.sub(r"^/storage/storage/", "/storage/", path)
+    # The provider's own Firebase client keeps only the host of its endpoint.
+    path = re.sub(r"^/v1beta1/", "/firebase/v1beta1/", path)
     api, _, rest = path.removeprefix("/").partition("/")
     version, _, rest = rest.partition("/")
     return api, version, rest

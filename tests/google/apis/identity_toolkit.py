@@ -7,6 +7,8 @@ API = Routes("identitytoolkit")
 ROUTES = (API,)
 
 CONFIGS = "identityConfigs"
+# Google makes it itself and always shows it; without it an empty `signIn` would be no block at all.
+_HASH = {"algorithm": "SCRYPT", "signerKey": "c3RhbmQtaW4=", "saltSeparator": "Bw==", "rounds": 8}
 
 
 def _name(call: Call) -> str:
@@ -23,7 +25,7 @@ def initialize(call: Call) -> Json:
         raise refusal(400, message)
     config = {
         "name": f"{call.numbered}config",
-        "signIn": {"email": {}, "phoneNumber": {}},
+        "signIn": {"hashConfig": {**_HASH, "memoryCost": 14}},
         "authorizedDomains": [
             "localhost",
             f"{call.project.project_id}.firebaseapp.com",
@@ -49,6 +51,9 @@ def get(call: Call) -> Json:
 
 @API.patch("projects/{project}/config", "firebaseauth.configs.update")
 def patch(call: Call) -> Json:
-    config = merged(_found(call), call.body, call.query.get("updateMask", ""))
+    old = _found(call)
+    config = merged(old, call.body, call.query.get("updateMask", ""))
+    hashing = {"hashConfig": old["signIn"]["hashConfig"]}
+    config["signIn"] = {**(config.get("signIn") or {}), **hashing}
     call.world.kind(CONFIGS)[_name(call)] = config
     return config
