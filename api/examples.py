@@ -70,6 +70,7 @@ _RESULT: dict[str, Any] = {
     "unrecorded": [],
     "unknown": [],
     "diagnostics": [],
+    "findings": [],
     "outputs": [
         {"name": "storage_location", "sensitive": False, "value": "US"},
         {"name": "api_key", "sensitive": True, "value": None},

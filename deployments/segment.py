@@ -97,6 +97,15 @@ class Counts:
         """How many changes there are."""
         return self.add + self.change + self.remove + self.imported
 
+    def __add__(self, other: "Counts") -> "Counts":
+        """Of two applies together."""
+        return Counts(
+            self.add + other.add,
+            self.change + other.change,
+            self.remove + other.remove,
+            self.imported + other.imported,
+        )
+
 
 @dataclass(frozen=True)
 class Diagnostic:

@@ -188,6 +188,16 @@ class Fold:
         """Addresses of the resources in one of these statuses."""
         return [name for name, entry in self._entries.items() if entry.status in statuses]
 
+    def achieved(self) -> Counts:
+        """What is done so far, as terraform would count it; it does not where it fails."""
+        done = [one.action for one in self._entries.values() if one.status is ResourceStatus.DONE]
+        replaced = done.count("replace")
+        return Counts(
+            add=done.count("create") + replaced,
+            change=done.count("update"),
+            remove=done.count("delete") + replaced,
+        )
+
     def tally(self) -> dict[str, int]:
         """How many resources are in which status."""
         tally = dict.fromkeys(ResourceStatus, 0)

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.redaction import Redactor
 from adapters.terraform.machine_ui import Fold, decode
-from deployments.segment import ResourceStatus
+from deployments.segment import Counts, ResourceStatus
 
 CORPUS = Path(__file__).parent / "corpus"
 HALTED = {"severity": "error", "summary": "execution halted", "detail": ""}
@@ -89,3 +89,24 @@ def test_a_real_interrupted_apply_leaves_nothing_open() -> None:
         if message := decode(line):
             fold.add(message)
     assert not fold.addresses(ResourceStatus.RUNNING)
+
+
+def test_what_a_failed_apply_achieved_is_counted_as_terraform_would() -> None:
+    """Terraform prints no summary when it fails, and what is made is made."""
+    fold = folded(
+        *(
+            say("planned_change", change={"resource": {"addr": f"a.{action}"}, "action": action})
+            for action in ("create", "update", "delete", "replace", "held")
+        ),
+        *(
+            say("apply_complete", hook={"resource": {"addr": f"a.{done}"}, "action": action})
+            for done, action in (
+                ("create", "create"),
+                ("update", "update"),
+                ("delete", "delete"),
+                ("replace", "delete"),
+                ("replace", "create"),
+            )
+        ),
+    )
+    assert fold.achieved() == Counts(add=2, change=1, remove=2)
