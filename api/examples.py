@@ -124,6 +124,8 @@ PROGRESS: dict[str, Any] = {
             "elapsed_seconds": 1.0,
             "id": "",
             "reason": "",
+            "usual_seconds": 0,
+            "overdue": False,
         }
     ],
     "counts": {"planned": 0, "running": 1, "done": 0, "failed": 0},

@@ -287,7 +287,11 @@ class DeploymentPage(BaseModel):
 
 
 class ResourceBody(BaseModel):
-    """How far one resource is."""
+    """How far one resource is.
+
+    `usual_seconds` is what one of its type usually takes, 0 where nobody knows; `overdue`: it
+    takes so much longer that Google probably keeps refusing it.
+    """
 
     address: str
     action: str
@@ -296,6 +300,8 @@ class ResourceBody(BaseModel):
     elapsed_seconds: float
     id: str
     reason: str
+    usual_seconds: int
+    overdue: bool
 
 
 class ProgressBody(BaseModel):
