@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.redaction import Redactor
-from adapters.terraform.machine_ui import Fold, decode
+from adapters.terraform.machine_ui import Fold, Message, decode
 from deployments.segment import Counts, ResourceStatus
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -110,3 +110,38 @@ def test_what_a_failed_apply_achieved_is_counted_as_terraform_would() -> None:
         ),
     )
     assert fold.achieved() == Counts(add=2, change=1, remove=2)
+
+
+def working(seconds: float, kind: str = "google_secret_manager_secret") -> dict[str, object]:
+    return {
+        "hook": {
+            "resource": {"addr": f"{kind}.a", "resource_type": kind},
+            "action": "create",
+            "elapsed_seconds": seconds,
+        }
+    }
+
+
+def test_what_terraform_works_on_for_far_too_long_is_overdue_until_it_ends() -> None:
+    begun = folded(say("apply_start", **working(0)), say("apply_progress", **working(50)))
+    assert begun.overdue() == []
+
+    late = say("apply_progress", **working(70))
+    begun.add(decode(json.dumps(late).encode()) or Message(""))
+    (found,) = begun.overdue()
+    assert (found.address, found.usual_seconds) == ("google_secret_manager_secret.a", 5)
+    assert found.overdue
+
+    end = say("apply_errored", **working(1231))
+    begun.add(decode(json.dumps(end).encode()) or Message(""))
+    assert begun.overdue() == []
+    assert not begun.resources()[0].overdue
+
+
+def test_a_resource_of_a_kind_that_nobody_knows_is_never_overdue() -> None:
+    """The sandbox's resources take as long as their user asks for."""
+    fold = folded(
+        say("apply_start", **working(0, "terraform_data")),
+        say("apply_progress", **working(3600, "terraform_data")),
+    )
+    assert fold.overdue() == []
