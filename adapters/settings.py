@@ -105,9 +105,14 @@ class GcsSettings(_Group):
 
 
 class GoogleSettings(_Group):
-    """The project that Firestore and the bucket belong to; else the credentials say it."""
+    """The project that Firestore and the bucket belong to; else the credentials say it.
+
+    `endpoint` stands for every API of Google's that preflight asks, as `<endpoint>/<first word of
+    the host>/…`; unset means Google's own hosts.
+    """
 
     project: str | None = None
+    endpoint: str | None = Field(default=None, pattern=r"^https?://[\w.:\[\]-]+$")
 
 
 class WorkerSettings(_Group):

@@ -23,6 +23,7 @@ from deployments.errors import (
     NotFound,
     PlanNotReady,
     PlanTooLarge,
+    SignInExpired,
     TemporalUnavailable,
     Unavailable,
 )
@@ -62,6 +63,7 @@ _CODES: dict[type[AnavaError], str] = {
     LinkRefused: "link_refused",
     LinkExpired: "link_expired",
     AlreadyFinished: "already_finished",
+    SignInExpired: "sign_in_expired",
     Unavailable: "unavailable",
     TemporalUnavailable: "temporal_unavailable",
 }
@@ -75,6 +77,7 @@ KINDS: dict[str, Kind] = {
     "link_refused": _of(LinkRefused, 403, "The link is not valid"),
     "link_expired": _of(LinkExpired, 403, "The link has expired"),
     "already_finished": _of(AlreadyFinished, 409, "The deployment has ended"),
+    "sign_in_expired": _of(SignInExpired, 401, "Sign in with Google again"),
     "unavailable": _of(Unavailable, 503, "Not available just now"),
     "temporal_unavailable": _of(TemporalUnavailable, 503, "Temporal does not answer"),
     "bad_request": Kind(

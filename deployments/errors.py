@@ -15,6 +15,7 @@ Tree:
       LinkRefused
         LinkExpired
       AlreadyFinished
+      SignInExpired
       Unavailable
         TemporalUnavailable
       InvalidSettings
@@ -55,6 +56,7 @@ __all__ = [
     "PlanTooLarge",
     "RunDirectoryBroken",
     "SegmentMoved",
+    "SignInExpired",
     "TemporalUnavailable",
     "TerraformUnusable",
     "Unavailable",
@@ -139,6 +141,12 @@ class AlreadyFinished(AnavaError):
     """The deployment has ended, so nothing can be asked of it any more."""
 
     advice = "Start a new deployment of the stack."
+
+
+class SignInExpired(AnavaError):
+    """Google does not accept the sign-in, or there is none."""
+
+    advice = "Sign in with Google again, then repeat the request."
 
 
 class Unavailable(AnavaError):

@@ -31,6 +31,11 @@ class Reason(StrEnum):
     LEASE_LOST = "lease_lost"
     RUNNER_LOST = "runner_lost"
     HOST_LOST = "host_lost"
+    PROJECT_UNSEEN = "project_unseen"
+    PROJECT_INACTIVE = "project_inactive"
+    LOCATION_UNFIT = "location_unfit"
+    NOT_CHECKED = "not_checked"
+    PREFLIGHT_FAILED = "preflight_failed"
     PERMISSION_DENIED = "permission_denied"
     SIGN_IN_EXPIRED = "sign_in_expired"
     BILLING_DISABLED = "billing_disabled"
@@ -130,6 +135,27 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.HOST_LOST: Explanation(
         "The host of this deployment did not come back.",
         "Bring the host back or look at its disk: docs/runbooks/needs-attention.md.",
+    ),
+    Reason.PROJECT_UNSEEN: Explanation(
+        "There is no such project, or you may not see it.",
+        "Check the project id, and that you are signed in as somebody who works in it.",
+    ),
+    Reason.PROJECT_INACTIVE: Explanation(
+        "The project is not active: it is going to be deleted.",
+        "Restore it at https://console.cloud.google.com/cloud-resource-manager, or use another "
+        "project.",
+    ),
+    Reason.LOCATION_UNFIT: Explanation(
+        "A location does not fit.", "Deploy with a location that the finding names."
+    ),
+    Reason.NOT_CHECKED: Explanation(
+        "Something could not be checked before the deployment.",
+        "Nothing to do: terraform will tell if it stands in the way.",
+    ),
+    Reason.PREFLIGHT_FAILED: Explanation(
+        "The project could not be checked, so nothing was begun.",
+        "Deploy again in a few minutes; if that does not help, an operator must look at the "
+        "worker's network: docs/runbooks/host-fault.md.",
     ),
     Reason.PERMISSION_DENIED: Explanation(
         "A permission in the project is missing.",
