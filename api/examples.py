@@ -70,6 +70,7 @@ _RESULT: dict[str, Any] = {
     "unrecorded": [],
     "unknown": [],
     "diagnostics": [],
+    "findings": [],
     "outputs": [
         {"name": "storage_location", "sensitive": False, "value": "US"},
         {"name": "api_key", "sensitive": True, "value": None},
@@ -123,6 +124,8 @@ PROGRESS: dict[str, Any] = {
             "elapsed_seconds": 1.0,
             "id": "",
             "reason": "",
+            "usual_seconds": 0,
+            "overdue": False,
         }
     ],
     "counts": {"planned": 0, "running": 1, "done": 0, "failed": 0},

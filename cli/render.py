@@ -36,6 +36,8 @@ def deployment_lines(found: Document) -> Iterator[str]:
     for name in ("phase", "reason", "sentence", "detail", "advice"):
         if known.get(name):
             yield f"  {name}: {known[name]}"
+    for one in result.get("findings") or []:
+        yield f"  {one['severity']}: {one['sentence']} {one['mend']}".rstrip()
     for one in result.get("diagnostics") or []:
         yield from _diagnostic(one)
     for name, words in (("not_done", "not done"), ("unrecorded", "not in the state")):

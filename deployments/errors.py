@@ -16,6 +16,7 @@ Tree:
         LinkExpired
       AlreadyFinished
       LogNotSealed
+      SignInExpired
       Unavailable
         TemporalUnavailable
       InvalidSettings
@@ -59,6 +60,7 @@ __all__ = [
     "RunDirectoryBroken",
     "SecretsUnreadable",
     "SegmentMoved",
+    "SignInExpired",
     "TemporalUnavailable",
     "TerraformUnusable",
     "Unavailable",
@@ -149,6 +151,12 @@ class LogNotSealed(AnavaError):
     """The log has no seal, or none yet, that its copies could be compared with."""
 
     advice = "Ask again when it has ended; one that an operator terminated never gets a seal."
+
+
+class SignInExpired(AnavaError):
+    """Google does not accept the sign-in, or there is none."""
+
+    advice = "Sign in with Google again, then repeat the request."
 
 
 class Unavailable(AnavaError):

@@ -12,7 +12,7 @@ from deployments.events import Seal
 from deployments.log_ports import Shipment
 from deployments.phase import Phase
 from deployments.results import Settled
-from deployments.segment import SegmentKey, SegmentOrder, SegmentResult, StopCause
+from deployments.segment import Resource, SegmentKey, SegmentOrder, SegmentResult, StopCause
 
 __all__ = [
     "Attempts",
@@ -83,6 +83,15 @@ class Attempts(Protocol):
         """Whether the workflow still waits for this activity, started or not."""
         ...
 
+    async def tell_overdue(self, ticket: Ticket, resources: Sequence[Resource]) -> None:
+        """Tell the workflow what takes far longer than usual; all of it, each time.
+
+        Raises:
+            AttemptGone: there is no such workflow any more.
+            TemporalUnavailable: no answer.
+        """
+        ...
+
     async def has_closed(self, workflow_id: str) -> bool:
         """Whether the deployment's workflow is known and has ended."""
         ...
@@ -115,6 +124,10 @@ class SegmentFolder(Protocol):
     @property
     def detail(self) -> str:
         """One line on how far the segment is."""
+        ...
+
+    def overdue(self) -> Sequence[Resource]:
+        """What terraform has worked on for far longer than usual, as far as pumped."""
         ...
 
     def clock(self) -> float:
