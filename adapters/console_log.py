@@ -25,6 +25,10 @@ class ConsoleLogSink:
         # One: lines of two segments must not mix, and a reader who stopped holds up one thread.
         self._threads = Threads("console", 1)
 
+    async def generation(self) -> str:
+        """Port `LogSink`; what was read by others is theirs."""
+        return ""
+
     async def write(self, deployment: str, chunk: EventChunk) -> int:
         """Port `LogSink`."""
         entries = [_entry(deployment, line) for line in chunk.data.splitlines()]

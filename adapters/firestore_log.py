@@ -41,6 +41,10 @@ class FirestoreLogSink:
         self._store = store
         self._held: dict[tuple[str, int], int] = {}
 
+    async def generation(self) -> str:
+        """Port `LogSink`; what was written stays."""
+        return ""
+
     async def write(self, deployment: str, chunk: EventChunk) -> int:
         """Port `LogSink`."""
         key = (deployment, chunk.segment)

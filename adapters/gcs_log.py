@@ -43,6 +43,10 @@ class GcsLogSink:
         self._objects = objects
         self._held: dict[str, int] = {}
 
+    async def generation(self) -> str:
+        """Port `LogSink`; what was written stays."""
+        return ""
+
     async def write(self, deployment: str, chunk: EventChunk) -> int:
         """Port `LogSink`."""
         folder = _folder(deployment, chunk.segment)

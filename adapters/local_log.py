@@ -29,6 +29,10 @@ class LocalLogSink:
     def __init__(self, run_root: Path) -> None:
         self._run_root = run_root
 
+    async def generation(self) -> str:
+        """Port `LogSink`; what was written stays."""
+        return ""
+
     async def write(self, deployment: str, chunk: EventChunk) -> int:
         """Port `LogSink`."""
         file = self._open(deployment, chunk.segment)

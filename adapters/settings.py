@@ -68,12 +68,15 @@ class TerraformSettings(_Group):
 class LogSettings(_Group):
     """Sinks the worker ships to, sources the API reads from (first healthy wins).
 
-    `redact` lists further texts that must never be seen, comma-separated.
+    `redact` lists further texts that must never be seen, comma-separated. `give_up_seconds`: how
+    long after the end of a segment a sink that does not take its log is tried.
     """
 
     sinks: Annotated[tuple[str, ...], NoDecode] = ("local",)
     sources: Annotated[tuple[str, ...], NoDecode] = ("local",)
     redact: Annotated[tuple[str, ...], NoDecode] = ()
+    # A week, so that nobody has to come in on a weekend; the event file itself stays.
+    give_up_seconds: int = Field(default=7 * 86_400, ge=1, le=_LONGEST_SECONDS)
 
     @field_validator("sinks", "sources", "redact", mode="before")
     @classmethod

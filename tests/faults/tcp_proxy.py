@@ -58,7 +58,7 @@ class TcpProxy:
         """Listen; always on the same port."""
         if self._held is None:
             # Keeps the port while nobody listens on it, so that it really refuses.
-            self._held = _bound(0)
+            self._held = _bound(self.port)
             self.port = self._held.getsockname()[1]
         if self._server is None:
             self._server = await asyncio.start_server(self._accept, sock=_bound(self.port))
@@ -172,9 +172,9 @@ class _Connection:
 
 
 @asynccontextmanager
-async def tcp_proxy(target: int) -> AsyncIterator[TcpProxy]:
-    """In front of a server's port on this machine."""
-    proxy = TcpProxy(target)
+async def tcp_proxy(target: int, port: int = 0) -> AsyncIterator[TcpProxy]:
+    """In front of a server's port on this machine; on any free port, or on this one."""
+    proxy = TcpProxy(target, port)
     await proxy.up()
     try:
         yield proxy
