@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-compose format lock openapi reference clean
+.PHONY: help setup demo up test test-compose test-faults bench format lock openapi reference clean
 .PHONY: check check-style check-types check-contracts check-dependencies check-terraform
 
 BIN := .venv/bin
@@ -23,6 +23,12 @@ test: setup ## Run the tests (ARGS="-k cancel" goes to pytest)
 
 test-compose: setup ## Run docker-compose.yml for real: minutes, needs a container engine or root on Debian
 	scripts/test-compose
+
+bench: setup ## Measure beside baselines (ARGS="--quick", "--only NAME", "--heavy"); .cache/bench.json
+	$(BIN)/python -m tests.bench $(ARGS)
+
+test-faults: setup ## Run the tests of faults in their long forms too: a store away for a minute, 100,000 lines
+	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
 
 check: check-style check-types check-contracts check-dependencies check-terraform ## Everything a tool can judge (-k goes on after a failure)
 

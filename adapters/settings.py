@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validat
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from deployments.errors import InvalidSettings
-from deployments.timings import Ladder, Timings
+from deployments.timings import Ladder, Retries, Timings
 
 __all__ = [
     "ApiSettings",
@@ -68,12 +68,15 @@ class TerraformSettings(_Group):
 class LogSettings(_Group):
     """Sinks the worker ships to, sources the API reads from (first healthy wins).
 
-    `redact` lists further texts that must never be seen, comma-separated.
+    `redact` lists further texts that must never be seen, comma-separated. `give_up_seconds`: how
+    long after the end of a segment a sink that does not take its log is tried.
     """
 
     sinks: Annotated[tuple[str, ...], NoDecode] = ("local",)
     sources: Annotated[tuple[str, ...], NoDecode] = ("local",)
     redact: Annotated[tuple[str, ...], NoDecode] = ()
+    # A week, so that nobody has to come in on a weekend; the event file itself stays.
+    give_up_seconds: int = Field(default=7 * 86_400, ge=1, le=_LONGEST_SECONDS)
 
     @field_validator("sinks", "sources", "redact", mode="before")
     @classmethod
@@ -141,9 +144,14 @@ class StateSettings(_Group):
 
 
 class GoogleSettings(_Group):
-    """The project that Firestore and the bucket belong to; else the credentials say it."""
+    """The project that Firestore and the bucket belong to; else the credentials say it.
+
+    `endpoint` stands for every API of Google's that preflight asks, as `<endpoint>/<first word of
+    the host>/…`; unset means Google's own hosts.
+    """
 
     project: str | None = None
+    endpoint: str | None = Field(default=None, pattern=r"^https?://[\w.:\[\]-]+$")
 
 
 class SecretsSettings(_Group):
@@ -213,12 +221,19 @@ class PhasesSettings(_Group):
     kill_seconds: int = Field(default=30, ge=1, le=_LONGEST_SECONDS)
     lost_lease_second_seconds: int = Field(default=120, ge=1, le=_LONGEST_SECONDS)
     lost_lease_kill_seconds: int = Field(default=150, ge=2, le=_LONGEST_SECONDS)
+    retry_first_pause_seconds: int = Field(default=15, ge=1, le=3600)
+    retry_longest_pause_seconds: int = Field(default=240, ge=1, le=3600)
+    retry_most: int = Field(default=6, ge=0, le=100)
+    retry_total_seconds: int = Field(default=3600, ge=0, le=_LONGEST_SECONDS)
+    retry_propagation_seconds: int = Field(default=600, ge=0, le=_LONGEST_SECONDS)
+    retry_most_adoptions: int = Field(default=2, ge=0, le=10)
 
     def timings(self) -> Timings:
         """As the value that travels with a deployment."""
         values = self.model_dump()
         ladder = Ladder(**{name: values.pop(name) for name in Ladder.__dataclass_fields__})
-        return Timings(**values, ladder=ladder)
+        retries = {name: values.pop(f"retry_{name}") for name in Retries.__dataclass_fields__}
+        return Timings(**values, ladder=ladder, retries=Retries(**retries))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

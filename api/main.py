@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_progress import LocalProgressSource
-from adapters.log_stores import open_source
+from adapters.log_stores import open_sources, preferred
 from adapters.secret_box import AesSecretBox
 from adapters.settings import Settings, load
 from adapters.temporal_client import check_attributes, connect
@@ -44,9 +44,11 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
     await check_attributes(client)
     store = LocalArtifactStore(settings.data)
     box = AesSecretBox.open(settings.secrets.ring, settings.data)
+    sources = open_sources(settings, FileChanges())
     services = Services(
         deployments=Deployments(client, settings.phases.timings(), box),
-        logs=open_source(settings, FileChanges()),
+        logs=preferred(settings, sources),
+        copies=sources,
         progress=LocalProgressSource(settings.runs),
         health=TemporalHealth(client),
         artifacts=store,

@@ -21,10 +21,12 @@ from deployments.errors import (
     InvalidRequest,
     LinkExpired,
     LinkRefused,
+    LogNotSealed,
     NotAvailable,
     NotFound,
     PlanNotReady,
     PlanTooLarge,
+    SignInExpired,
     TemporalUnavailable,
     Unavailable,
 )
@@ -75,6 +77,8 @@ _CODES: dict[type[AnavaError], str] = {
     LinkRefused: "link_refused",
     LinkExpired: "link_expired",
     AlreadyFinished: "already_finished",
+    LogNotSealed: "log_not_sealed",
+    SignInExpired: "sign_in_expired",
     Unavailable: "unavailable",
     TemporalUnavailable: "temporal_unavailable",
 }
@@ -88,6 +92,8 @@ KINDS: dict[str, Kind] = {
     "link_refused": _of(LinkRefused, 403, "The link is not valid"),
     "link_expired": _of(LinkExpired, 403, "The link has expired"),
     "already_finished": _of(AlreadyFinished, 409, "The deployment has ended"),
+    "log_not_sealed": _of(LogNotSealed, 409, "The log has no seal"),
+    "sign_in_expired": _of(SignInExpired, 401, "Sign in with Google again"),
     "unavailable": _of(Unavailable, 503, "Not available just now"),
     "temporal_unavailable": _of(TemporalUnavailable, 503, "Temporal does not answer"),
     "bad_request": Kind(

@@ -15,6 +15,8 @@ Tree:
       LinkRefused
         LinkExpired
       AlreadyFinished
+      LogNotSealed
+      SignInExpired
       Unavailable
         TemporalUnavailable
       InvalidSettings
@@ -49,6 +51,7 @@ __all__ = [
     "LinkExpired",
     "LinkRefused",
     "LogGap",
+    "LogNotSealed",
     "NotAvailable",
     "NotFound",
     "PlanChanged",
@@ -57,6 +60,7 @@ __all__ = [
     "RunDirectoryBroken",
     "SecretsUnreadable",
     "SegmentMoved",
+    "SignInExpired",
     "TemporalUnavailable",
     "TerraformUnusable",
     "Unavailable",
@@ -141,6 +145,18 @@ class AlreadyFinished(AnavaError):
     """The deployment has ended, so nothing can be asked of it any more."""
 
     advice = "Start a new deployment of the stack."
+
+
+class LogNotSealed(AnavaError):
+    """The log has no seal, or none yet, that its copies could be compared with."""
+
+    advice = "Ask again when it has ended; one that an operator terminated never gets a seal."
+
+
+class SignInExpired(AnavaError):
+    """Google does not accept the sign-in, or there is none."""
+
+    advice = "Sign in with Google again, then repeat the request."
 
 
 class Unavailable(AnavaError):

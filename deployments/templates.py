@@ -56,6 +56,13 @@ class Template:
         return frozenset(name for name, rule in self.variables.items() if rule.sensitive)
 
 
+_SUFFIX = Variable(
+    Kind.STRING,
+    longest=8,
+    pattern="[a-z0-9]*",
+    words="at most 8 lower-case letters and digits",
+)
+
 # The sandbox's bounds are those of its variables.tf: an hour a resource, a million lines each,
 # 1,000 resources a layer. That the resource to fail is there, too, only terraform can say: it looks
 # at two variables.
@@ -86,28 +93,32 @@ TEMPLATES: dict[str, Template] = {
                 Kind.STRING,
                 longest=63,
                 pattern=r"[a-z][a-z0-9-]{2,61}[a-z0-9]|\(default\)",
-                words="4 to 63 lower-case letters, digits or hyphens, from a letter on",
+                words="(default) or 4 to 63 lower-case letters, digits, hyphens, from a letter on",
             ),
             # https://firebase.google.com/docs/firestore/locations
             "firestore_location": Variable(
                 Kind.STRING,
                 longest=40,
-                pattern="nam5|nam7|eur3|[a-z]+-[a-z]+[0-9]{1,2}",
+                pattern="nam5|eur3|[a-z]+-[a-z]+[0-9]{1,2}",
                 words="a Firestore location like nam5, eur3 or us-central1",
             ),
             "firebase_web_app_name": Variable(
                 Kind.STRING,
-                longest=100,
-                pattern=r"[^\x00-\x1f\x7f]+",
-                words="a name of 1 to 100 characters in one line",
+                longest=63,
+                pattern="[A-Za-z0-9][A-Za-z0-9 ._()-]*",
+                words="1 to 63 letters, digits, spaces and . _ ( ) -, from a letter or digit on",
             ),
             "allowed_origins": Variable(
                 Kind.STRINGS,
-                longest=270,
-                pattern=r"https://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?",
-                words="an origin like https://cameras.example.com, without a path",
+                longest=253,
+                pattern=r"(https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?|http://localhost)(:[1-9][0-9]{0,4})?",
+                words="an origin like https://cameras.example.com or http://localhost:5173",
+                most=20,
             ),
             "destroy_customer_data": Variable(Kind.BOOL),
+            # Google gives a deleted id to nobody for 30 days; then the next one has an ending.
+            "pool_suffix": _SUFFIX,
+            "key_suffix": _SUFFIX,
         },
     ),
 }

@@ -5,23 +5,17 @@ only where none is, and known by its generation (tried, terraform 1.11.4). All m
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
-from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed
-from google.auth.exceptions import GoogleAuthError
-from google.cloud.storage import Bucket
+from google.api_core.exceptions import NotFound, PreconditionFailed
 
-from adapters.gcs_log import open_bucket
-from deployments.errors import Unavailable
+from adapters.gcs_objects import Objects, open_objects, translated
 
 __all__ = ["GcsState", "StateLock"]
 
-# As for logs: Google's own retries outlast their timeout, and whoever asks tries again by itself.
-_SECONDS = 10.0
 # Its JSON API below a server's address, as the backend wants it.
 _API = "/storage/v1/"
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
@@ -72,59 +66,49 @@ class GcsState:
         return {"gcs": found}
 
     def read(self) -> bytes:
-        with _translated():
+        with translated():
             try:
-                return self._fetch("default.tfstate")
+                return self.objects.read(self._object(_STATE))
             except NotFound:
                 return b""
 
     def lock(self) -> StateLock | None:
-        with _translated():
-            try:
-                blob = self.bucket.get_blob(self._object(_LOCK), timeout=_SECONDS, retry=None)
-                if blob is None:
-                    return None
-                # Of this generation: in between another lock may have come.
-                return _lock(blob.generation, self._fetch(_LOCK, blob.generation))
-            except NotFound:
+        with translated():
+            blob = self.objects.get(self._object(_LOCK))
+            if blob is None:
                 return None
+            try:
+                # Of this generation: in between another lock may have come.
+                content = self.objects.read_part(blob, 0, blob.size) if blob.size else b""
+            except (NotFound, PreconditionFailed):
+                return None
+            return _lock(blob.generation, content)
 
     def unlock(self, lock: StateLock) -> bool:
-        with _translated():
+        with translated():
             # Looked at first, though the condition says it all: servers of tests ignore it (tried).
-            found = self.lock()
-            if found is None:
+            blob = self.objects.get(self._object(_LOCK))
+            if blob is None:
                 return True
-            if found != lock:
+            if blob.generation != lock.generation:
                 return False
-            try:
-                self.bucket.blob(self._object(_LOCK)).delete(
-                    if_generation_match=lock.generation, timeout=_SECONDS, retry=None
-                )
-            except PreconditionFailed:
-                return False
-            except NotFound:
-                return True
+            self.objects.remove(blob)
             return True
 
     @cached_property
-    def bucket(self) -> Bucket:
-        """The bucket; making it asks the server nothing.
+    def objects(self) -> Objects:
+        """The bucket; opening it asks the server nothing.
 
         Raises:
             Unavailable: there are no credentials.
         """
-        return open_bucket(self._name, self._endpoint, self._project)
+        return open_objects(self._name, self._endpoint, self._project)
 
     def _object(self, name: str) -> str:
         return f"{self._prefix}/{name}"
 
-    def _fetch(self, name: str, generation: int | None = None) -> bytes:
-        blob = self.bucket.blob(self._object(name), generation=generation)
-        content: bytes = blob.download_as_bytes(timeout=_SECONDS, retry=None)
-        return content
 
-
+_STATE = "default.tfstate"
 _LOCK = "default.tflock"
 
 
@@ -135,11 +119,3 @@ def _lock(generation: int, content: bytes) -> StateLock:
         return StateLock(generation, str(said["Who"]), datetime.fromisoformat(str(said["Created"])))
     except (ValueError, TypeError, LookupError):
         return StateLock(generation)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (GoogleAPICallError, GoogleAuthError, OSError) as error:
-        raise Unavailable(f"The state's bucket: {type(error).__name__}: {error}") from None

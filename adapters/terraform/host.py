@@ -21,7 +21,7 @@ from adapters.terraform.queries import ask
 from adapters.terraform.run_directory import RunDirectory
 from adapters.terraform.run_root import RunRoot
 from adapters.terraform.segment_folder import Surroundings, TerraformSegment, sha256_of
-from adapters.terraform.shipment import SegmentShipment, is_shipped
+from adapters.terraform.shipment import SegmentShipment, lacking
 from adapters.terraform.stack_state import States, backend_file, sensitive_outputs
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
@@ -168,12 +168,13 @@ class TerraformHost:
         folder = self._root.path / key.deployment / "segments" / str(key.segment)
         return SegmentShipment(folder, key, self._around.changes)
 
-    def unshipped(self, sinks: Sequence[str]) -> Sequence[SegmentKey]:
+    def unshipped(self, generations: Mapping[str, str]) -> Sequence[tuple[SegmentKey, str]]:
+        keep = self._settings.log.give_up_seconds
         return [
-            SegmentKey(deployment, number)
+            (SegmentKey(deployment, number), sink)
             for deployment in self._root.deployments()
             for number in self._root.directory(deployment).segments()
-            if not is_shipped(self._root.path / deployment / "segments" / str(number), sinks)
+            for sink in lacking(self._root.directory(deployment).segment(number), generations, keep)
         ]
 
     def unclaimed(self) -> Sequence[TerraformSegment]:

@@ -17,8 +17,9 @@ __all__ = ["RECORD_FILE", "RunDirectory"]
 RECORD_FILE = "record.json"
 _SECRETS_FILE = "secrets.json"
 
-# What stays of a segment: its log, its progress and the runner's own testimony.
-_KEPT = frozenset({"events.jsonl", "progress.json", "exit.json"})
+# What stays of a segment: its log, which sink has how much of it, its progress and the runner's own
+# testimony.
+_KEPT = frozenset({"events.jsonl", "cursors", "progress.json", "exit.json"})
 
 
 class RunDirectory:

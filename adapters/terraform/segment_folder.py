@@ -24,7 +24,7 @@ from deployments.errors import PlanChanged, RunDirectoryBroken
 from deployments.events import Seal
 from deployments.phase import Phase
 from deployments.ports import Sight, Ticket
-from deployments.segment import SegmentKey, SegmentOrder, SegmentResult, StopCause
+from deployments.segment import Resource, SegmentKey, SegmentOrder, SegmentResult, StopCause
 
 __all__ = ["Surroundings", "TerraformSegment", "sha256_of"]
 
@@ -83,6 +83,9 @@ class TerraformSegment:
         total = sum(tally.values())
         phase = self._phase()
         return f"{phase}: {tally['done']}/{total} resources, {log.lines} lines"
+
+    def overdue(self) -> list[Resource]:
+        return self._log.fold.overdue() if self._log else []
 
     def clock(self) -> float:
         return control_files.boot_seconds()

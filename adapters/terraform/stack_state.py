@@ -82,7 +82,7 @@ class States:
         self._environment = environment
         if settings.state.backend == "gcs":
             # Asks the server nothing: one that is down must not keep a worker from adopting.
-            _ = self._gcs("").bucket
+            _ = self._gcs("").objects
 
     def of(self, stack: str) -> StackState:
         """The state that a new deployment of the stack works with."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -11,10 +12,13 @@ from api import examples
 from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNeeded
 from api.documentation import answers
 from api.log_reader import LogReader
-from api.schemas.logs import LogFormat, LogPage, LogQuery
+from api.schemas.deployments import SealBody
+from api.schemas.logs import HoldingBody, LogFormat, LogPage, LogQuery, VerificationBody
 from api.stream import Viewer, has_all
+from api.verification import verify_copies
 from api.view import Seen
 from deployments.events import EventId
+from deployments.log_verification import Verdict
 
 __all__ = ["router"]
 
@@ -78,6 +82,34 @@ def _download(reader: LogReader, after: EventId, asked: LogQuery) -> Response:
     as_text = asked.format is LogFormat.TEXT
     parts = reader.parts(after, asked.limit, as_text=as_text)
     return StreamingResponse(parts, media_type=kind, headers=headers)
+
+
+@router.get(
+    "/verify",
+    responses=answers(
+        examples.VERIFICATION,
+        "not_found",
+        "invalid_request",
+        "log_not_sealed",
+        "unavailable",
+        "temporal_unavailable",
+    ),
+)
+async def verify_logs(
+    deployment: str, user: CurrentUser, services: ServicesNeeded, response: Response
+) -> VerificationBody:
+    """Read every copy of an ended deployment's log and compare it with the seals.
+
+    A million lines take some seconds.
+    """
+    seen = await services.deployments.get(user, deployment)
+    seals, copies = await verify_copies(services, seen)
+    response.headers.update(_HEADERS)
+    return VerificationBody(
+        equal=all(one.verdict is Verdict.EQUAL for one in copies),
+        seals=[SealBody(**asdict(one)) for one in seals],
+        copies=[HoldingBody.model_validate(asdict(one)) for one in copies],
+    )
 
 
 @router.get(

@@ -36,12 +36,17 @@ async def _start() -> WorkflowEnvironment:
     return environment
 
 
-@pytest.fixture(scope="session")
-def temporal_address() -> Iterator[str]:
+def running_temporal() -> Iterator[str]:
+    """The address of a dev server that ends with its user."""
     with asyncio.Runner() as runner:
         environment = runner.run(_start())
         yield environment.client.service_client.config.target_host
         runner.run(environment.shutdown())
+
+
+@pytest.fixture(scope="session")
+def temporal_address() -> Iterator[str]:
+    yield from running_temporal()
 
 
 @pytest.fixture

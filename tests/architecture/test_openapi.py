@@ -22,7 +22,7 @@ from api.schemas.deployments import (
 )
 from api.schemas.destruction import DestructionBody
 from api.schemas.health import HealthBody, LivenessBody, VersionBody, WorkerHealthBody
-from api.schemas.logs import LogPage
+from api.schemas.logs import LogPage, VerificationBody
 from api.schemas.plan import PlanBody
 from api.schemas.problems import ProblemBody
 from tests.architecture.repository import ROOT
@@ -55,6 +55,7 @@ def test_the_document_is_what_the_routes_give() -> None:
         (examples.DESTRUCTION, DestructionBody),
         (examples.ARTIFACTS, ArtifactList),
         (examples.LOG_PAGE, LogPage),
+        (examples.VERIFICATION, VerificationBody),
         (examples.LIVE, LivenessBody),
         (examples.HEALTH, HealthBody),
         (examples.WORKER_HEALTH, WorkerHealthBody),

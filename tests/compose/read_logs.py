@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 
 from adapters.file_changes import FileChanges
-from adapters.log_stores import open_source
+from adapters.log_stores import open_sources
 from adapters.settings import LogSettings, Settings, load
 from deployments.errors import AnavaError
 from deployments.events import EventId
@@ -20,8 +20,8 @@ _PAGE_BYTES = 1_000_000
 
 
 async def _held(settings: Settings, name: str, deployment: str) -> dict[str, object]:
-    log = LogSettings(sinks=settings.log.sinks, sources=(name,))
-    source = open_source(settings.model_copy(update={"log": log}), FileChanges())
+    log = LogSettings(sources=(name,))
+    [source] = open_sources(settings.model_copy(update={"log": log}), FileChanges())
     try:
         lines = [line async for line in _lines(source, deployment)]
     except AnavaError as error:

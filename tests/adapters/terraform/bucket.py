@@ -13,8 +13,10 @@ def put(state: GcsState, kind: str, content: bytes) -> int:
     """Write an object of the stack past the code; its generation."""
     backend = state.backend()["gcs"]
     assert isinstance(backend, dict)
-    blob = state.bucket.blob(f"{backend['prefix']}/default.{kind}")
-    blob.upload_from_string(content)
+    name = f"{backend['prefix']}/default.{kind}"
+    state.objects.put(name, content, "application/json")
+    blob = state.objects.get(name)
+    assert blob is not None
     generation: int = blob.generation
     return generation
 

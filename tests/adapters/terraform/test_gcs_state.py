@@ -55,5 +55,5 @@ async def test_a_lock_that_nobody_can_read_is_a_lock_and_nobodys(
 async def test_a_server_that_is_down_is_no_missing_state() -> None:
     state = GcsState("states", "x", "http://127.0.0.1:1", None)
     for ask in (state.read, state.lock, lambda: state.unlock(StateLock(1))):
-        with pytest.raises(Unavailable, match="bucket"):
+        with pytest.raises(Unavailable, match="Cloud Storage"):
             ask()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -139,7 +140,9 @@ async def test_whoever_meets_a_foreign_lock_says_who_holds_it(
 
 
 def _port(state: GcsState) -> int:
-    return int(state.bucket.client._connection.API_BASE_URL.rpartition(":")[2])
+    backend = state.backend()["gcs"]
+    assert isinstance(backend, dict)
+    return urlsplit(backend["storage_custom_endpoint"]).port or 0
 
 
 class TokenServer(HTTPServer):
