@@ -17,6 +17,7 @@ from activities.segments import Segments
 from activities.shipping import Shipper
 from adapters import settings as settings_module
 from adapters.file_changes import FileChanges
+from adapters.google_mint import GoogleMint
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.log_stores import open_sinks
 from adapters.settings import Settings
@@ -68,7 +69,7 @@ async def run(settings: Settings) -> None:
     host = await TerraformHost.open(settings, environment, changes, store)
     sinks = open_sinks(settings, sys.stdout.buffer)
     shipper = Shipper(sinks, host.shipment, settings.log.give_up_seconds)
-    keepers = Keepers(shipper.begin)
+    keepers = Keepers(shipper.begin, GoogleMint.open(settings.google))
     attempts = TemporalAttempts(client)
     adopter = Adopter(host, attempts, keepers, settings.worker.scan_seconds)
     shared = _shared_worker(client, host, settings)

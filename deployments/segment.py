@@ -53,6 +53,7 @@ class SegmentOrder:
     """What one segment shall do. Written to `segment.json`, so it is fixed from then on.
 
     `destroy`: its plan is one that destroys the stack; an apply does what the plan says.
+    `credential_ref`: whose name it uses in the Google project `project_id`; empty for nobody's.
     """
 
     key: SegmentKey
@@ -63,6 +64,8 @@ class SegmentOrder:
     ladder: Ladder
     plan_sha256: str = ""
     destroy: bool = False
+    credential_ref: str = ""
+    project_id: str = ""
 
 
 class ResourceStatus(StrEnum):
@@ -145,6 +148,7 @@ class SegmentOutcome(StrEnum):
     FAILED = "failed"
     STOPPED = "stopped"
     START_FAILED = "start_failed"
+    SIGN_IN_EXPIRED = "sign_in_expired"
     NOT_STARTED = "not_started"
     RUNNER_LOST = "runner_lost"
     HOST_LOST = "host_lost"
