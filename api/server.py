@@ -14,11 +14,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 __all__ = ["Server"]
 
-# Who takes nothing of what lies ready for it so long is cut (TCP_USER_TIMEOUT): a viewer that
-# stalls, or one whose network is gone. What it missed it reads when it comes back.
+# Who takes nothing of what waits for it so long is cut by the kernel (TCP_USER_TIMEOUT; ADR 9): a
+# viewer that stalls, or one whose network is gone. What it missed it reads when it comes back.
 STALL_SECONDS = 20.0
-# So much lies ready in the kernel for one that does not read (TCP_NOTSENT_LOWAT); without a limit
-# it is 4 MiB, which nobody would ask for again. In this process lie some 128 KiB more.
+# So much waits in the kernel for one that does not read (TCP_NOTSENT_LOWAT); 2.9 MiB without it.
 _UNSENT_BYTES = 128 * 1024
 # A message is a cancel with its reason; uvicorn's own limit is 16 MiB.
 _MOST_MESSAGE_BYTES = 16 * 1024
