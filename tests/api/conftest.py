@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -35,12 +36,19 @@ async def _start() -> WorkflowEnvironment:
     return environment
 
 
-@pytest.fixture(scope="session")
-def temporal_address() -> Iterator[str]:
+@contextmanager
+def temporal_server() -> Iterator[str]:
+    """A dev server of its own, by its address."""
     with asyncio.Runner() as runner:
         environment = runner.run(_start())
         yield environment.client.service_client.config.target_host
         runner.run(environment.shutdown())
+
+
+@pytest.fixture(scope="session")
+def temporal_address() -> Iterator[str]:
+    with temporal_server() as address:
+        yield address
 
 
 @pytest.fixture

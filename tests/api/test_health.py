@@ -1,4 +1,16 @@
+from collections.abc import Iterator
+
 import httpx
+import pytest
+
+from tests.api.conftest import temporal_server
+
+
+@pytest.fixture(scope="module")
+def temporal_address() -> Iterator[str]:
+    """Where no other test's worker has ever asked for work: Temporal remembers one for minutes."""
+    with temporal_server() as address:
+        yield address
 
 
 async def test_health_without_a_worker_is_degraded(api: httpx.AsyncClient) -> None:
