@@ -196,6 +196,7 @@ STREAM = (
     'event: status\ndata: {"status":"running","phase":"apply"}\n\n'
     "id: 3-42\nevent: log\n"
     f'data: {{"lines":[["3-42","2026-11-24T10:00:02.000Z","info","{_ADDRESS}: Creating..."]]}}\n\n'
+    'event: source\ndata: {"source":"gcs","words":"reading from Cloud Storage"}\n\n'
     'event: end\ndata: {"status":"completed"}\n\n'
 )
 LIVE: dict[str, Any] = {"status": "ok"}

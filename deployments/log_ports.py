@@ -65,7 +65,7 @@ class LogSource(Protocol):
 
     @property
     def name(self) -> str:
-        """The name in settings."""
+        """The name in settings; of several, with commas between, the preferred one first."""
         ...
 
     def reading(self, deployment: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,6 @@ from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_log import LocalLogSource
 from adapters.local_progress import LocalProgressSource
-from adapters.secret_box import AesSecretBox
 from adapters.temporal_client import register
 from api.app import build
 from api.dependencies import Services
@@ -36,8 +36,9 @@ async def _start() -> WorkflowEnvironment:
     return environment
 
 
-def running_temporal() -> Iterator[str]:
-    """The address of a dev server that ends with its user."""
+@contextmanager
+def temporal_server() -> Iterator[str]:
+    """A dev server of its own, by its address."""
     with asyncio.Runner() as runner:
         environment = runner.run(_start())
         yield environment.client.service_client.config.target_host
@@ -46,7 +47,8 @@ def running_temporal() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def temporal_address() -> Iterator[str]:
-    yield from running_temporal()
+    with temporal_server() as address:
+        yield address
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ async def services(client: Client, tmp_path: Path) -> AsyncIterator[Services]:
     changes = FileChanges()
     store = LocalArtifactStore(tmp_path)
     yield Services(
-        deployments=Deployments(client, Timings(), AesSecretBox.open((), tmp_path)),
+        deployments=Deployments(client, Timings()),
         logs=LocalLogSource(tmp_path, changes),
         progress=LocalProgressSource(tmp_path),
         health=TemporalHealth(client),

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.api.conftest import running_temporal
+from tests.api.conftest import temporal_server
 
 
 @pytest.fixture(scope="module")
 def temporal_address() -> Iterator[str]:
-    """A server of its own: Temporal remembers for minutes that a worker of another test asked."""
-    yield from running_temporal()
+    """Where no other test's worker has ever asked for work: Temporal remembers one for minutes."""
+    with temporal_server() as address:
+        yield address
 
 
 async def test_health_without_a_worker_is_degraded(api: httpx.AsyncClient) -> None:
