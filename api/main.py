@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_progress import LocalProgressSource
+from adapters.local_sinks import LocalSinkStates
 from adapters.log_stores import open_sources, preferred
 from adapters.settings import Settings, load
 from adapters.temporal_client import check_attributes, connect
@@ -53,6 +54,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         deployments=Deployments(client, settings.phases.timings()),
         logs=preferred(settings, sources),
         copies=sources,
+        sinks=LocalSinkStates(settings.runs),
         progress=LocalProgressSource(settings.runs),
         health=TemporalHealth(client),
         artifacts=store,

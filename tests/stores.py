@@ -97,12 +97,14 @@ def object_store(folder: Path, front: str = "") -> Iterator[Store]:
 
 
 @contextmanager
-def firestore() -> Iterator[Store]:
+def firestore(rules: Path | None = None) -> Iterator[Store]:
+    """Without rules everybody may do everything."""
     gcloud = shutil.which("gcloud")
     if gcloud is None:
         pytest.skip("gcloud, whose SDK has the Firestore emulator, is missing")
     port = free_port()
     argv = [gcloud, "emulators", "firestore", "start", f"--host-port=127.0.0.1:{port}"]
+    argv += [f"--rules={rules}"] if rules else []
     yield from _running(Store(argv, port, {}))
 
 
