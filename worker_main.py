@@ -19,8 +19,8 @@ from activities.mirroring import Mirroring
 from activities.segments import Segments
 from activities.shipping import Shipper
 from adapters import settings as settings_module
+from adapters.artifact_stores import open_artifacts
 from adapters.file_changes import FileChanges
-from adapters.local_artifacts import LocalArtifactStore
 from adapters.log_stores import open_mirror, open_sinks
 from adapters.settings import Settings
 from adapters.temporal_attempts import TemporalAttempts
@@ -71,7 +71,8 @@ async def run(settings: Settings) -> None:
     await check_attributes(client)
     changes = FileChanges()
     path = settings_module.base_environment().get("PATH", os.defpath)
-    host = await TerraformHost.open(settings, path, changes, LocalArtifactStore(settings.data))
+    store, _ = open_artifacts(settings)
+    host = await TerraformHost.open(settings, path, changes, store)
     sinks = open_sinks(settings, sys.stdout.buffer)
     shipper = Shipper(sinks, host.shipment, settings.log.give_up_seconds)
     keepers = Keepers(shipper.begin)

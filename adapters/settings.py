@@ -7,7 +7,7 @@ variables (`TEMPORAL_ADDRESS`, …) are read by `temporalio.envconfig` in `tempo
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
@@ -17,6 +17,7 @@ from deployments.timings import Ladder, Timings
 
 __all__ = [
     "ApiSettings",
+    "ArtifactsSettings",
     "LogSettings",
     "PhasesSettings",
     "Settings",
@@ -100,8 +101,14 @@ class RedisSettings(_Group):
     keep_seconds: int = Field(default=7 * 86_400, ge=60, le=_LONGEST_SECONDS)
 
 
+class ArtifactsSettings(_Group):
+    """Where plans, logs, outputs and records are kept for download: `local` or `gcs`."""
+
+    store: Literal["local", "gcs"] = "local"
+
+
 class GcsSettings(_Group):
-    """The bucket of logs, and the server's base URL where it is not Google's."""
+    """The bucket of logs and artifacts, and the server's base URL where it is not Google's."""
 
     bucket: str | None = None
     endpoint: str | None = None
@@ -174,6 +181,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     terraform: TerraformSettings = TerraformSettings()
     log: LogSettings = LogSettings()
+    artifacts: ArtifactsSettings = ArtifactsSettings()
     redis: RedisSettings = RedisSettings()
     gcs: GcsSettings = GcsSettings()
     google: GoogleSettings = GoogleSettings()
@@ -187,6 +195,8 @@ class Settings(BaseSettings):
             raise ValueError("a log in redis needs ANAVA_REDIS__URL")
         if "gcs" in used and not self.gcs.bucket:
             raise ValueError("a log in gcs needs ANAVA_GCS__BUCKET")
+        if self.artifacts.store == "gcs" and not self.gcs.bucket:
+            raise ValueError("artifacts in gcs need ANAVA_GCS__BUCKET")
         return self
 
     @property

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from adapters.artifact_stores import open_artifacts
 from adapters.file_changes import FileChanges
-from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_progress import LocalProgressSource
 from adapters.local_sinks import LocalSinkStates
 from adapters.log_stores import open_sources, preferred
@@ -48,7 +48,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         )
     client = await connect()
     await check_attributes(client)
-    store = LocalArtifactStore(settings.data)
+    store, downloads = open_artifacts(settings)
     sources = open_sources(settings, FileChanges())
     services = Services(
         deployments=Deployments(client, settings.phases.timings()),
@@ -58,7 +58,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         progress=LocalProgressSource(settings.runs),
         health=TemporalHealth(client),
         artifacts=store,
-        downloads=store,
+        downloads=downloads,
         stopping=stopping,
     )
     return build(services)

@@ -108,9 +108,9 @@ def firestore(rules: Path | None = None) -> Iterator[Store]:
     yield from _running(Store(argv, port, {}))
 
 
-async def make_bucket(store: Store) -> None:
+async def make_bucket(store: Store, name: str = BUCKET) -> None:
     async with httpx.AsyncClient(base_url=f"http://{store.host}") as session:
-        answer = await session.post("/storage/v1/b?project=local", json={"name": BUCKET})
+        answer = await session.post("/storage/v1/b?project=local", json={"name": name})
     assert answer.status_code in {200, 409}, answer.text
 
 
