@@ -69,7 +69,7 @@ class Shipper:
                 shipment = self._shipments[name] = self._open(key)
                 task = asyncio.create_task(self._ship(shipment, sink), name=f"ship {sink.name}")
                 self._tasks[name] = task
-                task.add_done_callback(lambda _, name=name: self._forget(name))  # type: ignore[misc]
+                task.add_done_callback(lambda done, name=name: self._forget(name, done))  # type: ignore[misc]
 
     def states(self) -> list[SinkState]:
         """How each sink is just now; how late it is counts from the first time this was asked."""
@@ -82,7 +82,10 @@ class Shipper:
         for task in list(self._tasks.values()):
             task.cancel()
 
-    def _forget(self, name: tuple[SegmentKey, str]) -> None:
+    def _forget(self, name: tuple[SegmentKey, str], task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            # A mistake of ours; what is owed is tried again by the worker's next look.
+            activity.logger.error("shipping to %s broke off", name[1], exc_info=error)
         self._tasks.pop(name, None)
         self._errors.pop(name, None)
         self._behind.pop(name, None)

@@ -46,7 +46,7 @@ def _read(path: Path) -> list[SinkState]:
         if time.time() - path.stat().st_mtime > _SILENT_SECONDS:
             return []
         return msgspec.json.decode(path.read_bytes(), type=_Told).sinks
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
         return []
 
 

@@ -25,7 +25,7 @@ __all__ = ["open_mirror", "open_sinks", "open_sources", "preferred"]
 def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
     """The sinks that logs are shipped to; `local` is the event file itself, so it is none."""
     makers: dict[str, Callable[[], LogSink]] = {
-        "console": lambda: ConsoleLogSink(console),
+        "console": lambda: ConsoleLogSink(console, settings.google.project),
         "redis": lambda: RedisLogSink(_redis(settings), settings.redis.keep_seconds),
         "gcs": lambda: GcsLogSink(_objects(settings)),
         "firestore": lambda: FirestoreLogSink(open_firestore(settings.google.project)),

@@ -82,7 +82,16 @@ async def test_a_worker_that_died_or_fell_silent_tells_nothing(
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b'{"sinks": 1}', b'{"sinks": [{"name": 1}]}', b"\xff", b"[" * 9999],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"sinks": 1}',
+        b'{"sinks": [{"name": 1}]}',
+        b"\xff",
+        b'{"sinks": "\xff"}',
+        b"[" * 9999,
+    ],
 )
 async def test_what_a_worker_did_not_write_is_not_believed(
     seen: httpx.AsyncClient, tmp_path: Path, content: bytes
