@@ -206,6 +206,16 @@ HEALTH: dict[str, Any] = {
     "workers": 2,
     "active_deployments": 1,
     "backlog": 0,
+    "sinks": [
+        {
+            "name": "redis",
+            "segments": 1,
+            "position": "",
+            "behind_lines": 0,
+            "late_seconds": 0.0,
+            "error": "",
+        }
+    ],
 }
 WORKER_HEALTH: dict[str, Any] = {
     "status": "healthy",

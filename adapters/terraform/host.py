@@ -27,6 +27,7 @@ from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest
 from deployments.errors import RunDirectoryBroken, TerraformUnusable, Unavailable
+from deployments.log_ports import SinkState
 from deployments.phase import Phase
 from deployments.ports import PlanSummary, Prepared
 from deployments.results import Settled
@@ -174,6 +175,10 @@ class TerraformHost:
             for number in self._root.directory(deployment).segments()
             for sink in lacking(self._root.directory(deployment).segment(number), generations, keep)
         ]
+
+    def tell_sinks(self, states: Sequence[SinkState]) -> None:
+        """Say how the sinks are, where the API of this machine looks."""
+        self._root.tell_sinks(states)
 
     def unclaimed(self) -> Sequence[TerraformSegment]:
         stale = self._settings.worker.stale_seconds

@@ -12,7 +12,7 @@ from adapters.file_changes import FileChanges
 from adapters.local_log import LocalLogSink, LocalLogSource
 from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
 from tests import stores
-from tests.adapters.contracts.test_log_stores import START, chunk
+from tests.logs import START, chunk
 from tests.servers import eventually
 
 

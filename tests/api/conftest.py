@@ -16,6 +16,7 @@ from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_log import LocalLogSource
 from adapters.local_progress import LocalProgressSource
+from adapters.secret_box import AesSecretBox
 from adapters.temporal_client import register
 from api.app import build
 from api.dependencies import Services
@@ -61,7 +62,7 @@ async def services(client: Client, tmp_path: Path) -> AsyncIterator[Services]:
     changes = FileChanges()
     store = LocalArtifactStore(tmp_path)
     yield Services(
-        deployments=Deployments(client, Timings()),
+        deployments=Deployments(client, Timings(), AesSecretBox.open((), tmp_path)),
         logs=LocalLogSource(tmp_path, changes),
         progress=LocalProgressSource(tmp_path),
         health=TemporalHealth(client),
