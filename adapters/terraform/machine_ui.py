@@ -148,6 +148,8 @@ class Fold:
     def __init__(self, redact: Callable[[str], str] = str) -> None:
         self._redact = redact
         self._entries: dict[str, _Entry] = {}
+        # By the address as terraform writes it: progress comes every 10 s for each resource.
+        self._known: dict[str, _Entry] = {}
         self._handlers: dict[str, Callable[[Message], None]] = {
             "planned_change": self._planned,
             "apply_start": self._started,
@@ -200,19 +202,27 @@ class Fold:
         if change and change.resource and change.action not in ("noop", "read"):
             address = self._redact(change.resource.addr)
             self._entries[address] = _Entry(change.action, change.reason)
+            self._known.clear()
 
     def _entry(self, message: Message) -> _Entry | None:
         hook = message.hook
         if hook is None or hook.resource is None:
             return None
-        address = self._redact(hook.resource.addr)
-        # Reading a data source is reported in the same words, but changes nothing.
-        if address not in self._entries and hook.action in ("read", "noop"):
+        entry = self._known.get(hook.resource.addr) or self._found(hook.resource.addr, hook.action)
+        if entry is None:
             return None
-        entry = self._entries.setdefault(address, _Entry(hook.action))
-        entry.elapsed = max(entry.elapsed, hook.elapsed_seconds)
+        if hook.elapsed_seconds > entry.elapsed:
+            entry.elapsed = hook.elapsed_seconds
         if hook.id_value:
             entry.id = self._redact(hook.id_value)
+        return entry
+
+    def _found(self, raw: str, action: str) -> _Entry | None:
+        address = self._redact(raw)
+        # Reading a data source is reported in the same words, but changes nothing.
+        if address not in self._entries and action in ("read", "noop"):
+            return None
+        entry = self._known[raw] = self._entries.setdefault(address, _Entry(action))
         return entry
 
     def _started(self, message: Message) -> None:
