@@ -96,6 +96,10 @@ class TemporalServer:
     def address(self) -> str:
         return f"127.0.0.1:{self._port}"
 
+    def files(self) -> list[Path]:
+        """Everything it has written: its database and its log."""
+        return [path for path in self._folder.iterdir() if path.is_file()]
+
     def start(self) -> None:
         argv = [str(TEMPORAL), "server", "start-dev", "--headless", "--ip", "127.0.0.1"]
         argv += ["--port", str(self._port), "--log-level", "error"]

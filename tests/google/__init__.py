@@ -1,0 +1,1 @@
+"""A stateful stand-in for Google's APIs: with faults by rule."""
