@@ -39,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[Scene, Size], Awaitable[list[Figure]]]] = {
     "stalled": live.stalled,
     "together": wall.together,
     "bursts": lines.bursts,
+    "shipping": lines.shipping,
 }
 
 # Some 15 minutes by itself; raw terraforms alone take four.
