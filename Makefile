@@ -3,6 +3,7 @@
 .PHONY: check check-style check-types check-contracts check-dependencies check-terraform
 
 BIN := .venv/bin
+FUNCTIONS := $(patsubst %/,%,$(wildcard terraform/*/functions/*/))
 # As in scripts/: no question to the vendor's server, no settings of whoever runs this.
 TERRAFORM := CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null $(or $(ANAVA_TERRAFORM__BINARY),terraform)
 
@@ -29,6 +30,7 @@ check-style: setup
 
 check-types: setup
 	$(BIN)/mypy
+	for function in $(FUNCTIONS); do $(BIN)/mypy $$function/main.py || exit 1; done
 
 check-contracts: setup
 	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
@@ -49,9 +51,15 @@ format: setup ## Put code in its usual form and make the safe fixes
 COMPILE = UV_CACHE_DIR=.cache/uv $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(ARGS)
 
+FUNCTION_NEEDS = terraform/anava/functions/requirements.in
+
 lock: ## Renew the locks after a change in pyproject.toml (ARGS=--upgrade for newer versions)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra dev --constraints requirements.lock --output-file requirements-dev.lock
+	for function in $(FUNCTIONS); do \
+		$(COMPILE) $(FUNCTION_NEEDS) --constraints requirements-dev.lock \
+			--output-file $$function/requirements.txt || exit 1; \
+	done
 
 openapi: setup ## Renew docs/openapi.json from the routes
 	$(BIN)/python scripts/openapi > docs/openapi.json
