@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test format lock openapi reference clean
-.PHONY: check check-style check-types check-contracts check-dependencies check-terraform
+.PHONY: check check-style check-types check-contracts check-dependencies check-terraform check-hcl
+.PHONY: stack providers provider-schema examples
 
 BIN := .venv/bin
 FUNCTIONS := $(patsubst %/,%,$(wildcard terraform/*/functions/*/))
@@ -8,7 +9,7 @@ FUNCTIONS := $(patsubst %/,%,$(wildcard terraform/*/functions/*/))
 TERRAFORM := CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null $(or $(ANAVA_TERRAFORM__BINARY),terraform)
 
 help: ## Say what can be made
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 setup: ## Make .venv what the locks say (PYTHON=... names another Python)
 	@PYTHON="$(PYTHON)" scripts/setup
@@ -22,7 +23,10 @@ up: setup ## Run the whole service on this machine
 test: setup ## Run the tests (ARGS="-k cancel" goes to pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
-check: check-style check-types check-contracts check-dependencies check-terraform ## Everything a tool can judge (-k goes on after a failure)
+stack: setup ## Apply, change and destroy the Anava stack on a stand-in for Google (5 minutes, needs the provider)
+	$(BIN)/python -m pytest -m stack tests/terraform/stack $(ARGS)
+
+check: check-style check-types check-contracts check-dependencies check-terraform check-hcl ## Everything a tool can judge (-k goes on after a failure)
 
 check-style: setup
 	$(BIN)/ruff check
@@ -42,6 +46,9 @@ check-terraform: setup
 	$(TERRAFORM) fmt -check -recursive terraform
 	scripts/validate-terraform
 
+check-hcl: setup
+	$(BIN)/python scripts/check-hcl
+
 format: setup ## Put code in its usual form and make the safe fixes
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -60,6 +67,12 @@ lock: ## Renew the locks after a change in pyproject.toml (ARGS=--upgrade for ne
 		$(COMPILE) $(FUNCTION_NEEDS) --constraints requirements-dev.lock \
 			--output-file $$function/requirements.txt || exit 1; \
 	done
+
+providers: setup ## Fill providers/ with Google's provider from its registry (needs the network)
+	$(BIN)/python scripts/mirror-providers
+
+provider-schema: setup ## Renew the schema that check-hcl compares with, from the provider
+	$(BIN)/python scripts/provider-schema
 
 openapi: setup ## Renew docs/openapi.json from the routes
 	$(BIN)/python scripts/openapi > docs/openapi.json
