@@ -90,7 +90,20 @@ def _post(path: str, body: Json | None = None) -> tuple[str, Json]:
     return f"POST /{path}", body or {}
 
 
-_MAKE_ACCOUNT = "anava-tvm-sa@PROJECT.iam.gserviceaccount.com"
+_MAKE_ACCOUNT = _post("iam/v1/projects/PROJECT/serviceAccounts", {"accountId": "anava-tvm-sa"})
+_MAKE_POOL = _post(
+    "iam/v1/projects/PROJECT/locations/global/workloadIdentityPools?workloadIdentityPoolId=pool"
+)
+_DELETE_POOL: tuple[str, Json] = (
+    "DELETE /iam/v1/projects/PROJECT/locations/global/workloadIdentityPools/pool",
+    {},
+)
+_MAKE_KEY = _post("apikeys/v2/projects/PROJECT/locations/global/keys?keyId=key")
+_DELETE_KEY: tuple[str, Json] = (
+    "DELETE /apikeys/v2/projects/PROJECT/locations/global/keys/key",
+    {},
+)
+_ACCOUNT = "anava-tvm-sa@PROJECT.iam.gserviceaccount.com"
 _MAKE_BUCKET = "storage/v1/b?project="
 _RELEASED = {
     "name": "projects/PROJECT/releases/cloud.firestore/anava",
