@@ -13,6 +13,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from adapters.file_changes import FileChanges
+from adapters.google_api import GoogleApi
+from adapters.google_credentials import DefaultCredentials
+from adapters.google_preflight import GooglePreflight
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_progress import LocalProgressSource
 from adapters.log_stores import open_source
@@ -48,6 +51,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
     client = await connect()
     await check_attributes(client)
     store = LocalArtifactStore(settings.data)
+    google = GoogleApi(DefaultCredentials(), settings.google.endpoint)
     services = Services(
         deployments=Deployments(client, settings.phases.timings()),
         logs=open_source(settings, FileChanges()),
@@ -55,6 +59,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         health=TemporalHealth(client),
         artifacts=store,
         downloads=store,
+        preflight=GooglePreflight(google, settings.terraform.templates),
         stopping=stopping,
     )
     return build(services)
