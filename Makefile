@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test format lock openapi reference clean
+.PHONY: help setup demo up test test-compose test-faults bench format lock openapi reference clean
 .PHONY: check check-style check-types check-contracts check-dependencies check-terraform
 
 BIN := .venv/bin
@@ -7,7 +7,7 @@ BIN := .venv/bin
 TERRAFORM := CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null $(or $(ANAVA_TERRAFORM__BINARY),terraform)
 
 help: ## Say what can be made
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 setup: ## Make .venv what the locks say (PYTHON=... names another Python)
 	@PYTHON="$(PYTHON)" scripts/setup
@@ -20,6 +20,15 @@ up: setup ## Run the whole service on this machine
 
 test: setup ## Run the tests (ARGS="-k cancel" goes to pytest)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-compose: setup ## Run docker-compose.yml for real: minutes, needs a container engine or root on Debian
+	scripts/test-compose
+
+bench: setup ## Measure beside baselines (ARGS="--quick", "--only NAME", "--heavy"); .cache/bench.json
+	$(BIN)/python -m tests.bench $(ARGS)
+
+test-faults: setup ## Run the tests of faults in their long forms too: a store away for a minute, 100,000 lines
+	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
 
 check: check-style check-types check-contracts check-dependencies check-terraform ## Everything a tool can judge (-k goes on after a failure)
 

@@ -20,6 +20,8 @@ _BEAT_SECONDS = 1.0
 # A runner that wrote its exit record needs milliseconds to close; what still lives then is
 # named by `settle`, not waited for.
 _LAST_BREATH_SECONDS = 5.0
+# Until it has closed them; a look takes a twentieth of this, and nothing tells of a freed lock.
+_CLOSING_LOOK_SECONDS = 0.002
 # A runner starts in 30 ms; five that leave nothing behind say that this host cannot.
 _MOST_STARTS = 5
 _START_AGAIN_SECONDS = 1.0
@@ -141,7 +143,10 @@ class Keeper:
             else:
                 await self._nudge(sight, clock())
             await self._folder.pump()
-            await self._folder.changed(0.01 if sight.ended else _BEAT_SECONDS)
+            if sight.ended:
+                await asyncio.sleep(_CLOSING_LOOK_SECONDS)
+            else:
+                await self._folder.changed(_BEAT_SECONDS)
         await self._folder.pump()
         await self._folder.close_log()
         return self._folder.result()

@@ -177,6 +177,21 @@ LOG_PAGE: dict[str, Any] = {
     "previous_before": "3-42",
     "end": False,
 }
+VERIFICATION: dict[str, Any] = {
+    "equal": True,
+    "seals": [{"segment": 3, "end": "complete", "lines": 42, "sha256": _SHA256}],
+    "copies": [
+        {
+            "name": name,
+            "verdict": "equal",
+            "segments": [
+                {"segment": 3, "verdict": "equal", "lines": 42, "sha256": _SHA256, "sealed": True}
+            ],
+            "error": "",
+        }
+        for name in ("record.json", "local", "redis")
+    ],
+}
 LOG_TEXT = f"2026-11-24T10:00:02.000Z {_ADDRESS}: Creating...\n"
 LOG_LINES = json.dumps(LOG_PAGE["events"][0]) + "\n"
 STREAM = (

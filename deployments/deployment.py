@@ -68,7 +68,8 @@ class DeploymentRequest:
     """What was asked, already checked by `requests.check`.
 
     `variables_json` is a JSON object and travels as text: terraform gets every string and number
-    byte for byte as the customer wrote it (tried: a var file is never evaluated).
+    byte for byte as the customer wrote it (tried: a var file is never evaluated). Sensitive ones
+    travel in `encrypted_variables` (`secret_variables.hide`).
     """
 
     stack: Stack
@@ -78,6 +79,7 @@ class DeploymentRequest:
     operation: Operation = Operation.DEPLOY
     approval: ApprovalPolicy = ApprovalPolicy.AUTO
     timeouts: PhaseTimeouts = field(default_factory=PhaseTimeouts)
+    encrypted_variables: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ Tree:
       LinkRefused
         LinkExpired
       AlreadyFinished
+      LogNotSealed
       SignInExpired
       Unavailable
         TemporalUnavailable
@@ -24,6 +25,7 @@ Tree:
         RunDirectoryBroken
         PlanChanged
         LogGap
+        SecretsUnreadable
       SegmentMoved
         Fenced
         AttemptGone
@@ -49,12 +51,14 @@ __all__ = [
     "LinkExpired",
     "LinkRefused",
     "LogGap",
+    "LogNotSealed",
     "NotAvailable",
     "NotFound",
     "PlanChanged",
     "PlanNotReady",
     "PlanTooLarge",
     "RunDirectoryBroken",
+    "SecretsUnreadable",
     "SegmentMoved",
     "SignInExpired",
     "TemporalUnavailable",
@@ -143,6 +147,12 @@ class AlreadyFinished(AnavaError):
     advice = "Start a new deployment of the stack."
 
 
+class LogNotSealed(AnavaError):
+    """The log has no seal, or none yet, that its copies could be compared with."""
+
+    advice = "Ask again when it has ended; one that an operator terminated never gets a seal."
+
+
 class SignInExpired(AnavaError):
     """Google does not accept the sign-in, or there is none."""
 
@@ -195,6 +205,12 @@ class PlanChanged(HostFault):
 
 class LogGap(HostFault):
     """A chunk does not follow the last line that the log holds."""
+
+
+class SecretsUnreadable(HostFault):
+    """What the API encrypted cannot be read on this host."""
+
+    advice = "Give API and workers the same ANAVA_SECRETS__KEYS, or one data folder; deploy again."
 
 
 class SegmentMoved(AnavaError):

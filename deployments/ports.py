@@ -3,7 +3,7 @@
 An adapter raises only errors of `deployments.errors`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -252,8 +252,8 @@ class Host(Protocol):
         """The log of a segment, there or not, as sinks are given it."""
         ...
 
-    def unshipped(self, sinks: Sequence[str]) -> Sequence[SegmentKey]:
-        """Ended segments of which one of these sinks lacks something."""
+    def unshipped(self, generations: Mapping[str, str]) -> Sequence[tuple[SegmentKey, str]]:
+        """Ended segments and the sink that lacks something, by the sinks' present generations."""
         ...
 
     def unclaimed(self) -> Sequence[SegmentFolder]:
@@ -305,6 +305,6 @@ class Host(Protocol):
         """Remove what only the work needed."""
         ...
 
-    def abandon(self, deployment: str) -> None:
+    async def abandon(self, deployment: str) -> None:
         """Close a run directory whose deployment has ended without a record."""
         ...

@@ -99,6 +99,8 @@ class Message(msgspec.Struct):
     changes: Summary | None = None
     diagnostic: RawDiagnostic | None = None
     outputs: dict[str, RawOutput] | None = None
+    # All of the state, printed because it could not be saved; it is never taken into an event.
+    state: msgspec.Raw = msgspec.Raw()
 
 
 _DECODER = msgspec.json.Decoder(Message)
@@ -167,6 +169,7 @@ class Fold:
         self._redact = redact
         self._entries: dict[str, _Entry] = {}
         self._handlers: dict[str, Callable[[Message], None]] = {
+            "refresh_start": self._worked,
             "planned_change": self._planned,
             "apply_start": self._started,
             "apply_progress": self._progressed,
@@ -178,6 +181,9 @@ class Fold:
         }
         self.counts = Counts()
         self.applied = False
+        # Terraform has its state's lock before it refreshes or shows the first change (its source,
+        # internal/backend/local/backend_local.go: LocalRun locks, then reads the state).
+        self.works_on_state = False
         self.diagnostics: list[Diagnostic] = []
         self.outputs: list[Output] = []
 
@@ -222,7 +228,11 @@ class Fold:
             tally[entry.status] += 1
         return {str(status): number for status, number in tally.items()}
 
+    def _worked(self, _message: Message) -> None:
+        self.works_on_state = True
+
     def _planned(self, message: Message) -> None:
+        self.works_on_state = True
         change = message.change
         if change and change.resource and change.action not in ("noop", "read"):
             address = self._redact(change.resource.addr)

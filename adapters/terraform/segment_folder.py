@@ -16,8 +16,10 @@ from adapters.redaction import Redactor
 from adapters.terraform import command, control_files
 from adapters.terraform.claims import Claims
 from adapters.terraform.exit_record import Traces, decode_exit, interpret
+from adapters.terraform.held_lock import HeldLock
 from adapters.terraform.process import Runners
 from adapters.terraform.segment_log import SegmentLog
+from adapters.terraform.stack_state import States
 from deployments.adoption import adoption_file
 from deployments.errors import PlanChanged, RunDirectoryBroken
 from deployments.events import Seal
@@ -45,6 +47,12 @@ class Surroundings:
     cli_config: Path
     changes: FileChanges
     redactor: Callable[[str], Redactor]
+    states: States
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """Terraform's whole environment, for one deployment's home."""
+        ours = command.environment(home, self.cli_config, self.path)
+        return {**ours, **self.states.terraform_environment()}
 
 
 class TerraformSegment:
@@ -59,6 +67,7 @@ class TerraformSegment:
         self._claims = Claims(self._folder, around.workers, around.worker)
         self._runners = Runners(self._folder)
         self._log: SegmentLog | None = None
+        self._lock: HeldLock | None = None
         self._watch: Watch | None = None
         self._resources = ExitStack()
 
@@ -113,7 +122,6 @@ class TerraformSegment:
             raise PlanChanged("the plan file is not the one that was planned")
         if order.phase is Phase.PLAN:
             self._place_imports(order)
-        home = self._run / "home"
         control_files.create(
             self._folder / "segment.json",
             {
@@ -121,9 +129,7 @@ class TerraformSegment:
                 "segment": order.key.segment,
                 "phase": order.phase,
                 "argv": command.phase_argv(self._around.terraform, order.phase),
-                "environment": command.environment(
-                    home, self._around.cli_config, self._around.path
-                ),
+                "environment": self._around.environment(self._run / "home"),
                 "deadline_seconds": order.deadline_seconds,
                 "lease_seconds": order.lease_seconds,
                 "no_progress_seconds": order.no_progress_seconds,
@@ -185,7 +191,13 @@ class TerraformSegment:
         control_files.replace(path, {**(control_files.read(path) or content), "force": True})
 
     async def pump(self) -> int:
-        return await self._open_log().pump() if self._can_log() else 0
+        if not self._can_log():
+            return 0
+        log = self._open_log()
+        lines = await log.pump()
+        if log.fold.works_on_state:
+            self._note_lock()
+        return lines
 
     async def changed(self, seconds: float) -> None:
         if self._watch is None:
@@ -259,6 +271,23 @@ class TerraformSegment:
             )
             self._resources.callback(self._log.release)
         return self._log
+
+    def _note_lock(self) -> None:
+        if self._lock is None and (state := self._around.states.used_by(self._work)):
+            self._lock = HeldLock(self._folder, state)
+            self._resources.callback(self._lock.close)
+        if self._lock is not None:
+            self._lock.note()
+
+    def free_lock(self) -> None:
+        """Remove the lock of the state that this segment's terraform left when it died; blocks.
+
+        Raises:
+            Unavailable: the state's bucket does not answer.
+        """
+        state = self._around.states.used_by(self._work)
+        if state is not None and not self.look().alive:
+            HeldLock(self._folder, state).free()
 
     def _phase(self) -> Phase:
         return Phase(str(self._order()["phase"]))
