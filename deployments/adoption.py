@@ -150,7 +150,9 @@ def lookup(creation: Creation, project: str) -> Lookup | None:
     values["project"] = project
     try:
         found = name.format_map(values)
-        path = name.format_map({key: _quoted(value) for key, value in values.items()})
+        # The names of releases have slashes of their own.
+        safe = "/" if creation.type == "google_firebaserules_release" else ""
+        path = name.format_map({key: _quoted(value, safe) for key, value in values.items()})
     except KeyError:
         # Not known before something else is made; then it is found by the next plan.
         return None
@@ -176,9 +178,8 @@ def _each(value: object) -> Iterator[Mapping[str, object]]:
     yield from (one for one in entries if isinstance(one, Mapping))
 
 
-def _quoted(text: str) -> str:
-    # The names of releases have slashes of their own.
-    return quote(text, safe="/@()")
+def _quoted(text: str, safe: str = "") -> str:
+    return quote(text, safe=f"@(){safe}")
 
 
 def _literal(text: str) -> str:

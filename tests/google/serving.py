@@ -61,6 +61,6 @@ class ServedStandIn:
     def project(self, **changes: object) -> None:
         self.control("POST", "project", {"project_id": "demo-proj", **changes})
 
-    def preload(self, *calls: tuple[str, Json]) -> None:
-        listed = [{"method": "POST", "path": path, "body": body} for path, body in calls]
+    def preload(self, *calls: tuple[str, Json], method: str = "POST") -> None:
+        listed = [{"method": method, "path": path, "body": body} for path, body in calls]
         self.control("POST", "preload", {"calls": listed})
