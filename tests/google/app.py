@@ -87,8 +87,9 @@ class StandIn:
         query = request.query_params
         project = self._project(api, params, query.get("project", ""))
         filling = _filling(project, api, path, params, route)
+        asked = f"{raw}?{request.url.query}" if request.url.query else raw
         for rule in self.control.rules:
-            if rule.fires(request.method, raw):
+            if rule.fires(request.method, asked):
                 await asyncio.sleep(rule.delay_seconds)
                 answer = rule.answer(filling)
                 if answer is not None:

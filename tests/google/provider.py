@@ -1,0 +1,137 @@
+"""The real terraform with the real provider, pointed at a stand-in."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from adapters.settings import base_environment
+from adapters.terraform import command
+from tests.google.answers import Json
+from tests.google.endpoints import endpoints
+from tests.servers import ROOT, free_port
+
+PROVIDER = """terraform {
+  required_providers {
+    google = {
+      source  = "hashicorp/google-beta"
+      version = "~> 7.45"
+    }
+  }
+}
+"""
+
+
+class StandInProcess:
+    """The stand-in as a process, with its own door at hand."""
+
+    def __init__(self, log: Path, *options: str) -> None:
+        self.port = free_port()
+        self.root = f"http://127.0.0.1:{self.port}"
+        argv = [sys.executable, "-m", "tests.google.stand_in", "--port", str(self.port), *options]
+        with log.open("ab") as output:
+            self._popen = subprocess.Popen(  # noqa: S603 - ours
+                argv, env=base_environment(), stdout=output, stderr=output, cwd=ROOT
+            )
+
+    def until_up(self) -> None:
+        """Wait for its port; it may not die meanwhile."""
+        deadline = time.monotonic() + 20
+        while True:
+            assert self._popen.poll() is None, "the stand-in died"
+            assert time.monotonic() < deadline, "the stand-in did not come up"
+            try:
+                httpx.get(f"{self.root}/_control/log", timeout=5)
+            except httpx.TransportError:
+                continue
+            return
+
+    def control(self, method: str, name: str, body: Any = None) -> Json:
+        answer = httpx.request(method, f"{self.root}/_control/{name}", json=body, timeout=10)
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        return found
+
+    def end(self) -> None:
+        self._popen.terminate()
+        try:
+            self._popen.wait(10)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
+
+@contextmanager
+def stand_in(folder: Path, *options: str) -> Iterator[StandInProcess]:
+    process = StandInProcess(folder / "stand-in.log", *options)
+    try:
+        process.until_up()
+        yield process
+    finally:
+        process.end()
+
+
+class Terraform:
+    """One stack's folder and the terraform that is called in it."""
+
+    def __init__(self, folder: Path, port: int, mirror: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        rc = folder / "terraform.rc"
+        rc.write_text(command.cli_config(mirror.resolve()))
+        path = os.defpath if shutil.which("terraform", path=os.defpath) else _path_of_terraform()
+        self._environment = {**command.environment(folder, rc, path), **endpoints(port)}
+
+    def write(self, configuration: str) -> None:
+        """Make this the stack and get the provider for it."""
+        (self.folder / "main.tf").write_text(PROVIDER + configuration)
+        code, lines = self.run("init", "-json")
+        assert code == 0, lines
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - terraform, in its own folder
+            ["terraform", *arguments],  # noqa: S607 - the one on the PATH
+            cwd=self.folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, list[Json]]:
+        """Exit code and the lines of `-json` output."""
+        process = self.start(*arguments)
+        output, _ = process.communicate()
+        return process.returncode, parsed(output)
+
+
+def _path_of_terraform() -> str:
+    found = shutil.which("terraform")
+    assert found is not None, "terraform is missing"
+    return f"{Path(found).parent}:{os.defpath}"
+
+
+def parsed(output: bytes) -> list[Json]:
+    lines = output.decode("utf-8", "replace").splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def errors(lines: list[Json]) -> list[Json]:
+    """The diagnostics that are errors, as terraform's machine output has them."""
+    return [
+        line
+        for line in lines
+        if line.get("type") == "diagnostic" and line["diagnostic"]["severity"] == "error"
+    ]
+
+
+def interrupt(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
