@@ -1,6 +1,5 @@
 """What exists in the project is found, brought back where it was deleted, or refused."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -9,7 +8,7 @@ from adapters.google_adoption import GoogleAdoption
 from adapters.google_api import GoogleApi
 from deployments.adoption import Creation, Import
 from deployments.reasons import Reason
-from tests.google.serving import ServedStandIn
+from tests.google.serving import ServedStandIn, Token
 
 POOLS = "/iam/v1/projects/demo-proj/locations/global/workloadIdentityPools"
 POOL = "projects/demo-proj/locations/global/workloadIdentityPools/devices-anava"
@@ -32,18 +31,10 @@ APIS = [
 ]
 
 
-class Token:
-    def __init__(self, value: str) -> None:
-        self.value = value
-
-    async def token(self) -> str:
-        return self.value
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    stand_in = ServedStandIn(tmp_path_factory.mktemp("google"))
-    asyncio.run(stand_in.start())
+    stand_in = ServedStandIn(tmp_path_factory.mktemp("google") / "stand-in.log")
+    stand_in.until_up()
     yield stand_in
     stand_in.end()
 
