@@ -116,7 +116,11 @@ class StandIn:
             allowed,
         )
         _gate(call, route, project)
-        given = route.handler(call)
+        try:
+            given = route.handler(call)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # A field of the wrong type: Google checks bodies against its own descriptions first.
+            raise invalid("Invalid JSON payload received. Unknown name or wrong type.") from None
         return given if isinstance(given, Answer) else Answer(200, given)
 
     def _project(self, api: str, params: dict[str, str], asked: str) -> Project | None:

@@ -1,24 +1,19 @@
 """The real terraform with the real provider, pointed at a stand-in."""
 
+import asyncio
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx
-
-from adapters.settings import base_environment
 from adapters.terraform import command
 from tests.google.answers import Json
 from tests.google.endpoints import endpoints
-from tests.servers import ROOT, free_port
+from tests.google.serving import ServedStandIn
 
 PROVIDER = """terraform {
   required_providers {
@@ -31,53 +26,15 @@ PROVIDER = """terraform {
 """
 
 
-class StandInProcess:
-    """The stand-in as a process, with its own door at hand."""
-
-    def __init__(self, log: Path, *options: str) -> None:
-        self.port = free_port()
-        self.root = f"http://127.0.0.1:{self.port}"
-        argv = [sys.executable, "-m", "tests.google.stand_in", "--port", str(self.port), *options]
-        with log.open("ab") as output:
-            self._popen = subprocess.Popen(  # noqa: S603 - ours
-                argv, env=base_environment(), stdout=output, stderr=output, cwd=ROOT
-            )
-
-    def until_up(self) -> None:
-        """Wait for its port; it may not die meanwhile."""
-        deadline = time.monotonic() + 20
-        while True:
-            assert self._popen.poll() is None, "the stand-in died"
-            assert time.monotonic() < deadline, "the stand-in did not come up"
-            try:
-                httpx.get(f"{self.root}/_control/log", timeout=5)
-            except httpx.TransportError:
-                continue
-            return
-
-    def control(self, method: str, name: str, body: Any = None) -> Json:
-        answer = httpx.request(method, f"{self.root}/_control/{name}", json=body, timeout=10)
-        assert answer.status_code == 200, answer.text
-        found: Json = answer.json()
-        return found
-
-    def end(self) -> None:
-        self._popen.terminate()
-        try:
-            self._popen.wait(10)
-        except subprocess.TimeoutExpired:
-            self._popen.kill()
-            self._popen.wait()
-
-
 @contextmanager
-def stand_in(folder: Path, *options: str) -> Iterator[StandInProcess]:
-    process = StandInProcess(folder / "stand-in.log", *options)
+def served(folder: Path) -> Iterator[ServedStandIn]:
+    """A stand-in of one's own."""
+    server = ServedStandIn(folder)
+    asyncio.run(server.start())
     try:
-        process.until_up()
-        yield process
+        yield server
     finally:
-        process.end()
+        server.end()
 
 
 class Terraform:

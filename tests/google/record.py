@@ -13,14 +13,14 @@ from pathlib import Path
 
 from tests.google.answers import Json
 from tests.google.provider import (
-    StandInProcess,
     Terraform,
     errors,
     interrupt,
     parsed,
-    stand_in,
+    served,
 )
 from tests.google.provoked import CASES, EVERY_API, POOL, SECRET, Case
+from tests.google.serving import ServedStandIn
 
 CORPUS = Path(__file__).parent / "corpus"
 _SECRETS, _SECRET = "secretmanager.googleapis.com", "projects/demo-proj/secrets/key"
@@ -35,7 +35,7 @@ def _placed(text: str, name: str) -> str:
     return text.replace("PROJECT", project_of(name)).replace("NAME", name.replace("-", "_"))
 
 
-def prepare(server: StandInProcess, cases: Mapping[str, Case]) -> str:
+def prepare(server: ServedStandIn, cases: Mapping[str, Case]) -> str:
     """A project for each case, with what is there and what goes wrong; the stack that fails."""
     rules: list[Json] = []
     for index, (name, case) in enumerate(cases.items()):
@@ -54,7 +54,7 @@ def prepare(server: StandInProcess, cases: Mapping[str, Case]) -> str:
         server.control("POST", "project", project)
         if case.rule:
             rules.append(json.loads(_placed(json.dumps(dict(case.rule)), name)))
-    server.control("PUT", "rules", rules)
+    server.control("PUT", "rules", {"rules": rules})
     return "".join(_placed(case.resource, name) for name, case in cases.items())
 
 
@@ -72,18 +72,18 @@ def provoke(
     return found
 
 
-def import_missing(server: StandInProcess, terraform: Terraform) -> list[Json]:
+def import_missing(server: ServedStandIn, terraform: Terraform) -> list[Json]:
     """A plan that imports what is not there."""
     server.control("POST", "project", {"project_id": "demo-proj", "enabled": [_SECRETS]})
     return _imported(terraform, SECRET, f"google_secret_manager_secret {_SECRET}")
 
 
-def import_api_disabled(server: StandInProcess, terraform: Terraform) -> list[Json]:
+def import_api_disabled(server: ServedStandIn, terraform: Terraform) -> list[Json]:
     """A plan that imports from an API that is not enabled."""
     return _imported(terraform, SECRET, f"google_secret_manager_secret {_SECRET}")
 
 
-def import_deleted_pool(server: StandInProcess, terraform: Terraform) -> list[Json]:
+def import_deleted_pool(server: ServedStandIn, terraform: Terraform) -> list[Json]:
     """A plan that imports a pool which was deleted within 30 days."""
     prepare(server, {"deleted-pool": CASES["deleted-pool"]})
     pool = f"projects/{project_of('deleted-pool')}/locations/global/workloadIdentityPools/pool"
@@ -105,17 +105,17 @@ def _elsewhere(terraform: Terraform, endpoint: str) -> list[Json]:
     return errors(terraform.run("apply", "-json", "-auto-approve")[1])
 
 
-def refused(server: StandInProcess, terraform: Terraform) -> list[Json]:
+def refused(server: ServedStandIn, terraform: Terraform) -> list[Json]:
     """Nobody listens."""
     return _elsewhere(terraform, "http://127.0.0.1:1/v1/")
 
 
-def unknown_host(server: StandInProcess, terraform: Terraform) -> list[Json]:
+def unknown_host(server: ServedStandIn, terraform: Terraform) -> list[Json]:
     """No such name."""
     return _elsewhere(terraform, "http://secretmanager.invalid/v1/")
 
 
-def interrupted_twice(server: StandInProcess, terraform: Terraform) -> list[Json]:
+def interrupted_twice(server: ServedStandIn, terraform: Terraform) -> list[Json]:
     """Interrupted while it is retried, and again."""
     cases = {"unavailable-secret": CASES["unavailable-secret"]}
     terraform.write(prepare(server, cases))
@@ -132,7 +132,7 @@ def interrupted_twice(server: StandInProcess, terraform: Terraform) -> list[Json
     return errors(parsed(b"".join(lines)))
 
 
-def read_unavailable(server: StandInProcess, terraform: Terraform) -> list[Json]:
+def read_unavailable(server: ServedStandIn, terraform: Terraform) -> list[Json]:
     """A plan whose read fails for good; it takes more than five minutes."""
     resource = SECRET.replace("PROJECT", "demo-proj").replace("NAME", "read")
     server.control(
@@ -141,11 +141,11 @@ def read_unavailable(server: StandInProcess, terraform: Terraform) -> list[Json]
     terraform.write(resource)
     assert terraform.run("apply", "-json", "-auto-approve")[0] == 0
     rule = {"method": "GET", "path": "/secrets/key", "failure": "unavailable"}
-    server.control("PUT", "rules", [rule])
+    server.control("PUT", "rules", {"rules": [rule]})
     return errors(terraform.run("plan", "-json")[1])
 
 
-SINGLE: Mapping[str, Callable[[StandInProcess, Terraform], list[Json]]] = {
+SINGLE: Mapping[str, Callable[[ServedStandIn, Terraform], list[Json]]] = {
     "import-api-disabled": import_api_disabled,
     "import-missing": import_missing,
     "import-deleted-pool": import_deleted_pool,
@@ -174,9 +174,9 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for name, single in singles.items():
             place = Path(folder) / name
-            with stand_in(Path(folder)) as server:
+            with served(Path(folder)) as server:
                 write(name, single(server, Terraform(place, server.port, given.mirror)))
-        with stand_in(Path(folder)) as server:
+        with served(Path(folder)) as server:
             terraform = Terraform(Path(folder) / "cases", server.port, given.mirror)
             for name, lines in provoke(terraform, prepare(server, cases), cases).items():
                 write(name, lines)
