@@ -16,11 +16,16 @@ from activities.adoption import Adopter
 from activities.deployments import Deployments
 from activities.keeper import Keepers
 from activities.mirroring import Mirroring
+from activities.preflight import Checks
 from activities.segments import Segments
 from activities.shipping import Shipper
 from adapters import settings as settings_module
 from adapters.artifact_stores import open_artifacts
 from adapters.file_changes import FileChanges
+from adapters.google_adoption import GoogleAdoption
+from adapters.google_api import GoogleApi
+from adapters.google_credentials import DefaultCredentials
+from adapters.google_preflight import GooglePreflight
 from adapters.log_stores import open_mirror, open_sinks
 from adapters.settings import Settings
 from adapters.temporal_attempts import TemporalAttempts
@@ -75,11 +80,11 @@ async def run(settings: Settings) -> None:
     host = await TerraformHost.open(settings, environment, changes, store)
     sinks = open_sinks(settings, sys.stdout.buffer)
     shipper = Shipper(sinks, host.shipment, settings.log.give_up_seconds)
-    keepers = Keepers(shipper.begin)
-    attempts = TemporalAttempts(client)
+    keepers, attempts = Keepers(shipper.begin), TemporalAttempts(client)
     adopter = Adopter(host, attempts, keepers, settings.worker.scan_seconds)
-    shared = _shared_worker(client, host, settings)
-    own = _host_worker(client, host, Segments(host, attempts, keepers))
+    checks = _checks(host, settings)
+    shared = _shared_worker(client, host, settings, checks)
+    own = _host_worker(client, host, Segments(host, attempts, keepers), checks)
     async with shared, own:
         _log.info("worker %s of host %s is up", host.worker, host.id)
         aside = _begin_aside(
@@ -103,6 +108,13 @@ async def run(settings: Settings) -> None:
 
 def _begin_aside(*works: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
     return [asyncio.create_task(one) for one in works]
+
+
+def _checks(host: TerraformHost, settings: Settings) -> Checks:
+    # Its connections end with the process.
+    google = GoogleApi(DefaultCredentials(), settings.google.endpoint)
+    preflight = GooglePreflight(google, settings.terraform.templates)
+    return Checks(host, preflight, GoogleAdoption(google))
 
 
 async def _ship_what_is_owed(host: TerraformHost, shipper: Shipper) -> None:
@@ -141,13 +153,15 @@ async def _drain(keepers: Keepers) -> None:
         await asyncio.sleep(0.1)
 
 
-def _shared_worker(client: Client, host: TerraformHost, settings: Settings) -> Worker:
+def _shared_worker(
+    client: Client, host: TerraformHost, settings: Settings, checks: Checks
+) -> Worker:
     deployments = Deployments(host)
     return Worker(
         client,
         task_queue=SHARED_QUEUE,
         workflows=[DeploymentWorkflow, StackTurnWorkflow],
-        activities=[deployments.prepare_deployment],
+        activities=[deployments.prepare_deployment, checks.check_project],
         tuner=shared_queue_tuner(host.open_count, settings.worker.deployments),
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
@@ -157,7 +171,7 @@ def _shared_worker(client: Client, host: TerraformHost, settings: Settings) -> W
     )
 
 
-def _host_worker(client: Client, host: TerraformHost, segments: Segments) -> Worker:
+def _host_worker(client: Client, host: TerraformHost, segments: Segments, checks: Checks) -> Worker:
     deployments = Deployments(host)
     return Worker(
         client,
@@ -167,6 +181,7 @@ def _host_worker(client: Client, host: TerraformHost, segments: Segments) -> Wor
             segments.stop_segment,
             deployments.report_plan,
             deployments.finalize_deployment,
+            checks.survey_existing,
         ],
         max_concurrent_activities=_HOST_ACTIVITIES,
         max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,

@@ -135,6 +135,7 @@ PLAN: dict[str, Any] = {
     "counts": {"create": 1},
     "destroyed": [],
     "replaced": [],
+    "adopted": [],
     "changes": [
         {
             "address": _ADDRESS,
@@ -144,6 +145,7 @@ PLAN: dict[str, Any] = {
             "reason": "",
             "replace_paths": [],
             "importing": "",
+            "adopted": False,
             "before": None,
             "after": {"id": "(known after apply)", "input": "(sensitive)"},
         }
@@ -238,3 +240,27 @@ WORKER_HEALTH: dict[str, Any] = {
     "running_segments": 1,
 }
 VERSION: dict[str, Any] = {"version": "0.1.0"}
+VALIDATE: dict[str, Any] = {
+    "project_id": "demo-project-1",
+    "region": "us-central1",
+    "prefix": "anava",
+    "storage_location": "US",
+    "template": "anava",
+}
+VALIDATION: dict[str, Any] = {
+    "project_id": "demo-project-1",
+    "ready": False,
+    "findings": [
+        {
+            "code": "permission_denied",
+            "severity": "blocking",
+            "sentence": "The permission iam.serviceAccounts.create is missing in demo-project-1.",
+            "advice": "Ask an owner of the project to grant it, then deploy again.",
+            "mend": "https://console.cloud.google.com/iam-admin/iam?project=demo-project-1",
+            "resource": "iam.serviceAccounts.create",
+        }
+    ],
+}
+PROJECTS: dict[str, Any] = {
+    "items": [{"project_id": "demo-project-1", "name": "Demo", "number": "123456789012"}]
+}

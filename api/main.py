@@ -10,6 +10,9 @@ from fastapi import FastAPI
 
 from adapters.artifact_stores import open_artifacts
 from adapters.file_changes import FileChanges
+from adapters.google_api import GoogleApi
+from adapters.google_credentials import DefaultCredentials
+from adapters.google_preflight import GooglePreflight
 from adapters.local_progress import LocalProgressSource
 from adapters.local_sinks import LocalSinkStates
 from adapters.log_stores import open_sources, preferred
@@ -44,6 +47,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
     client = await connect()
     await check_attributes(client)
     store, downloads = open_artifacts(settings)
+    google = GoogleApi(DefaultCredentials(), settings.google.endpoint)
     box = AesSecretBox.open(settings.secrets.ring, settings.data)
     sources = open_sources(settings, FileChanges())
     services = Services(
@@ -55,6 +59,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         health=TemporalHealth(client),
         artifacts=store,
         downloads=downloads,
+        preflight=GooglePreflight(google, settings.terraform.templates),
         stopping=stopping,
     )
     return build(services)

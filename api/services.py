@@ -8,6 +8,7 @@ from api.deployments import Deployments
 from api.temporal_health import TemporalHealth
 from deployments.artifacts import ArtifactStore, Downloads
 from deployments.log_ports import LogSource, ProgressSource, SinkStates
+from deployments.preflight import Preflight
 
 __all__ = ["Services"]
 
@@ -24,8 +25,8 @@ class Services:
     """Everything the routes work with; `stopping` is set when the server begins to stop.
 
     `downloads` is None where the links of `artifacts` lead elsewhere, `sinks` where no worker can
-    be seen from here. `copies` is every store of the log that can be read here; `verifying` lets
-    only a few of them be read whole at once.
+    be seen from here, `preflight` where nobody can be asked for a project. `copies` is every store
+    of the log that can be read here; `verifying` lets only a few of them be read whole at once.
     """
 
     deployments: Deployments
@@ -35,6 +36,7 @@ class Services:
     artifacts: ArtifactStore
     downloads: Downloads | None = None
     sinks: SinkStates | None = None
+    preflight: Preflight | None = None
     copies: Sequence[LogSource] = ()
     verifying: asyncio.Semaphore = field(default_factory=_few_at_once)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

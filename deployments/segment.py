@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from deployments.adoption import Import
 from deployments.events import Seal
 from deployments.phase import Phase
 from deployments.timings import Ladder
@@ -50,7 +51,10 @@ class StopCause(StrEnum):
 
 @dataclass(frozen=True)
 class SegmentOrder:
-    """What one segment shall do. Written to `segment.json`, so it is fixed from then on."""
+    """What one segment shall do. Written to `segment.json`, so it is fixed from then on.
+
+    `imports` is what a plan shall adopt.
+    """
 
     key: SegmentKey
     phase: Phase
@@ -59,6 +63,7 @@ class SegmentOrder:
     lease_seconds: int
     ladder: Ladder
     plan_sha256: str = ""
+    imports: list[Import] = field(default_factory=list)
 
 
 class ResourceStatus(StrEnum):

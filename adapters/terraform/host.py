@@ -198,11 +198,15 @@ class TerraformHost:
             if all(one.is_settled() or not one.ticket() for one in self._segments(deployment))
         ]
 
+    async def planned(self, deployment: str) -> bytes:
+        argv = command.show_plan_argv(self._around.terraform)
+        return await self._shown(self._root.directory(deployment), argv)
+
     async def report_plan(self, deployment: str) -> PlanSummary:
         directory = self._root.directory(deployment)
         plan = directory.work / command.PLAN_FILE
         terraform = self._around.terraform
-        plan_json = await self._shown(directory, command.show_plan_argv(terraform))
+        plan_json = await self.planned(deployment)
         redactor = Redactor([*directory.secrets(), *sensitive_values(plan_json)])
         await self._put(deployment, artifacts.PLAN_JSON, [redact_plan(plan_json, redactor)])
         # Not at once with the other: each starts the providers, beside an apply that runs.

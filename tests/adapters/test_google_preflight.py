@@ -1,6 +1,5 @@
 """Preflight against a stateful stand-in for Google: with one thing missing exactly that finding."""
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,7 @@ from deployments.errors import Unavailable
 from deployments.findings import Finding, Severity
 from deployments.preflight import blocking
 from deployments.reasons import Reason
-from tests.google.serving import ServedStandIn
+from tests.google.serving import ServedStandIn, Token
 from tests.servers import ROOT, free_port
 
 NEEDED = read_requirements(ROOT / "terraform", "anava")
@@ -33,20 +32,10 @@ LOOKING = [
 ALL = [*NEEDED.permissions, *LOOKING]
 
 
-class Token:
-    """A credential source with one token."""
-
-    def __init__(self, value: str) -> None:
-        self.value = value
-
-    async def token(self) -> str:
-        return self.value
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    stand_in = ServedStandIn(tmp_path_factory.mktemp("google"))
-    asyncio.run(stand_in.start())
+    stand_in = ServedStandIn(tmp_path_factory.mktemp("google") / "stand-in.log")
+    stand_in.until_up()
     yield stand_in
     stand_in.end()
 

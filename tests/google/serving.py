@@ -1,54 +1,34 @@
-"""The stand-in as a process of a test, with its door."""
+"""The stand-in as preflight and adoption ask it: a world that a test arranges in a line."""
 
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
-import httpx
-
-from adapters.settings import base_environment
 from tests.google.answers import Json
-from tests.servers import Process, eventually, free_port
+from tests.google.provider import StandInProcess
+from tests.google.world import PROJECT
 
-__all__ = ["ServedStandIn"]
+__all__ = ["ServedStandIn", "Token"]
 
 
-class ServedStandIn:
-    """Starts it, changes it, ends it."""
+class Token:
+    """A credential source with one token."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
-        self._folder = folder
-        self._process: Process | None = None
+    def __init__(self, value: str) -> None:
+        self.value = value
 
-    async def start(self) -> None:
-        argv = [sys.executable, "-m", "tests.google.stand_in", "--port", str(self.port)]
-        self._process = Process(argv, base_environment(), self._folder / "stand-in.log")
+    async def token(self) -> str:
+        return self.value
 
-        def answers() -> bool:
-            try:
-                return httpx.get(f"{self.endpoint}/_control/state", timeout=1).is_success
-            except httpx.TransportError:
-                return False
 
-        await eventually(answers, "the stand-in")
+class ServedStandIn(StandInProcess):
+    """With the words of these tests."""
 
-    def end(self) -> None:
-        if self._process is not None:
-            self._process.end()
+    @property
+    def endpoint(self) -> str:
+        return self.root
 
     def asked(self) -> list[Json]:
         """Every call so far, without anything secret."""
         found: list[Json] = self.control("GET", "log")["requests"]
-        return found
-
-    def control(self, method: str, what: str, content: object = None) -> Json:
-        url = f"{self.endpoint}/_control/{what}"
-        answer = httpx.request(method, url, content=json.dumps(content or {}), timeout=5)
-        assert answer.is_success, answer.text
-        found: Json = answer.json()
         return found
 
     def reset(self) -> None:
@@ -59,8 +39,8 @@ class ServedStandIn:
         return str(self.control("POST", "mint", given)["access_token"])
 
     def project(self, **changes: object) -> None:
-        self.control("POST", "project", {"project_id": "demo-proj", **changes})
+        self.control("POST", "project", {"project_id": PROJECT, **changes})
 
-    def preload(self, *calls: tuple[str, Json]) -> None:
-        listed = [{"method": "POST", "path": path, "body": body} for path, body in calls]
+    def preload(self, *calls: tuple[str, Json], method: str = "POST") -> None:
+        listed = [{"method": method, "path": path, "body": body} for path, body in calls]
         self.control("POST", "preload", {"calls": listed})
