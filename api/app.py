@@ -11,7 +11,17 @@ from api.broadcasts import Broadcasts
 from api.dependencies import Services
 from api.documentation import add_components
 from api.guard import Guard
-from api.routes import artifacts, deployments, health, live, logs, pages, plan, projects
+from api.routes import (
+    artifacts,
+    deployments,
+    destruction,
+    health,
+    live,
+    logs,
+    pages,
+    plan,
+    projects,
+)
 
 __all__ = ["build"]
 
@@ -37,7 +47,17 @@ def build(services: Services) -> FastAPI:
     app.state.services = services
     app.state.broadcasts = Broadcasts(services)
     problems.install(app)
-    for route in (health, deployments, projects, logs, live, plan, artifacts, pages):
+    for route in (
+        health,
+        deployments,
+        projects,
+        destruction,
+        logs,
+        live,
+        plan,
+        artifacts,
+        pages,
+    ):
         app.include_router(route.router)
     app.add_middleware(Guard)
     return app

@@ -9,6 +9,7 @@ __all__ = [
     "CANCELLING",
     "COMPLETED",
     "DEPLOY",
+    "DESTRUCTION",
     "HEALTH",
     "LIVE",
     "LOG_LINES",
@@ -96,7 +97,7 @@ COMPLETED: dict[str, Any] = {
     "advice": "",
     "cancel_requested": False,
     "cancel_too_late": False,
-    "actions": _NOTHING,
+    "actions": {**_NOTHING, "can_destroy": True},
     "host": "host-1",
     "result": _RESULT,
 }
@@ -176,6 +177,17 @@ LOG_PAGE: dict[str, Any] = {
     "next_after": "3-42",
     "previous_before": "3-42",
     "end": False,
+}
+DESTRUCTION: dict[str, Any] = {
+    "stack": "anava.demo-project-1.anava",
+    "confirm": "demo-project-1/anava",
+    "kept": [
+        {
+            "what": "the APIs that were switched on",
+            "why": "something else in the project may use them",
+        }
+    ],
+    "held": [{"what": "API key", "days": 30, "meaning": "it is refused"}],
 }
 VERIFICATION: dict[str, Any] = {
     "equal": True,

@@ -26,7 +26,7 @@ from api.schemas.deployments import (
     ResultBody,
     SealBody,
 )
-from deployments.deployment import DeploymentRequest, DeploymentResult, Status
+from deployments.deployment import DeploymentRequest, DeploymentResult, Operation, Status
 from deployments.events import EventId
 from deployments.names import Attribute, Memo
 from deployments.phase import Phase
@@ -63,6 +63,11 @@ class Seen:
     def is_terminal(self) -> bool:
         """Whether nothing can follow."""
         return is_terminal(self.status)
+
+    @property
+    def operation(self) -> Operation:
+        """What it does with the stack."""
+        return Operation(str(self.request.get("operation", Operation.DEPLOY)))
 
     @property
     def log_end(self) -> EventId:
@@ -133,7 +138,8 @@ def summary(seen: Seen) -> DeploymentSummary:
 
 def body(seen: Seen) -> DeploymentBody:
     """All that its owner may see."""
-    explanation = explain(seen.reason)
+    explanation = explain(seen.reason, destroy=seen.operation is Operation.DESTROY)
+    may = actions(seen.status, cancel_requested=seen.cancel_requested, operation=seen.operation)
     variables = seen.request.get("variables")
     return DeploymentBody(
         **dict(summary(seen)),
@@ -142,7 +148,7 @@ def body(seen: Seen) -> DeploymentBody:
         advice=explanation.advice,
         cancel_requested=seen.cancel_requested,
         cancel_too_late=seen.cancel_requested and seen.status is Status.COMPLETED,
-        actions=ActionsBody(**asdict(actions(seen.status, cancel_requested=seen.cancel_requested))),
+        actions=ActionsBody(**asdict(may)),
         host=seen.host,
         result=_result(seen.result) if seen.result else None,
     )

@@ -11,6 +11,7 @@ __all__ = [
     "Exit",
     "artifact_lines",
     "deployment_lines",
+    "destruction_lines",
     "exit_of",
     "health_lines",
     "list_line",
@@ -46,6 +47,15 @@ def deployment_lines(found: Document) -> Iterator[str]:
     if found.get("status") == "completed":
         yield f"  {_counts(result.get('counts') or {})}"
     yield from (f"  {text}" for text in output_lines(result))
+
+
+def destruction_lines(found: Document) -> Iterator[str]:
+    """What a destroy leaves, before it is confirmed."""
+    yield f"Destroys the stack {found.get('stack')}. What stays:"
+    yield from (f"  - {one['what']}: {one['why']}" for one in found.get("kept") or [])
+    if held := found.get("held"):
+        yield "What Google keeps for a while:"
+        yield from (f"  - {one['what']}, {one['days']} days: {one['meaning']}" for one in held)
 
 
 def output_lines(found: Document) -> Iterator[str]:

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
+from deployments.destruction import confirmation
 from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
 from deployments.templates import TEMPLATES, Kind, Variable
 from deployments.timings import PhaseTimeouts
 
-__all__ = ["Asked", "Scalar", "check", "check_place"]
+__all__ = ["Asked", "Scalar", "Value", "check", "check_place"]
 
 Scalar = str | int | float | bool
+Value = Scalar | list[str]
 
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects#before_you_begin
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII)
@@ -40,11 +42,12 @@ class Asked:
     prefix: str = "anava"
     storage_location: str = "US"
     template: str = "sandbox"
-    variables: Mapping[str, Scalar] = field(default_factory=dict)
+    variables: Mapping[str, Value] = field(default_factory=dict)
     operation: Operation = Operation.DEPLOY
     approval: ApprovalPolicy = ApprovalPolicy.AUTO
     timeouts: PhaseTimeouts = field(default_factory=PhaseTimeouts)
     continues: str | None = None
+    confirm: str | None = None
 
 
 def check(asked: Asked) -> DeploymentRequest:
@@ -55,6 +58,7 @@ def check(asked: Asked) -> DeploymentRequest:
         NotAvailable: no rule is broken, but some value is designed and not built yet.
     """
     problems = [*_names(asked), *_variables(asked), *_timeouts(asked.timeouts)]
+    problems += _confirmation(asked)
     missing = list(_not_available(asked))
     if problems:
         raise InvalidRequest("The request breaks a rule.", *problems, *missing)
@@ -118,9 +122,17 @@ def _variables(asked: Asked) -> Iterator[FieldProblem]:
             yield FieldProblem(pointer, "value", wrong)
 
 
-def _wrong(rule: Variable, value: Scalar) -> str | None:
+def _wrong(rule: Variable, value: Value) -> str | None:
     if rule.kind is Kind.STRING:
         return _wrong_text(rule, value)
+    if rule.kind is Kind.STRINGS:
+        return _wrong_list(rule, value)
+    if rule.kind is Kind.BOOL:
+        return None if isinstance(value, bool) else "The value must be true or false."
+    return _wrong_number(rule, value)
+
+
+def _wrong_number(rule: Variable, value: Value) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "The value must be a number."
     # The bounds first: NaN, infinity and integers too large for a float all end here.
@@ -131,7 +143,18 @@ def _wrong(rule: Variable, value: Scalar) -> str | None:
     return None
 
 
-def _wrong_text(rule: Variable, value: Scalar) -> str | None:
+def _wrong_list(rule: Variable, value: Value) -> str | None:
+    if not isinstance(value, list):
+        return "The value must be a list of strings."
+    if len(value) > rule.most:
+        return f"The list may have {rule.most} entries at most."
+    if len(set(map(str, value))) < len(value):
+        return "The list holds an entry twice."
+    wrong = ((number, _wrong_text(rule, entry)) for number, entry in enumerate(value, 1))
+    return next((f"Entry {number}: {words}" for number, words in wrong if words), None)
+
+
+def _wrong_text(rule: Variable, value: Value) -> str | None:
     if not isinstance(value, str):
         return "The value must be a string."
     if len(value) > rule.longest:
@@ -154,12 +177,21 @@ def _timeouts(timeouts: PhaseTimeouts) -> Iterator[FieldProblem]:
             )
 
 
+def _confirmation(asked: Asked) -> Iterator[FieldProblem]:
+    """What is lost must be named; what stays is told by `GET /api/destruction`."""
+    if asked.operation is Operation.DEPLOY:
+        if asked.confirm is not None:
+            yield FieldProblem("/confirm", "confirm", "Only a destroy is confirmed.")
+    elif asked.confirm != confirmation(asked.project_id, asked.prefix):
+        yield FieldProblem(
+            "/confirm",
+            "confirm",
+            "A destroy is confirmed by project_id/prefix of the stack that is to be destroyed. "
+            "GET /api/destruction says what stays and what Google keeps for a while.",
+        )
+
+
 def _not_available(asked: Asked) -> Iterator[FieldProblem]:
-    template = TEMPLATES.get(asked.template)
-    if template is not None and not template.available:
-        yield FieldProblem("/template", "not_available", "Only the template sandbox exists so far.")
-    if asked.operation is not Operation.DEPLOY:
-        yield FieldProblem("/operation", "not_available", "Only deploy exists so far.")
     if asked.approval is not ApprovalPolicy.AUTO:
         yield FieldProblem("/approval", "not_available", "Only auto exists so far.")
     if asked.continues is not None:

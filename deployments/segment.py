@@ -53,7 +53,8 @@ class StopCause(StrEnum):
 class SegmentOrder:
     """What one segment shall do. Written to `segment.json`, so it is fixed from then on.
 
-    `imports` is what a plan shall adopt.
+    `imports` is what a plan shall adopt. `destroy`: its plan destroys the stack; an apply does what
+    the plan says.
     """
 
     key: SegmentKey
@@ -64,6 +65,7 @@ class SegmentOrder:
     ladder: Ladder
     plan_sha256: str = ""
     imports: list[Import] = field(default_factory=list)
+    destroy: bool = False
 
 
 class ResourceStatus(StrEnum):

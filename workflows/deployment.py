@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from deployments.deployment import (
         CancelRequest,
         DeploymentResult,
+        Operation,
         Status,
     )
     from deployments.findings import Finding
@@ -337,7 +338,8 @@ class DeploymentWorkflow:
         workflow.upsert_memo({Memo.RESULT: result})
         self._phase = result.phase
         self._enter(result.status, result.phase, result.reason)
-        explanation = explain(result.reason)
+        destroy = self._input.request.operation is Operation.DESTROY
+        explanation = explain(result.reason, destroy=destroy)
         self._tell(f"**{result.status}**: {explanation.sentence} {explanation.advice}")
 
     def _enter(self, status: Status, phase: Phase, reason: Reason = Reason.NONE) -> None:
@@ -378,6 +380,7 @@ class DeploymentWorkflow:
             host_lost=self._host_lost,
             waiting=self._waiting,
             findings=self._findings if problem else [],
+            destroy=self._input.request.operation is Operation.DESTROY,
         )
 
     def _cancel(self) -> CancelRequest | None:

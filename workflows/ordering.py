@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from deployments.adoption import Import
-from deployments.deployment import DeploymentRequest
+from deployments.deployment import DeploymentRequest, Operation
 from deployments.phase import Phase
 from deployments.segment import SegmentKey, SegmentOrder, SegmentResult
 from deployments.timings import Timings
@@ -46,4 +46,5 @@ def order_of(
         ladder=timings.ladder,
         plan_sha256=planned.plan_sha256 if planned and phase is Phase.APPLY else "",
         imports=list(imports) if phase is Phase.PLAN else [],
+        destroy=input.request.operation is Operation.DESTROY,
     )

@@ -33,6 +33,7 @@ from deployments.ports import PlanSummary, Prepared
 from deployments.results import Settled
 from deployments.secret_variables import SecretBox, reveal
 from deployments.segment import SegmentKey, SegmentOutcome, SegmentResult, StopCause
+from deployments.templates import TEMPLATES, Template
 
 __all__ = ["TerraformHost", "check_terraform"]
 
@@ -156,6 +157,7 @@ class TerraformHost:
         return len(self._root.open_deployments())
 
     async def prepare(self, deployment: str, request: DeploymentRequest) -> Prepared:
+        self._check_providers(TEMPLATES[request.stack.template])
         request = reveal(request, deployment, self._box)
         await asyncio.to_thread(self._make, deployment, request)
         return Prepared(self._root.host, self._version)
@@ -265,6 +267,14 @@ class TerraformHost:
     def close(self) -> None:
         """Let the worker's lock go."""
         self._root.close()
+
+    def _check_providers(self, template: Template) -> None:
+        """Before anything is begun, in better words than those that init would have for it."""
+        if template.needs_google and self._settings.terraform.mirror is None:
+            raise TerraformUnusable(
+                f"The template {template.name} needs Google's provider, and this host has no "
+                "provider mirror: set ANAVA_TERRAFORM__MIRROR"
+            )
 
     def _make(self, deployment: str, request: DeploymentRequest) -> None:
         state = self._around.states.of(request.stack.id)

@@ -128,7 +128,9 @@ class TerraformSegment:
                 "deployment": order.key.deployment,
                 "segment": order.key.segment,
                 "phase": order.phase,
-                "argv": command.phase_argv(self._around.terraform, order.phase),
+                "argv": command.phase_argv(
+                    self._around.terraform, order.phase, destroy=order.destroy
+                ),
                 "environment": self._around.environment(self._run / "home"),
                 "deadline_seconds": order.deadline_seconds,
                 "lease_seconds": order.lease_seconds,

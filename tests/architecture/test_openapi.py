@@ -20,6 +20,7 @@ from api.schemas.deployments import (
     DeploymentPage,
     ProgressBody,
 )
+from api.schemas.destruction import DestructionBody
 from api.schemas.health import HealthBody, LivenessBody, VersionBody, WorkerHealthBody
 from api.schemas.logs import LogPage, VerificationBody
 from api.schemas.plan import PlanBody
@@ -52,6 +53,7 @@ def test_the_document_is_what_the_routes_give() -> None:
         (examples.PAGE, DeploymentPage),
         (examples.PROGRESS, ProgressBody),
         (examples.PLAN, PlanBody),
+        (examples.DESTRUCTION, DestructionBody),
         (examples.ARTIFACTS, ArtifactList),
         (examples.LOG_PAGE, LogPage),
         (examples.VERIFICATION, VerificationBody),

@@ -25,7 +25,7 @@ FIELDS = {"project_id", "region", "prefix", "storage_location"}
 BLOCK = re.compile(r'^variable "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 ARGUMENT = re.compile(r"^  (\w+) += (.+)$", re.MULTILINE)
 
-AVAILABLE = [name for name, template in TEMPLATES.items() if template.available]
+AVAILABLE = [name for name in TEMPLATES if (TERRAFORM / name / "variables.tf").exists()]
 
 
 def declared(template: str) -> dict[str, dict[str, str]]:

@@ -21,12 +21,12 @@ from api.temporal_health import TemporalHealth
 from tests import stores
 from tests.adapters.test_gcs_links import key as key
 from tests.adapters.test_gcs_links import key_file as key_file
+from tests.scenarios.front import Front
 from tests.scenarios.house import SHORT, House
 from tests.scenarios.test_leaves_artifacts import (
     ALWAYS,
     FIRST,
     SEGMENTS,
-    Front,
     assert_hidden,
     assert_whole,
     prefix,
