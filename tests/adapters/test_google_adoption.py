@@ -8,6 +8,7 @@ from adapters.google_adoption import GoogleAdoption
 from adapters.google_api import GoogleApi
 from deployments.adoption import Creation, Import
 from deployments.reasons import Reason
+from tests.google.provider import served as running
 from tests.google.serving import ServedStandIn, Token
 
 POOLS = "/iam/v1/projects/demo-proj/locations/global/workloadIdentityPools"
@@ -33,10 +34,8 @@ APIS = [
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    stand_in = ServedStandIn(tmp_path_factory.mktemp("google") / "stand-in.log")
-    stand_in.until_up()
-    yield stand_in
-    stand_in.end()
+    with running(tmp_path_factory.mktemp("google")) as stand_in:
+        yield stand_in
 
 
 @pytest.fixture

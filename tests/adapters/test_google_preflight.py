@@ -11,6 +11,7 @@ from deployments.errors import Unavailable
 from deployments.findings import Finding, Severity
 from deployments.preflight import blocking
 from deployments.reasons import Reason
+from tests.google.provider import served as running
 from tests.google.serving import ServedStandIn, Token
 from tests.servers import ROOT, free_port
 
@@ -34,10 +35,8 @@ ALL = [*NEEDED.permissions, *LOOKING]
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    stand_in = ServedStandIn(tmp_path_factory.mktemp("google") / "stand-in.log")
-    stand_in.until_up()
-    yield stand_in
-    stand_in.end()
+    with running(tmp_path_factory.mktemp("google")) as stand_in:
+        yield stand_in
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from adapters.google_preflight import GooglePreflight, read_requirements
 from api.app import build
 from api.dependencies import Services
 from deployments.errors import SignInExpired
+from tests.google.provider import served as running
 from tests.google.serving import ServedStandIn, Token
 from tests.servers import ROOT, free_port
 
@@ -28,10 +29,8 @@ class Nobody:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    stand_in = ServedStandIn(tmp_path_factory.mktemp("google") / "stand-in.log")
-    stand_in.until_up()
-    yield stand_in
-    stand_in.end()
+    with running(tmp_path_factory.mktemp("google")) as stand_in:
+        yield stand_in
 
 
 @pytest.fixture
