@@ -1,4 +1,4 @@
-"""The real provider on the stand-in; minutes long, so not part of `make test` but `make test-google`.
+"""The real provider on the stand-in: minutes long, so in `make test-google`, not in `make test`.
 
 ANAVA_TERRAFORM__MIRROR names an unpacked mirror with google-beta.
 """
