@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
@@ -10,14 +10,16 @@ from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
 from deployments.templates import TEMPLATES, Kind, Variable
 from deployments.timings import PhaseTimeouts
 
-__all__ = ["Asked", "Scalar", "check"]
+__all__ = ["Asked", "Scalar", "Value", "check"]
 
 Scalar = str | int | float | bool
+Value = Scalar | Sequence[str]
 
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects#before_you_begin
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII)
 # A service account id has at most 30 characters; 15 of them are ours ("-device-auth-fn").
-_PREFIX = re.compile(r"[a-z]([a-z0-9-]{0,13}[a-z0-9])?", re.ASCII)
+# No bucket's name may contain "google": https://cloud.google.com/storage/docs/buckets#naming
+_PREFIX = re.compile(r"(?!.*google)[a-z]([a-z0-9-]{0,13}[a-z0-9])?", re.ASCII)
 _REGION = re.compile(r"[a-z]+-[a-z]+[0-9]{1,2}", re.ASCII)
 # https://cloud.google.com/storage/docs/locations
 _LOCATION = re.compile(
@@ -40,7 +42,7 @@ class Asked:
     prefix: str = "anava"
     storage_location: str = "US"
     template: str = "sandbox"
-    variables: Mapping[str, Scalar] = field(default_factory=dict)
+    variables: Mapping[str, Value] = field(default_factory=dict)
     operation: Operation = Operation.DEPLOY
     approval: ApprovalPolicy = ApprovalPolicy.AUTO
     timeouts: PhaseTimeouts = field(default_factory=PhaseTimeouts)
@@ -74,7 +76,11 @@ def check(asked: Asked) -> DeploymentRequest:
 def _names(asked: Asked) -> Iterator[FieldProblem]:
     rules = (
         ("project_id", _PROJECT, "6 to 30 lower-case letters, digits or hyphens, from a letter on"),
-        ("prefix", _PREFIX, "1 to 15 lower-case letters, digits or hyphens, from a letter on"),
+        (
+            "prefix",
+            _PREFIX,
+            "1 to 15 lower-case letters, digits or hyphens, from a letter on, without google",
+        ),
         ("region", _REGION, "a Google Cloud region like us-central1"),
         ("storage_location", _LOCATION, "a Cloud Storage location like US or us-central1"),
     )
@@ -103,9 +109,19 @@ def _variables(asked: Asked) -> Iterator[FieldProblem]:
             yield FieldProblem(pointer, "value", wrong)
 
 
-def _wrong(rule: Variable, value: Scalar) -> str | None:
-    if rule.kind is Kind.STRING:
-        return _wrong_text(rule, value)
+def _wrong(rule: Variable, value: Value) -> str | None:
+    match rule.kind:
+        case Kind.STRING:
+            return _wrong_text(rule, value)
+        case Kind.NUMBER:
+            return _wrong_number(rule, value)
+        case Kind.FLAG:
+            return None if isinstance(value, bool) else "The value must be true or false."
+        case Kind.TEXTS:
+            return _wrong_texts(rule, value)
+
+
+def _wrong_number(rule: Variable, value: Value) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "The value must be a number."
     # The bounds first: NaN, infinity and integers too large for a float all end here.
@@ -116,7 +132,15 @@ def _wrong(rule: Variable, value: Scalar) -> str | None:
     return None
 
 
-def _wrong_text(rule: Variable, value: Scalar) -> str | None:
+def _wrong_texts(rule: Variable, value: Value) -> str | None:
+    if not isinstance(value, list | tuple):
+        return "The value must be a list."
+    if len(value) > rule.most:
+        return f"The list may have {rule.most} entries at most."
+    return next((wrong for one in value if (wrong := _wrong_text(rule, one))), None)
+
+
+def _wrong_text(rule: Variable, value: object) -> str | None:
     if not isinstance(value, str):
         return "The value must be a string."
     if len(value) > rule.longest:

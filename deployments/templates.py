@@ -10,18 +10,20 @@ __all__ = ["TEMPLATES", "Kind", "Template", "Variable"]
 
 
 class Kind(StrEnum):
-    """Terraform's primitive types, as far as our templates use them."""
+    """Terraform's types, as far as our templates use them."""
 
     STRING = "string"
     NUMBER = "number"
+    FLAG = "bool"
+    TEXTS = "list(string)"
 
 
 @dataclass(frozen=True)
 class Variable:
     """A variable that the request's `variables` may set.
 
-    `lowest` and `highest` bound a number; a string may have `longest` characters and matches the
-    whole of `pattern`, which `words` say for people.
+    `lowest` and `highest` bound a number; a string, or each of at most `most` strings, may have
+    `longest` characters and matches the whole of `pattern`, which `words` say for people.
     """
 
     kind: Kind
@@ -29,6 +31,7 @@ class Variable:
     lowest: float = 0
     highest: float = 0
     longest: int = 4096
+    most: int = 0
     whole: bool = False
     pattern: str = ".*"
     words: str = ""
@@ -36,12 +39,13 @@ class Variable:
 
 @dataclass(frozen=True)
 class Template:
-    """A folder below `terraform/`."""
+    """A folder below `terraform/`. `own` are the variables that only the service sets."""
 
     name: str
     available: bool
     needs_preflight: bool
     variables: dict[str, Variable]
+    own: frozenset[str] = frozenset()
 
     @property
     def sensitive(self) -> frozenset[str]:
@@ -70,5 +74,38 @@ TEMPLATES: dict[str, Template] = {
             "secret": Variable(Kind.STRING, sensitive=True, longest=4096),
         },
     ),
-    "anava": Template(name="anava", available=False, needs_preflight=True, variables={}),
+    "anava": Template(
+        name="anava",
+        available=False,
+        needs_preflight=True,
+        variables={
+            "firestore_database_id": Variable(
+                Kind.STRING,
+                longest=63,
+                pattern=r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]",
+                words="(default), or 4 to 63 lower-case letters, digits or hyphens",
+            ),
+            "firestore_location": Variable(
+                Kind.STRING,
+                longest=40,
+                pattern="nam5|eur3|[a-z]+-[a-z]+[0-9]{1,2}",
+                words="nam5, eur3 or a region like us-east1",
+            ),
+            "firebase_web_app_name": Variable(
+                Kind.STRING,
+                longest=63,
+                pattern="[A-Za-z0-9][A-Za-z0-9 ._()-]{0,62}",
+                words="1 to 63 letters, digits, spaces or . _ ( ) -, from a letter or digit on",
+            ),
+            "allowed_origins": Variable(
+                Kind.TEXTS,
+                most=20,
+                longest=253,
+                pattern="(https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?|http://localhost)(:[1-9][0-9]{0,4})?",
+                words="an origin like https://console.example.com, without a path",
+            ),
+            "destroy_customer_data": Variable(Kind.FLAG),
+        },
+        own=frozenset({"pool_suffix", "key_suffix"}),
+    ),
 }

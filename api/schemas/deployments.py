@@ -44,6 +44,8 @@ def _exact(value: str | bool | int | float) -> str | bool | int | float:
 _Text = Annotated[str, Field(max_length=256)]
 _Name = Annotated[str, Field(max_length=128)]
 _Scalar = Annotated[str | bool | int | float, AfterValidator(_exact)]
+# Longer than the longest list that a template takes.
+_Texts = Annotated[list[str], Field(max_length=100)]
 
 
 class _Asked(BaseModel):
@@ -70,7 +72,7 @@ class DeployBody(_Asked):
     storage_location: _Text | None = None
     storageLocation: _Text | None = None  # noqa: N815 - the original service's spelling
     template: _Text = Asked.template
-    variables: Annotated[dict[_Name, _Scalar], Field(max_length=_MOST_VARIABLES)] = Field(
+    variables: Annotated[dict[_Name, _Scalar | _Texts], Field(max_length=_MOST_VARIABLES)] = Field(
         default_factory=dict
     )
     operation: Literal["deploy", "destroy"] = "deploy"
