@@ -1,33 +1,52 @@
-# One image for worker, API and command line. Nothing in it runs as root, and the root may be read-only: all that
+# One image for API, worker and command line. Nothing in it runs as root, and the root may be read-only: all that
 # changes lies in /data and /tmp.
 #
 # PYTHON_IMAGE     Python 3.11 or newer with venv
 # TERRAFORM_IMAGE  holds bin/terraform; its licence restricts competing hosted services, so build it into your own
-#                  image only (any image or imported folder will do, also one with OpenTofu's binary of that name)
-# providers/       an unpacked provider mirror, filled before the build; without it only the sandbox can be deployed
-ARG PYTHON_IMAGE=python:3.12-slim-bookworm
+#                  image only (an imported folder will do, also one with OpenTofu's binary of that name)
+# wheels/          Python packages, as `pip download` leaves them
+# providers/       an unpacked provider mirror
+#
+# What the two folders hold is taken from there and nothing is downloaded; an empty one is filled from the network.
+ARG PYTHON_IMAGE=python:3.12.8-slim-bookworm
 ARG TERRAFORM_IMAGE=hashicorp/terraform:1.11.4
 
 FROM ${TERRAFORM_IMAGE} AS terraform
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
+COPY wheels /wheels
+RUN if ls /wheels/*.whl >/dev/null 2>&1; then printf '[install]\nno-index = true\nfind-links = /wheels\n' > /etc/pip.conf; fi
 COPY requirements.lock requirements-dev.lock ./
 RUN python3 -m venv /opt/anava && /opt/anava/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 # What builds the wheel, at the versions and hashes of the lock, in a place of its own.
 RUN sed -nE '/^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/,/[^\\]$/p' requirements-dev.lock > build.lock \
     && python3 -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir --require-hashes -r build.lock
 COPY . .
-RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
-    && /opt/anava/bin/pip install --no-cache-dir --no-deps /wheels/*.whl \
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /built . \
+    && /opt/anava/bin/pip install --no-cache-dir --no-deps /built/*.whl \
     && /opt/anava/bin/python -m compileall -q /opt/anava/lib
+
+# What the templates need, unpacked: so init makes links, where a packed mirror costs 675 MB a deployment (measured).
+# A mirror that is given is checked: a template that lacks something fails here, not at a customer's.
+FROM build AS mirror
+COPY --from=terraform /bin/terraform /usr/local/bin/terraform
+RUN set -eu; cd /src/terraform; export CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/tmp/terraform.tfrc; \
+    given=$(find /src/providers -name 'terraform-provider-*' | head -n 1); \
+    if [ -n "$given" ]; then echo 'provider_installation { filesystem_mirror { path = "/src/providers" } }'; fi > "$TF_CLI_CONFIG_FILE"; \
+    for template in $(/opt/anava/bin/python -c 'from deployments.templates import TEMPLATES; print(*TEMPLATES)'); do \
+        if [ -d "$template" ]; then \
+            terraform -chdir="$template" init -backend=false -input=false -no-color; \
+            if [ -z "$given" ] && [ -d "$template/.terraform/providers" ]; then cp -R "$template/.terraform/providers/." /src/providers; fi; \
+        fi; \
+    done
 
 FROM ${PYTHON_IMAGE}
 RUN groupadd --gid 10001 anava && useradd --uid 10001 --gid anava --no-create-home --home-dir /data anava \
     && install --directory --owner=anava --group=anava --mode=0700 /data
 COPY --from=terraform /bin/terraform /usr/local/bin/terraform
 COPY --from=build /opt/anava /opt/anava
-COPY providers /opt/providers
+COPY --from=mirror /src/providers /opt/providers
 ENV PATH=/opt/anava/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     ANAVA_DATA_DIR=/data \

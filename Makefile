@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test format lock openapi reference clean
+.PHONY: help setup demo up test test-compose test-faults test-stack bench format lock openapi reference clean
 .PHONY: check check-style check-types check-contracts check-dependencies check-terraform check-hcl
-.PHONY: stack providers provider-schema examples
+.PHONY: providers provider-schema examples
 
 BIN := .venv/bin
 FUNCTIONS := $(patsubst %/,%,$(wildcard terraform/*/functions/*/))
@@ -23,8 +23,17 @@ up: setup ## Run the whole service on this machine
 test: setup ## Run the tests (ARGS="-k cancel" goes to pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
-stack: setup ## Apply, change and destroy the Anava stack on a stand-in for Google (5 minutes, needs the provider)
-	$(BIN)/python -m pytest -m stack tests/terraform/stack $(ARGS)
+test-compose: setup ## Run docker-compose.yml for real: minutes, needs a container engine or root on Debian
+	scripts/test-compose
+
+bench: setup ## Measure beside baselines (ARGS="--quick", "--only NAME", "--heavy"); .cache/bench.json
+	$(BIN)/python -m tests.bench $(ARGS)
+
+test-faults: setup ## Run the tests of faults in their long forms too: a store away for a minute, 100,000 lines
+	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
+
+test-stack: setup ## Apply, change and destroy the Anava stack on a stand-in for Google: minutes, needs the provider
+	$(BIN)/python -m pytest tests/terraform/stack -m long $(ARGS)
 
 check: check-style check-types check-contracts check-dependencies check-terraform check-hcl ## Everything a tool can judge (-k goes on after a failure)
 

@@ -40,7 +40,8 @@ _HEARTBEAT_THROTTLE = timedelta(seconds=1)
 _STICKY_TIMEOUT = timedelta(seconds=1)
 # Keepers let go in milliseconds; what is still busy then is killed with the process.
 _GRACE = timedelta(seconds=5)
-# Whoever keeps a segment ships it; this is for what a dead worker left, and nobody waits for it.
+# Whoever keeps a segment ships it; this is for what a dead worker left or a store lost, and nobody
+# waits for it.
 _OWED_SECONDS = 10.0
 # What is on its way when the worker goes: a call takes milliseconds, the rest is the next one's.
 _LAST_SHIPPING_SECONDS = 1.0
@@ -63,10 +64,10 @@ async def run(settings: Settings) -> None:
     client = await connect(runtime=worker_runtime())
     await check_attributes(client)
     changes = FileChanges()
-    path = settings_module.base_environment().get("PATH", os.defpath)
-    host = await TerraformHost.open(settings, path, changes, LocalArtifactStore(settings.data))
+    environment, store = settings_module.base_environment(), LocalArtifactStore(settings.data)
+    host = await TerraformHost.open(settings, environment, changes, store)
     sinks = open_sinks(settings, sys.stdout.buffer)
-    shipper = Shipper(sinks, host.shipment)
+    shipper = Shipper(sinks, host.shipment, settings.log.give_up_seconds)
     keepers = Keepers(shipper.begin)
     attempts = TemporalAttempts(client)
     adopter = Adopter(host, attempts, keepers, settings.worker.scan_seconds)
@@ -90,10 +91,10 @@ async def run(settings: Settings) -> None:
 
 
 async def _ship_what_is_owed(host: TerraformHost, shipper: Shipper) -> None:
-    """Ship the logs of ended segments that another worker could not ship to their end."""
-    while shipper.names:
-        for key in host.unshipped(shipper.names):
-            shipper.begin(key)
+    """Ship what another worker could not ship to its end, and what a store has lost since."""
+    while True:
+        for key, sink in host.unshipped(await shipper.generations()):
+            shipper.begin(key, sink)
         await asyncio.sleep(_OWED_SECONDS)
 
 

@@ -99,4 +99,4 @@ class Adopter:
         """Close what belongs to deployments that ended without `finalize`."""
         for deployment in self._host.resting():
             if await self._attempts.has_closed(deployment):
-                self._host.abandon(deployment)
+                await self._host.abandon(deployment)

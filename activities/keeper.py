@@ -20,9 +20,13 @@ _BEAT_SECONDS = 1.0
 # A runner that wrote its exit record needs milliseconds to close; what still lives then is
 # named by `settle`, not waited for.
 _LAST_BREATH_SECONDS = 5.0
+# Until it has closed them; a look takes a twentieth of this, and nothing tells of a freed lock.
+_CLOSING_LOOK_SECONDS = 0.002
 # A runner starts in 30 ms; five that leave nothing behind say that this host cannot.
 _MOST_STARTS = 5
 _START_AGAIN_SECONDS = 1.0
+# Terraform works on ten at once; a person reads the first few.
+_MOST_OVERDUE = 10
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Keeper:
         self._orphan = False
         self._starts = 0
         self._next_start = 0.0
+        self._told: list[str] = []
 
     def leave(self) -> None:
         """Let the next worker go on; terraform is not touched."""
@@ -138,7 +143,10 @@ class Keeper:
             else:
                 await self._nudge(sight, clock())
             await self._folder.pump()
-            await self._folder.changed(0.01 if sight.ended else _BEAT_SECONDS)
+            if sight.ended:
+                await asyncio.sleep(_CLOSING_LOOK_SECONDS)
+            else:
+                await self._folder.changed(_BEAT_SECONDS)
         await self._folder.pump()
         await self._folder.close_log()
         return self._folder.result()
@@ -168,6 +176,7 @@ class Keeper:
                     self._hurry.clear()
                     due = clock() + self._ties.heartbeat.acknowledge_seconds
                     await self._acknowledge()
+                await self._tell_overdue()
             await self._pause()
 
     async def _pause(self) -> None:
@@ -194,6 +203,19 @@ class Keeper:
             self._folder.wake()
         if not go_on:
             self._folder.stop(StopCause.CANCEL)
+
+    async def _tell_overdue(self) -> None:
+        """Tell the workflow when something else takes far too long than a second ago."""
+        overdue = self._folder.overdue()
+        names = [one.address for one in overdue]
+        if names == self._told:
+            return
+        try:
+            await self._ties.attempts.tell_overdue(self._ties.ticket, overdue[:_MOST_OVERDUE])
+        except (AttemptGone, Unavailable):
+            # With the next beat again; who owns the attempt is found out elsewhere.
+            return
+        self._told = names
 
     async def _on_gone(self) -> None:
         """Leave the segment to another attempt, or stop it when nobody waits for it."""

@@ -6,6 +6,7 @@ shipper goes on behind it, forwards or back.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,14 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from deployments.errors import AnavaError, Unavailable
+from deployments.events import EventChunk
 from deployments.log_ports import LogSink, Shipment
 from deployments.segment import SegmentKey
 
-__all__ = ["Shipper", "SinkState"]
+__all__ = ["SINK_GIVEN_UP", "Shipper", "SinkState"]
+
+# The reason why a sink lacks a log for good; it stands in the worker's log and in the cursor.
+SINK_GIVEN_UP = "sink_given_up"
 
 # Doubling from the first to the last, spread by half so that segments do not come in step.
 _FIRST_PAUSE_SECONDS = 0.5
@@ -46,27 +51,35 @@ class Shipper:
     Args:
         sinks: where logs go besides the event file.
         open_shipment: makes the shipment of a segment.
+        give_up_seconds: how long after its end a segment is offered to a sink that fails.
     """
 
     def __init__(
-        self, sinks: Sequence[LogSink], open_shipment: Callable[[SegmentKey], Shipment]
+        self,
+        sinks: Sequence[LogSink],
+        open_shipment: Callable[[SegmentKey], Shipment],
+        give_up_seconds: float,
     ) -> None:
         self._sinks = sinks
         self._open = open_shipment
+        self._give_up_seconds = give_up_seconds
         self._tasks: dict[tuple[SegmentKey, str], asyncio.Task[None]] = {}
         self._late: dict[tuple[SegmentKey, str], tuple[float, str]] = {}
         self._shipments: dict[tuple[SegmentKey, str], Shipment] = {}
 
-    @property
-    def names(self) -> list[str]:
-        """The sinks' names."""
-        return [sink.name for sink in self._sinks]
+    async def generations(self) -> dict[str, str]:
+        """The generation of each sink that answers."""
+        found = {}
+        for sink in self._sinks:
+            with contextlib.suppress(Unavailable):
+                found[sink.name] = await sink.generation()
+        return found
 
-    def begin(self, key: SegmentKey) -> None:
-        """Ship a segment until every sink has its seal; a repeat changes nothing."""
+    def begin(self, key: SegmentKey, only: str = "") -> None:
+        """Ship a segment until every sink, or this one, has its seal; a repeat changes nothing."""
         for sink in self._sinks:
             name = (key, sink.name)
-            if name not in self._tasks:
+            if only in {"", sink.name} and name not in self._tasks:
                 shipment = self._shipments[name] = self._open(key)
                 task = asyncio.create_task(self._ship(shipment, sink), name=f"ship {sink.name}")
                 self._tasks[name] = task
@@ -113,6 +126,10 @@ class Shipper:
                 since = self._late.get(name, (clock(), ""))[0]
                 self._late[name] = (since, str(error))
                 activity.logger.warning("%s lags behind: %s", sink.name, error)
+                if shipment.ended_seconds() > self._give_up_seconds:
+                    activity.logger.error("%s: %s of %s", SINK_GIVEN_UP, sink.name, shipment.key)
+                    shipment.give_up(sink.name, f"{SINK_GIVEN_UP}: {error}")
+                    return
                 # Not for secrets: it only spreads the load.
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
                 pause = min(2 * pause, _LAST_PAUSE_SECONDS)
@@ -123,21 +140,18 @@ class Shipper:
 
 async def _step(shipment: Shipment, sink: LogSink) -> bool:
     """Ship one chunk; whether the sink has the seal."""
-    deployment = shipment.key.deployment
     # Asked before the look, so that what is written meanwhile is not waited for.
     seal = shipment.seal()
     before = shipment.position(sink.name)
-    chunk = shipment.next_chunk(sink.name, sink.chunk_bytes)
-    if chunk is not None and seal is None and len(chunk.data) < sink.chunk_bytes:
-        # Where a write costs much, lines gather first.
-        await asyncio.sleep(sink.gather_seconds)
-        chunk = shipment.next_chunk(sink.name, sink.chunk_bytes)
+    chunk = await _gathered(shipment, sink, sealed=seal is not None)
     if chunk is not None:
-        held = await sink.write(deployment, chunk)
+        held = await sink.write(shipment.key.deployment, chunk)
     elif seal is not None:
-        held = await sink.seal(deployment, seal)
+        # Asked before the seal: what is lost in between is found by the seal or by the next one.
+        generation = await sink.generation()
+        held = await sink.seal(shipment.key.deployment, seal)
         if held == seal.lines + 1:
-            shipment.finish(sink.name, seal)
+            shipment.finish(sink.name, seal, generation)
             return True
     else:
         await shipment.changed(_LOOK_SECONDS)
@@ -146,3 +160,12 @@ async def _step(shipment: Shipment, sink: LogSink) -> bool:
     if held == before:
         raise Unavailable("it took nothing and did not say why")
     return False
+
+
+async def _gathered(shipment: Shipment, sink: LogSink, *, sealed: bool) -> EventChunk | None:
+    """The next chunk; where a write costs much, lines gather first."""
+    chunk = shipment.next_chunk(sink.name, sink.chunk_bytes)
+    if chunk is not None and not sealed and len(chunk.data) < sink.chunk_bytes:
+        await asyncio.sleep(sink.gather_seconds)
+        chunk = shipment.next_chunk(sink.name, sink.chunk_bytes)
+    return chunk

@@ -26,7 +26,8 @@ class FallbackLogSource:
 
     def __init__(self, sources: Sequence[LogSource]) -> None:
         self._sources = sources
-        self._reading: dict[str, str] = {}
+        # By deployment: who follows it, and from where.
+        self._reading: dict[str, tuple[object, str]] = {}
 
     @property
     def name(self) -> str:
@@ -35,7 +36,7 @@ class FallbackLogSource:
 
     def reading(self, deployment: str) -> str:
         """Port `LogSource`."""
-        return self._reading.get(deployment, self._sources[0].name)
+        return self._reading.get(deployment, (None, self._sources[0].name))[1]
 
     async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
         """Port `LogSource`."""
@@ -52,16 +53,20 @@ class FallbackLogSource:
 
     async def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
         """Port `LogSource`; while nobody answers it waits."""
+        follower = object()
+        start = 0
         try:
-            start = 0
             while True:
+                self._reading[deployment] = (follower, self._sources[start].name)
                 async with aclosing(self._follow_one(deployment, after, start)) as chunks:
                     async for found in chunks:
                         after = found[-1].id
                         yield found
                 start = await self._next(deployment, after)
         finally:
-            self._reading.pop(deployment, None)
+            # Another may have begun to follow the same log meanwhile.
+            if self._reading.get(deployment, (None, ""))[0] is follower:
+                del self._reading[deployment]
 
     async def _next(self, deployment: str, after: EventId) -> int:
         """The first source that has something, else the first that answers."""
@@ -83,7 +88,6 @@ class FallbackLogSource:
     ) -> AsyncGenerator[list[EventChunk], None]:
         """Follow one source until it fails, another has more, or it is time to look again."""
         source = self._sources[number]
-        self._reading[deployment] = source.name
         clock = asyncio.get_running_loop().time
         leave_at = clock() + _RETURN_SECONDS if number else float("inf")
         chunks = aiter(source.follow(deployment, after))
@@ -92,7 +96,9 @@ class FallbackLogSource:
             try:
                 while not coming.done():
                     await asyncio.wait({coming}, timeout=_DOUBT_SECONDS)
-                    if not coming.done() and await self._is_elsewhere(deployment, after, number):
+                    if coming.done():
+                        break
+                    if clock() >= leave_at or await self._is_elsewhere(deployment, after, number):
                         return
                 found = coming.result()
             except (Unavailable, LogGap):

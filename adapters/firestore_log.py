@@ -7,39 +7,25 @@ starts where the one before ended. `deployments/<id>/segments/<n>` gets the seal
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 
-from google.api_core.exceptions import AlreadyExists, GoogleAPICallError
-from google.auth.exceptions import GoogleAuthError
+from google.api_core.exceptions import AlreadyExists
 from google.cloud import firestore
 from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 
 from adapters.chunks import has_end_record, on_from
-from deployments.errors import LogGap, Unavailable
+from adapters.firestore_client import Firestore, translated
+from deployments.errors import LogGap
 from deployments.events import EventChunk, EventId, Seal
 
-__all__ = ["FirestoreLogSink", "FirestoreLogSource", "open_firestore"]
+__all__ = ["FirestoreLogSink", "FirestoreLogSource"]
 
-# Google's default retry blocked 59.6 s although a timeout of 8 s was given (measured), so every
-# call has `retry=None` and this; the shipper tries again by itself.
-_SECONDS = 10.0
 # Listening is for the customers' web clients; a reader of ours looks this often.
 _LOOK_SECONDS = 1.0
 # Documents that one query may bring.
 _MOST_CHUNKS = 8
 _FOLLOW_BYTES = 1024 * 1024
 _DESCENDING = firestore.Query.DESCENDING
-
-
-def open_firestore(project: str | None) -> firestore.AsyncClient:
-    """A client; `FIRESTORE_EMULATOR_HOST` is read by Google's library itself.
-
-    Raises:
-        Unavailable: there are no credentials or no project.
-    """
-    with _translated():
-        return firestore.AsyncClient(project=project)
 
 
 class FirestoreLogSink:
@@ -51,41 +37,51 @@ class FirestoreLogSink:
     # A document takes about one write a second for long, and each write is paid for.
     gather_seconds = 1.0
 
-    def __init__(self, client: firestore.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, store: Firestore) -> None:
+        self._store = store
         self._held: dict[tuple[str, int], int] = {}
+
+    async def generation(self) -> str:
+        """Port `LogSink`; what was written stays."""
+        return ""
 
     async def write(self, deployment: str, chunk: EventChunk) -> int:
         """Port `LogSink`."""
         key = (deployment, chunk.segment)
-        document = _segment(self._client, deployment, chunk.segment)
-        with _translated():
+        document = _segment(self._store, deployment, chunk.segment)
+        with translated():
             held = self._held.pop(key, None)
             if held is None:
-                held = await _held_lines(document)
+                held = await self._held_lines(document)
             if chunk.first == held + 1:
                 try:
                     await self._create(document, chunk)
                     held = chunk.last
                 except AlreadyExists:
-                    held = await _held_lines(document)
+                    held = await self._held_lines(document)
         # Only after an answer: what was asked without one may have been carried out.
         self._held[key] = held
         return held
 
     async def seal(self, deployment: str, seal: Seal) -> int:
         """Port `LogSink`."""
-        document = _segment(self._client, deployment, seal.segment)
-        with _translated():
-            held = await _held_lines(document)
+        document = _segment(self._store, deployment, seal.segment)
+        with translated():
+            held = await self._held_lines(document)
             if held == seal.lines + 1:
                 content = {"end": str(seal.end), "lines": seal.lines, "sha256": seal.sha256}
-                await document.set(content, merge=True, retry=None, timeout=_SECONDS)
+                await document.set(content, merge=True, **self._store.limits)
         self._held.pop((deployment, seal.segment), None)
         return held
 
+    async def _held_lines(self, document: AsyncDocumentReference) -> int:
+        query = document.collection("chunks").order_by("last", direction=_DESCENDING).limit(1)
+        async for one in query.stream(**self._store.limits):
+            return int(one.get("last"))
+        return 0
+
     async def _create(self, document: AsyncDocumentReference, chunk: EventChunk) -> None:
-        batch = self._client.batch()
+        batch = self._store.client.batch()
         if chunk.first == 1:
             batch.set(document, {"segment": chunk.segment}, merge=True)
         batch.create(
@@ -97,7 +93,7 @@ class FirestoreLogSink:
                 "data": gzip.compress(chunk.data, compresslevel=6, mtime=0),
             },
         )
-        await batch.commit(retry=None, timeout=_SECONDS)
+        await batch.commit(**self._store.limits)
 
 
 class FirestoreLogSource:
@@ -105,8 +101,8 @@ class FirestoreLogSource:
 
     name = "firestore"
 
-    def __init__(self, client: firestore.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, store: Firestore) -> None:
+        self._store = store
 
     def reading(self, deployment: str) -> str:
         """Port `LogSource`."""
@@ -116,7 +112,7 @@ class FirestoreLogSource:
         """Port `LogSource`."""
         found: list[EventChunk] = []
         left = most_bytes
-        with _translated():
+        with translated():
             for segment in await self._numbers(deployment, after.segment):
                 line = after.line if segment == after.segment else 0
                 ended = False
@@ -139,14 +135,14 @@ class FirestoreLogSource:
                 await asyncio.sleep(_LOOK_SECONDS)
 
     async def _numbers(self, deployment: str, start: int) -> list[int]:
-        segments = _deployment(self._client, deployment).collection("segments")
+        segments = self._store.deployment(deployment).collection("segments")
         found = segments.where(filter=firestore.FieldFilter("segment", ">=", start)).order_by(
             "segment"
         )
-        return [int(one.get("segment")) async for one in found.stream(retry=None, timeout=_SECONDS)]
+        return [int(one.get("segment")) async for one in found.stream(**self._store.limits)]
 
     async def _chunks(self, deployment: str, segment: int, line: int) -> list[EventChunk]:
-        document = _segment(self._client, deployment, segment)
+        document = _segment(self._store, deployment, segment)
         query = (
             document.collection("chunks")
             .where(filter=firestore.FieldFilter("last", ">", line))
@@ -154,7 +150,7 @@ class FirestoreLogSource:
             .limit(_MOST_CHUNKS)
         )
         chunks = []
-        async for one in query.stream(retry=None, timeout=_SECONDS):
+        async for one in query.stream(**self._store.limits):
             content = one.to_dict() or {}
             if content["first"] > line + 1:
                 raise LogGap(f"Firestore lacks line {line + 1} of segment {segment}")
@@ -165,34 +161,12 @@ class FirestoreLogSource:
         return chunks
 
     async def _has_ended(self, deployment: str, segment: int, line: int) -> bool:
-        document = _segment(self._client, deployment, segment)
-        content = (await document.get(retry=None, timeout=_SECONDS)).to_dict() or {}
+        document = _segment(self._store, deployment, segment)
+        content = (await document.get(**self._store.limits)).to_dict() or {}
         return bool(content.get("lines") == line - 1)
 
 
-async def _held_lines(document: AsyncDocumentReference) -> int:
-    query = document.collection("chunks").order_by("last", direction=_DESCENDING).limit(1)
-    async for one in query.stream(retry=None, timeout=_SECONDS):
-        return int(one.get("last"))
-    return 0
-
-
-def _deployment(client: firestore.AsyncClient, deployment: str) -> AsyncDocumentReference:
-    document: AsyncDocumentReference = client.collection("deployments").document(deployment)
-    return document
-
-
-def _segment(
-    client: firestore.AsyncClient, deployment: str, segment: int
-) -> AsyncDocumentReference:
-    segments = _deployment(client, deployment).collection("segments")
+def _segment(store: Firestore, deployment: str, segment: int) -> AsyncDocumentReference:
+    segments = store.deployment(deployment).collection("segments")
     document: AsyncDocumentReference = segments.document(f"{segment:010}")
     return document
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (GoogleAPICallError, GoogleAuthError, OSError) as error:
-        raise Unavailable(f"Firestore: {type(error).__name__}: {error}") from None

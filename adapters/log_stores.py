@@ -1,22 +1,23 @@
 """The sinks and sources of the log that the settings name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO
 
-from google.cloud.storage import Bucket
 from redis.asyncio import Redis
 
 from adapters.console_log import ConsoleLogSink
 from adapters.fallback_log import FallbackLogSource
 from adapters.file_changes import FileChanges
-from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource, open_firestore
-from adapters.gcs_log import GcsLogSink, GcsLogSource, open_bucket
+from adapters.firestore_client import open_firestore
+from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource
+from adapters.gcs_log import GcsLogSink, GcsLogSource
+from adapters.gcs_objects import Objects, open_objects
 from adapters.local_log import LocalLogSource
 from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
 from adapters.settings import Settings
 from deployments.log_ports import LogSink, LogSource
 
-__all__ = ["open_sinks", "open_source"]
+__all__ = ["open_sinks", "open_sources", "preferred"]
 
 
 def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
@@ -24,28 +25,37 @@ def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
     makers: dict[str, Callable[[], LogSink]] = {
         "console": lambda: ConsoleLogSink(console),
         "redis": lambda: RedisLogSink(_redis(settings), settings.redis.keep_seconds),
-        "gcs": lambda: GcsLogSink(_bucket(settings)),
+        "gcs": lambda: GcsLogSink(_objects(settings)),
         "firestore": lambda: FirestoreLogSink(open_firestore(settings.google.project)),
     }
     return [makers[name]() for name in settings.log.sinks if name != "local"]
 
 
-def open_source(settings: Settings, changes: FileChanges) -> LogSource:
-    """Where logs are read from: the first healthy source of the settings' list."""
+def open_sources(settings: Settings, changes: FileChanges) -> list[LogSource]:
+    """Every store that this process can read logs from: `log.sources`, then the other sinks.
+
+    Only `log.sources` says whether the worker's disk can be read here.
+    """
     makers: dict[str, Callable[[], LogSource]] = {
         "local": lambda: LocalLogSource(settings.runs, changes),
         "redis": lambda: RedisLogSource(_redis(settings)),
-        "gcs": lambda: GcsLogSource(_bucket(settings)),
+        "gcs": lambda: GcsLogSource(_objects(settings)),
         "firestore": lambda: FirestoreLogSource(open_firestore(settings.google.project)),
     }
-    sources = [makers[name]() for name in settings.log.sources]
-    return sources[0] if len(sources) == 1 else FallbackLogSource(sources)
+    others = [name for name in settings.log.sinks if name in makers and name != "local"]
+    return [makers[name]() for name in dict.fromkeys((*settings.log.sources, *others))]
+
+
+def preferred(settings: Settings, sources: Sequence[LogSource]) -> LogSource:
+    """Where logs are read from: the first healthy one of `log.sources`."""
+    named = [one for one in sources if one.name in settings.log.sources]
+    return named[0] if len(named) == 1 else FallbackLogSource(named)
 
 
 def _redis(settings: Settings) -> Redis:
     return open_redis(settings.redis.url.get_secret_value() if settings.redis.url else "")
 
 
-def _bucket(settings: Settings) -> Bucket:
+def _objects(settings: Settings) -> Objects:
     gcs = settings.gcs
-    return open_bucket(gcs.bucket or "", gcs.endpoint, settings.google.project)
+    return open_objects(gcs.bucket or "", gcs.endpoint, settings.google.project)

@@ -15,6 +15,8 @@ MARK = "(sensitive)"
 _SHORTEST = 4
 # A line of a multi-line secret (a key) counts by itself from this length on.
 _SHORTEST_LINE = 8
+# JSON writers escape these as they like, each in its own way: `é`, `\u00e9` and `\u00E9` are one.
+_ESCAPED = re.compile(r"""[^ !#$%()*+,\-.0-9:;=?@A-Z\[\]^_`a-z{|}~]+""")
 
 
 class Redactor:
@@ -24,16 +26,26 @@ class Redactor:
         forms = sorted({form for one in secrets for form in _forms(one)}, key=len, reverse=True)
         pattern = "|".join(re.escape(form) for form in forms)
         self._text = re.compile(pattern) if forms else None
-        self._forms = [form.encode("utf-8", "surrogatepass") for form in forms]
+        needles = {_needle(form) for form in forms}
+        # One that contains another is found with it; an empty one is found everywhere.
+        self._needles = [one for one in needles if not any(two in one for two in needles - {one})]
 
     def touches(self, data: bytes) -> bool:
-        """Whether there may be a secret in raw output: one search instead of one a line."""
+        """Whether there may be a secret in raw output: one search instead of one a line.
+
+        It may say yes for nothing, never no for a secret, however the output escapes it.
+        """
         # Plain searches, one a form: three times as fast as one pattern with all of them.
-        return any(form in data for form in self._forms)
+        return any(needle in data for needle in self._needles)
 
     def clean(self, text: str) -> str:
         """The text with every secret replaced by the mark."""
         return self._text.sub(MARK, text) if self._text is not None else text
+
+
+def _needle(form: str) -> bytes:
+    """The longest piece of a form that every writer leaves as it is; empty where none is."""
+    return max(_ESCAPED.split(form), key=len).encode()
 
 
 def _forms(secret: str) -> Iterator[str]:

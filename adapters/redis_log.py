@@ -6,6 +6,7 @@ write that was carried out while its answer got lost changes nothing when it com
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -31,6 +32,8 @@ _MOST_ENTRIES = 4
 # A viewer who comes late catches up with a few frames of 64 KiB a call.
 _FOLLOW_BYTES = 256 * 1024
 
+_GENERATION = "anava:generation"
+
 # KEYS: stream, set of segments. ARGV: segment, first, last, data. Returns the last line held.
 _APPEND = """
 local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
@@ -43,16 +46,17 @@ return tonumber(ARGV[3])
 """
 
 
-def open_redis(url: str) -> Redis:
+def open_redis(url: str, seconds: float = _ANSWER_SECONDS) -> Redis:
     """A client with short limits and no retries of its own.
 
     Args:
         url: as `redis://` or `rediss://`; it may hold a password.
+        seconds: limit of one answer.
     """
     return Redis.from_url(
         url,
         socket_connect_timeout=_CONNECT_SECONDS,
-        socket_timeout=_ANSWER_SECONDS,
+        socket_timeout=seconds,
         retry=Retry(NoBackoff(), 0),
     )
 
@@ -73,6 +77,14 @@ class RedisLogSink:
     def __init__(self, redis: Redis, keep_seconds: int) -> None:
         self._redis = redis
         self._keep_seconds = keep_seconds
+
+    async def generation(self) -> str:
+        """Port `LogSink`; a flush, or a restart without persistence, loses its key as well."""
+        with _translated():
+            await self._redis.set(_GENERATION, secrets.token_hex(8), nx=True)
+            found = await self._redis.get(_GENERATION)
+        # The client answers in bytes; the stub knows texts too.
+        return cast("bytes", found or b"").decode()
 
     async def write(self, deployment: str, chunk: EventChunk) -> int:
         """Port `LogSink`."""

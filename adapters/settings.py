@@ -4,22 +4,25 @@ Names start with `ANAVA_`, groups are joined by two underscores (`ANAVA_API__POR
 variables (`TEMPORAL_ADDRESS`, …) are read by `temporalio.envconfig` in `temporal_client`.
 """
 
+import base64
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from deployments.errors import InvalidSettings
-from deployments.timings import Ladder, Timings
+from deployments.timings import Ladder, Retries, Timings
 
 __all__ = [
     "ApiSettings",
     "LogSettings",
     "PhasesSettings",
+    "SecretsSettings",
     "Settings",
+    "StateSettings",
     "TerraformSettings",
     "WorkerSettings",
     "base_environment",
@@ -31,6 +34,9 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 # 90 days, the retention of the namespace: nothing remembers a deployment for longer.
 _LONGEST_SECONDS = 90 * 86_400
 
+
+# AES-256.
+_KEY_BYTES = 32
 
 # Where a log can be kept and read back.
 _STORES = ("local", "redis", "gcs", "firestore")
@@ -62,12 +68,15 @@ class TerraformSettings(_Group):
 class LogSettings(_Group):
     """Sinks the worker ships to, sources the API reads from (first healthy wins).
 
-    `redact` lists further texts that must never be seen, comma-separated.
+    `redact` lists further texts that must never be seen, comma-separated. `give_up_seconds`: how
+    long after the end of a segment a sink that does not take its log is tried.
     """
 
     sinks: Annotated[tuple[str, ...], NoDecode] = ("local",)
     sources: Annotated[tuple[str, ...], NoDecode] = ("local",)
     redact: Annotated[tuple[str, ...], NoDecode] = ()
+    # A week, so that nobody has to come in on a weekend; the event file itself stays.
+    give_up_seconds: int = Field(default=7 * 86_400, ge=1, le=_LONGEST_SECONDS)
 
     @field_validator("sinks", "sources", "redact", mode="before")
     @classmethod
@@ -97,17 +106,89 @@ class RedisSettings(_Group):
     keep_seconds: int = Field(default=7 * 86_400, ge=60, le=_LONGEST_SECONDS)
 
 
-class GcsSettings(_Group):
-    """The bucket of logs, and the server's base URL where it is not Google's."""
+# https://cloud.google.com/storage/docs/buckets#naming; no name of it means anything to terraform's
+# own language, in whose files it is written.
+_Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")]
+# A server and nothing else: a user's name or a query may be a secret, and would be in every plan.
+_Server = Annotated[
+    str, Field(pattern=r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$")
+]
 
-    bucket: str | None = None
-    endpoint: str | None = None
+
+class GcsSettings(_Group):
+    """The bucket of logs, and the server where it is not Google's, like `http://gcs:4443`.
+
+    The server is that of states, too.
+    """
+
+    bucket: _Bucket | None = None
+    endpoint: _Server | None = None
+
+
+class StateSettings(_Group):
+    """Where Terraform states lie: `local`, on this machine, or `gcs`, in a bucket.
+
+    A state holds every secret of its stack in clear, so its bucket is not that of the logs.
+    """
+
+    backend: Literal["local", "gcs"] = "local"
+    bucket: _Bucket | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.backend == "gcs" and self.bucket is None:
+            raise ValueError("States in gcs need ANAVA_STATE__BUCKET")
+        if self.backend == "local" and self.bucket is not None:
+            raise ValueError("ANAVA_STATE__BUCKET needs ANAVA_STATE__BACKEND=gcs")
+        return self
 
 
 class GoogleSettings(_Group):
-    """The project that Firestore and the bucket belong to; else the credentials say it."""
+    """The project that Firestore and the bucket belong to; else the credentials say it.
+
+    `endpoint` stands for every API of Google's that preflight asks, as `<endpoint>/<first word of
+    the host>/…`; unset means Google's own hosts.
+    """
 
     project: str | None = None
+    endpoint: str | None = Field(default=None, pattern=r"^https?://[\w.:\[\]-]+$")
+
+
+class SecretsSettings(_Group):
+    """Keys for what must not be read on its way through Temporal.
+
+    `keys` are 32 bytes each in base64, comma-separated: the first encrypts, each decrypts, so that
+    a new one is put in front. Unset means one that lies in the data folder, `secrets.key`; where
+    API and workers share no data folder it must be set.
+    """
+
+    keys: SecretStr | None = None
+
+    @property
+    def ring(self) -> tuple[bytes, ...]:
+        """The keys as bytes."""
+        return _keys(self.keys.get_secret_value()) if self.keys else ()
+
+    @field_validator("keys")
+    @classmethod
+    def _whole(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _keys(value.get_secret_value()):
+            raise ValueError("It holds no key")
+        return value
+
+
+def _keys(text: str) -> tuple[bytes, ...]:
+    return tuple(_key(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise ValueError(f"A key is {_KEY_BYTES} bytes in base64, like `openssl rand -base64 32`")
+    return key
 
 
 class WorkerSettings(_Group):
@@ -140,12 +221,19 @@ class PhasesSettings(_Group):
     kill_seconds: int = Field(default=30, ge=1, le=_LONGEST_SECONDS)
     lost_lease_second_seconds: int = Field(default=120, ge=1, le=_LONGEST_SECONDS)
     lost_lease_kill_seconds: int = Field(default=150, ge=2, le=_LONGEST_SECONDS)
+    retry_first_pause_seconds: int = Field(default=15, ge=1, le=3600)
+    retry_longest_pause_seconds: int = Field(default=240, ge=1, le=3600)
+    retry_most: int = Field(default=6, ge=0, le=100)
+    retry_total_seconds: int = Field(default=3600, ge=0, le=_LONGEST_SECONDS)
+    retry_propagation_seconds: int = Field(default=600, ge=0, le=_LONGEST_SECONDS)
+    retry_most_adoptions: int = Field(default=2, ge=0, le=10)
 
     def timings(self) -> Timings:
         """As the value that travels with a deployment."""
         values = self.model_dump()
         ladder = Ladder(**{name: values.pop(name) for name in Ladder.__dataclass_fields__})
-        return Timings(**values, ladder=ladder)
+        retries = {name: values.pop(f"retry_{name}") for name in Retries.__dataclass_fields__}
+        return Timings(**values, ladder=ladder, retries=Retries(**retries))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -174,6 +262,8 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     gcs: GcsSettings = GcsSettings()
     google: GoogleSettings = GoogleSettings()
+    state: StateSettings = StateSettings()
+    secrets: SecretsSettings = SecretsSettings()
     worker: WorkerSettings = WorkerSettings()
     phases: PhasesSettings = PhasesSettings()
 

@@ -1,5 +1,6 @@
 """The tie between a segment and its activity attempt: in the worker, or by its token alone."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio import activity
@@ -12,8 +13,9 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from deployments.errors import AttemptGone, TemporalUnavailable
+from deployments.names import Signal
 from deployments.ports import Ticket
-from deployments.segment import SegmentResult
+from deployments.segment import Resource, SegmentResult
 
 __all__ = ["ActivityHeartbeat", "TemporalAttempts", "TokenHeartbeat"]
 
@@ -98,6 +100,13 @@ class TemporalAttempts:
             return False
         pending = description.raw_description.pending_activities
         return any(one.activity_id == activity_id for one in pending)
+
+    async def tell_overdue(self, ticket: Ticket, resources: Sequence[Resource]) -> None:
+        handle = self._client.get_workflow_handle(ticket.workflow_id, run_id=ticket.run_id)
+        try:
+            await handle.signal(Signal.OVERDUE, list(resources), rpc_timeout=_RPC_TIMEOUT)
+        except RPCError as error:
+            raise _translated(error) from None
 
     async def has_closed(self, workflow_id: str) -> bool:
         try:

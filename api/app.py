@@ -7,11 +7,11 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import problems
-from api.broadcast import Broadcasts
+from api.broadcasts import Broadcasts
 from api.dependencies import Services
 from api.documentation import add_components
 from api.guard import Guard
-from api.routes import artifacts, deployments, health, logs, pages, plan
+from api.routes import artifacts, deployments, health, live, logs, pages, plan
 
 __all__ = ["build"]
 
@@ -36,7 +36,7 @@ def build(services: Services) -> FastAPI:
     app.state.services = services
     app.state.broadcasts = Broadcasts(services)
     problems.install(app)
-    for route in (health, deployments, logs, plan, artifacts, pages):
+    for route in (health, deployments, logs, live, plan, artifacts, pages):
         app.include_router(route.router)
     app.add_middleware(Guard)
     return app

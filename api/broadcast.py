@@ -1,12 +1,11 @@
 """What happens in one deployment, read once and encoded once for all who watch it here.
 
-A viewer first reads from the store by itself until nothing is left, then goes on with the shared
-entries. One that falls so far behind that its next entry has left the ring reads from the store
-again; its cursor is the id of the last line it was given, so nothing is lost or seen twice.
+A viewer first reads from the store until its cursor has a place in the ring, then goes on with the
+shared entries. One that falls so far behind that its next entry has left the ring reads from the
+store again; its cursor is the id of the last line it was given, so nothing is lost or seen twice.
 """
 
 import asyncio
-import json
 import logging
 from collections import deque
 from collections.abc import Coroutine
@@ -14,14 +13,16 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from itertools import islice
 
-from api.frames import frame, log_frames
+from api.frames import Frame, frame, log_frames
 from api.services import Services
+from api.stored import StoredFrames
 from api.view import Seen, body
 from deployments.errors import AnavaError, NotFound, Unavailable
 from deployments.events import EventId
 from deployments.segment import Resource
+from deployments.words import reading_from
 
-__all__ = ["Broadcast", "Broadcasts", "Entry", "lines_after"]
+__all__ = ["Broadcast", "Entry"]
 
 _log = logging.getLogger("anava.api.stream")
 
@@ -40,12 +41,14 @@ _RING_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Entry:
-    """One encoded frame. A log frame holds the lines behind `after` up to `last`."""
+    """One frame of all. One of the log holds the lines behind `after` up to its `last`."""
 
-    data: bytes
+    frame: Frame
     after: EventId | None = None
-    last: EventId | None = None
     ends: bool = False
+
+
+_BROKEN = Entry(frame("bye", {"reason": "stream_broke"}), ends=True)
 
 
 class Broadcast:
@@ -62,6 +65,7 @@ class Broadcast:
         # Nothing follows the last entry any more.
         self.ended = False
         self.resources: dict[str, Resource] = {}
+        self.stored = StoredFrames(services.logs, seen.id)
         # Number of the first entry in the ring; what came before has left it.
         self.first = 0
         self._services = services
@@ -74,6 +78,7 @@ class Broadcast:
         # Lines up to here are in no entry; None while nobody has caught up.
         self._from: EventId | None = None
         self._at = EventId(0, 0)
+        self._source = self._usual = services.logs.name.partition(",")[0]
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -90,12 +95,21 @@ class Broadcast:
         """Follow the log from here on, unless it is followed already."""
         if self._from is None:
             self._from = self._at = after
-            for one in (self._logs(), self._finish()):
+            for one in (self._logs(), self._sources(), self._finish()):
                 self._tasks.append(asyncio.create_task(self._guarded(one)))
 
-    def holds(self, cursor: EventId) -> bool:
-        """Whether every line behind the cursor is or will be in an entry."""
-        return self._from is not None and cursor >= self._from
+    def place(self, cursor: EventId) -> int | None:
+        """The number of the entry that goes on behind the cursor; None where the ring does not."""
+        if self._from is None or cursor < self._from:
+            return None
+        number = place = self.next
+        for entry in reversed(self._ring):
+            number -= 1
+            if entry.frame.last is not None:
+                if entry.frame.last <= cursor:
+                    break
+                place = number
+        return place
 
     def entries(self, number: int, most_bytes: int) -> list[Entry]:
         """Entries from a number on, which must not have left the ring; about so many bytes."""
@@ -104,7 +118,17 @@ class Broadcast:
             if most_bytes <= 0:
                 break
             found.append(entry)
-            most_bytes -= len(entry.data)
+            most_bytes -= len(entry.frame.sse)
+        return found
+
+    def opening(self) -> list[Frame]:
+        """A full snapshot: the status, every resource that is known, an unusual source."""
+        found = [frame("status", body(self.seen).model_dump())]
+        if self.resources:
+            known = [asdict(one) for one in self.resources.values()]
+            found.append(frame("resource", {"changes": known}))
+        if self._source != self._usual:
+            found.append(self._reading())
         return found
 
     async def news(self) -> None:
@@ -121,22 +145,28 @@ class Broadcast:
             content = {"changes": [asdict(one) for one in changes]}
             self._publish(Entry(frame("resource", content)))
 
+    def _reading(self) -> Frame:
+        words = reading_from(self._source, again=self._source == self._usual)
+        return frame("source", {"source": self._source, "words": words})
+
     def close(self) -> None:
         """End everything; not awaited, since whoever closes may itself be cancelled."""
         for task in self._tasks:
             task.cancel()
 
     def _publish(self, *entries: Entry) -> None:
+        if self.ended:
+            return
         for entry in entries:
             self._ring.append(entry)
-            self._size += len(entry.data)
+            self._size += len(entry.frame.sse)
             self.ended = self.ended or entry.ends
         while self._size > _RING_BYTES and len(self._ring) > 1:
             gone = self._ring.popleft()
             self.first += 1
-            self._size -= len(gone.data)
-            if gone.last is not None:
-                self._from = gone.last
+            self._size -= len(gone.frame.sse)
+            if gone.frame.last is not None:
+                self._from = gone.frame.last
         # Everybody who waits is woken; who comes later looks before waiting.
         self._news.set()
         self._news.clear()
@@ -148,10 +178,10 @@ class Broadcast:
         except asyncio.CancelledError:
             raise
         except NotFound:
-            self._publish(Entry(b"", ends=True))
+            self._publish(_BROKEN)
         except Exception:  # noqa: BLE001 - logged; the viewers reconnect
             _log.exception("the stream of %s broke", self.seen.id)
-            self._publish(Entry(b"", ends=True))
+            self._publish(_BROKEN)
 
     async def _statuses(self) -> None:
         while not self.seen.is_terminal:
@@ -195,10 +225,23 @@ class Broadcast:
                 _log.warning("the log of %s cannot be read just now: %s", self.seen.id, error)
             await asyncio.sleep(_LOOK_SECONDS)
 
+    async def _sources(self) -> None:
+        while True:
+            self._tell_source()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _tell_source(self) -> None:
+        now = self._services.logs.reading(self.seen.id)
+        if now != self._source:
+            self._source = now
+            self._publish(Entry(self._reading()))
+
     def _publish_log(self, data: bytes) -> None:
+        # Before the first line from there.
+        self._tell_source()
         entries = []
         for encoded, last in log_frames(data):
-            entries.append(Entry(encoded, self._at, last))
+            entries.append(Entry(encoded, self._at))
             self._at = last
         self._publish(*entries)
         self._moved.set()
@@ -231,48 +274,3 @@ class Broadcast:
     async def _bye(self) -> None:
         await self._services.stopping.wait()
         self._publish(Entry(frame("bye", {"reason": "server_stopping"}), ends=True))
-
-
-class Broadcasts:
-    """The broadcasts of this process, one a deployment that is watched."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._running: dict[str, Broadcast] = {}
-
-    def join(self, seen: Seen) -> Broadcast:
-        """The deployment's broadcast, with one viewer more."""
-        broadcast = self._running.get(seen.id)
-        if broadcast is None or broadcast.ended:
-            broadcast = self._running[seen.id] = Broadcast(self._services, seen)
-            broadcast.start()
-        broadcast.viewers += 1
-        return broadcast
-
-    async def until_changed(self, seen: Seen, seconds: float) -> None:
-        """Return when the deployment is not any more as it was seen, or after so many seconds."""
-        broadcast = self.join(seen)
-        try:
-            async with asyncio.timeout(seconds):
-                while broadcast.seen == seen and not broadcast.ended:
-                    await broadcast.news()
-        except TimeoutError:
-            return
-        finally:
-            self.leave(broadcast)
-
-    def leave(self, broadcast: Broadcast) -> None:
-        """One viewer less; the last one ends it."""
-        broadcast.viewers -= 1
-        if broadcast.viewers:
-            return
-        broadcast.close()
-        if self._running.get(broadcast.seen.id) is broadcast:
-            del self._running[broadcast.seen.id]
-
-
-def lines_after(entry: Entry, cursor: EventId) -> bytes:
-    """What of a log entry lies behind a cursor that stands inside of it."""
-    _, _, data = entry.data.partition(b"\ndata: ")
-    lines = [one for one in json.loads(data)["lines"] if EventId.parse(one[0]) > cursor]
-    return frame("log", {"lines": lines}, str(entry.last))

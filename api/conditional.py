@@ -19,7 +19,7 @@ _HEADERS = {"Cache-Control": "private, no-cache"}
 
 def etag(body: BaseModel) -> str:
     """A strong validator: the same bytes, the same tag."""
-    return f'"{hashlib.sha256(body.model_dump_json().encode()).hexdigest()[:32]}"'
+    return _tag(body.model_dump_json())
 
 
 def is_known(request: Request, tag: str) -> bool:
@@ -31,8 +31,13 @@ def is_known(request: Request, tag: str) -> bool:
 
 def conditional(request: Request, body: BaseModel, **headers: str) -> Response:
     """200 with the body, or 304 when the caller has it already."""
-    tag = etag(body)
+    content = body.model_dump_json()
+    tag = _tag(content)
     headers = {**_HEADERS, **headers, "ETag": tag}
     if is_known(request, tag):
         return Response(status_code=304, headers=headers)
-    return Response(body.model_dump_json(), 200, headers, "application/json")
+    return Response(content, 200, headers, "application/json")
+
+
+def _tag(content: str) -> str:
+    return f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'

@@ -2,27 +2,31 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from starlette.requests import HTTPConnection
 
-from api.broadcast import Broadcasts
+from api.broadcasts import Broadcasts
 from api.services import Services
 
 __all__ = ["BroadcastsNeeded", "CurrentUser", "Services", "ServicesNeeded"]
 
 
-def _current_user() -> str:
+# All async: what is not, FastAPI runs in a thread, and such trips took a seventh of a GET.
+
+
+async def _current_user() -> str:
     # One owner until sign-in exists; the guard lets nobody in from outside.
     return "local"
 
 
-def _services(request: Request) -> Services:
+async def _services(request: HTTPConnection) -> Services:
     services = request.app.state.services
     if not isinstance(services, Services):
         raise TypeError("the app was built without its services")
     return services
 
 
-def _broadcasts(request: Request) -> Broadcasts:
+async def _broadcasts(request: HTTPConnection) -> Broadcasts:
     broadcasts = request.app.state.broadcasts
     if not isinstance(broadcasts, Broadcasts):
         raise TypeError("the app was built without its broadcasts")

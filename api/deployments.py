@@ -32,6 +32,7 @@ from deployments.errors import (
 from deployments.names import CANCEL_PREFIX, SHARED_QUEUE, Attribute, Memo
 from deployments.phase import Phase
 from deployments.reasons import Reason
+from deployments.secret_variables import SecretBox, hide
 from deployments.timings import Timings
 from workflows.deployment import DeploymentInput, DeploymentWorkflow
 
@@ -63,11 +64,13 @@ class Deployments:
     Args:
         client: connected to the namespace.
         timings: the limits that travel with each new deployment.
+        box: encrypts the sensitive variables that travel with it.
     """
 
-    def __init__(self, client: Client, timings: Timings) -> None:
+    def __init__(self, client: Client, timings: Timings, box: SecretBox) -> None:
         self._client = client
         self._timings = timings
+        self._box = box
 
     async def start(self, owner: str, request: DeploymentRequest, key: str | None) -> Seen:
         """Start a deployment, or find the one that the same key and request started.
@@ -162,7 +165,7 @@ class Deployments:
             await _ask(
                 self._client.start_workflow(
                     DeploymentWorkflow.run,
-                    DeploymentInput(owner, request, self._timings),
+                    DeploymentInput(owner, hide(request, deployment, self._box), self._timings),
                     id=deployment,
                     task_queue=SHARED_QUEUE,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -206,7 +209,10 @@ def _id(owner: str, key: str | None) -> str:
 
 
 def _fingerprint(request: DeploymentRequest) -> str:
-    text = json.dumps(asdict(request), sort_keys=True, separators=(",", ":"))
+    asked = asdict(request)
+    # Not asked by anybody, and not the same twice.
+    del asked["encrypted_variables"]
+    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -70,6 +70,7 @@ _RESULT: dict[str, Any] = {
     "unrecorded": [],
     "unknown": [],
     "diagnostics": [],
+    "findings": [],
     "outputs": [
         {"name": "storage_location", "sensitive": False, "value": "US"},
         {"name": "api_key", "sensitive": True, "value": None},
@@ -123,6 +124,8 @@ PROGRESS: dict[str, Any] = {
             "elapsed_seconds": 1.0,
             "id": "",
             "reason": "",
+            "usual_seconds": 0,
+            "overdue": False,
         }
     ],
     "counts": {"planned": 0, "running": 1, "done": 0, "failed": 0},
@@ -171,6 +174,21 @@ LOG_PAGE: dict[str, Any] = {
     "next_after": "3-42",
     "previous_before": "3-42",
     "end": False,
+}
+VERIFICATION: dict[str, Any] = {
+    "equal": True,
+    "seals": [{"segment": 3, "end": "complete", "lines": 42, "sha256": _SHA256}],
+    "copies": [
+        {
+            "name": name,
+            "verdict": "equal",
+            "segments": [
+                {"segment": 3, "verdict": "equal", "lines": 42, "sha256": _SHA256, "sealed": True}
+            ],
+            "error": "",
+        }
+        for name in ("record.json", "local", "redis")
+    ],
 }
 LOG_TEXT = f"2026-11-24T10:00:02.000Z {_ADDRESS}: Creating...\n"
 LOG_LINES = json.dumps(LOG_PAGE["events"][0]) + "\n"

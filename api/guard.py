@@ -21,6 +21,8 @@ _MOST_HEADERS = 64
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _REQUEST_ID_HEADER = "X-Request-Id"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# What carries the headers of an answer: also of a WebSocket that is refused, or accepted.
+_STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 
 
 def is_loopback(host: str) -> bool:
@@ -37,7 +39,8 @@ class Guard:
     """Outermost ASGI layer.
 
     Without sign-in everybody who reaches the API owns it, so a web page must not: a foreign name in
-    `Host` is DNS rebinding, a foreign `Origin` with a changing method is a forged request.
+    `Host` is DNS rebinding, a foreign `Origin` with a changing method or a WebSocket is a forged
+    request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -45,7 +48,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, then pass on."""
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -53,12 +56,14 @@ class Guard:
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in _STARTS:
                 MutableHeaders(scope=message)[_REQUEST_ID_HEADER] = request_id
             await send(message)
 
-        problem = _refusal(scope["method"], headers)
-        if problem is None and scope["method"] not in _SAFE:
+        # A browser lets any page open a WebSocket to anybody, so it counts as a changing method.
+        method = scope.get("method", "WEBSOCKET")
+        problem = _refusal(method, headers)
+        if problem is None and method not in _SAFE and scope["type"] == "http":
             body = await _body(receive)
             if isinstance(body, Problem):
                 problem = body

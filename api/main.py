@@ -3,34 +3,29 @@
 import asyncio
 import logging
 import os
-import signal
-import socket
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-import uvicorn
 from fastapi import FastAPI
 
 from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_progress import LocalProgressSource
-from adapters.log_stores import open_source
+from adapters.log_stores import open_sources, preferred
+from adapters.secret_box import AesSecretBox
 from adapters.settings import Settings, load
 from adapters.temporal_client import check_attributes, connect
 from api.app import build
 from api.dependencies import Services
 from api.deployments import Deployments
 from api.guard import is_loopback
+from api.server import Server
 from api.temporal_health import TemporalHealth
 from deployments.errors import AnavaError, InvalidSettings
 
 __all__ = ["create_app", "main", "run"]
 
 _log = logging.getLogger("anava.api")
-
-# Streams say bye at once; what is still busy then is cut off.
-_GRACE_SECONDS = 5
 
 
 async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
@@ -48,9 +43,12 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
     client = await connect()
     await check_attributes(client)
     store = LocalArtifactStore(settings.data)
+    box = AesSecretBox.open(settings.secrets.ring, settings.data)
+    sources = open_sources(settings, FileChanges())
     services = Services(
-        deployments=Deployments(client, settings.phases.timings()),
-        logs=open_source(settings, FileChanges()),
+        deployments=Deployments(client, settings.phases.timings(), box),
+        logs=preferred(settings, sources),
+        copies=sources,
         progress=LocalProgressSource(settings.runs),
         health=TemporalHealth(client),
         artifacts=store,
@@ -58,27 +56,6 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         stopping=stopping,
     )
     return build(services)
-
-
-class _Server(uvicorn.Server):
-    """Tells streams of the stop before it waits for them."""
-
-    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
-        super().__init__(config)
-        self._stopping = stopping
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop at the first signal, at once at the second; uvicorn would die of it in the end."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say it, then wait."""
-        self._stopping.set()
-        await super().shutdown(sockets)
 
 
 async def run(settings: Settings) -> None:
@@ -89,17 +66,7 @@ async def run(settings: Settings) -> None:
     """
     stopping = asyncio.Event()
     app = await create_app(settings, stopping)
-    config = uvicorn.Config(
-        app,
-        host=settings.api.host,
-        port=settings.api.port,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        access_log=False,
-        server_header=False,
-        log_level="info",
-    )
-    server = _Server(config, stopping)
-    await server.serve()
+    await Server(app, settings.api.host, settings.api.port, stopping).serve()
 
 
 def main(argv: Sequence[str] = ()) -> None:
@@ -109,7 +76,9 @@ def main(argv: Sequence[str] = ()) -> None:
     try:
         if argv:
             raise InvalidSettings(f"{argv[0]}: the API takes its settings from the environment")
-        asyncio.run(run(load()))
+        # Not closed: that would wait for threads that wait for a store, after all is said.
+        runner = asyncio.Runner()
+        runner.run(run(load()))
     except AnavaError as error:
         _log.error("%s %s", error, error.advice)
         code = 1

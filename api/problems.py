@@ -2,8 +2,10 @@
 
 import json
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,21 +21,34 @@ from deployments.errors import (
     InvalidRequest,
     LinkExpired,
     LinkRefused,
+    LogNotSealed,
     NotAvailable,
     NotFound,
     PlanNotReady,
     PlanTooLarge,
+    SignInExpired,
     TemporalUnavailable,
     Unavailable,
 )
 
-__all__ = ["KINDS", "Kind", "Problem", "document", "install", "problem_response"]
+__all__ = [
+    "KINDS",
+    "Kind",
+    "Problem",
+    "document",
+    "install",
+    "problem_of",
+    "problem_response",
+    "wrong_fields",
+]
 
 _log = logging.getLogger("anava.api")
 
 # A body with ten thousand wrong fields is not answered with ten thousand sentences.
 _MOST_PROBLEMS = 50
 _LONGEST_POINTER = 200
+# Some repeat what was sent.
+_LONGEST_MESSAGE = 300
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,8 @@ _CODES: dict[type[AnavaError], str] = {
     LinkRefused: "link_refused",
     LinkExpired: "link_expired",
     AlreadyFinished: "already_finished",
+    LogNotSealed: "log_not_sealed",
+    SignInExpired: "sign_in_expired",
     Unavailable: "unavailable",
     TemporalUnavailable: "temporal_unavailable",
 }
@@ -75,6 +92,8 @@ KINDS: dict[str, Kind] = {
     "link_refused": _of(LinkRefused, 403, "The link is not valid"),
     "link_expired": _of(LinkExpired, 403, "The link has expired"),
     "already_finished": _of(AlreadyFinished, 409, "The deployment has ended"),
+    "log_not_sealed": _of(LogNotSealed, 409, "The log has no seal"),
+    "sign_in_expired": _of(SignInExpired, 401, "Sign in with Google again"),
     "unavailable": _of(Unavailable, 503, "Not available just now"),
     "temporal_unavailable": _of(TemporalUnavailable, 503, "Temporal does not answer"),
     "bad_request": Kind(
@@ -95,7 +114,7 @@ KINDS: dict[str, Kind] = {
     "origin_not_allowed": Kind(
         403,
         "Origin not allowed",
-        "Another site may not send requests that change something.",
+        "Another site may not send requests that change something, nor open a WebSocket.",
         "Send the request from this service's own pages or from a program.",
     ),
     "method_not_allowed": Kind(
@@ -181,12 +200,28 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _anava(request: Request, error: Exception) -> Response:
+def problem_of(error: AnavaError) -> Problem | None:
+    """The problem that an error of ours is; None for one that no caller should ever see."""
     code = next((_CODES[one] for one in type(error).__mro__ if one in _CODES), None)
-    if code is None or not isinstance(error, AnavaError):
-        return _unexpected(request, error)
+    if code is None:
+        return None
     problems = list(error.problems) if isinstance(error, InvalidRequest) else []
-    return _answer(request, Problem(code, str(error), error.advice, problems[:_MOST_PROBLEMS]))
+    return Problem(code, str(error), error.advice, problems[:_MOST_PROBLEMS])
+
+
+def wrong_fields(found: Sequence[Mapping[str, Any]]) -> Problem:
+    """The problem that pydantic's complaints are."""
+    problems = [
+        FieldProblem(_pointer(one["loc"]), str(one["type"]), str(one["msg"])[:_LONGEST_MESSAGE])
+        for one in found[:_MOST_PROBLEMS]
+    ]
+    detail = "The request breaks a rule."
+    return Problem("invalid_request", detail, InvalidRequest.advice, problems)
+
+
+def _anava(request: Request, error: Exception) -> Response:
+    problem = problem_of(error) if isinstance(error, AnavaError) else None
+    return _answer(request, problem) if problem else _unexpected(request, error)
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -200,12 +235,7 @@ def _http(request: Request, error: Exception) -> Response:
 
 def _validation(request: Request, error: Exception) -> Response:
     found = error.errors() if isinstance(error, RequestValidationError) else []
-    problems = [
-        FieldProblem(_pointer(one["loc"]), str(one["type"]), str(one["msg"]))
-        for one in found[:_MOST_PROBLEMS]
-    ]
-    detail = "The request breaks a rule."
-    return _answer(request, Problem("invalid_request", detail, InvalidRequest.advice, problems))
+    return _answer(request, wrong_fields(found))
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """What the API is put together from."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from api.deployments import Deployments
@@ -10,12 +11,20 @@ from deployments.log_ports import LogSource, ProgressSource
 
 __all__ = ["Services"]
 
+# Each takes some megabytes and, with a million lines, a core for a few seconds.
+_VERIFIED_AT_ONCE = 2
+
+
+def _few_at_once() -> asyncio.Semaphore:
+    return asyncio.Semaphore(_VERIFIED_AT_ONCE)
+
 
 @dataclass(frozen=True)
 class Services:
     """Everything the routes work with; `stopping` is set when the server begins to stop.
 
-    `downloads` is None where the links of `artifacts` lead elsewhere.
+    `downloads` is None where the links of `artifacts` lead elsewhere. `copies` is every store of
+    the log that can be read here; `verifying` lets only a few of them be read whole at once.
     """
 
     deployments: Deployments
@@ -24,4 +33,6 @@ class Services:
     health: TemporalHealth
     artifacts: ArtifactStore
     downloads: Downloads | None = None
+    copies: Sequence[LogSource] = ()
+    verifying: asyncio.Semaphore = field(default_factory=_few_at_once)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

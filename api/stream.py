@@ -1,17 +1,17 @@
-"""One viewer of a deployment as Server-Sent Events (DESIGN section 8, "Stream").
+"""One viewer of a deployment (DESIGN section 8, "Stream").
 
-Who ends it: `end` (terminal and its log is read), `bye` (the server stops), or the client. What it
-shows comes from the deployment's broadcast; what it missed, from the store.
+Who ends it: `end` (terminal and its log is read), `bye` (come back), or the client. What it shows
+comes from the deployment's broadcast; what it missed, from the store.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import asdict
+from collections.abc import AsyncGenerator, Iterable, Sequence
 
-from api.broadcast import Broadcast, Broadcasts, Entry, lines_after
-from api.frames import frame, log_frames
+from api.broadcast import Broadcast, Entry
+from api.broadcasts import Broadcasts
+from api.frames import Frame, frame, lines_after
 from api.services import Services
-from api.view import Seen, body
+from api.view import Seen
 from deployments.errors import AnavaError
 from deployments.events import EventId
 
@@ -19,11 +19,13 @@ __all__ = ["Viewer", "has_all"]
 
 _PING_SECONDS = 15.0
 _PING = frame("ping", {})
-# What a viewer reads from the store at once, and what it is sent at once: a few frames.
-_READ_BYTES = 256 * 1024
-_SEND_BYTES = 256 * 1024
+# What a viewer is sent at once. So much of it lies here for each who does not read.
+_SEND_BYTES = 64 * 1024
 # A store that cannot be read just now is asked again after this.
 _AGAIN_SECONDS = 1.0
+_LAST = frozenset({"end", "bye"})
+# It ended while this viewer's store did not have all of it yet.
+_BEHIND = frame("bye", {"reason": "behind"})
 
 
 class Viewer:
@@ -44,55 +46,72 @@ class Viewer:
         self._seen = seen
         self._cursor = after
 
-    async def frames(self) -> AsyncIterator[bytes]:
-        """Encoded events until the end, several at once where several are there."""
+    async def frames(self) -> AsyncGenerator[Sequence[Frame], None]:
+        """Events until the end, several at once where several are there."""
         broadcast = self._broadcasts.join(self._seen)
         try:
-            ended = False
-            while not ended:
-                number = broadcast.next - (1 if broadcast.ended else 0)
-                yield _opening(broadcast)
-                async for data in self._catch_up(broadcast):
-                    yield data
-                # What is not in the ring any more is read from the store again.
-                while not ended and number >= broadcast.first:
-                    entries = broadcast.entries(number, _SEND_BYTES)
-                    number += len(entries)
-                    ended = bool(entries) and entries[-1].ends
-                    if data := b"".join(self._taken(entries)):
-                        yield data
-                    if not entries and not await _news(broadcast):
-                        yield _PING
+            while True:
+                fresh = broadcast.next - (1 if broadcast.ended else 0)
+                yield broadcast.opening()
+                async for found in self._catch_up(broadcast):
+                    yield found
+                place = broadcast.place(self._cursor)
+                if place is None:
+                    yield [await _last(broadcast)]
+                    return
+                async for found in self._shared(broadcast, min(place, fresh), fresh):
+                    yield found
+                    if found[-1].event in _LAST:
+                        return
         finally:
             self._broadcasts.leave(broadcast)
 
-    async def _catch_up(self, broadcast: Broadcast) -> AsyncIterator[bytes]:
-        """What lies between the cursor and the broadcast's entries."""
-        while not broadcast.holds(self._cursor) and not self._services.stopping.is_set():
+    async def _catch_up(self, broadcast: Broadcast) -> AsyncGenerator[Sequence[Frame], None]:
+        """What lies between the cursor and the broadcast's entries, unless it ends before."""
+        while broadcast.place(self._cursor) is None and not self._services.stopping.is_set():
             try:
-                chunks = await self._services.logs.read(self._seen.id, self._cursor, _READ_BYTES)
+                found = await broadcast.stored.after(self._cursor)
             except AnavaError:
                 await asyncio.sleep(_AGAIN_SECONDS)
-                yield _PING
+                yield [_PING]
                 continue
-            if not chunks and broadcast.ended:
+            for one in found:
+                self._cursor = one.last or self._cursor
+                yield [one]
+            if not found and broadcast.ended:
                 return
-            if not chunks:
+            if not found:
                 broadcast.follow(self._cursor)
                 # Another viewer may have read from a store that is ahead of this one.
-                await asyncio.sleep(0 if broadcast.holds(self._cursor) else _AGAIN_SECONDS)
-            for encoded, last in log_frames(b"".join(one.data for one in chunks)):
-                self._cursor = last
-                yield encoded
+                is_there = broadcast.place(self._cursor) is not None
+                await asyncio.sleep(0 if is_there else _AGAIN_SECONDS)
 
-    def _taken(self, entries: Iterable[Entry]) -> Iterable[bytes]:
+    async def _shared(
+        self, broadcast: Broadcast, number: int, fresh: int
+    ) -> AsyncGenerator[Sequence[Frame], None]:
+        """Entries from a number on, for as long as they have not left the ring.
+
+        Of those before `fresh` only lines are news: the opening told the rest.
+        """
+        while number >= broadcast.first:
+            entries = broadcast.entries(number, _SEND_BYTES)
+            old = max(0, fresh - number)
+            number += len(entries)
+            news = [*(one for one in entries[:old] if one.frame.last), *entries[old:]]
+            if found := list(self._taken(news)):
+                yield found
+            if not entries and not await _is_news(broadcast):
+                yield [_PING]
+
+    def _taken(self, entries: Iterable[Entry]) -> Iterable[Frame]:
         """The entries without the lines that this viewer has already."""
         for entry in entries:
-            if entry.last is None or entry.after is None or entry.after >= self._cursor:
-                yield entry.data
-            elif entry.last > self._cursor:
-                yield lines_after(entry, self._cursor)
-            self._cursor = max(self._cursor, entry.last or self._cursor)
+            last = entry.frame.last
+            if last is None or entry.after is None or entry.after >= self._cursor:
+                yield entry.frame
+            elif last > self._cursor:
+                yield lines_after(entry.frame, self._cursor)
+            self._cursor = max(self._cursor, last or self._cursor)
 
 
 async def has_all(services: Services, seen: Seen, cursor: EventId) -> bool:
@@ -105,14 +124,15 @@ async def has_all(services: Services, seen: Seen, cursor: EventId) -> bool:
     return not await services.logs.read(seen.id, cursor, 1)
 
 
-def _opening(broadcast: Broadcast) -> bytes:
-    """A full snapshot: the status, and every resource that is known."""
-    status = frame("status", body(broadcast.seen).model_dump())
-    known = [asdict(one) for one in broadcast.resources.values()]
-    return status + (frame("resource", {"changes": known}) if known else b"")
+async def _last(broadcast: Broadcast) -> Frame:
+    """How it ends for one who does not have all: it must come back."""
+    while not broadcast.ended:
+        await broadcast.news()
+    last = broadcast.entries(broadcast.next - 1, 1)[0].frame
+    return last if last.event == "bye" else _BEHIND
 
 
-async def _news(broadcast: Broadcast) -> bool:
+async def _is_news(broadcast: Broadcast) -> bool:
     """Whether there was news before it is time for a ping."""
     try:
         async with asyncio.timeout(_PING_SECONDS):

@@ -62,10 +62,14 @@ class Client:
         body: Document | None = None,
         headers: Mapping[str, str] | None = None,
         accept: Iterable[int] = (),
+        *,
+        seconds: float = _SECONDS,
     ) -> Document:
         """One call and its JSON answer; `accept` names errors whose body is an answer too."""
         try:
-            answer = await self.http.request(method, path, json=body, headers=headers)
+            answer = await self.http.request(
+                method, path, json=body, headers=headers, timeout=seconds
+            )
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
         if answer.is_error and answer.status_code not in accept:

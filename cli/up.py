@@ -110,7 +110,7 @@ class Up:
         return [
             *(local.temporal_binary(), "server", "start-dev", "--ip", "127.0.0.1"),
             *("--port", str(place.temporal_port), *ui),
-            *("--db-filename", str(place.data / "temporal.db"), "--log-level", "warn"),
+            *("--log-level", "warn", *local.temporal_options(place.data / "temporal.db")),
         ]
 
     def _begin(self, name: str, argv: list[str]) -> None:

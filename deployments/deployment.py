@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from deployments.events import Seal
+from deployments.findings import Finding
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.segment import Counts, Diagnostic, Output
@@ -67,7 +68,8 @@ class DeploymentRequest:
     """What was asked, already checked by `requests.check`.
 
     `variables_json` is a JSON object and travels as text: terraform gets every string and number
-    byte for byte as the customer wrote it (tried: a var file is never evaluated).
+    byte for byte as the customer wrote it (tried: a var file is never evaluated). Sensitive ones
+    travel in `encrypted_variables` (`secret_variables.hide`).
     """
 
     stack: Stack
@@ -77,6 +79,7 @@ class DeploymentRequest:
     operation: Operation = Operation.DEPLOY
     approval: ApprovalPolicy = ApprovalPolicy.AUTO
     timeouts: PhaseTimeouts = field(default_factory=PhaseTimeouts)
+    encrypted_variables: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class DeploymentResult:
 
     Kept in the workflow's memo, so it stays below 16 KB (`results.fit`).
     `created`, `updated`, `destroyed` and `not_done` are resource addresses; `unrecorded` were made
-    but are not in the state; of `unknown` nobody can say.
+    but are not in the state; of `unknown` nobody can say. `findings` say what stood in the way.
     """
 
     status: Status
@@ -115,3 +118,4 @@ class DeploymentResult:
     terraform_version: str = ""
     ended_at: str = ""
     omitted: int = 0
+    findings: list[Finding] = field(default_factory=list)

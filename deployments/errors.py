@@ -15,6 +15,8 @@ Tree:
       LinkRefused
         LinkExpired
       AlreadyFinished
+      LogNotSealed
+      SignInExpired
       Unavailable
         TemporalUnavailable
       InvalidSettings
@@ -23,6 +25,7 @@ Tree:
         RunDirectoryBroken
         PlanChanged
         LogGap
+        SecretsUnreadable
       SegmentMoved
         Fenced
         AttemptGone
@@ -48,13 +51,16 @@ __all__ = [
     "LinkExpired",
     "LinkRefused",
     "LogGap",
+    "LogNotSealed",
     "NotAvailable",
     "NotFound",
     "PlanChanged",
     "PlanNotReady",
     "PlanTooLarge",
     "RunDirectoryBroken",
+    "SecretsUnreadable",
     "SegmentMoved",
+    "SignInExpired",
     "TemporalUnavailable",
     "TerraformUnusable",
     "Unavailable",
@@ -141,6 +147,18 @@ class AlreadyFinished(AnavaError):
     advice = "Start a new deployment of the stack."
 
 
+class LogNotSealed(AnavaError):
+    """The log has no seal, or none yet, that its copies could be compared with."""
+
+    advice = "Ask again when it has ended; one that an operator terminated never gets a seal."
+
+
+class SignInExpired(AnavaError):
+    """Google does not accept the sign-in, or there is none."""
+
+    advice = "Sign in with Google again, then repeat the request."
+
+
 class Unavailable(AnavaError):
     """A part this service needs does not answer just now."""
 
@@ -187,6 +205,12 @@ class PlanChanged(HostFault):
 
 class LogGap(HostFault):
     """A chunk does not follow the last line that the log holds."""
+
+
+class SecretsUnreadable(HostFault):
+    """What the API encrypted cannot be read on this host."""
+
+    advice = "Give API and workers the same ANAVA_SECRETS__KEYS, or one data folder; deploy again."
 
 
 class SegmentMoved(AnavaError):

@@ -31,6 +31,14 @@ class LogSink(Protocol):
         """How long lines gather where a write costs much."""
         ...
 
+    async def generation(self) -> str:
+        """Another one whenever the store has lost all it held; always the same where it cannot.
+
+        Raises:
+            Unavailable: it does not answer.
+        """
+        ...
+
     async def write(self, deployment: str, chunk: EventChunk) -> int:
         """Keep a chunk that follows what is held; any other changes nothing.
 
@@ -108,8 +116,16 @@ class Shipment(Protocol):
         """The sink has all up to this line, which may lie before where it was."""
         ...
 
-    def finish(self, sink: str, seal: Seal) -> None:
-        """The sink has all, and has sealed it."""
+    def finish(self, sink: str, seal: Seal, generation: str) -> None:
+        """The sink has all, and has sealed it; it will be asked again in another generation."""
+        ...
+
+    def ended_seconds(self) -> float:
+        """How long ago its last line was written; 0 while it has no end record."""
+        ...
+
+    def give_up(self, sink: str, reason: str) -> None:
+        """The sink gets no more of it."""
         ...
 
     async def changed(self, seconds: float) -> None:

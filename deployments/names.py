@@ -8,6 +8,7 @@ __all__ = [
     "WORKER_REPORT_SECONDS",
     "Attribute",
     "Memo",
+    "Signal",
     "host_queue",
     "turn_id",
 ]
@@ -51,3 +52,9 @@ class Memo(StrEnum):
     CREATED_AT = "created_at"
     HOST = "host"
     RESULT = "result"
+
+
+class Signal(StrEnum):
+    """Signals that workers send, so that no adapter needs to know the workflow."""
+
+    OVERDUE = "overdue"

@@ -3,7 +3,7 @@
 An adapter raises only errors of `deployments.errors`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from deployments.events import Seal
 from deployments.log_ports import Shipment
 from deployments.phase import Phase
 from deployments.results import Settled
-from deployments.segment import SegmentKey, SegmentOrder, SegmentResult, StopCause
+from deployments.segment import Resource, SegmentKey, SegmentOrder, SegmentResult, StopCause
 
 __all__ = [
     "Attempts",
@@ -83,6 +83,15 @@ class Attempts(Protocol):
         """Whether the workflow still waits for this activity, started or not."""
         ...
 
+    async def tell_overdue(self, ticket: Ticket, resources: Sequence[Resource]) -> None:
+        """Tell the workflow what takes far longer than usual; all of it, each time.
+
+        Raises:
+            AttemptGone: there is no such workflow any more.
+            TemporalUnavailable: no answer.
+        """
+        ...
+
     async def has_closed(self, workflow_id: str) -> bool:
         """Whether the deployment's workflow is known and has ended."""
         ...
@@ -115,6 +124,10 @@ class SegmentFolder(Protocol):
     @property
     def detail(self) -> str:
         """One line on how far the segment is."""
+        ...
+
+    def overdue(self) -> Sequence[Resource]:
+        """What terraform has worked on for far longer than usual, as far as pumped."""
         ...
 
     def clock(self) -> float:
@@ -239,8 +252,8 @@ class Host(Protocol):
         """The log of a segment, there or not, as sinks are given it."""
         ...
 
-    def unshipped(self, sinks: Sequence[str]) -> Sequence[SegmentKey]:
-        """Ended segments of which one of these sinks lacks something."""
+    def unshipped(self, generations: Mapping[str, str]) -> Sequence[tuple[SegmentKey, str]]:
+        """Ended segments and the sink that lacks something, by the sinks' present generations."""
         ...
 
     def unclaimed(self) -> Sequence[SegmentFolder]:
@@ -284,6 +297,6 @@ class Host(Protocol):
         """Remove what only the work needed."""
         ...
 
-    def abandon(self, deployment: str) -> None:
+    async def abandon(self, deployment: str) -> None:
         """Close a run directory whose deployment has ended without a record."""
         ...

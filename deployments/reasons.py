@@ -31,6 +31,32 @@ class Reason(StrEnum):
     LEASE_LOST = "lease_lost"
     RUNNER_LOST = "runner_lost"
     HOST_LOST = "host_lost"
+    PROJECT_UNSEEN = "project_unseen"
+    PROJECT_INACTIVE = "project_inactive"
+    LOCATION_UNFIT = "location_unfit"
+    NOT_CHECKED = "not_checked"
+    PREFLIGHT_FAILED = "preflight_failed"
+    PERMISSION_DENIED = "permission_denied"
+    SIGN_IN_EXPIRED = "sign_in_expired"
+    BILLING_DISABLED = "billing_disabled"
+    API_DISABLED = "api_disabled"
+    POLICY_FORBIDS = "policy_forbids"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    RATE_LIMITED = "rate_limited"
+    KEEPS_FAILING = "keeps_failing"
+    ALREADY_EXISTS = "already_exists"
+    NAME_TAKEN = "name_taken"
+    IMPORT_MISSED = "import_missed"
+    CHANGED_MEANWHILE = "changed_meanwhile"
+    IDENTITY_NOT_READY = "identity_not_ready"
+    BUILD_FAILED = "build_failed"
+    GOOGLE_UNAVAILABLE = "google_unavailable"
+    GOOGLE_UNREACHABLE = "google_unreachable"
+    PLAN_STALE = "plan_stale"
+    STATE_REPLACED = "state_replaced"
+    STATE_UNREACHABLE = "state_unreachable"
+    STATE_NOT_SAVED = "state_not_saved"
+    PROVIDERS_MISSING = "providers_missing"
     OUTCOME_UNKNOWN = "outcome_unknown"
     UNRECORDED_RESOURCES = "unrecorded_resources"
     TERMINATED_BY_OPERATOR = "terminated_by_operator"
@@ -77,13 +103,13 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "An operator must look: docs/runbooks/host-fault.md.",
     ),
     Reason.INIT_FAILED: Explanation("terraform init failed.", _LOOK),
-    Reason.PLAN_FAILED: Explanation("terraform plan failed; nothing was changed.", _LOOK),
+    Reason.PLAN_FAILED: Explanation("terraform plan failed; a plan changes nothing.", _LOOK),
     Reason.APPLY_FAILED: Explanation(
         "terraform apply failed; what was made before is recorded in the state.", _LOOK
     ),
     Reason.INIT_TIMED_OUT: Explanation("terraform init took longer than allowed.", _DEPLOY_AGAIN),
     Reason.PLAN_TIMED_OUT: Explanation(
-        "terraform plan took longer than allowed; nothing was changed.", _DEPLOY_AGAIN
+        "terraform plan took longer than allowed; a plan changes nothing.", _DEPLOY_AGAIN
     ),
     Reason.APPLY_TIMED_OUT: Explanation(
         "terraform apply took longer than allowed and was stopped; the state was kept.",
@@ -91,7 +117,7 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.INIT_STALLED: Explanation("terraform init made no progress.", _DEPLOY_AGAIN),
     Reason.PLAN_STALLED: Explanation(
-        "terraform plan made no progress; nothing was changed.", _DEPLOY_AGAIN
+        "terraform plan made no progress; a plan changes nothing.", _DEPLOY_AGAIN
     ),
     Reason.APPLY_STALLED: Explanation(
         "terraform apply made no progress and was stopped; the state was kept.", _DEPLOY_AGAIN
@@ -109,6 +135,114 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.HOST_LOST: Explanation(
         "The host of this deployment did not come back.",
         "Bring the host back or look at its disk: docs/runbooks/needs-attention.md.",
+    ),
+    Reason.PROJECT_UNSEEN: Explanation(
+        "There is no such project, or you may not see it.",
+        "Check the project id, and that you are signed in as somebody who works in it.",
+    ),
+    Reason.PROJECT_INACTIVE: Explanation(
+        "The project is not active: it is going to be deleted.",
+        "Restore it at https://console.cloud.google.com/cloud-resource-manager, or use another "
+        "project.",
+    ),
+    Reason.LOCATION_UNFIT: Explanation(
+        "A location does not fit.", "Deploy with a location that the finding names."
+    ),
+    Reason.NOT_CHECKED: Explanation(
+        "Something could not be checked before the deployment.",
+        "Nothing to do: terraform will tell if it stands in the way.",
+    ),
+    Reason.PREFLIGHT_FAILED: Explanation(
+        "The project could not be checked, so nothing was begun.",
+        "Deploy again in a few minutes; if that does not help, an operator must look at the "
+        "worker's network: docs/runbooks/host-fault.md.",
+    ),
+    Reason.PERMISSION_DENIED: Explanation(
+        "A permission in the project is missing.",
+        "Ask an owner of the project to grant it, then deploy again.",
+    ),
+    Reason.SIGN_IN_EXPIRED: Explanation(
+        "Google does not accept the sign-in any more.", "Sign in again, then deploy again."
+    ),
+    Reason.BILLING_DISABLED: Explanation(
+        "The project has no active billing account.",
+        "Link one at https://console.cloud.google.com/billing/linkedaccount, then deploy again.",
+    ),
+    Reason.API_DISABLED: Explanation(
+        "An API that the stack needs is switched off, or was switched on just now.",
+        "It is tried again for some minutes; if that does not help, switch the API on and deploy "
+        "again.",
+    ),
+    Reason.POLICY_FORBIDS: Explanation(
+        "A policy of the organisation forbids what the stack needs.",
+        "Ask an administrator of the organisation for an exception, then deploy again: "
+        "docs/runbooks/organisation-policy.md.",
+    ),
+    Reason.QUOTA_EXCEEDED: Explanation(
+        "A quota of the project is used up.",
+        "Raise it at https://console.cloud.google.com/iam-admin/quotas or remove what is not "
+        "needed, then deploy again: docs/runbooks/google-keeps-refusing.md.",
+    ),
+    Reason.RATE_LIMITED: Explanation(
+        "Google answers that there are too many requests.",
+        "It is tried again by itself; if that does not help, deploy again later: "
+        "docs/runbooks/google-keeps-refusing.md.",
+    ),
+    Reason.KEEPS_FAILING: Explanation(
+        "A resource takes far longer than usual: Google probably keeps refusing it.",
+        "Terraform tries on by itself, for up to 20 minutes; wait, or cancel and look at quotas: "
+        "docs/runbooks/google-keeps-refusing.md.",
+    ),
+    Reason.ALREADY_EXISTS: Explanation(
+        "A resource of this name exists already, but not in the stack's state.",
+        "Deploy again to have it adopted, or use another prefix: docs/runbooks/already-exists.md.",
+    ),
+    Reason.NAME_TAKEN: Explanation(
+        "A name belongs to somebody else.", "Deploy with another prefix."
+    ),
+    Reason.IMPORT_MISSED: Explanation(
+        "A resource that was to be adopted is not there any more.", _DEPLOY_AGAIN
+    ),
+    Reason.CHANGED_MEANWHILE: Explanation(
+        "Somebody else changes the project at the same time.",
+        "It is tried again by itself; if that does not help, deploy again later.",
+    ),
+    Reason.IDENTITY_NOT_READY: Explanation(
+        "Google does not know a service account yet that was just made.", _DEPLOY_AGAIN
+    ),
+    Reason.BUILD_FAILED: Explanation(
+        "Google could not build a function.",
+        "An operator must look at the build's log: docs/runbooks/build-failed.md.",
+    ),
+    Reason.GOOGLE_UNAVAILABLE: Explanation(
+        "A service of Google's does not work just now.",
+        "It is tried again by itself; if that does not help, deploy again when "
+        "https://status.cloud.google.com shows no outage.",
+    ),
+    Reason.GOOGLE_UNREACHABLE: Explanation(
+        "The host cannot reach Google.",
+        "It is tried again by itself; if that does not help, an operator must look at the host's "
+        "network: docs/runbooks/host-fault.md.",
+    ),
+    Reason.PLAN_STALE: Explanation(
+        "The stack's state was changed after the plan was made.", _DEPLOY_AGAIN
+    ),
+    Reason.STATE_REPLACED: Explanation(
+        "The stack's state is another one than the plan was made from.",
+        "An operator must find out who replaced it: docs/runbooks/state-store.md.",
+    ),
+    Reason.STATE_UNREACHABLE: Explanation(
+        "The store of the stack's Terraform state does not answer.",
+        "It is tried again by itself; if that does not help, an operator must look: "
+        "docs/runbooks/state-store.md.",
+    ),
+    Reason.STATE_NOT_SAVED: Explanation(
+        "Terraform could not save the stack's state.",
+        "An operator must look before the stack is deployed again: docs/runbooks/state-store.md.",
+    ),
+    Reason.PROVIDERS_MISSING: Explanation(
+        "The host does not have the providers that the template needs.",
+        "An operator must look at the provider mirror: docs/runbooks/providers-missing.md.",
     ),
     Reason.OUTCOME_UNKNOWN: Explanation(
         "Terraform had to be killed, so it is not known what became of some resources.", _SETTLE

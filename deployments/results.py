@@ -4,7 +4,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+from deployments.causes import judge
 from deployments.deployment import CancelRequest, DeploymentResult, Status
+from deployments.findings import Finding
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.segment import (
@@ -74,7 +76,8 @@ class Settled:
 class Context:
     """All that decides a deployment's end besides its segments.
 
-    `problem` is what ended it outside any segment; `host_lost`: its host never answered again.
+    `problem` is what ended it outside any segment, `findings` are what preflight found;
+    `host_lost`: its host never answered again; `waiting`: it was about to try again.
     """
 
     phase: Phase
@@ -84,6 +87,8 @@ class Context:
     host: str = ""
     terraform_version: str = ""
     host_lost: bool = False
+    findings: list[Finding] = field(default_factory=list)
+    waiting: bool = False
 
 
 def conclude(
@@ -95,6 +100,7 @@ def conclude(
     """
     status, reason = _verdict(segments, context, settled)
     last = segments[-1] if segments else None
+    applies = _applies(segments)
     apply = last if last is not None and last.phase is Phase.APPLY else None
     plan = next((one for one in reversed(segments) if one.phase is Phase.PLAN), None)
     return fit(
@@ -103,8 +109,9 @@ def conclude(
             reason=reason,
             phase=context.phase,
             detail=context.detail or (last.error if last else ""),
-            counts=_counts(apply, plan),
-            changed=apply.changed if apply else [],
+            counts=_counts(applies, plan),
+            # What an earlier apply of this deployment made before it was refused is made, too.
+            changed=list(dict.fromkeys(name for one in applies for name in one.changed)),
             not_done=apply.not_done if apply else [],
             unrecorded=settled.unrecorded,
             unknown=settled.unknown,
@@ -118,15 +125,25 @@ def conclude(
             terraform_version=context.terraform_version,
             ended_at=last.ended_at if last else "",
             omitted=apply.omitted if apply else 0,
+            findings=_findings(last, context),
         )
     )
 
 
-def _counts(apply: SegmentResult | None, plan: SegmentResult | None) -> Counts:
-    """What was done; where that is not known, what was planned."""
-    if apply is not None and apply.applied:
-        return apply.counts
+def _applies(segments: Sequence[SegmentResult]) -> list[SegmentResult]:
+    return [one for one in segments if one.phase is Phase.APPLY]
+
+
+def _counts(applies: Sequence[SegmentResult], plan: SegmentResult | None) -> Counts:
+    """What was done, by all applies; where that is not known, what was planned."""
+    if applies and applies[-1].applied:
+        return sum((one.counts for one in applies), start=Counts())
     return plan.counts if plan is not None else Counts()
+
+
+def _findings(last: SegmentResult | None, context: Context) -> list[Finding]:
+    refusals = judge(last) if last is not None else []
+    return [*context.findings, *(one.finding for one in refusals)]
 
 
 def _verdict(segments: Sequence[SegmentResult], context: Context, settled: Settled) -> _Verdict:
@@ -134,9 +151,9 @@ def _verdict(segments: Sequence[SegmentResult], context: Context, settled: Settl
         return Status.NEEDS_ATTENTION, doubt
     if context.problem is not None:
         return Status.FAILED, context.problem
-    if not segments:
+    if not segments or (context.waiting and context.cancel is not None):
         return _cancelled(context)
-    return _of_segment(segments[-1], context)
+    return _of_segment(segments, context)
 
 
 def _doubt(context: Context, settled: Settled) -> Reason | None:
@@ -147,18 +164,19 @@ def _doubt(context: Context, settled: Settled) -> Reason | None:
     return Reason.OUTCOME_UNKNOWN if settled.unsure or settled.unknown else None
 
 
-def _of_segment(last: SegmentResult, context: Context) -> _Verdict:
-    if last.phase is Phase.APPLY and (verdict := _of_apply(last)):
+def _of_segment(segments: Sequence[SegmentResult], context: Context) -> _Verdict:
+    last = segments[-1]
+    if last.phase is Phase.APPLY and (verdict := _of_apply(last, _applies(segments))):
         return verdict
     if last.outcome is SegmentOutcome.FAILED:
         return Status.FAILED, _refusal(last)
     return _OF_OUTCOME.get(last.outcome) or _of_stop(last, context)
 
 
-def _of_apply(last: SegmentResult) -> _Verdict | None:
+def _of_apply(last: SegmentResult, applies: Sequence[SegmentResult]) -> _Verdict | None:
     done = last.outcome is SegmentOutcome.DONE
     if done and last.applied and last.clean and last.exit_code == 0:
-        changed = last.counts.total > 0
+        changed = any(one.counts.total for one in applies)
         return Status.COMPLETED, Reason.APPLIED if changed else Reason.NO_CHANGES
     if last.outcome is SegmentOutcome.RUNNER_LOST:
         return Status.NEEDS_ATTENTION, Reason.RUNNER_LOST
@@ -189,12 +207,8 @@ def _cancelled(context: Context) -> _Verdict:
 
 
 def _refusal(last: SegmentResult) -> Reason:
-    """A lock conflict is told by its "Lock Info:" block; a dead backend has none (measured)."""
-    locked = any(
-        one.summary == "Error acquiring the state lock" and "Lock Info:" in one.detail
-        for one in last.diagnostics
-    )
-    return Reason.STATE_LOCKED if locked else _REFUSED[last.phase]
+    refusals = judge(last)
+    return refusals[0].reason if refusals else _REFUSED[last.phase]
 
 
 def fit(result: DeploymentResult) -> DeploymentResult:
@@ -221,6 +235,7 @@ def _shortened(result: DeploymentResult, most: int, longest: int) -> DeploymentR
         unrecorded=_named(result.unrecorded, most, longest),
         unknown=_named(result.unknown, most, longest),
         diagnostics=[_short(one, longest) for one in result.diagnostics[:most]],
+        findings=[_briefly(one, longest) for one in result.findings[:most]],
         outputs=[one for one in result.outputs if _is_short(one)][:most],
     )
     return replace(shorter, omitted=result.omitted + _entries(result) - _entries(shorter))
@@ -228,7 +243,8 @@ def _shortened(result: DeploymentResult, most: int, longest: int) -> DeploymentR
 
 def _entries(result: DeploymentResult) -> int:
     addresses = (result.changed, result.not_done, result.unrecorded, result.unknown)
-    return sum(map(len, addresses)) + len(result.diagnostics) + len(result.outputs)
+    others = len(result.diagnostics) + len(result.outputs) + len(result.findings)
+    return sum(map(len, addresses)) + others
 
 
 def _size(result: DeploymentResult) -> int:
@@ -252,6 +268,16 @@ def _short(diagnostic: Diagnostic, longest: int) -> Diagnostic:
         detail=_cut(diagnostic.detail, longest),
         address=_cut(diagnostic.address, longest),
         file=_cut(diagnostic.file, longest),
+    )
+
+
+def _briefly(finding: Finding, longest: int) -> Finding:
+    return replace(
+        finding,
+        sentence=_cut(finding.sentence, longest),
+        advice=_cut(finding.advice, longest),
+        mend=_cut(finding.mend, longest),
+        resource=_cut(finding.resource, longest),
     )
 
 

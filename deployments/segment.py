@@ -72,7 +72,11 @@ class ResourceStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource in the progress of a segment; times in RFC 3339 UTC."""
+    """One resource in the progress of a segment; times in RFC 3339 UTC.
+
+    `usual_seconds` is what one of its type usually takes, 0 where nobody knows; `overdue`: it
+    takes so much longer that it is probably being refused.
+    """
 
     address: str
     action: str
@@ -81,6 +85,8 @@ class Resource:
     elapsed_seconds: float = 0.0
     id: str = ""
     reason: str = ""
+    usual_seconds: int = 0
+    overdue: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,15 @@ class Counts:
     def total(self) -> int:
         """How many changes there are."""
         return self.add + self.change + self.remove + self.imported
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Of two applies together."""
+        return Counts(
+            self.add + other.add,
+            self.change + other.change,
+            self.remove + other.remove,
+            self.imported + other.imported,
+        )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Ladder", "PhaseTimeouts", "Timings"]
+__all__ = ["Ladder", "PhaseTimeouts", "Retries", "Timings"]
 
 _DAY_SECONDS = 86_400
 
@@ -24,6 +24,26 @@ class Ladder:
     kill_seconds: int = 30
     lost_lease_second_seconds: int = 120
     lost_lease_kill_seconds: int = 150
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often a deployment plans and applies anew after a refusal that may pass; seconds.
+
+    first_pause_seconds, longest_pause_seconds: the pauses double from one to the other.
+    most, total_seconds: tries after a passing refusal, and how long after the first one the last
+        may begin. The provider itself repeats a 429 for up to 20 minutes before it tells of it.
+    propagation_seconds: how long an API that was just enabled may go on to be refused; Google
+        says "a few minutes".
+    most_adoptions: what appears while we look is found by the second look.
+    """
+
+    first_pause_seconds: int = 15
+    longest_pause_seconds: int = 240
+    most: int = 6
+    total_seconds: int = 3600
+    propagation_seconds: int = 600
+    most_adoptions: int = 2
 
 
 @dataclass(frozen=True)
@@ -61,6 +81,7 @@ class Timings:
     no_progress_seconds: int = 120
     plan_no_progress_seconds: int = 300
     ladder: Ladder = field(default_factory=Ladder)
+    retries: Retries = field(default_factory=Retries)
 
     def start_to_close_seconds(self, deadline_seconds: int) -> int:
         """The backstop behind a phase's own deadline: longer than all that may follow it."""
@@ -83,3 +104,5 @@ class Timings:
             yield "ladder.second_interrupt_seconds must not be above ladder.grace_seconds"
         if ladder.grace_seconds > ladder.saving_limit_seconds:
             yield "ladder.grace_seconds must not be above ladder.saving_limit_seconds"
+        if self.retries.first_pause_seconds > self.retries.longest_pause_seconds:
+            yield "retries.first_pause_seconds must not be above retries.longest_pause_seconds"

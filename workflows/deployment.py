@@ -5,14 +5,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
-from temporalio.exceptions import (
-    ActivityError,
-    ApplicationError,
-    CancelledError,
-    TimeoutType,
-    WorkflowAlreadyStartedError,
-)
-from temporalio.exceptions import TimeoutError as ActivityTimeoutError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.deployments import (
@@ -22,33 +15,33 @@ with workflow.unsafe.imports_passed_through():
         PrepareInput,
     )
     from activities.segments import Mode, SegmentInput, Segments, StopInput
+    from deployments.causes import judge
     from deployments.deployment import (
         CancelRequest,
         DeploymentResult,
         Status,
     )
-    from deployments.names import Attribute, Memo, host_queue, turn_id
+    from deployments.names import Attribute, Memo, Signal, host_queue
+    from deployments.patience import Patience
     from deployments.phase import Phase
     from deployments.ports import Prepared
     from deployments.reasons import Reason, explain
     from deployments.results import Context, Settled, conclude
     from deployments.segment import (
+        Resource,
         SegmentKey,
         SegmentOrder,
         SegmentOutcome,
         SegmentResult,
     )
     from deployments.transitions import may_follow
+    from workflows.judging import end, is_silence, may_repeat, words_of
     from workflows.ordering import DeploymentInput, order_of
     from workflows.outlasting import outlast
-    from workflows.telling import details, parse_cancel
-    from workflows.turn import StackTurnWorkflow
+    from workflows.telling import details, overdue, parse_cancel, refused
+    from workflows.turn import take_turn
 
 __all__ = ["DeploymentInput", "DeploymentWorkflow"]
-
-# A turn is freed some 40 ms after its holder has ended (measured); who comes just then may wait.
-_TURN_TRIES = 5
-_TURN_PAUSE = timedelta(milliseconds=200)
 
 # A segment that never began, or whose runner was killed while nothing could be lost.
 _MOST_SEGMENTS_A_PHASE = 3
@@ -91,6 +84,8 @@ class DeploymentWorkflow:
         self._stopping: asyncio.Task[None] | None = None
         self._forced = False
         self._forced_at = 0
+        self._patience = Patience(input.timings.retries)
+        self._waiting = False
 
     @workflow.run
     async def run(self, input: DeploymentInput) -> DeploymentResult:
@@ -105,7 +100,7 @@ class DeploymentWorkflow:
             self._host_lost, problem = True, None
         result = await self._finalize(problem)
         self._publish(result)
-        return _end(result)
+        return end(result)
 
     @workflow.signal
     def force_cancel(self) -> None:
@@ -118,37 +113,54 @@ class DeploymentWorkflow:
         if self._running is not None:
             self._stopping = asyncio.create_task(self._stop(self._running))
 
+    @workflow.signal(name=Signal.OVERDUE)
+    def overdue(self, resources: list[Resource]) -> None:
+        """A worker says what takes far longer than usual: nothing more, once it goes on."""
+        if self._running is None:
+            return
+        reason = Reason.KEEPS_FAILING if resources else Reason.NONE
+        self._enter(Status.RUNNING, self._phase, reason)
+        if resources:
+            self._tell(overdue(resources))
+
     async def _deploy(self) -> Reason | None:
         """All phases; the reason of an end outside any segment."""
-        if not await self._take_turn():
+        if not await take_turn(self._input.request.stack.id):
             return Reason.STACK_BUSY
         if not await self._prepare():
             return None if self._cancel() else Reason.PREPARE_FAILED
-        for phase in (Phase.INIT, Phase.PLAN):
-            if not await self._run_phase(phase):
-                return None
-        await self._approval()
-        report = asyncio.create_task(self._report_plan())
-        await self._run_phase(Phase.APPLY)
-        await outlast(report)
+        if not await self._run_phase(Phase.INIT):
+            return None
+        while not await self._change():
+            if not await self._may_try_again():
+                break
         return None
 
-    async def _take_turn(self) -> bool:
-        for attempt in range(_TURN_TRIES):
-            if attempt:
-                await workflow.sleep(_TURN_PAUSE)
-            try:
-                await workflow.start_child_workflow(
-                    StackTurnWorkflow.run,
-                    id=turn_id(self._input.request.stack.id),
-                    parent_close_policy=workflow.ParentClosePolicy.TERMINATE,
-                    cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
-                    static_summary=f"held by {workflow.info().workflow_id}",
-                )
-            except WorkflowAlreadyStartedError:
-                continue
-            return True
-        return False
+    async def _change(self) -> bool:
+        """Plan, and apply exactly that plan; whether all of it was done."""
+        if not await self._run_phase(Phase.PLAN):
+            return False
+        await self._approval()
+        report = asyncio.create_task(self._report_plan())
+        done = await self._run_phase(Phase.APPLY)
+        await outlast(report)
+        return done
+
+    async def _may_try_again(self) -> bool:
+        """Wait where waiting may help. The next try plans anew: an old plan is never applied."""
+        refusals = [] if self._cancel() else judge(self._segments[-1])
+        if not refusals:
+            return False
+        first = refusals[0]
+        pause = self._patience.pause(first.action, workflow.time())
+        if pause is None or not workflow.patched("retries"):
+            return False
+        self._enter(Status.RUNNING, self._phase, first.reason)
+        self._tell(refused(first.finding, pause, self._patience.tries))
+        self._waiting = True
+        await workflow.sleep(timedelta(seconds=pause), summary=f"next try after {first.reason}")
+        self._waiting = False
+        return True
 
     async def _prepare(self) -> bool:
         """Have a host admit the deployment. The seam for preflight is in front of this."""
@@ -164,7 +176,7 @@ class DeploymentWorkflow:
         try:
             self._prepared = await outlast(handle, cancel=handle.cancel)
         except ActivityError as error:
-            self._detail = _words(error)
+            self._detail = words_of(error)
             return False
         workflow.upsert_memo({Memo.HOST: self._prepared.host})
         return self._cancel() is None
@@ -184,7 +196,7 @@ class DeploymentWorkflow:
                 summary="keeps the plan as an artifact",
             )
         except ActivityError as error:
-            workflow.logger.warning("no plan report: %s", _words(error))
+            workflow.logger.warning("no plan report: %s", words_of(error))
 
     async def _run_phase(self, phase: Phase) -> bool:
         """Run a phase, in a new segment where one never began; whether the next phase may run."""
@@ -192,7 +204,7 @@ class DeploymentWorkflow:
         for _ in range(_MOST_SEGMENTS_A_PHASE):
             result = await self._run_segment(phase)
             self._segments.append(result)
-            if self._cancel() or not _may_repeat(result):
+            if self._cancel() or not may_repeat(result):
                 break
         return result.outcome is SegmentOutcome.DONE and self._cancel() is None
 
@@ -214,8 +226,8 @@ class DeploymentWorkflow:
                     return await self._attempt(SegmentInput(order, mode), wait)
                 except ActivityError as error:
                     if isinstance(error.cause, ApplicationError):
-                        return self._not_run(order, SegmentOutcome.START_FAILED, _words(error))
-                    if mode is Mode.ATTACH and _is_silence(error):
+                        return self._not_run(order, SegmentOutcome.START_FAILED, words_of(error))
+                    if mode is Mode.ATTACH and is_silence(error):
                         break
                 # Lost from sight, or cancelled before it was seen: what is there must be found
                 # out on its host, however long that is away.
@@ -293,7 +305,7 @@ class DeploymentWorkflow:
         try:
             result = await outlast(handle)
         except ActivityError as error:
-            workflow.logger.error("finalize failed: %s", _words(error))
+            workflow.logger.error("finalize failed: %s", words_of(error))
             return conclude(self._segments, self._context(problem), Settled(unsure=True))
         return result
 
@@ -341,6 +353,7 @@ class DeploymentWorkflow:
             host=self._prepared.host if self._prepared else "",
             terraform_version=self._prepared.terraform_version if self._prepared else "",
             host_lost=self._host_lost,
+            waiting=self._waiting,
         )
 
     def _cancel(self) -> CancelRequest | None:
@@ -356,30 +369,3 @@ class DeploymentWorkflow:
 
 
 _KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
-
-
-def _may_repeat(result: SegmentResult) -> bool:
-    """Nothing was begun, or nothing could be lost."""
-    if result.outcome is SegmentOutcome.NOT_STARTED:
-        return True
-    return result.outcome is SegmentOutcome.RUNNER_LOST and result.phase is not Phase.APPLY
-
-
-def _is_silence(error: ActivityError) -> bool:
-    cause = error.cause
-    return isinstance(cause, ActivityTimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_START
-
-
-def _words(error: ActivityError) -> str:
-    return str(error.cause or error)
-
-
-def _end(result: DeploymentResult) -> DeploymentResult:
-    """End as Temporal names it: Completed, Canceled or Failed."""
-    if result.status is Status.CANCELLED:
-        raise CancelledError("cancelled")
-    if result.status in (Status.COMPLETED, Status.DISCARDED):
-        return result
-    raise ApplicationError(
-        explain(result.reason).sentence, type=str(result.reason), non_retryable=True
-    )

@@ -7,22 +7,49 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from deployments.deployment import CancelRequest
+    from deployments.findings import Finding
     from deployments.names import CANCEL_PREFIX
     from deployments.phase import Phase
-    from deployments.segment import SegmentResult
+    from deployments.reasons import Reason, explain
+    from deployments.segment import Resource, SegmentResult
 
-__all__ = ["details", "parse_cancel"]
+__all__ = ["details", "overdue", "parse_cancel", "refused"]
 
 
 def details(words: str, stack: str, owner: str, phase: Phase, done: Sequence[SegmentResult]) -> str:
     """Markdown for the Web UI's current details."""
     lines = [words, "", f"- stack: `{stack}`", f"- owner: `{owner}`", f"- phase: {phase}"]
-    if plan := next((one for one in done if one.phase is Phase.PLAN), None):
+    if plan := next((one for one in reversed(done) if one.phase is Phase.PLAN), None):
         counts = plan.counts
         lines.append(
             f"- plan: {counts.add} to add, {counts.change} to change, {counts.remove} to destroy"
         )
     return "\n".join(lines)
+
+
+def refused(finding: Finding, pause_seconds: int, tries: int) -> str:
+    """Why the deployment waits, and for what."""
+    where = f" ({_code(finding.resource)})" if finding.resource else ""
+    return (
+        f"**{finding.code}**: {finding.sentence}{where} Planned and applied again in "
+        f"{pause_seconds} s, try {tries + 1}. Cancel the workflow to stop it."
+    )
+
+
+def overdue(resources: Sequence[Resource]) -> str:
+    """What terraform works on for far longer than usual."""
+    explanation = explain(Reason.KEEPS_FAILING)
+    lines = [f"**{Reason.KEEPS_FAILING}**: {explanation.sentence} {explanation.advice}", ""]
+    lines += [
+        f"- {_code(one.address)}: since {one.started_at}, usually {one.usual_seconds} s"
+        for one in resources
+    ]
+    return "\n".join(lines)
+
+
+def _code(text: str) -> str:
+    """A name in Markdown, whatever is in it."""
+    return "`" + text.replace("`", "'").replace("\n", " ") + "`"
 
 
 def parse_cancel(reason: str) -> CancelRequest:

@@ -1,8 +1,18 @@
 """The turn of a stack: who holds it is the only one to work on the stack."""
 
-from temporalio import workflow
+from datetime import timedelta
 
-__all__ = ["StackTurnWorkflow"]
+from temporalio import workflow
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from deployments.names import turn_id
+
+__all__ = ["StackTurnWorkflow", "take_turn"]
+
+# A turn is freed some 40 ms after its holder has ended (measured); who comes just then may wait.
+_TRIES = 5
+_PAUSE = timedelta(milliseconds=200)
 
 
 @workflow.defn
@@ -17,3 +27,22 @@ class StackTurnWorkflow:
     async def run(self) -> None:
         """Wait to be ended."""
         await workflow.wait_condition(lambda: False)
+
+
+async def take_turn(stack: str) -> bool:
+    """Begin to hold a stack's turn; whether it was free."""
+    for attempt in range(_TRIES):
+        if attempt:
+            await workflow.sleep(_PAUSE)
+        try:
+            await workflow.start_child_workflow(
+                StackTurnWorkflow.run,
+                id=turn_id(stack),
+                parent_close_policy=workflow.ParentClosePolicy.TERMINATE,
+                cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
+                static_summary=f"held by {workflow.info().workflow_id}",
+            )
+        except WorkflowAlreadyStartedError:
+            continue
+        return True
+    return False

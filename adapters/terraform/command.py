@@ -10,7 +10,6 @@ from deployments.phase import Phase
 
 __all__ = [
     "PLAN_FILE",
-    "backend_file",
     "cli_config",
     "environment",
     "phase_argv",
@@ -107,8 +106,3 @@ def cli_config(mirror: Path) -> str:
         "  }\n"
         "}\n"
     )
-
-
-def backend_file(state: Path) -> str:
-    """`backend.tf.json`: the state of a stack on this machine."""
-    return json.dumps({"terraform": {"backend": {"local": {"path": str(state)}}}}, indent=2)

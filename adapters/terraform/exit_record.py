@@ -103,7 +103,7 @@ def interpret(
         clean=record.clean,
         applied=fold.applied,
         signals=len(record.signals),
-        counts=fold.counts,
+        counts=fold.achieved() if phase is Phase.APPLY and not fold.applied else fold.counts,
         changed=changed[:_MOST_ADDRESSES],
         not_done=not_done[:_MOST_ADDRESSES] if phase is Phase.APPLY else [],
         diagnostics=[

@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from adapters import log_archive
 from adapters.event_file import EVENT_FILE
 from adapters.file_changes import FileChanges
 from adapters.redaction import Redactor
+from adapters.secret_box import AesSecretBox
 from adapters.settings import Settings
 from adapters.terraform import command, control_files, settling
 from adapters.terraform.plan_report import redact_plan, summarise
@@ -19,17 +21,21 @@ from adapters.terraform.queries import ask
 from adapters.terraform.run_directory import RunDirectory
 from adapters.terraform.run_root import RunRoot
 from adapters.terraform.segment_folder import Surroundings, TerraformSegment, sha256_of
-from adapters.terraform.shipment import SegmentShipment, is_shipped
+from adapters.terraform.shipment import SegmentShipment, lacking
+from adapters.terraform.stack_state import States, backend_file, sensitive_outputs
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest
-from deployments.errors import RunDirectoryBroken, TerraformUnusable
+from deployments.errors import RunDirectoryBroken, TerraformUnusable, Unavailable
 from deployments.phase import Phase
 from deployments.ports import PlanSummary, Prepared
 from deployments.results import Settled
+from deployments.secret_variables import SecretBox, reveal
 from deployments.segment import SegmentKey, SegmentOutcome, SegmentResult, StopCause
 
 __all__ = ["TerraformHost", "check_terraform"]
+
+_log = logging.getLogger("anava.worker")
 
 # `init -json` exists from 1.9 on (measured).
 _OLDEST = (1, 9)
@@ -80,29 +86,38 @@ class TerraformHost:
         terraform_version: str,
         around: Surroundings,
         store: ArtifactStore,
+        box: SecretBox,
     ) -> None:
         self._settings = settings
         self._root = root
         self._version = terraform_version
         self._around = around
         self._store = store
+        self._box = box
         self._archives = asyncio.Semaphore(_ARCHIVES_AT_ONCE)
 
     @classmethod
     async def open(
-        cls, settings: Settings, path: str, changes: FileChanges, store: ArtifactStore
+        cls,
+        settings: Settings,
+        environment: Mapping[str, str],
+        changes: FileChanges,
+        store: ArtifactStore,
     ) -> "TerraformHost":
         """Take up the run root and check terraform.
 
         Args:
-            settings: which run root, which terraform.
-            path: the PATH that terraform and its provisioners get.
+            settings: which run root, which terraform, where states lie.
+            environment: the worker's; terraform gets its PATH and no more.
             changes: what wakes the keepers.
             store: where artifacts go.
 
         Raises:
             TerraformUnusable: it is missing, too old or its mirror is not there.
+            Unavailable: there are no credentials for the bucket of states.
         """
+        path = environment.get("PATH", os.defpath)
+        states = States(settings, environment)
         root = RunRoot(settings.runs)
         mirror = settings.terraform.mirror or root.path / "no-mirror"
         if settings.terraform.mirror is None:
@@ -120,8 +135,10 @@ class TerraformHost:
             cli_config=cli_config,
             changes=changes,
             redactor=lambda deployment: Redactor(root.directory(deployment).secrets()),
+            states=states,
         )
-        return cls(settings, root, version, around, store)
+        box = AesSecretBox.open(settings.secrets.ring, settings.data)
+        return cls(settings, root, version, around, store, box)
 
     @property
     def id(self) -> str:
@@ -138,15 +155,8 @@ class TerraformHost:
         return len(self._root.open_deployments())
 
     async def prepare(self, deployment: str, request: DeploymentRequest) -> Prepared:
-        state = self._settings.data / "stacks" / request.stack.id / "terraform.tfstate"
-        state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        await asyncio.to_thread(
-            self._root.directory(deployment).make,
-            self._settings.terraform.templates / request.stack.template,
-            request,
-            state,
-            self._settings.log.redact,
-        )
+        request = reveal(request, deployment, self._box)
+        await asyncio.to_thread(self._make, deployment, request)
         return Prepared(self._root.host, self._version)
 
     def segment(self, key: SegmentKey) -> TerraformSegment:
@@ -156,16 +166,19 @@ class TerraformHost:
         folder = self._root.path / key.deployment / "segments" / str(key.segment)
         return SegmentShipment(folder, key, self._around.changes)
 
-    def unshipped(self, sinks: Sequence[str]) -> Sequence[SegmentKey]:
+    def unshipped(self, generations: Mapping[str, str]) -> Sequence[tuple[SegmentKey, str]]:
+        keep = self._settings.log.give_up_seconds
         return [
-            SegmentKey(deployment, number)
+            (SegmentKey(deployment, number), sink)
             for deployment in self._root.deployments()
             for number in self._root.directory(deployment).segments()
-            if not is_shipped(self._root.path / deployment / "segments" / str(number), sinks)
+            for sink in lacking(self._root.directory(deployment).segment(number), generations, keep)
         ]
 
     def unclaimed(self) -> Sequence[TerraformSegment]:
         stale = self._settings.worker.stale_seconds
+        # Whoever scans lives, and is on speaking terms with its disk.
+        self._root.show_life()
         return [
             segment
             for deployment in self._root.open_deployments()
@@ -200,6 +213,7 @@ class TerraformHost:
             segment.stop(StopCause.ABANDONED)
         if not await _ended(alive):
             return Settled(unsure=True)
+        await self._free_locks(deployment)
         last = segments[-1] if segments else None
         directory = self._root.directory(deployment)
         if last is None or last.phase is not Phase.APPLY or not directory.work.is_dir():
@@ -209,6 +223,7 @@ class TerraformHost:
         scene = settling.Scene(
             work=directory.work,
             segment_folder=directory.path / "segments" / str(last.key.segment),
+            rescued=self._settings.data / "rescued" / deployment,
             terraform=self._around.terraform,
             environment=self._environment(directory.home),
         )
@@ -232,7 +247,8 @@ class TerraformHost:
     async def clear(self, deployment: str) -> None:
         await asyncio.to_thread(self._root.directory(deployment).clear)
 
-    def abandon(self, deployment: str) -> None:
+    async def abandon(self, deployment: str) -> None:
+        await self._free_locks(deployment)
         directory = self._root.directory(deployment)
         directory.record('{"format": 1, "abandoned": true}')
         directory.clear()
@@ -240,6 +256,23 @@ class TerraformHost:
     def close(self) -> None:
         """Let the worker's lock go."""
         self._root.close()
+
+    def _make(self, deployment: str, request: DeploymentRequest) -> None:
+        state = self._around.states.of(request.stack.id)
+        self._root.directory(deployment).make(
+            self._settings.terraform.templates / request.stack.template,
+            request,
+            backend_file(state),
+            [*self._settings.log.redact, *sensitive_outputs(state.read())],
+        )
+
+    async def _free_locks(self, deployment: str) -> None:
+        """Remove what dead terraforms of ours left; what stays is told to whoever comes next."""
+        for segment in self._segments(deployment):
+            try:
+                await asyncio.to_thread(segment.free_lock)
+            except Unavailable as error:
+                _log.warning("%s may have left the lock of its state: %s", segment.key, error)
 
     async def _shown(self, directory: RunDirectory, argv: Sequence[str]) -> bytes:
         answer = await ask(argv, self._environment(directory.home), directory.work)
@@ -255,7 +288,7 @@ class TerraformHost:
         return [self.segment(SegmentKey(deployment, number)) for number in numbers]
 
     def _environment(self, home: Path) -> dict[str, str]:
-        return command.environment(home, self._around.cli_config, self._around.path)
+        return self._around.environment(home)
 
 
 def _logs(files: dict[int, Path]) -> Iterator[tuple[str, Iterable[bytes]]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from deployments.paces import is_overdue, usual_seconds
 from deployments.segment import Counts, Diagnostic, Output, Resource, ResourceStatus
 
 __all__ = ["Fold", "Message", "decode"]
@@ -26,6 +27,7 @@ class HookResource(msgspec.Struct):
     """Which resource a message speaks of."""
 
     addr: str = ""
+    resource_type: str = ""
 
 
 class Hook(msgspec.Struct):
@@ -97,6 +99,8 @@ class Message(msgspec.Struct):
     changes: Summary | None = None
     diagnostic: RawDiagnostic | None = None
     outputs: dict[str, RawOutput] | None = None
+    # All of the state, printed because it could not be saved; it is never taken into an event.
+    state: msgspec.Raw = msgspec.Raw()
 
 
 _DECODER = msgspec.json.Decoder(Message)
@@ -129,9 +133,10 @@ def as_diagnostic(raw: RawDiagnostic) -> Diagnostic:
 class _Entry:
     """One resource while its segment runs."""
 
-    __slots__ = ("action", "elapsed", "id", "left", "reason", "started_at", "status")
+    __slots__ = ("action", "elapsed", "id", "kind", "left", "reason", "started_at", "status")
 
-    def __init__(self, action: str, reason: str = "") -> None:
+    def __init__(self, kind: str, action: str, reason: str = "") -> None:
+        self.kind = kind
         self.action = action
         self.reason = reason
         self.status = ResourceStatus.PLANNED
@@ -141,6 +146,21 @@ class _Entry:
         # A replacement is a delete and a create; only both together make it done.
         self.left = 2 if action == "replace" else 1
 
+    def as_resource(self, address: str) -> Resource:
+        """The value that the other rooms know."""
+        running = self.status is ResourceStatus.RUNNING
+        return Resource(
+            address=address,
+            action=self.action,
+            status=self.status,
+            started_at=self.started_at,
+            elapsed_seconds=self.elapsed,
+            id=self.id,
+            reason=self.reason,
+            usual_seconds=usual_seconds(self.kind),
+            overdue=running and is_overdue(self.kind, self.elapsed),
+        )
+
 
 class Fold:
     """What all messages so far say together; a function of them alone."""
@@ -149,6 +169,7 @@ class Fold:
         self._redact = redact
         self._entries: dict[str, _Entry] = {}
         self._handlers: dict[str, Callable[[Message], None]] = {
+            "refresh_start": self._worked,
             "planned_change": self._planned,
             "apply_start": self._started,
             "apply_progress": self._progressed,
@@ -160,6 +181,9 @@ class Fold:
         }
         self.counts = Counts()
         self.applied = False
+        # Terraform has its state's lock before it refreshes or shows the first change (its source,
+        # internal/backend/local/backend_local.go: LocalRun locks, then reads the state).
+        self.works_on_state = False
         self.diagnostics: list[Diagnostic] = []
         self.outputs: list[Output] = []
 
@@ -171,35 +195,49 @@ class Fold:
 
     def resources(self) -> list[Resource]:
         """Every resource that is planned or worked on, in the order of first mention."""
-        return [
-            Resource(
-                address=address,
-                action=entry.action,
-                status=entry.status,
-                started_at=entry.started_at,
-                elapsed_seconds=entry.elapsed,
-                id=entry.id,
-                reason=entry.reason,
-            )
-            for address, entry in self._entries.items()
+        return [entry.as_resource(address) for address, entry in self._entries.items()]
+
+    def overdue(self) -> list[Resource]:
+        """Those that terraform has worked on for far longer than usual."""
+        running = [
+            entry.as_resource(address)
+            for address, entry in list(self._entries.items())
+            if entry.status is ResourceStatus.RUNNING
         ]
+        return [one for one in running if one.overdue]
 
     def addresses(self, *statuses: ResourceStatus) -> list[str]:
         """Addresses of the resources in one of these statuses."""
         return [name for name, entry in self._entries.items() if entry.status in statuses]
 
+    def achieved(self) -> Counts:
+        """What is done so far, as terraform would count it; it does not where it fails."""
+        done = [one.action for one in self._entries.values() if one.status is ResourceStatus.DONE]
+        replaced = done.count("replace")
+        return Counts(
+            add=done.count("create") + replaced,
+            change=done.count("update"),
+            remove=done.count("delete") + replaced,
+        )
+
     def tally(self) -> dict[str, int]:
         """How many resources are in which status."""
         tally = dict.fromkeys(ResourceStatus, 0)
-        for entry in self._entries.values():
+        # A keeper asks while a thread of its own adds lines.
+        for entry in list(self._entries.values()):
             tally[entry.status] += 1
         return {str(status): number for status, number in tally.items()}
 
+    def _worked(self, _message: Message) -> None:
+        self.works_on_state = True
+
     def _planned(self, message: Message) -> None:
+        self.works_on_state = True
         change = message.change
         if change and change.resource and change.action not in ("noop", "read"):
             address = self._redact(change.resource.addr)
-            self._entries[address] = _Entry(change.action, change.reason)
+            kind = change.resource.resource_type
+            self._entries[address] = _Entry(kind, change.action, change.reason)
 
     def _entry(self, message: Message) -> _Entry | None:
         hook = message.hook
@@ -209,7 +247,7 @@ class Fold:
         # Reading a data source is reported in the same words, but changes nothing.
         if address not in self._entries and hook.action in ("read", "noop"):
             return None
-        entry = self._entries.setdefault(address, _Entry(hook.action))
+        entry = self._entries.setdefault(address, _Entry(hook.resource.resource_type, hook.action))
         entry.elapsed = max(entry.elapsed, hook.elapsed_seconds)
         if hook.id_value:
             entry.id = self._redact(hook.id_value)

@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from adapters.terraform import command, control_files, function_archives
+from adapters.terraform import control_files, function_archives
+from adapters.terraform.stack_state import BACKEND_FILE
 from deployments.deployment import DeploymentRequest
 from deployments.errors import RunDirectoryBroken
 from deployments.templates import TEMPLATES
@@ -19,8 +20,9 @@ _SECRETS_FILE = "secrets.json"
 # What tools leave in a template, and what is for readers.
 _LEFT_OUT = (".terraform", "__pycache__", "*.md")
 
-# What stays of a segment: its log, its progress and the runner's own testimony.
-_KEPT = frozenset({"events.jsonl", "progress.json", "exit.json"})
+# What stays of a segment: its log, which sink has how much of it, its progress and the runner's own
+# testimony.
+_KEPT = frozenset({"events.jsonl", "cursors", "progress.json", "exit.json"})
 
 
 class RunDirectory:
@@ -37,9 +39,15 @@ class RunDirectory:
         return self.path.is_dir() and not (self.path / RECORD_FILE).exists()
 
     def make(
-        self, template: Path, request: DeploymentRequest, state: Path, secrets: Iterable[str]
+        self, template: Path, request: DeploymentRequest, backend: str, secrets: Iterable[str]
     ) -> None:
         """Make it whole, or leave it as it is.
+
+        Args:
+            template: what is deployed.
+            request: with what.
+            backend: content of its `backend.tf.json`.
+            secrets: texts that must not be seen, besides those of the request.
 
         Raises:
             RunDirectoryBroken: the template is missing.
@@ -56,8 +64,8 @@ class RunDirectory:
         (draft / "home").mkdir(mode=0o700)
         (draft / "segments").mkdir(mode=0o700)
         control_files.replace(work / "terraform.tfvars.json", _variables(request))
-        control_files.replace(work / "backend.tf.json", command.backend_file(state))
-        hidden = {*secrets, *_sensitive_values(request), *_sensitive_outputs(state)}
+        control_files.replace(work / BACKEND_FILE, backend)
+        hidden = {*secrets, *_sensitive_values(request)}
         control_files.replace(draft / _SECRETS_FILE, {"secrets": sorted(hidden)})
         try:
             draft.rename(self.path)
@@ -124,23 +132,3 @@ def _sensitive_values(request: DeploymentRequest) -> Iterator[str]:
     for name in TEMPLATES[request.stack.template].sensitive:
         if value := values.get(name):
             yield str(value)
-
-
-def _sensitive_outputs(state: Path) -> Iterator[str]:
-    """What earlier deployments of the stack made and must stay hidden."""
-    text = control_files.read_text(state)
-    outputs = json.loads(text).get("outputs", {}) if text else {}
-    for output in outputs.values():
-        if output.get("sensitive"):
-            yield from _texts(output.get("value"))
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _texts(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)

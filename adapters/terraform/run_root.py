@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 from pathlib import Path
 
 from adapters.terraform import control_files
@@ -24,6 +25,7 @@ class RunRoot:
             self.workers / f"{self.worker}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
         )
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        os.write(self._lock, socket.gethostname().encode())
         self._sweep_workers()
 
     def directory(self, deployment: str) -> RunDirectory:
@@ -41,6 +43,10 @@ class RunRoot:
     def deployments(self) -> list[str]:
         """All deployments that this host keeps something of."""
         return [path.name for path in self.path.iterdir() if path.name.startswith("dep-")]
+
+    def show_life(self) -> None:
+        """Be seen by health checks: the lock's modification time (`cli/alive.py`)."""
+        os.utime(self._lock)
 
     def close(self) -> None:
         """Let the worker's lock go."""

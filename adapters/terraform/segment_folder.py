@@ -16,13 +16,15 @@ from adapters.redaction import Redactor
 from adapters.terraform import command, control_files
 from adapters.terraform.claims import Claims
 from adapters.terraform.exit_record import Traces, decode_exit, interpret
+from adapters.terraform.held_lock import HeldLock
 from adapters.terraform.process import Runners
 from adapters.terraform.segment_log import SegmentLog
+from adapters.terraform.stack_state import States
 from deployments.errors import PlanChanged, RunDirectoryBroken
 from deployments.events import Seal
 from deployments.phase import Phase
 from deployments.ports import Sight, Ticket
-from deployments.segment import SegmentKey, SegmentOrder, SegmentResult, StopCause
+from deployments.segment import Resource, SegmentKey, SegmentOrder, SegmentResult, StopCause
 
 __all__ = ["Surroundings", "TerraformSegment", "sha256_of"]
 
@@ -43,6 +45,12 @@ class Surroundings:
     cli_config: Path
     changes: FileChanges
     redactor: Callable[[str], Redactor]
+    states: States
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """Terraform's whole environment, for one deployment's home."""
+        ours = command.environment(home, self.cli_config, self.path)
+        return {**ours, **self.states.terraform_environment()}
 
 
 class TerraformSegment:
@@ -57,6 +65,7 @@ class TerraformSegment:
         self._claims = Claims(self._folder, around.workers, around.worker)
         self._runners = Runners(self._folder)
         self._log: SegmentLog | None = None
+        self._lock: HeldLock | None = None
         self._watch: Watch | None = None
         self._resources = ExitStack()
 
@@ -74,6 +83,9 @@ class TerraformSegment:
         total = sum(tally.values())
         phase = self._phase()
         return f"{phase}: {tally['done']}/{total} resources, {log.lines} lines"
+
+    def overdue(self) -> list[Resource]:
+        return self._log.fold.overdue() if self._log else []
 
     def clock(self) -> float:
         return control_files.boot_seconds()
@@ -106,7 +118,6 @@ class TerraformSegment:
             self._work / command.PLAN_FILE
         ):
             raise PlanChanged("the plan file is not the one that was planned")
-        home = self._run / "home"
         control_files.create(
             self._folder / "segment.json",
             {
@@ -114,9 +125,7 @@ class TerraformSegment:
                 "segment": order.key.segment,
                 "phase": order.phase,
                 "argv": command.phase_argv(self._around.terraform, order.phase),
-                "environment": command.environment(
-                    home, self._around.cli_config, self._around.path
-                ),
+                "environment": self._around.environment(self._run / "home"),
                 "deadline_seconds": order.deadline_seconds,
                 "lease_seconds": order.lease_seconds,
                 "no_progress_seconds": order.no_progress_seconds,
@@ -178,7 +187,13 @@ class TerraformSegment:
         control_files.replace(path, {**(control_files.read(path) or content), "force": True})
 
     async def pump(self) -> int:
-        return await self._open_log().pump() if self._can_log() else 0
+        if not self._can_log():
+            return 0
+        log = self._open_log()
+        lines = await log.pump()
+        if log.fold.works_on_state:
+            self._note_lock()
+        return lines
 
     async def changed(self, seconds: float) -> None:
         if self._watch is None:
@@ -245,6 +260,23 @@ class TerraformSegment:
             )
             self._resources.callback(self._log.release)
         return self._log
+
+    def _note_lock(self) -> None:
+        if self._lock is None and (state := self._around.states.used_by(self._work)):
+            self._lock = HeldLock(self._folder, state)
+            self._resources.callback(self._lock.close)
+        if self._lock is not None:
+            self._lock.note()
+
+    def free_lock(self) -> None:
+        """Remove the lock of the state that this segment's terraform left when it died; blocks.
+
+        Raises:
+            Unavailable: the state's bucket does not answer.
+        """
+        state = self._around.states.used_by(self._work)
+        if state is not None and not self.look().alive:
+            HeldLock(self._folder, state).free()
 
     def _phase(self) -> Phase:
         return Phase(str(self._order()["phase"]))

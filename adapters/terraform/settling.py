@@ -1,13 +1,14 @@
 """What is true after an abnormal end: the journal of the apply against Terraform's state."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.terraform import command, control_files
+from adapters.terraform import command, control_files, rescue
 from adapters.terraform.queries import ask
-from adapters.terraform.segment_log import PROGRESS_FILE
+from adapters.terraform.segment_log import PROGRESS_FILE, SPOOL_FILE
 from deployments.results import Settled
 from deployments.segment import ResourceStatus
 
@@ -18,10 +19,11 @@ _MAKES = frozenset({"create", "update", "replace", "import"})
 
 @dataclass(frozen=True)
 class Scene:
-    """Where the apply ran and with what."""
+    """Where the apply ran and with what; `rescued` is a folder for operators alone."""
 
     work: Path
     segment_folder: Path
+    rescued: Path
     terraform: str
     environment: Mapping[str, str]
 
@@ -30,19 +32,20 @@ async def find_out(scene: Scene) -> Settled:
     """Compare what was reported complete with what the state holds.
 
     The segment's log is closed: its progress is final. A state that does not answer leaves it
-    unsure; it is never taken for an empty one. A state that could not be written lies in
-    `errored.tfstate`; it is pushed back first. An empty one never is: pushing it would drop
-    everything (DESIGN section 5).
+    unsure; it is never taken for an empty one. A state that terraform could not write is kept for
+    operators and pushed back first. An empty one never is: pushing it would drop everything
+    (DESIGN section 5).
 
     Raises:
         TerraformUnusable: terraform does not answer.
     """
-    rescued = scene.work / "errored.tfstate"
-    if rescued.is_file() and addresses_in(rescued.read_bytes()):
-        push = [scene.terraform, "state", "push", rescued.name]
-        pushed = await ask(push, scene.environment, scene.work)
-        if pushed.exit_code == 0:
-            rescued.unlink()
+    unsaved = await asyncio.to_thread(
+        rescue.unsaved_state, scene.work, scene.segment_folder / SPOOL_FILE
+    )
+    if addresses_in(unsaved):
+        kept = await asyncio.to_thread(rescue.keep, unsaved, scene.rescued)
+        # When it is refused, the state below tells what is not recorded.
+        await ask([scene.terraform, "state", "push", str(kept)], scene.environment, scene.work)
     pulled = await ask(command.state_argv(scene.terraform), scene.environment, scene.work)
     if pulled.exit_code:
         return Settled(unsure=True)

@@ -5,7 +5,7 @@ Needs no claim: a sink takes each line once, whoever brings it, and says itself 
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,15 +14,13 @@ import msgspec
 from adapters.event_file import EVENT_FILE, EventReader, has_end
 from adapters.file_changes import FileChanges, Watch
 from adapters.terraform import control_files
+from deployments.errors import RunDirectoryBroken
 from deployments.events import EventChunk, EventId, Seal
 from deployments.segment import SegmentKey
 
-__all__ = ["SegmentShipment", "is_shipped"]
+__all__ = ["SegmentShipment", "lacking"]
 
 _NAMES = frozenset({EVENT_FILE})
-# After this a sink that never came back is given up (reason `sink_given_up` in the worker's log);
-# the event file stays as long as the deployment's record.
-_GIVE_UP_SECONDS = 7 * 24 * 3600.0
 
 
 class SegmentShipment:
@@ -51,15 +49,21 @@ class SegmentShipment:
         return reader.after(self.position(sink), most_bytes)
 
     def position(self, sink: str) -> int:
-        content = control_files.read(_cursor(self._folder, sink))
-        line = content["line"] if content else 0
+        line = _read_cursor(self._folder, sink).get("line", 0)
         return line if isinstance(line, int) else 0
 
     def advance(self, sink: str, line: int) -> None:
         self._keep(sink, line, sealed=False)
 
-    def finish(self, sink: str, seal: Seal) -> None:
-        self._keep(sink, seal.lines + 1, sealed=True)
+    def finish(self, sink: str, seal: Seal, generation: str) -> None:
+        self._keep(sink, seal.lines + 1, sealed=True, generation=generation)
+
+    def ended_seconds(self) -> float:
+        path = self._folder / EVENT_FILE
+        return max(0.0, time.time() - path.stat().st_mtime) if has_end(path) else 0.0
+
+    def give_up(self, sink: str, reason: str) -> None:
+        self._keep(sink, self.position(sink), sealed=False, given_up=reason)
 
     def lines(self) -> int:
         progress = control_files.read(self._folder / "progress.json") or {}
@@ -80,21 +84,43 @@ class SegmentShipment:
         self._resources.close()
         self._watch = None
 
-    def _keep(self, sink: str, line: int, *, sealed: bool) -> None:
+    def _keep(self, sink: str, line: int, *, sealed: bool, **more: str) -> None:
         path = _cursor(self._folder, sink)
         path.parent.mkdir(exist_ok=True, mode=0o700)
-        control_files.replace(path, {"line": line, "sealed": sealed})
+        control_files.replace(path, {"line": line, "sealed": sealed, **more})
 
 
-def is_shipped(folder: Path, sinks: Sequence[str]) -> bool:
-    """Whether nothing of an ended segment is owed to any of these sinks any more."""
+def lacking(folder: Path, generations: Mapping[str, str], keep_seconds: float) -> list[str]:
+    """The sinks to which something of an ended segment is owed.
+
+    Args:
+        folder: of the segment.
+        generations: of the sinks, by name.
+        keep_seconds: a sink that lost a log which is older need not have it again.
+    """
     path = folder / EVENT_FILE
     if not has_end(path):
+        return []
+    old = time.time() - path.stat().st_mtime > keep_seconds
+    return [
+        sink
+        for sink, generation in generations.items()
+        if not _has_all(_read_cursor(folder, sink), generation, old=old)
+    ]
+
+
+def _has_all(cursor: dict[str, object], generation: str, *, old: bool) -> bool:
+    if cursor.get("given_up"):
         return True
-    if time.time() - path.stat().st_mtime > _GIVE_UP_SECONDS:
-        return True
-    cursors = (control_files.read(_cursor(folder, sink)) for sink in sinks)
-    return all(one is not None and one.get("sealed") is True for one in cursors)
+    return cursor.get("sealed") is True and (old or cursor.get("generation") == generation)
+
+
+def _read_cursor(folder: Path, sink: str) -> dict[str, object]:
+    """Empty where there is none, or one that cannot be read: the sink says what it holds."""
+    try:
+        return control_files.read(_cursor(folder, sink)) or {}
+    except RunDirectoryBroken:
+        return {}
 
 
 def _cursor(folder: Path, sink: str) -> Path:

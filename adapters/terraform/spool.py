@@ -58,6 +58,7 @@ _STATUS = {
     "apply_complete": "done",
     "apply_errored": "failed",
 }
+_STATE_KEPT = " (not shown: it holds every secret; kept for operators)"
 _LEVELS = {"error": "error", "warn": "warn"}
 
 
@@ -142,6 +143,8 @@ class Translator:
             return self._finish(Event(self._id(), self._time, "info", self._phase, text), dropped)
         self._time = message.time or self._time
         self.fold.add(message)
+        if message.state:
+            message.text += _STATE_KEPT
         event = Event(
             self._id(),
             self._time,

@@ -1,5 +1,8 @@
 """The log of a deployment: a page of it, or as it comes."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -9,10 +12,13 @@ from api import examples
 from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNeeded
 from api.documentation import answers
 from api.log_reader import LogReader
-from api.schemas.logs import LogFormat, LogPage, LogQuery
+from api.schemas.deployments import SealBody
+from api.schemas.logs import HoldingBody, LogFormat, LogPage, LogQuery, VerificationBody
 from api.stream import Viewer, has_all
+from api.verification import verify_copies
 from api.view import Seen
 from deployments.events import EventId
+from deployments.log_verification import Verdict
 
 __all__ = ["router"]
 
@@ -79,6 +85,34 @@ def _download(reader: LogReader, after: EventId, asked: LogQuery) -> Response:
 
 
 @router.get(
+    "/verify",
+    responses=answers(
+        examples.VERIFICATION,
+        "not_found",
+        "invalid_request",
+        "log_not_sealed",
+        "unavailable",
+        "temporal_unavailable",
+    ),
+)
+async def verify_logs(
+    deployment: str, user: CurrentUser, services: ServicesNeeded, response: Response
+) -> VerificationBody:
+    """Read every copy of an ended deployment's log and compare it with the seals.
+
+    A million lines take some seconds.
+    """
+    seen = await services.deployments.get(user, deployment)
+    seals, copies = await verify_copies(services, seen)
+    response.headers.update(_HEADERS)
+    return VerificationBody(
+        equal=all(one.verdict is Verdict.EQUAL for one in copies),
+        seals=[SealBody(**asdict(one)) for one in seals],
+        copies=[HoldingBody.model_validate(asdict(one)) for one in copies],
+    )
+
+
+@router.get(
     "/stream",
     response_class=StreamingResponse,
     responses={
@@ -94,15 +128,25 @@ async def stream_logs(
     after: str | None = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Server-Sent Events; a finished deployment with nothing after the cursor answers 204."""
+    """Server-Sent Events; a finished deployment with nothing after the cursor answers 204.
+
+    What each event holds, and the same as a WebSocket with its requests and close codes, is told in
+    docs/stream.md.
+    """
     # A browser that comes back sends the header; the address still says where it began.
     given = last_event_id or after
     cursor = EventId.parse(given) if given else _START
     seen = await services.deployments.get(user, deployment)
     if given and await _is_over(services, seen, cursor):
         return Response(status_code=204, headers=_HEADERS)
-    frames = Viewer(services, broadcasts, seen, cursor).frames()
-    return StreamingResponse(frames, media_type="text/event-stream", headers=_HEADERS)
+    parts = _parts(Viewer(services, broadcasts, seen, cursor))
+    return StreamingResponse(parts, media_type="text/event-stream", headers=_HEADERS)
+
+
+async def _parts(viewer: Viewer) -> AsyncIterator[bytes]:
+    async with aclosing(viewer.frames()) as found:
+        async for frames in found:
+            yield b"".join(one.sse for one in frames)
 
 
 async def _is_over(services: Services, seen: Seen, cursor: EventId) -> bool:

@@ -20,6 +20,7 @@ __all__ = [
     "DeploymentPage",
     "DeploymentSummary",
     "DiagnosticBody",
+    "FindingBody",
     "LinksBody",
     "ListQuery",
     "OutputBody",
@@ -215,6 +216,20 @@ class SealBody(BaseModel):
     sha256: str
 
 
+class FindingBody(BaseModel):
+    """What stands in the way: `mend` is a command or a link that mends it, or empty.
+
+    `severity`: blocking, warning or note; `resource` is what it is about.
+    """
+
+    code: str
+    severity: str
+    sentence: str
+    advice: str
+    mend: str
+    resource: str
+
+
 class ResultBody(BaseModel):
     """How the deployment ended."""
 
@@ -225,6 +240,7 @@ class ResultBody(BaseModel):
     unrecorded: list[str]
     unknown: list[str]
     diagnostics: list[DiagnosticBody]
+    findings: list[FindingBody]
     outputs: list[OutputBody]
     seals: list[SealBody]
     plan_sha256: str
@@ -273,7 +289,11 @@ class DeploymentPage(BaseModel):
 
 
 class ResourceBody(BaseModel):
-    """How far one resource is."""
+    """How far one resource is.
+
+    `usual_seconds` is what one of its type usually takes, 0 where nobody knows; `overdue`: it
+    takes so much longer that Google probably keeps refusing it.
+    """
 
     address: str
     action: str
@@ -282,6 +302,8 @@ class ResourceBody(BaseModel):
     elapsed_seconds: float
     id: str
     reason: str
+    usual_seconds: int
+    overdue: bool
 
 
 class ProgressBody(BaseModel):

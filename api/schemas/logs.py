@@ -5,7 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["LogFormat", "LogPage", "LogQuery"]
+from api.schemas.deployments import SealBody
+from deployments.log_verification import Verdict
+
+__all__ = ["HoldingBody", "LogFormat", "LogPage", "LogQuery", "VerificationBody"]
 
 
 class LogFormat(StrEnum):
@@ -77,3 +80,31 @@ class LogPage(BaseModel):
     next_after: str
     previous_before: str
     end: bool
+
+
+class _SegmentHolding(BaseModel):
+    segment: int
+    verdict: Verdict
+    lines: int
+    sha256: str
+    sealed: bool
+
+
+class HoldingBody(BaseModel):
+    """One copy of the log; `error`: why it could not be read to its end."""
+
+    name: str
+    verdict: Verdict
+    segments: list[_SegmentHolding]
+    error: str
+
+
+class VerificationBody(BaseModel):
+    """Every copy of a log against its seals; `equal`: all of them are.
+
+    `lines` and `sha256` of a copy are counted from what it holds, without the end record.
+    """
+
+    equal: bool
+    seals: list[SealBody]
+    copies: list[HoldingBody]

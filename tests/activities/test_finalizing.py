@@ -1,7 +1,6 @@
 """The end of a deployment keeps its artifacts, and does not depend on them."""
 
 import json
-import os
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -55,8 +54,8 @@ def store(tmp_path: Path) -> Failing:
 @pytest.fixture
 async def host(tmp_path: Path, store: Failing) -> AsyncIterator[TerraformHost]:
     changes = FileChanges()
-    path = base_environment().get("PATH", os.defpath)
-    host = await TerraformHost.open(Settings(data_dir=tmp_path), path, changes, store)
+    environment = base_environment()
+    host = await TerraformHost.open(Settings(data_dir=tmp_path), environment, changes, store)
     await host.prepare(DEPLOYMENT, REQUEST)
     for number in (1, 2):
         folder = tmp_path / "runs" / DEPLOYMENT / "segments" / str(number)

@@ -55,6 +55,10 @@ def test_without_any_setting_all_is_as_documented() -> None:
         ("ANAVA_PHASES__LEASE_SECONDS", "-300"),
         ("ANAVA_PHASES__KILL_SECONDS", "0"),
         ("ANAVA_PHASES__APPLY_MINUTES", "40"),
+        ("ANAVA_SECRETS__KEYS", ","),
+        ("ANAVA_SECRETS__KEYS", "c2hvcnQ="),
+        ("ANAVA_SECRETS__KEYS", "not base64, at all"),
+        ("ANAVA_SECRETS__KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=,zzz"),
     ],
 )
 def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
@@ -63,6 +67,85 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
     told, _, sentence = refusal(monkeypatch, **{name: value}).partition(": ")
     assert told == name
     assert sentence[0].isupper()
+
+
+BUCKETS = [
+    "B",
+    "ab",
+    "-ab",
+    "ab-",
+    "gs://states",
+    "states/x",
+    "../states",
+    "states\n",
+    "sta tes",
+    "${path.root}",
+    "%{ if true }",
+    'states"',
+    "st\u00e4tes",
+    "s" * 300,
+]
+
+
+@pytest.mark.parametrize("group", ["GCS", "STATE"])
+@pytest.mark.parametrize("value", BUCKETS)
+def test_a_bucket_that_cannot_be_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, group: str, value: str
+) -> None:
+    """It stands in a file of terraform's own language, where `${...}` means something."""
+    told = refusal(monkeypatch, **{"ANAVA_STATE__BACKEND": "gcs", f"ANAVA_{group}__BUCKET": value})
+    assert f"ANAVA_{group}__BUCKET: " in told
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "gcs",
+        "gcs:4443",
+        "//gcs",
+        "ftp://gcs",
+        "file:///etc/passwd",
+        "http://",
+        "http://user:hunter2@gcs:4443",
+        "http://gcs:4443/?key=hunter2",
+        "http://gcs:4443/hunter2",
+        "http://gcs:4443#hunter2",
+        "http://gcs:4443\nhunter2",
+        "http://${hunter2}",
+        "http://gcs:444343",
+        "http://g cs",
+    ],
+)
+def test_an_endpoint_is_a_server_and_nothing_that_could_be_a_secret(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """It becomes part of the backend's configuration, and so of every plan."""
+    told = refusal(monkeypatch, ANAVA_GCS__ENDPOINT=value)
+    assert told.startswith("ANAVA_GCS__ENDPOINT: ")
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize("value", ["http://gcs:4443", "https://[::1]:4443", "http://127.0.0.1"])
+def test_an_endpoint_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("ANAVA_GCS__ENDPOINT", value)
+    assert settings.load().gcs.endpoint == value
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"BACKEND": "s3"}, "ANAVA_STATE__BACKEND: "),
+        ({"BACKEND": "GCS"}, "ANAVA_STATE__BACKEND: "),
+        ({"BACKEND": "gcs"}, "ANAVA_STATE: States in gcs need ANAVA_STATE__BUCKET"),
+        ({"BUCKET": "states"}, "ANAVA_STATE: ANAVA_STATE__BUCKET needs ANAVA_STATE__BACKEND=gcs"),
+    ],
+)
+def test_a_half_set_backend_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str
+) -> None:
+    """A bucket without its backend would keep every state on one machine, silently."""
+    named = {f"ANAVA_STATE__{name}": value for name, value in variables.items()}
+    assert refusal(monkeypatch, **named).startswith(told)
 
 
 @pytest.mark.parametrize("name", PhasesSettings.model_fields)
@@ -76,7 +159,7 @@ def test_no_limit_is_longer_than_anything_is_remembered(
     )
 
 
-@pytest.mark.parametrize("group", ["API", "TERRAFORM", "LOG", "WORKER", "PHASES"])
+@pytest.mark.parametrize("group", ["API", "TERRAFORM", "LOG", "WORKER", "PHASES", "STATE", "GCS"])
 @pytest.mark.parametrize("value", ["{hunter2", '"hunter2', "hunter2", "[1]", "7", '"hunter2"'])
 def test_a_group_that_is_no_json_object_is_refused_by_its_name(
     monkeypatch: pytest.MonkeyPatch, group: str, value: str
@@ -190,4 +273,6 @@ def test_each_limit_reaches_the_timings(monkeypatch: pytest.MonkeyPatch) -> None
     timings = settings.load().phases.timings()
     for name, number in numbers.items():
         owner: object = timings.ladder if name in Ladder.__dataclass_fields__ else timings
+        if name.startswith("retry_"):
+            owner, name = timings.retries, name.removeprefix("retry_")
         assert getattr(owner, name) == number, name

@@ -9,17 +9,23 @@ import httpx
 import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_log import LocalLogSource
 from adapters.local_progress import LocalProgressSource
+from adapters.secret_box import AesSecretBox
 from adapters.temporal_client import register
 from api.app import build
 from api.dependencies import Services
 from api.deployments import Deployments
+from api.server import Server
 from api.temporal_health import TemporalHealth
+from deployments.names import SHARED_QUEUE
 from deployments.timings import Timings
+from tests.api.scripted import ScriptedWorkflow
+from tests.servers import eventually
 
 _TEMPORAL = Path(sys.executable).parent / "temporal"
 
@@ -30,12 +36,17 @@ async def _start() -> WorkflowEnvironment:
     return environment
 
 
-@pytest.fixture(scope="session")
-def temporal_address() -> Iterator[str]:
+def running_temporal() -> Iterator[str]:
+    """The address of a dev server that ends with its user."""
     with asyncio.Runner() as runner:
         environment = runner.run(_start())
         yield environment.client.service_client.config.target_host
         runner.run(environment.shutdown())
+
+
+@pytest.fixture(scope="session")
+def temporal_address() -> Iterator[str]:
+    yield from running_temporal()
 
 
 @pytest.fixture
@@ -48,7 +59,7 @@ async def services(client: Client, tmp_path: Path) -> AsyncIterator[Services]:
     changes = FileChanges()
     store = LocalArtifactStore(tmp_path)
     yield Services(
-        deployments=Deployments(client, Timings()),
+        deployments=Deployments(client, Timings(), AesSecretBox.open((), tmp_path)),
         logs=LocalLogSource(tmp_path, changes),
         progress=LocalProgressSource(tmp_path),
         health=TemporalHealth(client),
@@ -62,4 +73,34 @@ async def services(client: Client, tmp_path: Path) -> AsyncIterator[Services]:
 async def api(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(build(services), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+        yield session
+
+
+@pytest.fixture
+async def worker(client: Client) -> AsyncIterator[None]:
+    async with Worker(
+        client,
+        task_queue=SHARED_QUEUE,
+        workflows=[ScriptedWorkflow],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        yield
+
+
+@pytest.fixture
+async def server(services: Services) -> AsyncIterator[Server]:
+    """The application on a real socket, patient with a stalled client for two seconds."""
+    made = Server(build(services), "127.0.0.1", 0, services.stopping, stall_seconds=2)
+    serving = asyncio.create_task(made.serve())
+    await eventually(lambda: made.started, "the server")
+    yield made
+    made.should_exit = True
+    await serving
+
+
+@pytest.fixture
+async def live(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of `server`."""
+    url = f"http://127.0.0.1:{server.port}"
+    async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as session:
         yield session

@@ -1,4 +1,17 @@
+"""Health for people and for orchestrators."""
+
+from collections.abc import Iterator
+
 import httpx
+import pytest
+
+from tests.api.conftest import running_temporal
+
+
+@pytest.fixture(scope="module")
+def temporal_address() -> Iterator[str]:
+    """A server of its own: Temporal remembers for minutes that a worker of another test asked."""
+    yield from running_temporal()
 
 
 async def test_health_without_a_worker_is_degraded(api: httpx.AsyncClient) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.local_log import LocalLogSink
 from deployments.events import EventChunk
-from tests.api.test_logs import deploy, write
+from tests.api.scripted import deploy, write
 
 
 async def page(api: httpx.AsyncClient, found: str, query: str) -> dict[str, object]:

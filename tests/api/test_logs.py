@@ -1,114 +1,15 @@
 """The log as pages and as a stream; a scripted workflow ends when it is told to."""
 
 import asyncio
-import hashlib
 import json
-import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
-from temporalio import workflow
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from adapters.local_log import LocalLogSink
 from api.dependencies import Services
-from deployments.deployment import DeploymentResult, Status
-from deployments.events import EndKind, EventChunk, Seal
-from deployments.names import SHARED_QUEUE, Attribute, Memo
-from deployments.phase import Phase
-from deployments.reasons import Reason
-from deployments.segment import Counts, Diagnostic, Output
-from workflows.deployment import DeploymentInput
-
-Event = tuple[str, str, dict[str, object]]
-
-
-@workflow.defn(name="DeploymentWorkflow")
-class ScriptedWorkflow:
-    """Ends with the result it is sent."""
-
-    def __init__(self) -> None:
-        self._result: DeploymentResult | None = None
-
-    @workflow.run
-    async def run(self, input: DeploymentInput) -> None:
-        await workflow.wait_condition(lambda: self._result is not None)
-        workflow.upsert_memo({Memo.RESULT: self._result})
-        status = SearchAttributeKey.for_keyword(Attribute.STATUS)
-        workflow.upsert_search_attributes([status.value_set(Status.COMPLETED)])
-
-    @workflow.signal
-    def end(self, result: DeploymentResult) -> None:
-        self._result = result
-
-
-@pytest.fixture
-async def worker(client: Client) -> AsyncIterator[None]:
-    async with Worker(
-        client,
-        task_queue=SHARED_QUEUE,
-        workflows=[ScriptedWorkflow],
-        workflow_runner=UnsandboxedWorkflowRunner(),
-    ):
-        yield
-
-
-async def deploy(api: httpx.AsyncClient) -> str:
-    prefix = "p" + uuid.uuid4().hex[:8]
-    answer = await api.post("/api/deploy", json={"project_id": "customer-1", "prefix": prefix})
-    return str(answer.json()["id"])
-
-
-async def write(run_root: Path, deployment: str, segment: int, lines: int) -> Seal:
-    events = [
-        {
-            "id": f"{segment}-{line}",
-            "time": "2026-01-01T00:00:00Z",
-            "level": "info",
-            "phase": "apply",
-            "text": f'line {line} ,"end": "\n\r\u2028 {{',
-        }
-        for line in range(1, lines + 1)
-    ]
-    data = b"".join(json.dumps(one).encode() + b"\n" for one in events)
-    sink = LocalLogSink(run_root)
-    await sink.write(deployment, EventChunk(segment, 1, lines, data))
-    seal = Seal(segment, EndKind.COMPLETE, lines, hashlib.sha256(data).hexdigest())
-    await sink.seal(deployment, seal)
-    return seal
-
-
-def events(text: str) -> list[Event]:
-    found = []
-    for block in text.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if line)
-        if fields:
-            found.append((fields["event"], fields.get("id", ""), json.loads(fields["data"])))
-    return found
-
-
-def log_ids(found: list[Event]) -> list[str]:
-    frames = [content["lines"] for name, _, content in found if name == "log"]
-    return [line[0] for lines in frames if isinstance(lines, list) for line in lines]
-
-
-async def finish(client: Client, deployment: str, *seals: Seal) -> None:
-    result = DeploymentResult(
-        Status.COMPLETED,
-        Reason.APPLIED,
-        Phase.APPLY,
-        counts=Counts(add=2),
-        diagnostics=[Diagnostic("warning", "odd", file="main.tf", line=7)],
-        outputs=[Output("url", False, '"x"'), Output("key", True, '"leak"')],  # noqa: FBT003
-        seals=list(seals),
-    )
-    handle = client.get_workflow_handle(deployment)
-    await handle.signal(ScriptedWorkflow.end, result)
-    await handle.result()
+from tests.api.scripted import deploy, events, finish, log_ids, write
 
 
 async def test_a_page_goes_on_where_the_last_one_ended(

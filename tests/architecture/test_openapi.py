@@ -21,7 +21,7 @@ from api.schemas.deployments import (
     ProgressBody,
 )
 from api.schemas.health import HealthBody, LivenessBody, VersionBody, WorkerHealthBody
-from api.schemas.logs import LogPage
+from api.schemas.logs import LogPage, VerificationBody
 from api.schemas.plan import PlanBody
 from api.schemas.problems import ProblemBody
 from tests.architecture.repository import ROOT
@@ -53,6 +53,7 @@ def test_the_document_is_what_the_routes_give() -> None:
         (examples.PLAN, PlanBody),
         (examples.ARTIFACTS, ArtifactList),
         (examples.LOG_PAGE, LogPage),
+        (examples.VERIFICATION, VerificationBody),
         (examples.LIVE, LivenessBody),
         (examples.HEALTH, HealthBody),
         (examples.WORKER_HEALTH, WorkerHealthBody),

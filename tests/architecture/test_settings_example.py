@@ -10,7 +10,6 @@ from adapters.settings import Settings
 from tests.architecture.repository import text
 
 EXAMPLE = re.findall(r"^# ANAVA_([A-Z_]+)=(.*)$", text(Path(".env.example")), re.MULTILINE)
-NOT_YET = re.findall(r"^# ANAVA_([A-Z_]+)$", text(Path(".env.example")), re.MULTILINE)
 
 
 def _default(name: str) -> object:
@@ -31,9 +30,3 @@ def _written(value: object) -> str:
 @pytest.mark.parametrize(("name", "example"), EXAMPLE)
 def test_the_example_shows_a_setting_with_its_default(name: str, example: str) -> None:
     assert _written(_default(name)) == example
-
-
-@pytest.mark.parametrize("name", NOT_YET)
-def test_a_setting_that_is_said_to_be_unread_is_unread(name: str) -> None:
-    with pytest.raises(AttributeError):
-        _default(name)

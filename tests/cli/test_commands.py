@@ -9,7 +9,14 @@ from typer.testing import CliRunner
 from cli.client import failure
 from cli.local import CannotStart, free_port, lock
 from cli.main import app
-from cli.render import Exit, deployment_lines, exit_of, log_line, parse_variables
+from cli.render import (
+    Exit,
+    deployment_lines,
+    exit_of,
+    log_line,
+    parse_variables,
+    verification_lines,
+)
 
 
 def test_a_variable_is_json_where_it_can_be_and_text_otherwise() -> None:
@@ -53,6 +60,33 @@ def test_a_sensitive_output_is_never_shown() -> None:
     lines = list(deployment_lines(found))
 
     assert lines == ["dep-1: completed", "  no changes", "  api_key = (sensitive)"]
+
+
+def test_a_comparison_of_copies_is_a_table_that_ends_with_its_verdict() -> None:
+    part = {"segment": 1, "verdict": "differs", "lines": 3, "sha256": "a" * 64, "sealed": False}
+    found = {
+        "equal": False,
+        "seals": [{"segment": 1, "end": "complete", "lines": 4, "sha256": "b" * 64}],
+        "copies": [
+            {"name": "redis", "verdict": "differs", "segments": [part], "error": ""},
+            {"name": "gcs", "verdict": "unavailable", "segments": [], "error": "no answer"},
+        ],
+    }
+
+    assert [line.split() for line in verification_lines(found)] == [
+        ["copy", "segment", "lines", "sha256", "verdict"],
+        ["seal", "1", "4", "b" * 64, "complete"],
+        ["redis", "1", "3", "a" * 64, "differs,", "without", "its", "end", "record"],
+        ["gcs", "no", "answer", "unavailable"],
+        ["Not", "all", "copies", "are", "equal."],
+    ]
+
+
+def test_a_log_is_followed_or_compared_but_not_both() -> None:
+    for words in (["-f"], ["--after", "1-1"]):
+        ended = CliRunner().invoke(app, ["logs", "dep-1", "--verify", *words])
+
+        assert ended.exit_code == Exit.REFUSED
 
 
 def test_a_problem_reads_as_sentences_with_fields_and_the_request_id() -> None:

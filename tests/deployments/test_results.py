@@ -218,7 +218,7 @@ def test_a_problem_outside_any_segment_is_the_reason(problem: Reason) -> None:
     ("diagnostic", "reason"),
     [
         (Diagnostic("error", "Error acquiring the state lock", "…\nLock Info:\n"), "state_locked"),
-        (Diagnostic("error", "Error acquiring the state lock", "refused"), "plan_failed"),
+        (Diagnostic("error", "Error acquiring the state lock", "refused"), "state_unreachable"),
         (Diagnostic("error", "Other", "Lock Info:"), "plan_failed"),
     ],
 )
@@ -330,3 +330,46 @@ def test_the_status_is_never_a_guess(
         Status.CANCELLED,
         Status.NEEDS_ATTENTION,
     }
+
+
+def refused(summary: str, **fields: object) -> SegmentResult:
+    return failed(Phase.APPLY, diagnostics=[Diagnostic("error", summary)], **fields)
+
+
+def test_a_refusal_names_the_end_and_says_what_mends_it() -> None:
+    last = refused("googleapi: Error 403: Permission 'a.b.create' denied")
+    result = conclude([last], Context(Phase.APPLY), Settled())
+
+    assert (result.status, result.reason) == (Status.FAILED, Reason.PERMISSION_DENIED)
+    assert [one.sentence for one in result.findings] == ["The permission a.b.create is missing."]
+
+
+def test_two_applies_of_one_deployment_are_counted_together() -> None:
+    """The first was refused half-way, the second made the rest."""
+    first = refused(
+        "googleapi: Error 503: down", changed=["a.one", "a.two"], counts=Counts(add=1, change=1)
+    )
+    second = replace(APPLIED, changed=["a.three", "a.two"], counts=Counts(add=2))
+    result = conclude([INIT, PLAN, first, PLAN, second], Context(Phase.APPLY), Settled())
+
+    assert result.status is Status.COMPLETED
+    assert result.changed == ["a.one", "a.two", "a.three"]
+    assert result.counts == Counts(add=3, change=1)
+    assert result.findings == []
+
+
+def test_a_second_apply_with_nothing_left_to_do_is_no_end_without_changes() -> None:
+    """The state was saved and only its lock was refused: all was made by the first."""
+    first = refused("googleapi: Error 503: down", changed=["a.one"], counts=Counts(add=1))
+    second = replace(APPLIED, counts=Counts())
+    result = conclude([PLAN, first, PLAN, second], Context(Phase.APPLY), Settled())
+
+    assert (result.reason, result.counts.add) == (Reason.APPLIED, 1)
+
+
+def test_a_cancel_while_the_next_try_is_waited_for_is_a_cancel() -> None:
+    last = refused("googleapi: Error 503: down")
+
+    assert ended(last, BY_USER, waiting=True) == (Status.CANCELLED, Reason.CANCELLED_BY_USER)
+    assert ended(last, waiting=True) == (Status.FAILED, Reason.GOOGLE_UNAVAILABLE)
+    assert ended(last, BY_USER) == (Status.FAILED, Reason.GOOGLE_UNAVAILABLE)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.timings import Ladder, PhaseTimeouts, Timings
+from deployments.timings import Ladder, PhaseTimeouts, Retries, Timings
 
 # Which limit lies below which; `True`: they may be equal.
 INEQUALITIES = [
@@ -16,14 +16,18 @@ INEQUALITIES = [
     ("host_silence_seconds", "host_absence_seconds", False),
     ("ladder.second_interrupt_seconds", "ladder.grace_seconds", True),
     ("ladder.grace_seconds", "ladder.saving_limit_seconds", True),
+    ("retries.first_pause_seconds", "retries.longest_pause_seconds", True),
 ]
 
 SECONDS = st.integers(1, 100_000)
 LADDERS = st.builds(Ladder, **dict.fromkeys((one.name for one in fields(Ladder)), SECONDS))
+RETRIES = st.builds(Retries, **dict.fromkeys((one.name for one in fields(Retries)), SECONDS))
+_NESTED = ("ladder", "retries")
 TIMINGS = st.builds(
     Timings,
-    **dict.fromkeys((one.name for one in fields(Timings) if one.name != "ladder"), SECONDS),
+    **dict.fromkeys((one.name for one in fields(Timings) if one.name not in _NESTED), SECONDS),
     ladder=LADDERS,
+    retries=RETRIES,
 )
 
 
@@ -36,10 +40,11 @@ def value(timings: Timings, name: str) -> int:
 
 
 def with_value(timings: Timings, name: str, seconds: int) -> Timings:
-    if name.startswith("ladder."):
-        ladder = replace(timings.ladder, **{name.removeprefix("ladder."): seconds})
-        return replace(timings, ladder=ladder)
-    return replace(timings, **{name: seconds})  # type: ignore[arg-type]  # never the ladder
+    group, dot, inner = name.rpartition(".")
+    if dot:
+        value = replace(getattr(timings, group), **{inner: seconds})
+        return replace(timings, **{group: value})
+    return replace(timings, **{name: seconds})  # type: ignore[arg-type]  # never a group
 
 
 def test_the_defaults_do_not_contradict_each_other() -> None:

@@ -94,6 +94,23 @@ async def test_a_deployment_is_started_followed_listed_read_downloaded(anava: Co
     assert "never-shown-4711" not in "".join(everything)
 
 
+async def test_copies_of_a_log_are_compared_and_a_difference_is_an_exit_code(
+    anava: CommandLine,
+) -> None:
+    words = ("deploy", "--project", "demo-project-1", "--var", "resource_seconds=0", "--json", "-f")
+    followed = await anava.run(*words)
+    id = json.loads(followed.out.splitlines()[-1])["id"]
+    compared = await anava.run("logs", "--verify", id)
+    assert compared.code == 0, compared.out + compared.err
+    assert compared.out.endswith("All copies are equal.\n")
+    with (anava.house.data / "runs" / id / "segments" / "3" / "events.jsonl").open("ab") as file:
+        file.write(b"{}\n")
+    compared = await anava.run("logs", "--verify", id, "--json")
+    assert compared.code == 1
+    verdicts = {one["name"]: one["verdict"] for one in json.loads(compared.out)["copies"]}
+    assert verdicts == {"record.json": "equal", "local": "differs"}
+
+
 async def test_a_failure_is_read_with_its_resource_file_and_line(anava: CommandLine) -> None:
     words = ("deploy", "--project", "demo-project-1", "--var", "fail=services-2", "-f")
     ended = await anava.run(*words)

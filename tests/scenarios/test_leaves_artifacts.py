@@ -17,6 +17,7 @@ from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_log import LocalLogSource
 from adapters.local_progress import LocalProgressSource
+from adapters.secret_box import AesSecretBox
 from api.app import build
 from api.dependencies import Services
 from api.deployments import Deployments
@@ -97,7 +98,7 @@ async def front(house: House) -> AsyncIterator[Front]:
     changes = FileChanges()
     store = LocalArtifactStore(house.data)
     services = Services(
-        deployments=Deployments(house.client, SHORT),
+        deployments=Deployments(house.client, SHORT, AesSecretBox.open((), house.data)),
         logs=LocalLogSource(house.data / "runs", changes),
         progress=LocalProgressSource(house.data / "runs"),
         health=TemporalHealth(house.client),

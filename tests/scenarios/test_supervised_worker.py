@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cli import alive
 from deployments.deployment import Status
 from deployments.reasons import Reason
 from tests.scenarios.house import House
@@ -101,3 +102,19 @@ async def test_a_cancel_without_a_worker_is_carried_out_soon_after_one_starts(
 
     assert [one["signal"] for one in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
     assert (await deployment.result()).status is Status.CANCELLED
+
+
+async def test_a_health_check_tells_a_worker_that_stands_still(house: House) -> None:
+    runs = house.data / "runs"
+    assert alive.main(str(runs)) == 1, "there is none"
+    worker = house.worker()
+    await house.until_up()
+    [lock] = (runs / "workers").glob("*.lock")
+    os.utime(lock, (0, 0))
+    await eventually(lambda: alive.main(str(runs)) == 0, "a sign of life")
+    worker.signal(signal.SIGSTOP)
+    os.utime(lock, (0, 0))
+    assert alive.main(str(runs)) == 1
+    os.utime(lock)
+    lock.write_text("another-machine")
+    assert alive.main(str(runs)) == 1

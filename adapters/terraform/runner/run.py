@@ -136,11 +136,17 @@ def _write_started(folder: SegmentFolder, child: Child, terraform: Terraform) ->
         "terraform_start_ticks": linux.existing_process(child.pid).start_ticks,
         "session": os.getsid(0),
         "boot_id": f'"{linux.boot_id()}"',
+        "hostname": f'"{_hostname()}"',
         "started_at": f'"{terraform.started_at}"',
         "started_boottime": terraform.started_boottime,
     }
     text = ",\n ".join(f'"{name}": {value}' for name, value in fields.items())
     folder.write(segment_files.STARTED, f"{{{text}}}\n".encode())
+
+
+def _hostname() -> str:
+    """The machine's name as terraform writes it into a lock, in letters that need no escaping."""
+    return "".join(one for one in os.uname().nodename if one.isalnum() or one in "-._")
 
 
 def _record_end(folder: SegmentFolder, child: Child, terraform: Terraform, watch: Watch) -> None:

@@ -1,99 +1,20 @@
 """What every store of the log keeps, on real servers: each line once, in order, no gap unseen."""
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from adapters.fallback_log import FallbackLogSource
 from adapters.file_changes import FileChanges
-from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource, open_firestore
-from adapters.gcs_log import GcsLogSink, GcsLogSource, open_bucket
 from adapters.local_log import LocalLogSink, LocalLogSource
 from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
-from adapters.terraform.spool import end_record
 from deployments.errors import LogGap, Unavailable
-from deployments.events import EndKind, EventChunk, EventId, Seal
-from deployments.log_ports import LogSink, LogSource
+from deployments.events import EventChunk, EventId
 from tests import stores
-
-START = EventId(0, 0)
-STORES = ("local", "redis", "gcs", "firestore")
-
-
-@dataclass
-class Kept:
-    """One store: what writes to it and what reads from it, and a name nobody used before."""
-
-    sink: LogSink
-    source: LogSource
-    deployment: str
-
-    async def all(self, after: EventId = START) -> list[bytes]:
-        lines: list[bytes] = []
-        while chunks := await self.source.read(self.deployment, after, 1_000_000):
-            for chunk in chunks:
-                assert chunk.last - chunk.first + 1 == chunk.data.count(b"\n")
-                lines += chunk.data.splitlines()
-            after = chunks[-1].id
-        return lines
-
-
-@pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, stores.Store]]:
-    with ExitStack() as running:
-        yield {
-            "redis": running.enter_context(stores.redis()),
-            "gcs": running.enter_context(stores.object_store(tmp_path_factory.mktemp("gcs"))),
-            "firestore": running.enter_context(stores.firestore()),
-        }
-
-
-@pytest.fixture(params=STORES)
-async def kept(
-    request: pytest.FixtureRequest,
-    servers: dict[str, stores.Store],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Kept]:
-    name: str = request.param
-    deployment = f"dep-{tmp_path.name.replace('_', '-')}"
-    if name == "local":
-        changes = FileChanges()
-        yield Kept(LocalLogSink(tmp_path), LocalLogSource(tmp_path, changes), deployment)
-        changes.close()
-        return
-    server = servers[name]
-    await server.until_up()
-    if name == "redis":
-        client = open_redis(f"redis://{server.host}")
-        yield Kept(RedisLogSink(client, 3600), RedisLogSource(client), deployment)
-        await client.aclose()
-    elif name == "gcs":
-        await stores.make_bucket(server)
-        bucket = open_bucket(stores.BUCKET, f"http://{server.host}", None)
-        yield Kept(GcsLogSink(bucket), GcsLogSource(bucket), deployment)
-    else:
-        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.host)
-        firestore = open_firestore("a-test")
-        yield Kept(FirestoreLogSink(firestore), FirestoreLogSource(firestore), deployment)
-        firestore.close()  # type: ignore[no-untyped-call] # the library does not annotate it
-
-
-def chunk(segment: int, first: int, last: int) -> EventChunk:
-    lines = (b'{"id":"%d-%d","text":"x"}\n' % (segment, line) for line in range(first, last + 1))
-    return EventChunk(segment, first, last, b"".join(lines))
-
-
-def sealed(segment: int, lines: int) -> tuple[Seal, EventChunk]:
-    """A seal, and the chunk that holds the end record."""
-    sha256 = hashlib.sha256(chunk(segment, 1, lines).data).hexdigest()
-    seal = Seal(segment, EndKind.COMPLETE, lines, sha256)
-    return seal, EventChunk(segment, lines + 1, lines + 1, end_record(seal) + b"\n")
+from tests.adapters.contracts.kept import Kept
+from tests.logs import START, chunk, sealed
 
 
 async def test_what_follows_is_kept_and_anything_else_changes_nothing(kept: Kept) -> None:

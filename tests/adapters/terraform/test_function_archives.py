@@ -98,7 +98,7 @@ def test_a_run_directory_has_the_archives_of_its_template(tmp_path: Path) -> Non
     request = check(Asked(project_id="customer-1"))
     directory = RunDirectory(tmp_path / "run")
 
-    directory.make(ANAVA, request, tmp_path / "terraform.tfstate", ())
+    directory.make(ANAVA, request, "{}", ())
 
     made = {path.name for path in (directory.work / "functions").glob("*.zip")}
     assert made == {f"{name}.zip" for name in FUNCTIONS}
@@ -108,6 +108,6 @@ def test_a_template_without_functions_has_no_archives(tmp_path: Path) -> None:
     request = check(Asked(project_id="customer-1"))
     directory = RunDirectory(tmp_path / "run")
 
-    directory.make(ROOT / "terraform" / "sandbox", request, tmp_path / "terraform.tfstate", ())
+    directory.make(ROOT / "terraform" / "sandbox", request, "{}", ())
 
     assert not (directory.work / "functions").exists()

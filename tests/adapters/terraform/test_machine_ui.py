@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from adapters.redaction import Redactor
-from adapters.terraform.machine_ui import Fold, decode
-from deployments.segment import ResourceStatus
+from adapters.terraform.machine_ui import Fold, Message, decode
+from deployments.segment import Counts, ResourceStatus
 
 CORPUS = Path(__file__).parent / "corpus"
 HALTED = {"severity": "error", "summary": "execution halted", "detail": ""}
@@ -89,3 +89,59 @@ def test_a_real_interrupted_apply_leaves_nothing_open() -> None:
         if message := decode(line):
             fold.add(message)
     assert not fold.addresses(ResourceStatus.RUNNING)
+
+
+def test_what_a_failed_apply_achieved_is_counted_as_terraform_would() -> None:
+    """Terraform prints no summary when it fails, and what is made is made."""
+    fold = folded(
+        *(
+            say("planned_change", change={"resource": {"addr": f"a.{action}"}, "action": action})
+            for action in ("create", "update", "delete", "replace", "held")
+        ),
+        *(
+            say("apply_complete", hook={"resource": {"addr": f"a.{done}"}, "action": action})
+            for done, action in (
+                ("create", "create"),
+                ("update", "update"),
+                ("delete", "delete"),
+                ("replace", "delete"),
+                ("replace", "create"),
+            )
+        ),
+    )
+    assert fold.achieved() == Counts(add=2, change=1, remove=2)
+
+
+def working(seconds: float, kind: str = "google_secret_manager_secret") -> dict[str, object]:
+    return {
+        "hook": {
+            "resource": {"addr": f"{kind}.a", "resource_type": kind},
+            "action": "create",
+            "elapsed_seconds": seconds,
+        }
+    }
+
+
+def test_what_terraform_works_on_for_far_too_long_is_overdue_until_it_ends() -> None:
+    begun = folded(say("apply_start", **working(0)), say("apply_progress", **working(50)))
+    assert begun.overdue() == []
+
+    late = say("apply_progress", **working(70))
+    begun.add(decode(json.dumps(late).encode()) or Message(""))
+    (found,) = begun.overdue()
+    assert (found.address, found.usual_seconds) == ("google_secret_manager_secret.a", 5)
+    assert found.overdue
+
+    end = say("apply_errored", **working(1231))
+    begun.add(decode(json.dumps(end).encode()) or Message(""))
+    assert begun.overdue() == []
+    assert not begun.resources()[0].overdue
+
+
+def test_a_resource_of_a_kind_that_nobody_knows_is_never_overdue() -> None:
+    """The sandbox's resources take as long as their user asks for."""
+    fold = folded(
+        say("apply_start", **working(0, "terraform_data")),
+        say("apply_progress", **working(3600, "terraform_data")),
+    )
+    assert fold.overdue() == []

@@ -66,7 +66,7 @@ def scene(folder: Path, script: str) -> Scene:
     terraform.chmod(0o755)
     progress = {"resources": [resource("a.b", "running")]}
     (folder / PROGRESS_FILE).write_text(json.dumps(progress))
-    return Scene(folder, folder, str(terraform), {"PATH": "/usr/bin:/bin"})
+    return Scene(folder, folder, folder / "rescued", str(terraform), {"PATH": "/usr/bin:/bin"})
 
 
 async def test_a_state_that_does_not_answer_is_no_empty_state(tmp_path: Path) -> None:
@@ -89,4 +89,4 @@ async def test_an_unwritten_state_is_pushed_back_and_an_empty_one_never(tmp_path
 
     rescued.write_text(state)
     assert await find_out(made) == Settled()
-    assert not rescued.exists()
+    assert (tmp_path / "rescued" / "errored.tfstate").read_text() == state

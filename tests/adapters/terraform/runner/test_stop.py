@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.terraform.runner.segments import Segment, until
+from tests.scenarios.house import processes_below
 
 
 def sent(record: dict[str, Any]) -> list[str]:
@@ -41,10 +42,12 @@ def test_a_stop_reaches_terraform_within_a_second(sandbox: Segment, terraform: s
 def test_an_interrupted_apply_leaves_no_provisioner_behind(
     sandbox: Segment, terraform: str
 ) -> None:
-    # The sandbox's awk dies with terraform, its sleep does not (measured with raw terraform).
+    # The sandbox's awk dies with terraform, its sleep does not (measured with raw terraform); how
+    # many of the four had come to their sleep, the machine's load decides.
     runner = begin_apply(sandbox.describe(), terraform)
     sandbox.stop("cancel")
-    assert sandbox.ended(runner)["swept"] >= 4
+    assert sandbox.ended(runner)["swept"] >= 1
+    assert processes_below(sandbox.work) == []
 
 
 def test_the_deadline_needs_no_worker(sandbox: Segment, terraform: str) -> None:

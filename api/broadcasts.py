@@ -1,0 +1,47 @@
+"""The broadcasts of this process, one a deployment that is watched."""
+
+import asyncio
+
+from api.broadcast import Broadcast
+from api.services import Services
+from api.view import Seen
+
+__all__ = ["Broadcasts"]
+
+
+class Broadcasts:
+    """Makes, finds and ends them."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._running: dict[str, Broadcast] = {}
+
+    def join(self, seen: Seen) -> Broadcast:
+        """The deployment's broadcast, with one viewer more."""
+        broadcast = self._running.get(seen.id)
+        if broadcast is None or broadcast.ended:
+            broadcast = self._running[seen.id] = Broadcast(self._services, seen)
+            broadcast.start()
+        broadcast.viewers += 1
+        return broadcast
+
+    async def until_changed(self, seen: Seen, seconds: float) -> None:
+        """Return when the deployment is not any more as it was seen, or after so many seconds."""
+        broadcast = self.join(seen)
+        try:
+            async with asyncio.timeout(seconds):
+                while broadcast.seen == seen and not broadcast.ended:
+                    await broadcast.news()
+        except TimeoutError:
+            return
+        finally:
+            self.leave(broadcast)
+
+    def leave(self, broadcast: Broadcast) -> None:
+        """One viewer less; the last one ends it."""
+        broadcast.viewers -= 1
+        if broadcast.viewers:
+            return
+        broadcast.close()
+        if self._running.get(broadcast.seen.id) is broadcast:
+            del self._running[broadcast.seen.id]

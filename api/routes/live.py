@@ -1,0 +1,27 @@
+"""A deployment over a WebSocket. No part of the OpenAPI document: docs/stream.md tells it."""
+
+from fastapi import APIRouter, WebSocket
+
+from api.conversation import Conversation
+from api.dependencies import BroadcastsNeeded, CurrentUser, ServicesNeeded
+from deployments.events import EventId
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+@router.websocket("/api/deployment/{deployment}/ws")
+async def converse(
+    socket: WebSocket,
+    deployment: str,
+    user: CurrentUser,
+    services: ServicesNeeded,
+    broadcasts: BroadcastsNeeded,
+    after: str = "0-0",
+) -> None:
+    """The events of `…/logs/stream`, and requests; what HTTP refuses is refused the same way."""
+    cursor = EventId.parse(after)
+    seen = await services.deployments.get(user, deployment)
+    await socket.accept()
+    await Conversation(socket, services, broadcasts, seen).run(cursor)

@@ -1,0 +1,60 @@
+"""Every store of the log, on its real server."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from adapters.file_changes import FileChanges
+from adapters.firestore_client import open_firestore
+from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource
+from adapters.gcs_log import GcsLogSink, GcsLogSource
+from adapters.gcs_objects import open_objects
+from adapters.local_log import LocalLogSink, LocalLogSource
+from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
+from tests import stores
+from tests.adapters.contracts.kept import Kept
+
+STORES = ("local", "redis", "gcs", "firestore")
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, stores.Store]]:
+    with ExitStack() as running:
+        yield {
+            "redis": running.enter_context(stores.redis()),
+            "gcs": running.enter_context(stores.object_store(tmp_path_factory.mktemp("gcs"))),
+            "firestore": running.enter_context(stores.firestore()),
+        }
+
+
+@pytest.fixture(params=STORES)
+async def kept(
+    request: pytest.FixtureRequest,
+    servers: dict[str, stores.Store],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Kept]:
+    name: str = request.param
+    deployment = f"dep-{tmp_path.name.replace('_', '-')}"
+    if name == "local":
+        changes = FileChanges()
+        yield Kept(LocalLogSink(tmp_path), LocalLogSource(tmp_path, changes), deployment)
+        changes.close()
+        return
+    server = servers[name]
+    await server.until_up()
+    if name == "redis":
+        client = open_redis(f"redis://{server.host}")
+        yield Kept(RedisLogSink(client, 3600), RedisLogSource(client), deployment)
+        await client.aclose()
+    elif name == "gcs":
+        await stores.make_bucket(server)
+        objects = open_objects(stores.BUCKET, f"http://{server.host}", None)
+        yield Kept(GcsLogSink(objects), GcsLogSource(objects), deployment)
+    else:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.host)
+        firestore = open_firestore("a-test")
+        yield Kept(FirestoreLogSink(firestore), FirestoreLogSource(firestore), deployment)
+        firestore.client.close()  # type: ignore[no-untyped-call] # the library does not annotate it

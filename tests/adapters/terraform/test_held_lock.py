@@ -1,0 +1,121 @@
+"""Which lock a segment's terraform holds: noted while it lives, removed when it died."""
+
+import asyncio
+import fcntl
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.terraform.gcs_state import GcsState
+from adapters.terraform.held_lock import HeldLock
+from deployments.errors import Unavailable
+from tests import stores
+from tests.adapters.terraform.bucket import NOW, locked
+from tests.servers import eventually
+
+
+def segment(folder: Path, hostname: str = "host-1", started_at: datetime = NOW) -> Path:
+    folder.mkdir()
+    started = {"hostname": hostname, "started_at": started_at.isoformat()}
+    (folder / "started.json").write_text(json.dumps(started))
+    return folder
+
+
+@contextmanager
+def living(folder: Path) -> Iterator[None]:
+    """Terraform's own lock is held as long as it lives."""
+    with (folder / "alive.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+async def is_noted(folder: Path, state: GcsState) -> bool:
+    HeldLock(folder, state).note()
+    await asyncio.gather(*(one for one in asyncio.all_tasks() if one.get_name() == "lock"))
+    return (folder / "lock.json").exists()
+
+
+async def test_the_lock_of_a_dead_terraform_is_removed_once_and_only_that(
+    state: GcsState, tmp_path: Path
+) -> None:
+    folder = segment(tmp_path / "3")
+    locked(state)
+    with living(folder):
+        assert await is_noted(folder, state)
+    HeldLock(folder, state).free()
+    assert state.lock() is None
+    theirs = locked(state)
+    HeldLock(folder, state).free()
+    assert state.lock() == theirs
+
+
+async def test_a_lock_that_cannot_be_removed_now_is_removed_later(
+    server: stores.Store, state: GcsState, tmp_path: Path
+) -> None:
+    folder = segment(tmp_path / "3")
+    locked(state)
+    with living(folder):
+        assert await is_noted(folder, state)
+    server.signal(signal.SIGKILL)
+    await eventually(lambda: refuses(server), "the end of the server")
+    with pytest.raises(Unavailable):
+        HeldLock(folder, state).free()
+    server.kill()
+    server.start()
+    await server.until_up()
+    HeldLock(folder, state).free()
+    assert state.lock() is None
+
+
+def refuses(server: stores.Store) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", server.port)) != 0
+
+
+async def test_a_terraform_that_ended_well_is_not_asked_about(
+    state: GcsState, tmp_path: Path
+) -> None:
+    folder = segment(tmp_path / "3")
+    lock = locked(state)
+    with living(folder):
+        assert await is_noted(folder, state)
+    (folder / "exit.json").write_text('{"exit_code": 0}')
+    HeldLock(folder, state).free()
+    assert state.lock() == lock
+
+
+@pytest.mark.parametrize(
+    ("who", "created_at"),
+    [
+        ("anava@host-2", NOW),
+        ("host-1", NOW - timedelta(seconds=1)),
+        ("anava@host-1", NOW - timedelta(days=1)),
+        ("anava@host-1.example", NOW),
+        ("host-1@laptop", NOW),
+        ("", NOW),
+    ],
+)
+async def test_a_foreign_lock_is_not_noted(
+    state: GcsState, tmp_path: Path, who: str, created_at: datetime
+) -> None:
+    folder = segment(tmp_path / "3")
+    locked(state, Who=who, Created=created_at.isoformat())
+    with living(folder):
+        assert not await is_noted(folder, state)
+
+
+async def test_the_lock_that_is_there_after_terraforms_end_is_not_noted(
+    state: GcsState, tmp_path: Path
+) -> None:
+    locked(state)
+    dead, ended = segment(tmp_path / "3"), segment(tmp_path / "4")
+    assert not await is_noted(dead, state)
+    (ended / "exit.json").write_text("{}")
+    with living(ended):
+        assert not await is_noted(ended, state)

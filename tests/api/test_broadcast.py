@@ -1,0 +1,242 @@
+"""Many viewers of one deployment: read once, encoded once, each line once for each of them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import pytest
+from temporalio.client import Client
+
+from api import broadcast, stream
+from api.broadcasts import Broadcasts
+from api.frames import Frame
+from api.services import Services
+from api.stream import Viewer
+from deployments.errors import Unavailable
+from deployments.events import EventChunk, EventId, Seal
+from deployments.log_ports import LogSource
+from tests.api.scripted import deploy, finish, write
+from tests.servers import eventually
+
+START = EventId(0, 0)
+
+
+class Counting:
+    """A source that counts who reads, and can be away, behind or elsewhere."""
+
+    name = "redis,gcs"
+
+    def __init__(self, source: LogSource) -> None:
+        self.source = source
+        self.where = "redis"
+        self.reads: list[EventId] = []
+        self.follows: list[EventId] = []
+        self.away = False
+        self.behind = False
+
+    def reading(self, deployment: str) -> str:
+        return self.where
+
+    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
+        self.reads.append(after)
+        if self.away:
+            raise Unavailable("away")
+        found = await self.source.read(deployment, after, most_bytes)
+        return [] if self.behind else found
+
+    def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
+        self.follows.append(after)
+        return self.source.follow(deployment, after)
+
+
+@dataclass
+class Hall:
+    """One deployment and those who watch it."""
+
+    id: str
+    services: Services
+    source: Counting
+    broadcasts: Broadcasts
+    client: Client
+    runs: Path
+
+    async def viewer(self, after: EventId = START) -> AsyncIterator[list[Frame]]:
+        seen = await self.services.deployments.get("local", self.id)
+        viewer = Viewer(self.services, self.broadcasts, seen, after)
+        async with aclosing(viewer.frames()) as parts:
+            async for frames in parts:
+                yield list(frames)
+
+    async def read(self, after: EventId = START) -> list[Frame]:
+        return [one async for frames in self.viewer(after) for one in frames]
+
+    async def on_the_ring(self, cursor: EventId, viewers: int = 1) -> None:
+        """Return when so many watch, and who has all up to here needs the store no more."""
+        seen = await self.services.deployments.get("local", self.id)
+        one = self.broadcasts.join(seen)
+
+        def there() -> bool:
+            return one.viewers > viewers and one.place(cursor) is not None and one._at >= cursor
+
+        await eventually(there, "the viewers")
+        self.broadcasts.leave(one)
+
+    async def write(self, segment: int, lines: int) -> Seal:
+        return await write(self.runs, self.id, segment, lines)
+
+    async def finish(self, *seals: Seal) -> None:
+        await finish(self.client, self.id, *seals)
+
+
+@pytest.fixture
+async def hall(
+    api: httpx.AsyncClient, services: Services, client: Client, worker: None, tmp_path: Path
+) -> Hall:
+    source = Counting(services.logs)
+    counted = replace(services, logs=source)
+    return Hall(await deploy(api), counted, source, Broadcasts(counted), client, tmp_path)
+
+
+def logs(frames: list[Frame]) -> list[Frame]:
+    return [one for one in frames if one.event == "log"]
+
+
+def ids(frames: list[Frame]) -> list[str]:
+    return [line[0] for one in logs(frames) for line in json.loads(one.content)["lines"]]
+
+
+def expected(*lines: int) -> list[str]:
+    """Every id of segments with so many lines."""
+    return [f"{number}-{n}" for number, most in enumerate(lines, 1) for n in range(1, most + 1)]
+
+
+async def test_a_log_is_followed_once_and_encoded_once_for_all(hall: Hall) -> None:
+    tasks = [asyncio.create_task(hall.read()) for _ in range(30)]
+    await hall.on_the_ring(START, 30)
+    await hall.finish(await hall.write(1, 700), await hall.write(2, 40))
+    first, *others = await asyncio.gather(*tasks)
+    assert hall.source.follows == [START]
+    assert ids(first) == expected(700, 40)
+    for one in others:
+        assert list(map(id, logs(one))) == list(map(id, logs(first)))
+
+
+@pytest.mark.parametrize("after", [START, EventId(1, 0), EventId(1, 7), EventId(1, 600)])
+async def test_one_that_comes_later_misses_no_line(hall: Hall, after: EventId) -> None:
+    """The ring held what it needed, and it was given only what came after it had joined."""
+    first = asyncio.create_task(hall.read())
+    await hall.on_the_ring(START)
+    seals = [await hall.write(1, 700)]
+    await hall.on_the_ring(EventId(1, 701))
+    second = asyncio.create_task(hall.read(after))
+    await hall.on_the_ring(START, 2)
+    seals.append(await hall.write(2, 40))
+    await hall.finish(*seals)
+    assert ids(await first) == expected(700, 40)
+    assert ids(await second) == [one for one in expected(700, 40) if EventId.parse(one) > after]
+
+
+async def test_viewers_that_come_together_read_the_store_once(hall: Hall) -> None:
+    seals = [await hall.write(1, 5000), await hall.write(2, 10)]
+    tasks = [asyncio.create_task(hall.read()) for _ in range(40)]
+    await hall.on_the_ring(EventId(2, 11), 40)
+    await hall.finish(*seals)
+    for one in await asyncio.gather(*tasks):
+        assert ids(one) == expected(5000, 10)
+    filled = [one for one in hall.source.reads if one < EventId(2, 11)]
+    assert len(filled) == len(set(filled)) > 2
+
+
+async def test_one_that_falls_behind_reads_from_the_store_again(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "_RING_BYTES", 50_000)
+    slow = hall.viewer()
+    found = await anext(slow)
+    quick = asyncio.create_task(hall.read())
+    await hall.on_the_ring(START)
+    seals = [await hall.write(1, 3000)]
+    await hall.on_the_ring(EventId(1, 3001))
+    seals.append(await hall.write(2, 10))
+    await hall.finish(*seals)
+    found += [one async for frames in slow for one in frames]
+    assert ids(await quick) == expected(3000, 10)
+    assert ids(found) == expected(3000, 10)
+    assert found[-1].event == "end"
+
+
+async def test_a_stop_while_one_catches_up_skips_no_line(hall: Hall) -> None:
+    """The shared lines behind the gap were sent, and moved its cursor over the lines before."""
+    await hall.write(1, 5000)
+    quick = asyncio.create_task(hall.read(EventId(1, 5001)))
+    await hall.on_the_ring(EventId(1, 5001))
+    late = hall.viewer()
+    found = await anext(late)
+    while not logs(found):
+        found += await anext(late)
+    await hall.write(2, 10)
+    await hall.on_the_ring(EventId(2, 11))
+    hall.services.stopping.set()
+    found += [one async for frames in late for one in frames]
+    assert ids(found) == expected(5000)[: len(ids(found))]
+    assert found[-1].event == "bye"
+    assert ids(await quick) == [f"2-{n}" for n in range(1, 11)]
+
+
+async def test_one_whose_store_is_behind_at_the_end_is_told_to_come_back(hall: Hall) -> None:
+    seal = await hall.write(1, 20)
+    quick = asyncio.create_task(hall.read(EventId(1, 21)))
+    await hall.on_the_ring(EventId(1, 21))
+    hall.source.behind = True
+    slow = asyncio.create_task(hall.read())
+    await hall.on_the_ring(EventId(1, 21), 2)
+    await hall.finish(seal)
+    assert (await quick)[-1].event == "end"
+    assert (await slow)[-1].sse == b'event: bye\ndata: {"reason":"behind"}\n\n'
+    hall.source.behind = False
+    again = await hall.read()
+    assert (ids(again), again[-1].event) == (expected(20), "end")
+
+
+async def test_one_that_waits_is_pinged(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stream._PING_SECONDS == 15
+    monkeypatch.setattr(stream, "_PING_SECONDS", 0.1)
+    async with asyncio.timeout(10):
+        async for frames in hall.viewer():
+            if any(one.sse == b"event: ping\ndata: {}\n\n" for one in frames):
+                break
+
+
+async def test_a_store_that_is_away_is_asked_again(hall: Hall) -> None:
+    hall.source.away = True
+    task = asyncio.create_task(hall.read())
+    await eventually(lambda: hall.source.reads, "the first try")
+    hall.source.away = False
+    await hall.finish(await hall.write(1, 3))
+    assert ids(await task) == expected(3)
+
+
+async def test_a_change_of_the_source_is_told_and_told_to_who_comes_later(hall: Hall) -> None:
+    first = asyncio.create_task(hall.read())
+    await hall.on_the_ring(START)
+    hall.source.where = "gcs"
+    seals = [await hall.write(1, 3)]
+    await hall.on_the_ring(EventId(1, 4))
+    second = asyncio.create_task(hall.read())
+    await hall.on_the_ring(START, 2)
+    hall.source.where = "redis"
+    seals.append(await hall.write(2, 3))
+    await hall.finish(*seals)
+    wanted = [
+        {"source": "gcs", "words": "reading from Cloud Storage"},
+        {"source": "redis", "words": "reading from Redis again"},
+    ]
+    for found in (await first, await second):
+        assert [json.loads(one.content) for one in found if one.event == "source"] == wanted
+        events = [one.event for one in found]
+        assert events.index("source") < events.index("log"), "before the first line from there"
+        assert ids(found) == expected(3, 3)

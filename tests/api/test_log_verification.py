@@ -1,0 +1,165 @@
+"""Copies of a log are compared with the seals of the result, over HTTP."""
+
+import dataclasses
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from adapters.file_changes import FileChanges
+from adapters.local_log import LocalLogSource
+from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
+from api.app import build
+from api.dependencies import Services
+from deployments.artifacts import RECORD
+from deployments.events import EventId, Seal
+from tests import stores
+from tests.api.scripted import deploy, finish, write
+
+UNKNOWN = "dep-" + "a" * 26
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[stores.Store]:
+    with stores.redis() as server:
+        await server.until_up()
+        yield server
+
+
+@pytest.fixture
+async def api(
+    services: Services, redis: stores.Store, tmp_path: Path
+) -> AsyncIterator[httpx.AsyncClient]:
+    changes = FileChanges()
+    client = open_redis(f"redis://{redis.host}")
+    copies = (LocalLogSource(tmp_path, changes), RedisLogSource(client))
+    app = build(dataclasses.replace(services, copies=copies))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+        yield session
+    await client.aclose()
+    changes.close()
+
+
+async def ship(redis: stores.Store, run_root: Path, deployment: str) -> None:
+    """As the worker does: the event files into Redis."""
+    client = open_redis(f"redis://{redis.host}")
+    changes = FileChanges()
+    source = LocalLogSource(run_root, changes)
+    for chunk in await source.read(deployment, EventId(0, 0), 10_000_000):
+        await RedisLogSink(client, 60).write(deployment, chunk)
+    changes.close()
+    await client.aclose()
+
+
+async def record(services: Services, deployment: str, *seals: Seal) -> None:
+    segments = [{"seal": dataclasses.asdict(one)} for one in seals] + [{"seal": None}]
+    await services.artifacts.put(deployment, RECORD, [json.dumps({"segments": segments}).encode()])
+
+
+async def verify(api: httpx.AsyncClient, deployment: str) -> dict[str, Any]:
+    answer = await api.get(f"/api/deployment/{deployment}/logs/verify")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_equal_copies_are_called_equal_and_a_difference_is_named(
+    api: httpx.AsyncClient,
+    services: Services,
+    client: Client,
+    worker: Worker,
+    redis: stores.Store,
+    tmp_path: Path,
+) -> None:
+    deployment = await deploy(api)
+    seals = [await write(tmp_path, deployment, number, 30) for number in (1, 2)]
+    await ship(redis, tmp_path, deployment)
+    early = await api.get(f"/api/deployment/{deployment}/logs/verify")
+    assert (early.status_code, early.json()["code"]) == (409, "log_not_sealed")
+    await record(services, deployment, *seals)
+    await finish(client, deployment, *seals)
+    found = await verify(api, deployment)
+    assert found["equal"] is True
+    assert [one["name"] for one in found["copies"]] == ["record.json", "local", "redis"]
+    assert found["seals"] == [dataclasses.asdict(one) for one in seals]
+    flushed = open_redis(f"redis://{redis.host}")
+    await flushed.flushall()
+    await flushed.aclose()
+    await record(services, deployment, seals[0])
+    with (tmp_path / deployment / "segments" / "2" / "events.jsonl").open("ab") as file:
+        file.write(b'{"id":"2-32"}\n')
+    found = await verify(api, deployment)
+    assert found["equal"] is False
+    assert [one["verdict"] for one in found["copies"]] == ["differs", "differs", "missing"]
+    redis.kill()
+    found = await verify(api, deployment)
+    assert found["copies"][2]["verdict"] == "unavailable"
+    assert found["copies"][2]["error"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"segments": 1}',
+        b'{"segments": [{"seal": 1}]}',
+        b'{"segments": [{}]}',
+        b'{"segments": [{"seal": {"segment": "1", "end": "complete", "lines": 1, "sha256": ""}}]}',
+        b'{"segments": [{"seal": {"segment": 1, "end": "odd", "lines": 1, "sha256": ""}}]}',
+        b"[" * 100_000,
+        b"\xff\xfe",
+    ],
+)
+async def test_a_damaged_record_differs(
+    api: httpx.AsyncClient,
+    services: Services,
+    client: Client,
+    worker: Worker,
+    content: bytes,
+) -> None:
+    deployment = await deploy(api)
+    await services.artifacts.put(deployment, RECORD, [content])
+    await finish(client, deployment)
+    found = await verify(api, deployment)
+    assert found["copies"][0] == {
+        "name": RECORD,
+        "verdict": "differs",
+        "segments": [],
+        "error": "it is no record",
+    }
+
+
+async def test_one_that_an_operator_terminated_has_no_seal_unless_its_record_has(
+    api: httpx.AsyncClient,
+    services: Services,
+    client: Client,
+    worker: Worker,
+    tmp_path: Path,
+) -> None:
+    deployment = await deploy(api)
+    await client.get_workflow_handle(deployment).terminate()
+    without = await api.get(f"/api/deployment/{deployment}/logs/verify")
+    assert (without.status_code, without.json()["code"]) == (409, "log_not_sealed")
+    seal = await write(tmp_path, deployment, 1, 3)
+    await record(services, deployment, seal)
+    found = await verify(api, deployment)
+    assert [one["verdict"] for one in found["copies"]] == ["equal", "equal", "missing"]
+
+
+@pytest.mark.parametrize(
+    "deployment", ["..%2f..%2fetc", "dep-%00", "x" * 10_000, UNKNOWN, UNKNOWN + "%0a", "*"]
+)
+async def test_a_strange_or_unknown_id_is_not_found(
+    api: httpx.AsyncClient, deployment: str
+) -> None:
+    answer = await api.get(f"/api/deployment/{deployment}/logs/verify")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

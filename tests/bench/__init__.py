@@ -1,0 +1,1 @@
+"""Figures beside their baselines, for `make bench`; nothing here is a timed test."""

@@ -1,0 +1,136 @@
+"""A container engine: the one that answers, or Debian's, started for the test and gone with it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from adapters.settings import base_environment
+
+__all__ = ["Engine", "engine", "eventually"]
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 60.0
+# All it makes on the machine: network, mounts and processes go with these.
+_NAMESPACES = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+class Engine:
+    """Runs `docker` and compose, in whatever release there is.
+
+    `is_own`: it was started here, knows no registry and has no image.
+    """
+
+    def __init__(self, environment: Mapping[str, str], *, is_own: bool) -> None:
+        self.environment = dict(environment)
+        self.is_own = is_own
+        plugin = self._run(["docker", "compose", "version"]).returncode == 0
+        self._compose = ["docker", "compose"] if plugin else ["docker-compose"]
+
+    def docker(self, *words: str, stdin: str = "") -> str:
+        """What the command prints."""
+        return self.must(["docker", *words], stdin)
+
+    def compose(self, checkout: Path, *words: str, stdin: str = "") -> str:
+        """What the command prints, in the checkout."""
+        return self.must([*self._compose, "-p", PROJECT, *words], stdin, checkout)
+
+    def must(self, argv: list[str], stdin: str = "", cwd: Path | None = None) -> str:
+        """Run to a good end."""
+        ended = self._run(argv, stdin, cwd)
+        if ended.returncode:
+            raise AssertionError(f"{' '.join(argv)}: {ended.stdout[-4000:]}{ended.stderr[-4000:]}")
+        return ended.stdout
+
+    def _run(
+        self, argv: list[str], stdin: str = "", cwd: Path | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(  # noqa: S603 - the test's own commands
+            argv,
+            input=stdin,
+            env=self.environment,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+PROJECT = "anava-test"
+
+
+def eventually(look: Callable[[], object], what: str, seconds: float) -> None:
+    """Wait until it is true."""
+    end = time.monotonic() + seconds
+    while not look():
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come in {seconds} s")
+        time.sleep(0.2)
+
+
+@contextmanager
+def engine(folder: Path) -> Iterator[Engine]:
+    """The engine that answers, or one of its own in a folder that may be removed afterwards."""
+    environment = base_environment()
+    if shutil.which("docker") and _answers(environment):
+        yield Engine(environment, is_own=False)
+        return
+    for program in ("docker", "dockerd", "docker-compose", "debootstrap"):
+        if not (os.geteuid() == 0 and shutil.which(program)):
+            raise SystemExit(
+                "test-compose: no container engine answers. Start one; or, on Debian and as root: "
+                "apt-get install -y docker.io docker-compose debootstrap"
+            )
+    # The legacy builder: Debian's engine comes without the new one's client.
+    own = {
+        "DOCKER_HOST": f"unix://{folder}/docker.sock",
+        "DOCKER_BUILDKIT": "0",
+        "COMPOSE_DOCKER_CLI_BUILD": "0",
+    }
+    with _started(folder):
+        yield Engine({**environment, **own}, is_own=True)
+
+
+@contextmanager
+def _started(folder: Path) -> Iterator[None]:
+    argv = ["dockerd", "--host", f"unix://{folder}/docker.sock", "--pidfile", f"{folder}/pid"]
+    argv += ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
+    inside = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh", *argv]
+    with (folder / "engine.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - as above
+            ["unshare", *_NAMESPACES, *inside],  # noqa: S607 - Debian's own
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        environment = {**base_environment(), "DOCKER_HOST": f"unix://{folder}/docker.sock"}
+        eventually(lambda: _answers(environment), "the container engine", _START_SECONDS)
+        yield
+    finally:
+        _stop(process)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    for child in children.read_text().split() if children.exists() else ():
+        os.kill(int(child), signal.SIGTERM)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        # The first process of the namespace goes with it, and all others with that one.
+        process.kill()
+        process.wait()
+
+
+def _answers(environment: Mapping[str, str]) -> bool:
+    asked = subprocess.run(
+        ["docker", "version", "--format", "{{.Server.Version}}"],  # noqa: S607 - whichever there is
+        env=dict(environment),
+        capture_output=True,
+        check=False,
+    )
+    return asked.returncode == 0

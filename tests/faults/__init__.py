@@ -1,0 +1,1 @@
+"""Faults between us and real servers: proxies, and what must hold behind them."""

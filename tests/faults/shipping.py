@@ -1,0 +1,169 @@
+"""A run root whose logs are shipped to real stores, each behind proxies."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from activities.shipping import Shipper
+from adapters.file_changes import FileChanges
+from adapters.firestore_client import Firestore, open_firestore
+from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource
+from adapters.gcs_log import GcsLogSink, GcsLogSource
+from adapters.gcs_objects import Objects, open_objects
+from adapters.local_log import LocalLogSink
+from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
+from adapters.terraform.shipment import SegmentShipment
+from deployments.events import Seal
+from deployments.log_ports import LogSink, LogSource
+from deployments.log_verification import Verdict, verify
+from deployments.segment import SegmentKey
+from tests import stores
+from tests.faults.grpc_proxy import GrpcProxy, grpc_proxy
+from tests.faults.http_proxy import HttpProxy, http_proxy
+from tests.faults.tcp_proxy import TcpProxy, tcp_proxy
+from tests.logs import chunk, sealed
+from tests.servers import eventually
+
+__all__ = ["Behind", "Harbour", "Servers", "behind", "harbour", "servers"]
+
+# Lines of one write, as terraform's output comes.
+_PIECE_LINES = 500
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The real ones. What the object store links to leads to `front`."""
+
+    redis: stores.Store
+    objects: stores.Store
+    front: int
+    firestore: stores.Store
+
+
+@contextmanager
+def servers(folder: Path, front: int) -> Iterator[Servers]:
+    with (
+        stores.redis() as redis,
+        stores.object_store(folder, f"http://127.0.0.1:{front}") as objects,
+        stores.firestore() as firestore,
+    ):
+        yield Servers(redis, objects, front, firestore)
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Addresses of the stores as their clients see them, and what stands in between."""
+
+    lines: dict[str, TcpProxy]
+    http: HttpProxy
+    grpc: GrpcProxy
+
+
+@asynccontextmanager
+async def behind(found: Servers) -> AsyncIterator[Behind]:
+    """Each store behind a line that can be cut, Google's also behind rules for calls."""
+    for one in (found.redis, found.objects, found.firestore):
+        await one.until_up()
+    await stores.make_bucket(found.objects)
+    async with AsyncExitStack() as open_:
+        http = await open_.enter_async_context(http_proxy(f"http://{found.objects.host}"))
+        grpc = await open_.enter_async_context(grpc_proxy(found.firestore.host))
+        lines = {
+            "redis": await open_.enter_async_context(tcp_proxy(found.redis.port)),
+            "gcs": await open_.enter_async_context(tcp_proxy(http.port, found.front)),
+            "firestore": await open_.enter_async_context(tcp_proxy(grpc.port)),
+        }
+        yield Behind(lines, http, grpc)
+
+
+@dataclass
+class Harbour:
+    """Segments of one deployment, shipped to three stores."""
+
+    run_root: Path
+    deployment: str
+    stores: Behind
+    sinks: dict[str, RedisLogSink | GcsLogSink | FirestoreLogSink]
+    sources: dict[str, LogSource]
+    objects: Objects
+    documents: Firestore
+    changes: FileChanges
+    shipper: Shipper
+    seals: list[Seal] = field(default_factory=list)
+
+    def folder(self, segment: int) -> Path:
+        return self.run_root / self.deployment / "segments" / str(segment)
+
+    def lines(self, segment: int) -> bytes:
+        return (self.folder(segment) / "events.jsonl").read_bytes()
+
+    async def write(self, segment: int, lines: int) -> None:
+        """As terraform's log is written: piece by piece, then the end record."""
+        local = LocalLogSink(self.run_root)
+        for first in range(1, lines + 1, _PIECE_LINES):
+            last = min(lines, first + _PIECE_LINES - 1)
+            await local.write(self.deployment, chunk(segment, first, last))
+        seal, end = sealed(segment, lines)
+        await local.write(self.deployment, end)
+        self.seals.append(seal)
+
+    def begin(self, segment: int) -> None:
+        self.shipper.begin(SegmentKey(self.deployment, segment))
+
+    def is_sealed(self, segment: int, sink: str) -> bool:
+        path = self.folder(segment) / "cursors" / f"{sink}.json"
+        return path.exists() and b'"sealed": true' in path.read_bytes()
+
+    async def until_sealed(self, segment: int, sinks: Sequence[str], seconds: float = 60) -> None:
+        def all_sealed() -> bool:
+            return all(self.is_sealed(segment, one) for one in sinks)
+
+        await eventually(all_sealed, f"the seals of {sinks}", seconds)
+
+    async def assert_equal(self) -> None:
+        """Every store holds every line once."""
+        for source in self.sources.values():
+            found = await verify(source, self.deployment, self.seals)
+            assert found.verdict is Verdict.EQUAL, found
+
+
+@asynccontextmanager
+async def harbour(
+    found: Behind,
+    run_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    limit_seconds: float = 1.0,
+    give_up_seconds: float = 3600,
+) -> AsyncIterator[Harbour]:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", found.lines["firestore"].host)
+    redis = open_redis(f"redis://{found.lines['redis'].host}", limit_seconds)
+    objects = open_objects(stores.BUCKET, f"http://{found.lines['gcs'].host}", None, limit_seconds)
+    documents = open_firestore("a-test", limit_seconds)
+    changes = FileChanges()
+    sinks: dict[str, RedisLogSink | GcsLogSink | FirestoreLogSink] = {
+        "redis": RedisLogSink(redis, 3600),
+        "gcs": GcsLogSink(objects),
+        "firestore": FirestoreLogSink(documents),
+    }
+
+    def open_shipment(key: SegmentKey) -> SegmentShipment:
+        folder = run_root / key.deployment / "segments" / str(key.segment)
+        return SegmentShipment(folder, key, changes)
+
+    listed: list[LogSink] = list(sinks.values())
+    shipper = Shipper(listed, open_shipment, give_up_seconds)
+    sources: dict[str, LogSource] = {
+        "redis": RedisLogSource(redis),
+        "gcs": GcsLogSource(objects),
+        "firestore": FirestoreLogSource(documents),
+    }
+    deployment = f"dep-{run_root.name.replace('_', '-')}"
+    yield Harbour(run_root, deployment, found, sinks, sources, objects, documents, changes, shipper)
+    await shipper.close(0)
+    await redis.aclose()
+    documents.client.close()  # type: ignore[no-untyped-call] # the library does not annotate it
+    changes.close()

@@ -1,0 +1,102 @@
+"""A deployment does not wait for stores; whoever works later ships what is owed to them."""
+
+import json
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from adapters.firestore_client import open_firestore
+from adapters.firestore_log import FirestoreLogSource
+from adapters.gcs_log import GcsLogSource
+from adapters.gcs_objects import open_objects
+from adapters.redis_log import RedisLogSource, open_redis
+from deployments.deployment import DeploymentResult, Status
+from deployments.log_ports import LogSource
+from deployments.log_verification import Verdict, verify
+from tests import stores
+from tests.faults.shipping import Behind, Servers, behind, servers
+from tests.faults.verdicts import Verdict as Fate
+from tests.faults.verdicts import always, never
+from tests.scenarios.house import House
+from tests.servers import eventually, free_port
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with servers(tmp_path_factory.mktemp("objects"), free_port()) as found:
+        yield found
+
+
+@pytest.fixture
+async def between(real: Servers) -> AsyncIterator[Behind]:
+    async with behind(real) as found:
+        yield found
+
+
+def settings(found: Behind) -> dict[str, str]:
+    return {
+        "ANAVA_LOG__SINKS": "local,console,redis,gcs,firestore",
+        "ANAVA_REDIS__URL": f"redis://{found.lines['redis'].host}",
+        "ANAVA_GCS__BUCKET": stores.BUCKET,
+        "ANAVA_GCS__ENDPOINT": f"http://{found.lines['gcs'].host}",
+        "ANAVA_GOOGLE__PROJECT": "a-test",
+        "FIRESTORE_EMULATOR_HOST": found.lines["firestore"].host,
+    }
+
+
+@asynccontextmanager
+async def sources(real: Servers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[LogSource]]:
+    """As the stores are, with nothing in between."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", real.firestore.host)
+    redis = open_redis(f"redis://{real.redis.host}")
+    objects = open_objects(stores.BUCKET, f"http://{real.objects.host}", None)
+    documents = open_firestore("a-test")
+    yield [RedisLogSource(redis), GcsLogSource(objects), FirestoreLogSource(documents)]
+    await redis.aclose()
+    documents.client.close()  # type: ignore[no-untyped-call] # the library does not annotate it
+
+
+async def until_equal(found: list[LogSource], deployment: str, result: DeploymentResult) -> None:
+    async def equal() -> bool:
+        copies = [await verify(one, deployment, result.seals) for one in found]
+        return all(one.verdict is Verdict.EQUAL for one in copies)
+
+    await eventually(equal, "equal copies everywhere", 90)
+
+
+def on_the_console(log: Path, deployment: str) -> list[str]:
+    entries = (line for line in log.read_text().splitlines() if f'"{deployment}.' in line)
+    return [str(json.loads(one)["logging.googleapis.com/insertId"]) for one in entries]
+
+
+async def test_a_deployment_ends_with_all_stores_dead_and_the_next_worker_ships_all_of_it(
+    house: House, real: Servers, between: Behind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.settings = settings(between)
+    await between.lines["redis"].down()
+    await between.lines["gcs"].down()
+    between.grpc.rule = always(Fate.UNAVAILABLE)
+    worker = house.worker()
+    deployment = await house.deploy(resource_seconds=0.2, lines=50)
+    result = await deployment.result()
+    assert result.status is Status.COMPLETED
+    await eventually(
+        lambda: "redis lags behind" in (house.data / "worker.log").read_text(), "the warning"
+    )
+    worker.signal(signal.SIGTERM)
+    await eventually(lambda: worker.popen.poll() is not None, "the end of the worker")
+    async with sources(real, monkeypatch) as found:
+        for line in ("redis", "gcs"):
+            await between.lines[line].up()
+        between.grpc.rule = never
+        house.worker()
+        await until_equal(found, deployment.id, result)
+        client = open_redis(f"redis://{real.redis.host}")
+        await client.flushall()
+        await client.aclose()
+        await until_equal(found, deployment.id, result)
+    shown = on_the_console(house.data / "worker.log", deployment.id)
+    assert len(shown) == len(set(shown)) == sum(one.lines + 1 for one in result.seals)

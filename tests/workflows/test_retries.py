@@ -1,0 +1,182 @@
+"""A refusal that passes is tried again, with a new plan; any other is told at once."""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHistory
+from temporalio.worker import Replayer
+
+from deployments.deployment import Status
+from deployments.names import Signal
+from deployments.phase import Phase
+from deployments.reasons import Reason
+from deployments.segment import Resource, ResourceStatus
+from deployments.timings import Retries
+from tests.deployments import refusals
+from tests.servers import TemporalServer, eventually
+from tests.workflows.scripted import Scripted, ScriptedHost, done, refused
+from workflows.deployment import DeploymentWorkflow
+from workflows.turn import StackTurnWorkflow
+
+QUICK = Retries(first_pause_seconds=1, longest_pause_seconds=1, most=2)
+SLOW = Retries(first_pause_seconds=3600, longest_pause_seconds=3600)
+INIT, PLAN, APPLY = Phase.INIT, Phase.PLAN, Phase.APPLY
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    server = TemporalServer(tmp_path_factory.mktemp("temporal"))
+    server.start()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+async def client(server: TemporalServer) -> Client:
+    return await server.client()
+
+
+async def replay(history: WorkflowHistory) -> None:
+    await Replayer(workflows=[DeploymentWorkflow, StackTurnWorkflow]).replay_workflow(history)
+
+
+async def test_a_service_that_was_down_is_tried_again_with_a_new_plan(client: Client) -> None:
+    host = ScriptedHost([refused(refusals.DOWN_BUCKET), done])
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK)
+        result = await deployment.result()
+        history = await deployment.handle.fetch_history()
+
+    assert (result.status, result.reason) == (Status.COMPLETED, Reason.APPLIED)
+    assert host.phases == [INIT, PLAN, APPLY, PLAN, APPLY]
+    # The old plan is never applied again.
+    assert [one.plan_sha256 for one in host.orders if one.phase is APPLY] == ["plan-2", "plan-4"]
+    assert [one.key.segment for one in host.orders] == [1, 2, 3, 4, 5]
+    assert result.findings == []
+    await replay(history)
+
+
+async def test_an_api_that_was_just_enabled_is_waited_for(client: Client) -> None:
+    """More often than a passing refusal is tried again: what counts is the time."""
+    disabled = refused(refusals.DISABLED_SECRET, "execution halted")
+    host = ScriptedHost([disabled, disabled, disabled, done])
+    async with host.workers(client):
+        deployment = await Scripted.start(client, replace(QUICK, longest_pause_seconds=2))
+        details = await deployment.until_reason(Reason.API_DISABLED)
+        result = await deployment.result()
+
+    assert "secretmanager.googleapis.com is switched off, or was switched on just now" in details
+    assert "again in " in details
+    assert result.status is Status.COMPLETED
+
+
+async def test_a_plan_that_cannot_read_is_tried_again(client: Client) -> None:
+    host = ScriptedHost([done], plans=[refused(refusals.DOWN_READ), done])
+    async with host.workers(client):
+        result = await (await Scripted.start(client, QUICK)).result()
+
+    assert result.status is Status.COMPLETED
+    assert host.phases == [INIT, PLAN, PLAN, APPLY]
+
+
+async def test_what_never_passes_ends_after_the_tries_it_has(client: Client) -> None:
+    host = ScriptedHost([refused(refusals.RATE_ACCOUNT)])
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK)
+        result = await deployment.result()
+        history = await deployment.handle.fetch_history()
+
+    assert (result.status, result.reason) == (Status.FAILED, Reason.RATE_LIMITED)
+    assert host.phases == [INIT, PLAN, APPLY, PLAN, APPLY, PLAN, APPLY]
+    assert [one.code for one in result.findings] == [Reason.RATE_LIMITED]
+    await replay(history)
+
+
+@pytest.mark.parametrize(
+    ("summary", "reason"),
+    [
+        (refusals.PERMISSION_ACCOUNT, Reason.PERMISSION_DENIED),
+        (refusals.BILLING_BUCKET, Reason.BILLING_DISABLED),
+        (refusals.POLICY_ACCOUNT, Reason.POLICY_FORBIDS),
+        (refusals.EXPIRED_SECRET, Reason.SIGN_IN_EXPIRED),
+        (refusals.BUILD_FAILED, Reason.BUILD_FAILED),
+        ("Invalid index", Reason.APPLY_FAILED),
+    ],
+)
+async def test_what_waiting_cannot_mend_ends_at_once(
+    client: Client, summary: str, reason: Reason
+) -> None:
+    host = ScriptedHost([refused(refusals.DOWN_BUCKET, summary)])
+    async with host.workers(client):
+        result = await (await Scripted.start(client, QUICK)).result()
+
+    assert (result.status, result.reason) == (Status.FAILED, reason)
+    assert host.phases == [INIT, PLAN, APPLY]
+
+
+async def test_a_deployment_that_waits_can_be_cancelled(client: Client) -> None:
+    host = ScriptedHost([refused(refusals.DOWN_BUCKET)])
+    async with host.workers(client):
+        deployment = await Scripted.start(client, SLOW)
+        details = await deployment.until_reason(Reason.GOOGLE_UNAVAILABLE)
+        await deployment.handle.cancel(reason='anava:{"by": "ann"}')
+        result = await deployment.result()
+        described = await deployment.handle.describe()
+        history = await deployment.handle.fetch_history()
+
+    assert "again in 3600 s" in details
+    assert (result.status, result.reason) == (Status.CANCELLED, Reason.CANCELLED_BY_USER)
+    assert described.status is WorkflowExecutionStatus.CANCELED
+    assert host.phases == [INIT, PLAN, APPLY]
+    await replay(history)
+
+
+async def test_what_takes_far_too_long_is_said_while_it_runs(client: Client) -> None:
+    host = ScriptedHost([done])
+    host.held.clear()
+    slow = Resource(
+        'google_secret_manager_secret.keys["`a`"]',
+        "create",
+        ResourceStatus.RUNNING,
+        started_at="2026-11-25T03:00:00Z",
+        elapsed_seconds=70,
+        usual_seconds=5,
+        overdue=True,
+    )
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK)
+        await deployment.until_reason(Reason.NONE)
+        await eventually(lambda: APPLY in host.phases, "the apply")
+        await deployment.handle.signal(Signal.OVERDUE, [slow])
+        details = await deployment.until_reason(Reason.KEEPS_FAILING)
+        await deployment.handle.signal(Signal.OVERDUE, [])
+        after = await deployment.until_reason(Reason.NONE)
+        host.held.set()
+        result = await deployment.result()
+
+    assert "Google probably keeps refusing it" in details
+    assert "`google_secret_manager_secret.keys[\"'a'\"]`: since 2026-11-25T03:00:00Z" in details
+    assert "refusing" not in after
+    assert (result.status, result.reason) == (Status.COMPLETED, Reason.APPLIED)
+
+
+async def test_a_history_from_before_there_were_retries_ends_as_it_did() -> None:
+    """Without its marker the replay would wait for a next try that never was."""
+    path = Path(__file__).parent / "histories" / "failed.json"
+    content = json.loads(path.read_text())
+    changed = 0
+    for event in content["events"]:
+        attributes = event.get("activityTaskCompletedEventAttributes", {})
+        for payload in attributes.get("result", {}).get("payloads", ()):
+            value = json.loads(base64.b64decode(payload["data"]))
+            if value.get("phase") == "apply" and value.get("outcome") == "failed":
+                value["diagnostics"] = [{"severity": "error", "summary": refusals.DOWN_BUCKET}]
+                payload["data"] = base64.b64encode(json.dumps(value).encode()).decode()
+                changed += 1
+    assert changed == 1
+
+    await replay(WorkflowHistory.from_json("dep-replayed", content))
