@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-google test-compose test-faults stack bench format lock openapi reference clean
+.PHONY: help setup demo up test test-google test-compose test-faults test-stack bench format lock openapi reference clean
 .PHONY: check check-style check-types check-contracts check-dependencies check-terraform check-hcl
 .PHONY: providers provider-schema examples
 
@@ -35,8 +35,8 @@ test-faults: setup ## Run the tests of faults in their long forms too: a store a
 test-google: setup ## Hold Google's real provider to the stand-in (ANAVA_TERRAFORM__MIRROR has it; 4 minutes)
 	$(BIN)/python -m pytest tests/google/proof_provider.py --timeout 600 $(ARGS)
 
-stack: setup ## Apply, change and destroy the Anava stack on a stand-in for Google (5 minutes, needs the provider)
-	$(BIN)/python -m pytest -m stack tests/terraform/stack $(ARGS)
+test-stack: setup ## Apply, change and destroy the Anava stack on a stand-in for Google: minutes, needs the provider
+	$(BIN)/python -m pytest tests/terraform/stack -m long $(ARGS)
 
 check: check-style check-types check-contracts check-dependencies check-terraform check-hcl ## Everything a tool can judge (-k goes on after a failure)
 

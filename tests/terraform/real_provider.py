@@ -1,4 +1,4 @@
-"""Google's real provider, from a mirror, in a copy of the stack; Google is the stand-in."""
+"""Google's real provider, from a mirror, in a copy of the Anava template."""
 
 import json
 import shutil
