@@ -25,6 +25,7 @@ from adapters.file_changes import FileChanges
 from adapters.google_adoption import GoogleAdoption
 from adapters.google_api import GoogleApi
 from adapters.google_credentials import DefaultCredentials
+from adapters.google_mint import GoogleMint
 from adapters.google_preflight import GooglePreflight
 from adapters.log_stores import open_mirror, open_sinks
 from adapters.settings import Settings
@@ -80,7 +81,8 @@ async def run(settings: Settings) -> None:
     host = await TerraformHost.open(settings, environment, changes, store)
     sinks = open_sinks(settings, sys.stdout.buffer)
     shipper = Shipper(sinks, host.shipment, settings.log.give_up_seconds)
-    keepers, attempts = Keepers(shipper.begin), TemporalAttempts(client)
+    keepers = Keepers(shipper.begin, GoogleMint.open(settings.google))
+    attempts = TemporalAttempts(client)
     adopter = Adopter(host, attempts, keepers, settings.worker.scan_seconds)
     checks = _checks(host, settings)
     shared = _shared_worker(client, host, settings, checks)

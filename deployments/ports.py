@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from deployments.credentials import Credential
 from deployments.deployment import DeploymentRequest
 from deployments.events import Seal
 from deployments.log_ports import Shipment
@@ -156,6 +157,14 @@ class SegmentFolder(Protocol):
 
     def extend_lease(self, sent_at: float) -> None:
         """Own the segment on this host for the lease's length from `sent_at` on."""
+        ...
+
+    def credential_reference(self) -> str:
+        """Whose name terraform uses here; empty for nobody's, or before it is ordered."""
+        ...
+
+    def write_credential(self, credential: Credential) -> None:
+        """Put it where this segment's terraform finds it; an ended segment keeps none."""
         ...
 
     def place(self, order: SegmentOrder) -> None:

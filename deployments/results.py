@@ -50,6 +50,7 @@ _BY_PHASE: dict[StopCause | None, dict[Phase, Reason]] = {
 }
 _OF_OUTCOME: dict[SegmentOutcome, _Verdict] = {
     SegmentOutcome.START_FAILED: (Status.FAILED, Reason.START_FAILED),
+    SegmentOutcome.SIGN_IN_EXPIRED: (Status.FAILED, Reason.SIGN_IN_EXPIRED),
     SegmentOutcome.HOST_LOST: (Status.NEEDS_ATTENTION, Reason.HOST_LOST),
 }
 _OF_CAUSE: dict[StopCause | None, Reason] = {

@@ -54,7 +54,8 @@ class SegmentOrder:
     """What one segment shall do. Written to `segment.json`, so it is fixed from then on.
 
     `imports` is what a plan shall adopt. `destroy`: its plan destroys the stack; an apply does what
-    the plan says.
+    the plan says. `credential_ref`: whose name it uses in the Google project `project_id`; empty
+    for nobody's.
     """
 
     key: SegmentKey
@@ -66,6 +67,8 @@ class SegmentOrder:
     plan_sha256: str = ""
     imports: list[Import] = field(default_factory=list)
     destroy: bool = False
+    credential_ref: str = ""
+    project_id: str = ""
 
 
 class ResourceStatus(StrEnum):
@@ -148,6 +151,7 @@ class SegmentOutcome(StrEnum):
     FAILED = "failed"
     STOPPED = "stopped"
     START_FAILED = "start_failed"
+    SIGN_IN_EXPIRED = "sign_in_expired"
     NOT_STARTED = "not_started"
     RUNNER_LOST = "runner_lost"
     HOST_LOST = "host_lost"

@@ -14,11 +14,15 @@ __all__ = ["DeploymentInput", "order_of"]
 
 @dataclass(frozen=True)
 class DeploymentInput:
-    """What a deployment needs to know from its start on."""
+    """What a deployment needs to know from its start on.
+
+    `credential_ref` says whose name it uses at Google; what that gives travels nowhere.
+    """
 
     owner: str
     request: DeploymentRequest
     timings: Timings = field(default_factory=Timings)
+    credential_ref: str = ""
 
 
 def order_of(
@@ -47,4 +51,7 @@ def order_of(
         plan_sha256=planned.plan_sha256 if planned and phase is Phase.APPLY else "",
         imports=list(imports) if phase is Phase.PLAN else [],
         destroy=input.request.operation is Operation.DESTROY,
+        # init asks no API: the provider comes from a mirror, the state has credentials of its own.
+        credential_ref="" if phase is Phase.INIT else input.credential_ref,
+        project_id=input.request.stack.project_id,
     )

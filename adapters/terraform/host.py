@@ -20,9 +20,10 @@ from adapters.terraform.plan_secrets import sensitive_values
 from adapters.terraform.queries import ask
 from adapters.terraform.run_directory import RunDirectory
 from adapters.terraform.run_root import RunRoot
-from adapters.terraform.segment_folder import Surroundings, TerraformSegment, sha256_of
+from adapters.terraform.segment_folder import TerraformSegment, sha256_of
 from adapters.terraform.shipment import SegmentShipment, lacking
 from adapters.terraform.stack_state import States, backend_file, sensitive_outputs
+from adapters.terraform.surroundings import Surroundings
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest
@@ -138,6 +139,7 @@ class TerraformHost:
             changes=changes,
             redactor=lambda deployment: Redactor(root.directory(deployment).secrets()),
             states=states,
+            google=settings.google.endpoint,
         )
         box = AesSecretBox.open(settings.secrets.ring, settings.data)
         return cls(settings, root, version, around, store, box)
