@@ -65,6 +65,7 @@ KNOWN = [
         "projects/demo-proj/releases/firebase.storage/demo-proj-anava-firebase",
     ),
     ("google_identity_platform_config", {}, "identitytoolkit", "projects/demo-proj/config"),
+    ("google_firebase_project", {}, "firebase", "projects/demo-proj"),
     (
         "google_cloudfunctions2_function",
         {"location": "us-central1", "name": "anava-tvm-fn"},
@@ -118,7 +119,6 @@ def test_a_bucket_is_looked_for_in_all_the_world() -> None:
     [
         "google_project_iam_member",
         "google_project_service",
-        "google_firebase_project",
         "google_storage_bucket_object",
         "google_secret_manager_secret_version",
         "terraform_data",
