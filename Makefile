@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-compose test-faults bench format lock openapi reference clean
+.PHONY: test-adoption help setup demo up test test-compose test-faults bench format lock openapi reference clean
 .PHONY: check check-style check-types check-contracts check-dependencies check-terraform
 
 BIN := .venv/bin
@@ -29,6 +29,9 @@ bench: setup ## Measure beside baselines (ARGS="--quick", "--only NAME", "--heav
 
 test-faults: setup ## Run the tests of faults in their long forms too: a store away for a minute, 100,000 lines
 	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
+
+test-adoption: setup ## Lose the state of a whole stack and adopt it: real provider, stand-in for Google (3 minutes)
+	$(BIN)/python -m pytest tests/google/adopt_the_stack.py
 
 check: check-style check-types check-contracts check-dependencies check-terraform ## Everything a tool can judge (-k goes on after a failure)
 
