@@ -1,12 +1,7 @@
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
 .PHONY: help setup demo up test test-google test-compose test-faults test-stack bench format lock openapi reference clean
 .PHONY: check check-style check-types check-contracts check-dependencies check-terraform check-hcl
 .PHONY: providers provider-schema examples
-=======
-.PHONY: test-adoption help setup demo up test test-compose test-faults bench format lock openapi reference clean
-.PHONY: check check-style check-types check-contracts check-dependencies check-terraform
->>>>>>> preflight
 
 BIN := .venv/bin
 FUNCTIONS := $(patsubst %/,%,$(wildcard terraform/*/functions/*/))
@@ -37,20 +32,13 @@ bench: setup ## Measure beside baselines (ARGS="--quick", "--only NAME", "--heav
 test-faults: setup ## Run the tests of faults in their long forms too: a store away for a minute, 100,000 lines
 	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
 
-<<<<<<< HEAD
-test-google: setup ## Hold Google's real provider to the stand-in (ANAVA_TERRAFORM__MIRROR has it; 4 minutes)
-	$(BIN)/python -m pytest tests/google/proof_provider.py --timeout 600 $(ARGS)
+test-google: setup ## Hold Google's real provider to the stand-in, lose a state and adopt it (ANAVA_TERRAFORM__MIRROR has it; 7 minutes)
+	$(BIN)/python -m pytest tests/google/proof_provider.py tests/google/adopt_the_stack.py --timeout 600 $(ARGS)
 
 test-stack: setup ## Apply, change and destroy the Anava stack on a stand-in for Google: minutes, needs the provider
 	$(BIN)/python -m pytest tests/terraform/stack -m long $(ARGS)
 
 check: check-style check-types check-contracts check-dependencies check-terraform check-hcl ## Everything a tool can judge (-k goes on after a failure)
-=======
-test-adoption: setup ## Lose the state of a whole stack and adopt it: real provider, stand-in for Google (3 minutes)
-	$(BIN)/python -m pytest tests/google/adopt_the_stack.py
-
-check: check-style check-types check-contracts check-dependencies check-terraform ## Everything a tool can judge (-k goes on after a failure)
->>>>>>> preflight
 
 check-style: setup
 	$(BIN)/ruff check
