@@ -45,7 +45,7 @@ variable "prefix" {
 }
 
 variable "storage_location" {
-  description = "Location of the buckets: a multi-region, dual-region or region."
+  description = "Location of the buckets: a multi-region, dual-region or region. The first deployment decides it."
   type        = string
   default     = "US"
   nullable    = false
@@ -71,7 +71,7 @@ variable "firestore_database_id" {
 }
 
 variable "firestore_location" {
-  description = "Location of the Firestore database: nam5, eur3 or a region. It can never be changed."
+  description = "Location of the Firestore database: nam5, eur3 or a region. The first deployment decides it."
   type        = string
   default     = "nam5"
   nullable    = false
