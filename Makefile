@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-compose test-faults test-stack bench format lock openapi reference clean
+.PHONY: help setup demo up test test-google test-compose test-faults test-stack bench format lock openapi reference clean
 .PHONY: check check-style check-types check-contracts check-dependencies check-terraform check-hcl
 .PHONY: providers provider-schema examples
 
@@ -31,6 +31,9 @@ bench: setup ## Measure beside baselines (ARGS="--quick", "--only NAME", "--heav
 
 test-faults: setup ## Run the tests of faults in their long forms too: a store away for a minute, 100,000 lines
 	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
+
+test-google: setup ## Hold Google's real provider to the stand-in (ANAVA_TERRAFORM__MIRROR has it; 4 minutes)
+	$(BIN)/python -m pytest tests/google/proof_provider.py --timeout 600 $(ARGS)
 
 test-stack: setup ## Apply, change and destroy the Anava stack on a stand-in for Google: minutes, needs the provider
 	$(BIN)/python -m pytest tests/terraform/stack -m long $(ARGS)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
+from activities.renewing import Renewal
+from deployments.credentials import CredentialMint
 from deployments.errors import AttemptGone, HandedOver, Unavailable
 from deployments.ports import Attempts, Heartbeat, SegmentFolder, Sight, Ticket
 from deployments.segment import SegmentKey, SegmentOrder, SegmentOutcome, SegmentResult, StopCause
@@ -45,14 +47,20 @@ class Keeper:
         folder: the segment.
         ties: the attempt it belongs to.
         ship: begins to give the segment's log to the sinks; nobody waits for them.
+        mint: makes the tokens that terraform needs.
     """
 
     def __init__(
-        self, folder: SegmentFolder, ties: Ties, ship: Callable[[SegmentKey], None]
+        self,
+        folder: SegmentFolder,
+        ties: Ties,
+        ship: Callable[[SegmentKey], None],
+        mint: CredentialMint,
     ) -> None:
         self._folder = folder
         self._ties = ties
         self._ship = ship
+        self._renewal = Renewal(folder, mint)
         self._leaving = asyncio.Event()
         self._hurry = asyncio.Event()
         self._leased = False
@@ -97,19 +105,23 @@ class Keeper:
             return self._not_started()
         follow = asyncio.create_task(self._follow(), name="follow")
         pulse = asyncio.create_task(self._pulse(), name="pulse")
+        renewal = asyncio.create_task(self._renew(), name="renewal")
         leaving = asyncio.create_task(self._leaving.wait(), name="leaving")
         self._ship(self._folder.key)
         try:
-            await asyncio.wait({follow, pulse, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {follow, pulse, renewal, leaving}, return_when=asyncio.FIRST_COMPLETED
+            )
             if follow.done():
-                return follow.result()
-            if pulse.done():
-                # It ends only by an error: the claim or the attempt is somebody else's.
-                pulse.result()
+                return self._renewal.judged(follow.result())
+            for lost in (pulse, renewal):
+                if lost.done():
+                    # It ends only by an error: the claim or the attempt is somebody else's.
+                    lost.result()
             self._folder.release()
             raise HandedOver("this worker is going")
         finally:
-            tasks: set[asyncio.Task[object]] = {follow, pulse, leaving}
+            tasks: set[asyncio.Task[object]] = {follow, pulse, renewal, leaving}
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -154,7 +166,8 @@ class Keeper:
     async def _nudge(self, sight: Sight, now: float) -> None:
         """Start a runner where one is missing."""
         missing = not sight.watched if sight.started else not sight.alive
-        if not missing or not self._leased or now < self._next_start:
+        ready = self._leased and (sight.started or self._renewal.ready)
+        if not missing or not ready or now < self._next_start:
             return
         self._next_start = now + _START_AGAIN_SECONDS
         if sight.started:
@@ -164,6 +177,11 @@ class Keeper:
             await self._folder.start()
         else:
             self._folder.withdraw()
+
+    async def _renew(self) -> None:
+        await self._renewal.run()
+        # Nothing to renew: the segment goes on without it.
+        await asyncio.Event().wait()
 
     async def _pulse(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -236,14 +254,15 @@ class Keeper:
 class Keepers:
     """All keepers of this worker."""
 
-    def __init__(self, ship: Callable[[SegmentKey], None]) -> None:
+    def __init__(self, ship: Callable[[SegmentKey], None], mint: CredentialMint) -> None:
         self._ship = ship
+        self._mint = mint
         self._running: dict[str, Keeper] = {}
         self.leaving = False
 
     def begin(self, folder: SegmentFolder, ties: Ties) -> Keeper:
         """A keeper for a segment; a worker that is going lets go at once."""
-        keeper = Keeper(folder, ties, self._ship)
+        keeper = Keeper(folder, ties, self._ship, self._mint)
         if self.leaving:
             keeper.leave()
         return keeper

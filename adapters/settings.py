@@ -18,6 +18,7 @@ from deployments.timings import Ladder, Retries, Timings
 
 __all__ = [
     "ApiSettings",
+    "ArtifactsSettings",
     "LogSettings",
     "PhasesSettings",
     "SecretsSettings",
@@ -115,8 +116,20 @@ _Server = Annotated[
 ]
 
 
+# A service account and nothing else: it becomes part of an address.
+_Account = Annotated[
+    str, Field(pattern=r"^[a-z0-9-]{1,63}@[a-z0-9.-]{1,200}\.gserviceaccount\.com$")
+]
+
+
+class ArtifactsSettings(_Group):
+    """Where plans, logs, outputs and records are kept for download: `local` or `gcs`."""
+
+    store: Literal["local", "gcs"] = "local"
+
+
 class GcsSettings(_Group):
-    """The bucket of logs, and the server where it is not Google's, like `http://gcs:4443`.
+    """The bucket of logs and artifacts, and the server where it is not Google's, like `http://gcs:4443`.
 
     The server is that of states, too.
     """
@@ -146,12 +159,17 @@ class StateSettings(_Group):
 class GoogleSettings(_Group):
     """The project that Firestore and the bucket belong to; else the credentials say it.
 
-    `endpoint` stands for every API of Google's that preflight asks, as `<endpoint>/<first word of
-    the host>/…`; unset means Google's own hosts.
+    `endpoint` stands for every API of Google's that preflight and terraform's provider ask, as
+    `<endpoint>/<first word of the host>/…`; unset means Google's own hosts. Deployments act as the
+    service account `impersonate`, with tokens that live for `token_seconds`; unset means as whoever
+    the worker is signed in as.
     """
 
     project: str | None = None
-    endpoint: str | None = Field(default=None, pattern=r"^https?://[\w.:\[\]-]+$")
+    endpoint: _Server | None = None
+    impersonate: _Account | None = None
+    # An hour is the most that Google gives without an organisation's exception.
+    token_seconds: int = Field(default=3600, ge=10, le=43_200)
 
 
 class SecretsSettings(_Group):
@@ -259,6 +277,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     terraform: TerraformSettings = TerraformSettings()
     log: LogSettings = LogSettings()
+    artifacts: ArtifactsSettings = ArtifactsSettings()
     redis: RedisSettings = RedisSettings()
     gcs: GcsSettings = GcsSettings()
     google: GoogleSettings = GoogleSettings()
@@ -274,6 +293,8 @@ class Settings(BaseSettings):
             raise ValueError("a log in redis needs ANAVA_REDIS__URL")
         if "gcs" in used and not self.gcs.bucket:
             raise ValueError("a log in gcs needs ANAVA_GCS__BUCKET")
+        if self.artifacts.store == "gcs" and not self.gcs.bucket:
+            raise ValueError("artifacts in gcs need ANAVA_GCS__BUCKET")
         return self
 
     @property

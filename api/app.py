@@ -11,14 +11,25 @@ from api.broadcasts import Broadcasts
 from api.dependencies import Services
 from api.documentation import add_components
 from api.guard import Guard
-from api.routes import artifacts, deployments, health, live, logs, pages, plan
+from api.routes import (
+    artifacts,
+    deployments,
+    destruction,
+    health,
+    live,
+    logs,
+    pages,
+    plan,
+    projects,
+)
 
 __all__ = ["build"]
 
 _DESCRIPTION = (
     "Deploys Anava's camera backend into a customer's own Google Cloud project. "
     "Errors are RFC 9457 documents; unknown fields are refused; times are RFC 3339 in UTC. "
-    "More values may be added to every enumeration."
+    "More values may be added to every enumeration. "
+    "Events, the WebSocket and its close codes: docs/stream.md."
 )
 
 
@@ -36,7 +47,17 @@ def build(services: Services) -> FastAPI:
     app.state.services = services
     app.state.broadcasts = Broadcasts(services)
     problems.install(app)
-    for route in (health, deployments, logs, live, plan, artifacts, pages):
+    for route in (
+        health,
+        deployments,
+        projects,
+        destruction,
+        logs,
+        live,
+        plan,
+        artifacts,
+        pages,
+    ):
         app.include_router(route.router)
     app.add_middleware(Guard)
     return app

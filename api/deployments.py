@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.listing import Filters, query_for, read_cursor, write_cursor
 from api.view import KEYS, Seen, public_request, see
+from deployments.credentials import reference_for
 from deployments.deployment import DeploymentRequest, DeploymentResult, Status
 from deployments.errors import (
     AlreadyFinished,
@@ -33,6 +34,7 @@ from deployments.names import CANCEL_PREFIX, SHARED_QUEUE, Attribute, Memo
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.secret_variables import SecretBox, hide
+from deployments.templates import TEMPLATES
 from deployments.timings import Timings
 from workflows.deployment import DeploymentInput, DeploymentWorkflow
 
@@ -165,7 +167,7 @@ class Deployments:
             await _ask(
                 self._client.start_workflow(
                     DeploymentWorkflow.run,
-                    DeploymentInput(owner, hide(request, deployment, self._box), self._timings),
+                    _input(owner, hide(request, deployment, self._box), self._timings),
                     id=deployment,
                     task_queue=SHARED_QUEUE,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -206,6 +208,11 @@ def _id(owner: str, key: str | None) -> str:
     seed = secrets.token_bytes(32) if key is None else f"{owner}\0{key}".encode()
     text = base64.b32encode(hashlib.sha256(seed).digest()).decode().lower()
     return f"dep-{text[:_ID_CHARACTERS]}"
+
+
+def _input(owner: str, request: DeploymentRequest, timings: Timings) -> DeploymentInput:
+    reference = reference_for(TEMPLATES[request.stack.template])
+    return DeploymentInput(owner, request, timings, reference)
 
 
 def _fingerprint(request: DeploymentRequest) -> str:

@@ -9,6 +9,7 @@ __all__ = [
     "CANCELLING",
     "COMPLETED",
     "DEPLOY",
+    "DESTRUCTION",
     "HEALTH",
     "LIVE",
     "LOG_LINES",
@@ -96,7 +97,7 @@ COMPLETED: dict[str, Any] = {
     "advice": "",
     "cancel_requested": False,
     "cancel_too_late": False,
-    "actions": _NOTHING,
+    "actions": {**_NOTHING, "can_destroy": True},
     "host": "host-1",
     "result": _RESULT,
 }
@@ -135,6 +136,7 @@ PLAN: dict[str, Any] = {
     "counts": {"create": 1},
     "destroyed": [],
     "replaced": [],
+    "adopted": [],
     "changes": [
         {
             "address": _ADDRESS,
@@ -144,6 +146,7 @@ PLAN: dict[str, Any] = {
             "reason": "",
             "replace_paths": [],
             "importing": "",
+            "adopted": False,
             "before": None,
             "after": {"id": "(known after apply)", "input": "(sensitive)"},
         }
@@ -175,6 +178,17 @@ LOG_PAGE: dict[str, Any] = {
     "previous_before": "3-42",
     "end": False,
 }
+DESTRUCTION: dict[str, Any] = {
+    "stack": "anava.demo-project-1.anava",
+    "confirm": "demo-project-1/anava",
+    "kept": [
+        {
+            "what": "the APIs that were switched on",
+            "why": "something else in the project may use them",
+        }
+    ],
+    "held": [{"what": "API key", "days": 30, "meaning": "it is refused"}],
+}
 VERIFICATION: dict[str, Any] = {
     "equal": True,
     "seals": [{"segment": 3, "end": "complete", "lines": 42, "sha256": _SHA256}],
@@ -196,6 +210,7 @@ STREAM = (
     'event: status\ndata: {"status":"running","phase":"apply"}\n\n'
     "id: 3-42\nevent: log\n"
     f'data: {{"lines":[["3-42","2026-11-24T10:00:02.000Z","info","{_ADDRESS}: Creating..."]]}}\n\n'
+    'event: source\ndata: {"source":"gcs","words":"reading from Cloud Storage"}\n\n'
     'event: end\ndata: {"status":"completed"}\n\n'
 )
 LIVE: dict[str, Any] = {"status": "ok"}
@@ -205,6 +220,16 @@ HEALTH: dict[str, Any] = {
     "workers": 2,
     "active_deployments": 1,
     "backlog": 0,
+    "sinks": [
+        {
+            "name": "redis",
+            "segments": 1,
+            "position": "",
+            "behind_lines": 0,
+            "late_seconds": 0.0,
+            "error": "",
+        }
+    ],
 }
 WORKER_HEALTH: dict[str, Any] = {
     "status": "healthy",
@@ -227,3 +252,27 @@ WORKER_HEALTH: dict[str, Any] = {
     "running_segments": 1,
 }
 VERSION: dict[str, Any] = {"version": "0.1.0"}
+VALIDATE: dict[str, Any] = {
+    "project_id": "demo-project-1",
+    "region": "us-central1",
+    "prefix": "anava",
+    "storage_location": "US",
+    "template": "anava",
+}
+VALIDATION: dict[str, Any] = {
+    "project_id": "demo-project-1",
+    "ready": False,
+    "findings": [
+        {
+            "code": "permission_denied",
+            "severity": "blocking",
+            "sentence": "The permission iam.serviceAccounts.create is missing in demo-project-1.",
+            "advice": "Ask an owner of the project to grant it, then deploy again.",
+            "mend": "https://console.cloud.google.com/iam-admin/iam?project=demo-project-1",
+            "resource": "iam.serviceAccounts.create",
+        }
+    ],
+}
+PROJECTS: dict[str, Any] = {
+    "items": [{"project_id": "demo-project-1", "name": "Demo", "number": "123456789012"}]
+}

@@ -7,6 +7,7 @@ from typing import Any
 
 from api.schemas.deployments import DeploymentSummary
 from api.view import Seen
+from deployments.deployment import Operation as Asked
 from deployments.deployment import Status
 from deployments.phase import Phase
 from deployments.reasons import Reason
@@ -60,7 +61,13 @@ class Operation:
 
 def word(seen: Seen) -> str:
     """What it does now, or how it ended."""
-    return standing(seen.status, seen.phase, seen.reason, cancelling=seen.cancel_requested)
+    return standing(
+        seen.status,
+        seen.phase,
+        seen.reason,
+        cancelling=seen.cancel_requested,
+        destroying=seen.operation is Asked.DESTROY,
+    )
 
 
 def status_word(status: Status) -> str:
@@ -82,7 +89,8 @@ def _state(phase: Phase, seen: Seen) -> str:
     at, here = _ORDER.index(seen.phase), _ORDER.index(phase)
     if seen.status is Status.COMPLETED:
         # Without changes nothing is applied.
-        return "todo" if phase is Phase.APPLY and seen.reason is Reason.NO_CHANGES else "done"
+        idle = seen.reason in {Reason.NO_CHANGES, Reason.NOTHING_TO_DESTROY}
+        return "todo" if phase is Phase.APPLY and idle else "done"
     if here < at:
         return "done"
     if here > at:

@@ -26,12 +26,13 @@ from api.schemas.deployments import (
     ResultBody,
     SealBody,
 )
-from deployments.deployment import DeploymentRequest, DeploymentResult, Status
+from deployments.deployment import DeploymentRequest, DeploymentResult, Operation, Status
 from deployments.events import EventId
 from deployments.names import Attribute, Memo
 from deployments.phase import Phase
 from deployments.reasons import Reason, explain
 from deployments.segment import Output
+from deployments.standing import true_standing
 from deployments.templates import TEMPLATES
 from deployments.transitions import actions, is_terminal
 
@@ -62,6 +63,11 @@ class Seen:
     def is_terminal(self) -> bool:
         """Whether nothing can follow."""
         return is_terminal(self.status)
+
+    @property
+    def operation(self) -> Operation:
+        """What it does with the stack."""
+        return Operation(str(self.request.get("operation", Operation.DEPLOY)))
 
     @property
     def log_end(self) -> EventId:
@@ -132,7 +138,8 @@ def summary(seen: Seen) -> DeploymentSummary:
 
 def body(seen: Seen) -> DeploymentBody:
     """All that its owner may see."""
-    explanation = explain(seen.reason)
+    explanation = explain(seen.reason, destroy=seen.operation is Operation.DESTROY)
+    may = actions(seen.status, cancel_requested=seen.cancel_requested, operation=seen.operation)
     variables = seen.request.get("variables")
     return DeploymentBody(
         **dict(summary(seen)),
@@ -141,7 +148,7 @@ def body(seen: Seen) -> DeploymentBody:
         advice=explanation.advice,
         cancel_requested=seen.cancel_requested,
         cancel_too_late=seen.cancel_requested and seen.status is Status.COMPLETED,
-        actions=ActionsBody(**asdict(actions(seen.status, cancel_requested=seen.cancel_requested))),
+        actions=ActionsBody(**asdict(may)),
         host=seen.host,
         result=_result(seen.result) if seen.result else None,
     )
@@ -163,14 +170,15 @@ def links(deployment: str) -> LinksBody:
 
 def _standing(execution: WorkflowExecution) -> tuple[Status, Phase, Reason]:
     """What the workflow last said of itself, unless it was ended from outside since."""
-    status = Status(_attribute(execution, Attribute.STATUS) or Status.QUEUED)
-    phase = Phase(_attribute(execution, Attribute.PHASE) or Phase.QUEUE)
-    reason = Reason(_attribute(execution, Attribute.REASON) or Reason.NONE)
-    if is_terminal(status) or execution.status is WorkflowExecutionStatus.RUNNING:
-        return status, phase, reason
-    terminated = execution.status is WorkflowExecutionStatus.TERMINATED
-    reason = Reason.TERMINATED_BY_OPERATOR if terminated else Reason.INTERNAL_ERROR
-    return Status.NEEDS_ATTENTION, phase, reason
+    return true_standing(
+        (
+            Status(_attribute(execution, Attribute.STATUS) or Status.QUEUED),
+            Phase(_attribute(execution, Attribute.PHASE) or Phase.QUEUE),
+            Reason(_attribute(execution, Attribute.REASON) or Reason.NONE),
+        ),
+        running=execution.status is WorkflowExecutionStatus.RUNNING,
+        terminated=execution.status is WorkflowExecutionStatus.TERMINATED,
+    )
 
 
 def _cancel_requested(execution: WorkflowExecution) -> bool:

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 
 from cli.client import Client, Document
@@ -14,6 +16,7 @@ from cli.follow import Follower
 from cli.render import (
     artifact_lines,
     deployment_lines,
+    destruction_lines,
     health_lines,
     list_line,
     output_lines,
@@ -75,6 +78,36 @@ def deploy(  # noqa: PLR0913, PLR0917 - one parameter per option is how typer re
     async def work() -> int:
         async with _client(context, api) as http:
             found = await http.request("POST", "/api/deploy", body, headers)
+            if not follow:
+                _print(found, deployment_lines, as_json=as_json)
+                return Exit.OK
+            return await _watch(http, found, as_json=as_json)
+
+    finish(work())
+
+
+@app.command()
+def destroy(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(help="Id of a deployment of the stack.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Confirmed; nobody is asked.")] = False,
+    follow: Watch = False,
+    as_json: Json = False,
+    api: Api = "",
+) -> None:
+    """Destroy a stack; says first what stays, then asks."""
+
+    async def work() -> int:
+        async with _client(context, api) as http:
+            made = await http.request("GET", f"/api/deployment/{id}")
+            stack = {name: made[name] for name in ("template", "project_id", "prefix")}
+            query = httpx.QueryParams(stack)
+            told = await http.request("GET", f"/api/destruction?{query}")
+            if not (yes or _confirmed(told)):
+                return Exit.CANCELLED
+            places = {name: made[name] for name in ("region", "storage_location", "variables")}
+            body = {**stack, **places, "operation": "destroy", "confirm": told["confirm"]}
+            found = await http.request("POST", "/api/deploy", body)
             if not follow:
                 _print(found, deployment_lines, as_json=as_json)
                 return Exit.OK
@@ -223,6 +256,17 @@ def health(context: typer.Context, as_json: Json = False, api: Api = "") -> None
         return Exit.OK if found.get("status") == "healthy" else Exit.FAILED
 
     finish(work())
+
+
+def _confirmed(told: Document) -> bool:
+    """Whether the stack's name was typed by whoever read what stays; questions go to stderr."""
+    for line in destruction_lines(told):
+        typer.echo(visible(line), err=True)
+    typer.echo(f"Type {told['confirm']} to destroy it: ", nl=False, err=True)
+    typed = sys.stdin.readline().strip()
+    if typed != told["confirm"]:
+        typer.echo("Nothing was destroyed.", err=True)
+    return bool(typed == told["confirm"])
 
 
 def _client(context: typer.Context, api: str) -> Client:

@@ -11,6 +11,7 @@ __all__ = [
     "Exit",
     "artifact_lines",
     "deployment_lines",
+    "destruction_lines",
     "exit_of",
     "health_lines",
     "list_line",
@@ -46,6 +47,15 @@ def deployment_lines(found: Document) -> Iterator[str]:
     if found.get("status") == "completed":
         yield f"  {_counts(result.get('counts') or {})}"
     yield from (f"  {text}" for text in output_lines(result))
+
+
+def destruction_lines(found: Document) -> Iterator[str]:
+    """What a destroy leaves, before it is confirmed."""
+    yield f"Destroys the stack {found.get('stack')}. What stays:"
+    yield from (f"  - {one['what']}: {one['why']}" for one in found.get("kept") or [])
+    if held := found.get("held"):
+        yield "What Google keeps for a while:"
+        yield from (f"  - {one['what']}, {one['days']} days: {one['meaning']}" for one in held)
 
 
 def output_lines(found: Document) -> Iterator[str]:
@@ -88,8 +98,12 @@ def health_lines(found: Document) -> Iterator[str]:
     """The health document, one thing a line."""
     yield str(found.get("status", "unknown"))
     for name, one in found.items():
-        if name != "status":
+        if name not in {"status", "sinks"}:
             yield f"  {name.replace('_', ' ')}: {_plain(one)}"
+    for sink in found.get("sinks") or []:
+        lag = f"{sink['behind_lines']} lines behind for {sink['late_seconds']} s"
+        words = lag if sink["behind_lines"] else "has all"
+        yield f"  sink {sink['name']}: {words}{': ' if sink['error'] else ''}{sink['error']}"
 
 
 def parse_variables(pairs: Iterable[str]) -> Document:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from deployments.credentials import Credential
 from deployments.deployment import DeploymentRequest
 from deployments.events import Seal
 from deployments.log_ports import Shipment
@@ -158,6 +159,14 @@ class SegmentFolder(Protocol):
         """Own the segment on this host for the lease's length from `sent_at` on."""
         ...
 
+    def credential_reference(self) -> str:
+        """Whose name terraform uses here; empty for nobody's, or before it is ordered."""
+        ...
+
+    def write_credential(self, credential: Credential) -> None:
+        """Put it where this segment's terraform finds it; an ended segment keeps none."""
+        ...
+
     def place(self, order: SegmentOrder) -> None:
         """Write the order once; one that is there already stays.
 
@@ -262,6 +271,14 @@ class Host(Protocol):
 
     def resting(self) -> Sequence[str]:
         """Open deployments with no segment that needs looking after."""
+        ...
+
+    async def planned(self, deployment: str) -> bytes:
+        """The plan as JSON, secrets and all: never to be kept or shown.
+
+        Raises:
+            RunDirectoryBroken: terraform cannot show it.
+        """
         ...
 
     async def report_plan(self, deployment: str) -> PlanSummary:

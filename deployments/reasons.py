@@ -1,5 +1,6 @@
 """Why a deployment is where it is: each cause with a sentence and what to do next."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +13,8 @@ class Reason(StrEnum):
     NONE = "none"
     APPLIED = "applied"
     NO_CHANGES = "no_changes"
+    DESTROYED = "destroyed"
+    NOTHING_TO_DESTROY = "nothing_to_destroy"
     CANCELLED_BY_USER = "cancelled_by_user"
     CANCELLED_BY_OPERATOR = "cancelled_by_operator"
     STACK_BUSY = "stack_busy"
@@ -71,6 +74,9 @@ class Explanation:
     advice: str
 
 
+# "deploy again", "deploy the stack again".
+_AGAIN = re.compile(r"\b([Dd])eploy(?= (the stack )?again)")
+
 _DEPLOY_AGAIN = "Nothing is lost: deploy the stack again to go on from where it stands."
 _LOOK = "Read the diagnostic and the log, correct the cause, then deploy again."
 _SETTLE = (
@@ -82,6 +88,13 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.NONE: Explanation("The deployment is on its way.", ""),
     Reason.APPLIED: Explanation("All planned changes were made.", ""),
     Reason.NO_CHANGES: Explanation("The stack already was as it should be: no changes.", ""),
+    Reason.DESTROYED: Explanation(
+        "The stack was destroyed.",
+        "GET /api/destruction says what stays in the project and what Google keeps for a while.",
+    ),
+    Reason.NOTHING_TO_DESTROY: Explanation(
+        "There was nothing to destroy: the state holds no resource.", ""
+    ),
     Reason.CANCELLED_BY_USER: Explanation("The deployment was cancelled.", _DEPLOY_AGAIN),
     Reason.CANCELLED_BY_OPERATOR: Explanation(
         "An operator cancelled the deployment through Temporal.", _DEPLOY_AGAIN
@@ -259,6 +272,14 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
 }
 
 
-def explain(reason: Reason) -> Explanation:
-    """The sentence and the advice of a reason."""
-    return _EXPLANATIONS[reason]
+def explain(reason: Reason, *, destroy: bool = False) -> Explanation:
+    """The sentence and the advice of a reason.
+
+    Args:
+        reason: why it is where it is.
+        destroy: whether the stack was to be destroyed; then that is what is done again.
+    """
+    found = _EXPLANATIONS[reason]
+    if not destroy:
+        return found
+    return Explanation(found.sentence, _AGAIN.sub(r"\1estroy", found.advice))

@@ -2,24 +2,24 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
+from deployments.destruction import confirmation
 from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
 from deployments.templates import TEMPLATES, Kind, Variable
 from deployments.timings import PhaseTimeouts
 
-__all__ = ["Asked", "Scalar", "Value", "check"]
+__all__ = ["Asked", "Scalar", "Value", "check", "check_place"]
 
 Scalar = str | int | float | bool
-Value = Scalar | Sequence[str]
+Value = Scalar | list[str]
 
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects#before_you_begin
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII)
 # A service account id has at most 30 characters; 15 of them are ours ("-device-auth-fn").
-# No bucket's name may contain "google": https://cloud.google.com/storage/docs/buckets#naming
-_PREFIX = re.compile(r"(?!.*google)[a-z]([a-z0-9-]{0,13}[a-z0-9])?", re.ASCII)
+_PREFIX = re.compile(r"[a-z]([a-z0-9-]{0,13}[a-z0-9])?", re.ASCII)
 _REGION = re.compile(r"[a-z]+-[a-z]+[0-9]{1,2}", re.ASCII)
 # https://cloud.google.com/storage/docs/locations
 _LOCATION = re.compile(
@@ -47,6 +47,7 @@ class Asked:
     approval: ApprovalPolicy = ApprovalPolicy.AUTO
     timeouts: PhaseTimeouts = field(default_factory=PhaseTimeouts)
     continues: str | None = None
+    confirm: str | None = None
 
 
 def check(asked: Asked) -> DeploymentRequest:
@@ -57,6 +58,7 @@ def check(asked: Asked) -> DeploymentRequest:
         NotAvailable: no rule is broken, but some value is designed and not built yet.
     """
     problems = [*_names(asked), *_variables(asked), *_timeouts(asked.timeouts)]
+    problems += _confirmation(asked)
     missing = list(_not_available(asked))
     if problems:
         raise InvalidRequest("The request breaks a rule.", *problems, *missing)
@@ -73,14 +75,25 @@ def check(asked: Asked) -> DeploymentRequest:
     )
 
 
+def check_place(asked: Asked) -> DeploymentRequest:
+    """Only where a deployment would go: for a look at the project, before anything is asked for.
+
+    Raises:
+        InvalidRequest: with one problem for each field that breaks a rule.
+    """
+    if problems := list(_names(asked)):
+        raise InvalidRequest("The request breaks a rule.", *problems)
+    return DeploymentRequest(
+        stack=Stack(asked.template, asked.project_id, asked.prefix),
+        region=asked.region,
+        storage_location=asked.storage_location,
+    )
+
+
 def _names(asked: Asked) -> Iterator[FieldProblem]:
     rules = (
         ("project_id", _PROJECT, "6 to 30 lower-case letters, digits or hyphens, from a letter on"),
-        (
-            "prefix",
-            _PREFIX,
-            "1 to 15 lower-case letters, digits or hyphens, from a letter on, without google",
-        ),
+        ("prefix", _PREFIX, "1 to 15 lower-case letters, digits or hyphens, from a letter on"),
         ("region", _REGION, "a Google Cloud region like us-central1"),
         ("storage_location", _LOCATION, "a Cloud Storage location like US or us-central1"),
     )
@@ -110,15 +123,13 @@ def _variables(asked: Asked) -> Iterator[FieldProblem]:
 
 
 def _wrong(rule: Variable, value: Value) -> str | None:
-    match rule.kind:
-        case Kind.STRING:
-            return _wrong_text(rule, value)
-        case Kind.NUMBER:
-            return _wrong_number(rule, value)
-        case Kind.FLAG:
-            return None if isinstance(value, bool) else "The value must be true or false."
-        case Kind.TEXTS:
-            return _wrong_texts(rule, value)
+    if rule.kind is Kind.STRING:
+        return _wrong_text(rule, value)
+    if rule.kind is Kind.STRINGS:
+        return _wrong_list(rule, value)
+    if rule.kind is Kind.BOOL:
+        return None if isinstance(value, bool) else "The value must be true or false."
+    return _wrong_number(rule, value)
 
 
 def _wrong_number(rule: Variable, value: Value) -> str | None:
@@ -132,15 +143,18 @@ def _wrong_number(rule: Variable, value: Value) -> str | None:
     return None
 
 
-def _wrong_texts(rule: Variable, value: Value) -> str | None:
-    if not isinstance(value, list | tuple):
-        return "The value must be a list."
+def _wrong_list(rule: Variable, value: Value) -> str | None:
+    if not isinstance(value, list):
+        return "The value must be a list of strings."
     if len(value) > rule.most:
         return f"The list may have {rule.most} entries at most."
-    return next((wrong for one in value if (wrong := _wrong_text(rule, one))), None)
+    if len(set(map(str, value))) < len(value):
+        return "The list holds an entry twice."
+    wrong = ((number, _wrong_text(rule, entry)) for number, entry in enumerate(value, 1))
+    return next((f"Entry {number}: {words}" for number, words in wrong if words), None)
 
 
-def _wrong_text(rule: Variable, value: object) -> str | None:
+def _wrong_text(rule: Variable, value: Value) -> str | None:
     if not isinstance(value, str):
         return "The value must be a string."
     if len(value) > rule.longest:
@@ -163,12 +177,21 @@ def _timeouts(timeouts: PhaseTimeouts) -> Iterator[FieldProblem]:
             )
 
 
+def _confirmation(asked: Asked) -> Iterator[FieldProblem]:
+    """What is lost must be named; what stays is told by `GET /api/destruction`."""
+    if asked.operation is Operation.DEPLOY:
+        if asked.confirm is not None:
+            yield FieldProblem("/confirm", "confirm", "Only a destroy is confirmed.")
+    elif asked.confirm != confirmation(asked.project_id, asked.prefix):
+        yield FieldProblem(
+            "/confirm",
+            "confirm",
+            "A destroy is confirmed by project_id/prefix of the stack that is to be destroyed. "
+            "GET /api/destruction says what stays and what Google keeps for a while.",
+        )
+
+
 def _not_available(asked: Asked) -> Iterator[FieldProblem]:
-    template = TEMPLATES.get(asked.template)
-    if template is not None and not template.available:
-        yield FieldProblem("/template", "not_available", "Only the template sandbox exists so far.")
-    if asked.operation is not Operation.DEPLOY:
-        yield FieldProblem("/operation", "not_available", "Only deploy exists so far.")
     if asked.approval is not ApprovalPolicy.AUTO:
         yield FieldProblem("/approval", "not_available", "Only auto exists so far.")
     if asked.continues is not None:

@@ -50,12 +50,20 @@ _BY_PHASE: dict[StopCause | None, dict[Phase, Reason]] = {
 }
 _OF_OUTCOME: dict[SegmentOutcome, _Verdict] = {
     SegmentOutcome.START_FAILED: (Status.FAILED, Reason.START_FAILED),
+    SegmentOutcome.SIGN_IN_EXPIRED: (Status.FAILED, Reason.SIGN_IN_EXPIRED),
     SegmentOutcome.HOST_LOST: (Status.NEEDS_ATTENTION, Reason.HOST_LOST),
 }
 _OF_CAUSE: dict[StopCause | None, Reason] = {
     StopCause.DRAIN: Reason.HOST_STOPPED,
     StopCause.TERMINATED: Reason.HOST_STOPPED,
     StopCause.LOST_LEASE: Reason.LEASE_LOST,
+}
+
+
+# The same ends have other names when the plan was one that destroys.
+_DESTROYED: dict[Reason, Reason] = {
+    Reason.APPLIED: Reason.DESTROYED,
+    Reason.NO_CHANGES: Reason.NOTHING_TO_DESTROY,
 }
 
 
@@ -77,7 +85,8 @@ class Context:
     """All that decides a deployment's end besides its segments.
 
     `problem` is what ended it outside any segment, `findings` are what preflight found;
-    `host_lost`: its host never answered again; `waiting`: it was about to try again.
+    `host_lost`: its host never answered again; `waiting`: it was about to try again; `destroy`: the
+    stack was to be destroyed.
     """
 
     phase: Phase
@@ -89,6 +98,7 @@ class Context:
     host_lost: bool = False
     findings: list[Finding] = field(default_factory=list)
     waiting: bool = False
+    destroy: bool = False
 
 
 def conclude(
@@ -99,6 +109,8 @@ def conclude(
     What nobody can know is `needs_attention`, never a guess.
     """
     status, reason = _verdict(segments, context, settled)
+    if context.destroy:
+        reason = _DESTROYED.get(reason, reason)
     last = segments[-1] if segments else None
     applies = _applies(segments)
     apply = last if last is not None and last.phase is Phase.APPLY else None

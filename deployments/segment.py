@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from deployments.adoption import Import
 from deployments.events import Seal
 from deployments.phase import Phase
 from deployments.timings import Ladder
@@ -50,7 +51,12 @@ class StopCause(StrEnum):
 
 @dataclass(frozen=True)
 class SegmentOrder:
-    """What one segment shall do. Written to `segment.json`, so it is fixed from then on."""
+    """What one segment shall do. Written to `segment.json`, so it is fixed from then on.
+
+    `imports` is what a plan shall adopt. `destroy`: its plan destroys the stack; an apply does what
+    the plan says. `credential_ref`: whose name it uses in the Google project `project_id`; empty
+    for nobody's.
+    """
 
     key: SegmentKey
     phase: Phase
@@ -59,6 +65,10 @@ class SegmentOrder:
     lease_seconds: int
     ladder: Ladder
     plan_sha256: str = ""
+    imports: list[Import] = field(default_factory=list)
+    destroy: bool = False
+    credential_ref: str = ""
+    project_id: str = ""
 
 
 class ResourceStatus(StrEnum):
@@ -141,6 +151,7 @@ class SegmentOutcome(StrEnum):
     FAILED = "failed"
     STOPPED = "stopped"
     START_FAILED = "start_failed"
+    SIGN_IN_EXPIRED = "sign_in_expired"
     NOT_STARTED = "not_started"
     RUNNER_LOST = "runner_lost"
     HOST_LOST = "host_lost"

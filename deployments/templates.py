@@ -14,16 +14,16 @@ class Kind(StrEnum):
 
     STRING = "string"
     NUMBER = "number"
-    FLAG = "bool"
-    TEXTS = "list(string)"
+    BOOL = "bool"
+    STRINGS = "list(string)"
 
 
 @dataclass(frozen=True)
 class Variable:
     """A variable that the request's `variables` may set.
 
-    `lowest` and `highest` bound a number; a string, or each of at most `most` strings, may have
-    `longest` characters and matches the whole of `pattern`, which `words` say for people.
+    `lowest` and `highest` bound a number; a string may have `longest` characters and matches the
+    whole of `pattern`, which `words` say for people. So does each entry of a list, `most` of them.
     """
 
     kind: Kind
@@ -31,21 +31,24 @@ class Variable:
     lowest: float = 0
     highest: float = 0
     longest: int = 4096
-    most: int = 0
     whole: bool = False
     pattern: str = ".*"
     words: str = ""
+    most: int = 50
 
 
 @dataclass(frozen=True)
 class Template:
-    """A folder below `terraform/`. `own` are the variables that only the service sets."""
+    """A folder below `terraform/`.
+
+    `needs_google`: it uses Google's provider, so a host needs a mirror that has it, and a run needs
+    a credential.
+    """
 
     name: str
-    available: bool
     needs_preflight: bool
     variables: dict[str, Variable]
-    own: frozenset[str] = frozenset()
+    needs_google: bool = False
 
     @property
     def sensitive(self) -> frozenset[str]:
@@ -53,13 +56,19 @@ class Template:
         return frozenset(name for name, rule in self.variables.items() if rule.sensitive)
 
 
+_SUFFIX = Variable(
+    Kind.STRING,
+    longest=8,
+    pattern="[a-z0-9]*",
+    words="at most 8 lower-case letters and digits",
+)
+
 # The sandbox's bounds are those of its variables.tf: an hour a resource, a million lines each,
 # 1,000 resources a layer. That the resource to fail is there, too, only terraform can say: it looks
 # at two variables.
 TEMPLATES: dict[str, Template] = {
     "sandbox": Template(
         name="sandbox",
-        available=True,
         needs_preflight=False,
         variables={
             "resource_seconds": Variable(Kind.NUMBER, lowest=0, highest=3600),
@@ -76,36 +85,40 @@ TEMPLATES: dict[str, Template] = {
     ),
     "anava": Template(
         name="anava",
-        available=False,
         needs_preflight=True,
+        needs_google=True,
         variables={
+            # https://firebase.google.com/docs/firestore/manage-databases#database_id
             "firestore_database_id": Variable(
                 Kind.STRING,
                 longest=63,
-                pattern=r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]",
-                words="(default), or 4 to 63 lower-case letters, digits or hyphens",
+                pattern=r"[a-z][a-z0-9-]{2,61}[a-z0-9]|\(default\)",
+                words="(default) or 4 to 63 lower-case letters, digits, hyphens, from a letter on",
             ),
+            # https://firebase.google.com/docs/firestore/locations
             "firestore_location": Variable(
                 Kind.STRING,
                 longest=40,
                 pattern="nam5|eur3|[a-z]+-[a-z]+[0-9]{1,2}",
-                words="nam5, eur3 or a region like us-east1",
+                words="a Firestore location like nam5, eur3 or us-central1",
             ),
             "firebase_web_app_name": Variable(
                 Kind.STRING,
                 longest=63,
-                pattern="[A-Za-z0-9][A-Za-z0-9 ._()-]{0,62}",
-                words="1 to 63 letters, digits, spaces or . _ ( ) -, from a letter or digit on",
+                pattern="[A-Za-z0-9][A-Za-z0-9 ._()-]*",
+                words="1 to 63 letters, digits, spaces and . _ ( ) -, from a letter or digit on",
             ),
             "allowed_origins": Variable(
-                Kind.TEXTS,
-                most=20,
+                Kind.STRINGS,
                 longest=253,
-                pattern="(https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?|http://localhost)(:[1-9][0-9]{0,4})?",
-                words="an origin like https://console.example.com, without a path",
+                pattern=r"(https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?|http://localhost)(:[1-9][0-9]{0,4})?",
+                words="an origin like https://cameras.example.com or http://localhost:5173",
+                most=20,
             ),
-            "destroy_customer_data": Variable(Kind.FLAG),
+            "destroy_customer_data": Variable(Kind.BOOL),
+            # Google gives a deleted id to nobody for 30 days; then the next one has an ending.
+            "pool_suffix": _SUFFIX,
+            "key_suffix": _SUFFIX,
         },
-        own=frozenset({"pool_suffix", "key_suffix"}),
     ),
 }

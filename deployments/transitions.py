@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deployments.deployment import Status
+from deployments.deployment import Operation, Status
 
 __all__ = ["TRANSITIONS", "Actions", "actions", "is_terminal", "may_follow"]
 
@@ -44,14 +44,19 @@ def is_terminal(status: Status) -> bool:
     return not TRANSITIONS[status]
 
 
-def actions(status: Status, *, cancel_requested: bool) -> Actions:
+def actions(
+    status: Status, *, cancel_requested: bool, operation: Operation = Operation.DEPLOY
+) -> Actions:
     """What may be asked of a deployment in this status.
 
-    Approval, retry and destroy come with their own issues and answer `not_available` until then.
+    Its stack may be destroyed once it has ended, unless it was destroyed by it. Approval and retry
+    come with their own issues and answer `not_available` until then.
     """
     alive = not is_terminal(status)
     return Actions(
         can_cancel=alive and not cancel_requested,
         # Force is the second step: it may lose state, so the gentle one comes first.
         can_force_cancel=alive and cancel_requested,
+        can_destroy=not alive
+        and not (operation is Operation.DESTROY and status is Status.COMPLETED),
     )

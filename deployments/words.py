@@ -24,6 +24,11 @@ _STATUSES = {
     Status.DISCARDED: "Discarded",
     Status.NEEDS_ATTENTION: "Needs attention",
 }
+_ENDS = {
+    Reason.NO_CHANGES: "No changes",
+    Reason.DESTROYED: "Destroyed",
+    Reason.NOTHING_TO_DESTROY: "Nothing there",
+}
 _SOURCES = {
     "local": "this machine",
     "redis": "Redis",
@@ -32,15 +37,17 @@ _SOURCES = {
 }
 
 
-def standing(status: Status, phase: Phase, reason: Reason, *, cancelling: bool) -> str:
+def standing(
+    status: Status, phase: Phase, reason: Reason, *, cancelling: bool, destroying: bool = False
+) -> str:
     """One or two words: what it is doing, or how it ended."""
     if status in {Status.QUEUED, Status.RUNNING, Status.AWAITING_APPROVAL} and cancelling:
         return "Cancelling"
+    if status is Status.RUNNING and destroying and phase is Phase.APPLY:
+        return "Destroying"
     if status is Status.RUNNING:
         return _PHASES.get(phase, _STATUSES[status])
-    if reason is Reason.NO_CHANGES:
-        return "No changes"
-    return _STATUSES[status]
+    return _ENDS.get(reason, _STATUSES[status])
 
 
 def reading_from(source: str, *, again: bool) -> str:

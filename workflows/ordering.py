@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deployments.deployment import DeploymentRequest
+from deployments.adoption import Import
+from deployments.deployment import DeploymentRequest, Operation
 from deployments.phase import Phase
 from deployments.segment import SegmentKey, SegmentOrder, SegmentResult
 from deployments.timings import Timings
@@ -13,15 +14,23 @@ __all__ = ["DeploymentInput", "order_of"]
 
 @dataclass(frozen=True)
 class DeploymentInput:
-    """What a deployment needs to know from its start on."""
+    """What a deployment needs to know from its start on.
+
+    `credential_ref` says whose name it uses at Google; what that gives travels nowhere.
+    """
 
     owner: str
     request: DeploymentRequest
     timings: Timings = field(default_factory=Timings)
+    credential_ref: str = ""
 
 
 def order_of(
-    phase: Phase, key: SegmentKey, input: DeploymentInput, done: Sequence[SegmentResult]
+    phase: Phase,
+    key: SegmentKey,
+    input: DeploymentInput,
+    done: Sequence[SegmentResult],
+    imports: Sequence[Import] = (),
 ) -> SegmentOrder:
     """The order of a phase's segment; an apply is bound to the plan that was made last."""
     timings, timeouts = input.timings, input.request.timeouts
@@ -40,4 +49,9 @@ def order_of(
         lease_seconds=timings.lease_seconds,
         ladder=timings.ladder,
         plan_sha256=planned.plan_sha256 if planned and phase is Phase.APPLY else "",
+        imports=list(imports) if phase is Phase.PLAN else [],
+        destroy=input.request.operation is Operation.DESTROY,
+        # init asks no API: the provider comes from a mirror, the state has credentials of its own.
+        credential_ref="" if phase is Phase.INIT else input.credential_ref,
+        project_id=input.request.stack.project_id,
     )

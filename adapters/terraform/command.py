@@ -26,8 +26,10 @@ PLAN_FILE = "plan.tfplan"
 _LOCK_TIMEOUT = "60s"
 
 
-def phase_argv(terraform: str, phase: Phase) -> list[str]:
+def phase_argv(terraform: str, phase: Phase, *, destroy: bool = False) -> list[str]:
     """The command of a phase; its working directory is the deployment's `work`.
+
+    Only the plan knows that it destroys; an apply does what its plan file says.
 
     Raises:
         KeyError: the phase runs no terraform.
@@ -43,6 +45,7 @@ def phase_argv(terraform: str, phase: Phase) -> list[str]:
             # Beats terraform.tfvars and *.auto.tfvars; every value in it is literal.
             "-var-file=terraform.tfvars.json",
             f"-out={PLAN_FILE}",
+            *(["-destroy"] if destroy else []),
         ],
         Phase.APPLY: [
             terraform,

@@ -20,18 +20,21 @@ from adapters.terraform.plan_secrets import sensitive_values
 from adapters.terraform.queries import ask
 from adapters.terraform.run_directory import RunDirectory
 from adapters.terraform.run_root import RunRoot
-from adapters.terraform.segment_folder import Surroundings, TerraformSegment, sha256_of
+from adapters.terraform.segment_folder import TerraformSegment, sha256_of
 from adapters.terraform.shipment import SegmentShipment, lacking
 from adapters.terraform.stack_state import States, backend_file, sensitive_outputs
+from adapters.terraform.surroundings import Surroundings
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest
 from deployments.errors import RunDirectoryBroken, TerraformUnusable, Unavailable
+from deployments.log_ports import SinkState
 from deployments.phase import Phase
 from deployments.ports import PlanSummary, Prepared
 from deployments.results import Settled
 from deployments.secret_variables import SecretBox, reveal
 from deployments.segment import SegmentKey, SegmentOutcome, SegmentResult, StopCause
+from deployments.templates import TEMPLATES, Template
 
 __all__ = ["TerraformHost", "check_terraform"]
 
@@ -136,6 +139,7 @@ class TerraformHost:
             changes=changes,
             redactor=lambda deployment: Redactor(root.directory(deployment).secrets()),
             states=states,
+            google=settings.google.endpoint,
         )
         box = AesSecretBox.open(settings.secrets.ring, settings.data)
         return cls(settings, root, version, around, store, box)
@@ -155,6 +159,7 @@ class TerraformHost:
         return len(self._root.open_deployments())
 
     async def prepare(self, deployment: str, request: DeploymentRequest) -> Prepared:
+        self._check_providers(TEMPLATES[request.stack.template])
         request = reveal(request, deployment, self._box)
         await asyncio.to_thread(self._make, deployment, request)
         return Prepared(self._root.host, self._version)
@@ -175,6 +180,10 @@ class TerraformHost:
             for sink in lacking(self._root.directory(deployment).segment(number), generations, keep)
         ]
 
+    def tell_sinks(self, states: Sequence[SinkState]) -> None:
+        """Say how the sinks are, where the API of this machine looks."""
+        self._root.tell_sinks(states)
+
     def unclaimed(self) -> Sequence[TerraformSegment]:
         stale = self._settings.worker.stale_seconds
         # Whoever scans lives, and is on speaking terms with its disk.
@@ -193,11 +202,15 @@ class TerraformHost:
             if all(one.is_settled() or not one.ticket() for one in self._segments(deployment))
         ]
 
+    async def planned(self, deployment: str) -> bytes:
+        argv = command.show_plan_argv(self._around.terraform)
+        return await self._shown(self._root.directory(deployment), argv)
+
     async def report_plan(self, deployment: str) -> PlanSummary:
         directory = self._root.directory(deployment)
         plan = directory.work / command.PLAN_FILE
         terraform = self._around.terraform
-        plan_json = await self._shown(directory, command.show_plan_argv(terraform))
+        plan_json = await self.planned(deployment)
         redactor = Redactor([*directory.secrets(), *sensitive_values(plan_json)])
         await self._put(deployment, artifacts.PLAN_JSON, [redact_plan(plan_json, redactor)])
         # Not at once with the other: each starts the providers, beside an apply that runs.
@@ -256,6 +269,14 @@ class TerraformHost:
     def close(self) -> None:
         """Let the worker's lock go."""
         self._root.close()
+
+    def _check_providers(self, template: Template) -> None:
+        """Before anything is begun, in better words than those that init would have for it."""
+        if template.needs_google and self._settings.terraform.mirror is None:
+            raise TerraformUnusable(
+                f"The template {template.name} needs Google's provider, and this host has no "
+                "provider mirror: set ANAVA_TERRAFORM__MIRROR"
+            )
 
     def _make(self, deployment: str, request: DeploymentRequest) -> None:
         state = self._around.states.of(request.stack.id)

@@ -20,9 +20,15 @@ class Runners:
         self._folder = folder
         self._started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, argv: Sequence[str], environment: Mapping[str, str], cwd: Path) -> None:
+    def start(
+        self,
+        options: Sequence[str],
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: Path,
+    ) -> None:
         """Start one that starts terraform."""
-        self._spawn([str(self._folder), "--", *argv], environment, cwd)
+        self._spawn([str(self._folder), *options, "--", *argv], environment, cwd)
 
     def finish(self) -> None:
         """Start one that ends what a killed runner left behind."""

@@ -130,5 +130,5 @@ def _variables(request: DeploymentRequest) -> str:
 def _sensitive_values(request: DeploymentRequest) -> Iterator[str]:
     values: dict[str, object] = json.loads(request.variables_json)
     for name in TEMPLATES[request.stack.template].sensitive:
-        if value := values.get(name):
-            yield str(value)
+        value = values.get(name)
+        yield from map(str, value if isinstance(value, list) else [value] if value else [])

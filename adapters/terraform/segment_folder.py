@@ -4,53 +4,35 @@ import asyncio
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.event_file import EVENT_FILE, has_end
-from adapters.file_changes import FileChanges, Watch
-from adapters.redaction import Redactor
-from adapters.terraform import command, control_files
+from adapters.file_changes import Watch
+from adapters.terraform import command, control_files, credential_file
 from adapters.terraform.claims import Claims
 from adapters.terraform.exit_record import Traces, decode_exit, interpret
 from adapters.terraform.held_lock import HeldLock
 from adapters.terraform.process import Runners
 from adapters.terraform.segment_log import SegmentLog
-from adapters.terraform.stack_state import States
+from adapters.terraform.surroundings import Surroundings
+from deployments.adoption import adoption_file
+from deployments.credentials import Credential
 from deployments.errors import PlanChanged, RunDirectoryBroken
 from deployments.events import Seal
 from deployments.phase import Phase
 from deployments.ports import Sight, Ticket
 from deployments.segment import Resource, SegmentKey, SegmentOrder, SegmentResult, StopCause
 
-__all__ = ["Surroundings", "TerraformSegment", "sha256_of"]
+__all__ = ["TerraformSegment", "sha256_of"]
 
 # The files whose change means something to the keeper; its own writes do not wake it.
 _NAMES = frozenset({"spool", "exit.json", "started.json", "stop.json"})
 # An event file is flushed at most this often: at 1,000 lines/s a step carries five lines.
 _PAUSE_SECONDS = 0.005
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What every segment on a host shares."""
-
-    workers: Path
-    worker: str
-    terraform: str
-    path: str
-    cli_config: Path
-    changes: FileChanges
-    redactor: Callable[[str], Redactor]
-    states: States
-
-    def environment(self, home: Path) -> dict[str, str]:
-        """Terraform's whole environment, for one deployment's home."""
-        ours = command.environment(home, self.cli_config, self.path)
-        return {**ours, **self.states.terraform_environment()}
+_ADOPTION_FILE = "adoption.tf.json"
 
 
 class TerraformSegment:
@@ -118,20 +100,35 @@ class TerraformSegment:
             self._work / command.PLAN_FILE
         ):
             raise PlanChanged("the plan file is not the one that was planned")
+        if order.phase is Phase.PLAN:
+            self._place_imports(order)
         control_files.create(
             self._folder / "segment.json",
             {
                 "deployment": order.key.deployment,
                 "segment": order.key.segment,
                 "phase": order.phase,
-                "argv": command.phase_argv(self._around.terraform, order.phase),
-                "environment": self._around.environment(self._run / "home"),
+                "argv": command.phase_argv(
+                    self._around.terraform, order.phase, destroy=order.destroy
+                ),
+                "environment": self._around.environment_of(order, self._run / "home"),
                 "deadline_seconds": order.deadline_seconds,
                 "lease_seconds": order.lease_seconds,
                 "no_progress_seconds": order.no_progress_seconds,
                 "ladder": asdict(order.ladder),
+                "credential_ref": order.credential_ref,
+                "project_id": order.project_id,
             },
         )
+
+    def credential_reference(self) -> str:
+        order = control_files.read(self._folder / "segment.json") or {}
+        return str(order.get("credential_ref", ""))
+
+    def write_credential(self, credential: Credential) -> None:
+        self._claims.check()
+        project_id = str(self._order().get("project_id", ""))
+        credential_file.write(self._folder, credential, project_id)
 
     def look(self) -> Sight:
         self._runners.reap()
@@ -151,7 +148,8 @@ class TerraformSegment:
         if not isinstance(argv, list) or not isinstance(environment, dict):
             raise RunDirectoryBroken("segment.json holds no command")
         self._claims.check()
-        await asyncio.to_thread(self._runners.start, argv, environment, self._work)
+        command_line = (["--credential"] if order.get("credential_ref") else [], argv)
+        await asyncio.to_thread(self._runners.start, *command_line, environment, self._work)
 
     async def finish(self) -> None:
         self._claims.check()
@@ -242,6 +240,13 @@ class TerraformSegment:
     def is_settled(self) -> bool:
         """Whether nobody needs to look after the segment any more."""
         return (self._folder / "settled").exists()
+
+    def _place_imports(self, order: SegmentOrder) -> None:
+        """What the plan shall adopt; what the one before adopted is none of its business."""
+        path = self._work / _ADOPTION_FILE
+        path.unlink(missing_ok=True)
+        if order.imports:
+            control_files.replace(path, adoption_file(order.imports))
 
     def _can_log(self) -> bool:
         # Before terraform has started there is no time for a line to carry, and no line.

@@ -61,7 +61,12 @@ def compare(resources: Sequence[Mapping[str, object]], recorded: set[str]) -> Se
         for one in resources
         if one["status"] == ResourceStatus.DONE and one["action"] in _MAKES
     ]
-    begun = [str(one["address"]) for one in resources if one["status"] == ResourceStatus.RUNNING]
+    # What is gone from the state after its delete had begun was deleted.
+    begun = [
+        str(one["address"])
+        for one in resources
+        if one["status"] == ResourceStatus.RUNNING and one["action"] != "delete"
+    ]
     return Settled(
         unrecorded=[address for address in made if address not in recorded],
         unknown=[address for address in begun if address not in recorded],

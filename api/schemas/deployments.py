@@ -36,6 +36,11 @@ _LARGEST_WHOLE = 2**53
 _MOST_VARIABLES = 100
 
 
+# More than any template's list may have, longer than any entry: their rules are `requests.check`'s.
+_MOST_ENTRIES = 100
+_LONGEST_ENTRY = 4096
+
+
 def _exact(value: str | bool | int | float) -> str | bool | int | float:
     if isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
         raise ValueError("a whole number may not lie beyond 2^53")
@@ -45,8 +50,8 @@ def _exact(value: str | bool | int | float) -> str | bool | int | float:
 _Text = Annotated[str, Field(max_length=256)]
 _Name = Annotated[str, Field(max_length=128)]
 _Scalar = Annotated[str | bool | int | float, AfterValidator(_exact)]
-# Longer than the longest list that a template takes.
-_Texts = Annotated[list[str], Field(max_length=100)]
+_Entry = Annotated[str, Field(max_length=_LONGEST_ENTRY)]
+_Value = _Scalar | Annotated[list[_Entry], Field(max_length=_MOST_ENTRIES)]
 
 
 class _Asked(BaseModel):
@@ -73,7 +78,7 @@ class DeployBody(_Asked):
     storage_location: _Text | None = None
     storageLocation: _Text | None = None  # noqa: N815 - the original service's spelling
     template: _Text = Asked.template
-    variables: Annotated[dict[_Name, _Scalar | _Texts], Field(max_length=_MOST_VARIABLES)] = Field(
+    variables: Annotated[dict[_Name, _Value], Field(max_length=_MOST_VARIABLES)] = Field(
         default_factory=dict
     )
     operation: Literal["deploy", "destroy"] = "deploy"
@@ -107,6 +112,7 @@ class DeployBody(_Asked):
             approval=ApprovalPolicy(self.approval),
             timeouts=PhaseTimeouts(**self.timeouts.model_dump()),
             continues=self.continues,
+            confirm=self.confirm,
         )
 
     def _location(self) -> str:

@@ -41,6 +41,9 @@ class Folder:
     def clock(self) -> float:
         return 0.0
 
+    def credential_reference(self) -> str:
+        return ""
+
     def overdue(self) -> Sequence[Resource]:
         return self.slow
 
@@ -58,6 +61,10 @@ class Folder:
 
     def result(self) -> SegmentResult:
         return SegmentResult(KEY, Phase.APPLY, SegmentOutcome.DONE)
+
+
+class Nobody:
+    """A mint that nobody asks."""
 
 
 class Temporal:
@@ -83,7 +90,7 @@ class Temporal:
 
 async def test_it_is_told_once_and_again_when_it_changes() -> None:
     folder, temporal = Folder(), Temporal()
-    keeper = Keeper(folder, Ties(TICKET, temporal, temporal), lambda key: None)  # type: ignore[arg-type]  # as much of the ports as it needs
+    keeper = Keeper(folder, Ties(TICKET, temporal, temporal), lambda key: None, Nobody())  # type: ignore[arg-type]  # as much of the ports as it needs
     keeping = asyncio.create_task(keeper.keep())
     temporal.away = True
     folder.slow = [SLOW]

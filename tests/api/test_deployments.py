@@ -69,8 +69,6 @@ async def test_older_spellings_mean_the_same(api: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"template": "anava"},
-        {"operation": "destroy"},
         {"approval": "always"},
         {"continues": "dep-x"},
     ],

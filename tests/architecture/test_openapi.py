@@ -20,10 +20,12 @@ from api.schemas.deployments import (
     DeploymentPage,
     ProgressBody,
 )
+from api.schemas.destruction import DestructionBody
 from api.schemas.health import HealthBody, LivenessBody, VersionBody, WorkerHealthBody
 from api.schemas.logs import LogPage, VerificationBody
 from api.schemas.plan import PlanBody
 from api.schemas.problems import ProblemBody
+from api.schemas.projects import ProjectList, ValidateBody, ValidationBody
 from tests.architecture.repository import ROOT
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -51,6 +53,7 @@ def test_the_document_is_what_the_routes_give() -> None:
         (examples.PAGE, DeploymentPage),
         (examples.PROGRESS, ProgressBody),
         (examples.PLAN, PlanBody),
+        (examples.DESTRUCTION, DestructionBody),
         (examples.ARTIFACTS, ArtifactList),
         (examples.LOG_PAGE, LogPage),
         (examples.VERIFICATION, VerificationBody),
@@ -58,6 +61,9 @@ def test_the_document_is_what_the_routes_give() -> None:
         (examples.HEALTH, HealthBody),
         (examples.WORKER_HEALTH, WorkerHealthBody),
         (examples.VERSION, VersionBody),
+        (examples.VALIDATE, ValidateBody),
+        (examples.VALIDATION, ValidationBody),
+        (examples.PROJECTS, ProjectList),
         *((one["value"], ProblemBody) for one in DOCUMENT["components"]["examples"].values()),
     ],
 )

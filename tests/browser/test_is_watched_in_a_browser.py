@@ -1,6 +1,7 @@
 """A deployment followed in a browser: whole, once, whatever becomes of the API; stopped by hand."""
 
 import json
+import re
 
 from playwright.async_api import Page, expect
 
@@ -33,6 +34,9 @@ async def test_it_is_followed_from_start_to_end_over_a_killed_api(site: Site, pa
     await page.get_by_role("link", name="demo-project-1").first.click()
     await expect(page.locator("#link")).to_have_text("live")
     await expect(page.locator("#log")).to_contain_text("Creating...")
+    await expect(page.locator("#resources tr[data-since]").first).to_contain_text(
+        re.compile(r"[1-9] s")
+    )
     await site.restart()
     await expect(page.locator("#word")).to_have_text("Succeeded")
     await expect(page.locator("#link")).to_have_text("complete")

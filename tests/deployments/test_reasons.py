@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 LINK = re.compile(r"docs/[\w/.-]+\.md")
 
 # Where all is well there is nothing to do next.
-WELL = {Reason.NONE, Reason.APPLIED, Reason.NO_CHANGES}
+WELL = {Reason.NONE, Reason.APPLIED, Reason.NO_CHANGES, Reason.NOTHING_TO_DESTROY}
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -50,3 +50,11 @@ def test_an_end_that_needs_attention_leads_to_its_runbook() -> None:
 def test_no_two_reasons_read_the_same() -> None:
     sentences = [explain(reason).sentence for reason in Reason]
     assert len(set(sentences)) == len(sentences)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_what_was_to_be_destroyed_is_never_deployed_again_by_our_advice(reason: Reason) -> None:
+    advice = explain(reason, destroy=True).advice
+    assert not re.search(r"[Dd]eploy (the stack )?again", advice)
+    assert len(advice.split()) == len(explain(reason).advice.split())
+    assert explain(reason, destroy=True).sentence == explain(reason).sentence

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
 from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
-from deployments.requests import Asked, Scalar, check
+from deployments.requests import Asked, Value, check
 from deployments.timings import PhaseTimeouts
 
 GOOD = Asked(project_id="customer-1")
@@ -27,7 +27,7 @@ def named(asked: Asked) -> list[tuple[str, str]]:
     return [(one.pointer, one.code) for one in problems(asked)]
 
 
-def with_variable(name: str, value: Scalar) -> Asked:
+def with_variable(name: str, value: Value) -> Asked:
     return replace(GOOD, variables={name: value})
 
 
@@ -120,8 +120,6 @@ def test_an_unknown_template_is_refused_with_the_names_that_exist(value: str) ->
 @pytest.mark.parametrize(
     ("asked", "pointer"),
     [
-        (replace(GOOD, template="anava"), "/template"),
-        (replace(GOOD, operation=Operation.DESTROY), "/operation"),
         (replace(GOOD, approval=ApprovalPolicy.IF_DESTRUCTIVE), "/approval"),
         (replace(GOOD, approval=ApprovalPolicy.ALWAYS), "/approval"),
         (replace(GOOD, continues="dep-x"), "/continues"),
@@ -143,9 +141,9 @@ def test_every_problem_is_told_at_once_and_in_one_answer() -> None:
         prefix="-",
         region="moon",
         storage_location="here",
-        template="anava",
         variables={"a/b~c": 1},
         operation=Operation.DESTROY,
+        confirm="y/-",
         approval=ApprovalPolicy.ALWAYS,
         timeouts=PhaseTimeouts(0, 3601, 14_401),
         continues="dep-x",
@@ -159,8 +157,7 @@ def test_every_problem_is_told_at_once_and_in_one_answer() -> None:
         ("/timeouts/init_seconds", "range"),
         ("/timeouts/plan_seconds", "range"),
         ("/timeouts/apply_seconds", "range"),
-        ("/template", "not_available"),
-        ("/operation", "not_available"),
+        ("/confirm", "confirm"),
         ("/approval", "not_available"),
         ("/continues", "not_available"),
     ]
@@ -181,9 +178,7 @@ def test_an_undeclared_variable_is_refused_with_the_declared_names(name: str) ->
     "value",
     [10**400, -(10**400), 2**63, -1, math.inf, -math.inf, math.nan, 1e308, True, False, "3", ""],
 )
-def test_a_number_that_is_none_or_out_of_bounds_is_a_field_problem(
-    name: str, value: Scalar
-) -> None:
+def test_a_number_that_is_none_or_out_of_bounds_is_a_field_problem(name: str, value: Value) -> None:
     """10**400 raised OverflowError out of math.isfinite, which was answered with 500."""
     assert named(with_variable(name, value)) == [(f"/variables/{name}", "value")]
 
@@ -219,7 +214,7 @@ def test_a_number_at_its_bounds_is_taken_as_it_is(name: str, value: float) -> No
 
 
 @pytest.mark.parametrize("value", [1, 0.5, True, "a\0b", "\ud800", "x\udfffy", "x" * 4097])
-def test_a_text_that_terraform_could_not_carry_is_refused(value: Scalar) -> None:
+def test_a_text_that_terraform_could_not_carry_is_refused(value: Value) -> None:
     assert named(with_variable("secret", value)) == [("/variables/secret", "value")]
 
 
@@ -244,7 +239,7 @@ def test_what_means_something_elsewhere_is_only_text_in_a_variable(text: str) ->
 
 @given(st.one_of(st.integers(), st.floats(), st.text(), st.booleans()), st.text(max_size=80))
 def test_whatever_a_variable_is_the_answer_is_a_request_or_a_field_problem(
-    value: Scalar, name: str
+    value: Value, name: str
 ) -> None:
     for one in (name, "lines", "fail"):
         asked = with_variable(one, value)
@@ -266,3 +261,43 @@ def test_a_limit_that_is_no_number_of_seconds_is_refused(phase: str, value: int)
 @pytest.mark.parametrize("timeouts", [PhaseTimeouts(1, 1, 1), PhaseTimeouts(1800, 3600, 14_400)])
 def test_the_shortest_and_the_longest_limits_are_taken(timeouts: PhaseTimeouts) -> None:
     assert check(replace(GOOD, timeouts=timeouts)).timeouts == timeouts
+
+
+DESTROY = replace(GOOD, operation=Operation.DESTROY)
+
+
+def test_a_destroy_is_confirmed_by_the_name_of_what_is_lost() -> None:
+    request = check(replace(DESTROY, confirm="customer-1/anava"))
+    assert request.operation is Operation.DESTROY
+
+
+@pytest.mark.parametrize(
+    "confirm",
+    [
+        None,
+        "",
+        "yes",
+        "customer-1",
+        "/anava",
+        "customer-1/",
+        "customer-1/anava ",
+        " customer-1/anava",
+        "customer-1/anava\n",
+        "Customer-1/anava",
+        "customer-1/*",
+        "customer-2/anava",
+        "sandbox.customer-1.anava",
+        "customer-1/anava\0",
+        "customer\u20111/anava",
+        "\ud800",
+        "x" * 100_000,
+    ],
+)
+def test_a_destroy_with_any_other_confirmation_is_refused(confirm: str | None) -> None:
+    (problem,) = problems(replace(DESTROY, confirm=confirm))
+    assert (problem.pointer, problem.code) == ("/confirm", "confirm")
+    assert "GET /api/destruction" in problem.message
+
+
+def test_a_deploy_that_confirms_something_was_meant_otherwise() -> None:
+    assert named(replace(GOOD, confirm="customer-1/anava")) == [("/confirm", "confirm")]

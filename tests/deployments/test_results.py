@@ -73,6 +73,23 @@ def test_an_apply_that_terraform_called_complete_is_completed(
 
 
 @pytest.mark.parametrize(
+    ("last", "end"),
+    [
+        (replace(APPLIED, counts=Counts(remove=12)), (Status.COMPLETED, Reason.DESTROYED)),
+        (replace(APPLIED, counts=Counts()), (Status.COMPLETED, Reason.NOTHING_TO_DESTROY)),
+        (failed(Phase.APPLY), (Status.FAILED, Reason.APPLY_FAILED)),
+        (failed(Phase.PLAN), (Status.FAILED, Reason.PLAN_FAILED)),
+        # Said to be complete and killed at once: not known is not destroyed.
+        (replace(APPLIED, clean=False), (Status.NEEDS_ATTENTION, Reason.OUTCOME_UNKNOWN)),
+    ],
+)
+def test_completed_means_destroyed_where_that_was_asked(
+    last: SegmentResult, end: tuple[Status, Reason]
+) -> None:
+    assert ended(last, destroy=True) == end
+
+
+@pytest.mark.parametrize(
     ("last", "reason"),
     [
         (failed(Phase.INIT), Reason.INIT_FAILED),

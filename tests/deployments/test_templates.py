@@ -2,19 +2,30 @@
 
 import json
 import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from adapters.settings import base_environment
+from adapters.terraform import command
 from deployments.deployment import DeploymentRequest, Stack
-from deployments.errors import NotAvailable
-from deployments.requests import Asked, check
+from deployments.errors import InvalidRequest
+from deployments.phase import Phase
+from deployments.requests import Asked, Scalar, check
 from deployments.templates import TEMPLATES
-from tests.deployments.workspace import FIELDS, TERRAFORM, Fields, Workspace, refused_here
+
+TERRAFORM = Path(__file__).resolve().parent.parent.parent / "terraform"
+# Fields of a request of their own, for every template.
+FIELDS = {"project_id", "region", "prefix", "storage_location"}
 
 BLOCK = re.compile(r'^variable "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 ARGUMENT = re.compile(r"^  (\w+) += (.+)$", re.MULTILINE)
 
-NAMES = list(TEMPLATES)
+AVAILABLE = [name for name in TEMPLATES if (TERRAFORM / name / "variables.tf").exists()]
 
 
 def declared(template: str) -> dict[str, dict[str, str]]:
@@ -23,13 +34,12 @@ def declared(template: str) -> dict[str, dict[str, str]]:
     return {name: dict(ARGUMENT.findall(body)) for name, body in BLOCK.findall(text)}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", AVAILABLE)
 def test_the_page_names_the_variables_of_the_hcl(name: str) -> None:
-    template = TEMPLATES[name]
-    assert set(declared(name)) == FIELDS | set(template.variables) | template.own
+    assert set(declared(name)) == FIELDS | set(TEMPLATES[name].variables)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", AVAILABLE)
 def test_a_variable_has_the_type_and_the_secrecy_of_the_hcl(name: str) -> None:
     hcl = declared(name)
     for variable, rule in TEMPLATES[name].variables.items():
@@ -37,40 +47,86 @@ def test_a_variable_has_the_type_and_the_secrecy_of_the_hcl(name: str) -> None:
         assert (hcl[variable].get("sensitive") == "true") is rule.sensitive, variable
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", AVAILABLE)
 def test_only_what_a_request_always_has_lacks_a_default(name: str) -> None:
     required = {variable for variable, body in declared(name).items() if "default" not in body}
     assert required == {"project_id"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", AVAILABLE)
 def test_no_variable_may_be_null(name: str) -> None:
     assert {body["nullable"] for body in declared(name).values()} == {"false"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", AVAILABLE)
 def test_the_defaults_of_a_request_are_those_of_the_hcl(name: str) -> None:
     hcl, asked = declared(name), Asked(project_id="customer-1")
     for field in FIELDS - {"project_id"}:
         assert json.loads(hcl[field]["default"]) == getattr(asked, field), field
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", AVAILABLE)
 def test_every_default_of_the_hcl_is_allowed_by_its_rule(name: str) -> None:
     hcl = declared(name)
     defaults = {one: json.loads(hcl[one]["default"]) for one in TEMPLATES[name].variables}
-    try:
-        check(Asked(project_id="customer-1", template=name, variables=defaults))
-    except NotAvailable:
-        assert not TEMPLATES[name].available
+    check(Asked(project_id="customer-1", template=name, variables=defaults))
+
+
+class Workspace:
+    """The variables of the sandbox alone, so that a plan of 1,000 resources costs nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        binary = shutil.which("terraform")
+        assert binary is not None, "terraform is on the PATH"
+        self._binary = binary
+        self._work = folder / "work"
+        self._work.mkdir()
+        for name in ("variables.tf", "versions.tf"):
+            shutil.copy(TERRAFORM / "sandbox" / name, self._work)
+        (folder / "mirror").mkdir()
+        cli_config = folder / "terraform.tfrc"
+        cli_config.write_text(command.cli_config(folder / "mirror"))
+        self._environment = command.environment(folder, cli_config, base_environment()["PATH"])
+        assert self._run(Phase.INIT) == []
+
+    def refused(self, fields: dict[str, Scalar]) -> list[str]:
+        """What terraform's own validation says against them."""
+        values = {"project_id": "customer-1", **fields}
+        (self._work / "terraform.tfvars.json").write_text(json.dumps(values))
+        return self._run(Phase.PLAN)
+
+    def _run(self, phase: Phase) -> list[str]:
+        ended = subprocess.run(  # noqa: S603 - our own command
+            command.phase_argv(self._binary, phase),
+            cwd=self._work,
+            env=self._environment,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        lines = [json.loads(line) for line in ended.stdout.splitlines()]
+        found = [line["diagnostic"]["detail"] for line in lines if line["@level"] == "error"]
+        assert bool(found) == bool(ended.returncode), ended.stderr
+        return found
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return Workspace(tmp_path_factory.mktemp("sandbox"), "sandbox")
+    return Workspace(tmp_path_factory.mktemp("sandbox"))
 
 
-TAKEN: list[Fields] = [
+def refused_here(fields: dict[str, Scalar]) -> list[str]:
+    """The variables that the request's rules refuse."""
+    own: dict[str, Any] = {name: value for name, value in fields.items() if name in FIELDS}
+    variables = {name: value for name, value in fields.items() if name not in FIELDS}
+    try:
+        check(replace(Asked("customer-1", variables=variables), **own))
+    except InvalidRequest as refusal:
+        return sorted(problem.pointer.rpartition("/")[2] for problem in refusal.problems)
+    return []
+
+
+TAKEN: list[dict[str, Scalar]] = [
     {},
     {
         "project_id": "abcdef",
@@ -97,7 +153,7 @@ TAKEN: list[Fields] = [
     {"resource_seconds": 1e-320, "lines": 3.0, "fail": "services-4", "secret": "x" * 4096},
     {"storage_location": "northamerica-northeast2", "lines": -0.0, "fail": "foundation-1"},
 ]
-REFUSED: list[Fields] = [
+REFUSED: list[dict[str, Scalar]] = [
     {
         "project_id": "abcde",
         "prefix": "a-",
@@ -133,18 +189,18 @@ REFUSED: list[Fields] = [
 
 @pytest.mark.parametrize("fields", TAKEN)
 def test_a_value_that_the_service_takes_is_taken_by_terraform(
-    sandbox: Workspace, fields: Fields
+    sandbox: Workspace, fields: dict[str, Scalar]
 ) -> None:
-    assert refused_here(fields, "sandbox") == []
+    assert refused_here(fields) == []
     assert sandbox.refused(fields) == []
 
 
 @pytest.mark.parametrize("fields", REFUSED)
 def test_a_value_that_the_service_refuses_is_refused_by_terraform(
-    sandbox: Workspace, fields: Fields
+    sandbox: Workspace, fields: dict[str, Scalar]
 ) -> None:
     """Any text went through as `fail`, and the deployment failed in plan."""
-    assert refused_here(fields, "sandbox") == sorted(fields)
+    assert refused_here(fields) == sorted(fields)
     for name, value in fields.items():
         assert sandbox.refused({name: value}), f"terraform takes {name}={value!r}"
 
@@ -152,8 +208,8 @@ def test_a_value_that_the_service_refuses_is_refused_by_terraform(
 def test_a_resource_to_fail_that_is_not_there_is_found_by_terraform_alone(
     sandbox: Workspace,
 ) -> None:
-    fields: Fields = {"resources": 2, "fail": "edge-3"}
-    assert refused_here(fields, "sandbox") == []
+    fields: dict[str, Scalar] = {"resources": 2, "fail": "edge-3"}
+    assert refused_here(fields) == []
     (sentence,) = sandbox.refused(fields)
     assert sentence.startswith("fail names a resource that exists")
 

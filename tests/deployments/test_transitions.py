@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.deployment import Status
+from deployments.deployment import Operation, Status
 from deployments.transitions import TRANSITIONS, Actions, actions, is_terminal, may_follow
 
 ENDS = {
@@ -57,10 +57,16 @@ def test_an_end_can_be_reached_from_every_status(status: Status) -> None:
 
 @pytest.mark.parametrize("status", sorted(ENDS))
 @pytest.mark.parametrize("asked", [True, False])
-def test_nothing_can_be_asked_of_an_end(status: Status, asked: bool) -> None:
+def test_of_an_end_only_the_destroy_of_its_stack_can_be_asked(status: Status, asked: bool) -> None:
     assert actions(status, cancel_requested=asked) == Actions(
-        can_cancel=False, can_force_cancel=False
+        can_cancel=False, can_force_cancel=False, can_destroy=True
     )
+
+
+@pytest.mark.parametrize("status", Status)
+def test_what_is_destroyed_or_worked_on_cannot_be_destroyed(status: Status) -> None:
+    found = actions(status, cancel_requested=False, operation=Operation.DESTROY)
+    assert found.can_destroy is (status in ENDS - {Status.COMPLETED})
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - ENDS))

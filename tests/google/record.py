@@ -153,6 +153,9 @@ SINGLE: Mapping[str, Callable[[ServedStandIn, Terraform], list[Json]]] = {
     "unknown-host": unknown_host,
     "interrupted-twice": interrupted_twice,
 }
+SLOW: Mapping[str, Callable[[ServedStandIn, Terraform], list[Json]]] = {
+    "read-unavailable": read_unavailable
+}
 
 
 def write(name: str, lines: list[Json]) -> None:
@@ -169,7 +172,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--mirror", type=Path, required=True)
     parser.add_argument("--slow", action="store_true")
     given = parser.parse_args(arguments)
-    singles = {"read-unavailable": read_unavailable} if given.slow else SINGLE
+    singles = SLOW if given.slow else SINGLE
     cases = {name: case for name, case in CASES.items() if case.slow == given.slow}
     with tempfile.TemporaryDirectory() as folder:
         for name, single in singles.items():

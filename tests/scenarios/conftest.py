@@ -3,9 +3,20 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.scenarios.house import House
+from adapters.file_changes import FileChanges
+from adapters.local_artifacts import LocalArtifactStore
+from adapters.local_log import LocalLogSource
+from adapters.local_progress import LocalProgressSource
+from adapters.secret_box import AesSecretBox
+from api.app import build
+from api.dependencies import Services
+from api.deployments import Deployments
+from api.temporal_health import TemporalHealth
+from tests.scenarios.front import Front
+from tests.scenarios.house import SHORT, House
 from tests.servers import TemporalServer
 
 
@@ -22,3 +33,21 @@ async def house(temporal: TemporalServer, tmp_path: Path) -> AsyncIterator[House
     house = House(await temporal.client(), temporal.address, tmp_path)
     yield house
     house.end()
+
+
+@pytest.fixture
+async def front(house: House) -> AsyncIterator[Front]:
+    changes = FileChanges()
+    store = LocalArtifactStore(house.data)
+    services = Services(
+        deployments=Deployments(house.client, SHORT, AesSecretBox.open((), house.data)),
+        logs=LocalLogSource(house.data / "runs", changes),
+        progress=LocalProgressSource(house.data / "runs"),
+        health=TemporalHealth(house.client),
+        artifacts=store,
+        downloads=store,
+    )
+    transport = httpx.ASGITransport(build(services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+        yield Front(session)
+    changes.close()

@@ -41,15 +41,16 @@ class CommandLine:
     def environment(self) -> dict[str, str]:
         return {**self.house.environment(), "PYTHONPATH": str(ROOT), "TERM": "xterm"}
 
-    async def run(self, *words: str) -> Ended:
+    async def run(self, *words: str, typed: str = "") -> Ended:
         process = await asyncio.create_subprocess_exec(
             *self.argv(*words),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self.environment(),
             cwd=self.folder,
         )
-        out, err = await asyncio.wait_for(process.communicate(), 60)
+        out, err = await asyncio.wait_for(process.communicate(typed.encode()), 60)
         return Ended(process.returncode or 0, out.decode(), err.decode())
 
 

@@ -5,24 +5,12 @@ import gzip
 import hashlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-import pytest
-
-from adapters.file_changes import FileChanges
-from adapters.local_artifacts import LocalArtifactStore
-from adapters.local_log import LocalLogSource
-from adapters.local_progress import LocalProgressSource
-from adapters.secret_box import AesSecretBox
-from api.app import build
-from api.dependencies import Services
-from api.deployments import Deployments
-from api.temporal_health import TemporalHealth
-from tests.scenarios.house import SHORT, House
+from tests.scenarios.front import Front
+from tests.scenarios.house import House
 from tests.servers import eventually
 
 FIRST = 'hunter2/"<planted>"&+é'
@@ -48,67 +36,6 @@ def assert_hidden(data: bytes, where: str) -> None:
     for secret in (FIRST, SECOND):
         for form in forms(secret):
             assert form not in data, f"{form!r} in {where}"
-
-
-@dataclass
-class Front:
-    """The API of a house, as a client sees it."""
-
-    session: httpx.AsyncClient
-
-    async def deploy(self, prefix: str, **variables: str | float) -> str:
-        body = {"project_id": "demo-project-1", "prefix": prefix, "variables": variables}
-        answer = await self.session.post("/api/deploy", json=body)
-        assert answer.status_code == 202, answer.text
-        path = str(answer.json()["links"]["self"])
-        await self.ended(path)
-        return path
-
-    async def ended(self, path: str) -> dict[str, Any]:
-        """The deployment, once it has ended."""
-
-        async def look() -> dict[str, Any] | None:
-            seen = await self.json(path)
-            return seen if seen["ended_at"] else None
-
-        return await eventually(look, "the end", 90)
-
-    async def json(self, path: str) -> dict[str, Any]:
-        answer = await self.session.get(path)
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    async def downloads(self, path: str) -> dict[str, bytes]:
-        """Every artifact, each as the list describes it."""
-        found = {}
-        for item in (await self.json(f"{path}/artifacts"))["items"]:
-            url = f"{path}/artifacts/{item['name']}"
-            answer = await self.session.get(url, follow_redirects=True)
-            assert answer.status_code == 200, answer.text
-            assert hashlib.sha256(answer.content).hexdigest() == item["sha256"]
-            assert len(answer.content) == item["size_bytes"]
-            assert answer.headers["content-type"] == item["content_type"]
-            found[item["name"]] = answer.content
-        return found
-
-
-@pytest.fixture
-async def front(house: House) -> AsyncIterator[Front]:
-    changes = FileChanges()
-    store = LocalArtifactStore(house.data)
-    services = Services(
-        deployments=Deployments(house.client, SHORT, AesSecretBox.open((), house.data)),
-        logs=LocalLogSource(house.data / "runs", changes),
-        progress=LocalProgressSource(house.data / "runs"),
-        health=TemporalHealth(house.client),
-        artifacts=store,
-        downloads=store,
-    )
-    transport = httpx.ASGITransport(build(services))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
-        yield Front(session)
-    changes.close()
 
 
 def prefix() -> str:

@@ -44,8 +44,10 @@ class Child:
             os.close(self._gate)
 
 
-def fork_terraform(argv: list[str], spool: int, alive_lock: int) -> Child:
+def fork_terraform(argv: list[str], more: dict[bytes, bytes], spool: int, alive_lock: int) -> Child:
     """Make terraform's process; it waits at a gate: terraform never runs without started.json.
+
+    `more` is added to its environment.
 
     A runner that dies before it opens the gate closes it: the child sees the end of the pipe and
     leaves.
@@ -55,7 +57,9 @@ def fork_terraform(argv: list[str], spool: int, alive_lock: int) -> Child:
     report, write_report = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _become_terraform(argv, runner, (gate, open_gate, write_report), (spool, alive_lock))
+        _become_terraform(
+            (argv, more), runner, (gate, open_gate, write_report), (spool, alive_lock)
+        )
     os.close(gate)
     os.close(write_report)
     os.setpgid(pid, pid)  # here and in the child, so that neither has to wait for the other
@@ -63,7 +67,10 @@ def fork_terraform(argv: list[str], spool: int, alive_lock: int) -> Child:
 
 
 def _become_terraform(
-    argv: list[str], runner: int, pipes: tuple[int, int, int], files: tuple[int, int]
+    program: tuple[list[str], dict[bytes, bytes]],
+    runner: int,
+    pipes: tuple[int, int, int],
+    files: tuple[int, int],
 ) -> None:
     """Never returns; what goes wrong is told through the pipe, which a successful exec closes."""
     gate, open_gate, write_report = pipes
@@ -71,7 +78,7 @@ def _become_terraform(
         os.close(open_gate)
         _prepare(runner, *files)
         if os.read(gate, 1):
-            _execute(argv)
+            _execute(*program)
     except BaseException as problem:  # noqa: BLE001 -- nothing may climb out of a forked copy of the runner
         os.write(write_report, f"{type(problem).__name__}: {problem}".encode())
     finally:
@@ -109,8 +116,8 @@ def _default_signals() -> None:
     linux.signals.pthread_sigmask(linux.signals.SIG_SETMASK, [])
 
 
-def _execute(argv: list[str]) -> None:
-    environment = linux.own_environment()
+def _execute(argv: list[str], more: dict[bytes, bytes]) -> None:
+    environment = linux.own_environment() | more
     program = argv[0]
     if "/" in program:
         os.execve(program, argv, environment)  # noqa: S606 -- this is what the runner is for

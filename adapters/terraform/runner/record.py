@@ -1,7 +1,7 @@
 """exit.json: what became of a segment, written once, at the very end."""
 
 from adapters.terraform.runner import linux
-from adapters.terraform.runner.segment_files import EXIT, SegmentFolder, Stop
+from adapters.terraform.runner.segment_files import CREDENTIAL, EXIT, SegmentFolder, Stop
 from adapters.terraform.runner.sweep import Swept
 from adapters.terraform.runner.watch import Watch
 
@@ -35,6 +35,8 @@ class Ending:
 
     def write(self, folder: SegmentFolder) -> None:
         stop = self.watch.stop if self.watch is not None else self.stop
+        # Nobody is left to ask for it, and whoever sees the record need not look for it.
+        folder.remove(CREDENTIAL)
         folder.write_json(
             EXIT,
             {

@@ -1,7 +1,8 @@
 """One segment, from its locks to its exit record. The order of the steps is the protocol.
 
-`python -I -S …/runner/__main__.py <segment folder> -- <terraform argv…>`, with terraform's
-environment and working directory, or `… --finish <segment folder>`.
+`python -I -S …/runner/__main__.py <segment folder> [--credential] -- <terraform argv…>`, with
+terraform's environment and working directory, or `… --finish <segment folder>`. With `--credential`
+terraform finds a metadata endpoint (`metadata.py`).
 """
 
 import os
@@ -15,7 +16,14 @@ from adapters.terraform.runner.segment_files import SegmentFolder
 from adapters.terraform.runner.sweep import reap_orphans, sweep_children
 from adapters.terraform.runner.watch import Termination, Terraform, Watch, read_settings
 
-_USAGE = "usage: __main__.py <segment folder> -- <terraform argv...> | --finish <segment folder>"
+TYPE_CHECKING = False  # typing's own costs an import; type checkers know the name
+if TYPE_CHECKING:
+    from adapters.terraform.runner.metadata import Endpoint
+
+_USAGE = (
+    "usage: __main__.py <segment folder> [--credential] -- <terraform argv...>"
+    " | --finish <segment folder>"
+)
 _NO_SESSION = "the runner must not be started as leader of a process group of another session"
 
 _PRIVATE = 0o077  # spool, state and plan hold secrets
@@ -32,7 +40,9 @@ def main(arguments: list[str]) -> int:
         case ["--finish", path]:
             return finish(path)
         case [path, "--", _, *_]:
-            return _run(SegmentFolder(path), arguments[2:])
+            return _run(SegmentFolder(path), arguments[2:], with_credential=False)
+        case [path, "--credential", "--", _, *_]:
+            return _run(SegmentFolder(path), arguments[3:], with_credential=True)
     return _refuse(_USAGE)
 
 
@@ -41,20 +51,28 @@ def _refuse(sentence: str) -> int:
     return segment_files.MISUSED
 
 
-def _run(folder: SegmentFolder, argv: list[str]) -> int:
+def _run(folder: SegmentFolder, argv: list[str], *, with_credential: bool) -> int:
     if not _leads_session():
         return _refuse(_NO_SESSION)
     alive_lock = folder.lock(segment_files.ALIVE_LOCK)
     if alive_lock is None or folder.lock(segment_files.RUNNER_LOCK) is None:
         return segment_files.HELD
     termination = _prepare()
+    endpoint = _endpoint(folder) if with_credential else None
     reason = _reason_against_start(folder)
     if reason is not None:
         return reason
     spool = folder.open_spool()
-    child = fork_terraform(argv, spool, alive_lock)
-    _follow(folder, child, spool, termination)
+    child = fork_terraform(argv, endpoint.environment if endpoint else {}, spool, alive_lock)
+    _follow(folder, child, (spool, endpoint), termination)
     return segment_files.ENDED
+
+
+def _endpoint(folder: SegmentFolder) -> "Endpoint":
+    # Like all of the runner it is loaded before terraform starts, but only where it is needed.
+    from adapters.terraform.runner.metadata import Endpoint
+
+    return Endpoint(folder)
 
 
 def _leads_session() -> bool:
@@ -101,7 +119,13 @@ def _record_not_started(folder: SegmentFolder) -> None:
     ending.write(folder)
 
 
-def _follow(folder: SegmentFolder, child: Child, spool: int, termination: Termination) -> None:
+def _follow(
+    folder: SegmentFolder,
+    child: Child,
+    ours: "tuple[int, Endpoint | None]",
+    termination: Termination,
+) -> None:
+    spool, endpoint = ours
     terraform = Terraform(
         os.pidfd_open(child.pid),
         group=child.pid,
@@ -116,6 +140,8 @@ def _follow(folder: SegmentFolder, child: Child, spool: int, termination: Termin
         ending.error = error
         ending.write(folder)
         return
+    if endpoint is not None:
+        endpoint.serve()
     watch = Watch(folder, read_settings(folder), terraform, spool)
     watch.termination = termination
     watch.each_second = lambda: reap_orphans(child.pid)

@@ -15,6 +15,7 @@ STOP = "stop.json"
 STARTED = "started.json"
 EXIT = "exit.json"
 SPOOL = "spool"
+CREDENTIAL = "credential.json"
 ALIVE_LOCK = "alive.lock"
 RUNNER_LOCK = "runner.lock"
 
@@ -110,6 +111,13 @@ class SegmentFolder:
         if not isinstance(content, dict):
             raise ValueError(f"{name} is not a JSON object")  # noqa: TRY004 -- bad data, no bad call
         return content
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is missing is removed."""
+        try:
+            os.unlink(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            return
 
     def write_json(self, name: str, content: dict[str, object]) -> None:
         import json  # as above

@@ -18,6 +18,7 @@ ALL_ARGV = [
     command.phase_argv(BINARY, Phase.INIT),
     command.phase_argv(BINARY, Phase.PLAN),
     command.phase_argv(BINARY, Phase.APPLY),
+    command.phase_argv(BINARY, Phase.APPLY, destroy=True),
     command.show_plan_argv(BINARY),
     command.show_plan_text_argv(BINARY),
     command.state_argv(BINARY),
@@ -57,6 +58,15 @@ def test_apply_takes_exactly_the_kept_plan() -> None:
         "-lock-timeout=60s",
         "plan.tfplan",
     ]
+
+
+def test_only_the_plan_of_a_destroy_says_so() -> None:
+    for phase in (Phase.INIT, Phase.PLAN, Phase.APPLY):
+        more = ["-destroy"] if phase is Phase.PLAN else []
+        assert command.phase_argv(BINARY, phase, destroy=True) == [
+            *command.phase_argv(BINARY, phase),
+            *more,
+        ]
 
 
 @pytest.mark.parametrize("phase", set(Phase) - {Phase.INIT, Phase.PLAN, Phase.APPLY})

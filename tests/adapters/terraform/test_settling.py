@@ -23,6 +23,9 @@ def resource(address: str, status: str, action: str = "create") -> dict[str, obj
         ([resource("a.b", "done", "update")], set(), Settled(unrecorded=["a.b"])),
         ([resource("a.b", "done", "delete")], set(), Settled()),
         ([resource("a.b", "running")], set(), Settled(unknown=["a.b"])),
+        # Its delete had begun, and it is gone: that is what was wanted.
+        ([resource("a.b", "running", "delete")], set(), Settled()),
+        ([resource("a.b", "running", "delete")], {"a.b"}, Settled()),
         ([resource("a.b", "running")], {"a.b"}, Settled()),
         ([resource("a.b", "planned"), resource("c.d", "failed")], set(), Settled()),
     ],

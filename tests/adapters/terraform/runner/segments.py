@@ -110,9 +110,23 @@ class Segment:
         draft.write_text(text)
         draft.replace(self.folder / name)
 
-    def start(self, *argv: str, before: tuple[str, ...] = ()) -> "subprocess.Popen[bytes]":
+    def credential(self, token: str, seconds: float) -> None:
+        """Lay down a token as a worker does."""
+        content = {
+            "format": 1,
+            "token": token,
+            "until_boottime": boottime() + seconds,
+            "email": "robot@demo-project-1.iam.gserviceaccount.com",
+            "project_id": "demo-project-1",
+        }
+        self._replace("credential.json", json.dumps(content))
+
+    def start(
+        self, *argv: str, before: tuple[str, ...] = (), with_credential: bool = False
+    ) -> "subprocess.Popen[bytes]":
         """Start the runner as a worker does; `before` is put in front of it."""
-        return self._python(*before, arguments=[str(self.folder), "--", *argv])
+        options = ["--credential"] if with_credential else []
+        return self._python(*before, arguments=[str(self.folder), *options, "--", *argv])
 
     def start_finish(self) -> "subprocess.Popen[bytes]":
         return self._python(arguments=["--finish", str(self.folder)])
@@ -140,8 +154,8 @@ class Segment:
         assert self.errors == ""
         return self.exit
 
-    def fake(self, *steps: str) -> "subprocess.Popen[bytes]":
-        return self.start(*FAKE, *steps)
+    def fake(self, *steps: str, with_credential: bool = False) -> "subprocess.Popen[bytes]":
+        return self.start(*FAKE, *steps, with_credential=with_credential)
 
     def finish(self) -> dict[str, Any]:
         return self.ended(self.start_finish())

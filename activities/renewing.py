@@ -1,0 +1,87 @@
+"""Renews the credential of a segment, so that its terraform always finds a fresh token.
+
+Whoever keeps the segment does it, the worker that started it or the one that adopted it. A token
+lies in the segment's folder, never in Temporal.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from temporalio import activity
+
+from deployments.credentials import CredentialMint
+from deployments.errors import SignInExpired, Unavailable
+from deployments.ports import SegmentFolder
+from deployments.segment import SegmentOutcome, SegmentResult
+
+__all__ = ["Renewal"]
+
+# At half of its life: of an hour's token a dead worker may so be away for half an hour.
+_SHARE = 0.5
+# What is given out for seconds only must not be asked for without pause.
+_SHORTEST_PAUSE_SECONDS = 1.0
+_AGAIN_SECONDS = 2.0
+# A sign-in that has ended does not come back in seconds; terraform goes on while its token lasts.
+_REFUSED_AGAIN_SECONDS = 30.0
+
+
+class Renewal:
+    """The credential of one segment.
+
+    Args:
+        folder: the segment; where its order names no credential there is nothing to do.
+        mint: makes the tokens.
+    """
+
+    def __init__(self, folder: SegmentFolder, mint: CredentialMint) -> None:
+        self._folder = folder
+        self._mint = mint
+        self._there = False
+        self._refusal = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether terraform would find what it needs."""
+        return self._there or not self._folder.credential_reference()
+
+    async def run(self) -> None:
+        """Renew for as long as there is something to renew.
+
+        Raises:
+            Fenced: another worker has claimed the segment.
+        """
+        reference = self._folder.credential_reference()
+        while reference:
+            pause = await self._renew(reference)
+            await asyncio.sleep(pause)
+
+    def judged(self, result: SegmentResult) -> SegmentResult:
+        """The result; a segment that never began for want of a credential says so."""
+        if self._refusal and result.outcome is SegmentOutcome.NOT_STARTED:
+            return replace(result, outcome=SegmentOutcome.SIGN_IN_EXPIRED, error=self._refusal)
+        return result
+
+    async def _renew(self, reference: str) -> float:
+        """One renewal; how many seconds the next one can wait."""
+        try:
+            credential = await self._mint.mint(reference)
+        except Unavailable as error:
+            activity.logger.warning("no new credential for %s: %s", self._folder.key, error)
+            return _AGAIN_SECONDS
+        except SignInExpired as error:
+            return self._refused(error)
+        try:
+            self._folder.write_credential(credential)
+        except OSError as error:
+            activity.logger.warning("the credential of %s: %s", self._folder.key, error)
+            return _AGAIN_SECONDS
+        if not self._there:
+            self._there = True
+            self._folder.wake()
+        return max(_SHORTEST_PAUSE_SECONDS, credential.seconds * _SHARE)
+
+    def _refused(self, error: SignInExpired) -> float:
+        activity.logger.warning("no credential for %s: %s", self._folder.key, error)
+        if not self._folder.look().started and self._folder.withdraw():
+            self._refusal = str(error)
+        return _REFUSED_AGAIN_SECONDS

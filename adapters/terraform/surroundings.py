@@ -1,0 +1,41 @@
+"""What every segment on a host shares: its terraform, its worker, its environment."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.file_changes import FileChanges
+from adapters.google_endpoints import provider_environment
+from adapters.redaction import Redactor
+from adapters.terraform import command
+from adapters.terraform.stack_state import States
+from deployments.segment import SegmentOrder
+
+__all__ = ["Surroundings"]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every segment on a host shares; `google` is a server in place of Google's."""
+
+    workers: Path
+    worker: str
+    terraform: str
+    path: str
+    cli_config: Path
+    changes: FileChanges
+    redactor: Callable[[str], Redactor]
+    states: States
+    google: str | None = None
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """Terraform's whole environment, for one deployment's home."""
+        ours = command.environment(home, self.cli_config, self.path)
+        return {**ours, **self.states.terraform_environment()}
+
+    def environment_of(self, order: SegmentOrder, home: Path) -> dict[str, str]:
+        """The same for a segment; one that asks Google is told where."""
+        ours = self.environment(home)
+        if not (order.credential_ref and self.google):
+            return ours
+        return {**ours, **provider_environment(self.google)}

@@ -1,0 +1,56 @@
+"""The API of a house in this process, as a client sees it."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.servers import eventually
+
+
+@dataclass
+class Front:
+    """The API of a house, as a client sees it."""
+
+    session: httpx.AsyncClient
+
+    async def deploy(self, prefix: str, **variables: str | float) -> str:
+        return await self.run(prefix=prefix, variables=variables)
+
+    async def run(self, **fields: object) -> str:
+        """The path of a deployment that has ended, however."""
+        body = {"project_id": "demo-project-1", **fields}
+        answer = await self.session.post("/api/deploy", json=body)
+        assert answer.status_code == 202, answer.text
+        path = str(answer.json()["links"]["self"])
+        await self.ended(path)
+        return path
+
+    async def ended(self, path: str) -> dict[str, Any]:
+        """The deployment, once it has ended."""
+
+        async def look() -> dict[str, Any] | None:
+            seen = await self.json(path)
+            return seen if seen["ended_at"] else None
+
+        return await eventually(look, "the end", 90)
+
+    async def json(self, path: str) -> dict[str, Any]:
+        answer = await self.session.get(path)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def downloads(self, path: str) -> dict[str, bytes]:
+        """Every artifact, each as the list describes it."""
+        found = {}
+        for item in (await self.json(f"{path}/artifacts"))["items"]:
+            url = f"{path}/artifacts/{item['name']}"
+            answer = await self.session.get(url, follow_redirects=True)
+            assert answer.status_code == 200, answer.text
+            assert hashlib.sha256(answer.content).hexdigest() == item["sha256"]
+            assert len(answer.content) == item["size_bytes"]
+            assert answer.headers["content-type"] == item["content_type"]
+            found[item["name"]] = answer.content
+        return found
