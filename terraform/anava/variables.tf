@@ -119,8 +119,8 @@ variable "destroy_customer_data" {
   nullable    = false
 }
 
-# Google keeps some deleted ids for 30 days and gives them to nobody meanwhile. The service sets these
-# where it finds such an id; they stay as they are for the life of the stack.
+# Google keeps some deleted ids for 30 days and gives them to nobody meanwhile. The service takes them
+# back where it may; where it may not, these lead around them, for the life of the stack.
 
 variable "pool_suffix" {
   description = "End of the workload identity pool's id, where the plain one lies deleted."
