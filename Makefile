@@ -86,6 +86,9 @@ providers: setup ## Fill providers/ with Google's provider from its registry (ne
 provider-schema: setup ## Renew the schema that check-hcl compares with, from the provider
 	$(BIN)/python scripts/provider-schema
 
+examples: setup ## Renew examples/ with the provider
+	$(BIN)/python scripts/examples
+
 openapi: setup ## Renew docs/openapi.json from the routes
 	$(BIN)/python scripts/openapi > docs/openapi.json
 
