@@ -5,7 +5,9 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -13,16 +15,23 @@ from temporalio.worker import Worker
 from activities.adoption import Adopter
 from activities.deployments import Deployments
 from activities.keeper import Keepers
+from activities.mirroring import Mirroring
+from activities.preflight import Checks
 from activities.segments import Segments
 from activities.shipping import Shipper
 from adapters import settings as settings_module
+from adapters.artifact_stores import open_artifacts
 from adapters.file_changes import FileChanges
+from adapters.google_adoption import GoogleAdoption
+from adapters.google_api import GoogleApi
+from adapters.google_credentials import DefaultCredentials
 from adapters.google_mint import GoogleMint
-from adapters.local_artifacts import LocalArtifactStore
-from adapters.log_stores import open_sinks
+from adapters.google_preflight import GooglePreflight
+from adapters.log_stores import open_mirror, open_sinks
 from adapters.settings import Settings
 from adapters.temporal_attempts import TemporalAttempts
 from adapters.temporal_client import check_attributes, connect, worker_runtime
+from adapters.temporal_standings import TemporalStandings
 from adapters.terraform.host import TerraformHost
 from adapters.worker_slots import shared_queue_tuner
 from deployments.errors import AnavaError
@@ -44,6 +53,8 @@ _GRACE = timedelta(seconds=5)
 # Whoever keeps a segment ships it; this is for what a dead worker left or a store lost, and nobody
 # waits for it.
 _OWED_SECONDS = 10.0
+# How old the state of the sinks in `/health` may be.
+_TELL_SECONDS = 2.0
 # What is on its way when the worker goes: a call takes milliseconds, the rest is the next one's.
 _LAST_SHIPPING_SECONDS = 1.0
 # Admission is at `prepare`; on the host's own queue nothing may ever wait for a place.
@@ -65,25 +76,31 @@ async def run(settings: Settings) -> None:
     client = await connect(runtime=worker_runtime())
     await check_attributes(client)
     changes = FileChanges()
-    environment, store = settings_module.base_environment(), LocalArtifactStore(settings.data)
+    environment = settings_module.base_environment()
+    store, _ = open_artifacts(settings)
     host = await TerraformHost.open(settings, environment, changes, store)
     sinks = open_sinks(settings, sys.stdout.buffer)
     shipper = Shipper(sinks, host.shipment, settings.log.give_up_seconds)
     keepers = Keepers(shipper.begin, GoogleMint.open(settings.google))
     attempts = TemporalAttempts(client)
     adopter = Adopter(host, attempts, keepers, settings.worker.scan_seconds)
-    shared = _shared_worker(client, host, settings)
-    own = _host_worker(client, host, Segments(host, attempts, keepers))
+    checks = _checks(host, settings)
+    shared = _shared_worker(client, host, settings, checks)
+    own = _host_worker(client, host, Segments(host, attempts, keepers), checks)
     async with shared, own:
         _log.info("worker %s of host %s is up", host.worker, host.id)
-        scanning = asyncio.create_task(adopter.run(), name="adoption")
-        owed = asyncio.create_task(_ship_what_is_owed(host, shipper), name="shipping")
+        aside = _begin_aside(
+            adopter.run(),
+            _ship_what_is_owed(host, shipper),
+            _tell_of_sinks(host, shipper),
+            _mirror(settings, client),
+        )
         await stop.wait()
         if settings.worker.drain:
             await _drain(keepers)
         keepers.leave()
-        scanning.cancel()
-        owed.cancel()
+        for task in aside:
+            task.cancel()
         await adopter.finish()
         await shipper.close(_LAST_SHIPPING_SECONDS)
         _log.info("worker %s is going", host.worker)
@@ -91,12 +108,42 @@ async def run(settings: Settings) -> None:
     changes.close()
 
 
+def _begin_aside(*works: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
+    return [asyncio.create_task(one) for one in works]
+
+
+def _checks(host: TerraformHost, settings: Settings) -> Checks:
+    # Its connections end with the process.
+    google = GoogleApi(DefaultCredentials(), settings.google.endpoint)
+    preflight = GooglePreflight(google, settings.terraform.templates)
+    return Checks(host, preflight, GoogleAdoption(google))
+
+
 async def _ship_what_is_owed(host: TerraformHost, shipper: Shipper) -> None:
     """Ship what another worker could not ship to its end, and what a store has lost since."""
     while True:
-        for key, sink in host.unshipped(await shipper.generations()):
-            shipper.begin(key, sink)
+        try:
+            for key, sink in host.unshipped(await shipper.generations()):
+                shipper.begin(key, sink)
+        except (AnavaError, OSError) as error:
+            _log.warning("the look for what is owed to sinks failed: %s", error)
         await asyncio.sleep(_OWED_SECONDS)
+
+
+async def _tell_of_sinks(host: TerraformHost, shipper: Shipper) -> None:
+    """Let the API of this machine know how the sinks are."""
+    while True:
+        try:
+            host.tell_sinks(shipper.states())
+        except (AnavaError, OSError) as error:
+            _log.warning("the state of the sinks is not told: %s", error)
+        await asyncio.sleep(_TELL_SECONDS)
+
+
+async def _mirror(settings: Settings, client: Client) -> None:
+    """Keep the status documents true, where there are any."""
+    if mirror := open_mirror(settings):
+        await Mirroring(TemporalStandings(client), mirror).run()
 
 
 async def _drain(keepers: Keepers) -> None:
@@ -108,13 +155,15 @@ async def _drain(keepers: Keepers) -> None:
         await asyncio.sleep(0.1)
 
 
-def _shared_worker(client: Client, host: TerraformHost, settings: Settings) -> Worker:
+def _shared_worker(
+    client: Client, host: TerraformHost, settings: Settings, checks: Checks
+) -> Worker:
     deployments = Deployments(host)
     return Worker(
         client,
         task_queue=SHARED_QUEUE,
         workflows=[DeploymentWorkflow, StackTurnWorkflow],
-        activities=[deployments.prepare_deployment],
+        activities=[deployments.prepare_deployment, checks.check_project],
         tuner=shared_queue_tuner(host.open_count, settings.worker.deployments),
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
@@ -124,7 +173,7 @@ def _shared_worker(client: Client, host: TerraformHost, settings: Settings) -> W
     )
 
 
-def _host_worker(client: Client, host: TerraformHost, segments: Segments) -> Worker:
+def _host_worker(client: Client, host: TerraformHost, segments: Segments, checks: Checks) -> Worker:
     deployments = Deployments(host)
     return Worker(
         client,
@@ -134,6 +183,7 @@ def _host_worker(client: Client, host: TerraformHost, segments: Segments) -> Wor
             segments.stop_segment,
             deployments.report_plan,
             deployments.finalize_deployment,
+            checks.survey_existing,
         ],
         max_concurrent_activities=_HOST_ACTIVITIES,
         max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,

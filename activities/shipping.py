@@ -9,16 +9,15 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from temporalio import activity
 
 from deployments.errors import AnavaError, Unavailable
 from deployments.events import EventChunk
-from deployments.log_ports import LogSink, Shipment
+from deployments.log_ports import LogSink, Shipment, SinkState
 from deployments.segment import SegmentKey
 
-__all__ = ["SINK_GIVEN_UP", "Shipper", "SinkState"]
+__all__ = ["SINK_GIVEN_UP", "Shipper"]
 
 # The reason why a sink lacks a log for good; it stands in the worker's log and in the cursor.
 SINK_GIVEN_UP = "sink_given_up"
@@ -28,21 +27,6 @@ _FIRST_PAUSE_SECONDS = 0.5
 _LAST_PAUSE_SECONDS = 30.0
 # New lines wake a shipper at once; this is for a wake-up that was missed.
 _LOOK_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class SinkState:
-    """How a sink is, over all segments that this worker ships.
-
-    `behind_lines`: events it lacks. `late_seconds`: since when it took nothing although there was
-    something. `error`: why, empty when it is well.
-    """
-
-    name: str
-    segments: int
-    behind_lines: int
-    late_seconds: float
-    error: str
 
 
 class Shipper:
@@ -64,7 +48,9 @@ class Shipper:
         self._open = open_shipment
         self._give_up_seconds = give_up_seconds
         self._tasks: dict[tuple[SegmentKey, str], asyncio.Task[None]] = {}
-        self._late: dict[tuple[SegmentKey, str], tuple[float, str]] = {}
+        self._errors: dict[tuple[SegmentKey, str], str] = {}
+        # Since when a sink lacks something without having caught up in between.
+        self._behind: dict[tuple[SegmentKey, str], float] = {}
         self._shipments: dict[tuple[SegmentKey, str], Shipment] = {}
 
     async def generations(self) -> dict[str, str]:
@@ -83,10 +69,10 @@ class Shipper:
                 shipment = self._shipments[name] = self._open(key)
                 task = asyncio.create_task(self._ship(shipment, sink), name=f"ship {sink.name}")
                 self._tasks[name] = task
-                task.add_done_callback(lambda _, name=name: self._forget(name))  # type: ignore[misc]
+                task.add_done_callback(lambda done, name=name: self._forget(name, done))  # type: ignore[misc]
 
     def states(self) -> list[SinkState]:
-        """How each sink is just now."""
+        """How each sink is just now; how late it is counts from the first time this was asked."""
         return [self._state(sink.name) for sink in self._sinks]
 
     async def close(self, seconds: float) -> None:
@@ -96,26 +82,39 @@ class Shipper:
         for task in list(self._tasks.values()):
             task.cancel()
 
-    def _forget(self, name: tuple[SegmentKey, str]) -> None:
+    def _forget(self, name: tuple[SegmentKey, str], task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            # A mistake of ours; what is owed is tried again by the worker's next look.
+            activity.logger.error("shipping to %s broke off", name[1], exc_info=error)
         self._tasks.pop(name, None)
-        self._late.pop(name, None)
+        self._errors.pop(name, None)
+        self._behind.pop(name, None)
         if shipment := self._shipments.pop(name, None):
             shipment.close()
 
     def _state(self, sink: str) -> SinkState:
         mine = {name: one for name, one in self._shipments.items() if name[1] == sink}
-        late = [self._late[name] for name in mine if name in self._late]
+        lacks = {name: one.lines() - one.position(sink) for name, one in mine.items()}
         now = asyncio.get_running_loop().time()
+        for name, lines in lacks.items():
+            if lines > 0:
+                self._behind.setdefault(name, now)
+            else:
+                self._behind.pop(name, None)
+        late = {name: now - self._behind[name] for name in mine if name in self._behind}
+        last = max(late, key=lambda name: late[name], default=None)
         return SinkState(
             name=sink,
             segments=len(mine),
-            behind_lines=sum(max(0, one.lines() - one.position(sink)) for one in mine.values()),
-            late_seconds=round(max((now - since for since, _ in late), default=0.0), 1),
-            error=late[0][1] if late else "",
+            position=f"{last[0].deployment}/{last[0].segment}-{mine[last].position(sink)}"
+            if last
+            else "",
+            behind_lines=sum(max(0, lines) for lines in lacks.values()),
+            late_seconds=round(max(late.values(), default=0.0), 1),
+            error=next((self._errors[name] for name in mine if name in self._errors), ""),
         )
 
     async def _ship(self, shipment: Shipment, sink: LogSink) -> None:
-        clock = asyncio.get_running_loop().time
         name = (shipment.key, sink.name)
         pause = _FIRST_PAUSE_SECONDS
         while True:
@@ -123,8 +122,7 @@ class Shipper:
                 if await _step(shipment, sink):
                     return
             except (AnavaError, OSError) as error:
-                since = self._late.get(name, (clock(), ""))[0]
-                self._late[name] = (since, str(error))
+                self._errors[name] = str(error)
                 activity.logger.warning("%s lags behind: %s", sink.name, error)
                 if shipment.ended_seconds() > self._give_up_seconds:
                     activity.logger.error("%s: %s of %s", SINK_GIVEN_UP, sink.name, shipment.key)
@@ -134,7 +132,7 @@ class Shipper:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
                 pause = min(2 * pause, _LAST_PAUSE_SECONDS)
             else:
-                self._late.pop(name, None)
+                self._errors.pop(name, None)
                 pause = _FIRST_PAUSE_SECONDS
 
 

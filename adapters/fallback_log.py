@@ -4,7 +4,7 @@ Ids are the same everywhere, so whoever takes over goes on behind the same curso
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from deployments.errors import LogGap, Unavailable
@@ -51,7 +51,9 @@ class FallbackLogSource:
             raise Unavailable("no source of the log answers: " + "; ".join(map(str, failed)))
         return []
 
-    async def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
+    async def follow(
+        self, deployment: str, after: EventId
+    ) -> AsyncGenerator[list[EventChunk], None]:
         """Port `LogSource`; while nobody answers it waits."""
         follower = object()
         start = 0

@@ -6,16 +6,18 @@ tries again by itself, and knows what a call that may have been carried out mean
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import IO, ParamSpec, TypedDict, TypeVar
 
 from google.api_core.client_options import ClientOptions
 from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed
-from google.auth.credentials import AnonymousCredentials
+from google.auth.credentials import AnonymousCredentials, Signing
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Blob, Client
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 
 from adapters.threads import Threads
+from deployments.artifacts import LINK_SECONDS
 from deployments.errors import Unavailable
 
 __all__ = ["AlreadyThere", "Objects", "open_objects", "translated"]
@@ -23,6 +25,7 @@ __all__ = ["AlreadyThere", "Objects", "open_objects", "translated"]
 _Asked = ParamSpec("_Asked")
 _Answer = TypeVar("_Answer")
 
+_GOOGLE = "https://storage.googleapis.com"
 # Of one call, the fetch of its token included. A chunk of 4 MiB takes a second on a slow line.
 _SECONDS = 10.0
 # Calls at once: in a worker one for each segment that is shipped, in the API one for each reader.
@@ -56,23 +59,30 @@ def open_objects(
     """
     with translated():
         if endpoint is None:
-            return Objects(Client(project=project), name, seconds)
+            return Objects(Client(project=project), name, seconds=seconds)
         client = Client(
             project=project or "local",
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call] # not annotated
             client_options=ClientOptions(api_endpoint=endpoint),
         )
-        return Objects(client, name, seconds)
+        return Objects(client, name, endpoint, seconds)
 
 
 class Objects:
     """One bucket. Methods block, so they run in `threaded`, which also translates errors."""
 
-    def __init__(self, client: Client, bucket: str, seconds: float = _SECONDS) -> None:
+    def __init__(
+        self,
+        client: Client,
+        bucket: str,
+        endpoint: str = _GOOGLE,
+        seconds: float = _SECONDS,
+    ) -> None:
         # For traces that nobody makes, version 3.17 asks for the bucket in a thread of its own,
         # with no limit of ours and a right that nobody else needs; None is "off" (measured).
         client._bucket_metadata_cache = None
         self._bucket = client.bucket(bucket)
+        self._endpoint = endpoint.rstrip("/")
         self._limits: _Limits = {"timeout": seconds, "retry": None}
         self._threads = Threads("gcs", _THREADS)
 
@@ -166,6 +176,22 @@ class Objects:
             start=start, end=end - 1, if_generation_match=blob.generation, **self._limits
         )
         return bytes(data)
+
+    def signed_link(
+        self, blob: Blob, credentials: Signing, content_type: str, disposition: str
+    ) -> str:
+        """A V4 link for GET alone, which gives the object as such a download."""
+        return str(
+            blob.generate_signed_url(
+                version="v4",
+                method="GET",
+                expiration=timedelta(seconds=LINK_SECONDS),
+                credentials=credentials,
+                api_access_endpoint=self._endpoint,
+                response_type=content_type,
+                response_disposition=disposition,
+            )
+        )
 
     def remove(self, blob: Blob) -> None:
         """Remove exactly this generation; one that is gone is no error."""

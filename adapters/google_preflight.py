@@ -9,7 +9,7 @@ from urllib.parse import quote
 from adapters.google_api import GoogleApi, RefusedByGoogle
 from deployments.causes import match
 from deployments.deployment import DeploymentRequest
-from deployments.errors import Unavailable
+from deployments.errors import SignInExpired, Unavailable
 from deployments.findings import Finding, Severity
 from deployments.preflight import (
     CONSTRAINTS,
@@ -34,6 +34,7 @@ _SEE_SERVICES = "serviceusage.services.get"
 # https://cloud.google.com/resource-manager/reference/rest/v3/projects/testIamPermissions: 100;
 # https://cloud.google.com/service-usage/docs/reference/rest/v1/services/batchGet: 30.
 _MOST_PERMISSIONS = 100
+_UNAUTHORIZED = 401
 _MOST_SERVICES = 30
 # Ten lists side by side; more of one person's calls would meet Google's rate limits.
 _AT_ONCE = 6
@@ -113,6 +114,8 @@ class GooglePreflight:
                 async for one in found
             ]
         except RefusedByGoogle as refused:
+            if refused.error.http == _UNAUTHORIZED:
+                raise SignInExpired("Google does not accept the sign-in any more.") from None
             raise Unavailable(f"Google does not list projects: {refused}") from None
 
     async def _safely(self, check: _Check, request: DeploymentRequest) -> list[Finding]:

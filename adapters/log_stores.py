@@ -10,20 +10,22 @@ from adapters.fallback_log import FallbackLogSource
 from adapters.file_changes import FileChanges
 from adapters.firestore_client import open_firestore
 from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource
+from adapters.firestore_status import FirestoreStatusMirror
 from adapters.gcs_log import GcsLogSink, GcsLogSource
 from adapters.gcs_objects import Objects, open_objects
 from adapters.local_log import LocalLogSource
 from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
 from adapters.settings import Settings
 from deployments.log_ports import LogSink, LogSource
+from deployments.standing import StatusMirror
 
-__all__ = ["open_sinks", "open_sources", "preferred"]
+__all__ = ["open_mirror", "open_sinks", "open_sources", "preferred"]
 
 
 def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
     """The sinks that logs are shipped to; `local` is the event file itself, so it is none."""
     makers: dict[str, Callable[[], LogSink]] = {
-        "console": lambda: ConsoleLogSink(console),
+        "console": lambda: ConsoleLogSink(console, settings.google.project),
         "redis": lambda: RedisLogSink(_redis(settings), settings.redis.keep_seconds),
         "gcs": lambda: GcsLogSink(_objects(settings)),
         "firestore": lambda: FirestoreLogSink(open_firestore(settings.google.project)),
@@ -50,6 +52,13 @@ def preferred(settings: Settings, sources: Sequence[LogSource]) -> LogSource:
     """Where logs are read from: the first healthy one of `log.sources`."""
     named = [one for one in sources if one.name in settings.log.sources]
     return named[0] if len(named) == 1 else FallbackLogSource(named)
+
+
+def open_mirror(settings: Settings) -> StatusMirror | None:
+    """Where clients listen to a status: Firestore, where the log goes there too."""
+    if "firestore" not in settings.log.sinks:
+        return None
+    return FirestoreStatusMirror(open_firestore(settings.google.project))
 
 
 def _redis(settings: Settings) -> Redis:

@@ -18,6 +18,7 @@ from deployments.timings import Ladder, Retries, Timings
 
 __all__ = [
     "ApiSettings",
+    "ArtifactsSettings",
     "LogSettings",
     "PhasesSettings",
     "SecretsSettings",
@@ -121,8 +122,14 @@ _Account = Annotated[
 ]
 
 
+class ArtifactsSettings(_Group):
+    """Where plans, logs, outputs and records are kept for download: `local` or `gcs`."""
+
+    store: Literal["local", "gcs"] = "local"
+
+
 class GcsSettings(_Group):
-    """The bucket of logs, and the server where it is not Google's, like `http://gcs:4443`.
+    """The bucket of logs and artifacts, and the server where it is not Google's, like `http://gcs:4443`.
 
     The server is that of states, too.
     """
@@ -270,6 +277,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     terraform: TerraformSettings = TerraformSettings()
     log: LogSettings = LogSettings()
+    artifacts: ArtifactsSettings = ArtifactsSettings()
     redis: RedisSettings = RedisSettings()
     gcs: GcsSettings = GcsSettings()
     google: GoogleSettings = GoogleSettings()
@@ -285,6 +293,8 @@ class Settings(BaseSettings):
             raise ValueError("a log in redis needs ANAVA_REDIS__URL")
         if "gcs" in used and not self.gcs.bucket:
             raise ValueError("a log in gcs needs ANAVA_GCS__BUCKET")
+        if self.artifacts.store == "gcs" and not self.gcs.bucket:
+            raise ValueError("artifacts in gcs need ANAVA_GCS__BUCKET")
         return self
 
     @property

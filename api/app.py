@@ -21,6 +21,7 @@ from api.routes import (
     logs,
     pages,
     plan,
+    projects,
 )
 
 __all__ = ["build"]
@@ -28,6 +29,7 @@ __all__ = ["build"]
 _ROUTES = (
     health,
     deployments,
+    projects,
     destruction,
     logs,
     live,
@@ -39,7 +41,8 @@ _ROUTES = (
 _DESCRIPTION = (
     "Deploys Anava's camera backend into a customer's own Google Cloud project. "
     "Errors are RFC 9457 documents; unknown fields are refused; times are RFC 3339 in UTC. "
-    "More values may be added to every enumeration."
+    "More values may be added to every enumeration. "
+    "Events, the WebSocket and its close codes: docs/stream.md."
 )
 
 

@@ -137,6 +137,7 @@ PLAN: dict[str, Any] = {
     "counts": {"create": 1},
     "destroyed": [],
     "replaced": [],
+    "adopted": [],
     "changes": [
         {
             "address": _ADDRESS,
@@ -146,6 +147,7 @@ PLAN: dict[str, Any] = {
             "reason": "",
             "replace_paths": [],
             "importing": "",
+            "adopted": False,
             "before": None,
             "after": {"id": "(known after apply)", "input": "(sensitive)"},
         }
@@ -234,6 +236,7 @@ STREAM = (
     'event: status\ndata: {"status":"running","phase":"apply"}\n\n'
     "id: 3-42\nevent: log\n"
     f'data: {{"lines":[["3-42","2026-11-24T10:00:02.000Z","info","{_ADDRESS}: Creating..."]]}}\n\n'
+    'event: source\ndata: {"source":"gcs","words":"reading from Cloud Storage"}\n\n'
     'event: end\ndata: {"status":"completed"}\n\n'
 )
 LIVE: dict[str, Any] = {"status": "ok"}
@@ -243,6 +246,16 @@ HEALTH: dict[str, Any] = {
     "workers": 2,
     "active_deployments": 1,
     "backlog": 0,
+    "sinks": [
+        {
+            "name": "redis",
+            "segments": 1,
+            "position": "",
+            "behind_lines": 0,
+            "late_seconds": 0.0,
+            "error": "",
+        }
+    ],
 }
 WORKER_HEALTH: dict[str, Any] = {
     "status": "healthy",
@@ -265,3 +278,27 @@ WORKER_HEALTH: dict[str, Any] = {
     "running_segments": 1,
 }
 VERSION: dict[str, Any] = {"version": "0.1.0"}
+VALIDATE: dict[str, Any] = {
+    "project_id": "demo-project-1",
+    "region": "us-central1",
+    "prefix": "anava",
+    "storage_location": "US",
+    "template": "anava",
+}
+VALIDATION: dict[str, Any] = {
+    "project_id": "demo-project-1",
+    "ready": False,
+    "findings": [
+        {
+            "code": "permission_denied",
+            "severity": "blocking",
+            "sentence": "The permission iam.serviceAccounts.create is missing in demo-project-1.",
+            "advice": "Ask an owner of the project to grant it, then deploy again.",
+            "mend": "https://console.cloud.google.com/iam-admin/iam?project=demo-project-1",
+            "resource": "iam.serviceAccounts.create",
+        }
+    ],
+}
+PROJECTS: dict[str, Any] = {
+    "items": [{"project_id": "demo-project-1", "name": "Demo", "number": "123456789012"}]
+}

@@ -8,9 +8,13 @@ from collections.abc import Sequence
 
 from fastapi import FastAPI
 
+from adapters.artifact_stores import open_artifacts
 from adapters.file_changes import FileChanges
-from adapters.local_artifacts import LocalArtifactStore
+from adapters.google_api import GoogleApi
+from adapters.google_credentials import DefaultCredentials
+from adapters.google_preflight import GooglePreflight
 from adapters.local_progress import LocalProgressSource
+from adapters.local_sinks import LocalSinkStates
 from adapters.log_stores import open_sources, preferred
 from adapters.secret_box import AesSecretBox
 from adapters.settings import Settings, load
@@ -42,17 +46,20 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         )
     client = await connect()
     await check_attributes(client)
-    store = LocalArtifactStore(settings.data)
+    store, downloads = open_artifacts(settings)
+    google = GoogleApi(DefaultCredentials(), settings.google.endpoint)
     box = AesSecretBox.open(settings.secrets.ring, settings.data)
     sources = open_sources(settings, FileChanges())
     services = Services(
         deployments=Deployments(client, settings.phases.timings(), box),
         logs=preferred(settings, sources),
         copies=sources,
+        sinks=LocalSinkStates(settings.runs),
         progress=LocalProgressSource(settings.runs),
         health=TemporalHealth(client),
         artifacts=store,
-        downloads=store,
+        downloads=downloads,
+        preflight=GooglePreflight(google, settings.terraform.templates),
         stopping=stopping,
     )
     return build(services)

@@ -53,6 +53,7 @@ def view(plan_json: bytes) -> PlanBody:
         counts=dict(Counter(one.action for one in changes)),
         destroyed=[one.address for one in changes if one.action == "delete"],
         replaced=[one.address for one in changes if one.action == "replace"],
+        adopted=[one.address for one in changes if one.adopted],
         changes=changes,
         outputs=[_output(name, change) for name, change in sorted(plan.output_changes.items())],
     )
@@ -69,6 +70,7 @@ def _change(entry: _Entry) -> PlanChangeBody:
         reason=entry.action_reason,
         replace_paths=[_path(one) for one in change.replace_paths],
         importing=change.importing.id if change.importing else "",
+        adopted=change.importing is not None,
         before=None if idle else change.before,
         after=None if idle else _with_unknown(change.after, change.after_unknown),
     )

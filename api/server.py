@@ -9,14 +9,15 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 __all__ = ["Server"]
 
-# Who takes nothing of what lies ready for it so long is cut (TCP_USER_TIMEOUT): a viewer that
-# stalls, or one whose network is gone. What it missed it reads when it comes back.
+# Who takes nothing of what waits for it so long is cut by the kernel (TCP_USER_TIMEOUT; ADR 9): a
+# viewer that stalls, or one whose network is gone. What it missed it reads when it comes back.
 STALL_SECONDS = 20.0
-# So much lies ready in the kernel for one that does not read (TCP_NOTSENT_LOWAT); without a limit
-# it is 4 MiB, which nobody would ask for again. In this process lie some 128 KiB more.
+# So much waits in the kernel for one that does not read (TCP_NOTSENT_LOWAT); 2.9 MiB without it.
 _UNSENT_BYTES = 128 * 1024
 # A message is a cancel with its reason; uvicorn's own limit is 16 MiB.
 _MOST_MESSAGE_BYTES = 16 * 1024
@@ -24,8 +25,8 @@ _MOST_MESSAGE_BYTES = 16 * 1024
 # cut; what is busy even then is dropped. Together well below the 8 s after which the machine's own
 # supervisor would kill.
 _BYE_SECONDS = 1.0
-_GRACE_SECONDS = 4.0
-_LAST_SECONDS = 5
+_GRACE_SECONDS = 3.0
+_LAST_SECONDS = 4
 
 
 class Server(uvicorn.Server):
@@ -55,7 +56,7 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             log_level="info",
-            ws="websockets-sansio",
+            ws=_WebSocket,
             ws_max_size=_MOST_MESSAGE_BYTES,
             # Events are signs of life already, and all share one frame: none is compressed.
             ws_ping_interval=None,
@@ -103,6 +104,23 @@ class Server(uvicorn.Server):
     def _cut(self) -> None:
         for connection in self.server_state.connections:
             connection.transport.abort()
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """Mends what uvicorn 0.54 does with an upgrade that is refused."""
+
+    def data_received(self, data: bytes) -> None:
+        """Send the refusal of a request that the library could not read; it would lie here."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Know that an answer instead of the upgrade is one; the log would say that none came."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True
 
 
 def _without_trace(record: logging.LogRecord) -> bool:

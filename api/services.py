@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from api.deployments import Deployments
 from api.temporal_health import TemporalHealth
 from deployments.artifacts import ArtifactStore, Downloads
-from deployments.log_ports import LogSource, ProgressSource
+from deployments.log_ports import LogSource, ProgressSource, SinkStates
+from deployments.preflight import Preflight
 
 __all__ = ["Services"]
 
@@ -23,8 +24,9 @@ def _few_at_once() -> asyncio.Semaphore:
 class Services:
     """Everything the routes work with; `stopping` is set when the server begins to stop.
 
-    `downloads` is None where the links of `artifacts` lead elsewhere. `copies` is every store of
-    the log that can be read here; `verifying` lets only a few of them be read whole at once.
+    `downloads` is None where the links of `artifacts` lead elsewhere, `sinks` where no worker can
+    be seen from here, `preflight` where nobody can be asked for a project. `copies` is every store
+    of the log that can be read here; `verifying` lets only a few of them be read whole at once.
     """
 
     deployments: Deployments
@@ -33,6 +35,8 @@ class Services:
     health: TemporalHealth
     artifacts: ArtifactStore
     downloads: Downloads | None = None
+    sinks: SinkStates | None = None
+    preflight: Preflight | None = None
     copies: Sequence[LogSource] = ()
     verifying: asyncio.Semaphore = field(default_factory=_few_at_once)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

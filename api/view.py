@@ -32,6 +32,7 @@ from deployments.names import Attribute, Memo
 from deployments.phase import Phase
 from deployments.reasons import Reason, explain
 from deployments.segment import Output
+from deployments.standing import true_standing
 from deployments.templates import TEMPLATES
 from deployments.transitions import actions, is_terminal
 
@@ -169,14 +170,15 @@ def links(deployment: str) -> LinksBody:
 
 def _standing(execution: WorkflowExecution) -> tuple[Status, Phase, Reason]:
     """What the workflow last said of itself, unless it was ended from outside since."""
-    status = Status(_attribute(execution, Attribute.STATUS) or Status.QUEUED)
-    phase = Phase(_attribute(execution, Attribute.PHASE) or Phase.QUEUE)
-    reason = Reason(_attribute(execution, Attribute.REASON) or Reason.NONE)
-    if is_terminal(status) or execution.status is WorkflowExecutionStatus.RUNNING:
-        return status, phase, reason
-    terminated = execution.status is WorkflowExecutionStatus.TERMINATED
-    reason = Reason.TERMINATED_BY_OPERATOR if terminated else Reason.INTERNAL_ERROR
-    return Status.NEEDS_ATTENTION, phase, reason
+    return true_standing(
+        (
+            Status(_attribute(execution, Attribute.STATUS) or Status.QUEUED),
+            Phase(_attribute(execution, Attribute.PHASE) or Phase.QUEUE),
+            Reason(_attribute(execution, Attribute.REASON) or Reason.NONE),
+        ),
+        running=execution.status is WorkflowExecutionStatus.RUNNING,
+        terminated=execution.status is WorkflowExecutionStatus.TERMINATED,
+    )
 
 
 def _cancel_requested(execution: WorkflowExecution) -> bool:

@@ -34,6 +34,10 @@ class Display(Protocol):
         """Resources that changed, each whole."""
         ...
 
+    def source(self, words: str) -> None:
+        """Where the log is read from, when that changed."""
+        ...
+
     def connection(self, word: str) -> None:
         """How the connection is: `live`, or what is wrong with it."""
         ...
@@ -109,5 +113,7 @@ class Follower:
             self.display.status(json.loads(event.data))
         elif event.event == "resource":
             self.display.resources(json.loads(event.data).get("changes", []))
+        elif event.event == "source":
+            self.display.source(json.loads(event.data).get("words", ""))
         if event.id:
             self.after = event.id

@@ -98,8 +98,12 @@ def health_lines(found: Document) -> Iterator[str]:
     """The health document, one thing a line."""
     yield str(found.get("status", "unknown"))
     for name, one in found.items():
-        if name != "status":
+        if name not in {"status", "sinks"}:
             yield f"  {name.replace('_', ' ')}: {_plain(one)}"
+    for sink in found.get("sinks") or []:
+        lag = f"{sink['behind_lines']} lines behind for {sink['late_seconds']} s"
+        words = lag if sink["behind_lines"] else "has all"
+        yield f"  sink {sink['name']}: {words}{': ' if sink['error'] else ''}{sink['error']}"
 
 
 def parse_variables(pairs: Iterable[str]) -> Document:

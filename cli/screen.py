@@ -56,6 +56,10 @@ class _Plain:
     def resources(self, changes: list[Document]) -> None:
         """The lines tell enough."""
 
+    def source(self, words: str) -> None:
+        """Beside the lines, which may go into a file."""
+        typer.echo(visible(words), err=True)
+
     def connection(self, word: str) -> None:
         """It is made again without a word, since no line is lost."""
 
@@ -90,6 +94,10 @@ class Screen:
         """Port `Display`."""
         for one in changes:
             self._resources[str(one["address"])] = (one, self._clock())
+
+    def source(self, words: str) -> None:
+        """Port `Display`; printed above the lines that are drawn anew."""
+        typer.echo(visible(words), err=True)
 
     def connection(self, word: str) -> None:
         """Port `Display`."""

@@ -124,6 +124,7 @@ _GOOGLE: tuple[_Row, ...] = (
         _says("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"),
     ),
     _Row(Reason.RATE_LIMITED, Action.RETRY, _codes(429)),
+    _Row(Reason.PROJECT_UNSEEN, Action.ASK, _codes(403), _says("CONSUMER_INVALID")),
     _Row(
         Reason.PERMISSION_DENIED,
         Action.ASK,
@@ -143,6 +144,7 @@ _GOOGLE: tuple[_Row, ...] = (
         sentence="The bucket's name belongs to somebody else: names are unique in all of Google.",
     ),
     _Row(Reason.ALREADY_EXISTS, Action.ADOPT, _codes(409), words="already (exists?|own)"),
+    _Row(Reason.ALREADY_EXISTS, Action.ADOPT, _codes(400), words="has already been enabled"),
     _Row(Reason.CHANGED_MEANWHILE, Action.RETRY, _codes(409)),
     _Row(
         Reason.IDENTITY_NOT_READY,

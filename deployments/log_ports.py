@@ -10,7 +10,15 @@ from typing import Protocol
 from deployments.events import EventChunk, EventId, Seal
 from deployments.segment import Resource, SegmentKey
 
-__all__ = ["LogSink", "LogSource", "Progress", "ProgressSource", "Shipment"]
+__all__ = [
+    "LogSink",
+    "LogSource",
+    "Progress",
+    "ProgressSource",
+    "Shipment",
+    "SinkState",
+    "SinkStates",
+]
 
 
 class LogSink(Protocol):
@@ -65,7 +73,7 @@ class LogSource(Protocol):
 
     @property
     def name(self) -> str:
-        """The name in settings."""
+        """The name in settings; of several, with commas between, the preferred one first."""
         ...
 
     def reading(self, deployment: str) -> str:
@@ -134,6 +142,31 @@ class Shipment(Protocol):
 
     def close(self) -> None:
         """Watch it no more."""
+        ...
+
+
+@dataclass(frozen=True)
+class SinkState:
+    """How a sink is, over all segments that are shipped to it just now.
+
+    `behind_lines`: events it lacks. `late_seconds`: since when it has not caught up. `position`:
+    `<deployment>/<event id>` up to which it holds the log that waits longest, empty when none does.
+    `error`: why it took nothing, empty when it is well.
+    """
+
+    name: str
+    segments: int
+    position: str
+    behind_lines: int
+    late_seconds: float
+    error: str
+
+
+class SinkStates(Protocol):
+    """What the workers say of their sinks."""
+
+    async def look(self) -> list[SinkState]:
+        """One for each sink, over all workers that can be seen from here."""
         ...
 
 

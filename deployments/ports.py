@@ -274,6 +274,14 @@ class Host(Protocol):
         """Open deployments with no segment that needs looking after."""
         ...
 
+    async def planned(self, deployment: str) -> bytes:
+        """The plan as JSON, secrets and all: never to be kept or shown.
+
+        Raises:
+            RunDirectoryBroken: terraform cannot show it.
+        """
+        ...
+
     async def report_plan(self, deployment: str) -> PlanSummary:
         """Keep the plan file here, and what of it may be seen as artifacts.
 

@@ -164,12 +164,13 @@ def disabled(project: str, apis: Iterable[str], enabled: Iterable[str]) -> Itera
 
 
 def unfit_region(request: DeploymentRequest) -> Iterator[Finding]:
-    """Whether a gateway can be in the region."""
+    """Whether the gateway can be in the region."""
     if request.region not in _GATEWAY_REGIONS:
         yield finding(
             Reason.LOCATION_UNFIT,
-            f"API Gateway is not offered in {request.region}, but in: "
-            f"{', '.join(_GATEWAY_REGIONS)}.",
+            f"API Gateway is not offered in {request.region}: the gateway stands in the nearest "
+            f"region of {', '.join(_GATEWAY_REGIONS)}.",
+            Severity.WARNING,
             resource=request.region,
         )
 
@@ -200,7 +201,7 @@ def is_ours(request: DeploymentRequest, name: str) -> bool:
     """Whether a name is one that the stack would give."""
     stack = request.stack
     prefix, project = re.escape(stack.prefix), re.escape(stack.project_id)
-    return re.fullmatch(rf"({project}-)?{prefix}(-.+)?", name) is not None
+    return re.fullmatch(rf"({project}-|devices-)?{prefix}(-.+)?", name) is not None
 
 
 def forbidden(

@@ -11,7 +11,7 @@ from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
 from deployments.templates import TEMPLATES, Kind, Variable
 from deployments.timings import PhaseTimeouts
 
-__all__ = ["Asked", "Scalar", "Value", "check"]
+__all__ = ["Asked", "Scalar", "Value", "check", "check_place"]
 
 Scalar = str | int | float | bool
 Value = Scalar | list[str]
@@ -72,6 +72,21 @@ def check(asked: Asked) -> DeploymentRequest:
         operation=asked.operation,
         approval=asked.approval,
         timeouts=asked.timeouts,
+    )
+
+
+def check_place(asked: Asked) -> DeploymentRequest:
+    """Only where a deployment would go: for a look at the project, before anything is asked for.
+
+    Raises:
+        InvalidRequest: with one problem for each field that breaks a rule.
+    """
+    if problems := list(_names(asked)):
+        raise InvalidRequest("The request breaks a rule.", *problems)
+    return DeploymentRequest(
+        stack=Stack(asked.template, asked.project_id, asked.prefix),
+        region=asked.region,
+        storage_location=asked.storage_location,
     )
 
 

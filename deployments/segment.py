@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from deployments.adoption import Import
 from deployments.events import Seal
 from deployments.phase import Phase
 from deployments.timings import Ladder
@@ -52,8 +53,9 @@ class StopCause(StrEnum):
 class SegmentOrder:
     """What one segment shall do. Written to `segment.json`, so it is fixed from then on.
 
-    `destroy`: its plan is one that destroys the stack; an apply does what the plan says.
-    `credential_ref`: whose name it uses in the Google project `project_id`; empty for nobody's.
+    `imports` is what a plan shall adopt. `destroy`: its plan destroys the stack; an apply does what
+    the plan says. `credential_ref`: whose name it uses in the Google project `project_id`; empty
+    for nobody's.
     """
 
     key: SegmentKey
@@ -63,6 +65,7 @@ class SegmentOrder:
     lease_seconds: int
     ladder: Ladder
     plan_sha256: str = ""
+    imports: list[Import] = field(default_factory=list)
     destroy: bool = False
     credential_ref: str = ""
     project_id: str = ""

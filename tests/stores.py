@@ -97,18 +97,20 @@ def object_store(folder: Path, front: str = "") -> Iterator[Store]:
 
 
 @contextmanager
-def firestore() -> Iterator[Store]:
+def firestore(rules: Path | None = None) -> Iterator[Store]:
+    """Without rules everybody may do everything."""
     gcloud = shutil.which("gcloud")
     if gcloud is None:
         pytest.skip("gcloud, whose SDK has the Firestore emulator, is missing")
     port = free_port()
     argv = [gcloud, "emulators", "firestore", "start", f"--host-port=127.0.0.1:{port}"]
+    argv += [f"--rules={rules}"] if rules else []
     yield from _running(Store(argv, port, {}))
 
 
-async def make_bucket(store: Store) -> None:
+async def make_bucket(store: Store, name: str = BUCKET) -> None:
     async with httpx.AsyncClient(base_url=f"http://{store.host}") as session:
-        answer = await session.post("/storage/v1/b?project=local", json={"name": BUCKET})
+        answer = await session.post("/storage/v1/b?project=local", json={"name": name})
     assert answer.status_code in {200, 409}, answer.text
 
 

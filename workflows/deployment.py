@@ -11,10 +11,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.deployments import (
         Deployments,
         FinalizeInput,
-        PlanReportInput,
         PrepareInput,
     )
     from activities.segments import Mode, SegmentInput, Segments, StopInput
+    from deployments.adoption import Import
     from deployments.causes import judge
     from deployments.deployment import (
         CancelRequest,
@@ -22,10 +22,12 @@ with workflow.unsafe.imports_passed_through():
         Operation,
         Status,
     )
+    from deployments.findings import Finding
     from deployments.names import Attribute, Memo, Signal, host_queue
     from deployments.patience import Patience
     from deployments.phase import Phase
     from deployments.ports import Prepared
+    from deployments.preflight import blocking
     from deployments.reasons import Reason, explain
     from deployments.results import Context, Settled, conclude
     from deployments.segment import (
@@ -36,9 +38,11 @@ with workflow.unsafe.imports_passed_through():
         SegmentResult,
     )
     from deployments.transitions import may_follow
+    from workflows.checking import check_project, needs_google, survey_existing
     from workflows.judging import end, is_silence, may_repeat, words_of
     from workflows.ordering import DeploymentInput, order_of
     from workflows.outlasting import outlast
+    from workflows.reporting import report_plan
     from workflows.telling import details, overdue, parse_cancel, refused
     from workflows.turn import take_turn
 
@@ -46,6 +50,9 @@ __all__ = ["DeploymentInput", "DeploymentWorkflow"]
 
 # A segment that never began, or whose runner was killed while nothing could be lost.
 _MOST_SEGMENTS_A_PHASE = 3
+# A name that only becomes known when another resource is adopted is found by the next look; what
+# the last look finds is refused by the apply and adopted then.
+_MOST_SURVEYS = 3
 # Each attach finds what is there; more of them than this say that the host keeps dying.
 _MOST_ATTACHES = 5
 # Every attempt behind the first one attaches; the server spaces them out.
@@ -87,6 +94,8 @@ class DeploymentWorkflow:
         self._forced_at = 0
         self._patience = Patience(input.timings.retries)
         self._waiting = False
+        self._findings: list[Finding] = []
+        self._imports: list[Import] = []
 
     @workflow.run
     async def run(self, input: DeploymentInput) -> DeploymentResult:
@@ -128,24 +137,51 @@ class DeploymentWorkflow:
         """All phases; the reason of an end outside any segment."""
         if not await take_turn(self._input.request.stack.id):
             return Reason.STACK_BUSY
-        if not await self._prepare():
+        if problem := await self._preflight():
+            return problem
+        if self._cancel() or not await self._prepare():
             return None if self._cancel() else Reason.PREPARE_FAILED
         if not await self._run_phase(Phase.INIT):
             return None
         while not await self._change():
-            if not await self._may_try_again():
+            if blocking(self._findings) or not await self._may_try_again():
                 break
-        return None
+        return blocking(self._findings)
+
+    async def _preflight(self) -> Reason | None:
+        """What stands in the way, before any terraform."""
+        if not needs_google(self._input.request) or not workflow.patched("preflight"):
+            return None
+        self._enter(Status.RUNNING, Phase.PREFLIGHT)
+        self._findings = await check_project(self._input.request)
+        return None if self._cancel() else blocking(self._findings)
 
     async def _change(self) -> bool:
         """Plan, and apply exactly that plan; whether all of it was done."""
-        if not await self._run_phase(Phase.PLAN):
+        if not await self._plan():
             return False
         await self._approval()
-        report = asyncio.create_task(self._report_plan())
+        report = asyncio.create_task(report_plan(self._queue()))
         done = await self._run_phase(Phase.APPLY)
         await outlast(report)
         return done
+
+    async def _plan(self) -> bool:
+        """Plan, and again with what exists already: that is adopted, not made."""
+        self._imports = []
+        for _ in range(_MOST_SURVEYS):
+            if not await self._run_phase(Phase.PLAN):
+                return False
+            if not needs_google(self._input.request):
+                return True
+            survey = await survey_existing(self._input.request, self._queue())
+            self._findings = survey.findings
+            if self._cancel() or blocking(survey.findings):
+                return False
+            if not survey.imports:
+                return True
+            self._imports += survey.imports
+        return True
 
     async def _may_try_again(self) -> bool:
         """Wait where waiting may help. The next try plans anew: an old plan is never applied."""
@@ -185,20 +221,6 @@ class DeploymentWorkflow:
     async def _approval(self) -> None:
         """Policy `auto` asks nobody; the other policies come with their own issue."""
 
-    async def _report_plan(self) -> None:
-        try:
-            await workflow.execute_activity_method(
-                Deployments.report_plan,
-                PlanReportInput(workflow.info().workflow_id),
-                task_queue=self._queue(),
-                start_to_close_timeout=_SHORT,
-                heartbeat_timeout=_SHORT_HEARTBEAT,
-                retry_policy=_ATTEMPTS,
-                summary="keeps the plan as an artifact",
-            )
-        except ActivityError as error:
-            workflow.logger.warning("no plan report: %s", words_of(error))
-
     async def _run_phase(self, phase: Phase) -> bool:
         """Run a phase, in a new segment where one never began; whether the next phase may run."""
         self._enter(Status.RUNNING, phase)
@@ -216,6 +238,7 @@ class DeploymentWorkflow:
             SegmentKey(workflow.info().workflow_id, self._number),
             self._input,
             self._segments,
+            self._imports,
         )
         self._running = order.key
         silence = timedelta(seconds=self._input.timings.host_silence_seconds)
@@ -356,6 +379,7 @@ class DeploymentWorkflow:
             terraform_version=self._prepared.terraform_version if self._prepared else "",
             host_lost=self._host_lost,
             waiting=self._waiting,
+            findings=self._findings if problem else [],
             destroy=self._input.request.operation is Operation.DESTROY,
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from deployments.adoption import Import
 from deployments.deployment import DeploymentRequest, Operation
 from deployments.phase import Phase
 from deployments.segment import SegmentKey, SegmentOrder, SegmentResult
@@ -25,7 +26,11 @@ class DeploymentInput:
 
 
 def order_of(
-    phase: Phase, key: SegmentKey, input: DeploymentInput, done: Sequence[SegmentResult]
+    phase: Phase,
+    key: SegmentKey,
+    input: DeploymentInput,
+    done: Sequence[SegmentResult],
+    imports: Sequence[Import] = (),
 ) -> SegmentOrder:
     """The order of a phase's segment; an apply is bound to the plan that was made last."""
     timings, timeouts = input.timings, input.request.timeouts
@@ -44,6 +49,7 @@ def order_of(
         lease_seconds=timings.lease_seconds,
         ladder=timings.ladder,
         plan_sha256=planned.plan_sha256 if planned and phase is Phase.APPLY else "",
+        imports=list(imports) if phase is Phase.PLAN else [],
         destroy=input.request.operation is Operation.DESTROY,
         # init asks no API: the provider comes from a mirror, the state has credentials of its own.
         credential_ref="" if phase is Phase.INIT else input.credential_ref,

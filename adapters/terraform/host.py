@@ -35,6 +35,7 @@ from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest
 from deployments.errors import RunDirectoryBroken, TerraformUnusable, Unavailable
+from deployments.log_ports import SinkState
 from deployments.phase import Phase
 from deployments.ports import PlanSummary, Prepared
 from deployments.results import Settled
@@ -186,6 +187,10 @@ class TerraformHost:
             for sink in lacking(self._root.directory(deployment).segment(number), generations, keep)
         ]
 
+    def tell_sinks(self, states: Sequence[SinkState]) -> None:
+        """Say how the sinks are, where the API of this machine looks."""
+        self._root.tell_sinks(states)
+
     def unclaimed(self) -> Sequence[TerraformSegment]:
         stale = self._settings.worker.stale_seconds
         # Whoever scans lives, and is on speaking terms with its disk.
@@ -204,11 +209,15 @@ class TerraformHost:
             if all(one.is_settled() or not one.ticket() for one in self._segments(deployment))
         ]
 
+    async def planned(self, deployment: str) -> bytes:
+        argv = command.show_plan_argv(self._around.terraform)
+        return await self._shown(self._root.directory(deployment), argv)
+
     async def report_plan(self, deployment: str) -> PlanSummary:
         directory = self._root.directory(deployment)
         plan = directory.work / command.PLAN_FILE
         terraform = self._around.terraform
-        plan_json = await self._shown(directory, command.show_plan_argv(terraform))
+        plan_json = await self.planned(deployment)
         redactor = Redactor([*directory.secrets(), *sensitive_values(plan_json)])
         await self._put(deployment, artifacts.PLAN_JSON, [redact_plan(plan_json, redactor)])
         # Not at once with the other: each starts the providers, beside an apply that runs.

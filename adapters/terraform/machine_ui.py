@@ -168,6 +168,8 @@ class Fold:
     def __init__(self, redact: Callable[[str], str] = str) -> None:
         self._redact = redact
         self._entries: dict[str, _Entry] = {}
+        # By the address as terraform writes it: progress comes every 10 s for each resource.
+        self._known: dict[str, _Entry] = {}
         self._handlers: dict[str, Callable[[Message], None]] = {
             "refresh_start": self._worked,
             "planned_change": self._planned,
@@ -238,19 +240,28 @@ class Fold:
             address = self._redact(change.resource.addr)
             kind = change.resource.resource_type
             self._entries[address] = _Entry(kind, change.action, change.reason)
+            self._known.clear()
 
     def _entry(self, message: Message) -> _Entry | None:
         hook = message.hook
         if hook is None or hook.resource is None:
             return None
-        address = self._redact(hook.resource.addr)
-        # Reading a data source is reported in the same words, but changes nothing.
-        if address not in self._entries and hook.action in ("read", "noop"):
+        entry = self._known.get(hook.resource.addr) or self._found(hook.resource, hook.action)
+        if entry is None:
             return None
-        entry = self._entries.setdefault(address, _Entry(hook.resource.resource_type, hook.action))
-        entry.elapsed = max(entry.elapsed, hook.elapsed_seconds)
+        if hook.elapsed_seconds > entry.elapsed:
+            entry.elapsed = hook.elapsed_seconds
         if hook.id_value:
             entry.id = self._redact(hook.id_value)
+        return entry
+
+    def _found(self, raw: HookResource, action: str) -> _Entry | None:
+        address = self._redact(raw.addr)
+        # Reading a data source is reported in the same words, but changes nothing.
+        if address not in self._entries and action in ("read", "noop"):
+            return None
+        made = _Entry(raw.resource_type, action)
+        entry = self._known[raw.addr] = self._entries.setdefault(address, made)
         return entry
 
     def _started(self, message: Message) -> None:

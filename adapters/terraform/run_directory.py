@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from adapters.terraform import control_files
+from adapters.terraform import control_files, function_archives
 from adapters.terraform.stack_state import BACKEND_FILE
 from deployments.deployment import DeploymentRequest
 from deployments.errors import RunDirectoryBroken
@@ -16,6 +16,9 @@ __all__ = ["RECORD_FILE", "RunDirectory"]
 
 RECORD_FILE = "record.json"
 _SECRETS_FILE = "secrets.json"
+
+# What tools leave in a template, and what is for readers.
+_LEFT_OUT = (".terraform", "__pycache__", "*.md")
 
 # What stays of a segment: its log, which sink has how much of it, its progress and the runner's own
 # testimony.
@@ -56,7 +59,8 @@ class RunDirectory:
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(4).hex()}")
         work = draft / "work"
         draft.mkdir(mode=0o700, parents=True)
-        shutil.copytree(template, work, ignore=shutil.ignore_patterns(".terraform", "*.md"))
+        shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+        function_archives.pack(work)
         (draft / "home").mkdir(mode=0o700)
         (draft / "segments").mkdir(mode=0o700)
         control_files.replace(work / "terraform.tfvars.json", _variables(request))

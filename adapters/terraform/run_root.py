@@ -3,12 +3,15 @@
 import fcntl
 import os
 import socket
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from adapters.terraform import control_files
 from adapters.terraform.run_directory import RunDirectory
+from deployments.log_ports import SinkState
 
-__all__ = ["RunRoot"]
+__all__ = ["RunRoot", "sinks_file"]
 
 
 class RunRoot:
@@ -48,9 +51,15 @@ class RunRoot:
         """Be seen by health checks: the lock's modification time (`cli/alive.py`)."""
         os.utime(self._lock)
 
+    def tell_sinks(self, states: Sequence[SinkState]) -> None:
+        """Say how this worker's sinks are, for whoever reads the run root."""
+        content = {"sinks": [asdict(one) for one in states]}
+        control_files.replace(sinks_file(self.workers, self.worker), content)
+
     def close(self) -> None:
         """Let the worker's lock go."""
         os.close(self._lock)
+        sinks_file(self.workers, self.worker).unlink(missing_ok=True)
         (self.workers / f"{self.worker}.lock").unlink(missing_ok=True)
 
     def _host(self) -> str:
@@ -64,3 +73,9 @@ class RunRoot:
         for path in self.workers.glob("*.lock"):
             if path.stem != self.worker and not control_files.is_locked(path):
                 path.unlink(missing_ok=True)
+                sinks_file(self.workers, path.stem).unlink(missing_ok=True)
+
+
+def sinks_file(workers: Path, worker: str) -> Path:
+    """Where a worker says how its sinks are."""
+    return workers / f"{worker}.sinks.json"

@@ -18,6 +18,7 @@ from adapters.terraform.held_lock import HeldLock
 from adapters.terraform.process import Runners
 from adapters.terraform.segment_log import SegmentLog
 from adapters.terraform.surroundings import Surroundings
+from deployments.adoption import adoption_file
 from deployments.credentials import Credential
 from deployments.errors import PlanChanged, RunDirectoryBroken
 from deployments.events import Seal
@@ -31,6 +32,7 @@ __all__ = ["TerraformSegment", "sha256_of"]
 _NAMES = frozenset({"spool", "exit.json", "started.json", "stop.json"})
 # An event file is flushed at most this often: at 1,000 lines/s a step carries five lines.
 _PAUSE_SECONDS = 0.005
+_ADOPTION_FILE = "adoption.tf.json"
 
 
 class TerraformSegment:
@@ -98,6 +100,8 @@ class TerraformSegment:
             self._work / command.PLAN_FILE
         ):
             raise PlanChanged("the plan file is not the one that was planned")
+        if order.phase is Phase.PLAN:
+            self._place_imports(order)
         control_files.create(
             self._folder / "segment.json",
             {
@@ -237,6 +241,13 @@ class TerraformSegment:
     def is_settled(self) -> bool:
         """Whether nobody needs to look after the segment any more."""
         return (self._folder / "settled").exists()
+
+    def _place_imports(self, order: SegmentOrder) -> None:
+        """What the plan shall adopt; what the one before adopted is none of its business."""
+        path = self._work / _ADOPTION_FILE
+        path.unlink(missing_ok=True)
+        if order.imports:
+            control_files.replace(path, adoption_file(order.imports))
 
     def _can_log(self) -> bool:
         # Before terraform has started there is no time for a line to carry, and no line.

@@ -66,6 +66,8 @@ class SegmentShipment:
         self._keep(sink, self.position(sink), sealed=False, given_up=reason)
 
     def lines(self) -> int:
+        if seal := self.seal():
+            return seal.lines + 1
         progress = control_files.read(self._folder / "progress.json") or {}
         return EventId.parse(str(progress.get("until", "0-0"))).line
 

@@ -25,7 +25,13 @@ _PRIVATE = {"Cache-Control": "private, no-store", "Referrer-Policy": "no-referre
     "/deployment/{deployment}/artifacts",
     response_model=ArtifactList,
     responses={
-        **answers(examples.ARTIFACTS, "not_found", "invalid_request", "temporal_unavailable"),
+        **answers(
+            examples.ARTIFACTS,
+            "not_found",
+            "invalid_request",
+            "unavailable",
+            "temporal_unavailable",
+        ),
         **UNCHANGED,
     },
 )
@@ -47,6 +53,7 @@ async def list_artifacts(
         "",
         "not_found",
         "invalid_request",
+        "unavailable",
         "temporal_unavailable",
         status=307,
         media_type="text/plain",

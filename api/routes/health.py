@@ -1,6 +1,6 @@
 """Whether the service is well."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from typing import Any
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from api import examples
 from api.dependencies import ServicesNeeded
 from api.documentation import answers
-from api.schemas.health import HealthBody, LivenessBody, VersionBody, WorkerHealthBody
+from api.schemas.health import HealthBody, LivenessBody, SinkBody, VersionBody, WorkerHealthBody
 
 __all__ = ["router"]
 
@@ -40,11 +40,14 @@ async def ready(services: ServicesNeeded, response: Response) -> LivenessBody:
 
 @router.get("/health", responses={**answers(examples.HEALTH), **_UNHEALTHY})
 async def health(services: ServicesNeeded, response: Response) -> HealthBody:
-    """Temporal, workers, active deployments, backlog; 503 only when unhealthy."""
+    """Temporal, workers, active deployments, backlog, sinks; 503 only when unhealthy."""
     found = await services.health.look()
+    sinks = await services.sinks.look() if services.sinks else []
     if not found.temporal:
         response.status_code = 503
-    return HealthBody(**asdict(found))
+    elif any(one.error for one in sinks):
+        found = replace(found, status="degraded")
+    return HealthBody(**asdict(found), sinks=[SinkBody(**asdict(one)) for one in sinks])
 
 
 @router.get("/api/worker/health", responses=answers(examples.WORKER_HEALTH, "temporal_unavailable"))

@@ -29,6 +29,7 @@ _MOST_BYTES = 8 * 1024 * 1024
         "plan_not_ready",
         "invalid_request",
         "plan_too_large",
+        "unavailable",
         "temporal_unavailable",
     ),
 )

@@ -8,6 +8,7 @@ __all__ = [
     "HealthBody",
     "LivenessBody",
     "QueueBody",
+    "SinkBody",
     "SlotsBody",
     "VersionBody",
     "WorkerBody",
@@ -21,14 +22,35 @@ class LivenessBody(BaseModel):
     status: Literal["ok", "unavailable"]
 
 
+class SinkBody(BaseModel):
+    """A sink of the log, over all segments that this machine's workers ship to it just now.
+
+    `behind_lines`: events it lacks. `late_seconds`: since when it has not caught up. `position`:
+    `<deployment>/<event id>` up to which it holds the log that waits longest. `error`: the last
+    one, empty when it is well.
+    """
+
+    name: str
+    segments: int
+    position: str
+    behind_lines: int
+    late_seconds: float
+    error: str
+
+
 class HealthBody(BaseModel):
-    """`degraded`: no worker asks for work. `unhealthy`: Temporal does not answer."""
+    """`degraded`: no worker asks for work, or a sink fails. `unhealthy`: Temporal does not answer.
+
+    `sinks` has one entry for each sink that logs are shipped to, as the living workers of this
+    machine say it, some seconds ago.
+    """
 
     status: Literal["healthy", "degraded", "unhealthy"]
     temporal: bool
     workers: int
     active_deployments: int
     backlog: int
+    sinks: list[SinkBody] = []
 
 
 class VersionBody(BaseModel):

@@ -3,6 +3,7 @@ import { adopt, remember } from "./adopt.js";
 import { LogView } from "./log_view.js";
 
 const AGAIN_MS = 2000;
+const SILENCE_MS = 40000; // two missed pings and some patience
 const PARTS = ["standing", "actions", "outcome"];
 
 const element = document.getElementById("log");
@@ -15,6 +16,7 @@ followButton.addEventListener("click", () => view.follow(!view.following));
 let lastId = "";
 let source = null;
 let ended = false;
+let silence = 0;
 let refreshing = Promise.resolve();
 
 function say(state, words) {
@@ -67,27 +69,60 @@ function count() {
   }
 }
 
+function complete() {
+  ended = true;
+  clearTimeout(silence);
+  source.close();
+  say("complete", "complete");
+  refresh();
+}
+
+function address() {
+  return element.dataset.stream + (lastId ? `?after=${lastId}` : "");
+}
+
+// A machine that slept holds a connection that the server gave up long ago: nothing tells.
+function alive() {
+  clearTimeout(silence);
+  silence = setTimeout(() => {
+    say("lost", "connection lost, trying again…");
+    connect();
+  }, SILENCE_MS);
+}
+
+// The browser does not say why it gave up. 204 means that all was seen before the connection broke.
+async function again() {
+  const stop = new AbortController();
+  const answer = await fetch(address(), { signal: stop.signal }).catch(() => null);
+  stop.abort();
+  if (answer !== null && answer.status === 204) complete();
+  else if (!document.hidden) connect();
+}
+
 function connect() {
-  const address = element.dataset.stream + (lastId ? `?after=${lastId}` : "");
-  source = new EventSource(address);
+  if (source !== null) source.close();
+  source = new EventSource(address());
+  const on = (name, take) =>
+    source.addEventListener(name, (event) => {
+      alive();
+      take(event);
+    });
+  alive();
   source.onopen = () => say("live", "live");
-  source.addEventListener("status", refresh);
-  source.addEventListener("resource", (event) => showResources(JSON.parse(event.data).changes));
-  source.addEventListener("log", (event) => {
+  on("ping", () => {});
+  on("status", refresh);
+  on("resource", (event) => showResources(JSON.parse(event.data).changes));
+  on("source", (event) => say("live", `live, ${JSON.parse(event.data).words}`));
+  on("log", (event) => {
     lastId = event.lastEventId;
     view.add(JSON.parse(event.data).lines);
   });
-  source.addEventListener("end", () => {
-    ended = true;
-    source.close();
-    say("complete", "complete");
-    refresh();
-  });
+  on("end", complete);
   source.onerror = () => {
     if (ended) return;
     say("lost", "connection lost, trying again…");
     // A browser tries again by itself after a cut, but not after an answer that is no stream.
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
+    if (source.readyState === EventSource.CLOSED) setTimeout(again, AGAIN_MS);
   };
 }
 
@@ -95,6 +130,7 @@ function connect() {
 document.addEventListener("visibilitychange", () => {
   if (ended) return;
   if (document.hidden) {
+    clearTimeout(silence);
     source.close();
     say("paused", "paused while hidden");
   } else if (source.readyState === EventSource.CLOSED) {

@@ -110,9 +110,11 @@ resource "google_api_gateway_api_config" "this" {
     }
   }
 
-  # The gateway moves to the new one before the old one goes.
+  # The gateway moves to the new one before the old one goes. What cannot be read back of an adopted
+  # one is no reason to replace it: other content has another id.
   lifecycle {
     create_before_destroy = true
+    ignore_changes        = [gateway_config, openapi_documents]
   }
 }
 

@@ -36,6 +36,12 @@ variable "prefix" {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,13}[a-z0-9])?$", var.prefix))
     error_message = "A prefix has 1 to 15 lowercase letters, digits and hyphens, starts with a letter and does not end with a hyphen."
   }
+
+  validation {
+    # https://cloud.google.com/storage/docs/buckets#naming
+    condition     = !strcontains(var.prefix, "google")
+    error_message = "A prefix must not contain \"google\": no bucket may be called so."
+  }
 }
 
 variable "storage_location" {

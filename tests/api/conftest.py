@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -36,8 +37,9 @@ async def _start() -> WorkflowEnvironment:
     return environment
 
 
-def running_temporal() -> Iterator[str]:
-    """The address of a dev server that ends with its user."""
+@contextmanager
+def temporal_server() -> Iterator[str]:
+    """A dev server of its own, by its address."""
     with asyncio.Runner() as runner:
         environment = runner.run(_start())
         yield environment.client.service_client.config.target_host
@@ -46,7 +48,8 @@ def running_temporal() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def temporal_address() -> Iterator[str]:
-    yield from running_temporal()
+    with temporal_server() as address:
+        yield address
 
 
 @pytest.fixture

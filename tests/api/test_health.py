@@ -1,17 +1,27 @@
-"""Health for people and for orchestrators."""
+"""How the service says that it is."""
 
-from collections.abc import Iterator
+import dataclasses
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.api.conftest import running_temporal
+from adapters.local_sinks import LocalSinkStates
+from adapters.terraform.run_root import RunRoot, sinks_file
+from api.app import build
+from api.dependencies import Services
+from deployments.log_ports import SinkState
+from tests.api.conftest import temporal_server
 
 
 @pytest.fixture(scope="module")
 def temporal_address() -> Iterator[str]:
-    """A server of its own: Temporal remembers for minutes that a worker of another test asked."""
-    yield from running_temporal()
+    """Where no other test's worker has ever asked for work: Temporal remembers one for minutes."""
+    with temporal_server() as address:
+        yield address
 
 
 async def test_health_without_a_worker_is_degraded(api: httpx.AsyncClient) -> None:
@@ -25,3 +35,76 @@ async def test_it_lives_and_is_ready(api: httpx.AsyncClient) -> None:
     assert (await api.get("/health/live")).status_code == 200
     assert (await api.get("/health/ready")).status_code == 200
     assert (await api.get("/api/version")).json() == {"version": "0.1.0"}
+
+
+@pytest.fixture
+async def seen(services: Services, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """The API of a machine on which one worker lives."""
+    app = build(dataclasses.replace(services, sinks=LocalSinkStates(tmp_path)))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+        yield session
+
+
+WELL = SinkState("gcs", 1, "", 0, 0.0, "")
+LATE = SinkState("redis", 2, "dep-x/3-42", 7, 12.5, "no answer")
+
+
+async def sinks(api: httpx.AsyncClient) -> list[SinkState]:
+    answer = await api.get("/health")
+    assert answer.status_code == 200, answer.text
+    return [SinkState(**one) for one in answer.json()["sinks"]]
+
+
+async def test_every_living_worker_tells_of_its_sinks(
+    seen: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    assert await sinks(seen) == []
+    first, second = RunRoot(tmp_path), RunRoot(tmp_path)
+    first.tell_sinks([LATE, WELL])
+    assert await sinks(seen) == [LATE, WELL]
+    second.tell_sinks([dataclasses.replace(LATE, late_seconds=99, position="dep-y/1-1", error="")])
+    (joined,) = [one for one in await sinks(seen) if one.name == "redis"]
+    assert joined == SinkState("redis", 4, "dep-y/1-1", 14, 99, "no answer")
+    second.close()
+    assert LATE in await sinks(seen)
+    first.close()
+    assert await sinks(seen) == []
+
+
+async def test_a_worker_that_died_or_fell_silent_tells_nothing(
+    seen: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    dead = tmp_path / "workers"
+    dead.mkdir()
+    (dead / "0123.lock").touch()
+    told = {"sinks": [dataclasses.asdict(LATE)]}
+    (dead / "0123.sinks.json").write_text(json.dumps(told))
+    assert await sinks(seen) == []
+    silent = RunRoot(tmp_path)
+    silent.tell_sinks([LATE])
+    os.utime(sinks_file(silent.workers, silent.worker), (0, 0))
+    assert await sinks(seen) == []
+    silent.close()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"sinks": 1}',
+        b'{"sinks": [{"name": 1}]}',
+        b"\xff",
+        b'{"sinks": "\xff"}',
+        b"[" * 9999,
+    ],
+)
+async def test_what_a_worker_did_not_write_is_not_believed(
+    seen: httpx.AsyncClient, tmp_path: Path, content: bytes
+) -> None:
+    root = RunRoot(tmp_path)
+    sinks_file(root.workers, root.worker).write_bytes(content)
+    assert await sinks(seen) == []
+    root.close()

@@ -48,6 +48,7 @@ PLAN = {
         ),
         entry("x.found", "no-op", importing={"id": "i-1"}),
         entry("x.other", "update", before={"size": 1}, after={"size": 2}),
+        entry("x.kept", "update", importing={"id": "i-2"}, before={"a": 1}, after={"a": 2}),
         entry(
             "x.again",
             "delete",
@@ -104,6 +105,7 @@ async def test_each_change_has_one_word(plan: dict[str, Any]) -> None:
         "x.moved": "no-op",
         "x.found": "import",
         "x.other": "update",
+        "x.kept": "update",
         "x.again": "replace",
         "x.ahead": "replace",
         "x.gone": "delete",
@@ -114,7 +116,7 @@ async def test_each_change_has_one_word(plan: dict[str, Any]) -> None:
         "create": 1,
         "no-op": 2,
         "import": 1,
-        "update": 1,
+        "update": 2,
         "replace": 2,
         "delete": 1,
         "forget": 1,
@@ -133,6 +135,14 @@ async def test_what_is_lost_is_named_with_its_reason(plan: dict[str, Any]) -> No
     assert change(plan, "x.gone")["reason"] == "delete_because_no_resource_config"
     assert change(plan, "x.moved")["previous_address"] == "x.before"
     assert change(plan, "x.found")["importing"] == "i-1"
+
+
+async def test_what_is_adopted_says_so_also_where_it_is_changed(plan: dict[str, Any]) -> None:
+    assert plan["adopted"] == ["x.found", "x.kept"]
+    kept = change(plan, "x.kept")
+    assert (kept["adopted"], kept["action"], kept["importing"]) == (True, "update", "i-2")
+    assert (kept["before"], kept["after"]) == ({"a": 1}, {"a": 2})
+    assert not change(plan, "x.other")["adopted"]
 
 
 async def test_what_is_not_known_yet_is_marked(plan: dict[str, Any]) -> None:

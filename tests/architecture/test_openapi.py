@@ -26,6 +26,7 @@ from api.schemas.health import HealthBody, LivenessBody, VersionBody, WorkerHeal
 from api.schemas.logs import LogPage, VerificationBody
 from api.schemas.plan import PlanBody
 from api.schemas.problems import ProblemBody
+from api.schemas.projects import ProjectList, ValidateBody, ValidationBody
 from tests.architecture.repository import ROOT
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -62,6 +63,9 @@ def test_the_document_is_what_the_routes_give() -> None:
         (examples.HEALTH, HealthBody),
         (examples.WORKER_HEALTH, WorkerHealthBody),
         (examples.VERSION, VersionBody),
+        (examples.VALIDATE, ValidateBody),
+        (examples.VALIDATION, ValidationBody),
+        (examples.PROJECTS, ProjectList),
         *((one["value"], ProblemBody) for one in DOCUMENT["components"]["examples"].values()),
     ],
 )

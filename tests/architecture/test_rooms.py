@@ -107,9 +107,24 @@ def test_no_file_or_folder_has_a_name_that_says_nothing() -> None:
     assert vague == []
 
 
-def test_terraform_holds_no_python() -> None:
-    assert python_files("terraform") == []
+def test_terraform_holds_no_python_but_the_functions_that_it_deploys() -> None:
+    python = python_files("terraform")
+
+    # terraform/<template>/functions/<name>/…: what Google runs, not what we run.
+    assert [path for path in python if path.parts[2:3] != ("functions",)] == []
+    assert len({path.parent for path in python}) == len(python)
     assert (ROOT / "terraform" / "sandbox").is_dir()
+
+
+def test_a_deployed_function_knows_nothing_of_ours() -> None:
+    offenders = [
+        f"{path}: {name}"
+        for path in python_files("terraform")
+        for name in imported_names(path)
+        if name.partition(".")[0] in {*ROOMS, "tests", "worker_main"}
+    ]
+
+    assert offenders == []
 
 
 def test_every_folder_of_tests_is_a_package() -> None:

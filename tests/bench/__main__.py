@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[Scene, Size], Awaitable[list[Figure]]]] = {
     "stalled": live.stalled,
     "together": wall.together,
     "bursts": lines.bursts,
+    "shipping": lines.shipping,
 }
 
 # Some 15 minutes by itself; raw terraforms alone take four.
@@ -52,34 +54,41 @@ def main(argv: Sequence[str]) -> int:
     if asked.heavy:
         names, size = ["together"], replace(size, rounds=1, together=_HEAVY)
     figures: list[Figure] = []
+    failed: list[str] = []
     begin, load = time.monotonic(), os.getloadavg()[0]
     try:
         with TemporaryDirectory(prefix="anava-bench-") as folder:
-            asyncio.run(measure(Path(folder), names, size, figures.append))
+            failed = asyncio.run(measure(Path(folder), names, size, figures))
     finally:
         about = {
             "size": size.name,
             "cores": os.cpu_count(),
             "python": platform.python_version(),
+            "failed": failed,
             "load_before": round(load, 2),
             "seconds": round(time.monotonic() - begin),
         }
         RESULT.parent.mkdir(exist_ok=True)
         RESULT.write_text(as_json(figures, about) + "\n")
         sys.stdout.write(f"\n{table(figures)}\n\n{about}\n")
-    return 0
+    return 1 if failed else 0
 
 
 async def measure(
-    folder: Path, names: Sequence[str], size: Size, take: Callable[[Figure], None]
-) -> None:
-    """Run benchmarks one after the other on one set of servers."""
+    folder: Path, names: Sequence[str], size: Size, figures: list[Figure]
+) -> list[str]:
+    """Run benchmarks one after the other on one set of servers; those that could not be."""
+    failed = []
     async with open_scene(folder) as scene:
         for name in names:
             sys.stdout.write(f"{name} ...\n")
             sys.stdout.flush()
-            for figure in await BENCHMARKS[name](scene, size):
-                take(figure)
+            try:
+                figures += await BENCHMARKS[name](scene, size)
+            except Exception:  # noqa: BLE001 - shown and counted; the others are still worth it
+                traceback.print_exc()
+                failed.append(name)
+    return failed
 
 
 def _parser() -> argparse.ArgumentParser:

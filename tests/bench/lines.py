@@ -19,12 +19,15 @@ from tests.bench.raw import RawRun
 from tests.bench.scene import APPLY, Scene, moment
 from tests.bench.sizes import Size
 from tests.scenarios.house import Deployment
+from tests.servers import eventually
+from tests.stores import BUCKET, make_bucket, object_store, redis
 
-__all__ = ["bursts", "translation"]
+__all__ = ["bursts", "shipping", "translation"]
 
 _LINES_A_SECOND = 250_000.0
 _SLOWED = 1.05
 _CATCH_UP_SECONDS = 5.0
+_STORES = {"redis": 5.0, "gcs": 15.0}
 # So many lines of one real apply, again and again.
 _REAL_LINES = 2_000
 # The value of a sensitive variable: what the redactor looks for in every line.
@@ -126,6 +129,50 @@ async def _bursts(scene: Scene, lines: int, pairs: int) -> list[Figure]:
         ),
         Figure(f"{name}: growth of the worker's memory", "MB", spread(grown)),
     ]
+
+
+async def shipping(scene: Scene, size: Size) -> list[Figure]:
+    """The largest burst until the stores have its seal, beside the seal on the worker's disk."""
+    lines = size.bursts[-1][0]
+    with redis() as cache, object_store(scene.house.data / "objects") as bucket:
+        await cache.until_up()
+        await bucket.until_up()
+        await make_bucket(bucket)
+        await scene.change_worker(
+            ANAVA_LOG__SINKS="local,redis,gcs",
+            ANAVA_REDIS__URL=f"redis://{cache.host}",
+            ANAVA_GCS__BUCKET=BUCKET,
+            ANAVA_GCS__ENDPOINT=f"http://{bucket.host}",
+        )
+        deployment = await scene.deploy(resources=1, lines=lines)
+        await scene.completed(deployment)
+        _, local = _apply(deployment, lines)
+        last = deployment.file(APPLY, "events.jsonl").stat().st_mtime - local
+        found = [await _sealed(deployment, sink) - last for sink in _STORES]
+        await scene.change_worker(ANAVA_LOG__SINKS="local")
+    return [
+        Figure(
+            f"burst of {lines:,} lines: last line to sealed in {sink}",
+            "s",
+            spread([seconds]),
+            spread([local]),
+            f"<= {goal:.0f}",
+            seconds <= goal,
+            "on the worker's disk; a real Valkey and a real object store on this machine",
+        )
+        for (sink, goal), seconds in zip(_STORES.items(), found, strict=True)
+    ]
+
+
+async def _sealed(deployment: Deployment, sink: str) -> float:
+    """When a sink had the seal of the apply."""
+    path = deployment.file(APPLY, f"cursors/{sink}.json")
+
+    def sealed() -> bool:
+        return path.exists() and json.loads(path.read_text())["sealed"] is True
+
+    await eventually(sealed, f"the seal in {sink}", 300)
+    return path.stat().st_mtime
 
 
 def _apply(deployment: Deployment, lines: int) -> tuple[float, float]:

@@ -6,6 +6,7 @@ the same kind, with the same terraform and the same load client.
 """
 
 import asyncio
+import hashlib
 import json
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -21,6 +22,7 @@ from tests.bench.processes import Usage
 from tests.bench.scene import APPLY, Scene
 from tests.bench.sizes import Size
 from tests.bench.viewers import Order, Seen
+from tests.scenarios.house import Deployment
 from tests.servers import ROOT, eventually, free_port
 
 __all__ = ["crowd", "latency", "stalled"]
@@ -144,11 +146,19 @@ async def _ours(scene: Scene, order: Order, seconds: float) -> Show:
         cores, peak = usage.cpu_seconds / (clock() - begin), usage.peak_mb
         show = Show(await _report(load), cores, peak)
     await scene.completed(deployment)
-    for segment, last in show.seen.last.items():
-        written = len(deployment.events(int(segment)))
-        assert last == written, f"{last} of {written} ids of segment {segment}"
-    assert show.seen.lines == lines
+    _assert_whole(deployment, show.seen)
     return show
+
+
+def _assert_whole(deployment: Deployment, seen: Seen) -> None:
+    """The first viewer has seen every byte, and all have the same ids."""
+    written = hashlib.sha256()
+    for segment, last in seen.last.items():
+        events = deployment.events(int(segment))
+        assert last == len(events), f"{last} of {len(events)} ids of segment {segment}"
+        for one in events[:-1]:
+            written.update(f"{one['id']} {one['time']} {one['text']}\n".encode())
+    assert seen.shown == written.hexdigest(), "the texts are not those of the event file"
 
 
 async def _bare(scene: Scene, viewers: int, seconds: float) -> Show:

@@ -88,6 +88,12 @@ class Scene:
         await self.house.until_up(len(self.house.workers) - 1)
         return worker
 
+    async def change_worker(self, **settings: str) -> None:
+        """Another worker in the place of this one, with other settings."""
+        self.worker.end()
+        self.house.settings |= settings
+        self.worker = await self.next_worker()
+
 
 @contextlib.asynccontextmanager
 async def open_scene(data: Path) -> AsyncIterator[Scene]:

@@ -13,7 +13,7 @@ from tests.bench.sizes import SMOKE
 @pytest.mark.timeout(180)
 async def test_every_benchmark_gives_figures_with_baselines(tmp_path: Path) -> None:
     figures: list[Figure] = []
-    await measure(tmp_path, list(BENCHMARKS), SMOKE, figures.append)
+    assert await measure(tmp_path, list(BENCHMARKS), SMOKE, figures) == []
     assert len({one.name for one in figures}) == len(figures)
     kept = json.loads(as_json(figures, {"size": SMOKE.name}))
     assert (kept["format"], kept["size"], len(kept["figures"])) == (1, "smoke", len(figures))

@@ -7,8 +7,8 @@ end, for the times of the lines.
 """
 
 import gc
+import hashlib
 import json
-import re
 import select
 import socket
 import sys
@@ -24,7 +24,8 @@ __all__ = ["Order", "Seen"]
 _RECEIVE_BYTES = 256 * 1024
 _LOG = b"\nevent: log\ndata: "
 _FIRST = b'{"lines":[["'
-_PACED = re.compile(r"line (\d+) of \d+: ")
+# Where its reader is kept waiting, terraform makes two lines of one: then only the first is dated.
+_PACED = " (local-exec): line "
 # Two thousand latencies of each frame would be millions; these are enough for a 99th percentile.
 _MOST_SAMPLES = 2_000_000
 
@@ -57,6 +58,7 @@ class Seen:
         lines: of one viewer, those that the pacing program printed.
         unequal: viewers that did not end with the same ids as the first.
         latency: from terraform's time of a line to its receipt, in milliseconds.
+        shown: the hash over id, time and text of all lines of the first viewer.
         last: the last id of each segment.
     """
 
@@ -67,6 +69,7 @@ class Seen:
     unequal: int
     received_mb: float
     latency: Spread
+    shown: str = ""
     last: dict[str, int] = field(default_factory=dict)
 
 
@@ -146,26 +149,28 @@ class Viewer:
         self.ranges.extend((segment, first, first + count - 1))
 
 
-def _times(viewer: Viewer, *, framed: bool) -> dict[int, float]:
-    """When terraform printed each paced line, by its number in the segment; read once, whole."""
+def _framed(viewer: Viewer) -> tuple[dict[int, float], str]:
+    """When terraform printed each paced line, by its number, and the hash of all that was shown."""
     found: dict[int, float] = {}
-    content, number = b"".join(viewer.kept), 0
-    if framed:
-        for frame in content.split(b"\n\n"):
-            at = frame.find(_LOG)
-            for id, time_, _, text in (
-                json.loads(frame[at + len(_LOG) :])["lines"] if at >= 0 else []
-            ):
-                if match := _PACED.search(text):
-                    number += 1
-                    assert int(match[1]) == number, f"{text!r} is not line {number}"
-                    found[int(id.partition("-")[2])] = moment(time_)
-        return found
-    for line, raw in enumerate(content.splitlines(), 1):
-        message = json.loads(raw)
-        if _PACED.search(message["@message"]):
-            found[line] = moment(message["@timestamp"])
-    return found
+    shown = hashlib.sha256()
+    for frame in b"".join(viewer.kept).split(b"\n\n"):
+        at = frame.find(_LOG)
+        lines = json.loads(frame[at + len(_LOG) :])["lines"] if at >= 0 else []
+        for id, time_, _, text in lines:
+            shown.update(f"{id} {time_} {text}\n".encode())
+            if _PACED in text:
+                found[int(id.partition("-")[2])] = moment(time_)
+    return found, shown.hexdigest()
+
+
+def _bare(viewer: Viewer) -> dict[int, float]:
+    """The same of terraform's own lines."""
+    messages = map(json.loads, b"".join(viewer.kept).splitlines())
+    return {
+        line: moment(one["@timestamp"])
+        for line, one in enumerate(messages, 1)
+        if _PACED in one["@message"]
+    }
 
 
 def _latencies(viewers: list[Viewer], times: dict[int, float]) -> list[float]:
@@ -224,7 +229,7 @@ def main() -> None:
     """Watch, then tell."""
     order = Order(**json.loads(sys.argv[1]))
     viewers = _watch(order)
-    times = _times(viewers[0], framed=bool(order.path))
+    times, shown = _framed(viewers[0]) if order.path else (_bare(viewers[0]), "")
     seen = Seen(
         viewers=len(viewers),
         lost=sum(one.lost for one in viewers),
@@ -233,6 +238,7 @@ def main() -> None:
         unequal=sum(one.last != viewers[0].last for one in viewers),
         received_mb=sum(one.bytes for one in viewers) / 1e6,
         latency=spread(_latencies(viewers, times)),
+        shown=shown,
         last={str(segment): line for segment, line in viewers[0].last.items()},
     )
     sys.stdout.write(json.dumps(asdict(seen)) + "\n")

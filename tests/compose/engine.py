@@ -15,6 +15,7 @@ __all__ = ["Engine", "engine", "eventually"]
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
+_CGROUP = "anava-compose"
 # All it makes on the machine: network, mounts and processes go with these.
 _NAMESPACES = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
@@ -99,6 +100,7 @@ def engine(folder: Path) -> Iterator[Engine]:
 def _started(folder: Path) -> Iterator[None]:
     argv = ["dockerd", "--host", f"unix://{folder}/docker.sock", "--pidfile", f"{folder}/pid"]
     argv += ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
+    argv += ["--cgroup-parent", f"/{_CGROUP}"]
     inside = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh", *argv]
     with (folder / "engine.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - as above
@@ -124,6 +126,10 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         # The first process of the namespace goes with it, and all others with that one.
         process.kill()
         process.wait()
+    # The one thing that no namespace takes with it: folders without a process, one a controller.
+    for parent in (Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()):
+        for left in sorted((parent / _CGROUP).glob("**/"), reverse=True):
+            left.rmdir()
 
 
 def _answers(environment: Mapping[str, str]) -> bool:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from adapters.terraform import command
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.errors import InvalidRequest
 from deployments.phase import Phase
-from deployments.requests import Asked, Scalar, check
+from deployments.requests import Asked, Scalar, Value, check
 from deployments.templates import TEMPLATES
 
 TERRAFORM = Path(__file__).resolve().parent.parent.parent / "terraform"
@@ -73,23 +74,22 @@ def test_every_default_of_the_hcl_is_allowed_by_its_rule(name: str) -> None:
 
 
 class Workspace:
-    """The variables of the sandbox alone, so that a plan of 1,000 resources costs nothing."""
+    """The variables of a template alone: so a plan of 1,000 resources costs nothing."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, template: str) -> None:
         binary = shutil.which("terraform")
         assert binary is not None, "terraform is on the PATH"
         self._binary = binary
         self._work = folder / "work"
         self._work.mkdir()
-        for name in ("variables.tf", "versions.tf"):
-            shutil.copy(TERRAFORM / "sandbox" / name, self._work)
+        shutil.copy(TERRAFORM / template / "variables.tf", self._work)
         (folder / "mirror").mkdir()
         cli_config = folder / "terraform.tfrc"
         cli_config.write_text(command.cli_config(folder / "mirror"))
         self._environment = command.environment(folder, cli_config, base_environment()["PATH"])
         assert self._run(Phase.INIT) == []
 
-    def refused(self, fields: dict[str, Scalar]) -> list[str]:
+    def refused(self, fields: Mapping[str, Value]) -> list[str]:
         """What terraform's own validation says against them."""
         values = {"project_id": "customer-1", **fields}
         (self._work / "terraform.tfvars.json").write_text(json.dumps(values))
@@ -112,15 +112,20 @@ class Workspace:
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return Workspace(tmp_path_factory.mktemp("sandbox"))
+    return Workspace(tmp_path_factory.mktemp("sandbox"), "sandbox")
 
 
-def refused_here(fields: dict[str, Scalar]) -> list[str]:
+@pytest.fixture(scope="module")
+def anava(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("anava"), "anava")
+
+
+def refused_here(fields: Mapping[str, Value], template: str = "sandbox") -> list[str]:
     """The variables that the request's rules refuse."""
     own: dict[str, Any] = {name: value for name, value in fields.items() if name in FIELDS}
     variables = {name: value for name, value in fields.items() if name not in FIELDS}
     try:
-        check(replace(Asked("customer-1", variables=variables), **own))
+        check(replace(Asked("customer-1", template=template, variables=variables), **own))
     except InvalidRequest as refusal:
         return sorted(problem.pointer.rpartition("/")[2] for problem in refusal.problems)
     return []
@@ -203,6 +208,66 @@ def test_a_value_that_the_service_refuses_is_refused_by_terraform(
     assert refused_here(fields) == sorted(fields)
     for name, value in fields.items():
         assert sandbox.refused({name: value}), f"terraform takes {name}={value!r}"
+
+
+ANAVA_TAKEN: list[dict[str, Value]] = [
+    {},
+    {
+        "firestore_database_id": "a1-b",
+        "firestore_location": "eur3",
+        "firebase_web_app_name": "1 (test) a_b-c.d",
+        "allowed_origins": ["https://a", "https://x.example.com:8443", "http://localhost:5173"],
+        "destroy_customer_data": True,
+        "pool_suffix": "p2",
+        "key_suffix": "12345678",
+    },
+    {"firestore_database_id": "(default)", "firestore_location": "us-east1", "pool_suffix": ""},
+    {"allowed_origins": [f"https://{number}.example.com" for number in range(20)]},
+]
+ANAVA_REFUSED: list[dict[str, Value]] = [
+    {
+        "firestore_database_id": "abc",
+        "firestore_location": "nam6",
+        "firebase_web_app_name": "",
+        "allowed_origins": ["*"],
+        "pool_suffix": "A",
+        "key_suffix": "123456789",
+    },
+    {
+        "firestore_database_id": "a" * 64,
+        "firestore_location": "US",
+        "firebase_web_app_name": "x" * 64,
+        "allowed_origins": ["https://a.com/"],
+        "pool_suffix": "p-2",
+    },
+    {
+        "firestore_database_id": "default)",
+        "firestore_location": "eur3\n",
+        "firebase_web_app_name": "two\nlines",
+        "allowed_origins": ["https://a.com", "http://a.com"],
+        "key_suffix": "\n",
+    },
+    {"allowed_origins": ["https://a.com\n"]},
+    {"allowed_origins": ["https://a.com:0"]},
+    {"allowed_origins": [f"https://{number}.example.com" for number in range(21)]},
+]
+
+
+@pytest.mark.parametrize("fields", ANAVA_TAKEN)
+def test_what_the_service_takes_for_the_real_template_is_taken_by_terraform(
+    anava: Workspace, fields: dict[str, Value]
+) -> None:
+    assert refused_here(fields, "anava") == []
+    assert anava.refused(fields) == []
+
+
+@pytest.mark.parametrize("fields", ANAVA_REFUSED)
+def test_what_the_service_refuses_for_the_real_template_is_refused_by_terraform(
+    anava: Workspace, fields: dict[str, Value]
+) -> None:
+    assert refused_here(fields, "anava") == sorted(fields)
+    for name, value in fields.items():
+        assert anava.refused({name: value}), f"terraform takes {name}={value!r}"
 
 
 def test_a_resource_to_fail_that_is_not_there_is_found_by_terraform_alone(

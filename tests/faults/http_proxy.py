@@ -14,8 +14,9 @@ __all__ = ["HttpProxy", "http_proxy"]
 
 _BLOCK_BYTES = 64 * 1024
 _REFUSALS = {Verdict.UNAVAILABLE: 503, Verdict.EXHAUSTED: 429}
-# Of one hop only; lengths and encodings are written anew.
-_OF_THE_HOP = {b"connection", b"host", b"keep-alive", b"transfer-encoding", b"content-length"}
+# Of one hop only; lengths and encodings are written anew. The host stays: a server's answer may
+# lead to it.
+_OF_THE_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"content-length"}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from google.oauth2 import service_account
 
 from adapters.firestore_client import open_firestore
 from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource
+from adapters.gcs_artifacts import GcsArtifactStore
 from adapters.gcs_log import GcsLogSink, GcsLogSource
 from adapters.gcs_objects import Objects, open_objects
-from deployments.errors import Unavailable
+from adapters.gcs_signing import LinkSigner
+from deployments.errors import NotFound, Unavailable
 from deployments.log_ports import LogSink, LogSource
 from tests import stores
 from tests.faults.conftest import Fronted
@@ -67,6 +70,7 @@ async def fill_whole(sink: LogSink, source: LogSource, deployment: str) -> None:
     await seal(sink, source, deployment)
 
 
+Step = Callable[[str], Awaitable[None]]
 Work = Callable[[LogSink, LogSource, str], Awaitable[None]]
 # What is done, on what.
 WORKS: list[tuple[Work, Work]] = [
@@ -99,34 +103,18 @@ async def firestore(
         store.client.close()  # type: ignore[no-untyped-call] # the library does not annotate it
 
 
-async def until_done(work: Work, sink: LogSink, source: LogSource, deployment: str) -> None:
-    """A server that has just begun is slower than the limit."""
-
-    async def done() -> bool:
-        try:
-            await work(sink, source, deployment)
-        except Unavailable:
-            return False
-        return True
-
-    await eventually(done, "an answer in the limit")
-
-
-async def each_call_gives_up(
-    proxy: Proxy, sink: LogSink, source: LogSource, works: tuple[Work, Work]
-) -> int:
+async def each_call_gives_up(proxy: Proxy, prepare: Step, work: Step) -> int:
     """Swallow the first answer, then the second, and so on; how many calls there are."""
-    prepare, work = works
     number = 1
     while True:
         deployment = f"dep-{uuid.uuid4().hex}"
         proxy.rule = never
-        await until_done(prepare, sink, source, deployment)
+        await until_done(prepare, deployment)
         proxy.calls.clear()
         proxy.rule = nth(number, Verdict.SWALLOW)
         try:
             async with asyncio.timeout(GIVEN_UP_SECONDS):
-                await work(sink, source, deployment)
+                await work(deployment)
         except Unavailable:
             if len(proxy.calls) < number:
                 continue  # A machine that is busy took longer than the limit for a real answer.
@@ -137,12 +125,26 @@ async def each_call_gives_up(
         return number - 1
 
 
+async def until_done(step: Step, deployment: str) -> None:
+    """A server that has just begun is slower than the limit."""
+
+    async def done() -> bool:
+        try:
+            await step(deployment)
+        except Unavailable:
+            return False
+        return True
+
+    await eventually(done, "an answer in the limit")
+
+
 @pytest.mark.parametrize("works", WORKS, ids=lambda works: "_".join(one.__name__ for one in works))
 async def test_each_call_to_cloud_storage_gives_up_in_its_limit(
     fronted: Fronted, works: tuple[Work, Work]
 ) -> None:
     async with cloud_storage(fronted) as (proxy, sink, source):
-        assert await each_call_gives_up(proxy, sink, source, works) >= 3
+        prepare, work = (partial(one, sink, source) for one in works)
+        assert await each_call_gives_up(proxy, prepare, work) >= 3
 
 
 @pytest.mark.parametrize("works", WORKS, ids=lambda works: "_".join(one.__name__ for one in works))
@@ -150,7 +152,44 @@ async def test_each_call_to_firestore_gives_up_in_its_limit(
     firestore_server: stores.Store, monkeypatch: pytest.MonkeyPatch, works: tuple[Work, Work]
 ) -> None:
     async with firestore(firestore_server, monkeypatch) as (proxy, sink, source):
-        assert await each_call_gives_up(proxy, sink, source, works) >= 2
+        prepare, work = (partial(one, sink, source) for one in works)
+        assert await each_call_gives_up(proxy, prepare, work) >= 2
+
+
+async def keep(store: GcsArtifactStore, deployment: str) -> None:
+    # Larger than what goes up in one call.
+    await store.put(deployment, "log.jsonl.gz", [b"x" * 9_000_000])
+
+
+async def prepare_one(store: GcsArtifactStore, deployment: str) -> None:
+    await store.put(deployment, "log.txt", [b"x"])
+
+
+async def load(store: GcsArtifactStore, deployment: str) -> None:
+    content = await store.open(deployment, "log.txt")
+    assert [one async for one in content.chunks] == [b"x"]
+
+
+async def listed(store: GcsArtifactStore, deployment: str) -> None:
+    assert [one.name for one in await store.entries(deployment)] == ["log.txt"]
+
+
+async def missing(store: GcsArtifactStore, deployment: str) -> None:
+    with pytest.raises(NotFound):
+        await store.link(deployment, "plan.txt")
+
+
+@pytest.mark.parametrize(("work", "calls"), [(keep, 3), (load, 2), (listed, 1), (missing, 1)])
+async def test_each_call_for_artifacts_gives_up_in_its_limit(
+    fronted: Fronted, work: Callable[[GcsArtifactStore, str], Awaitable[None]], calls: int
+) -> None:
+    await fronted.server.until_up()
+    await stores.make_bucket(fronted.server)
+    async with http_proxy(f"http://{fronted.server.host}", fronted.port) as proxy:
+        objects = open_objects(stores.BUCKET, proxy.url, None, LIMIT_SECONDS)
+        store = GcsArtifactStore(objects, LinkSigner())
+        found = await each_call_gives_up(proxy, partial(prepare_one, store), partial(work, store))
+        assert found == calls
 
 
 async def gives_up(sink: LogSink, source: LogSource) -> None:
@@ -203,7 +242,7 @@ async def test_the_fetch_of_a_token_gives_up_in_the_limit_too(
             key, scopes=["https://www.googleapis.com/auth/devstorage.read_write"]
         )
         client = storage.Client(project="a-test", credentials=credentials)
-        objects = Objects(client, stores.BUCKET, LIMIT_SECONDS)
+        objects = Objects(client, stores.BUCKET, seconds=LIMIT_SECONDS)
         await gives_up(GcsLogSink(objects), GcsLogSource(objects))
         assert proxy.accepted == 4, "one fetch a call, none tried again"
 

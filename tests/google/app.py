@@ -87,8 +87,9 @@ class StandIn:
         query = request.query_params
         project = self._project(api, params, query.get("project", ""))
         filling = _filling(project, api, path, params, route)
+        asked = f"{raw}?{request.url.query}" if request.url.query else raw
         for rule in self.control.rules:
-            if rule.fires(request.method, raw):
+            if rule.fires(request.method, asked):
                 await asyncio.sleep(rule.delay_seconds)
                 answer = rule.answer(filling)
                 if answer is not None:
@@ -115,7 +116,11 @@ class StandIn:
             allowed,
         )
         _gate(call, route, project)
-        given = route.handler(call)
+        try:
+            given = route.handler(call)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # A field of the wrong type: Google checks bodies against its own descriptions first.
+            raise invalid("Invalid JSON payload received. Unknown name or wrong type.") from None
         return given if isinstance(given, Answer) else Answer(200, given)
 
     def _project(self, api: str, params: dict[str, str], asked: str) -> Project | None:

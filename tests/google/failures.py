@@ -38,6 +38,7 @@ class Failure:
     metadata: Mapping[str, str] = field(default_factory=dict)
     violation: Mapping[str, str] = field(default_factory=dict)
     old: str = ""
+    inner: str = ""  # Cloud Storage's second message, where it says less than the first
     operation: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -66,6 +67,7 @@ FAILURES: Mapping[str, Failure] = {
         "{principal} does not have {permission} access to the Google Cloud project. "
         "Permission '{permission}' denied on resource (or it may not exist).",
         old="forbidden",
+        inner="Permission '{permission}' denied on resource (or it may not exist).",
     ),
     "permission_denied_enable": Failure(
         403,
@@ -90,6 +92,7 @@ FAILURES: Mapping[str, Failure] = {
         "of the system. "
         "Please select a different name and try again.",
         old="conflict",
+        inner="The requested bucket name is not available.",
     ),
     "bucket_yours": Failure(
         409,
@@ -140,6 +143,7 @@ FAILURES: Mapping[str, Failure] = {
         412,
         "'{location}' violates constraint 'constraints/gcp.resourceLocations'",
         old="conditionNotMet",
+        inner="Constraint 'constraints/gcp.resourceLocations' violated for 'projects/{project}'.",
     ),
     "token_expired": Failure(
         401,
@@ -227,7 +231,8 @@ def render(name: str, filling: Mapping[str, str]) -> Answer:
         operation = f"projects/{values['project']}/locations/us-central1/operations/failed"
         return Answer(200, {"name": operation, "done": True, "error": error})
     if failure.old:
-        one = {"message": message, "domain": _old_domain(failure), "reason": failure.old}
+        inner = failure.inner.format_map(values) or message
+        one = {"message": inner, "domain": _old_domain(failure), "reason": failure.old}
         error = {"code": failure.code, "message": message, "errors": [one]}
         return Answer(failure.code, {"error": error}, failure.headers)
     error = {"code": failure.code, "message": message}

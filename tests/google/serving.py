@@ -11,7 +11,17 @@ from adapters.settings import base_environment
 from tests.google.answers import Json
 from tests.servers import Process, eventually, free_port
 
-__all__ = ["ServedStandIn"]
+__all__ = ["ServedStandIn", "Token"]
+
+
+class Token:
+    """A credential source with one token."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+    async def token(self) -> str:
+        return self.value
 
 
 class ServedStandIn:
@@ -61,6 +71,6 @@ class ServedStandIn:
     def project(self, **changes: object) -> None:
         self.control("POST", "project", {"project_id": "demo-proj", **changes})
 
-    def preload(self, *calls: tuple[str, Json]) -> None:
-        listed = [{"method": "POST", "path": path, "body": body} for path, body in calls]
+    def preload(self, *calls: tuple[str, Json], method: str = "POST") -> None:
+        listed = [{"method": method, "path": path, "body": body} for path, body in calls]
         self.control("POST", "preload", {"calls": listed})

@@ -12,6 +12,7 @@ from adapters.firestore_client import open_firestore
 from adapters.firestore_log import FirestoreLogSource
 from adapters.gcs_log import GcsLogSource
 from adapters.gcs_objects import open_objects
+from adapters.local_sinks import LocalSinkStates
 from adapters.redis_log import RedisLogSource, open_redis
 from deployments.deployment import DeploymentResult, Status
 from deployments.log_ports import LogSource
@@ -72,27 +73,55 @@ def on_the_console(log: Path, deployment: str) -> list[str]:
     return [str(json.loads(one)["logging.googleapis.com/insertId"]) for one in entries]
 
 
+async def until_seen(house: House, lines: int) -> None:
+    """Health says of each store that it lacks so many lines, and why."""
+    states = LocalSinkStates(house.data / "runs")
+
+    async def look() -> bool:
+        found = [one for one in await states.look() if one.name != "console"]
+        return len(found) == 3 and all(
+            (one.behind_lines, bool(one.error)) == (lines, lines > 0) for one in found
+        )
+
+    await eventually(look, "what health should say", 60)
+
+
 async def test_a_deployment_ends_with_all_stores_dead_and_the_next_worker_ships_all_of_it(
     house: House, real: Servers, between: Behind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.settings = settings(between)
-    await between.lines["redis"].down()
-    await between.lines["gcs"].down()
+    for line in ("redis", "gcs"):
+        await between.lines[line].down()
     between.grpc.rule = always(Fate.UNAVAILABLE)
     worker = house.worker()
     deployment = await house.deploy(resource_seconds=0.2, lines=50)
     result = await deployment.result()
     assert result.status is Status.COMPLETED
-    await eventually(
-        lambda: "redis lags behind" in (house.data / "worker.log").read_text(), "the warning"
-    )
+    await until_seen(house, sum(one.lines + 1 for one in result.seals))
     worker.signal(signal.SIGTERM)
     await eventually(lambda: worker.popen.poll() is not None, "the end of the worker")
     async with sources(real, monkeypatch) as found:
+        document = open_firestore("a-test").deployment(deployment.id)
+        assert not (await document.get()).exists
         for line in ("redis", "gcs"):
             await between.lines[line].up()
         between.grpc.rule = never
         house.worker()
+        await until_equal(found, deployment.id, result)
+        mirrored = (await document.get()).to_dict() or {}
+        assert (mirrored["status"], mirrored["phase"]) == ("completed", "apply"), mirrored
+        assert (mirrored["owner"], mirrored["stack"]) == ("local", deployment.stack)
+    await until_seen(house, 0)
+
+
+async def test_what_redis_lost_after_the_end_is_filled_in_and_the_console_repeats_nothing(
+    house: House, real: Servers, between: Behind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.settings = settings(between)
+    house.worker()
+    deployment = await house.deploy(resource_seconds=0)
+    result = await deployment.result()
+    async with sources(real, monkeypatch) as found:
         await until_equal(found, deployment.id, result)
         client = open_redis(f"redis://{real.redis.host}")
         await client.flushall()

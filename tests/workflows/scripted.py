@@ -14,8 +14,11 @@ from temporalio.common import SearchAttributeKey
 from temporalio.worker import Worker
 
 from activities.deployments import FinalizeInput, PlanReportInput, PrepareInput
+from activities.preflight import CheckInput, SurveyInput
 from activities.segments import SegmentInput, StopInput
+from deployments.adoption import Survey
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack
+from deployments.findings import Finding
 from deployments.names import SHARED_QUEUE, Attribute, Memo, host_queue
 from deployments.phase import Phase
 from deployments.ports import PlanSummary, Prepared
@@ -80,6 +83,9 @@ class ScriptedHost:
             Phase.APPLY: list(applies),
         }
         self.orders: list[SegmentOrder] = []
+        self.findings: list[Finding] = []
+        self.surveys = [Survey()]
+        self.looked = 0
         self.held = asyncio.Event()
         self.held.set()
 
@@ -108,6 +114,16 @@ class ScriptedHost:
     async def finalize_deployment(self, input: FinalizeInput) -> DeploymentResult:
         return conclude(input.segments, input.context, Settled())
 
+    @activity.defn
+    async def check_project(self, input: CheckInput) -> list[Finding]:
+        self.looked += 1
+        await self.held.wait()
+        return self.findings
+
+    @activity.defn
+    async def survey_existing(self, input: SurveyInput) -> Survey:
+        return self.surveys[0] if len(self.surveys) == 1 else self.surveys.pop(0)
+
     @property
     def phases(self) -> list[Phase]:
         """What ran, in order."""
@@ -120,7 +136,7 @@ class ScriptedHost:
             client,
             task_queue=SHARED_QUEUE,
             workflows=[DeploymentWorkflow, StackTurnWorkflow],
-            activities=[self.prepare_deployment],
+            activities=[self.prepare_deployment, self.check_project],
         )
         own = Worker(
             client,
@@ -130,6 +146,7 @@ class ScriptedHost:
                 self.stop_segment,
                 self.report_plan,
                 self.finalize_deployment,
+                self.survey_existing,
             ],
         )
         async with shared, own:
@@ -143,8 +160,8 @@ class Scripted:
         self.handle = handle
 
     @classmethod
-    async def start(cls, client: Client, retries: Retries) -> "Scripted":
-        stack = Stack("sandbox", "demo-project-1", f"p{uuid.uuid4().hex[:8]}")
+    async def start(cls, client: Client, retries: Retries, template: str = "sandbox") -> "Scripted":
+        stack = Stack(template, "demo-project-1", f"p{uuid.uuid4().hex[:8]}")
         request = DeploymentRequest(stack, "us-central1", "US")
         handle = await client.start_workflow(
             DeploymentWorkflow.run,

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from deployments.reasons import Reason
 from deployments.segment import Resource, ResourceStatus
 from deployments.timings import Retries
 from tests.deployments import refusals
-from tests.servers import TemporalServer, eventually
+from tests.servers import eventually
 from tests.workflows.scripted import Scripted, ScriptedHost, done, refused
 from workflows.deployment import DeploymentWorkflow
 from workflows.turn import StackTurnWorkflow
@@ -25,19 +24,6 @@ from workflows.turn import StackTurnWorkflow
 QUICK = Retries(first_pause_seconds=1, longest_pause_seconds=1, most=2)
 SLOW = Retries(first_pause_seconds=3600, longest_pause_seconds=3600)
 INIT, PLAN, APPLY = Phase.INIT, Phase.PLAN, Phase.APPLY
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
-    server = TemporalServer(tmp_path_factory.mktemp("temporal"))
-    server.start()
-    yield server
-    server.end()
-
-
-@pytest.fixture
-async def client(server: TemporalServer) -> Client:
-    return await server.client()
 
 
 async def replay(history: WorkflowHistory) -> None:

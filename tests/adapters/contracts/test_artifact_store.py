@@ -3,12 +3,16 @@
 import asyncio
 import hashlib
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from adapters.gcs_artifacts import GcsArtifactStore
+from adapters.gcs_objects import open_objects
+from adapters.gcs_signing import LinkSigner
 from adapters.local_artifacts import LocalArtifactStore
 from deployments.artifacts import (
     LINK_SECONDS,
@@ -19,6 +23,7 @@ from deployments.artifacts import (
     is_name,
 )
 from deployments.errors import LinkExpired, LinkRefused, NotFound, Unavailable
+from tests import stores
 from tests.servers import eventually
 
 DEPLOYMENT = "dep-contract"
@@ -59,9 +64,17 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> ArtifactStore:
-    return LocalArtifactStore(tmp_path)
+@pytest.fixture(params=["local", "gcs"])
+async def store(
+    request: pytest.FixtureRequest, servers: dict[str, stores.Store], tmp_path: Path
+) -> ArtifactStore:
+    if request.param == "local":
+        return LocalArtifactStore(tmp_path)
+    server = servers["gcs"]
+    await server.until_up()
+    bucket = f"artifacts-{uuid.uuid4().hex}"
+    await stores.make_bucket(server, bucket)
+    return GcsArtifactStore(open_objects(bucket, f"http://{server.host}", None), LinkSigner())
 
 
 async def read(store: ArtifactStore, name: str, deployment: str = DEPLOYMENT) -> bytes:

@@ -1,0 +1,20 @@
+"""The store of artifacts that the settings name."""
+
+from adapters.gcs_artifacts import GcsArtifactStore
+from adapters.gcs_objects import open_objects
+from adapters.gcs_signing import LinkSigner
+from adapters.local_artifacts import LocalArtifactStore
+from adapters.settings import Settings
+from deployments.artifacts import ArtifactStore, Downloads
+
+__all__ = ["open_artifacts"]
+
+
+def open_artifacts(settings: Settings) -> tuple[ArtifactStore, Downloads | None]:
+    """The store, and what checks its links where they lead back to this service."""
+    if settings.artifacts.store == "gcs":
+        gcs = settings.gcs
+        objects = open_objects(gcs.bucket or "", gcs.endpoint, settings.google.project)
+        return GcsArtifactStore(objects, LinkSigner()), None
+    store = LocalArtifactStore(settings.data)
+    return store, store

@@ -1,0 +1,170 @@
+"""Looks in the project for what a plan would create."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from adapters.google_api import GoogleApi, RefusedByGoogle
+from deployments.adoption import Creation, Import, Lookup, Survey, content_of, lookup
+from deployments.causes import match
+from deployments.errors import Unavailable
+from deployments.findings import Finding
+from deployments.preflight import finding
+from deployments.reasons import Reason
+
+__all__ = ["GoogleAdoption"]
+
+# Some fifteen names a stack; more of one person's calls at once would meet Google's rate limits.
+_AT_ONCE = 6
+# An undelete is an operation of seconds.
+_UNDELETE_SECONDS = 60
+_LOOK_AGAIN_SECONDS = 0.5
+
+_Json = dict[str, Any]
+# What cannot be moved: the argument in the plan, the field at Google.
+_PLACES = {
+    "google_storage_bucket": ("location", "location"),
+    "google_firestore_database": ("location_id", "locationId"),
+}
+
+
+class GoogleAdoption:
+    """Port `Adoption`."""
+
+    def __init__(self, api: GoogleApi) -> None:
+        self._api = api
+
+    async def survey(self, project: str, creations: Sequence[Creation]) -> Survey:
+        """Port `Adoption`."""
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(creation: Creation) -> Survey:
+            async with turns:
+                return await self._look(project, creation)
+
+        try:
+            # A provider lies below its pool, and what is soft-deleted comes back from above.
+            pools = [one for one in creations if one.type == "google_iam_workload_identity_pool"]
+            found = [await one(pool) for pool in pools]
+            others = [one for one in creations if one not in pools]
+            found += await asyncio.gather(*(one(creation) for creation in others))
+            found.append(await self._rulesets(project, creations))
+        except RefusedByGoogle as refused:
+            return Survey(findings=[_as_finding(refused)])
+        return Survey(
+            [one for survey in found for one in survey.imports],
+            [one for survey in found for one in survey.findings],
+        )
+
+    async def _look(self, project: str, creation: Creation) -> Survey:
+        if creation.type == "google_firebase_web_app":
+            return await self._web_app(project, creation)
+        where = lookup(creation, project)
+        if where is None:
+            return Survey()
+        try:
+            found = await self._api.get(where.service, where.path)
+        except RefusedByGoogle as refused:
+            return _absent(creation, refused)
+        if problem := await self._misfit(project, creation, found):
+            return Survey(findings=[problem])
+        if _is_deleted(found):
+            await self._undelete(where)
+        return Survey([Import(creation.address, where.id)])
+
+    async def _misfit(self, project: str, creation: Creation, found: _Json) -> Finding | None:
+        """Why something that exists cannot be adopted."""
+        if creation.type == "google_storage_bucket":
+            owner = await self._api.get("cloudresourcemanager", f"v3/projects/{project}")
+            if str(owner.get("name")) != f"projects/{found.get('projectNumber')}":
+                return _taken(creation)
+        planned, actual = _PLACES.get(creation.type, ("", ""))
+        place, lies = creation.text(planned), str(found.get(actual, ""))
+        if place and lies and place.lower() != lies.lower():
+            return finding(
+                Reason.LOCATION_UNFIT,
+                f"It exists in {lies}, not in {place}, and cannot be moved.",
+                resource=creation.address,
+            )
+        return None
+
+    async def _web_app(self, project: str, creation: Creation) -> Survey:
+        """By its display name: Google gives every new one an id of its own."""
+        try:
+            apps = [
+                app
+                async for app in self._api.items(
+                    "firebase", f"v1beta1/projects/{project}/webApps", "apps"
+                )
+                if app.get("displayName") == creation.text("display_name")
+                and app.get("state", "ACTIVE") == "ACTIVE"
+            ]
+        except RefusedByGoogle as refused:
+            return _absent(creation, refused)
+        # Of several the oldest is the one that cameras know; Google lists them as they were made.
+        return Survey(
+            [
+                Import(creation.address, f"projects/{project}/webApps/{one['appId']}")
+                for one in apps[:1]
+            ]
+        )
+
+    async def _rulesets(self, project: str, creations: Sequence[Creation]) -> Survey:
+        """A ruleset has no name of ours: it is found by what is in force and says the same."""
+        wanted = {
+            content_of(one.values): one.address
+            for one in creations
+            if one.type == "google_firebaserules_ruleset"
+        }
+        imports: dict[str, Import] = {}
+        for release in (one for one in creations if one.type == "google_firebaserules_release"):
+            where = lookup(release, project)
+            if where is None or not wanted:
+                continue
+            try:
+                name = str((await self._api.get(where.service, where.path)).get("rulesetName"))
+                ruleset = await self._api.get("firebaserules", f"v1/{name}")
+            except RefusedByGoogle:
+                continue
+            if address := wanted.get(content_of(ruleset)):
+                imports[address] = Import(address, name)
+        return Survey(list(imports.values()))
+
+    async def _undelete(self, where: Lookup) -> None:
+        """Bring back what was deleted in the last 30 days: its name is given to nobody else."""
+        await self._api.post(where.service, f"{where.path}:undelete", {})
+        clock = asyncio.get_running_loop().time
+        end = clock() + _UNDELETE_SECONDS
+        while _is_deleted(await self._api.get(where.service, where.path)):
+            if clock() > end:
+                raise Unavailable(f"{where.id} does not come back")
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _is_deleted(found: _Json) -> bool:
+    return found.get("state") == "DELETED" or bool(found.get("deleteTime"))
+
+
+def _absent(creation: Creation, refused: RefusedByGoogle) -> Survey:
+    """No, it is not there; what else a refusal says goes on."""
+    known = match(refused.error)
+    if refused.error.http == 404 or (known and known.reason is Reason.API_DISABLED):
+        # Where an API is off there is nothing of it, or terraform will tell.
+        return Survey()
+    if creation.type == "google_storage_bucket" and refused.error.http == 403:
+        return Survey(findings=[_taken(creation)])
+    raise refused
+
+
+def _taken(creation: Creation) -> Finding:
+    return finding(
+        Reason.NAME_TAKEN,
+        f"The bucket {creation.text('name')} belongs to somebody else: names are unique in all of "
+        "Google.",
+        resource=creation.address,
+    )
+
+
+def _as_finding(refused: RefusedByGoogle) -> Finding:
+    known = match(refused.error)
+    return known.finding if known else finding(Reason.PREFLIGHT_FAILED)

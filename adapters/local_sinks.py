@@ -1,0 +1,63 @@
+"""How the sinks of this machine's workers are, as they say it in the run root."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import msgspec
+
+from adapters.terraform import control_files
+from adapters.terraform.run_root import sinks_file
+from deployments.log_ports import SinkState
+
+__all__ = ["LocalSinkStates"]
+
+# A worker says it every 2 s; one that has not for so long is busy, paused or stuck.
+_SILENT_SECONDS = 15.0
+
+
+class _Told(msgspec.Struct):
+    sinks: list[SinkState]
+
+
+class LocalSinkStates:
+    """Port `SinkStates`. Workers of other machines are not seen: their own API sees them."""
+
+    def __init__(self, run_root: Path) -> None:
+        self._workers = run_root / "workers"
+
+    async def look(self) -> list[SinkState]:
+        """Port `SinkStates`."""
+        return await asyncio.to_thread(self._look)
+
+    def _look(self) -> list[SinkState]:
+        found: dict[str, SinkState] = {}
+        for lock in sorted(self._workers.glob("*.lock")):
+            # A free lock is a dead worker; what it could not ship is another one's by now.
+            if control_files.is_locked(lock):
+                for one in _read(sinks_file(self._workers, lock.stem)):
+                    found[one.name] = _joined(found[one.name], one) if one.name in found else one
+        return list(found.values())
+
+
+def _read(path: Path) -> list[SinkState]:
+    """Nothing when it is missing or none of ours. The writer puts it in place whole."""
+    try:
+        if time.time() - path.stat().st_mtime > _SILENT_SECONDS:
+            return []
+        return msgspec.json.decode(path.read_bytes(), type=_Told).sinks
+    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+        return []
+
+
+def _joined(one: SinkState, other: SinkState) -> SinkState:
+    """Over two workers: what they owe together, and the longest wait."""
+    later = max(one, other, key=lambda state: state.late_seconds)
+    return SinkState(
+        name=one.name,
+        segments=one.segments + other.segments,
+        position=later.position,
+        behind_lines=one.behind_lines + other.behind_lines,
+        late_seconds=later.late_seconds,
+        error=one.error or other.error,
+    )

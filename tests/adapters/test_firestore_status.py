@@ -1,0 +1,194 @@
+"""The status document, and who may read it by firestore.rules, on the emulator."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from activities.mirroring import Mirroring
+from adapters.firestore_client import open_firestore
+from adapters.firestore_log import FirestoreLogSink
+from adapters.firestore_status import FirestoreStatusMirror
+from deployments.deployment import Operation, Status
+from deployments.errors import Unavailable
+from deployments.phase import Phase
+from deployments.reasons import Reason
+from deployments.standing import Standing
+from tests import stores
+from tests.logs import chunk
+from tests.servers import ROOT, free_port
+
+MINE = Standing(
+    id="dep-mine",
+    owner="uid-1",
+    stack="sandbox.customer-1.anava",
+    operation=Operation.DEPLOY,
+    status=Status.RUNNING,
+    phase=Phase.APPLY,
+    reason=Reason.NONE,
+    created_at="2026-11-24T10:00:00.000Z",
+    ended_at="",
+)
+ENDED = replace(MINE, status=Status.COMPLETED, reason=Reason.APPLIED, ended_at="later")
+THEIRS = replace(MINE, id="dep-theirs", owner="uid-2")
+DOCUMENTS = "/v1/projects/a-test/databases/(default)/documents"
+CHUNK = "segments/0000000001/chunks/0000000001"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[stores.Store]:
+    with stores.firestore(ROOT / "firestore.rules") as found:
+        yield found
+
+
+@pytest.fixture
+async def filled(
+    server: stores.Store, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[stores.Store]:
+    await server.until_up()
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.host)
+    store = open_firestore("a-test")
+    for one in (MINE, THEIRS):
+        await FirestoreStatusMirror(store).write(one)
+        await FirestoreLogSink(store).write(one.id, chunk(1, 1, 3))
+    yield server
+    store.client.close()  # type: ignore[no-untyped-call] # the library does not annotate it
+
+
+def token(uid: str) -> str:
+    """As the emulator takes it: not signed."""
+    content = {"sub": uid, "user_id": uid, "iat": 0, "aud": "a-test"}
+    parts = ({"alg": "none", "typ": "JWT"}, content)
+    return (
+        ".".join(
+            base64.urlsafe_b64encode(json.dumps(one).encode()).rstrip(b"=").decode()
+            for one in parts
+        )
+        + "."
+    )
+
+
+def client(server: stores.Store, uid: str | None) -> httpx.AsyncClient:
+    """A customer's web client."""
+    headers = {"Authorization": f"Bearer {token(uid)}"} if uid else {}
+    return httpx.AsyncClient(base_url=f"http://{server.host}", headers=headers, trust_env=False)
+
+
+async def test_an_owner_reads_its_deployment_and_its_log(filled: stores.Store) -> None:
+    async with client(filled, "uid-1") as session:
+        found = await session.get(f"{DOCUMENTS}/deployments/dep-mine")
+        assert found.status_code == 200, found.text
+        fields = {name: one["stringValue"] for name, one in found.json()["fields"].items()}
+        assert fields == {
+            "owner": "uid-1",
+            "stack": "sandbox.customer-1.anava",
+            "operation": "deploy",
+            "status": "running",
+            "phase": "apply",
+            "reason": Reason.NONE,
+            "created_at": "2026-11-24T10:00:00.000Z",
+            "ended_at": "",
+        }
+        log = await session.get(f"{DOCUMENTS}/deployments/dep-mine/{CHUNK}")
+        assert log.status_code == 200, log.text
+
+
+@pytest.mark.parametrize("uid", [None, "", "uid-2", "local", "uid-1 ", "UID-1"])
+@pytest.mark.parametrize("path", ["dep-mine", f"dep-mine/{CHUNK}", "dep-mine/segments/0000000001"])
+async def test_nobody_else_reads_it(filled: stores.Store, uid: str | None, path: str) -> None:
+    async with client(filled, uid) as session:
+        answer = await session.get(f"{DOCUMENTS}/deployments/{path}")
+    assert answer.status_code == 403, answer.text
+
+
+async def query(session: httpx.AsyncClient, owner: str | None) -> httpx.Response:
+    asked: dict[str, object] = {"from": [{"collectionId": "deployments"}]}
+    if owner is not None:
+        asked["where"] = {
+            "fieldFilter": {
+                "field": {"fieldPath": "owner"},
+                "op": "EQUAL",
+                "value": {"stringValue": owner},
+            }
+        }
+    return await session.post(f"{DOCUMENTS}:runQuery", json={"structuredQuery": asked})
+
+
+async def test_a_query_gives_its_own_and_is_refused_for_anything_else(
+    filled: stores.Store,
+) -> None:
+    async with client(filled, "uid-1") as session:
+        own = await query(session, "uid-1")
+        assert [one["document"]["name"].rpartition("/")[2] for one in own.json()] == ["dep-mine"]
+        for owner in ("uid-2", None):
+            assert (await query(session, owner)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["deployments/dep-mine", "deployments/dep-new", f"deployments/dep-mine/{CHUNK}", "other/x"],
+)
+async def test_nobody_writes_not_even_the_owner(filled: stores.Store, path: str) -> None:
+    fields = {"fields": {"owner": {"stringValue": "uid-1"}, "status": {"stringValue": "completed"}}}
+    for uid in ("uid-1", None):
+        async with client(filled, uid) as session:
+            written = await session.patch(f"{DOCUMENTS}/{path}", json=fields)
+            removed = await session.delete(f"{DOCUMENTS}/{path}")
+        assert (written.status_code, removed.status_code) == (403, 403)
+
+
+class Told:
+    """Standings as a test tells them."""
+
+    def __init__(self, *found: Standing) -> None:
+        self.found = found
+
+    async def look(self, back_seconds: float) -> tuple[Standing, ...]:
+        return self.found
+
+
+class Kept:
+    """A mirror that counts; `broken` once."""
+
+    def __init__(self) -> None:
+        self.written: list[Standing] = []
+        self.broken = False
+
+    async def write(self, standing: Standing) -> None:
+        if self.broken:
+            self.broken = False
+            raise Unavailable("not now")
+        self.written.append(standing)
+
+
+async def test_only_changes_are_written_and_what_failed_is_written_the_next_time() -> None:
+    told, kept = Told(MINE, THEIRS), Kept()
+    mirroring = Mirroring(told, kept)
+    await mirroring.look(60)
+    await mirroring.look(60)
+    assert kept.written == [MINE, THEIRS]
+    told.found, kept.broken = (ENDED, THEIRS), True
+    with pytest.raises(Unavailable):
+        await mirroring.look(60)
+    await mirroring.look(60)
+    assert kept.written[2:] == [ENDED]
+
+
+async def test_an_older_list_does_not_wake_what_has_ended() -> None:
+    told, kept = Told(ENDED), Kept()
+    mirroring = Mirroring(told, kept)
+    await mirroring.look(60)
+    told.found = (MINE,)
+    await mirroring.look(60)
+    assert kept.written == [ENDED]
+
+
+async def test_a_dead_firestore_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{free_port()}")
+    store = open_firestore("a-test", 0.5)
+    with pytest.raises(Unavailable, match="Firestore"):
+        await FirestoreStatusMirror(store).write(MINE)
+    store.client.close()  # type: ignore[no-untyped-call] # the library does not annotate it

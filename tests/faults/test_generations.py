@@ -1,0 +1,48 @@
+"""What Cloud Storage is asked: packed chunks while a segment runs, one object at its end."""
+
+import gzip
+import re
+
+from adapters.gcs_log import GcsLogSink
+from adapters.gcs_objects import open_objects
+from tests import stores
+from tests.faults.conftest import Fronted
+from tests.faults.http_proxy import http_proxy
+from tests.logs import chunk, sealed
+
+FOLDER = "logs/dep-generations/0000000001"
+
+
+async def test_every_write_says_which_generation_it_expects(fronted: Fronted) -> None:
+    await fronted.server.until_up()
+    await stores.make_bucket(fronted.server)
+    seal, end = sealed(1, 80)
+    whole = b"".join(chunk(1, line, line).data for line in range(1, 81)) + end.data
+    async with http_proxy(f"http://{fronted.server.host}", fronted.port) as proxy:
+        objects = open_objects(stores.BUCKET, proxy.url, None)
+        sink = GcsLogSink(objects)
+
+        def names() -> list[str]:
+            return [one.name for one in objects.entries(FOLDER)]
+
+        for line in range(1, 81):
+            await sink.write("dep-generations", chunk(1, line, line))
+        await sink.write("dep-generations", end)
+        running = await objects.threaded(names)
+        assert running == [f"{FOLDER}/{line:010}.jsonl.gz" for line in range(1, 82)]
+        first = await objects.threaded(objects.read, running[0])
+        assert gzip.decompress(first) == chunk(1, 1, 1).data
+        assert await sink.seal("dep-generations", seal) == 81
+        assert await objects.threaded(names) == [f"{FOLDER}.index.json", f"{FOLDER}.jsonl.gz"]
+        packed = await objects.threaded(objects.read, f"{FOLDER}.jsonl.gz")
+        assert gzip.decompress(packed) == whole
+    calls = [call for call, _ in proxy.calls]
+    made = [one for one in calls if one.startswith("POST /upload") and "GenerationMatch" in one]
+    assert len(made) == 81
+    assert all("ifGenerationMatch=0" in one for one in made)
+    composed = [one for one in calls if one.startswith("POST") and "/compose" in one]
+    # Steps on the way may be written over; what is read in the end is made once.
+    assert [("ifGenerationMatch=0" in one) for one in composed] == [False] * 3 + [True]
+    removed = [one for one in calls if one.startswith("DELETE")]
+    assert len(removed) == 81 + 3
+    assert all(re.search(r"ifGenerationMatch=[1-9]", one) for one in removed)

@@ -1,0 +1,1 @@
+"""The functions of the Anava stack, run as Google runs them."""

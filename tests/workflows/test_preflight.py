@@ -1,0 +1,132 @@
+"""The template anava is checked before any terraform; what exists is adopted by the next plan."""
+
+import pytest
+from temporalio.client import Client
+from temporalio.worker import Replayer
+
+from deployments.adoption import Import, Survey
+from deployments.deployment import Status
+from deployments.findings import Severity
+from deployments.phase import Phase
+from deployments.preflight import finding
+from deployments.reasons import Reason
+from deployments.timings import Retries
+from tests.deployments import refusals
+from tests.servers import eventually
+from tests.workflows.scripted import Scripted, ScriptedHost, done, refused
+from workflows.deployment import DeploymentWorkflow
+from workflows.turn import StackTurnWorkflow
+
+QUICK = Retries(first_pause_seconds=1, longest_pause_seconds=1, most=2)
+INIT, PLAN, APPLY = Phase.INIT, Phase.PLAN, Phase.APPLY
+ACCOUNT = Import("google_service_account.a", "projects/p/serviceAccounts/a")
+CONFIG = Import("google_api_gateway_api_config.c", "projects/p/configs/c")
+
+
+async def replay(deployment: Scripted) -> None:
+    history = await deployment.handle.fetch_history()
+    replayer = Replayer(workflows=[DeploymentWorkflow, StackTurnWorkflow])
+    await replayer.replay_workflow(history)
+
+
+async def test_what_stands_in_the_way_ends_it_before_any_terraform(client: Client) -> None:
+    host = ScriptedHost([done])
+    billing = finding(Reason.BILLING_DISABLED, mend="https://example.com")
+    host.findings = [billing, finding(Reason.API_DISABLED, severity=Severity.NOTE)]
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK, "anava")
+        result = await deployment.result()
+        await replay(deployment)
+
+    assert (result.status, result.reason) == (Status.FAILED, Reason.BILLING_DISABLED)
+    assert result.phase is Phase.PREFLIGHT
+    assert result.findings == host.findings
+    assert host.phases == []
+
+
+async def test_notes_do_not_stop_it(client: Client) -> None:
+    host = ScriptedHost([done])
+    host.findings = [finding(Reason.API_DISABLED, severity=Severity.NOTE)]
+    async with host.workers(client):
+        result = await (await Scripted.start(client, QUICK, "anava")).result()
+
+    assert result.status is Status.COMPLETED
+    assert result.findings == []
+
+
+async def test_the_sandbox_is_never_checked(client: Client) -> None:
+    host = ScriptedHost([done])
+    host.findings = [finding(Reason.BILLING_DISABLED)]
+    async with host.workers(client):
+        result = await (await Scripted.start(client, QUICK)).result()
+
+    assert (result.status, host.looked) == (Status.COMPLETED, 0)
+
+
+async def test_a_preflight_can_be_cancelled(client: Client) -> None:
+    host = ScriptedHost([done])
+    host.held.clear()
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK, "anava")
+        await eventually(lambda: host.looked, "the check")
+        await deployment.handle.cancel(reason='anava:{"by": "ann"}')
+        host.held.set()
+        result = await deployment.result()
+        await replay(deployment)
+
+    assert (result.status, result.reason) == (Status.CANCELLED, Reason.CANCELLED_BY_USER)
+    assert host.phases == []
+
+
+async def test_what_exists_is_adopted_by_the_next_plan(client: Client) -> None:
+    """A name that is only known when its parent is adopted is found by the look after."""
+    host = ScriptedHost([done])
+    host.surveys = [Survey([ACCOUNT]), Survey([CONFIG]), Survey()]
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK, "anava")
+        result = await deployment.result()
+        await replay(deployment)
+
+    assert result.status is Status.COMPLETED
+    assert host.phases == [INIT, PLAN, PLAN, PLAN, APPLY]
+    assert [one.imports for one in host.orders] == [[], [], [ACCOUNT], [ACCOUNT, CONFIG], []]
+    # The plan that is applied is the last one.
+    assert host.orders[-1].plan_sha256 == "plan-4"
+
+
+@pytest.mark.parametrize("summary", [refusals.EXISTS_ACCOUNT, refusals.EXISTS_RELEASE])
+async def test_what_appears_while_it_is_applied_is_looked_for_anew(
+    client: Client, summary: str
+) -> None:
+    host = ScriptedHost([refused(summary), done])
+    host.surveys = [Survey(), Survey([ACCOUNT]), Survey()]
+    async with host.workers(client):
+        result = await (await Scripted.start(client, QUICK, "anava")).result()
+
+    assert result.status is Status.COMPLETED
+    assert host.phases == [INIT, PLAN, APPLY, PLAN, PLAN, APPLY]
+    assert host.orders[4].imports == [ACCOUNT]
+
+
+async def test_what_vanishes_before_it_is_adopted_is_made(client: Client) -> None:
+    """An import of a missing object fails the whole plan (measured)."""
+    host = ScriptedHost([done], plans=[done, refused(refusals.NOT_THERE), done])
+    host.surveys = [Survey([ACCOUNT]), Survey()]
+    async with host.workers(client):
+        result = await (await Scripted.start(client, QUICK, "anava")).result()
+
+    assert result.status is Status.COMPLETED
+    assert [one.imports for one in host.orders if one.phase is PLAN] == [[], [ACCOUNT], []]
+
+
+async def test_somebody_elses_bucket_ends_it_before_anything_is_made(client: Client) -> None:
+    host = ScriptedHost([done])
+    host.surveys = [Survey(findings=[finding(Reason.NAME_TAKEN, resource="a.b")])]
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK, "anava")
+        result = await deployment.result()
+        await replay(deployment)
+
+    assert (result.status, result.reason) == (Status.FAILED, Reason.NAME_TAKEN)
+    assert [one.resource for one in result.findings] == ["a.b"]
+    assert host.phases == [INIT, PLAN]
