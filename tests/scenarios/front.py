@@ -14,6 +14,7 @@ class Front:
     """The API of a house, as a client sees it."""
 
     session: httpx.AsyncClient
+    patience_seconds: float = 90
 
     async def deploy(self, prefix: str, **variables: str | float) -> str:
         return await self.run(prefix=prefix, variables=variables)
@@ -34,7 +35,7 @@ class Front:
             seen = await self.json(path)
             return seen if seen["ended_at"] else None
 
-        return await eventually(look, "the end", 90)
+        return await eventually(look, "the end", self.patience_seconds)
 
     async def json(self, path: str) -> dict[str, Any]:
         answer = await self.session.get(path)
