@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-google test-compose test-faults test-stack bench format lock openapi reference clean
+.PHONY: help setup demo up test test-google test-compose test-faults test-stack test-adoption bench format lock openapi reference clean
 .PHONY: check check-style check-types check-contracts check-dependencies check-terraform check-hcl
 .PHONY: providers provider-schema examples
 
@@ -37,6 +37,9 @@ test-google: setup ## Hold Google's real provider to the stand-in (ANAVA_TERRAFO
 
 test-stack: setup ## Apply, change and destroy the Anava stack on a stand-in for Google: minutes, needs the provider
 	$(BIN)/python -m pytest tests/terraform/stack -m long $(ARGS)
+
+test-adoption: setup ## Lose the state of a whole stack and adopt it: real provider, stand-in for Google (3 minutes)
+	$(BIN)/python -m pytest tests/google/adopt_the_stack.py
 
 check: check-style check-types check-contracts check-dependencies check-terraform check-hcl ## Everything a tool can judge (-k goes on after a failure)
 
