@@ -36,7 +36,7 @@ test-google: setup ## Hold Google's real provider to the stand-in (ANAVA_TERRAFO
 	$(BIN)/python -m pytest tests/google/proof_provider.py --timeout 600 $(ARGS)
 
 test-stack: setup ## Apply, change and destroy the Anava stack on a stand-in for Google: minutes, needs the provider
-	$(BIN)/python -m pytest tests/terraform/stack -m long $(ARGS)
+	$(BIN)/python -m pytest tests/scenarios/test_deploys_the_anava_stack.py -m long $(ARGS)
 
 test-adoption: setup ## Lose the state of a whole stack and adopt it: real provider, stand-in for Google (3 minutes)
 	$(BIN)/python -m pytest tests/google/adopt_the_stack.py
