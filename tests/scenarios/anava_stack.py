@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.google.answers import Json
 from tests.google.serving import ServedStandIn
 from tests.scenarios.front import Front
 from tests.scenarios.house import Deployment, House
@@ -93,16 +94,14 @@ class Stack:
         names = self._resources()
         pools = [f"/iam/v1/{name}" for name in names["workloadIdentityPools"]]
         keys = [f"/apikeys/v2/{name}" for name in names["keys"]]
-        calls = [(path, {}) for path in (*_HALF, *pools, *keys)]
+        calls: list[tuple[str, Json]] = [(path, {}) for path in (*_HALF, *pools, *keys)]
         self.google.preload(*calls, method="DELETE")
 
     def there(self) -> dict[str, list[str]]:
         """What the project holds, by kind."""
         found = self._resources()
         return {
-            kind: sorted(names)
-            for kind, names in found.items()
-            if names and kind not in _MADE_ANEW
+            kind: sorted(names) for kind, names in found.items() if names and kind not in _MADE_ANEW
         }
 
     def members(self) -> dict[str, list[tuple[str, list[str]]]]:

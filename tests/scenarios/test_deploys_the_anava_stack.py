@@ -10,7 +10,7 @@ from tests.google.provider import served
 from tests.google.serving import ServedStandIn
 from tests.scenarios.anava_stack import Stack, settings
 from tests.scenarios.front import Front
-from tests.scenarios.house import House, processes_below
+from tests.scenarios.house import SHORT, Deployment, House
 from tests.scenarios.test_uses_a_credential import (
     PLANTED,
     assert_hidden,
@@ -34,6 +34,7 @@ LEFT = {
     "providers",
     "workloadIdentityPools",
 }
+STOP_SECONDS = SHORT.ladder.grace_seconds + SHORT.ladder.saving_limit_seconds
 ROBOT = "deployer@demo-proj.iam.gserviceaccount.com"
 
 
@@ -94,6 +95,17 @@ async def test_what_exists_is_adopted_when_the_state_is_lost(stack: Stack) -> No
     assert (await stack.deploy())["reason"] == "no_changes"
 
 
+def assert_in_one_file_alone(stack: Stack, deployment: Deployment) -> None:
+    """While terraform applies, its token is in no process, plan, state or log."""
+    assert_masked(deployment)
+    mine = deployment.file(3, "credential.json")
+    assert PLANTED in mine.read_text()
+    assert_in_no_file(one for one in stack.house.data.rglob("*") if one != mine)
+    plan = zipfile.ZipFile(deployment.folder / "work" / "plan.tfplan")
+    for member in plan.namelist():
+        assert_hidden(plan.read(member), f"{member} of the plan")
+
+
 async def test_a_worker_dies_in_an_apply_with_tokens_of_seconds(
     stack: Stack, google: ServedStandIn, temporal: TemporalServer
 ) -> None:
@@ -108,13 +120,7 @@ async def test_a_worker_dies_in_an_apply_with_tokens_of_seconds(
     deployment = stack.seen(path)
     await deployment.until_text(3, "apply_complete")
     worker.kill()
-    assert_masked(deployment)
-    mine = deployment.file(3, "credential.json")
-    assert PLANTED in mine.read_text()
-    assert_in_no_file(one for one in stack.house.data.rglob("*") if one.name != mine.name)
-    plan = zipfile.ZipFile(deployment.folder / "work" / "plan.tfplan")
-    for member in plan.namelist():
-        assert_hidden(plan.read(member), f"{member} of the plan")
+    assert_in_one_file_alone(stack, deployment)
     stack.house.worker()
     await deployment.until_file(3, "claim.2.json")
     assert_masked(deployment)
@@ -128,7 +134,6 @@ async def test_a_worker_dies_in_an_apply_with_tokens_of_seconds(
     mints = [one for one in asked if ":generateAccessToken" in one["path"]]
     assert len(mints) >= 5, "a token for each of three segments, and again in the apply"
     assert [one for one in asked if one["status"] == 401] == []
-    assert not mine.exists()
     await stack.house.assert_nothing_left(deployment)
     assert (await stack.deploy())["reason"] == "no_changes"
     for one in stack.house.workers:
@@ -160,8 +165,14 @@ async def test_a_refusal_that_does_not_end_is_said_and_can_be_cancelled(
     overdue = [one["address"] for one in progress["resources"] if one["overdue"]]
     assert overdue == ['google_secret_manager_secret.this["firebase-config"]']
 
-    answer = await stack.front.session.post(f"{path}/cancel")
-    assert answer.is_success, answer.text
-    ended = await stack.ended(path)
-    assert ended["status"] == "cancelled", ended
-    assert processes_below(deployment.folder) == []
+    answer = await stack.front.session.post(f"{path}/cancel", json={"reason": "too many calls"})
+    assert answer.status_code == 202, answer.text
+    # A second interrupt and the kill have their own limits; this is their sum.
+    ended = await stack.front.ended(path, STOP_SECONDS)
+    assert (ended["status"], ended["result"]["unknown"]) == ("cancelled", []), ended
+    await stack.house.assert_nothing_left(deployment)
+    stack.house.assert_unlocked(deployment)
+
+    google.control("PUT", "rules", {"rules": []})
+    await stack.deploy()
+    assert (await stack.deploy())["reason"] == "no_changes"
