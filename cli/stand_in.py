@@ -3,22 +3,25 @@
 It is a process of its own: nothing of the product imports anything of the tests.
 """
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from cli.local import CannotStart, Place, free_port
 
-__all__ = ["argv", "environment", "place_with"]
+__all__ = ["argv", "environment", "forget", "place_with"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PROVIDER = Path("registry.terraform.io", "hashicorp", "google-beta")
-# Whoever is signed in on this machine is nobody there, and no real token may get there.
-_SIGN_INS = ("GOOGLE_APPLICATION_CREDENTIALS", "ANAVA_GOOGLE__IMPERSONATE")
+# What is kept of the settings. Real stores, states and accounts have no place there: a real stack
+# that is destroyed at a stand-in would be forgotten, not destroyed.
+_KEPT = ("ANAVA_API", "ANAVA_PHASES", "ANAVA_TERRAFORM", "ANAVA_WORKER")
+_SIGN_INS = ("GOOGLE_", "GCE_", "CLOUDSDK_")
 
 
 def place_with(place: Place, mirror: Path | None, root: Path = _ROOT) -> Place:
-    """The place with a stand-in in it, for every host of Google's.
+    """The place with a stand-in in it, for every host of Google's, and a data folder of its own.
 
     Args:
         place: where the service lies.
@@ -40,7 +43,7 @@ def place_with(place: Place, mirror: Path | None, root: Path = _ROOT) -> Place:
         )
     port = free_port()
     host = f"127.0.0.1:{port}"
-    kept = {name: one for name, one in place.environment.items() if name not in _SIGN_INS}
+    data = place.data / "stand-in"
     found = {
         "ANAVA_GOOGLE__ENDPOINT": f"http://{host}",
         # The service signs in as a machine of Google's does; the library asks the first whether
@@ -48,9 +51,21 @@ def place_with(place: Place, mirror: Path | None, root: Path = _ROOT) -> Place:
         "GCE_METADATA_IP": host,
         "GCE_METADATA_HOST": host,
         # Where gcloud's own sign-in would be found before.
-        "CLOUDSDK_CONFIG": str(place.data / "stand-in"),
+        "CLOUDSDK_CONFIG": str(data / "gcloud"),
     }
-    return replace(place, google_port=port, environment={**kept, **found})
+    kept = {name: one for name, one in place.environment.items() if _is_kept(name)}
+    return replace(place, data=data, google_port=port, environment={**kept, **found})
+
+
+def _is_kept(name: str) -> bool:
+    if name.startswith("ANAVA_"):
+        return name.startswith(_KEPT)
+    return not name.startswith(_SIGN_INS)
+
+
+def forget(data: Path) -> None:
+    """Remove the states of what an earlier stand-in held: it is gone with that process."""
+    shutil.rmtree(data / "stacks", ignore_errors=True)
 
 
 def argv(port: int) -> list[str]:

@@ -117,6 +117,7 @@ class Up:
         ]
 
     async def _begin_stand_in(self, port: int) -> None:
+        stand_in.forget(self.place.data)
         environment = stand_in.environment(self.place.children_environment())
         self._begin("google", stand_in.argv(port), environment)
         sentence = f"The stand-in for Google did not come up; see {self._log('google')}."

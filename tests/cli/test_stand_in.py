@@ -59,22 +59,49 @@ def test_outside_a_checkout_it_is_refused(tmp_path: Path) -> None:
         stand_in.place_with(place, mirror_in(tmp_path), root=tmp_path)
 
 
-def test_nobodys_real_sign_in_gets_there(tmp_path: Path) -> None:
+def test_no_real_sign_in_state_or_store_gets_there(tmp_path: Path) -> None:
     real = {
-        "GOOGLE_APPLICATION_CREDENTIALS": "/key.json",
-        "CLOUDSDK_CONFIG": "/home/somebody/.config/gcloud",
+        "ANAVA_ARTIFACTS__STORE": "gcs",
+        "ANAVA_GCS": '{"bucket": "real"}',
+        "ANAVA_GCS__BUCKET": "real",
         "ANAVA_GOOGLE__IMPERSONATE": "robot@real-project.iam.gserviceaccount.com",
+        "ANAVA_LOG__SINKS": "local,gcs",
+        "ANAVA_RUN_ROOT": "/real/runs",
+        "ANAVA_STATE__BACKEND": "gcs",
+        "ANAVA_STATE__BUCKET": "real",
+        "CLOUDSDK_AUTH_ACCESS_TOKEN": "ya29.real",
+        "GOOGLE_APPLICATION_CREDENTIALS": "/key.json",
+        "GOOGLE_OAUTH_ACCESS_TOKEN": "ya29.real",
+    }
+    known = {
         "ANAVA_GOOGLE__ENDPOINT": "https://private.googleapis.com",
+        "ANAVA_TERRAFORM__BINARY": "/bin/terraform",
+        "ANAVA_WORKER__DEPLOYMENTS": "2",
+        "CLOUDSDK_CONFIG": "/home/somebody/.config/gcloud",
         "PATH": "/bin",
     }
-    place = Place(tmp_path / "data", "127.0.0.1", 8000, environment=real)
+    data = tmp_path / "data"
+    place = Place(data, "127.0.0.1", 8000, environment={**real, **known})
 
     found = stand_in.place_with(place, mirror_in(tmp_path)).children_environment()
 
+    assert not set(real) & set(found)
     host = found["GCE_METADATA_HOST"]
     assert host.startswith("127.0.0.1:")
     assert found["GCE_METADATA_IP"] == host
     assert found["ANAVA_GOOGLE__ENDPOINT"] == f"http://{host}"
-    assert found["CLOUDSDK_CONFIG"] == str(tmp_path / "data" / "stand-in")
-    assert not {"GOOGLE_APPLICATION_CREDENTIALS", "ANAVA_GOOGLE__IMPERSONATE"} & set(found)
-    assert found["PATH"] == "/bin"
+    assert found["ANAVA_DATA_DIR"] == str(data / "stand-in")
+    assert found["CLOUDSDK_CONFIG"] == str(data / "stand-in" / "gcloud")
+    kept = ("ANAVA_TERRAFORM__BINARY", "ANAVA_WORKER__DEPLOYMENTS", "PATH")
+    assert all(found[name] == known[name] for name in kept)
+
+
+def test_states_of_an_earlier_stand_in_are_forgotten(tmp_path: Path) -> None:
+    place = stand_in.place_with(Place(tmp_path, "127.0.0.1", 8000), mirror_in(tmp_path))
+    ours, real = (one / "stacks" / "anava.demo-proj.anava" for one in (place.data, tmp_path))
+    for folder in (ours, real):
+        folder.mkdir(parents=True)
+
+    stand_in.forget(place.data)
+
+    assert (ours.exists(), real.exists()) == (False, True)
