@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-google test-compose test-faults test-stack test-adoption bench format lock openapi reference clean
+.PHONY: help setup demo up test test-google test-compose test-faults test-stack bench format lock openapi reference clean
 .PHONY: check check-style check-types check-contracts check-dependencies check-terraform check-hcl
 .PHONY: providers provider-schema examples
 
@@ -32,14 +32,11 @@ bench: setup ## Measure beside baselines (ARGS="--quick", "--only NAME", "--heav
 test-faults: setup ## Run the tests of faults in their long forms too: a store away for a minute, 100,000 lines
 	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
 
-test-google: setup ## Hold Google's real provider to the stand-in (ANAVA_TERRAFORM__MIRROR has it; 4 minutes)
-	$(BIN)/python -m pytest tests/google/proof_provider.py --timeout 600 $(ARGS)
+test-google: setup ## Hold Google's real provider to the stand-in, lose a state and adopt it (ANAVA_TERRAFORM__MIRROR has it; 7 minutes)
+	$(BIN)/python -m pytest tests/google/proof_provider.py tests/google/adopt_the_stack.py --timeout 600 $(ARGS)
 
-test-stack: setup ## Apply, change and destroy the Anava stack on a stand-in for Google: minutes, needs the provider
-	$(BIN)/python -m pytest tests/scenarios/test_deploys_the_anava_stack.py -m long $(ARGS)
-
-test-adoption: setup ## Lose the state of a whole stack and adopt it: real provider, stand-in for Google (3 minutes)
-	$(BIN)/python -m pytest tests/google/adopt_the_stack.py
+test-stack: setup ## The Anava stack on a stand-in for Google, by terraform and by the whole service: 20 minutes, needs the provider
+	$(BIN)/python -m pytest tests/terraform/stack tests/scenarios/test_deploys_the_anava_stack.py -m long $(ARGS)
 
 check: check-style check-types check-contracts check-dependencies check-terraform check-hcl ## Everything a tool can judge (-k goes on after a failure)
 
@@ -88,6 +85,9 @@ providers: setup ## Fill providers/ with Google's provider from its registry (ne
 
 provider-schema: setup ## Renew the schema that check-hcl compares with, from the provider
 	$(BIN)/python scripts/provider-schema
+
+examples: setup ## Renew examples/ with the provider
+	$(BIN)/python scripts/examples
 
 openapi: setup ## Renew docs/openapi.json from the routes
 	$(BIN)/python scripts/openapi > docs/openapi.json

@@ -58,7 +58,7 @@ resource "google_project_iam_member" "firestore" {
   member  = google_service_account.this["vertex-ai"].member
 
   condition {
-    title      = "Anava's database only"
+    title      = "own database"
     expression = "resource.name == \"projects/${var.project_id}/databases/${var.firestore_database_id}\""
   }
 }

@@ -21,6 +21,11 @@ resource "google_storage_bucket" "firebase" {
     }
   }
 
+  # A bucket cannot move: another location would mean another bucket, and the data in the old one.
+  lifecycle {
+    ignore_changes = [location]
+  }
+
   depends_on = [google_project_service.this]
 }
 
@@ -46,6 +51,10 @@ resource "google_storage_bucket" "functions" {
   # A deleted source is made again from the template; no need to pay for keeping it.
   soft_delete_policy {
     retention_duration_seconds = 0
+  }
+
+  lifecycle {
+    ignore_changes = [location]
   }
 
   depends_on = [google_project_service.this]

@@ -45,7 +45,7 @@ variable "prefix" {
 }
 
 variable "storage_location" {
-  description = "Location of the buckets: a multi-region, dual-region or region."
+  description = "Location of the buckets: a multi-region, dual-region or region. The first deployment decides it."
   type        = string
   default     = "US"
   nullable    = false
@@ -71,7 +71,7 @@ variable "firestore_database_id" {
 }
 
 variable "firestore_location" {
-  description = "Location of the Firestore database: nam5, eur3 or a region. It can never be changed."
+  description = "Location of the Firestore database: nam5, eur3 or a region. The first deployment decides it."
   type        = string
   default     = "nam5"
   nullable    = false
@@ -119,8 +119,8 @@ variable "destroy_customer_data" {
   nullable    = false
 }
 
-# Google keeps some deleted ids for 30 days and gives them to nobody meanwhile. The service sets these
-# where it finds such an id; they stay as they are for the life of the stack.
+# Google keeps some deleted ids for 30 days and gives them to nobody meanwhile. The service takes them
+# back where it may; where it may not, these lead around them, for the life of the stack.
 
 variable "pool_suffix" {
   description = "End of the workload identity pool's id, where the plain one lies deleted."

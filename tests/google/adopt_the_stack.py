@@ -1,6 +1,6 @@
 """The whole stack with the real provider: its state is lost, and it is adopted, not made again.
 
-Three minutes and a mirror with Google's provider, no part of `make test`: `make test-adoption`.
+Three minutes, and a mirror with Google's provider: so it is `make test-google`, not `make test`.
 """
 
 import json

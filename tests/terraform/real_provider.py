@@ -38,7 +38,7 @@ class Template:
         assert place is not None
         self.work = folder / "work"
         shutil.copytree(ANAVA, self.work, ignore=shutil.ignore_patterns("*.md", "__pycache__"))
-        function_archives.pack(self.work)
+        self.pack()
         (folder / "home").mkdir()
         cli_config = folder / "terraform.tfrc"
         cli_config.write_text(command.cli_config(place))
@@ -77,3 +77,23 @@ class Template:
         self.run("plan", "-no-color", "-input=false", "-out=plan.tfplan", *arguments)
         shown: dict[str, Any] = json.loads(self.run("show", "-json", "plan.tfplan"))
         return shown
+
+    def changes(self) -> dict[str, list[str]]:
+        """What a plan would do, by address."""
+        return {
+            one["address"]: one["change"]["actions"]
+            for one in self.plan()["resource_changes"]
+            if one["change"]["actions"] not in (["no-op"], ["read"])
+        }
+
+    def pack(self) -> None:
+        function_archives.pack(self.work)
+
+
+def planned(folder: Path) -> str:
+    """The plan of a first deployment as text; nobody is asked anything."""
+    template = Template(folder)
+    template.run("init", "-backend=false", "-input=false")
+    template.set()
+    template.run("plan", "-input=false", "-out=plan.tfplan")
+    return template.run("show", "-no-color", "plan.tfplan")

@@ -1,0 +1,134 @@
+"""The Anava template as text: what it may use, what it asks for, what it hands out."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from tests.terraform.hcl_files import bodies, texts
+from tests.terraform.real_provider import ANAVA
+
+CONTRACT_APIS = {
+    f"{name}.googleapis.com"
+    for name in (
+        *("iam", "iamcredentials", "cloudresourcemanager", "firebase", "identitytoolkit"),
+        *("storage", "firebasestorage", "sts", "aiplatform", "cloudfunctions", "run"),
+        *("apigateway", "secretmanager", "firestore", "compute", "cloudbuild"),
+        *("artifactregistry", "serviceusage", "servicemanagement", "endpoints"),
+    )
+}
+SENSITIVE = {"api_key", "firebase_config"}
+OUTPUTS = SENSITIVE | {
+    "api_gateway_url",
+    "device_auth_function_url",
+    "firebase_api_key_secret_name",
+    "firebase_config_secret_name",
+    "firebase_storage_bucket",
+    "firebase_web_app_id",
+    "tvm_function_url",
+    "vertex_ai_service_account_email",
+    "workload_identity_provider",
+}
+
+TEMPLATE = bodies(ANAVA)
+
+
+def of(keyword: str) -> list[tuple[str, dict[str, object]]]:
+    return [(body.label, body.content) for body in TEMPLATE if body.keyword == keyword]
+
+
+def test_everything_comes_from_one_provider() -> None:
+    kinds = {
+        label.partition("_")[0] for keyword in ("resource", "data") for label, _ in of(keyword)
+    }
+
+    assert kinds == {"google"}
+    assert [label for label, _ in of("provider")] == ["google"]
+    (terraform,) = (body.content for body in TEMPLATE if body.keyword == "terraform")
+    (providers,) = terraform["required_providers"]
+    assert providers["google"] == {"source": "hashicorp/google-beta", "version": "~> 7.45"}
+    assert {name for name in providers if not name.startswith("__")} == {"google"}
+
+
+def test_the_template_is_blocks_of_these_kinds_only() -> None:
+    """No module is fetched while a customer waits, and the backend is the service's to write."""
+    kinds = {body.keyword for body in TEMPLATE}
+
+    assert kinds == {"terraform", "provider", "variable", "locals", "resource", "data", "output"}
+
+
+def test_nothing_runs_a_program_or_waits() -> None:
+    written = "\n".join(file.read_text() for file in ANAVA.glob("*.tf"))
+
+    assert re.findall(r"provisioner|local-exec|null_resource|time_sleep|gcloud", written) == []
+
+
+def test_no_path_leads_out_of_the_module() -> None:
+    written = "\n".join(text for body in TEMPLATE for text in texts(body.content))
+    opened = re.findall(r"\b(?:file\w*|templatefile|fileset)\(([^)]*)\)", written)
+
+    assert opened != []
+    assert [one for one in opened if not one.startswith(('"${path.module}/', "each.value"))] == []
+    assert re.findall(r"path\.(?!module\b)\w+|\.\./", written) == []
+
+
+def test_the_outputs_are_the_contracts_and_two_of_them_are_secret() -> None:
+    assert {label for label, _ in of("output")} == OUTPUTS
+    assert {label for label, body in of("output") if body.get("sensitive")} == SENSITIVE
+
+
+def test_each_output_says_what_it_is() -> None:
+    assert [label for label, body in of("output") if not body.get("description")] == []
+
+
+def test_the_apis_of_the_contract_are_enabled_and_never_disabled() -> None:
+    text = (ANAVA / "services.tf").read_text()
+    named = {f"{name}.googleapis.com" for name in re.findall(r'^    "(\w+)",', text, re.MULTILINE)}
+
+    assert named - CONTRACT_APIS == {
+        "apikeys.googleapis.com",
+        "firebaserules.googleapis.com",
+        "servicecontrol.googleapis.com",
+    }
+    assert CONTRACT_APIS - named == set()
+    services = [
+        body for label, body in of("resource") if label.startswith("google_project_service.")
+    ]
+    assert [body["disable_on_destroy"] for body in services] == [False, False]
+
+
+def test_no_role_is_owner_editor_or_admin_and_only_vertex_ai_reaches_data() -> None:
+    text = (ANAVA / "identities.tf").read_text() + (ANAVA / "federation.tf").read_text()
+
+    assert Counter(re.findall(r'"(roles/[\w.]+)"', text)) == Counter(
+        {
+            "roles/logging.logWriter": 4,
+            "roles/aiplatform.user": 1,
+            "roles/artifactregistry.writer": 1,
+            "roles/storage.objectViewer": 2,  # the build, and vertex-ai on one bucket
+            "roles/iam.serviceAccountTokenCreator": 1,
+            "roles/iam.workloadIdentityUser": 1,
+            "roles/datastore.user": 1,
+            "roles/run.invoker": 1,
+        }
+    )
+
+
+@pytest.mark.parametrize("rules", ["firestore", "storage"])
+def test_each_permission_of_the_rules_is_a_devices_own(rules: str) -> None:
+    text = (ANAVA / "rules" / f"{rules}.rules").read_text()
+    allowed = re.findall(r"allow [\w, ]+:(.*?);", text, re.DOTALL)
+    own = "if request.auth != null && request.auth.uid == deviceId"
+
+    assert allowed != []
+    assert [one for one in allowed if not " ".join(one.split()).startswith(own)] == []
+    assert len(re.findall(r"\{deviceId\}", text)) == 1
+    assert text.index("/devices/{deviceId}") < text.index("allow")
+
+
+def test_every_ruleset_has_its_release() -> None:
+    labels = [label for label, _ in of("resource")]
+
+    assert {one.replace("_ruleset.", "_release.") for one in labels if "_ruleset." in one} == {
+        one for one in labels if "_release." in one
+    }

@@ -1,0 +1,33 @@
+"""The examples are of today's stack."""
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
+from adapters.terraform import function_archives
+from tests.servers import ROOT
+from tests.terraform.hcl_files import bodies
+from tests.terraform.real_provider import ANAVA, planned
+
+PLAN = ROOT / "examples" / "plan.txt"
+
+
+def test_the_plan_is_what_the_provider_plans(provider: None, tmp_path: Path) -> None:
+    assert PLAN.read_text() == planned(tmp_path), "run `make examples`"
+
+
+def test_the_plan_has_every_resource_of_the_template() -> None:
+    """Also where there is no provider to plan with."""
+    planned = set(re.findall(r"^  # ([\w.]+)(?:\[.*\])? will be created$", PLAN.read_text(), re.M))
+
+    assert planned == {body.label for body in bodies(ANAVA) if body.keyword == "resource"}
+
+
+def test_the_plan_uploads_the_functions_as_they_are_now(tmp_path: Path) -> None:
+    shutil.copytree(ANAVA / "functions", tmp_path / "functions")
+    function_archives.pack(tmp_path)
+    archives = sorted((tmp_path / "functions").glob("*.zip"))
+    hashes = {hashlib.sha256(archive.read_bytes()).hexdigest() for archive in archives}
+
+    assert set(re.findall(r'"[\w-]+-([0-9a-f]{64})\.zip"', PLAN.read_text())) == hashes
