@@ -311,6 +311,14 @@ class Host(Protocol):
         """
         ...
 
+    async def keep_outputs(self, deployment: str) -> None:
+        """Keep what the state gives, sensitive values too, encrypted; a repeat changes nothing.
+
+        Raises:
+            Unavailable: the state or the store does not answer.
+        """
+        ...
+
     async def clear(self, deployment: str) -> None:
         """Remove what only the work needed."""
         ...
