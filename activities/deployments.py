@@ -9,8 +9,9 @@ from temporalio import activity
 
 from activities.beating import beating
 from activities.failures import translated
-from deployments.deployment import DeploymentRequest, DeploymentResult, Status
+from deployments.deployment import DeploymentRequest, DeploymentResult, Operation, Status
 from deployments.errors import Unavailable
+from deployments.phase import Phase
 from deployments.ports import Host, PlanSummary, Prepared
 from deployments.results import Context, conclude
 from deployments.segment import SegmentResult
@@ -100,6 +101,8 @@ class Deployments:
     async def _archive(self, input: FinalizeInput, kept: str, result: DeploymentResult) -> None:
         try:
             async with asyncio.timeout(_ARCHIVE_SECONDS):
+                if _gives_outputs(input):
+                    await self._host.keep_outputs(input.deployment)
                 await self._host.archive(input.deployment, kept, _outputs(input, result))
         except Unavailable as error:
             if activity.info().attempt < _ARCHIVE_ATTEMPTS:
@@ -107,6 +110,14 @@ class Deployments:
             activity.logger.error("no archive of %s: %s", input.deployment, error)
         except TimeoutError:
             activity.logger.error("the archive of %s is not whole: too slow", input.deployment)
+
+
+def _gives_outputs(input: FinalizeInput) -> bool:
+    """Whether cameras may want what the state now gives, however the apply ended."""
+    request = input.request
+    applied = any(one.phase is Phase.APPLY for one in input.segments)
+    deployed = applied and request.operation is Operation.DEPLOY
+    return deployed and TEMPLATES[request.stack.template].has_cameras
 
 
 def _record(input: FinalizeInput, result: DeploymentResult) -> str:

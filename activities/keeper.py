@@ -166,8 +166,10 @@ class Keeper:
     async def _nudge(self, sight: Sight, now: float) -> None:
         """Start a runner where one is missing."""
         missing = not sight.watched if sight.started else not sight.alive
-        ready = self._leased and (sight.started or self._renewal.ready)
-        if not missing or not ready or now < self._next_start:
+        if not missing or not self._leased or now < self._next_start:
+            return
+        # Without a credential terraform would only fail; one that is to stop needs none.
+        if not (sight.started or sight.stopping or self._renewal.ready):
             return
         self._next_start = now + _START_AGAIN_SECONDS
         if sight.started:

@@ -21,6 +21,8 @@ _SHARE = 0.5
 # What is given out for seconds only must not be asked for without pause.
 _SHORTEST_PAUSE_SECONDS = 1.0
 _AGAIN_SECONDS = 2.0
+# Some minutes, since each try has its own patience; then the deployment ends instead of waiting.
+_MOST_TRIES = 30
 # A sign-in that has ended does not come back in seconds; terraform goes on while its token lasts.
 _REFUSED_AGAIN_SECONDS = 30.0
 
@@ -37,7 +39,8 @@ class Renewal:
         self._folder = folder
         self._mint = mint
         self._there = False
-        self._refusal = ""
+        self._tries = 0
+        self._refusal: tuple[SegmentOutcome, str] | None = None
 
     @property
     def ready(self) -> bool:
@@ -57,19 +60,26 @@ class Renewal:
 
     def judged(self, result: SegmentResult) -> SegmentResult:
         """The result; a segment that never began for want of a credential says so."""
-        if self._refusal and result.outcome is SegmentOutcome.NOT_STARTED:
-            return replace(result, outcome=SegmentOutcome.SIGN_IN_EXPIRED, error=self._refusal)
-        return result
+        if self._refusal is None or result.outcome is not SegmentOutcome.NOT_STARTED:
+            return result
+        outcome, words = self._refusal
+        return replace(result, outcome=outcome, error=words)
 
     async def _renew(self, reference: str) -> float:
         """One renewal; how many seconds the next one can wait."""
         try:
             credential = await self._mint.mint(reference)
         except Unavailable as error:
+            self._tries += 1
             activity.logger.warning("no new credential for %s: %s", self._folder.key, error)
+            if self._tries >= _MOST_TRIES:
+                self._give_up(SegmentOutcome.START_FAILED, str(error))
             return _AGAIN_SECONDS
         except SignInExpired as error:
-            return self._refused(error)
+            activity.logger.warning("no credential for %s: %s", self._folder.key, error)
+            self._give_up(SegmentOutcome.SIGN_IN_EXPIRED, str(error))
+            return _REFUSED_AGAIN_SECONDS
+        self._tries = 0
         try:
             self._folder.write_credential(credential)
         except OSError as error:
@@ -80,8 +90,7 @@ class Renewal:
             self._folder.wake()
         return max(_SHORTEST_PAUSE_SECONDS, credential.seconds * _SHARE)
 
-    def _refused(self, error: SignInExpired) -> float:
-        activity.logger.warning("no credential for %s: %s", self._folder.key, error)
+    def _give_up(self, outcome: SegmentOutcome, words: str) -> None:
+        """End a segment that has not begun; one that runs goes on while its token lasts."""
         if not self._folder.look().started and self._folder.withdraw():
-            self._refusal = str(error)
-        return _REFUSED_AGAIN_SECONDS
+            self._refusal = outcome, words

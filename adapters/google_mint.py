@@ -45,6 +45,10 @@ class GoogleMint:
             return await self._own.credential()
         return await self._of(self._account)
 
+    async def close(self) -> None:
+        """Let the connections go."""
+        await self._api.close()
+
     async def _of(self, account: str) -> Credential:
         """https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateAccessToken."""
         clock = asyncio.get_running_loop().time

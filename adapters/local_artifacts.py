@@ -19,6 +19,7 @@ from deployments.artifacts import (
     Link,
     content_type,
     is_name,
+    is_shown,
 )
 from deployments.errors import LinkExpired, LinkRefused, NotFound, Unavailable
 
@@ -63,6 +64,8 @@ class LocalArtifactStore:
         return Content(size, content_type(name), _chunks(path, size))
 
     async def link(self, deployment: str, name: str) -> Link:
+        if not is_shown(name):
+            raise NotFound("There is no such artifact.")
         self._path(deployment, name)
         expires = str(int(self._clock()) + LINK_SECONDS)
         query = urlencode({"expires": expires, "signature": self._sign(deployment, name, expires)})
@@ -111,7 +114,7 @@ class LocalArtifactStore:
         folder = self._root / deployment
         if not (is_name(deployment) and folder.is_dir()):
             return []
-        found = sorted(path for path in folder.iterdir() if is_name(path.name))
+        found = sorted(path for path in folder.iterdir() if is_shown(path.name))
         return [_artifact(path, self._hash(path)) for path in found if _version(path)]
 
     def _hash(self, path: Path) -> str:

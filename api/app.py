@@ -12,6 +12,7 @@ from api.dependencies import Services
 from api.documentation import add_components
 from api.guard import Guard
 from api.routes import (
+    acap_config,
     artifacts,
     deployments,
     destruction,
@@ -25,6 +26,18 @@ from api.routes import (
 
 __all__ = ["build"]
 
+_ROUTES = (
+    health,
+    deployments,
+    projects,
+    destruction,
+    logs,
+    live,
+    plan,
+    artifacts,
+    acap_config,
+    pages,
+)
 _DESCRIPTION = (
     "Deploys Anava's camera backend into a customer's own Google Cloud project. "
     "Errors are RFC 9457 documents; unknown fields are refused; times are RFC 3339 in UTC. "
@@ -47,17 +60,7 @@ def build(services: Services) -> FastAPI:
     app.state.services = services
     app.state.broadcasts = Broadcasts(services)
     problems.install(app)
-    for route in (
-        health,
-        deployments,
-        projects,
-        destruction,
-        logs,
-        live,
-        plan,
-        artifacts,
-        pages,
-    ):
+    for route in _ROUTES:
         app.include_router(route.router)
     app.add_middleware(Guard)
     return app

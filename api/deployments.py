@@ -28,7 +28,9 @@ from deployments.errors import (
     AlreadyFinished,
     IdempotencyKeyReused,
     NotFound,
+    SecretsUnreadable,
     TemporalUnavailable,
+    Unavailable,
 )
 from deployments.names import CANCEL_PREFIX, SHARED_QUEUE, Attribute, Memo
 from deployments.phase import Phase
@@ -143,6 +145,17 @@ class Deployments:
         except NotFound:
             raise AlreadyFinished("The deployment has ended meanwhile.") from None
         return await self.get(owner, deployment)
+
+    def unseal(self, deployment: str, sealed: str) -> str:
+        """What a worker encrypted for this deployment.
+
+        Raises:
+            Unavailable: the worker had another key.
+        """
+        try:
+            return self._box.decrypt(sealed, deployment)
+        except SecretsUnreadable as error:
+            raise Unavailable(f"{error} {error.advice}") from None
 
     async def changes(self, deployment: str) -> AsyncGenerator[None, None]:
         """Something for each thing that happens in the workflow, until it is closed.

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 __all__ = [
+    "ACAP_CONFIG",
     "ACCEPTED",
     "ARTIFACTS",
     "CANCELLING",
@@ -177,6 +178,31 @@ LOG_PAGE: dict[str, Any] = {
     "next_after": "3-42",
     "previous_before": "3-42",
     "end": False,
+}
+ACAP_CONFIG: dict[str, Any] = {
+    "firebase": {
+        "webApiKey": "AIza…",
+        "authDomain": "demo-project-1.firebaseapp.com",
+        "projectId": "demo-project-1",
+        "storageBucket": "demo-project-1-anava-firebase",
+        "messagingSenderId": "123456789012",
+        "appId": "1:123456789012:web:0123456789abcdef",
+        "databaseURL": "https://demo-project-1-default-rtdb.firebaseio.com",
+    },
+    "googleAI": {
+        "apiKey": "AIza…",
+        "apiGatewayUrl": "https://anava-0123456.uc.gateway.dev",
+        "apiGatewayKey": "AIza…",
+        "gcpProjectId": "demo-project-1",
+        "gcpRegion": "us-central1",
+        "gcsBucketName": "demo-project-1-anava-firebase",
+    },
+    "deployment": {
+        "version": "0.1.0",
+        "timestamp": "2026-11-24T10:00:04Z",
+        "deploymentId": _ID,
+        "outputs": {"api_gateway_url": "https://anava-0123456.uc.gateway.dev"},
+    },
 }
 DESTRUCTION: dict[str, Any] = {
     "stack": "anava.demo-project-1.anava",

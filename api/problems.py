@@ -14,6 +14,8 @@ from starlette.responses import Response
 
 from api.pages import error_page, wants_page
 from deployments.errors import (
+    AcapConfigIncomplete,
+    AcapConfigMissing,
     AlreadyFinished,
     AnavaError,
     FieldProblem,
@@ -74,6 +76,8 @@ _CODES: dict[type[AnavaError], str] = {
     NotFound: "not_found",
     PlanNotReady: "plan_not_ready",
     PlanTooLarge: "plan_too_large",
+    AcapConfigMissing: "acap_config_missing",
+    AcapConfigIncomplete: "acap_config_incomplete",
     LinkRefused: "link_refused",
     LinkExpired: "link_expired",
     AlreadyFinished: "already_finished",
@@ -89,6 +93,10 @@ KINDS: dict[str, Kind] = {
     "not_found": _of(NotFound, 404, "Not found"),
     "plan_not_ready": _of(PlanNotReady, 404, "There is no plan yet"),
     "plan_too_large": _of(PlanTooLarge, 422, "The plan is too large to be shown"),
+    "acap_config_missing": _of(AcapConfigMissing, 404, "There is no camera configuration"),
+    "acap_config_incomplete": _of(
+        AcapConfigIncomplete, 409, "The camera configuration is not whole"
+    ),
     "link_refused": _of(LinkRefused, 403, "The link is not valid"),
     "link_expired": _of(LinkExpired, 403, "The link has expired"),
     "already_finished": _of(AlreadyFinished, 409, "The deployment has ended"),
@@ -205,7 +213,9 @@ def problem_of(error: AnavaError) -> Problem | None:
     code = next((_CODES[one] for one in type(error).__mro__ if one in _CODES), None)
     if code is None:
         return None
-    problems = list(error.problems) if isinstance(error, InvalidRequest) else []
+    problems: list[FieldProblem] = []
+    if isinstance(error, InvalidRequest | AcapConfigIncomplete):
+        problems = list(error.problems)
     return Problem(code, str(error), error.advice, problems[:_MOST_PROBLEMS])
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-__all__ = ["Client", "Document", "Refused", "Unreachable", "failure"]
+__all__ = ["Client", "Document", "Refused", "Unreachable", "failure", "write_private"]
 
 Document = dict[str, Any]
 
@@ -134,6 +134,24 @@ class Client:
 
     def _unreachable(self, error: Exception) -> Unreachable:
         return Unreachable(f"No API at {self.base_url}: {str(error) or type(error).__name__}")
+
+
+def write_private(to: Path, text: str) -> None:
+    """A file that only its owner can read, whole or not there.
+
+    Raises:
+        Refused: it cannot be written.
+    """
+    draft = to.with_name(f".{to.name}.part")
+    try:
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600, exist_ok=False)
+        draft.write_text(text)
+        draft.rename(to)
+    except OSError as error:
+        raise Refused(f"{to} cannot be written: {error.strerror}", 0) from None
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def failure(answer: httpx.Response) -> Refused:

@@ -10,7 +10,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from cli.client import Client, Document
+from cli.client import Client, Document, write_private
 from cli.endings import Exit, exit_of, finish, goes_on
 from cli.follow import Follower
 from cli.render import (
@@ -112,6 +112,29 @@ def destroy(
                 _print(found, deployment_lines, as_json=as_json)
                 return Exit.OK
             return await _watch(http, found, as_json=as_json)
+
+    finish(work())
+
+
+@app.command("acap-config")
+def acap_config(
+    context: typer.Context,
+    id: Id,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to.")] = None,
+    api: Api = "",
+) -> None:
+    """Print the camera configuration, which holds secrets, or write it to a private file."""
+
+    async def work() -> int:
+        async with _client(context, api) as http:
+            found = await http.request("GET", f"/api/deployment/{id}/acap-config")
+        text = json.dumps(found, indent=2)
+        if output is None:
+            typer.echo(text)
+        else:
+            write_private(output, text + "\n")
+            typer.echo(f"{output} holds secrets: it is for you alone.", err=True)
+        return Exit.OK
 
     finish(work())
 

@@ -17,6 +17,7 @@ __all__ = [
     "PLAN_JSON",
     "PLAN_TEXT",
     "RECORD",
+    "SEALED_OUTPUTS",
     "Artifact",
     "ArtifactStore",
     "Content",
@@ -25,6 +26,7 @@ __all__ = [
     "content_type",
     "disposition",
     "is_name",
+    "is_shown",
     "segment_log",
 ]
 
@@ -32,6 +34,8 @@ PLAN_JSON = "plan.json"
 PLAN_TEXT = "plan.txt"
 OUTPUTS = "outputs.json"
 RECORD = "record.json"
+# All outputs, sensitive ones too, encrypted: what the camera configuration is made of.
+SEALED_OUTPUTS = "outputs.sealed"
 LOG_GZIP = "log.jsonl.gz"
 LOG_TEXT = "log.txt"
 
@@ -81,7 +85,11 @@ class Link:
 
 
 class ArtifactStore(Protocol):
-    """Where artifacts are kept. A name that `is_name` refuses is never stored and never found."""
+    """Where artifacts are kept. A name that `is_name` refuses is never stored and never found.
+
+    One that `is_shown` refuses can be put and opened by this service; it is in no list, and there
+    is no link to it.
+    """
 
     async def put(self, deployment: str, name: str, content: Iterable[bytes]) -> Artifact:
         """Keep an artifact whole, over one that is there; readers see the old or the new one.
@@ -136,6 +144,11 @@ def segment_log(segment: int) -> str:
 def is_name(name: str) -> bool:
     """Whether an artifact may have this name, wherever it came from."""
     return _NAME.fullmatch(name) is not None and not name.lower().endswith(_NEVER)
+
+
+def is_shown(name: str) -> bool:
+    """Whether an artifact of this name is listed and linked."""
+    return is_name(name) and not name.endswith(".sealed")
 
 
 def content_type(name: str) -> str:

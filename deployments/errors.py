@@ -11,7 +11,9 @@ Tree:
         IdempotencyKeyReused
       NotFound
         PlanNotReady
+        AcapConfigMissing
       PlanTooLarge
+      AcapConfigIncomplete
       LinkRefused
         LinkExpired
       AlreadyFinished
@@ -37,6 +39,8 @@ from enum import StrEnum
 from typing import ClassVar
 
 __all__ = [
+    "AcapConfigIncomplete",
+    "AcapConfigMissing",
     "AlreadyFinished",
     "AnavaError",
     "AttemptGone",
@@ -125,10 +129,26 @@ class PlanNotReady(NotFound):
     advice = "Ask again when the phase is past plan; one that ended before it never has a plan."
 
 
+class AcapConfigMissing(NotFound):
+    """The deployment has no camera configuration, or none yet."""
+
+    advice = "Ask for it of a deployment that has completed; those of the sandbox have none."
+
+
 class PlanTooLarge(AnavaError):
     """The plan is too large to be shown as one answer."""
 
     advice = "Download the artifact plan.json or plan.txt instead."
+
+
+class AcapConfigIncomplete(AnavaError):
+    """Outputs that the camera configuration is made of were not recorded."""
+
+    advice = "Deploy the stack again; when that has completed, its configuration is whole."
+
+    def __init__(self, message: str, *problems: FieldProblem) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class LinkRefused(AnavaError):

@@ -103,7 +103,7 @@ class Sight:
     """What can be seen of a segment on this host.
 
     `alive`: terraform or a child of it or its runner; `watched`: its runner; `sealed`: the log has
-    its end record.
+    its end record; `stopping`: it was asked to stop.
     """
 
     ordered: bool = False
@@ -112,6 +112,7 @@ class Sight:
     alive: bool = False
     watched: bool = False
     sealed: bool = False
+    stopping: bool = False
 
 
 class SegmentFolder(Protocol):
@@ -307,6 +308,14 @@ class Host(Protocol):
 
         Raises:
             Unavailable: not all of it could be kept.
+        """
+        ...
+
+    async def keep_outputs(self, deployment: str) -> None:
+        """Keep what the state gives, sensitive values too, encrypted; a repeat changes nothing.
+
+        Raises:
+            Unavailable: the state or the store does not answer.
         """
         ...
 

@@ -42,13 +42,14 @@ class Template:
     """A folder below `terraform/`.
 
     `needs_google`: it uses Google's provider, so a host needs a mirror that has it, and a run needs
-    a credential.
+    a credential. `has_cameras`: its outputs are what cameras need.
     """
 
     name: str
     needs_preflight: bool
     variables: dict[str, Variable]
     needs_google: bool = False
+    has_cameras: bool = False
 
     @property
     def sensitive(self) -> frozenset[str]:
@@ -87,6 +88,7 @@ TEMPLATES: dict[str, Template] = {
         name="anava",
         needs_preflight=True,
         needs_google=True,
+        has_cameras=True,
         variables={
             # https://firebase.google.com/docs/firestore/manage-databases#database_id
             "firestore_database_id": Variable(

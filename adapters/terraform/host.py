@@ -6,6 +6,8 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
 from adapters import log_archive
@@ -22,7 +24,12 @@ from adapters.terraform.run_directory import RunDirectory
 from adapters.terraform.run_root import RunRoot
 from adapters.terraform.segment_folder import TerraformSegment, sha256_of
 from adapters.terraform.shipment import SegmentShipment, lacking
-from adapters.terraform.stack_state import States, backend_file, sensitive_outputs
+from adapters.terraform.stack_state import (
+    States,
+    backend_file,
+    recorded_outputs,
+    sensitive_outputs,
+)
 from adapters.terraform.surroundings import Surroundings
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
@@ -256,6 +263,20 @@ class TerraformHost:
             # One after the other: side by side they wait for the interpreter's lock (measured).
             for name, content in _logs(logs):
                 await self._put(deployment, name, content)
+
+    async def keep_outputs(self, deployment: str) -> None:
+        state = self._around.states.used_by(self._root.directory(deployment).work)
+        if state is None:
+            # A repeat after the work was cleared: they were kept then.
+            return
+        content = {
+            "format": 1,
+            "version": metadata.version("anava-deploy"),
+            "recorded_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "outputs": recorded_outputs(await asyncio.to_thread(state.read)),
+        }
+        sealed = self._box.encrypt(json.dumps(content), deployment)
+        await self._put(deployment, artifacts.SEALED_OUTPUTS, [sealed.encode()])
 
     async def clear(self, deployment: str) -> None:
         await asyncio.to_thread(self._root.directory(deployment).clear)

@@ -140,6 +140,7 @@ class TerraformSegment:
             alive=control_files.is_locked(self._folder / "alive.lock"),
             watched=control_files.is_locked(self._folder / "runner.lock"),
             sealed=has_end(self._folder / EVENT_FILE),
+            stopping=(self._folder / "stop.json").exists(),
         )
 
     async def start(self) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "States",
     "backend_file",
     "credentials_file",
+    "recorded_outputs",
     "sensitive_outputs",
 ]
 
@@ -132,13 +133,22 @@ def sensitive_outputs(state: bytes) -> Iterator[str]:
 
     A state that cannot be read holds nothing here: terraform will say what is wrong with it.
     """
+    for output in recorded_outputs(state).values():
+        if output["sensitive"]:
+            yield from _texts(output["value"])
+
+
+def recorded_outputs(state: bytes) -> dict[str, dict[str, object]]:
+    """All outputs in a state, each with `sensitive` and `value`."""
     try:
         content = json.loads(state or b"{}")
     except ValueError:
-        return
-    for output in _block(content, "outputs").values():
-        if isinstance(output, dict) and output.get("sensitive"):
-            yield from _texts(output.get("value"))
+        content = {}
+    return {
+        name: {"sensitive": bool(output.get("sensitive")), "value": output.get("value")}
+        for name, output in _block(content, "outputs").items()
+        if isinstance(output, dict)
+    }
 
 
 def credentials_file(environment: Mapping[str, str]) -> Path | None:

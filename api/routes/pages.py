@@ -12,9 +12,10 @@ from api.dependencies import CurrentUser, ServicesNeeded
 from api.listing import Filters
 from api.pages import page, static_digest, static_files
 from api.problems import KINDS
-from api.view import body, summary
-from deployments.deployment import Status
+from api.view import Seen, body, summary
+from deployments.deployment import Operation, Status
 from deployments.errors import AlreadyFinished, NotFound
+from deployments.templates import TEMPLATES
 
 __all__ = ["router"]
 
@@ -71,7 +72,14 @@ async def deployment_page(deployment: str, user: CurrentUser, services: Services
         artifacts=await services.artifacts.entries(seen.id),
         ended=seen.is_terminal,
         counts=reading.counts(seen),
+        cameras=_has_config(seen),
     )
+
+
+def _has_config(seen: Seen) -> bool:
+    template = TEMPLATES.get(str(seen.request.get("template")))
+    done = seen.status is Status.COMPLETED and seen.operation is Operation.DEPLOY
+    return done and template is not None and template.has_cameras
 
 
 @router.post("/deployment/{deployment}/cancel")

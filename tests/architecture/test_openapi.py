@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from adapters.settings import base_environment
 from api import examples
 from api.problems import KINDS
+from api.schemas.acap_config import AcapConfigBody
 from api.schemas.artifacts import ArtifactList
 from api.schemas.deployments import (
     AcceptedBody,
@@ -53,6 +54,7 @@ def test_the_document_is_what_the_routes_give() -> None:
         (examples.PAGE, DeploymentPage),
         (examples.PROGRESS, ProgressBody),
         (examples.PLAN, PlanBody),
+        (examples.ACAP_CONFIG, AcapConfigBody),
         (examples.DESTRUCTION, DestructionBody),
         (examples.ARTIFACTS, ArtifactList),
         (examples.LOG_PAGE, LogPage),

@@ -160,13 +160,15 @@ class House:
         )
         return await self.start(request, timings)
 
-    async def start(self, request: DeploymentRequest, timings: Timings = SHORT) -> Deployment:
+    async def start(
+        self, request: DeploymentRequest, timings: Timings = SHORT, credential_ref: str = ""
+    ) -> Deployment:
         """Start a deployment of exactly this request."""
         id = "dep-" + uuid.uuid4().hex[:26]
         stack = request.stack
         handle = await self.client.start_workflow(
             DeploymentWorkflow.run,
-            DeploymentInput("local", request, timings),
+            DeploymentInput("local", request, timings, credential_ref),
             id=id,
             task_queue=SHARED_QUEUE,
             search_attributes=TypedSearchAttributes(

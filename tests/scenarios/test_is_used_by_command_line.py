@@ -55,14 +55,19 @@ class CommandLine:
 
 
 @pytest.fixture
-async def anava(house: House, tmp_path: Path) -> CommandLine:
+async def anava(house: House) -> CommandLine:
+    return await command_line(house)
+
+
+async def command_line(house: House) -> CommandLine:
+    """The command against a worker and an API of its own."""
     port = free_port()
     house.worker()
     start_api(house, port)
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=url) as session:
         await until_ready(session)
-    folder = tmp_path / "here"
+    folder = house.data / "here"
     folder.mkdir()
     return CommandLine(house, url, folder)
 

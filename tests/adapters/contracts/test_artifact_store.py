@@ -14,7 +14,14 @@ from adapters.gcs_artifacts import GcsArtifactStore
 from adapters.gcs_objects import open_objects
 from adapters.gcs_signing import LinkSigner
 from adapters.local_artifacts import LocalArtifactStore
-from deployments.artifacts import LINK_SECONDS, ArtifactStore, content_type, disposition, is_name
+from deployments.artifacts import (
+    LINK_SECONDS,
+    SEALED_OUTPUTS,
+    ArtifactStore,
+    content_type,
+    disposition,
+    is_name,
+)
 from deployments.errors import LinkExpired, LinkRefused, NotFound, Unavailable
 from tests import stores
 from tests.servers import eventually
@@ -96,6 +103,16 @@ async def test_a_second_put_replaces_the_first_and_its_hash(store: ArtifactStore
     (found,) = await store.entries(DEPLOYMENT)
     assert found.sha256 == hashlib.sha256(b"other").hexdigest()
     assert await read(store, "log.txt") == b"other"
+
+
+async def test_what_is_sealed_can_be_opened_and_is_in_no_list_and_behind_no_link(
+    store: ArtifactStore,
+) -> None:
+    await store.put(DEPLOYMENT, SEALED_OUTPUTS, [b"v1.abc"])
+    assert await read(store, SEALED_OUTPUTS) == b"v1.abc"
+    assert await store.entries(DEPLOYMENT) == []
+    with pytest.raises(NotFound):
+        await store.link(DEPLOYMENT, SEALED_OUTPUTS)
 
 
 async def test_artifacts_of_one_deployment_are_not_anothers(store: ArtifactStore) -> None:

@@ -1,0 +1,64 @@
+"""The camera configuration of a deployment. Only here are sensitive outputs given away."""
+
+from fastapi import APIRouter, Response
+
+from api import examples
+from api.dependencies import CurrentUser, Services, ServicesNeeded
+from api.documentation import answers
+from api.schemas.acap_config import AcapConfigBody
+from api.view import Seen
+from deployments.acap_config import SECRETS, Origin, compose
+from deployments.artifacts import SEALED_OUTPUTS, disposition
+from deployments.deployment import Operation
+from deployments.errors import AcapConfigMissing, NotFound
+from deployments.templates import TEMPLATES
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/deployment/{deployment}", tags=["deployments"])
+
+
+@router.get(
+    "/acap-config",
+    response_model=AcapConfigBody,
+    responses=answers(
+        examples.ACAP_CONFIG,
+        "not_found",
+        "acap_config_missing",
+        "acap_config_incomplete",
+        "invalid_request",
+        "unavailable",
+        "temporal_unavailable",
+    ),
+)
+async def get_acap_config(
+    deployment: str, user: CurrentUser, services: ServicesNeeded, download: bool = False
+) -> Response:
+    """What cameras need to use the stack, from recorded outputs; never with a guess in it.
+
+    The header Anava-Secrets names the fields that are secrets. With `download` it comes as a file.
+    """
+    seen = await services.deployments.get(user, deployment)
+    recorded = await _recorded(services, seen)
+    origin = Origin(seen.id, str(seen.request["project_id"]), str(seen.request["region"]))
+    body = AcapConfigBody.model_validate(compose(recorded, origin))
+    headers = {"Cache-Control": "private, no-store", "Anava-Secrets": ", ".join(SECRETS)}
+    if download:
+        headers["Content-Disposition"] = disposition("acap-config.json")
+    return Response(body.model_dump_json(indent=2), 200, headers, "application/json")
+
+
+async def _recorded(services: Services, seen: Seen) -> str:
+    template = str(seen.request.get("template", ""))
+    if template not in TEMPLATES or not TEMPLATES[template].has_cameras:
+        raise AcapConfigMissing(f"The template {template} has no camera configuration.")
+    if seen.operation is Operation.DESTROY:
+        raise AcapConfigMissing("This deployment destroyed its stack.")
+    if not seen.is_terminal:
+        raise AcapConfigMissing("This deployment has not ended yet.")
+    try:
+        content = await services.artifacts.open(seen.id, SEALED_OUTPUTS)
+    except NotFound:
+        raise AcapConfigMissing("This deployment recorded no outputs.") from None
+    sealed = b"".join([chunk async for chunk in content.chunks])
+    return services.deployments.unseal(seen.id, sealed.decode())
