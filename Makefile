@@ -32,11 +32,11 @@ bench: setup ## Measure beside baselines (ARGS="--quick", "--only NAME", "--heav
 test-faults: setup ## Run the tests of faults in their long forms too: a store away for a minute, 100,000 lines
 	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
 
-test-google: setup ## Hold Google's real provider to the stand-in, lose a state and adopt it, deploy the stack (ANAVA_TERRAFORM__MIRROR has it; 10 minutes)
-	$(BIN)/python -m pytest tests/google/proof_provider.py tests/google/adopt_the_stack.py tests/google/deploy_the_stack.py --timeout 600 $(ARGS)
+test-google: setup ## Hold Google's real provider to the stand-in, lose a state and adopt it (ANAVA_TERRAFORM__MIRROR has it; 7 minutes)
+	$(BIN)/python -m pytest tests/google/proof_provider.py tests/google/adopt_the_stack.py --timeout 600 $(ARGS)
 
-test-stack: setup ## Apply, change and destroy the Anava stack on a stand-in for Google: minutes, needs the provider
-	$(BIN)/python -m pytest tests/terraform/stack -m long $(ARGS)
+test-stack: setup ## The Anava stack on a stand-in for Google, by terraform and by the whole service: 20 minutes, needs the provider
+	$(BIN)/python -m pytest tests/terraform/stack tests/scenarios/test_deploys_the_anava_stack.py -m long $(ARGS)
 
 check: check-style check-types check-contracts check-dependencies check-terraform check-hcl ## Everything a tool can judge (-k goes on after a failure)
 

@@ -35,7 +35,7 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where the service of one machine lies and listens."""
+    """Where the service of one machine lies and listens; `google_port` is a stand-in's."""
 
     data: Path
     host: str
@@ -43,6 +43,7 @@ class Place:
     temporal_port: int = 7233
     ui_port: int | None = 8233
     environment: dict[str, str] = field(default_factory=dict)
+    google_port: int | None = None
 
     @property
     def api(self) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from adapters import settings, temporal_client
-from cli import deployments
+from cli import deployments, stand_in
 from cli import up as up_module
 from cli import worker as worker_module
 from cli.demo import Demo
@@ -72,18 +72,26 @@ def up(
     temporal_port: Annotated[int, typer.Option()] = 7233,
     temporal_ui_port: Annotated[int, typer.Option()] = 8233,
     no_ui: Annotated[bool, typer.Option("--no-ui")] = False,
+    google_stand_in: Annotated[
+        bool, typer.Option("--google-stand-in", help="Ask a stand-in, never Google.")
+    ] = False,
 ) -> None:
     """Run the whole service on this machine."""
 
     async def serve(service: Up) -> int | None:
         place = service.place
+        if place.google_port is not None:
+            typer.echo("Google       a stand-in on this machine, with the project demo-proj")
         typer.echo(f"API          {place.api}\nTemporal UI  {place.ui or 'off'}")
         typer.echo(f"Logs         {place.data / 'logs'}\nReady; Ctrl-C stops.")
         return None
 
     async def work() -> int:
         ui_port = None if no_ui else temporal_ui_port
-        return await up_module.run(up_module.default_place(temporal_port, ui_port), serve)
+        place = up_module.default_place(temporal_port, ui_port)
+        if google_stand_in:
+            place = stand_in.place_with(place, settings.load().terraform.mirror)
+        return await up_module.run(place, serve)
 
     finish(work())
 

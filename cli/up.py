@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 
 from adapters import settings, temporal_client
 from adapters.temporal_running import RunningDeployments
-from cli import local
+from cli import local, stand_in
 from cli.client import Client, Refused, Unreachable
 from cli.endings import Exit
 from cli.local import Place
@@ -27,6 +27,7 @@ __all__ = ["Up", "default_place", "demo_place", "run"]
 # From nothing to healthy takes about 5 s; a slow machine gets ten times that.
 _HEALTHY_SECONDS = 60.0
 _TEMPORAL_SECONDS = 30.0
+_STAND_IN_SECONDS = 30.0
 # The worker needs 5 s of grace for its activities, the others less.
 _STOP_SECONDS = 15.0
 
@@ -80,6 +81,8 @@ class Up:
         place = self.place
         local.check_ports(place)
         (place.data / "logs").mkdir(exist_ok=True)
+        if place.google_port is not None:
+            await self._begin_stand_in(place.google_port)
         self._begin("temporal", self._temporal_argv())
         sentence = f"Temporal did not come up; see {self._log('temporal')}."
         port = place.temporal_port
@@ -113,8 +116,18 @@ class Up:
             *("--log-level", "warn", *local.temporal_options(place.data / "temporal.db")),
         ]
 
-    def _begin(self, name: str, argv: list[str]) -> None:
-        child = Child(name, argv, self.place.children_environment(), self._log(name))
+    async def _begin_stand_in(self, port: int) -> None:
+        stand_in.forget(self.place.data)
+        environment = stand_in.environment(self.place.children_environment())
+        self._begin("google", stand_in.argv(port), environment)
+        sentence = f"The stand-in for Google did not come up; see {self._log('google')}."
+        await local.eventually(
+            lambda: local.answers("127.0.0.1", port), _STAND_IN_SECONDS, sentence
+        )
+
+    def _begin(self, name: str, argv: list[str], environment: dict[str, str] | None = None) -> None:
+        environment = environment or self.place.children_environment()
+        child = Child(name, argv, environment, self._log(name))
         self._children.append(child)
         child.begin(holding=(self._held,))
 

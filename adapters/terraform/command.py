@@ -89,6 +89,10 @@ def environment(home: Path, cli_config: Path, path: str) -> dict[str, str]:
         "PATH": path,
         "HOME": str(home),
         "TMPDIR": str(home),
+        # Providers' sockets: of a path below TMPDIR, in a data folder of some 50 characters, the
+        # kernel would take no more (108 bytes, unix(7)), and no provider would start (tried).
+        # The working directory has the shortest name, and goes with the run.
+        "PLUGIN_UNIX_SOCKET_DIR": ".",
         "LANG": "C.UTF-8",
         "TF_CLI_CONFIG_FILE": str(cli_config),
         "TF_IN_AUTOMATION": "1",

@@ -14,12 +14,6 @@ from deployments.segment import SegmentOrder
 __all__ = ["Surroundings"]
 
 
-# A provider makes its socket here, seen from the work folder. Below TMPDIR its whole path would
-# count, of which the kernel takes 107 characters: in a deeper data folder no provider started
-# (tried: "Failed to load plugin schemas").
-_SOCKETS = {"PLUGIN_UNIX_SOCKET_DIR": "../home"}
-
-
 @dataclass(frozen=True)
 class Surroundings:
     """What every segment on a host shares; `google` is a server in place of Google's."""
@@ -37,7 +31,7 @@ class Surroundings:
     def environment(self, home: Path) -> dict[str, str]:
         """Terraform's whole environment, for one deployment's home."""
         ours = command.environment(home, self.cli_config, self.path)
-        return {**ours, **_SOCKETS, **self.states.terraform_environment()}
+        return {**ours, **self.states.terraform_environment()}
 
     def environment_of(self, order: SegmentOrder, home: Path) -> dict[str, str]:
         """The same for a segment; one that asks Google is told where."""

@@ -201,6 +201,15 @@ async def test_a_metadata_server_gives_tokens_to_whoever_sends_its_header(google
     assert await google.get(f"GET {SECRETS}") == {"secrets": []}
 
 
+async def test_a_metadata_server_says_who_it_is(google: Google) -> None:
+    path = "/computeMetadata/v1/instance/service-accounts/default/?recursive=true"
+    without = await google.client.get(path)
+    given = await google.client.get(path, headers={"Metadata-Flavor": "Google"})
+
+    assert without.status_code == 403
+    assert given.json()["email"] == "stand-in@developer.gserviceaccount.com"
+
+
 async def test_a_refresh_token_is_good_until_it_is_revoked(google: Google) -> None:
     form = {"grant_type": "refresh_token", "refresh_token": "1//refresh"}
     given = await google.client.post("/oauth2/token", data=form)

@@ -14,7 +14,6 @@ class Front:
     """The API of a house, as a client sees it."""
 
     session: httpx.AsyncClient
-    patience_seconds: float = 90
 
     async def deploy(self, prefix: str, **variables: str | float) -> str:
         return await self.run(prefix=prefix, variables=variables)
@@ -28,14 +27,14 @@ class Front:
         await self.ended(path)
         return path
 
-    async def ended(self, path: str) -> dict[str, Any]:
+    async def ended(self, path: str, seconds: float = 90) -> dict[str, Any]:
         """The deployment, once it has ended."""
 
         async def look() -> dict[str, Any] | None:
             seen = await self.json(path)
             return seen if seen["ended_at"] else None
 
-        return await eventually(look, "the end", self.patience_seconds)
+        return await eventually(look, "the end", seconds)
 
     async def json(self, path: str) -> dict[str, Any]:
         answer = await self.session.get(path)

@@ -15,6 +15,8 @@ METADATA = Routes("computeMetadata")
 ROOT = Routes("")
 ROUTES = (CREDENTIALS, STS, OAUTH, METADATA, ROOT)
 
+ACCOUNT = "stand-in@developer.gserviceaccount.com"  # whoever asks the metadata server is this one
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 MOST_SECONDS = 3600  # documented for generateAccessToken without an organisation's exception
 _METADATA_HEADERS = {"Metadata-Flavor": "Google", "Content-Type": "application/text"}
 
@@ -101,13 +103,18 @@ def metadata(call: Call) -> Json | Answer:
         "project/numeric-project-id": NUMBER,
         "universe/universe-domain": "googleapis.com",
         "universe/universe_domain": "googleapis.com",
-        "instance/service-accounts/default/email": "stand-in@developer.gserviceaccount.com",
+        "instance/service-accounts/default/email": ACCOUNT,
     }
     if call.path in facts:
         return _flavoured(call, facts[call.path])
+    if call.path.rstrip("/") == "instance/service-accounts/default":
+        # Python's library asks who it is; Go's asks each fact by itself.
+        _flavoured(call, "")
+        about = {"aliases": ["default"], "email": ACCOUNT, "scopes": list(SCOPES)}
+        return Answer(200, about, {"Metadata-Flavor": "Google"})
     if call.path.rstrip("/") == "instance/service-accounts/default/token":
         _flavoured(call, "")
-        token = _granted(call, "serviceAccount:stand-in@developer.gserviceaccount.com")
+        token = _granted(call, f"serviceAccount:{ACCOUNT}")
         headers = {"Metadata-Flavor": "Google"}
         return Answer(200, token, headers)
     raise Refused(Answer(404, b"not found", _METADATA_HEADERS))

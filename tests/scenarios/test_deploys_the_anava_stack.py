@@ -1,0 +1,178 @@
+"""The whole Anava stack: real terraform and provider, real Temporal, a stand-in for Google."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.google.provider import served
+from tests.google.serving import ServedStandIn
+from tests.scenarios.anava_stack import Stack, settings
+from tests.scenarios.front import Front
+from tests.scenarios.house import SHORT, Deployment, House
+from tests.scenarios.test_uses_a_credential import (
+    PLANTED,
+    assert_hidden,
+    assert_in_no_file,
+    assert_masked,
+)
+from tests.servers import TemporalServer, eventually
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
+
+# What the template makes, counted with the real provider.
+RESOURCES = 68
+# Soft-deleted for 30 days, or kept since it is the customer's or Google has no way back.
+LEFT = {
+    "buckets",
+    "databases",
+    "firebaseBuckets",
+    "firebaseProjects",
+    "identityConfigs",
+    "keys",
+    "providers",
+    "workloadIdentityPools",
+}
+STOP_SECONDS = SHORT.ladder.grace_seconds + SHORT.ladder.saving_limit_seconds
+ROBOT = "deployer@demo-proj.iam.gserviceaccount.com"
+
+
+@pytest.fixture
+def google(tmp_path: Path) -> Iterator[ServedStandIn]:
+    folder = tmp_path / "google"
+    folder.mkdir()
+    with served(folder) as google:
+        yield google
+
+
+@pytest.fixture
+def stack(house: House, front: Front, google: ServedStandIn) -> Stack:
+    house.settings = settings(google)
+    return Stack(house, front, google)
+
+
+async def test_it_is_deployed_left_alone_destroyed_and_deployed_again(stack: Stack) -> None:
+    stack.house.worker()
+    first = await stack.deploy()
+    assert first["reason"] == "applied"
+    assert first["result"]["counts"] == {"add": RESOURCES, "change": 0, "remove": 0, "imported": 0}
+    there = stack.there()
+    assert (await stack.deploy())["reason"] == "no_changes"
+
+    gone = await stack.destroy()
+    assert (gone["reason"], gone["result"]["counts"]["remove"]) == ("destroyed", RESOURCES)
+    left = stack.there()
+    assert set(left) == LEFT
+    assert all(set(names) <= set(there[kind]) for kind, names in left.items())
+    assert all(stack.is_deleted(kind) for kind in ("keys", "providers", "workloadIdentityPools"))
+
+    again = await stack.deploy()
+    assert again["result"]["counts"]["imported"] == len(LEFT)
+    assert {kind: len(names) for kind, names in stack.there().items()} == {
+        kind: len(names) for kind, names in there.items()
+    }
+    assert (await stack.deploy())["reason"] == "no_changes"
+
+
+async def test_what_exists_is_adopted_when_the_state_is_lost(stack: Stack) -> None:
+    stack.house.worker()
+    await stack.deploy()
+    there, members = stack.there(), stack.members()
+    stack.lose_state()
+    whole = await stack.deploy()
+    assert whole["result"]["counts"]["imported"] > 20
+    assert whole["result"]["counts"]["remove"] == 0
+    assert (stack.there(), stack.members()) == (there, members)
+    assert (await stack.deploy())["reason"] == "no_changes"
+
+    stack.lose_state()
+    stack.lose_half()
+    half = await stack.deploy()
+    assert 10 < half["result"]["counts"]["imported"] < whole["result"]["counts"]["imported"]
+    assert stack.there() == there
+    assert not stack.is_deleted("workloadIdentityPools")
+    assert (await stack.deploy())["reason"] == "no_changes"
+
+
+def assert_in_one_file_alone(stack: Stack, deployment: Deployment) -> None:
+    """While terraform applies, its token is in no process, plan, state or log."""
+    assert_masked(deployment)
+    mine = deployment.file(3, "credential.json")
+    assert PLANTED in mine.read_text()
+    assert_in_no_file(one for one in stack.house.data.rglob("*") if one != mine)
+    plan = zipfile.ZipFile(deployment.folder / "work" / "plan.tfplan")
+    for member in plan.namelist():
+        assert_hidden(plan.read(member), f"{member} of the plan")
+
+
+async def test_a_worker_dies_in_an_apply_with_tokens_of_seconds(
+    stack: Stack, google: ServedStandIn, temporal: TemporalServer
+) -> None:
+    account = {"accountId": "deployer", "serviceAccount": {}}
+    google.preload(("/iam/v1/projects/demo-proj/serviceAccounts", account))
+    stack.house.settings |= {
+        "ANAVA_GOOGLE__IMPERSONATE": ROBOT,
+        "ANAVA_GOOGLE__TOKEN_SECONDS": "20",
+    }
+    worker = stack.house.worker()
+    path = await stack.start()
+    deployment = stack.seen(path)
+    await deployment.until_text(3, "apply_complete")
+    worker.kill()
+    assert_in_one_file_alone(stack, deployment)
+    stack.house.worker()
+    await deployment.until_file(3, "claim.2.json")
+    assert_masked(deployment)
+
+    ended = await stack.ended(path)
+    assert (ended["status"], ended["result"]["counts"]["add"]) == ("completed", RESOURCES)
+    assert [ended["result"][kind] for kind in ("not_done", "unrecorded", "unknown")] == [[], [], []]
+    assert set(await deployment.attempts()) == {1}
+    deployment.assert_log_whole(3)
+    asked = google.asked()
+    mints = [one for one in asked if ":generateAccessToken" in one["path"]]
+    assert len(mints) >= 5, "a token for each of three segments, and again in the apply"
+    assert [one for one in asked if one["status"] == 401] == []
+    await stack.house.assert_nothing_left(deployment)
+    assert (await stack.deploy())["reason"] == "no_changes"
+    for one in stack.house.workers:
+        one.end()
+    assert_in_no_file(stack.house.data.rglob("*"))
+    assert_in_no_file(temporal.files())
+
+
+async def test_a_refusal_that_does_not_end_is_said_and_can_be_cancelled(
+    stack: Stack, google: ServedStandIn
+) -> None:
+    refused = "anava-firebase-config"
+    rule = {
+        "method": "POST",
+        "path": f"^/secretmanager/.*secretId={refused}",
+        "failure": "rate_limited",
+    }
+    google.control("PUT", "rules", {"rules": [rule]})
+    stack.house.worker()
+    path = await stack.start()
+    deployment = stack.seen(path)
+    await deployment.until_text(3, "apply_start")
+
+    async def told() -> bool:
+        return bool((await stack.front.json(path))["reason"] == "keeps_failing")
+
+    await eventually(told, "that Google keeps refusing", 120)
+    progress = await stack.front.json(f"{path}/resources")
+    overdue = [one["address"] for one in progress["resources"] if one["overdue"]]
+    assert overdue == ['google_secret_manager_secret.this["firebase-config"]']
+
+    answer = await stack.front.session.post(f"{path}/cancel", json={"reason": "too many calls"})
+    assert answer.status_code == 202, answer.text
+    # A second interrupt and the kill have their own limits; this is their sum.
+    ended = await stack.front.ended(path, STOP_SECONDS)
+    assert (ended["status"], ended["result"]["unknown"]) == ("cancelled", []), ended
+    await stack.house.assert_nothing_left(deployment)
+    stack.house.assert_unlocked(deployment)
+
+    google.control("PUT", "rules", {"rules": []})
+    await stack.deploy()
+    assert (await stack.deploy())["reason"] == "no_changes"
