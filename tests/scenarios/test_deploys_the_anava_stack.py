@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,8 @@ LEFT = {
     "providers",
     "workloadIdentityPools",
 }
-STOP_SECONDS = SHORT.ladder.grace_seconds + SHORT.ladder.saving_limit_seconds
+# Until terraform is gone, and as long again for the rest.
+STOP_SECONDS = 2 * SHORT.ladder.grace_seconds + SHORT.ladder.kill_seconds
 ROBOT = "deployer@demo-proj.iam.gserviceaccount.com"
 
 
@@ -52,13 +54,26 @@ def stack(house: House, front: Front, google: ServedStandIn) -> Stack:
     return Stack(house, front, google)
 
 
+def assert_complete(config: dict[str, Any]) -> None:
+    """What cameras need, with the gateway and the web app that were made."""
+    values = {**config["firebase"], **config["googleAI"]}
+    assert [name for name, value in values.items() if not value] == []
+    assert ".gateway.dev" in values["apiGatewayUrl"]
+    assert values["projectId"] == values["gcpProjectId"] == "demo-proj"
+    assert values["appId"].startswith("1:123456789012:web:")
+    assert values["webApiKey"] != values["apiGatewayKey"]
+
+
 async def test_it_is_deployed_left_alone_destroyed_and_deployed_again(stack: Stack) -> None:
     stack.house.worker()
     first = await stack.deploy()
     assert first["reason"] == "applied"
     assert first["result"]["counts"] == {"add": RESOURCES, "change": 0, "remove": 0, "imported": 0}
     there = stack.there()
-    assert (await stack.deploy())["reason"] == "no_changes"
+    second = await stack.deploy()
+    assert second["reason"] == "no_changes"
+    for one in (first, second):
+        assert_complete(await stack.front.json(f"{one['links']['self']}/acap-config"))
 
     gone = await stack.destroy()
     assert (gone["reason"], gone["result"]["counts"]["remove"]) == ("destroyed", RESOURCES)
@@ -89,7 +104,7 @@ async def test_what_exists_is_adopted_when_the_state_is_lost(stack: Stack) -> No
     stack.lose_state()
     stack.lose_half()
     half = await stack.deploy()
-    assert 10 < half["result"]["counts"]["imported"] < whole["result"]["counts"]["imported"]
+    assert half["result"]["counts"]["remove"] == 0
     assert stack.there() == there
     assert not stack.is_deleted("workloadIdentityPools")
     assert (await stack.deploy())["reason"] == "no_changes"
@@ -167,9 +182,11 @@ async def test_a_refusal_that_does_not_end_is_said_and_can_be_cancelled(
 
     answer = await stack.front.session.post(f"{path}/cancel", json={"reason": "too many calls"})
     assert answer.status_code == 202, answer.text
-    # A second interrupt and the kill have their own limits; this is their sum.
+    # The provider goes on trying after a first interrupt; only the end of the grace ends that.
     ended = await stack.front.ended(path, STOP_SECONDS)
-    assert (ended["status"], ended["result"]["unknown"]) == ("cancelled", []), ended
+    assert (ended["status"], ended["reason"]) == ("needs_attention", "outcome_unknown")
+    assert ended["result"]["unknown"] == overdue, "Google may have made it all the same"
+    assert ended["cancel_requested"]
     await stack.house.assert_nothing_left(deployment)
     stack.house.assert_unlocked(deployment)
 
