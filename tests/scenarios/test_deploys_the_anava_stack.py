@@ -1,17 +1,20 @@
 """The whole Anava stack: real terraform and provider, real Temporal, a stand-in for Google."""
 
+import signal
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.google.provider import served
 from tests.google.serving import ServedStandIn
-from tests.scenarios.anava_stack import Stack, settings
+from tests.scenarios.anava_stack import APPLY_SECONDS, Stack, settings
 from tests.scenarios.front import Front
 from tests.scenarios.house import SHORT, Deployment, House
+from tests.scenarios.machine import Machine
 from tests.scenarios.test_uses_a_credential import (
     PLANTED,
     assert_hidden,
@@ -19,6 +22,7 @@ from tests.scenarios.test_uses_a_credential import (
     assert_masked,
 )
 from tests.servers import TemporalServer, eventually
+from tests.terraform.real_provider import NO_MIRROR, mirror
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 
@@ -122,7 +126,10 @@ def assert_in_one_file_alone(stack: Stack, deployment: Deployment) -> None:
 
 
 async def test_a_worker_dies_in_an_apply_with_tokens_of_seconds(
-    stack: Stack, google: ServedStandIn, temporal: TemporalServer
+    stack: Stack,
+    google: ServedStandIn,
+    temporal: TemporalServer,
+    record_property: Callable[[str, object], None],
 ) -> None:
     account = {"accountId": "deployer", "serviceAccount": {}}
     google.preload(("/iam/v1/projects/demo-proj/serviceAccounts", account))
@@ -149,6 +156,8 @@ async def test_a_worker_dies_in_an_apply_with_tokens_of_seconds(
     mints = [one for one in asked if ":generateAccessToken" in one["path"]]
     assert len(mints) >= 5, "a token for each of three segments, and again in the apply"
     assert [one for one in asked if one["status"] == 401] == []
+    record_property("mints", len(mints))
+    record_property("tokens seen at Google", len({one["token"] for one in asked}))
     await stack.house.assert_nothing_left(deployment)
     assert (await stack.deploy())["reason"] == "no_changes"
     for one in stack.house.workers:
@@ -193,3 +202,25 @@ async def test_a_refusal_that_does_not_end_is_said_and_can_be_cancelled(
     google.control("PUT", "rules", {"rules": []})
     await stack.deploy()
     assert (await stack.deploy())["reason"] == "no_changes"
+
+
+async def test_without_an_account_it_is_deployed_by_anava_up(tmp_path: Path) -> None:
+    place = mirror()
+    if place is None:
+        pytest.skip(NO_MIRROR)
+    machine = Machine(tmp_path)
+    machine.settings = {"ANAVA_TERRAFORM__MIRROR": str(place)}
+    try:
+        await machine.up("--google-stand-in")
+        asked = {"template": "anava", "project_id": "demo-proj"}
+        async with httpx.AsyncClient(base_url=machine.api, timeout=30, trust_env=False) as session:
+            front = Front(session)
+            ended = await front.ended(await front.start(**asked), APPLY_SECONDS)
+        assert (ended["status"], ended["result"]["counts"]["add"]) == ("completed", RESOURCES)
+        assert (tmp_path / "stand-in" / "stacks").is_dir()
+        assert not (tmp_path / "stacks").exists()
+        assert machine.process is not None
+        machine.process.send_signal(signal.SIGTERM)
+        assert await machine.ended() == 0
+    finally:
+        machine.end()
