@@ -81,7 +81,8 @@ def up(
     async def serve(service: Up) -> int | None:
         place = service.place
         if place.google_port is not None:
-            typer.echo("Google       a stand-in on this machine, with the project demo-proj")
+            address = f"http://127.0.0.1:{place.google_port}"
+            typer.echo(f"Google       {address}, a stand-in with the project demo-proj")
         typer.echo(f"API          {place.api}\nTemporal UI  {place.ui or 'off'}")
         typer.echo(f"Logs         {place.data / 'logs'}\nReady; Ctrl-C stops.")
         return None

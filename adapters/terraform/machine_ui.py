@@ -21,6 +21,8 @@ _MOST_DIAGNOSTICS = 50
 # to start and that the stop hook then held back is complained of with these words and no address
 # (terraform, internal/terraform/hook_stop.go, the last of the PreApply hooks).
 _HALTED = "execution halted"
+# What terraform says before it stops waiting for its providers (command/meta_backend, tried).
+_GIVEN_UP = "Two interrupts received."
 
 
 class HookResource(msgspec.Struct):
@@ -171,6 +173,7 @@ class Fold:
         # By the address as terraform writes it: progress comes every 10 s for each resource.
         self._known: dict[str, _Entry] = {}
         self._handlers: dict[str, Callable[[Message], None]] = {
+            "log": self._logged,
             "refresh_start": self._worked,
             "planned_change": self._planned,
             "apply_start": self._started,
@@ -183,6 +186,7 @@ class Fold:
         }
         self.counts = Counts()
         self.applied = False
+        self._given_up = False
         # Terraform has its state's lock before it refreshes or shows the first change (its source,
         # internal/backend/local/backend_local.go: LocalRun locks, then reads the state).
         self.works_on_state = False
@@ -279,8 +283,13 @@ class Fold:
                 entry.status = ResourceStatus.DONE
 
     def _errored(self, message: Message) -> None:
-        if entry := self._entry(message):
+        entry = self._entry(message)
+        # Of what terraform no longer waits for nobody knows whether it was made: it still runs.
+        if entry and not self._given_up:
             entry.status = ResourceStatus.FAILED
+
+    def _logged(self, message: Message) -> None:
+        self._given_up |= message.text.lstrip().startswith(_GIVEN_UP)
 
     def _summed(self, message: Message) -> None:
         summary = message.changes
@@ -321,7 +330,7 @@ class Fold:
         that did begin has said how it ended.
         """
         for entry in self._entries.values():
-            if entry.status is ResourceStatus.RUNNING:
+            if entry.status is ResourceStatus.RUNNING and not self._given_up:
                 entry.status = ResourceStatus.PLANNED
 
     def _put_out(self, message: Message) -> None:

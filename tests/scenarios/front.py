@@ -20,12 +20,15 @@ class Front:
 
     async def run(self, **fields: object) -> str:
         """The path of a deployment that has ended, however."""
-        body = {"project_id": "demo-project-1", **fields}
-        answer = await self.session.post("/api/deploy", json=body)
-        assert answer.status_code == 202, answer.text
-        path = str(answer.json()["links"]["self"])
+        path = await self.start(**{"project_id": "demo-project-1", **fields})
         await self.ended(path)
         return path
+
+    async def start(self, **fields: object) -> str:
+        """The path of a deployment that has been accepted."""
+        answer = await self.session.post("/api/deploy", json=fields)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["links"]["self"])
 
     async def ended(self, path: str, seconds: float = 90) -> dict[str, Any]:
         """The deployment, once it has ended."""

@@ -64,6 +64,7 @@ class Machine:
         self.data = data
         self.port = free_port()
         self.temporal_port = free_port()
+        self.settings: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -80,14 +81,19 @@ class Machine:
             "PATH": known["PATH"],
             "ANAVA_DATA_DIR": str(self.data),
             "ANAVA_API__PORT": str(self.port),
+            **self.settings,
         }
 
-    async def up(self) -> House:
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def up(self, *options: str) -> House:
         """Have `anava up` run here, as a service: nobody can be asked."""
         if self.process is None or self.process.poll() is not None:
             with self.output.open("wb") as output:
                 self.process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own program, returns at once
-                    self.argv(),
+                    self.argv(*options),
                     env=self.environment(),
                     cwd=ROOT,
                     stdin=subprocess.DEVNULL,
@@ -139,7 +145,7 @@ class Machine:
             "prefix": "p" + uuid.uuid4().hex[:8],
             "variables": variables,
         }
-        url = f"http://127.0.0.1:{self.port}/api/deploy"
+        url = f"{self.api}/api/deploy"
         headers = {"Idempotency-Key": str(body["prefix"])}
         async with httpx.AsyncClient(timeout=30, trust_env=False) as session:
 

@@ -82,6 +82,21 @@ def test_nothing_else_takes_a_begun_operation_back(line: dict[str, object]) -> N
     assert fold.addresses(ResourceStatus.RUNNING) == ["a.begun"]
 
 
+def test_what_terraform_stopped_waiting_for_has_no_known_end() -> None:
+    """It was called failed, so nobody was told that Google may have made it all the same."""
+    fold = folded(
+        say("apply_start", **on("a.refused")),
+        say("apply_start", **on("a.open")),
+        say("apply_errored", **on("a.refused")),
+        {"@message": "\nTwo interrupts received. Exiting immediately. Note that …", "type": "log"},
+        say("diagnostic", diagnostic={"severity": "error", "summary": "operation canceled"}),
+        say("apply_errored", **on("a.open")),
+        say("diagnostic", diagnostic=HALTED),
+    )
+    assert fold.addresses(ResourceStatus.FAILED) == ["a.refused"]
+    assert fold.addresses(ResourceStatus.RUNNING) == ["a.open"]
+
+
 def test_a_real_interrupted_apply_leaves_nothing_open() -> None:
     lines = (CORPUS / "apply_interrupted.jsonl").read_bytes().splitlines()
     fold = Fold()
