@@ -60,17 +60,28 @@ class Console:
 
     def equals(self, deployment: Deployment, segments: int) -> bool:
         """Whether each event of each segment was said once, and what it says."""
-        said = {one["logging.googleapis.com/insertId"]: one for one in self.entries(deployment.id)}
-        wanted: dict[str, str] = {}
-        for segment in range(1, segments + 1):
-            *events, end = deployment.events(segment)
-            for line, event in enumerate(events, 1):
-                wanted[_insert_id(deployment, segment, line)] = event["text"]
-            last = f"end of segment {segment}: {end['end']}"
-            wanted[_insert_id(deployment, segment, len(events) + 1)] = last
-        return {name: one["message"] for name, one in said.items()} == wanted and len(
-            self.entries(deployment.id)
-        ) == len(wanted)
+        said = _messages(self.entries(deployment.id))
+        return said == sorted(_wanted(deployment, segments).items())
+
+    def holds_rest_of(self, other: "Console", deployment: Deployment, segments: int) -> bool:
+        """Whether both together said each event; at least once is what is promised."""
+        both = [*other.entries(deployment.id), *self.entries(deployment.id)]
+        return dict(_messages(both)) == _wanted(deployment, segments)
+
+
+def _messages(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return sorted((one["logging.googleapis.com/insertId"], one["message"]) for one in entries)
+
+
+def _wanted(deployment: Deployment, segments: int) -> dict[str, str]:
+    wanted: dict[str, str] = {}
+    for segment in range(1, segments + 1):
+        *events, end = deployment.events(segment)
+        for line, event in enumerate(events, 1):
+            wanted[_insert_id(deployment, segment, line)] = event["text"]
+        last = f"end of segment {segment}: {end['end']}"
+        wanted[_insert_id(deployment, segment, len(events) + 1)] = last
+    return wanted
 
 
 def _insert_id(deployment: Deployment, segment: int, line: int) -> str:

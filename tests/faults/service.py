@@ -89,6 +89,9 @@ class Service:
     async def until_equal(self, deployment: Deployment, seconds: float) -> None:
         """Until `anava logs --verify` says so of every store, and the console has all of it."""
 
+        # Cheap to look at, where the command reads all of every store.
+        await self.until_sealed(deployment, seconds)
+
         async def equal() -> bool:
             return await self.verified(deployment)
 
