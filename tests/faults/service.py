@@ -118,9 +118,7 @@ class Service:
     def sealed_at(self, deployment: Deployment, sink: str) -> float:
         """When the sink had all of the apply, in seconds since 1970; 0 where it has not."""
         path = deployment.file(APPLY, f"cursors/{sink}.json")
-        if not path.exists() or not json.loads(path.read_text())["sealed"]:
-            return 0.0
-        return path.stat().st_mtime
+        return path.stat().st_mtime if self._cursor(deployment, sink).get("sealed") else 0.0
 
     async def until_sealed(self, deployment: Deployment, seconds: float) -> None:
         """Every store has all of every segment."""
@@ -131,6 +129,22 @@ class Service:
             return all(found.count(one) == APPLY for one in STORES)
 
         await eventually(sealed, "the seals", seconds)
+
+    async def until_holding(
+        self, deployment: Deployment, sinks: tuple[str, ...], seconds: float
+    ) -> None:
+        """Until these have what the apply has written by now."""
+        lines = deployment.file(APPLY, "events.jsonl").read_bytes().count(b"\n")
+
+        def caught_up() -> bool:
+            return all(self._cursor(deployment, one).get("line", 0) >= lines for one in sinks)
+
+        await eventually(caught_up, f"what {sinks} lack", seconds)
+
+    def _cursor(self, deployment: Deployment, sink: str) -> dict[str, Any]:
+        path = deployment.file(APPLY, f"cursors/{sink}.json")
+        content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        return content
 
     async def cut(self, sink: str) -> None:
         if sink == "console":
@@ -182,7 +196,6 @@ async def open_service(
     port = free_port()
     start_api(house, port)
     try:
-        # Here and for the end of a verification, which asks for every line of every store.
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as session:
             await until_ready(session)
             await house.until_up()
