@@ -34,8 +34,8 @@ class TcpProxy:
     """Its fields may be changed at any time; they count for the next bytes.
 
     `latency_seconds` delays what the client says, `bytes_per_second` limits each direction of each
-    connection. `rule` is asked once for each request, which is what a client says after an answer: a
-    swallowed one is carried out and its connection never says anything again.
+    connection. `rule` is asked once for each request, which is what a client says after an answer;
+    a swallowed one is carried out and its connection never says anything again.
     """
 
     target: int
