@@ -197,7 +197,8 @@ async def open_service(
     start_api(house, port)
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as session:
-            await until_ready(session)
+            # Beside a dozen other processes that start at this moment.
+            await until_ready(session, 120)
             await house.until_up()
             yield Service(house, real, between, console, session)
     finally:
