@@ -95,6 +95,7 @@ class Service:
         async def equal() -> bool:
             return await self.verified(deployment)
 
+        # A flushed Redis is filled again only when the worker next looks for what is owed.
         await eventually(equal, "equal copies everywhere", seconds)
         await eventually(
             lambda: self.console.equals(deployment, APPLY), "the log on the console", seconds

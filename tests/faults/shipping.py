@@ -85,7 +85,7 @@ async def mend(found: Behind) -> None:
     for line in found.lines.values():
         if line.mode is Mode.BLACK_HOLE:
             line.cut()
-        line.mode, line.latency_seconds = Mode.PASS, 0.0
+        line.mode, line.latency_seconds, line.rule = Mode.PASS, 0.0, never
         await line.up()
     found.http.rule = found.grpc.rule = never
 

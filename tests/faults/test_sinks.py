@@ -15,7 +15,7 @@ from tests import stores
 from tests.faults.copies import in_documents, in_objects, in_redis
 from tests.faults.shipping import Behind, Harbour, Servers, behind, harbour, mend, servers
 from tests.faults.tcp_proxy import Mode
-from tests.faults.verdicts import Verdict, always, never, seeded
+from tests.faults.verdicts import Verdict, always, seeded
 from tests.servers import eventually, free_port
 
 ALL = ("redis", "gcs", "firestore")
@@ -151,7 +151,6 @@ async def test_what_is_carried_out_but_not_heard_of_is_kept_once(
         for proxy in (stores_behind.http, stores_behind.grpc):
             lost = [one for one, verdict in proxy.calls if verdict is Verdict.SWALLOW]
             assert lost, "the fault did happen"
-        stores_behind.lines["redis"].rule = never
         await mend(stores_behind)
         await port.assert_equal()
         written = port.lines(1)
