@@ -23,8 +23,8 @@ def run(*, drain: bool) -> None:
         os.execve(sys.executable, _ARGV, environment)  # noqa: S606 - our own interpreter
     status = worker_main.main()
     logging.shutdown()
-    sys.stdout.flush()
-    # As worker_main does: the interpreter's own end crashes inside the SDK now and then.
+    # As worker_main does: the interpreter's own end crashes inside the SDK now and then, and a
+    # flush of the console waits for ever on a reader who stopped.
     os._exit(status)
 
 

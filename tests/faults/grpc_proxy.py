@@ -70,7 +70,10 @@ class GrpcProxy(grpc.GenericRpcHandler):  # type: ignore[misc] # the library is 
                 if verdict is not Verdict.SWALLOW:
                     yield answer
         except grpc.aio.AioRpcError as error:
-            await context.abort(error.code(), error.details(), error.trailing_metadata())
+            # A tuple: abort fails with the library's own type, and the caller hears of that.
+            found = error.trailing_metadata() or ()
+            kept = tuple(one for one in found if not one[0].startswith(_OF_THE_HOP))
+            await context.abort(error.code(), error.details(), kept)
         if verdict is Verdict.SWALLOW:
             # It was carried out; the caller waits until its own time is over.
             await asyncio.Event().wait()

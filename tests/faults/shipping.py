@@ -23,11 +23,12 @@ from deployments.segment import SegmentKey
 from tests import stores
 from tests.faults.grpc_proxy import GrpcProxy, grpc_proxy
 from tests.faults.http_proxy import HttpProxy, http_proxy
-from tests.faults.tcp_proxy import TcpProxy, tcp_proxy
+from tests.faults.tcp_proxy import Mode, TcpProxy, tcp_proxy
+from tests.faults.verdicts import never
 from tests.logs import chunk, sealed
 from tests.servers import eventually
 
-__all__ = ["Behind", "Harbour", "Servers", "behind", "harbour", "servers"]
+__all__ = ["Behind", "Harbour", "Servers", "behind", "harbour", "mend", "servers"]
 
 # Lines of one write, as terraform's output comes.
 _PIECE_LINES = 500
@@ -77,6 +78,16 @@ async def behind(found: Servers) -> AsyncIterator[Behind]:
             "firestore": await open_.enter_async_context(tcp_proxy(grpc.port)),
         }
         yield Behind(lines, http, grpc)
+
+
+async def mend(found: Behind) -> None:
+    """Whatever was done to a line or by a rule is over."""
+    for line in found.lines.values():
+        if line.mode is Mode.BLACK_HOLE:
+            line.cut()
+        line.mode, line.latency_seconds, line.rule = Mode.PASS, 0.0, never
+        await line.up()
+    found.http.rule = found.grpc.rule = never
 
 
 @dataclass

@@ -34,8 +34,8 @@ class TcpProxy:
     """Its fields may be changed at any time; they count for the next bytes.
 
     `latency_seconds` delays what the client says, `bytes_per_second` limits each direction of each
-    connection. `rule` is asked for each piece that a client says: a swallowed one is carried out
-    and its connection never says anything again.
+    connection. `rule` is asked once for each request, which is what a client says after an answer;
+    a swallowed one is carried out and its connection never says anything again.
     """
 
     target: int
@@ -120,6 +120,7 @@ class _Connection:
         self._proxy = proxy
         self._deaf = False
         self._swallows = False
+        self._answered = True
 
     async def pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, asks: bool
@@ -140,8 +141,9 @@ class _Connection:
         clock = asyncio.get_running_loop().time
         while data := await reader.read(_BLOCK_BYTES):
             self._deaf = self._deaf or self._proxy.mode is Mode.BLACK_HOLE
-            if asks and self._proxy.rule("") is Verdict.SWALLOW:
+            if asks and self._answered and self._proxy.rule("") is Verdict.SWALLOW:
                 self._swallows = True
+            self._answered = not asks
             if self._deaf or (self._swallows and not asks):
                 continue
             await waiting.put((clock() + (self._proxy.latency_seconds if asks else 0), data))

@@ -6,7 +6,12 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from google.api_core.exceptions import DeadlineExceeded, ResourceExhausted, ServiceUnavailable
+from google.api_core.exceptions import (
+    AlreadyExists,
+    DeadlineExceeded,
+    ResourceExhausted,
+    ServiceUnavailable,
+)
 from google.cloud import firestore
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -195,6 +200,8 @@ async def test_grpc_passes_refuses_and_swallows(
             one.id async for one in client.collection("proxied").stream(retry=None, timeout=30)
         ]
         assert names == ["one"]
+        with pytest.raises(AlreadyExists):
+            await document.create({"big": b""}, retry=None, timeout=30)
         for verdict, error in (
             (Verdict.UNAVAILABLE, ServiceUnavailable),
             (Verdict.EXHAUSTED, ResourceExhausted),

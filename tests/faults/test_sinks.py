@@ -1,7 +1,6 @@
 """Whatever becomes of a store: nobody else waits for it, and in the end it has every line once."""
 
 import asyncio
-import gzip
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ from adapters.redis_log import open_redis
 from adapters.terraform import control_files
 from adapters.terraform.shipment import lacking
 from tests import stores
-from tests.faults.shipping import Behind, Harbour, Servers, behind, harbour, servers
+from tests.faults.copies import in_documents, in_objects, in_redis
+from tests.faults.shipping import Behind, Harbour, Servers, behind, harbour, mend, servers
 from tests.faults.tcp_proxy import Mode
-from tests.faults.verdicts import Verdict, always, never, seeded
+from tests.faults.verdicts import Verdict, always, seeded
 from tests.servers import eventually, free_port
 
 ALL = ("redis", "gcs", "firestore")
@@ -57,15 +57,6 @@ async def port(
 ) -> AsyncIterator[Harbour]:
     async with harbour(stores_behind, tmp_path, monkeypatch) as found:
         yield found
-
-
-async def mend(found: Behind) -> None:
-    for line in found.lines.values():
-        if line.mode is Mode.BLACK_HOLE:
-            line.cut()
-        line.mode, line.latency_seconds = Mode.PASS, 0.0
-        await line.up()
-    found.http.rule = found.grpc.rule = never
 
 
 async def cut(found: Behind, store: str) -> None:
@@ -160,37 +151,14 @@ async def test_what_is_carried_out_but_not_heard_of_is_kept_once(
         for proxy in (stores_behind.http, stores_behind.grpc):
             lost = [one for one, verdict in proxy.calls if verdict is Verdict.SWALLOW]
             assert lost, "the fault did happen"
-        stores_behind.lines["redis"].rule = never
         await mend(stores_behind)
         await port.assert_equal()
         written = port.lines(1)
-        assert await in_redis(stores_behind, port) == written
-        assert await in_objects(port) == written
-        assert await in_documents(port) == written
-
-
-async def in_redis(found: Behind, port: Harbour) -> bytes:
-    """What lies there as it lies there: a second copy of anything would show."""
-    client = open_redis(f"redis://{found.lines['redis'].host}")
-    entries: Any = await client.xrange(f"anava:{{{port.deployment}}}:log:1")
-    await client.aclose()
-    return b"".join(fields[b"data"] for _, fields in entries)
-
-
-async def in_objects(port: Harbour) -> bytes:
-    def packed() -> bytes:
-        names = [blob.name for blob in port.objects.entries(f"logs/{port.deployment}/")]
-        whole = f"logs/{port.deployment}/0000000001.jsonl.gz"
-        assert names == [f"logs/{port.deployment}/0000000001.index.json", whole]
-        return port.objects.read(whole)
-
-    return gzip.decompress(await port.objects.threaded(packed))
-
-
-async def in_documents(port: Harbour) -> bytes:
-    segment = port.documents.deployment(port.deployment).collection("segments").document(f"{1:010}")
-    found = [one.to_dict() or {} async for one in segment.collection("chunks").stream()]
-    return b"".join(gzip.decompress(one["data"]) for one in found)
+        client = open_redis(f"redis://{stores_behind.lines['redis'].host}")
+        assert await in_redis(client, port.deployment) == written
+        await client.aclose()
+        assert await in_objects(port.objects, port.deployment) == written
+        assert await in_documents(port.documents, port.deployment) == written
 
 
 async def test_a_full_redis_delays_nobody_and_has_every_line_once_when_it_has_room(

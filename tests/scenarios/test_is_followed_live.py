@@ -18,14 +18,14 @@ def start_api(house: House, port: int) -> Process:
     return process
 
 
-async def until_ready(session: httpx.AsyncClient) -> None:
+async def until_ready(session: httpx.AsyncClient, seconds: float = 30) -> None:
     async def ready() -> bool:
         try:
             return (await session.get("/health/ready")).status_code == 200
         except httpx.TransportError:
             return False
 
-    await eventually(ready, "the API")
+    await eventually(ready, "the API", seconds)
 
 
 async def read_ids(session: httpx.AsyncClient, id: str, after: str, most: int) -> list[str]:

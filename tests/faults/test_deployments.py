@@ -1,0 +1,237 @@
+"""Whatever becomes of a store in a real deployment: terraform does not notice, no line is lost."""
+
+import asyncio
+import json
+import os
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict, dataclass
+
+import pytest
+import pytest_asyncio
+
+from adapters.firestore_client import open_firestore
+from adapters.gcs_objects import open_objects
+from adapters.redis_log import open_redis
+from tests import stores
+from tests.faults.copies import in_documents, in_objects, in_redis
+from tests.faults.service import APPLY, STORES, Service, open_service
+from tests.faults.shipping import behind, servers
+from tests.faults.verdicts import Verdict, seeded
+from tests.scenarios.house import Deployment
+from tests.scenarios.test_leaves_artifacts import ALWAYS, SEGMENTS
+from tests.servers import ROOT, TemporalServer, free_port
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FIGURES = ROOT / ".cache" / "faults.jsonl"
+# 5 % is the promise; the medians of a quiet machine are as noisy as this. Where others work as
+# well, ratios of 1.5 both ways were seen: then they are recorded and judge nothing.
+SLOWED, NOISE = 1.05, 1.25
+
+
+@dataclass(frozen=True)
+class Size:
+    """`away_seconds`: how long a store stays away in the middle of an apply of three layers."""
+
+    lines: int
+    layer_seconds: float
+    away_seconds: float
+    pairs: int
+    patience_seconds: float
+
+
+Fault = Callable[[Service, Deployment, tuple[str, ...], Size], Awaitable[None]]
+
+
+async def nothing(service: Service, deployment: Deployment, _: tuple[str, ...], size: Size) -> None:
+    return
+
+
+async def down(
+    service: Service, deployment: Deployment, sinks: tuple[str, ...], size: Size
+) -> None:
+    for one in sinks:
+        await service.cut(one)
+    begin = time.monotonic()
+    await service.until_behind(sinks, size.patience_seconds)
+    await asyncio.sleep(max(0.0, size.away_seconds - (time.monotonic() - begin)))
+
+
+async def slow(
+    service: Service, deployment: Deployment, sinks: tuple[str, ...], size: Size
+) -> None:
+    for one in sinks:
+        service.delay(one, 0.2)
+    await service.until_applied(deployment, size.patience_seconds)
+
+
+async def flushed(service: Service, deployment: Deployment, _: tuple[str, ...], size: Size) -> None:
+    await service.flush_redis()
+
+
+async def full(
+    service: Service, deployment: Deployment, sinks: tuple[str, ...], size: Size
+) -> None:
+    await service.limit_redis("1mb")
+    await service.until_behind(sinks, size.patience_seconds)
+    assert "OutOfMemory" in (await service.health())["redis"]["error"]
+    await asyncio.sleep(size.away_seconds)
+
+
+SHORT = Size(3_000, 1.0, 0.0, 0, 60)
+# The minute lies in the middle of 75 s.
+MINUTE = Size(100_000, 25.0, 60.0, 1, 300)
+LONG = Size(100_000, 4.0, 5.0, 3, 300)
+
+
+def long(size: Size, fault: Fault, *sinks: str) -> object:
+    name = f"long-{fault.__name__}-{'-'.join(sinks)}".rstrip("-")
+    marks = [pytest.mark.long, pytest.mark.timeout(1500)]
+    return pytest.param(size, fault, sinks, id=name, marks=marks)
+
+
+def short(fault: Fault, *sinks: str) -> object:
+    return pytest.param(SHORT, fault, sinks, id=f"short-{fault.__name__}-{'-'.join(sinks)}")
+
+
+CASES = [
+    short(down, "redis", "console"),
+    short(down, "gcs", "firestore"),
+    short(slow, *STORES, "console"),
+    short(flushed, "redis"),
+    short(full, "redis"),
+    long(LONG, nothing),
+    *(long(MINUTE, down, one) for one in (*STORES, "console")),
+    *(long(LONG, slow, one) for one in (*STORES, "console")),
+    long(LONG, flushed, "redis"),
+    long(LONG, full, "redis"),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    temporal = TemporalServer(tmp_path_factory.mktemp("temporal"))
+    temporal.start()
+    try:
+        client = await temporal.client()
+        with servers(tmp_path_factory.mktemp("objects"), free_port()) as real:
+            data = tmp_path_factory.mktemp("data")
+            async with (
+                behind(real) as between,
+                open_service(client, temporal, real, between, data) as found,
+            ):
+                yield found
+    finally:
+        temporal.end()
+
+
+@pytest.mark.parametrize(("size", "fault", "sinks"), CASES)
+async def test_terraform_does_not_notice_a_faulty_sink_and_in_the_end_every_copy_is_equal(
+    service: Service,
+    size: Size,
+    fault: Fault,
+    sinks: tuple[str, ...],
+    request: pytest.FixtureRequest,
+) -> None:
+    ratios: list[float] = []
+    late: dict[str, float] = {}
+    for number in range(max(1, size.pairs)):
+        # In turn first, so that what changes meanwhile favours neither.
+        before = await undisturbed(service, size) if number % 2 else 0.0
+        seconds, late = await run(service, size, fault, sinks)
+        if size.pairs:
+            ratios.append(seconds / (before or await undisturbed(service, size)))
+    if ratios:
+        record(request.node.callspec.id, size, ratios, late)
+        is_quiet = os.getloadavg()[0] <= 1.5 * (os.cpu_count() or 1)
+        assert statistics.median(ratios) <= NOISE or not is_quiet
+
+
+async def undisturbed(service: Service, size: Size) -> float:
+    """How long terraform takes without a fault; this log is compared as well."""
+    seconds, _ = await run(service, size, nothing, ())
+    return seconds
+
+
+async def run(
+    service: Service, size: Size, fault: Fault, sinks: tuple[str, ...]
+) -> tuple[float, dict[str, float]]:
+    """How long terraform took, and how late the sinks were."""
+    deployment = await service.deploy(size.lines, size.layer_seconds)
+    await service.until_applying(deployment)
+    await fault(service, deployment, sinks, size)
+    if fault is down and size.pairs:
+        assert not deployment.file(APPLY, "exit.json").exists(), "it was in the middle"
+    mended = time.time()
+    await service.mend()
+    await service.until_holding(deployment, sinks, size.patience_seconds)
+    late = {"caught_up": time.time() - mended}
+    seconds = await service.completed(deployment, size.patience_seconds)
+    await service.until_equal(deployment, size.patience_seconds)
+    ended = max(mended, deployment.file(APPLY, "events.jsonl").stat().st_mtime)
+    late |= {one: service.sealed_at(deployment, one) - ended for one in (*STORES, "console")}
+    return seconds, {name: round(one, 1) for name, one in late.items()}
+
+
+def record(name: str, size: Size, ratios: list[float], late: dict[str, float]) -> None:
+    found = {
+        "case": name,
+        **asdict(size),
+        "terraform_ratios": [round(one, 3) for one in ratios],
+        "median": round(statistics.median(ratios), 3),
+        "promise": SLOWED,
+        # From the repair to all that was written until then; from the end to each sink's seal.
+        "late_seconds": late,
+        "load": round(os.getloadavg()[0], 1),
+    }
+    FIGURES.parent.mkdir(exist_ok=True)
+    with FIGURES.open("a") as file:
+        file.write(json.dumps(found) + "\n")
+    print(found)  # noqa: T201 - the figures are what the long form is for
+
+
+# Each lost answer costs the caller's whole limit, 5 or 10 s, so there is no short form; with short
+# limits, sink by sink, tests/faults/test_sinks.py has one.
+@pytest.mark.parametrize("lines", [3_000, 100_000])
+@pytest.mark.long
+@pytest.mark.timeout(900)
+async def test_what_is_carried_out_but_not_heard_of_is_kept_once(
+    service: Service, lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One answer in ten is lost: no event, object, document or artifact is there twice."""
+    rule = seeded(7, 0.1, Verdict.SWALLOW)
+    service.stores.lines["redis"].rule = service.stores.http.rule = rule
+    service.stores.grpc.rule = rule
+    for proxy in (service.stores.http, service.stores.grpc):
+        proxy.calls.clear()
+    deployment = await service.deploy(lines, 1.0)
+    await service.completed(deployment, 400)
+    await service.until_sealed(deployment, 400)
+    for proxy in (service.stores.http, service.stores.grpc):
+        assert Verdict.SWALLOW in {verdict for _, verdict in proxy.calls}, "the fault did happen"
+    await service.mend()
+    await service.until_equal(deployment, 120)
+    await assert_kept_once(service, deployment, monkeypatch)
+
+
+async def assert_kept_once(
+    service: Service, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = service.real
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", real.firestore.host)
+    redis = open_redis(f"redis://{real.redis.host}")
+    documents = open_firestore("a-test")
+    objects = open_objects(stores.BUCKET, f"http://{real.objects.host}", None)
+    for segment in range(1, APPLY + 1):
+        written = deployment.file(segment, "events.jsonl").read_bytes()
+        assert await in_redis(redis, deployment.id, segment) == written
+        assert await in_objects(objects, deployment.id, segment) == written
+        assert await in_documents(documents, deployment.id, segment) == written
+    kept = await objects.threaded(objects.entries, f"artifacts/{deployment.id}/")
+    names = [one.name.rpartition("/")[2] for one in kept]
+    assert len(names) == len(set(names)), names
+    assert set(names) == ALWAYS | SEGMENTS | {"outputs.json"}
+    await redis.aclose()
+    documents.client.close()  # type: ignore[no-untyped-call] # the library does not annotate it
