@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import ClassVar
 
 from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed
 from google.auth.exceptions import GoogleAuthError
@@ -50,6 +51,8 @@ class GcsState:
         endpoint: base URL of another server than Google's.
         project: whose quota counts; None where the credentials say it.
     """
+
+    lock_outlives_holder: ClassVar[bool] = True
 
     def __init__(self, bucket: str, prefix: str, endpoint: str | None, project: str | None) -> None:
         self._name = bucket

@@ -17,6 +17,8 @@ from deployments.errors import Unavailable
 __all__ = ["HeldLock"]
 
 _FILE = "lock.json"
+# A lock that is not ours is looked at again, but no server is asked for each line of a log.
+_AGAIN_SECONDS = 1.0
 
 
 class HeldLock:
@@ -31,15 +33,21 @@ class HeldLock:
         self._folder = folder
         self._state = state
         self._noting: asyncio.Task[None] | None = None
+        self._next = 0.0
 
     def note(self) -> None:
         """Note it in the background; what is missing then is looked for at the next call.
 
         To be called when terraform has said something that it says only with the lock in hand.
         """
+        if not self._state.lock_outlives_holder:
+            return
+        now = asyncio.get_running_loop().time()
         noting = self._noting is not None and not self._noting.done()
-        if not noting and not (self._folder / _FILE).exists():
-            self._noting = asyncio.create_task(self._note(), name="lock")
+        if noting or now < self._next or (self._folder / _FILE).exists():
+            return
+        self._next = now + _AGAIN_SECONDS
+        self._noting = asyncio.create_task(self._note(), name="lock")
 
     def close(self) -> None:
         """Note nothing any more."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from adapters.settings import Settings
 from adapters.terraform import control_files
@@ -27,7 +27,12 @@ BACKEND_FILE = "backend.tf.json"
 
 
 class StackState(Protocol):
-    """The state of one stack; methods that ask a server block and may raise Unavailable."""
+    """The state of one stack; methods that ask a server block and may raise Unavailable.
+
+    `lock_outlives_holder`: a killed terraform leaves its lock behind.
+    """
+
+    lock_outlives_holder: ClassVar[bool]
 
     def backend(self) -> dict[str, object]:
         """Terraform's `backend` block; holds no secret."""
@@ -38,7 +43,7 @@ class StackState(Protocol):
         ...
 
     def lock(self) -> StateLock | None:
-        """The lock that somebody holds, where it outlives its holder."""
+        """The lock that somebody holds; None where it cannot outlive its holder."""
         ...
 
     def unlock(self, lock: StateLock) -> bool:
@@ -49,6 +54,8 @@ class StackState(Protocol):
 @dataclass(frozen=True)
 class LocalState:
     """A file; its lock is the kernel's and ends with its holder (measured)."""
+
+    lock_outlives_holder: ClassVar[bool] = False
 
     path: Path
 

@@ -14,6 +14,7 @@ import pytest
 
 from adapters.terraform.gcs_state import GcsState
 from adapters.terraform.held_lock import HeldLock
+from adapters.terraform.stack_state import LocalState
 from deployments.errors import Unavailable
 from tests import stores
 from tests.adapters.terraform.bucket import NOW, locked
@@ -39,6 +40,30 @@ async def is_noted(folder: Path, state: GcsState) -> bool:
     HeldLock(folder, state).note()
     await asyncio.gather(*(one for one in asyncio.all_tasks() if one.get_name() == "lock"))
     return (folder / "lock.json").exists()
+
+
+async def test_a_log_of_many_lines_asks_for_a_foreign_lock_once_a_second(
+    state: GcsState, tmp_path: Path
+) -> None:
+    """Each step of a log, 200 a second, asked the server for a lock that was not ours."""
+    folder = segment(tmp_path / "3")
+    locked(state, Who="me@laptop")
+    held = HeldLock(folder, state)
+    asked = 0
+    with living(folder):
+        for _ in range(50):
+            held.note()
+            tasks = [one for one in asyncio.all_tasks() if one.get_name() == "lock"]
+            asked += len(tasks)
+            await asyncio.gather(*tasks)
+    # Once, but for a machine that stands still for seconds.
+    assert asked < 5
+
+
+async def test_nobody_looks_for_a_lock_that_ends_with_its_holder(tmp_path: Path) -> None:
+    held = HeldLock(segment(tmp_path / "3"), LocalState(tmp_path / "terraform.tfstate"))
+    held.note()
+    assert [one for one in asyncio.all_tasks() if one.get_name() == "lock"] == []
 
 
 async def test_the_lock_of_a_dead_terraform_is_removed_once_and_only_that(
