@@ -27,7 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FIGURES = ROOT / ".cache" / "faults.jsonl"
 # 5 % is the promise; the medians of a quiet machine are as noisy as this. Where others work as
-# well, ratios of 1.5 both ways were seen: then they are recorded and judge nothing.
+# well, 0.76 to 1.54 were seen in one hour: then they are recorded and judge nothing.
 SLOWED, NOISE = 1.05, 1.25
 
 
