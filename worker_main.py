@@ -24,7 +24,6 @@ from adapters.artifact_stores import open_artifacts
 from adapters.file_changes import FileChanges
 from adapters.google_adoption import GoogleAdoption
 from adapters.google_api import GoogleApi
-from adapters.google_credentials import DefaultCredentials
 from adapters.google_mint import GoogleMint
 from adapters.google_preflight import GooglePreflight
 from adapters.log_stores import open_mirror, open_sinks
@@ -114,7 +113,7 @@ def _begin_aside(*works: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
 
 def _checks(host: TerraformHost, settings: Settings) -> Checks:
     # Its connections end with the process.
-    google = GoogleApi(DefaultCredentials(), settings.google.endpoint)
+    google = GoogleApi(GoogleMint.open(settings.google), settings.google.endpoint)
     preflight = GooglePreflight(google, settings.terraform.templates)
     return Checks(host, preflight, GoogleAdoption(google))
 

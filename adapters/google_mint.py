@@ -13,7 +13,7 @@ __all__ = ["GoogleMint"]
 
 
 class GoogleMint:
-    """Port `CredentialMint`.
+    """Ports `CredentialMint` and `CredentialSource`: what is checked is who will act.
 
     Args:
         own: the service's own identity.
@@ -29,6 +29,9 @@ class GoogleMint:
         self._api = api
         self._account = account
         self._seconds = seconds
+        self._renewing = asyncio.Lock()
+        self._token = ""
+        self._renew_at = 0.0
 
     @classmethod
     def open(cls, settings: GoogleSettings) -> "GoogleMint":
@@ -44,6 +47,16 @@ class GoogleMint:
         if self._account is None:
             return await self._own.credential()
         return await self._of(self._account)
+
+    async def token(self) -> str:
+        """Port `CredentialSource`."""
+        async with self._renewing:
+            now = asyncio.get_running_loop().time()
+            if now >= self._renew_at:
+                credential = await self.mint(SERVICE)
+                # As terraform's own is renewed: at half of its life.
+                self._token, self._renew_at = credential.token, now + credential.seconds / 2
+            return self._token
 
     async def close(self) -> None:
         """Let the connections go."""

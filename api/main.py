@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from adapters.artifact_stores import open_artifacts
 from adapters.file_changes import FileChanges
 from adapters.google_api import GoogleApi
-from adapters.google_credentials import DefaultCredentials
+from adapters.google_mint import GoogleMint
 from adapters.google_preflight import GooglePreflight
 from adapters.local_progress import LocalProgressSource
 from adapters.local_sinks import LocalSinkStates
@@ -47,7 +47,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
     client = await connect()
     await check_attributes(client)
     store, downloads = open_artifacts(settings)
-    google = GoogleApi(DefaultCredentials(), settings.google.endpoint)
+    google = GoogleApi(GoogleMint.open(settings.google), settings.google.endpoint)
     box = AesSecretBox.open(settings.secrets.ring, settings.data)
     sources = open_sources(settings, FileChanges())
     services = Services(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -70,6 +71,18 @@ async def test_with_an_account_the_token_is_its_and_lives_as_long_as_was_asked(
     first, second = await minted(with_account(google), SERVICE, SERVICE)
     assert first.token != second.token
     assert (15 < first.seconds <= 20, first.email) == (True, ACCOUNT)
+
+
+async def test_who_will_act_is_also_who_asks_before(google: ServedStandIn) -> None:
+    """Preflight looked for the permissions of the worker itself, whoever was to deploy."""
+    mint = GoogleMint.open(with_account(google))
+    try:
+        assert await mint.token() == await mint.token()
+        asked = [one["path"] for one in google.asked() if "generateAccessToken" in one["path"]]
+        assert len(asked) == 1
+        assert ACCOUNT in unquote(asked[0])
+    finally:
+        await mint.close()
 
 
 async def test_who_may_not_act_as_the_account_is_told_so(google: ServedStandIn) -> None:
