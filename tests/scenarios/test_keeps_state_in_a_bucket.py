@@ -188,7 +188,7 @@ async def test_a_bucket_that_is_down_is_waited_for(
 
     async def was_tried() -> bool:
         pending = (await deployment.handle.describe()).raw_description.pending_activities
-        return any("bucket" in one.last_failure.message for one in pending)
+        return any("Cloud Storage" in one.last_failure.message for one in pending)
 
     await eventually(was_tried, "an attempt that finds no bucket")
     server.start()
