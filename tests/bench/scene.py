@@ -72,7 +72,7 @@ class Scene:
         """A figure of a run that went wrong would be a lie."""
         result = await deployment.result()
         assert result.status == "completed", result
-        assert set(await deployment.attempts()) == {1}
+        assert set((await deployment.attempts()).values()) == {1}
 
     def raw(self, **variables: float) -> RawRun:
         """The same by hand, ready to run."""

@@ -67,7 +67,7 @@ class Service:
         """Wait for the end, which must be a good one; how long terraform's apply took."""
         result = await deployment.result(seconds)
         assert result.status is Status.COMPLETED, result
-        assert set(await deployment.attempts()) == {1}
+        assert set((await deployment.attempts()).values()) == {1}
         for segment in range(1, APPLY + 1):
             deployment.assert_log_whole(segment)
         record = deployment.exit(APPLY)

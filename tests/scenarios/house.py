@@ -76,21 +76,27 @@ class Deployment:
     async def temporal_status(self) -> WorkflowExecutionStatus | None:
         return (await self.handle.describe()).status
 
-    async def attempts(self) -> list[int]:
-        """Temporal's attempt of each activity that ran a segment."""
+    def begun(self) -> set[int]:
+        """The segments whose `segment.json` is written."""
+        return {int(path.parent.name) for path in (self.folder / "segments").glob("*/segment.json")}
+
+    async def attempts(self) -> dict[int, int]:
+        """Temporal's attempt of the activity that ran each segment."""
         history = await self.handle.fetch_history()
-        segments = {
-            event.event_id
+        scheduled = {
+            event.event_id: event.activity_task_scheduled_event_attributes.activity_id
             for event in history.events
             if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
-            and event.activity_task_scheduled_event_attributes.activity_id.startswith("segment-")
         }
-        return [
-            event.activity_task_started_event_attributes.attempt
-            for event in history.events
-            if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED
-            and event.activity_task_started_event_attributes.scheduled_event_id in segments
-        ]
+        return {
+            int(name.removeprefix("segment-")): started.attempt
+            for started in (
+                event.activity_task_started_event_attributes
+                for event in history.events
+                if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED
+            )
+            if (name := scheduled[started.scheduled_event_id]).startswith("segment-")
+        }
 
     def events(self, segment: int) -> list[dict[str, Any]]:
         lines = self.file(segment, "events.jsonl").read_text().splitlines()

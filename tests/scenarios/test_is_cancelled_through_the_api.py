@@ -112,8 +112,8 @@ async def test_a_running_phase_is_interrupted_once(
     end = deployment.exit(last)
     if not signals(deployment, last):
         # Too quick to be met: it was done, and no further phase began; or it never began.
-        assert last < APPLY
-        assert (end["outcome"], end["exit_code"]) in {("exited", 0), ("not_started", None)}
+        done = {("exited", 0)} if last < APPLY else set()
+        assert (end["outcome"], end["exit_code"]) in {("not_started", None), *done}
     else:
         assert signals(deployment, last) == ["SIGINT"]
         assert end["stop"]["cause"] == "cancel"

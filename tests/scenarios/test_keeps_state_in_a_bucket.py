@@ -126,7 +126,7 @@ async def test_a_killed_worker_is_followed_by_the_next(house: House, bucket: Buc
     worker.kill()
     house.worker()
     assert (await deployment.result()).status is Status.COMPLETED
-    assert set(await deployment.attempts()) == {1}
+    assert set((await deployment.attempts()).values()) == {1}
     deployment.assert_log_whole(APPLY)
     assert len(await bucket.recorded(deployment)) == 12
     assert await bucket.get(deployment, "tflock") == b""

@@ -48,7 +48,7 @@ async def assert_adopted(machine: Machine, deployment: Deployment) -> None:
     house = await machine.house()
     deployment.handle = house.client.get_workflow_handle(deployment.id)
     await assert_completed(house, deployment)
-    assert set(await deployment.attempts()) == {1}
+    assert set((await deployment.attempts()).values()) == {1}
 
 
 async def assert_completed(house: House, deployment: Deployment) -> None:
