@@ -1,6 +1,14 @@
 """How long a resource usually takes, and from when on it takes too long."""
 
-__all__ = ["is_overdue", "usual_seconds"]
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+from deployments.segment import Resource, ResourceStatus
+
+__all__ = ["Paces"]
 
 # Against a server that answers at once: the provider's own pauses (10 s behind a service account,
 # 3 s a batch of IAM members, 9 s of services). On top what Google's documentation and the first
@@ -38,15 +46,54 @@ _USUAL_SECONDS = {
 # The user shall read of a refusal within 2 minutes; terraform reports progress every 10 s.
 _NEVER_BEFORE_SECONDS = 60
 _TIMES_THE_USUAL = 2
+# Fewer say nothing: one of them may have met a refusal.
+_LEAST_SEEN = 3
+# No apply lasts for longer.
+_LONGEST_SECONDS = 24 * 3600
+# `module.a["x"].google_storage_bucket.logs["y"]` is a google_storage_bucket.
+_ADDRESS = re.compile(r"(?:module\.[\w-]+(?:\[[^]]*])?\.)*(?P<type>[a-z][\w-]*)\.[\w-]+(?:\[.*])?")
+# A replacement is two actions whose times terraform tells one after the other.
+_TIMED = frozenset({"create", "update", "delete"})
 
 
-def usual_seconds(resource_type: str) -> int:
-    """How long one of these usually takes; 0 where we do not know."""
-    return _USUAL_SECONDS.get(resource_type, 0)
+@dataclass(frozen=True)
+class Paces:
+    """What is known of how long resources take.
 
+    Args:
+        seen: seconds by type and action, as finished deployments have shown them.
+    """
 
-def is_overdue(resource_type: str, elapsed_seconds: float) -> bool:
-    """Whether it takes so long that something is probably wrong; never where we do not know."""
-    usual = usual_seconds(resource_type)
-    limit = max(_NEVER_BEFORE_SECONDS, _TIMES_THE_USUAL * usual)
-    return usual > 0 and elapsed_seconds >= limit
+    seen: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    @classmethod
+    def shown_by(cls, resources: Iterable[Resource]) -> "Paces":
+        """The medians of what was done, where at least three were; the rest is left out."""
+        durations: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+        for one in resources:
+            address = _ADDRESS.fullmatch(one.address)
+            is_timed = one.status is ResourceStatus.DONE and one.action in _TIMED
+            if address and is_timed and 0 <= one.elapsed_seconds <= _LONGEST_SECONDS:
+                durations[address["type"], one.action].append(one.elapsed_seconds)
+        return cls(
+            {
+                # Terraform tells whole seconds, and 0 would mean that nobody knows.
+                key: max(1, round(median(those)))
+                for key, those in durations.items()
+                if len(those) >= _LEAST_SEEN
+            }
+        )
+
+    def usual_seconds(self, resource_type: str, action: str) -> int:
+        """How long this usually takes; 0 where nobody knows."""
+        return self.seen.get((resource_type, action)) or _USUAL_SECONDS.get(resource_type, 0)
+
+    def is_overdue(self, resource_type: str, action: str, elapsed_seconds: float) -> bool:
+        """Whether it takes so long that Google probably refuses it.
+
+        Never for a type without a known value: what the sandbox's take is for its user to choose.
+        """
+        if resource_type not in _USUAL_SECONDS:
+            return False
+        usual = self.usual_seconds(resource_type, action)
+        return elapsed_seconds >= max(_NEVER_BEFORE_SECONDS, _TIMES_THE_USUAL * usual)

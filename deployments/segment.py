@@ -84,7 +84,7 @@ class ResourceStatus(StrEnum):
 class Resource:
     """One resource in the progress of a segment; times in RFC 3339 UTC.
 
-    `usual_seconds` is what one of its type usually takes, 0 where nobody knows; `overdue`: it
+    `usual_seconds` is what this usually takes for its type, 0 where nobody knows; `overdue`: it
     takes so much longer that it is probably being refused.
     """
 

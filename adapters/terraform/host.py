@@ -17,6 +17,7 @@ from adapters.redaction import Redactor
 from adapters.secret_box import AesSecretBox
 from adapters.settings import Settings
 from adapters.terraform import command, control_files, settling
+from adapters.terraform.past_paces import past_paces
 from adapters.terraform.plan_report import redact_plan, summarise
 from adapters.terraform.plan_secrets import sensitive_values
 from adapters.terraform.queries import ask
@@ -146,6 +147,7 @@ class TerraformHost:
             changes=changes,
             redactor=lambda deployment: Redactor(root.directory(deployment).secrets()),
             states=states,
+            paces=lambda: past_paces(root.path),
             google=settings.google.endpoint,
         )
         box = AesSecretBox.open(settings.secrets.ring, settings.data)

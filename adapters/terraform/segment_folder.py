@@ -17,6 +17,7 @@ from adapters.terraform.exit_record import Traces, decode_exit, interpret
 from adapters.terraform.held_lock import HeldLock
 from adapters.terraform.process import Runners
 from adapters.terraform.segment_log import SegmentLog
+from adapters.terraform.spool import Translator
 from adapters.terraform.surroundings import Surroundings
 from deployments.adoption import adoption_file
 from deployments.credentials import Credential
@@ -259,10 +260,14 @@ class TerraformSegment:
             self._log = SegmentLog(
                 folder=self._folder,
                 key=self._key,
-                phase=self._phase(),
-                started_at=str(started.get("started_at", "")),
-                redactor=self._around.redactor(self._key.deployment),
+                translator=Translator(
+                    self._key.segment,
+                    self._phase(),
+                    str(started.get("started_at", "")),
+                    self._around.redactor(self._key.deployment),
+                ),
                 check=self._claims.check,
+                paces=self._around.paces,
             )
             self._resources.callback(self._log.release)
         return self._log

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from adapters.event_file import EVENT_FILE, EventFile, EventReader
-from adapters.redaction import Redactor
 from adapters.terraform import control_files
 from adapters.terraform.machine_ui import Fold
 from adapters.terraform.spool import Translator, end_record
 from deployments.events import EndKind, Seal
+from deployments.paces import Paces
 from deployments.segment import SegmentKey
 
 __all__ = ["PROGRESS_FILE", "SPOOL_FILE", "SegmentLog"]
@@ -32,26 +32,24 @@ class SegmentLog:
     Args:
         folder: the segment's folder.
         key: which segment.
-        phase: as it stands in the events.
-        started_at: the time of lines before the first that carries one.
-        redactor: takes secrets out.
+        translator: makes the events; it has seen nothing yet.
         check: raises Fenced when this worker does not own the segment any more.
+        paces: reads what resources usually take; called once, in a thread.
     """
 
     def __init__(
         self,
         folder: Path,
         key: SegmentKey,
-        phase: str,
-        started_at: str,
-        redactor: Redactor,
+        translator: Translator,
         check: Callable[[], None],
+        paces: Callable[[], Paces] = Paces,
     ) -> None:
         self._folder = folder
+        self._paces = paces
         self._key = key
-        self._phase = phase
         self._check = check
-        self._translator = Translator(key.segment, phase, started_at, redactor)
+        self._translator = translator
         self._file = EventFile(folder / EVENT_FILE)
         self._known = self._file.lines
         self._read = 0
@@ -103,6 +101,8 @@ class SegmentLog:
         finally:
             os.close(fd)
         if data:
+            if not self._read:
+                self.fold.paces = self._paces()
             self._write(data, final=False)
             self._read += len(data)
         return len(data)
@@ -126,7 +126,7 @@ class SegmentLog:
         content = {
             "format": control_files.FORMAT,
             "segment": self._key.segment,
-            "phase": self._phase,
+            "phase": self._translator.phase,
             "until": f"{self._key.segment}-{self._translator.lines}",
             "counts": self.fold.tally(),
             "resources": [asdict(one) for one in self.fold.resources()],

@@ -111,7 +111,7 @@ class Translator:
 
     def __init__(self, segment: int, phase: str, started_at: str, redactor: Redactor) -> None:
         self._prefix = f"{segment}-"
-        self._phase = phase
+        self.phase = phase
         self._time = started_at
         self._redactor = redactor
         self._splitter = LineSplitter()
@@ -140,7 +140,7 @@ class Translator:
         message = decode(line) if not dropped else None
         if message is None:
             text = line.decode("utf-8", "replace")
-            return self._finish(Event(self._id(), self._time, "info", self._phase, text), dropped)
+            return self._finish(Event(self._id(), self._time, "info", self.phase, text), dropped)
         self._time = message.time or self._time
         self.fold.add(message)
         if message.state:
@@ -149,7 +149,7 @@ class Translator:
             self._id(),
             self._time,
             _LEVELS.get(message.level, "info"),
-            self._phase,
+            self.phase,
             message.text,
             _resource(message),
             _diagnostic(message),

@@ -9,6 +9,7 @@ from adapters.google_endpoints import provider_environment
 from adapters.redaction import Redactor
 from adapters.terraform import command
 from adapters.terraform.stack_state import States
+from deployments.paces import Paces
 from deployments.segment import SegmentOrder
 
 __all__ = ["Surroundings"]
@@ -26,6 +27,7 @@ class Surroundings:
     changes: FileChanges
     redactor: Callable[[str], Redactor]
     states: States
+    paces: Callable[[], Paces]
     google: str | None = None
 
     def environment(self, home: Path) -> dict[str, str]:

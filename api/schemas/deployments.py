@@ -297,7 +297,7 @@ class DeploymentPage(BaseModel):
 class ResourceBody(BaseModel):
     """How far one resource is.
 
-    `usual_seconds` is what one of its type usually takes, 0 where nobody knows; `overdue`: it
+    `usual_seconds` is what this usually takes for its type, 0 where nobody knows; `overdue`: it
     takes so much longer that Google probably keeps refusing it.
     """
 

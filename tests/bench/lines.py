@@ -11,6 +11,7 @@ import msgspec
 
 from adapters.redaction import Redactor
 from adapters.terraform.segment_log import SPOOL_FILE, SegmentLog
+from adapters.terraform.spool import Translator
 from deployments.phase import Phase
 from deployments.segment import SegmentKey
 from tests.bench.figures import Figure, spread
@@ -75,7 +76,8 @@ async def _written(data: bytes) -> float:
         folder = Path(name)
         (folder / SPOOL_FILE).write_bytes(data)
         key = SegmentKey("dep-bench", APPLY)
-        log = SegmentLog(folder, key, Phase.APPLY, "", Redactor(_SECRETS), lambda: None)
+        translator = Translator(key.segment, Phase.APPLY, "", Redactor(_SECRETS))
+        log = SegmentLog(folder, key, translator, lambda: None)
         begin = time.perf_counter()
         await log.pump()
         seconds = time.perf_counter() - begin

@@ -1,0 +1,46 @@
+"""What resources usually took: read from the progress of deployments that this host keeps."""
+
+from collections.abc import Iterator
+from heapq import nlargest
+from pathlib import Path
+
+import msgspec
+
+from adapters.terraform.run_directory import RECORD_FILE
+from adapters.terraform.segment_log import PROGRESS_FILE
+from deployments.log_ports import Progress
+from deployments.paces import Paces
+from deployments.segment import Resource
+
+__all__ = ["past_paces"]
+
+# Some 5 ms to read; a stack's types each come once a deployment, and three of them count.
+_NEWEST = 10
+_APPLY = "apply"
+
+
+def past_paces(run_root: Path) -> Paces:
+    """By the newest finished deployments; a document that is none of ours says nothing. Blocks."""
+    return Paces.shown_by(
+        resource for folder in _newest_ended(run_root) for resource in _resources(folder)
+    )
+
+
+def _newest_ended(run_root: Path) -> list[Path]:
+    ended = []
+    for record in run_root.glob(f"dep-*/{RECORD_FILE}"):
+        try:
+            ended.append((record.stat().st_mtime, record.parent))
+        except OSError:  # Just removed.
+            continue
+    return [folder for _, folder in nlargest(_NEWEST, ended)]
+
+
+def _resources(folder: Path) -> Iterator[Resource]:
+    for path in folder.glob(f"segments/*/{PROGRESS_FILE}"):
+        try:
+            progress = msgspec.json.decode(path.read_bytes(), type=Progress)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        if progress.phase == _APPLY:
+            yield from progress.resources
