@@ -1,21 +1,19 @@
 """The whole Anava stack: real terraform and provider, real Temporal, a stand-in for Google."""
 
 import json
-import signal
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.google.provider import served
 from tests.google.serving import ServedStandIn
-from tests.scenarios.anava_stack import APPLY_SECONDS, Stack, settings
+from tests.scenarios.anava_stack import Stack, settings
+from tests.scenarios.demonstration import as_example, demonstrate
 from tests.scenarios.front import Front
 from tests.scenarios.house import SHORT, Deployment, House
-from tests.scenarios.machine import Machine
 from tests.scenarios.test_uses_a_credential import (
     PLANTED,
     assert_hidden,
@@ -24,6 +22,7 @@ from tests.scenarios.test_uses_a_credential import (
 )
 from tests.servers import TemporalServer, eventually
 from tests.terraform.real_provider import NO_MIRROR, mirror
+from tests.terraform.test_examples import ACAP_CONFIG
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 
@@ -202,19 +201,9 @@ async def test_without_an_account_it_is_deployed_by_anava_up(tmp_path: Path) -> 
     place = mirror()
     if place is None:
         pytest.skip(NO_MIRROR)
-    machine = Machine(tmp_path)
-    machine.settings = {"ANAVA_TERRAFORM__MIRROR": str(place)}
-    try:
-        await machine.up("--google-stand-in")
-        asked = {"template": "anava", "project_id": "demo-proj"}
-        async with httpx.AsyncClient(base_url=machine.api, timeout=30, trust_env=False) as session:
-            front = Front(session)
-            ended = await front.ended(await front.start(**asked), APPLY_SECONDS)
-        assert (ended["status"], ended["result"]["counts"]["add"]) == ("completed", RESOURCES)
-        assert (tmp_path / "stand-in" / "stacks").is_dir()
-        assert not (tmp_path / "stacks").exists()
-        assert machine.process is not None
-        machine.process.send_signal(signal.SIGTERM)
-        assert await machine.ended() == 0
-    finally:
-        machine.end()
+    ended, config = await demonstrate(tmp_path, place)
+
+    assert (ended["status"], ended["result"]["counts"]["add"]) == ("completed", RESOURCES)
+    assert as_example(config) == ACAP_CONFIG.read_text(), "run `make examples`"
+    assert (tmp_path / "stand-in" / "stacks").is_dir()
+    assert not (tmp_path / "stacks").exists()

@@ -5,7 +5,6 @@ import gzip
 import json
 import zipfile
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,9 @@ from tests.google.key_file import write_key
 from tests.google.serving import ServedStandIn
 from tests.scenarios.camera_stack import anava_template
 from tests.scenarios.house import Deployment, House, processes_below
-from tests.scenarios.test_keeps_secrets import in_redis, sealed
-from tests.servers import TemporalServer, eventually
-from tests.stores import BUCKET, Store, make_bucket, object_store, redis
+from tests.scenarios.sinks import in_firestore, in_redis, settings, until_shipped
+from tests.servers import TemporalServer
+from tests.stores import Store
 
 PLAN, APPLY = 2, 3
 # What every token of the stand-in begins with.
@@ -74,14 +73,14 @@ async def signed_in(
     (tmp_path / "mirror").mkdir()
     data = tmp_path / "data"
     data.mkdir()
-    settings = {
+    ours = {
         **MASKED,
         "ANAVA_TERRAFORM__TEMPLATES": str(tmp_path / "templates"),
         "ANAVA_TERRAFORM__MIRROR": str(tmp_path / "mirror"),
         "ANAVA_GOOGLE__ENDPOINT": google.endpoint,
         "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "key.json"),
     }
-    house = House(await temporal.client(), temporal.address, data, settings)
+    house = House(await temporal.client(), temporal.address, data, ours)
     yield house
     house.end()
 
@@ -150,27 +149,10 @@ async def test_tokens_of_seconds_last_for_an_apply_whose_worker_is_killed(
         assert not deployment.file(segment, "credential.json").exists()
 
 
-@pytest.fixture
-def stores(tmp_path: Path) -> Iterator[dict[str, Store]]:
-    with ExitStack() as stack:
-        yield {
-            "redis": stack.enter_context(redis()),
-            "gcs": stack.enter_context(object_store(tmp_path / "buckets")),
-        }
-
-
 async def test_a_token_is_in_no_file_store_history_or_process(
     signed_in: House, stores: dict[str, Store], temporal: TemporalServer, tmp_path: Path
 ) -> None:
-    for store in stores.values():
-        await store.until_up()
-    await make_bucket(stores["gcs"])
-    signed_in.settings |= {
-        "ANAVA_LOG__SINKS": "local,console,redis,gcs",
-        "ANAVA_REDIS__URL": f"redis://{stores['redis'].host}",
-        "ANAVA_GCS__BUCKET": BUCKET,
-        "ANAVA_GCS__ENDPOINT": f"http://{stores['gcs'].host}",
-    }
+    signed_in.settings |= settings(stores)
     signed_in.worker()
     deployment = await start(signed_in, seconds=8)
     await deployment.until_text(APPLY, "): token ")
@@ -185,14 +167,10 @@ async def test_a_token_is_in_no_file_store_history_or_process(
         assert_hidden(plan.read(member), f"{member} of the plan")
     await ended_well(deployment)
 
-    def shipped() -> bool:
-        folders = list(deployment.folder.glob("segments/*"))
-        return all({"console", "redis", "gcs"} <= sealed(one) for one in folders)
-
-    await eventually(shipped, "the seal in every sink")
+    await until_shipped(signed_in.data)
     for worker in signed_in.workers:
         worker.end()
-    for where, content in in_redis(stores["redis"]):
+    for where, content in (*in_redis(stores["redis"]), *in_firestore(stores["firestore"])):
         assert_hidden(content, where)
     assert_in_no_file(signed_in.data.rglob("*"))
     assert_in_no_file((tmp_path / "buckets").rglob("*"))

@@ -1,0 +1,49 @@
+"""The Anava stack without an account: `anava up --google-stand-in`, and what cameras get of it."""
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.scenarios.anava_stack import APPLY_SECONDS
+from tests.scenarios.front import Front
+from tests.scenarios.machine import Machine
+from tests.terraform.real_provider import PROJECT
+
+__all__ = ["as_example", "demonstrate"]
+
+# What is another one in each deployment.
+_FIXED = {"timestamp": "2026-01-01T00:00:00Z", "deploymentId": "dep-demonstration"}
+
+
+async def demonstrate(folder: Path, mirror: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The deployment as the API tells it, and its `acap-config`; nothing is left running.
+
+    Args:
+        folder: the data folder of this machine.
+        mirror: where Google's provider is.
+    """
+    machine = Machine(folder)
+    machine.settings = {"ANAVA_TERRAFORM__MIRROR": str(mirror)}
+    try:
+        await machine.up("--google-stand-in")
+        async with httpx.AsyncClient(base_url=machine.api, timeout=30, trust_env=False) as session:
+            front = Front(session)
+            path = await front.start(template="anava", project_id=PROJECT)
+            ended = await front.ended(path, APPLY_SECONDS)
+            config = await front.json(f"{path}/acap-config")
+        assert machine.process is not None
+        machine.process.send_signal(signal.SIGTERM)
+        assert await machine.ended() == 0
+    finally:
+        await asyncio.to_thread(machine.end)
+    return ended, config
+
+
+def as_example(config: dict[str, Any]) -> str:
+    """The configuration as it lies in examples/, the same for each deployment."""
+    deployment = {**config["deployment"], **_FIXED}
+    return json.dumps({**config, "deployment": deployment}, indent=2) + "\n"
