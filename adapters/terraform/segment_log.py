@@ -70,7 +70,8 @@ class SegmentLog:
     async def pump(self) -> int:
         """Turn what is new in the spool into events; how many."""
         before = self._translator.lines
-        while await asyncio.to_thread(self._step):
+        # A shorter step has met the end; whoever writes more makes a change that is waited for.
+        while await asyncio.to_thread(self._step) == _STEP_BYTES:
             pass
         self._show_progress(final=False)
         return self._translator.lines - before
