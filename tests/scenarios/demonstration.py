@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from deployments.acap_config import SECRETS
 from tests.scenarios.anava_stack import APPLY_SECONDS
 from tests.scenarios.front import Front
 from tests.scenarios.machine import Machine
@@ -44,6 +45,13 @@ async def demonstrate(folder: Path, mirror: Path) -> tuple[dict[str, Any], dict[
 
 
 def as_example(config: dict[str, Any]) -> str:
-    """The configuration as it lies in examples/, the same for each deployment."""
-    deployment = {**config["deployment"], **_FIXED}
-    return json.dumps({**config, "deployment": deployment}, indent=2) + "\n"
+    """The configuration as it lies in examples/: the same for each deployment, without secrets."""
+    text = json.dumps(config)
+    # Google gives each app an id of its own.
+    app = str(config["firebase"]["appId"])
+    shown: dict[str, Any] = json.loads(text.replace(app, f"{app.rpartition(':')[0]}:demonstration"))
+    shown["deployment"] |= _FIXED
+    for pointer in SECRETS:
+        section, key = pointer.strip("/").split("/")
+        shown[section][key] = "(secret)"
+    return json.dumps(shown, indent=2) + "\n"
