@@ -78,10 +78,11 @@ class FileChanges:
 
     def close(self) -> None:
         """Let go of the descriptor."""
-        if self._reader is not None:
+        if self._reader is not None and self._inotify is not None:
+            # Closed before the loop has let go of it, its number could be another file's already.
+            inotify = self._inotify
+            self._reader.add_done_callback(lambda _: inotify.close())
             self._reader.cancel()
-        if self._inotify is not None:
-            self._inotify.close()
         self._inotify = self._reader = None
 
     def _kernel_watch(self, folder: Path) -> KernelWatch:

@@ -1,7 +1,6 @@
 """Fixtures of the scenarios."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -18,8 +17,9 @@ from api.deployments import Deployments
 from api.temporal_health import TemporalHealth
 from tests.scenarios.front import Front
 from tests.scenarios.house import SHORT, House
+from tests.scenarios.sinks import open_stores
 from tests.servers import TemporalServer
-from tests.stores import Store, firestore, make_bucket, object_store, redis
+from tests.stores import Store
 
 
 @pytest.fixture(scope="session")
@@ -40,15 +40,7 @@ async def house(temporal: TemporalServer, tmp_path: Path) -> AsyncIterator[House
 @pytest.fixture
 async def stores(tmp_path: Path) -> AsyncIterator[dict[str, Store]]:
     """A store for each sink; the object store's files lie in `buckets`."""
-    with ExitStack() as stack:
-        stores = {
-            "redis": stack.enter_context(redis()),
-            "gcs": stack.enter_context(object_store(tmp_path / "buckets")),
-            "firestore": stack.enter_context(firestore()),
-        }
-        for store in stores.values():
-            await store.until_up()
-        await make_bucket(stores["gcs"])
+    async with open_stores(tmp_path / "buckets") as stores:
         yield stores
 
 

@@ -1,7 +1,8 @@
 """Every sink at once: how a worker is told of them, and all that lies in them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,31 @@ from google.cloud.firestore import Client as Firestore
 from redis import Redis
 
 from tests.servers import eventually
-from tests.stores import BUCKET, Store
+from tests.stores import BUCKET, Store, firestore, make_bucket, object_store, redis
 
-__all__ = ["in_firestore", "in_redis", "settings", "until_shipped"]
+__all__ = ["every_sink", "in_firestore", "in_redis", "open_stores", "until_shipped"]
 
 _SHIPPED = {"console", "redis", "gcs", "firestore"}
 _PROJECT = "local"
 
 
-def settings(stores: Mapping[str, Store]) -> dict[str, str]:
-    """What a worker is told of the fixture `stores`."""
+@asynccontextmanager
+async def open_stores(objects: Path) -> AsyncIterator[dict[str, Store]]:
+    """A store for each sink; the object store's files lie in `objects`."""
+    with ExitStack() as stack:
+        stores = {
+            "redis": stack.enter_context(redis()),
+            "gcs": stack.enter_context(object_store(objects)),
+            "firestore": stack.enter_context(firestore()),
+        }
+        for store in stores.values():
+            await store.until_up()
+        await make_bucket(stores["gcs"])
+        yield stores
+
+
+def every_sink(stores: Mapping[str, Store]) -> dict[str, str]:
+    """What a worker is told of these stores."""
     return {
         "ANAVA_LOG__SINKS": "local,console,redis,gcs,firestore",
         "ANAVA_REDIS__URL": f"redis://{stores['redis'].host}",

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.scenarios.house import House
-from tests.scenarios.sinks import in_firestore, in_redis, settings, until_shipped
+from tests.scenarios.sinks import every_sink, in_firestore, in_redis, until_shipped
 from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.servers import ROOT, TemporalServer, free_port
 from tests.stores import Store
@@ -67,7 +67,7 @@ async def leaky(
     (templates / "sandbox" / "leak.py").write_text(_PROGRAM)
     data = tmp_path / "data"
     data.mkdir()
-    ours = {"ANAVA_TERRAFORM__TEMPLATES": str(templates), **settings(stores)}
+    ours = {"ANAVA_TERRAFORM__TEMPLATES": str(templates), **every_sink(stores)}
     house = House(await temporal.client(), temporal.address, data, ours)
     yield house
     house.end()

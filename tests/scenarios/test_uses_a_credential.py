@@ -17,7 +17,7 @@ from tests.google.key_file import write_key
 from tests.google.serving import ServedStandIn
 from tests.scenarios.camera_stack import anava_template
 from tests.scenarios.house import Deployment, House, processes_below
-from tests.scenarios.sinks import in_firestore, in_redis, settings, until_shipped
+from tests.scenarios.sinks import every_sink, in_firestore, in_redis, until_shipped
 from tests.servers import TemporalServer
 from tests.stores import Store
 
@@ -152,7 +152,7 @@ async def test_tokens_of_seconds_last_for_an_apply_whose_worker_is_killed(
 async def test_a_token_is_in_no_file_store_history_or_process(
     signed_in: House, stores: dict[str, Store], temporal: TemporalServer, tmp_path: Path
 ) -> None:
-    signed_in.settings |= settings(stores)
+    signed_in.settings |= every_sink(stores)
     signed_in.worker()
     deployment = await start(signed_in, seconds=8)
     await deployment.until_text(APPLY, "): token ")
