@@ -15,6 +15,9 @@ from api.app import build
 from api.dependencies import Services
 from api.deployments import Deployments
 from api.temporal_health import TemporalHealth
+from tests.google.provider import served
+from tests.google.serving import ServedStandIn
+from tests.scenarios.anava_stack import Stack, settings
 from tests.scenarios.front import Front
 from tests.scenarios.house import SHORT, House
 from tests.scenarios.sinks import open_stores
@@ -60,3 +63,17 @@ async def front(house: House) -> AsyncIterator[Front]:
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
         yield Front(session)
     changes.close()
+
+
+@pytest.fixture
+def google(tmp_path: Path) -> Iterator[ServedStandIn]:
+    folder = tmp_path / "google"
+    folder.mkdir()
+    with served(folder) as google:
+        yield google
+
+
+@pytest.fixture
+def stack(house: House, front: Front, google: ServedStandIn) -> Stack:
+    house.settings = settings(google)
+    return Stack(house, front, google)

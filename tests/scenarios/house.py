@@ -23,7 +23,7 @@ from adapters.settings import base_environment
 from adapters.terraform.settling import addresses_in
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack
 from deployments.names import SHARED_QUEUE, Attribute, Memo
-from deployments.timings import Ladder, PhaseTimeouts, Timings
+from deployments.timings import Ladder, PhaseTimeouts, Retries, Timings
 from tests.servers import ROOT, Process, eventually
 from workflows.deployment import DeploymentInput, DeploymentWorkflow
 
@@ -42,6 +42,7 @@ SHORT = Timings(
         lost_lease_second_seconds=10,
         lost_lease_kill_seconds=15,
     ),
+    retries=Retries(first_pause_seconds=2, longest_pause_seconds=8, propagation_seconds=60),
 )
 
 

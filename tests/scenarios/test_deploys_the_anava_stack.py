@@ -2,18 +2,15 @@
 
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.google.provider import served
 from tests.google.serving import ServedStandIn
-from tests.scenarios.anava_stack import Stack, settings
+from tests.scenarios.anava_stack import Stack
 from tests.scenarios.demonstration import as_example, demonstrate
-from tests.scenarios.front import Front
-from tests.scenarios.house import SHORT, Deployment, House
+from tests.scenarios.house import SHORT, Deployment
 from tests.scenarios.test_uses_a_credential import (
     PLANTED,
     assert_hidden,
@@ -43,20 +40,6 @@ REFUSED = 'google_secret_manager_secret.this["firebase-config"]'
 # Until terraform is gone, and as long again for the rest.
 STOP_SECONDS = 2 * SHORT.ladder.grace_seconds + SHORT.ladder.kill_seconds
 ROBOT = "deployer@demo-proj.iam.gserviceaccount.com"
-
-
-@pytest.fixture
-def google(tmp_path: Path) -> Iterator[ServedStandIn]:
-    folder = tmp_path / "google"
-    folder.mkdir()
-    with served(folder) as google:
-        yield google
-
-
-@pytest.fixture
-def stack(house: House, front: Front, google: ServedStandIn) -> Stack:
-    house.settings = settings(google)
-    return Stack(house, front, google)
 
 
 def assert_complete(config: dict[str, Any]) -> None:

@@ -1,0 +1,136 @@
+"""Each refusal that can be told at once, through a whole deployment with the real provider.
+
+Those that the provider repeats for minutes are told by `test_a_refusal_that_does_not_end…`; all of
+them, as the provider words them, by `tests/google/test_causes_of_corpus.py`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.google.serving import ServedStandIn
+from tests.scenarios.anava_stack import Stack
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
+
+PROJECT = "/projects/demo-proj"
+ENABLE = f"{PROJECT}/services.*[eE]nable"
+ACCOUNT = f"{PROJECT}/serviceAccounts([?]|$)"
+MEMBERS = f"{PROJECT}:setIamPolicy"
+BUCKET = "/b[?].*project=demo-proj"
+FUNCTION = f"{PROJECT}/locations/us-central1/functions[?]"
+VAULT = "^/secretmanager/.*secretId=anava-firebase-config"
+
+
+ROBOT = "anava-tvm-sa@demo-proj.iam.gserviceaccount.com"
+
+
+def rule(path: str, failure: str, times: int = 0) -> dict[str, object]:
+    """What the stand-in answers to which call; 0 times: always."""
+    answer = {"method": "POST", "path": path, "failure": failure, "times": times}
+    return {**answer, "values": {"email": ROBOT}}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Failures by the calls that meet them, and the one cause that the user is told."""
+
+    told: str
+    answers: Mapping[str, str]
+
+    @property
+    def rules(self) -> list[dict[str, object]]:
+        return [rule(path, failure) for path, failure in self.answers.items()]
+
+    @property
+    def types(self) -> set[str]:
+        return {TYPES[path] for path in self.answers}
+
+
+TYPES = {
+    ENABLE: "google_project_service",
+    ACCOUNT: "google_service_account",
+    BUCKET: "google_storage_bucket",
+    FUNCTION: "google_cloudfunctions2_function",
+    VAULT: "google_secret_manager_secret",
+}
+# In the order in which the stack grows: what was made stays, and is not asked for again.
+REFUSALS = {
+    "no right to switch on": Refusal("permission_denied", {ENABLE: "permission_denied_enable"}),
+    "no billing": Refusal("billing_disabled", {ENABLE: "billing_enable"}),
+    "no rights": Refusal(
+        "permission_denied",
+        {
+            ACCOUNT: "permission_denied",
+            BUCKET: "permission_denied_storage",
+            VAULT: "permission_denied",
+        },
+    ),
+    "policies": Refusal(
+        "policy_forbids",
+        {
+            ACCOUNT: "org_policy_service_account",
+            BUCKET: "org_policy_storage",
+            VAULT: "org_policy_service_account",
+        },
+    ),
+    "billing ended": Refusal(
+        "billing_disabled",
+        {ACCOUNT: "billing_disabled", BUCKET: "billing_storage", VAULT: "billing_disabled"},
+    ),
+    "token ended": Refusal(
+        "sign_in_expired",
+        {ACCOUNT: "token_expired", BUCKET: "token_expired_storage", VAULT: "token_expired"},
+    ),
+    "another's bucket": Refusal("name_taken", {BUCKET: "bucket_taken"}),
+    "may not act as": Refusal("permission_denied", {FUNCTION: "act_as_missing"}),
+    "broken build": Refusal("build_failed", {FUNCTION: "build_failed"}),
+}
+# What passes by itself: the deployment waits and plans anew.
+PASSING = [
+    rule(ACCOUNT, "api_disabled", 1),
+    rule(MEMBERS, "member_missing", 1),
+    rule(BUCKET, "api_disabled_storage", 1),
+    rule(VAULT, "api_disabled", 2),
+]
+
+
+def told(ended: dict[str, Any]) -> tuple[str, str, set[str], bool]:
+    """Status, reason, types of the refused resources, and whether each is said how to mend it."""
+    found = ended["result"]["findings"]
+    types = {re.sub(r"[.].*", "", one["resource"]) for one in found if one["resource"]}
+    helped = bool(found) and all(one["sentence"] and one["advice"] for one in found)
+    return ended["status"], ended["reason"], types, helped
+
+
+async def test_each_refusal_is_told_with_what_mends_it_and_nothing_is_lost(
+    stack: Stack, google: ServedStandIn
+) -> None:
+    stack.house.worker()
+    seen = {}
+    for name, one in REFUSALS.items():
+        google.control("PUT", "rules", {"rules": one.rules})
+        ended = await stack.ended(await stack.start())
+        seen[name] = (*told(ended), len(ended["result"]["seals"]))
+    # Three logs: one init, one plan, one apply.
+    assert seen == {
+        name: ("failed", one.told, one.types, True, 3) for name, one in REFUSALS.items()
+    }
+
+    google.control("PUT", "rules", {"rules": []})
+    assert (await stack.deploy())["reason"] == "applied"
+    assert (await stack.deploy())["reason"] == "no_changes"
+
+
+async def test_what_is_not_ready_yet_is_waited_for(stack: Stack, google: ServedStandIn) -> None:
+    google.control("PUT", "rules", {"rules": PASSING})
+    stack.house.worker()
+    ended = await stack.ended(await stack.start())
+
+    assert (ended["status"], ended["reason"]) == ("completed", "applied")
+    assert len(ended["result"]["seals"]) > 3, "it planned and applied again"
+    assert ended["result"]["findings"] == []
+    assert (await stack.deploy())["reason"] == "no_changes"
