@@ -86,6 +86,12 @@ class Service:
 
         await eventually(behind, f"the lag of {sinks} in /health", seconds)
 
+    async def until_refused(self, sink: str, error: str, seconds: float) -> None:
+        async def refused() -> bool:
+            return error in ((await self.health())[sink]["error"] or "")
+
+        await eventually(refused, f"{error} of {sink} in /health", seconds)
+
     async def until_equal(self, deployment: Deployment, seconds: float) -> None:
         """Until `anava logs --verify` says so of every store, and the console has all of it."""
 
