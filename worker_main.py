@@ -91,6 +91,7 @@ async def run(settings: Settings) -> None:
         aside = _begin_aside(
             adopter.run(),
             _ship_what_is_owed(host, shipper),
+            _send_what_is_owed(host),
             _tell_of_sinks(host, shipper),
             _mirror(settings, client),
         )
@@ -126,6 +127,17 @@ async def _ship_what_is_owed(host: TerraformHost, shipper: Shipper) -> None:
                 shipper.begin(key, sink)
         except (AnavaError, OSError) as error:
             _log.warning("the look for what is owed to sinks failed: %s", error)
+        await asyncio.sleep(_OWED_SECONDS)
+
+
+async def _send_what_is_owed(host: TerraformHost) -> None:
+    """Send the artifacts that their store did not take when they were made."""
+    while True:
+        try:
+            for deployment in host.owing():
+                await host.send(deployment)
+        except (AnavaError, OSError) as error:
+            _log.warning("artifacts are owed to their store: %s", error)
         await asyncio.sleep(_OWED_SECONDS)
 
 

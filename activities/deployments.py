@@ -20,11 +20,12 @@ from deployments.templates import TEMPLATES
 __all__ = ["Deployments", "FinalizeInput", "PlanReportInput", "PrepareInput"]
 
 
-# The store is asked again by the activity's next attempts, some 4 s in all. A deployment must not
-# end as unsure because of its archive, so then it ends without.
-_ARCHIVE_ATTEMPTS = 3
-# 10 million lines (a million take 5 s, measured); below the activity's limit of 150 s.
-_ARCHIVE_SECONDS = 60
+# The state is asked again by the activity's next attempts, some 4 s in all. A deployment must not
+# end as unsure because of its outputs, so then it ends without.
+_OUTPUTS_ATTEMPTS = 3
+# 10 million lines (a million take 5 s, measured); below the activity's limit of 150 s. What is not
+# sent by then goes up after the end, as what the store refused does.
+_SENDING_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ class Deployments:
         """
         with translated():
             async with beating():
-                return await self._host.report_plan(input.deployment)
+                summary = await self._host.report_plan(input.deployment)
+                await self._send(input.deployment)
+                return summary
 
     @activity.defn
     async def finalize_deployment(self, input: FinalizeInput) -> DeploymentResult:
@@ -99,17 +102,23 @@ class Deployments:
                 return result
 
     async def _archive(self, input: FinalizeInput, kept: str, result: DeploymentResult) -> None:
+        if _gives_outputs(input):
+            try:
+                await self._host.keep_outputs(input.deployment)
+            except Unavailable as error:
+                if activity.info().attempt < _OUTPUTS_ATTEMPTS:
+                    raise
+                activity.logger.error("no outputs of %s: %s", input.deployment, error)
+        self._host.archive(input.deployment, kept, _outputs(input, result))
+        await self._send(input.deployment)
+
+    async def _send(self, deployment: str) -> None:
         try:
-            async with asyncio.timeout(_ARCHIVE_SECONDS):
-                if _gives_outputs(input):
-                    await self._host.keep_outputs(input.deployment)
-                await self._host.archive(input.deployment, kept, _outputs(input, result))
-        except Unavailable as error:
-            if activity.info().attempt < _ARCHIVE_ATTEMPTS:
-                raise
-            activity.logger.error("no archive of %s: %s", input.deployment, error)
-        except TimeoutError:
-            activity.logger.error("the archive of %s is not whole: too slow", input.deployment)
+            async with asyncio.timeout(_SENDING_SECONDS):
+                await self._host.send(deployment)
+        except (Unavailable, TimeoutError) as error:
+            words = str(error) or "it takes long"
+            activity.logger.warning("artifacts of %s go up later: %s", deployment, words)
 
 
 def _gives_outputs(input: FinalizeInput) -> bool:

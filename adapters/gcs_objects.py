@@ -4,6 +4,7 @@ Google's default retry blocked 59.6 s although a timeout of 8 s was given (measu
 tries again by itself, and knows what a call that may have been carried out means.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -122,9 +123,14 @@ class Objects:
         self, name: str, file: IO[bytes], content_type: str, metadata: Mapping[str, str]
     ) -> Blob:
         """Write a whole file over what is there; nobody sees it before all of it has come."""
-        blob = self._bucket.blob(name, chunk_size=_PIECE_BYTES)
+        size = file.seek(0, os.SEEK_END)
+        # Without pieces and of a known size it is one call, which can be lost once, not twice.
+        pieces = _PIECE_BYTES if size > _PIECE_BYTES else None
+        blob = self._bucket.blob(name, chunk_size=pieces)
         blob.metadata = dict(metadata)
-        blob.upload_from_file(file, content_type=content_type, rewind=True, **self._limits)
+        blob.upload_from_file(
+            file, rewind=True, size=size, content_type=content_type, **self._limits
+        )
         return blob
 
     def create(

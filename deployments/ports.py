@@ -283,11 +283,10 @@ class Host(Protocol):
         ...
 
     async def report_plan(self, deployment: str) -> PlanSummary:
-        """Keep the plan file here, and what of it may be seen as artifacts.
+        """Keep the plan file here, and lay out as artifacts what of it may be seen.
 
         Raises:
             RunDirectoryBroken: terraform cannot show it.
-            Unavailable: the artifacts could not be kept.
         """
         ...
 
@@ -303,20 +302,28 @@ class Host(Protocol):
         """
         ...
 
-    async def archive(self, deployment: str, record_json: str, outputs_json: str) -> None:
-        """Keep record, outputs (none when empty) and logs as artifacts; a repeat changes nothing.
-
-        Raises:
-            Unavailable: not all of it could be kept.
-        """
+    def archive(self, deployment: str, record_json: str, outputs_json: str) -> None:
+        """Lay out record, outputs (none when empty) and logs; a repeat changes nothing."""
         ...
 
     async def keep_outputs(self, deployment: str) -> None:
-        """Keep what the state gives, sensitive values too, encrypted; a repeat changes nothing.
+        """Lay out what the state gives, sensitive values too, encrypted; a repeat changes nothing.
 
         Raises:
-            Unavailable: the state or the store does not answer.
+            Unavailable: the state does not answer.
         """
+        ...
+
+    async def send(self, deployment: str) -> None:
+        """Send what is laid out to the store of artifacts.
+
+        Raises:
+            Unavailable: it did not take everything; what is left stays laid out.
+        """
+        ...
+
+    def owing(self) -> Sequence[str]:
+        """Deployments with something laid out that the store does not have."""
         ...
 
     async def clear(self, deployment: str) -> None:

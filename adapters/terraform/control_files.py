@@ -40,7 +40,7 @@ def read(path: Path) -> dict[str, object] | None:
 def read_text(path: Path) -> str | None:
     """A file's text, None when it is missing."""
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
 
@@ -82,6 +82,6 @@ def _draft(path: Path, content: Mapping[str, object] | str) -> Path:
     text = content if isinstance(content, str) else json.dumps({"format": FORMAT, **content})
     draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w") as file:
+    with os.fdopen(fd, "w", encoding="utf-8", newline="") as file:
         file.write(text)
     return draft

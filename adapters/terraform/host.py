@@ -5,18 +5,17 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from adapters import log_archive
-from adapters.event_file import EVENT_FILE
 from adapters.file_changes import FileChanges
 from adapters.redaction import Redactor
 from adapters.secret_box import AesSecretBox
 from adapters.settings import Settings
 from adapters.terraform import command, control_files, settling
+from adapters.terraform.outbox import Outboxes
 from adapters.terraform.past_paces import past_paces
 from adapters.terraform.plan_report import redact_plan, summarise
 from adapters.terraform.plan_secrets import sensitive_values
@@ -53,10 +52,6 @@ _OLDEST = (1, 9)
 
 # What finalize waits for a terraform that should have ended long ago; then the status says so.
 _LAST_WAIT_SECONDS = 60.0
-
-# Logs of a million lines take a thread for seconds; the keepers of other deployments need the rest
-# of the executor's six (on two cores).
-_ARCHIVES_AT_ONCE = 2
 
 
 async def check_terraform(settings: Settings, cli_config: Path, path: str) -> tuple[str, str]:
@@ -103,9 +98,8 @@ class TerraformHost:
         self._root = root
         self._version = terraform_version
         self._around = around
-        self._store = store
+        self._outboxes = Outboxes(store, settings.log.give_up_seconds)
         self._box = box
-        self._archives = asyncio.Semaphore(_ARCHIVES_AT_ONCE)
 
     @classmethod
     async def open(
@@ -221,11 +215,12 @@ class TerraformHost:
         terraform = self._around.terraform
         plan_json = await self.planned(deployment)
         redactor = Redactor([*directory.secrets(), *sensitive_values(plan_json)])
-        await self._put(deployment, artifacts.PLAN_JSON, [redact_plan(plan_json, redactor)])
+        shown = redact_plan(plan_json, redactor).decode()
+        self._outboxes.lay(directory, artifacts.PLAN_JSON, shown)
         # Not at once with the other: each starts the providers, beside an apply that runs.
         plan_text = await self._shown(directory, command.show_plan_text_argv(terraform))
         text = redactor.clean(plan_text.decode("utf-8", "replace"))
-        await self._put(deployment, artifacts.PLAN_TEXT, [text.encode()])
+        self._outboxes.lay(directory, artifacts.PLAN_TEXT, text)
         await asyncio.to_thread(_keep, plan, self._settings.data / "plans" / deployment)
         return summarise(plan_json, sha256_of(plan))
 
@@ -254,20 +249,23 @@ class TerraformHost:
     async def record(self, deployment: str, record_json: str) -> str:
         return await asyncio.to_thread(self._root.directory(deployment).record, record_json)
 
-    async def archive(self, deployment: str, record_json: str, outputs_json: str) -> None:
+    def archive(self, deployment: str, record_json: str, outputs_json: str) -> None:
         directory = self._root.directory(deployment)
-        logs = {number: directory.segment(number) / EVENT_FILE for number in directory.segments()}
-        logs = {number: path for number, path in logs.items() if path.exists()}
-        await self._put(deployment, artifacts.RECORD, [record_json.encode()])
+        self._outboxes.lay(directory, artifacts.RECORD, record_json)
         if outputs_json:
-            await self._put(deployment, artifacts.OUTPUTS, [outputs_json.encode()])
-        async with self._archives:
-            # One after the other: side by side they wait for the interpreter's lock (measured).
-            for name, content in _logs(logs):
-                await self._put(deployment, name, content)
+            self._outboxes.lay(directory, artifacts.OUTPUTS, outputs_json)
+        self._outboxes.lay_logs(directory)
+
+    async def send(self, deployment: str) -> None:
+        await self._outboxes.send(self._root.directory(deployment))
+
+    def owing(self) -> Sequence[str]:
+        directories = {one: self._root.directory(one) for one in self._root.deployments()}
+        return [one for one, directory in directories.items() if self._outboxes.owes(directory)]
 
     async def keep_outputs(self, deployment: str) -> None:
-        state = self._around.states.used_by(self._root.directory(deployment).work)
+        directory = self._root.directory(deployment)
+        state = self._around.states.used_by(directory.work)
         if state is None:
             # A repeat after the work was cleared: they were kept then.
             return
@@ -278,7 +276,7 @@ class TerraformHost:
             "outputs": recorded_outputs(await asyncio.to_thread(state.read)),
         }
         sealed = self._box.encrypt(json.dumps(content), deployment)
-        await self._put(deployment, artifacts.SEALED_OUTPUTS, [sealed.encode()])
+        self._outboxes.lay(directory, artifacts.SEALED_OUTPUTS, sealed)
 
     async def clear(self, deployment: str) -> None:
         await asyncio.to_thread(self._root.directory(deployment).clear)
@@ -324,24 +322,12 @@ class TerraformHost:
             raise RunDirectoryBroken(f"terraform cannot show the plan: {answer.errors.strip()}")
         return answer.output
 
-    async def _put(self, deployment: str, name: str, content: Iterable[bytes]) -> None:
-        await self._store.put(deployment, name, content)
-
     def _segments(self, deployment: str) -> list[TerraformSegment]:
         numbers = self._root.directory(deployment).segments()
         return [self.segment(SegmentKey(deployment, number)) for number in numbers]
 
     def _environment(self, home: Path) -> dict[str, str]:
         return self._around.environment(home)
-
-
-def _logs(files: dict[int, Path]) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """The log artifacts of a deployment, from the event file of each segment."""
-    if files:
-        yield artifacts.LOG_GZIP, log_archive.gzipped(files.values())
-        yield artifacts.LOG_TEXT, log_archive.as_text(files.values())
-    for number, file in files.items():
-        yield artifacts.segment_log(number), log_archive.as_written(file)
 
 
 def _keep(plan: Path, folder: Path) -> None:

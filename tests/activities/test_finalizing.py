@@ -97,24 +97,36 @@ async def test_a_repeat_leaves_the_same_artifacts(host: TerraformHost, store: Fa
     assert json.loads(await content(store, "record.json"))["result"]["status"] == "completed"
 
 
-async def test_a_store_that_comes_back_has_everything(host: TerraformHost, store: Failing) -> None:
+async def test_a_store_that_stays_away_does_not_change_the_end_and_gets_the_rest_later(
+    host: TerraformHost, store: Failing, tmp_path: Path
+) -> None:
     store.broken = "log.txt"
+    assert (await finalize(host)).status is Status.COMPLETED
+    assert "log.txt" not in [one.name for one in await store.entries(DEPLOYMENT)]
+    folder = tmp_path / "runs" / DEPLOYMENT
+    assert not (folder / "work").exists(), "the place on the host is free"
+    assert list(host.owing()) == [DEPLOYMENT]
+    with pytest.raises(Unavailable):
+        await host.send(DEPLOYMENT)
+    store.broken = ""
+    await host.send(DEPLOYMENT)
+    assert not host.owing()
+    assert len(await store.entries(DEPLOYMENT)) == 6
+    assert (await content(store, "log.txt")).split() == b"line of 1 line of 2".split()
+    assert b"line of 2" in await content(store, "segment-2.jsonl")
+    assert json.loads(await content(store, "record.json"))["result"]["status"] == "completed"
+
+
+async def test_a_state_that_does_not_answer_costs_the_outputs_and_nothing_else(
+    host: TerraformHost, store: Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(_: str) -> None:
+        raise Unavailable("The bucket of states is out of order.")
+
+    monkeypatch.setattr(host, "keep_outputs", silent)
+    monkeypatch.setattr("activities.deployments._gives_outputs", lambda _: True)
     with pytest.raises(ApplicationError) as error:
         await finalize(host)
     assert (error.value.type, error.value.non_retryable) == ("Unavailable", False)
-    store.broken = ""
-    assert (await finalize(host, attempt=2)).status is Status.COMPLETED
-    assert b"line of 1" in await content(store, "log.txt")
-    assert b"line of 2" in await content(store, "segment-2.jsonl")
-
-
-async def test_a_store_that_stays_away_does_not_change_the_end(
-    host: TerraformHost, store: Failing, tmp_path: Path
-) -> None:
-    store.broken = "log.jsonl.gz"
     assert (await finalize(host, attempt=3)).status is Status.COMPLETED
-    names = [one.name for one in await store.entries(DEPLOYMENT)]
-    assert names == ["outputs.json", "record.json"]
-    folder = tmp_path / "runs" / DEPLOYMENT
-    assert not (folder / "work").exists(), "the place on the host is free"
-    assert (folder / "segments" / "1" / "events.jsonl").exists(), "the log is not lost"
+    assert "log.txt" in [one.name for one in await store.entries(DEPLOYMENT)]

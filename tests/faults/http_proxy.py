@@ -1,6 +1,7 @@
 """A proxy that understands HTTP/1.1 in front of a real server: refuses or swallows by rule."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from tests.faults.verdicts import Rule, Verdict, never
 __all__ = ["HttpProxy", "http_proxy"]
 
 _BLOCK_BYTES = 64 * 1024
+_HEAD_BYTES = 2048
+_UPLOADED = re.compile(rb'"name": ?"([^"]+)"')
 _REFUSALS = {Verdict.UNAVAILABLE: 503, Verdict.EXHAUSTED: 429}
 # Of one hop only; lengths and encodings are written anew. The host stays: a server's answer may
 # lead to it.
@@ -64,7 +67,7 @@ class HttpProxy:
         if found is None:
             return False
         request, body = found
-        name = f"{request.method.decode()} {request.target.decode()}"
+        name = f"{request.method.decode()} {request.target.decode()}{_uploaded(body)}"
         verdict = self.rule(name)
         self.calls.append((name, verdict))
         await asyncio.sleep(self.latency_seconds)
@@ -95,6 +98,12 @@ class HttpProxy:
             await answer.aclose()
         kept = [one for one in answer.headers.raw if one[0].lower() not in _OF_THE_HOP]
         return _Answer(answer.status_code, kept, content)
+
+
+def _uploaded(body: bytes) -> str:
+    """The object an upload makes: that stands in its body, not in its address."""
+    found = _UPLOADED.search(body[:_HEAD_BYTES])
+    return f" {found[1].decode()}" if found else ""
 
 
 async def _request(

@@ -21,13 +21,15 @@ from tests.faults.console import Console, console_worker
 from tests.faults.shipping import Behind, Servers, mend
 from tests.scenarios.house import Deployment, House
 from tests.scenarios.test_is_followed_live import start_api, until_ready
+from tests.scenarios.test_leaves_artifacts import ALWAYS, SEGMENTS
 from tests.servers import TemporalServer, eventually, free_port
 
-__all__ = ["APPLY", "STORES", "Service", "open_service"]
+__all__ = ["APPLY", "ARTIFACTS", "STORES", "Service", "open_service"]
 
 STORES = ("redis", "gcs", "firestore")
 # Init, plan and this one.
 APPLY = 3
+ARTIFACTS = ALWAYS | SEGMENTS | {"outputs.json"}
 _RESOURCES = 4
 _LAYERS = 3
 
@@ -106,6 +108,17 @@ class Service:
         await eventually(
             lambda: self.console.equals(deployment, APPLY), "the log on the console", seconds
         )
+
+    async def until_archived(self, deployment: Deployment, seconds: float) -> None:
+        """Until the API lists every artifact; after a fault they may come after the end."""
+
+        async def archived() -> bool:
+            answer = await self.session.get(f"/api/deployment/{deployment.id}/artifacts")
+            if answer.status_code != 200:
+                return False
+            return {one["name"] for one in answer.json()["items"]} == ARTIFACTS
+
+        await eventually(archived, "the artifacts", seconds)
 
     async def verified(self, deployment: Deployment) -> bool:
         """What the command says; its table names each store."""

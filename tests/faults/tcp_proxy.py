@@ -45,6 +45,7 @@ class TcpProxy:
     bytes_per_second: int = 0
     rule: Rule = never
     accepted: int = 0
+    swallowed: int = 0
     _server: asyncio.Server | None = None
     _held: socket.socket | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -143,6 +144,7 @@ class _Connection:
             self._deaf = self._deaf or self._proxy.mode is Mode.BLACK_HOLE
             if asks and self._answered and self._proxy.rule("") is Verdict.SWALLOW:
                 self._swallows = True
+                self._proxy.swallowed += 1
             self._answered = not asks
             if self._deaf or (self._swallows and not asks):
                 continue

@@ -16,11 +16,10 @@ from adapters.gcs_objects import open_objects
 from adapters.redis_log import open_redis
 from tests import stores
 from tests.faults.copies import in_documents, in_objects, in_redis
-from tests.faults.service import APPLY, STORES, Service, open_service
+from tests.faults.service import APPLY, ARTIFACTS, STORES, Service, open_service
 from tests.faults.shipping import behind, servers
-from tests.faults.verdicts import Verdict, seeded
+from tests.faults.verdicts import Rule, Verdict, nth, seeded, writes
 from tests.scenarios.house import Deployment
-from tests.scenarios.test_leaves_artifacts import ALWAYS, SEGMENTS
 from tests.servers import ROOT, TemporalServer, free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -192,6 +191,16 @@ def record(name: str, size: Size, ratios: list[float], late: dict[str, float]) -
     print(found)  # noqa: T201 - the figures are what the long form is for
 
 
+async def test_artifacts_follow_when_their_bucket_was_away_at_the_end(service: Service) -> None:
+    deployment = await service.deploy(SHORT.lines, SHORT.layer_seconds)
+    await service.until_applying(deployment)
+    await service.cut("gcs")
+    await service.completed(deployment, SHORT.patience_seconds)
+    await service.mend()
+    await service.until_equal(deployment, SHORT.patience_seconds)
+    await service.until_archived(deployment, SHORT.patience_seconds)
+
+
 # Each lost answer costs the caller's whole limit, 5 or 10 s, so there is no short form; with short
 # limits, sink by sink, tests/faults/test_sinks.py has one.
 @pytest.mark.parametrize("lines", [3_000, 100_000])
@@ -201,19 +210,36 @@ async def test_what_is_carried_out_but_not_heard_of_is_kept_once(
     service: Service, lines: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One answer in ten is lost: no event, object, document or artifact is there twice."""
-    rule = seeded(7, 0.1, Verdict.SWALLOW)
-    service.stores.lines["redis"].rule = service.stores.http.rule = rule
-    service.stores.grpc.rule = rule
-    for proxy in (service.stores.http, service.stores.grpc):
-        proxy.calls.clear()
+    redis, http, grpc = service.stores.lines["redis"], service.stores.http, service.stores.grpc
+    redis.swallowed = 0
+    http.calls.clear()
+    grpc.calls.clear()
+    redis.rule = seeded(7, 0.1, Verdict.SWALLOW)
+    http.rule = writes(lost_to_objects(8))
+    grpc.rule = writes(seeded(9, 0.1, Verdict.SWALLOW))
     deployment = await service.deploy(lines, 1.0)
     await service.completed(deployment, 400)
     await service.until_sealed(deployment, 400)
-    for proxy in (service.stores.http, service.stores.grpc):
-        assert Verdict.SWALLOW in {verdict for _, verdict in proxy.calls}, "the fault did happen"
+    await service.until_archived(deployment, 400)
+    lost = [name for name, verdict in http.calls if verdict is Verdict.SWALLOW]
+    assert any(" logs/" in name for name in lost), lost
+    assert any(" artifacts/" in name for name in lost), lost
+    assert any(verdict is Verdict.SWALLOW for _, verdict in grpc.calls)
+    assert redis.swallowed
     await service.mend()
     await service.until_equal(deployment, 120)
     await assert_kept_once(service, deployment, monkeypatch)
+
+
+def lost_to_objects(seed: int) -> Rule:
+    """One write in ten; as there are ten artifacts, the second of them in any case."""
+    one_in_ten, second = seeded(seed, 0.1, Verdict.SWALLOW), nth(2, Verdict.SWALLOW)
+
+    def rule(name: str) -> Verdict:
+        is_second = " artifacts/" in name and second(name) is Verdict.SWALLOW
+        return Verdict.SWALLOW if is_second else one_in_ten(name)
+
+    return rule
 
 
 async def assert_kept_once(
@@ -231,7 +257,10 @@ async def assert_kept_once(
         assert await in_documents(documents, deployment.id, segment) == written
     kept = await objects.threaded(objects.entries, f"artifacts/{deployment.id}/")
     names = [one.name.rpartition("/")[2] for one in kept]
-    assert len(names) == len(set(names)), names
-    assert set(names) == ALWAYS | SEGMENTS | {"outputs.json"}
+    assert sorted(names) == sorted(ARTIFACTS)
+    for segment in range(1, APPLY + 1):
+        name = f"artifacts/{deployment.id}/segment-{segment}.jsonl"
+        written = deployment.file(segment, "events.jsonl").read_bytes()
+        assert await objects.threaded(objects.read, name) == written
     await redis.aclose()
     documents.client.close()  # type: ignore[no-untyped-call] # the library does not annotate it

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from enum import Enum, auto
 
-__all__ = ["Rule", "Verdict", "always", "never", "nth", "seeded"]
+__all__ = ["Rule", "Verdict", "always", "never", "nth", "seeded", "writes"]
 
 
 class Verdict(Enum):
@@ -20,8 +20,11 @@ class Verdict(Enum):
     SWALLOW = auto()
 
 
-# By a call's name: `POST /upload/storage/v1/b/…`, `/google.firestore.v1.Firestore/Commit`.
+# By a call's name: `POST /upload/storage/v1/b/… artifacts/…`, which is the object's name, or
+# `/google.firestore.v1.Firestore/Commit`.
 Rule = Callable[[str], Verdict]
+
+_WRITES = ("POST ", "PUT ", "PATCH ", "DELETE ", "/google.firestore.v1.Firestore/Commit")
 
 
 def never(_: str) -> Verdict:
@@ -42,3 +45,8 @@ def seeded(seed: int, probability: float, verdict: Verdict) -> Rule:
     """The same calls in the same order meet the same fate."""
     dice = random.Random(seed)  # noqa: S311 - not for secrets: it must repeat
     return lambda _: verdict if dice.random() < probability else Verdict.PASS
+
+
+def writes(rule: Rule) -> Rule:
+    """Only what changes something in Cloud Storage or Firestore meets this fate."""
+    return lambda name: rule(name) if name.startswith(_WRITES) else Verdict.PASS
