@@ -11,7 +11,7 @@ from deployments.transitions import is_terminal
 
 __all__ = ["Mirroring"]
 
-# A document takes about one write a second for long, and people see no difference below.
+# People see no difference below.
 _LOOK_SECONDS = 1.0
 # Temporal lists a change some time after it happened; a day, where a worker begins or reconciles.
 _OVERLAP_SECONDS = 60.0
@@ -21,7 +21,7 @@ _RECONCILE_SECONDS = 600.0
 
 
 class Mirroring:
-    """Every worker does this for all deployments: the same values from each, so order is all.
+    """Every worker does this for all deployments; the mirror takes one of them at a time.
 
     Args:
         standings: the truth.
@@ -58,8 +58,8 @@ class Mirroring:
         """
         found = await self._standings.look(back_seconds)
         for one in self._changed(found):
-            await self._mirror.write(one)
-            self._written[one.id] = one
+            if await self._mirror.write(one):
+                self._written[one.id] = one
         listed = {one.id for one in found}
         self._written = {id: one for id, one in self._written.items() if id in listed}
 

@@ -3,12 +3,24 @@
 `firestore.rules` lets it read the documents whose `owner` it is, and write none.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import timedelta
+
+from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 
 from adapters.firestore_client import Firestore, translated
+from deployments.deployment import Status
 from deployments.standing import Standing
+from deployments.transitions import is_terminal
 
 __all__ = ["FirestoreStatusMirror"]
+
+# What a document takes for long (Firestore's own limit), whoever writes.
+_PACE = timedelta(seconds=1)
+# Lists of Temporal are older than what they tell by less.
+_LAG = timedelta(seconds=60)
+_ENDS = frozenset(one.value for one in Status if is_terminal(one))
 
 
 class FirestoreStatusMirror:
@@ -17,8 +29,30 @@ class FirestoreStatusMirror:
     def __init__(self, store: Firestore) -> None:
         self._store = store
 
-    async def write(self, standing: Standing) -> None:
-        """Port `StatusMirror`."""
+    async def write(self, standing: Standing) -> bool:
+        """Port `StatusMirror`. Times compared are the server's."""
         content = {name: str(value) for name, value in asdict(standing).items() if name != "id"}
+        document = self._store.deployment(standing.id)
+        limits = self._store.limits
         with translated():
-            await self._store.deployment(standing.id).set(content, **self._store.limits)
+            found = await document.get(**limits)
+            there = found.to_dict()
+            if there == content:
+                return True
+            try:
+                if there is None:
+                    await document.create(content, **limits)
+                elif _may_follow(there, standing, found.read_time - found.update_time):
+                    seen = self._store.client.write_option(last_update_time=found.update_time)
+                    await document.update(content, option=seen, **limits)
+                else:
+                    return False
+            except (AlreadyExists, FailedPrecondition):
+                return False
+        return True
+
+
+def _may_follow(there: Mapping[str, object], standing: Standing, age: timedelta) -> bool:
+    """Whether it is time for another write, and what would be written is not the older one."""
+    wakes = there.get("status") in _ENDS and not is_terminal(standing.status)
+    return age >= (_LAG if wakes else _PACE)

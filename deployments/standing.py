@@ -42,8 +42,12 @@ class Standings(Protocol):
 class StatusMirror(Protocol):
     """A copy of the standing for clients that listen; nobody of ours reads it."""
 
-    async def write(self, standing: Standing) -> None:
-        """Put it over the one that is there.
+    async def write(self, standing: Standing) -> bool:
+        """Put it over the one that is there; where it stands already, nothing is written.
+
+        Returns:
+            False when another one was written a moment ago or what is there is newer: the caller
+            looks again and then tells what is true by then.
 
         Raises:
             Unavailable: not known whether it was written.

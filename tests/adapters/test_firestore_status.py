@@ -1,15 +1,19 @@
 """The status document, and who may read it by firestore.rules, on the emulator."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from activities.mirroring import Mirroring
-from adapters.firestore_client import open_firestore
+from adapters import firestore_status
+from adapters.firestore_client import Firestore, open_firestore
 from adapters.firestore_log import FirestoreLogSink
 from adapters.firestore_status import FirestoreStatusMirror
 from deployments.deployment import Operation, Status
@@ -18,8 +22,9 @@ from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.standing import Standing
 from tests import stores
+from tests.faults.grpc_proxy import GrpcProxy, grpc_proxy
 from tests.logs import chunk
-from tests.servers import ROOT, free_port
+from tests.servers import ROOT, eventually, free_port
 
 MINE = Standing(
     id="dep-mine",
@@ -157,11 +162,12 @@ class Kept:
         self.written: list[Standing] = []
         self.broken = False
 
-    async def write(self, standing: Standing) -> None:
+    async def write(self, standing: Standing) -> bool:
         if self.broken:
             self.broken = False
             raise Unavailable("not now")
         self.written.append(standing)
+        return True
 
 
 async def test_only_changes_are_written_and_what_failed_is_written_the_next_time() -> None:
@@ -184,6 +190,75 @@ async def test_an_older_list_does_not_wake_what_has_ended() -> None:
     told.found = (MINE,)
     await mirroring.look(60)
     assert kept.written == [ENDED]
+
+
+@asynccontextmanager
+async def watched(
+    server: stores.Store, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Firestore, GrpcProxy]]:
+    """A client whose calls are counted."""
+    await server.until_up()
+    async with grpc_proxy(server.host) as proxy:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", proxy.host)
+        store = open_firestore("a-test")
+        yield store, proxy
+        store.client.close()  # type: ignore[no-untyped-call] # the library does not annotate it
+
+
+async def status(store: Firestore, deployment: str) -> str:
+    found = (await store.deployment(deployment).get(**store.limits)).to_dict()
+    return str((found or {})["status"])
+
+
+async def test_workers_together_write_once_a_second_at_most_and_end_with_what_is_true(
+    server: stores.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = asyncio.get_running_loop().time
+    async with watched(server, monkeypatch) as (store, proxy):
+        told = Told()
+        workers = [Mirroring(told, FirestoreStatusMirror(store)) for _ in range(3)]
+        begin, versions = clock(), set()
+        for number in range(100):
+            told.found = (replace(MINE, id="dep-paced", stack=f"change {number}"),)
+            await asyncio.gather(*(one.look(60) for one in workers))
+            versions.add((await store.deployment("dep-paced").get(**store.limits)).update_time)
+        assert len(versions) <= clock() - begin + 1
+        told.found = (replace(ENDED, id="dep-paced"),)
+
+        async def ended() -> bool:
+            await asyncio.gather(*(one.look(60) for one in workers))
+            return await status(store, "dep-paced") == Status.COMPLETED
+
+        await eventually(ended, "the end in the document", 10)
+        before = len(proxy.calls)
+        await asyncio.gather(*(one.look(60) for one in workers))
+        calls = [name for name, _ in proxy.calls[before:]]
+        assert not [name for name in calls if name.endswith("/Commit")], "all know of it"
+
+
+async def test_of_two_who_write_at_once_one_looks_again(
+    server: stores.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watched(server, monkeypatch) as (store, _):
+        mirror = FirestoreStatusMirror(store)
+        made = [replace(MINE, id="dep-both", stack=one) for one in ("first", "second")]
+        assert sorted(await asyncio.gather(*map(mirror.write, made))) == [False, True]
+
+
+async def test_a_late_worker_does_not_wake_what_has_ended_but_a_reset_does(
+    server: stores.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, late = replace(ENDED, id="dep-late"), replace(MINE, id="dep-late")
+    monkeypatch.setattr(firestore_status, "_PACE", timedelta(0))
+    async with watched(server, monkeypatch) as (store, _):
+        mirror = FirestoreStatusMirror(store)
+        assert await mirror.write(ended)
+        assert not await mirror.write(late)
+        assert await status(store, ended.id) == Status.COMPLETED
+        # A deployment that an operator has reset runs for longer than lists are late.
+        monkeypatch.setattr(firestore_status, "_LAG", timedelta(0))
+        assert await mirror.write(late)
+        assert await status(store, ended.id) == Status.RUNNING
 
 
 async def test_a_dead_firestore_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
