@@ -16,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
+
 from tests.bench import lines, live, sizes, status, stopping, wall
 from tests.bench.figures import Figure, as_json, table
 from tests.bench.scene import Scene, open_scene
@@ -85,7 +87,7 @@ async def measure(
             sys.stdout.flush()
             try:
                 figures += await BENCHMARKS[name](scene, size)
-            except Exception:  # noqa: BLE001 - shown and counted; the others are still worth it
+            except (Exception, pytest.skip.Exception):  # noqa: BLE001 - shown and counted; the others are still worth it
                 traceback.print_exc()
                 failed.append(name)
     return failed
