@@ -5,10 +5,11 @@ terraform {
 
   required_providers {
     # One provider for everything: Firebase's project, web app and bucket and all of API Gateway are
-    # only in google-beta, which otherwise holds what google holds.
+    # only in google-beta, which otherwise holds what google holds. Exactly the release that the stack
+    # is proven with: there is no lock file that would say so.
     google = {
       source  = "hashicorp/google-beta"
-      version = "~> 7.45"
+      version = "7.45.0"
     }
   }
 }

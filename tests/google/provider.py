@@ -19,7 +19,7 @@ PROVIDER = """terraform {
   required_providers {
     google = {
       source  = "hashicorp/google-beta"
-      version = "~> 7.45"
+      version = "7.45.0"
     }
   }
 }

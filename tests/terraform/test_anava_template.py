@@ -46,7 +46,7 @@ def test_everything_comes_from_one_provider() -> None:
     assert [label for label, _ in of("provider")] == ["google"]
     (terraform,) = (body.content for body in TEMPLATE if body.keyword == "terraform")
     (providers,) = terraform["required_providers"]
-    assert providers["google"] == {"source": "hashicorp/google-beta", "version": "~> 7.45"}
+    assert providers["google"] == {"source": "hashicorp/google-beta", "version": "7.45.0"}
     assert {name for name in providers if not name.startswith("__")} == {"google"}
 
 
