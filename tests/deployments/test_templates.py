@@ -2,26 +2,13 @@
 
 import json
 import re
-import shutil
-import subprocess
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from adapters.settings import base_environment
-from adapters.terraform import command
 from deployments.deployment import DeploymentRequest, Stack
-from deployments.errors import InvalidRequest
-from deployments.phase import Phase
-from deployments.requests import Asked, Scalar, Value, check
+from deployments.requests import Asked, check
 from deployments.templates import TEMPLATES
-
-TERRAFORM = Path(__file__).resolve().parent.parent.parent / "terraform"
-# Fields of a request of their own, for every template.
-FIELDS = {"project_id", "region", "prefix", "storage_location"}
+from tests.deployments.workspace import FIELDS, TERRAFORM, Fields, Workspace, refused_here
 
 BLOCK = re.compile(r'^variable "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 ARGUMENT = re.compile(r"^  (\w+) += (.+)$", re.MULTILINE)
@@ -73,43 +60,6 @@ def test_every_default_of_the_hcl_is_allowed_by_its_rule(name: str) -> None:
     check(Asked(project_id="customer-1", template=name, variables=defaults))
 
 
-class Workspace:
-    """The variables of a template alone: so a plan of 1,000 resources costs nothing."""
-
-    def __init__(self, folder: Path, template: str) -> None:
-        binary = shutil.which("terraform")
-        assert binary is not None, "terraform is on the PATH"
-        self._binary = binary
-        self._work = folder / "work"
-        self._work.mkdir()
-        shutil.copy(TERRAFORM / template / "variables.tf", self._work)
-        (folder / "mirror").mkdir()
-        cli_config = folder / "terraform.tfrc"
-        cli_config.write_text(command.cli_config(folder / "mirror"))
-        self._environment = command.environment(folder, cli_config, base_environment()["PATH"])
-        assert self._run(Phase.INIT) == []
-
-    def refused(self, fields: Mapping[str, Value]) -> list[str]:
-        """What terraform's own validation says against them."""
-        values = {"project_id": "customer-1", **fields}
-        (self._work / "terraform.tfvars.json").write_text(json.dumps(values))
-        return self._run(Phase.PLAN)
-
-    def _run(self, phase: Phase) -> list[str]:
-        ended = subprocess.run(  # noqa: S603 - our own command
-            command.phase_argv(self._binary, phase),
-            cwd=self._work,
-            env=self._environment,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        lines = [json.loads(line) for line in ended.stdout.splitlines()]
-        found = [line["diagnostic"]["detail"] for line in lines if line["@level"] == "error"]
-        assert bool(found) == bool(ended.returncode), ended.stderr
-        return found
-
-
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return Workspace(tmp_path_factory.mktemp("sandbox"), "sandbox")
@@ -120,18 +70,7 @@ def anava(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return Workspace(tmp_path_factory.mktemp("anava"), "anava")
 
 
-def refused_here(fields: Mapping[str, Value], template: str = "sandbox") -> list[str]:
-    """The variables that the request's rules refuse."""
-    own: dict[str, Any] = {name: value for name, value in fields.items() if name in FIELDS}
-    variables = {name: value for name, value in fields.items() if name not in FIELDS}
-    try:
-        check(replace(Asked("customer-1", template=template, variables=variables), **own))
-    except InvalidRequest as refusal:
-        return sorted(problem.pointer.rpartition("/")[2] for problem in refusal.problems)
-    return []
-
-
-TAKEN: list[dict[str, Scalar]] = [
+TAKEN: list[Fields] = [
     {},
     {
         "project_id": "abcdef",
@@ -158,7 +97,7 @@ TAKEN: list[dict[str, Scalar]] = [
     {"resource_seconds": 1e-320, "lines": 3.0, "fail": "services-4", "secret": "x" * 4096},
     {"storage_location": "northamerica-northeast2", "lines": -0.0, "fail": "foundation-1"},
 ]
-REFUSED: list[dict[str, Scalar]] = [
+REFUSED: list[Fields] = [
     {
         "project_id": "abcde",
         "prefix": "a-",
@@ -194,23 +133,23 @@ REFUSED: list[dict[str, Scalar]] = [
 
 @pytest.mark.parametrize("fields", TAKEN)
 def test_a_value_that_the_service_takes_is_taken_by_terraform(
-    sandbox: Workspace, fields: dict[str, Scalar]
+    sandbox: Workspace, fields: Fields
 ) -> None:
-    assert refused_here(fields) == []
+    assert refused_here(fields, "sandbox") == []
     assert sandbox.refused(fields) == []
 
 
 @pytest.mark.parametrize("fields", REFUSED)
 def test_a_value_that_the_service_refuses_is_refused_by_terraform(
-    sandbox: Workspace, fields: dict[str, Scalar]
+    sandbox: Workspace, fields: Fields
 ) -> None:
     """Any text went through as `fail`, and the deployment failed in plan."""
-    assert refused_here(fields) == sorted(fields)
+    assert refused_here(fields, "sandbox") == sorted(fields)
     for name, value in fields.items():
         assert sandbox.refused({name: value}), f"terraform takes {name}={value!r}"
 
 
-ANAVA_TAKEN: list[dict[str, Value]] = [
+ANAVA_TAKEN: list[Fields] = [
     {},
     {
         "firestore_database_id": "a1-b",
@@ -224,7 +163,7 @@ ANAVA_TAKEN: list[dict[str, Value]] = [
     {"firestore_database_id": "(default)", "firestore_location": "us-east1", "pool_suffix": ""},
     {"allowed_origins": [f"https://{number}.example.com" for number in range(20)]},
 ]
-ANAVA_REFUSED: list[dict[str, Value]] = [
+ANAVA_REFUSED: list[Fields] = [
     {
         "firestore_database_id": "abc",
         "firestore_location": "nam6",
@@ -255,7 +194,7 @@ ANAVA_REFUSED: list[dict[str, Value]] = [
 
 @pytest.mark.parametrize("fields", ANAVA_TAKEN)
 def test_what_the_service_takes_for_the_real_template_is_taken_by_terraform(
-    anava: Workspace, fields: dict[str, Value]
+    anava: Workspace, fields: Fields
 ) -> None:
     assert refused_here(fields, "anava") == []
     assert anava.refused(fields) == []
@@ -263,7 +202,7 @@ def test_what_the_service_takes_for_the_real_template_is_taken_by_terraform(
 
 @pytest.mark.parametrize("fields", ANAVA_REFUSED)
 def test_what_the_service_refuses_for_the_real_template_is_refused_by_terraform(
-    anava: Workspace, fields: dict[str, Value]
+    anava: Workspace, fields: Fields
 ) -> None:
     assert refused_here(fields, "anava") == sorted(fields)
     for name, value in fields.items():
@@ -273,8 +212,8 @@ def test_what_the_service_refuses_for_the_real_template_is_refused_by_terraform(
 def test_a_resource_to_fail_that_is_not_there_is_found_by_terraform_alone(
     sandbox: Workspace,
 ) -> None:
-    fields: dict[str, Scalar] = {"resources": 2, "fail": "edge-3"}
-    assert refused_here(fields) == []
+    fields: Fields = {"resources": 2, "fail": "edge-3"}
+    assert refused_here(fields, "sandbox") == []
     (sentence,) = sandbox.refused(fields)
     assert sentence.startswith("fail names a resource that exists")
 

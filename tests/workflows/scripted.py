@@ -129,16 +129,18 @@ class ScriptedHost:
         """What ran, in order."""
         return [one.phase for one in self.orders]
 
-    @asynccontextmanager
-    async def workers(self, client: Client) -> AsyncIterator[None]:
-        """Both queues."""
-        shared = Worker(
+    def shared(self, client: Client) -> Worker:
+        """The worker of the shared queue: workflows and what any host can do."""
+        return Worker(
             client,
             task_queue=SHARED_QUEUE,
             workflows=[DeploymentWorkflow, StackTurnWorkflow],
             activities=[self.prepare_deployment, self.check_project],
         )
-        own = Worker(
+
+    def own(self, client: Client) -> Worker:
+        """The worker of the host's queue."""
+        return Worker(
             client,
             task_queue=host_queue("scripted"),
             activities=[
@@ -149,7 +151,11 @@ class ScriptedHost:
                 self.survey_existing,
             ],
         )
-        async with shared, own:
+
+    @asynccontextmanager
+    async def workers(self, client: Client) -> AsyncIterator[None]:
+        """Both queues."""
+        async with self.shared(client), self.own(client):
             yield
 
 
