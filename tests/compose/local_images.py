@@ -9,6 +9,7 @@ from pathlib import Path
 from tests import stores
 from tests.compose.engine import Engine
 from tests.servers import ROOT
+from tests.terraform.real_provider import NO_MIRROR, mirror
 
 __all__ = ["make"]
 
@@ -29,6 +30,7 @@ _SDK = (
 def make(engine: Engine, folder: Path, checkout: Path) -> dict[str, str]:
     """Build what docker-compose.yml takes from elsewhere; its variables for that."""
     _fill_wheels(checkout)
+    _fill_providers(checkout)
     engine.docker("import", str(_base()), "local/python")
     return {
         "ANAVA_PYTHON_IMAGE": "local/python",
@@ -70,6 +72,16 @@ def _fill_wheels(checkout: Path) -> None:
     _run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
          "--cache-dir", str(ROOT / ".cache" / "pip"), "--only-binary=:all:",
          "--python-version=3.11", "--dest", str(checkout / "wheels"), "-r", str(names))  # fmt: skip
+
+
+def _fill_providers(checkout: Path) -> None:
+    """The mirror at hand; without one the image does without the template that needs it."""
+    found = mirror()
+    if found is None:
+        sys.stdout.write(f"without the template anava: {NO_MIRROR} … ")
+        shutil.rmtree(checkout / "terraform" / "anava")
+    else:
+        shutil.copytree(found, checkout / "providers", dirs_exist_ok=True)
 
 
 def _terraform(engine: Engine, folder: Path) -> str:
