@@ -134,10 +134,9 @@ async def _send_what_is_owed(host: TerraformHost) -> None:
     """Send the artifacts that their store did not take when they were made."""
     while True:
         try:
-            for deployment in host.owing():
-                await host.send(deployment)
+            await host.send_owed()
         except (AnavaError, OSError) as error:
-            _log.warning("artifacts are owed to their store: %s", error)
+            _log.warning("the look for artifacts that are owed failed: %s", error)
         await asyncio.sleep(_OWED_SECONDS)
 
 

@@ -322,10 +322,6 @@ class Host(Protocol):
         """
         ...
 
-    def owing(self) -> Sequence[str]:
-        """Deployments with something laid out that the store does not have."""
-        ...
-
     async def clear(self, deployment: str) -> None:
         """Remove what only the work needed."""
         ...

@@ -259,9 +259,10 @@ class TerraformHost:
     async def send(self, deployment: str) -> None:
         await self._outboxes.send(self._root.directory(deployment))
 
-    def owing(self) -> Sequence[str]:
-        directories = {one: self._root.directory(one) for one in self._root.deployments()}
-        return [one for one, directory in directories.items() if self._outboxes.owes(directory)]
+    async def send_owed(self) -> None:
+        """Send the artifacts of all deployments that their store did not take when it was asked."""
+        deployments = self._root.deployments()
+        await self._outboxes.send_owed(self._root.directory(one) for one in deployments)
 
     async def keep_outputs(self, deployment: str) -> None:
         directory = self._root.directory(deployment)

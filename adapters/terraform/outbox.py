@@ -63,6 +63,14 @@ class Outboxes:
         """Whether the store lacks something."""
         return bool(_names(_folder(directory)))
 
+    async def send_owed(self, directories: Iterable[RunDirectory]) -> None:
+        """Send what earlier calls left; what cannot be sent holds up no other deployment."""
+        for directory in filter(self.owes, directories):
+            try:
+                await self.send(directory)
+            except (Unavailable, OSError) as error:
+                _log.warning("artifacts of %s are still owed: %s", directory.path.name, error)
+
     async def send(self, directory: RunDirectory) -> None:
         """Send what is owed, one after the other: side by side they wait for the interpreter.
 

@@ -104,6 +104,22 @@ async def test_what_is_laid_again_while_it_is_sent_is_sent_again(
     assert await store.text("plan.txt") == "the second plan"
 
 
+async def test_what_one_deployment_cannot_send_holds_up_no_other(
+    store: Store, directory: RunDirectory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    boxes = Outboxes(store, WEEK)
+    other = RunDirectory(tmp_path / "dep-other")
+    boxes.lay(directory, "plan.txt", "")
+    boxes.lay(other, "record.json", "{}")
+    store.before = lambda name: refuse(name) if name == "plan.txt" else None
+    await boxes.send_owed([RunDirectory(tmp_path / "dep-none"), directory, other])
+    assert (boxes.owes(directory), boxes.owes(other)) == (True, False)
+    assert f"artifacts of {DEPLOYMENT} are still owed: out of order" in caplog.text
+    store.before = lambda _: None
+    await boxes.send_owed([directory, other])
+    assert not boxes.owes(directory)
+
+
 async def test_two_workers_send_one_after_the_other(store: Store, directory: RunDirectory) -> None:
     boxes = Outboxes(store, WEEK)
     boxes.lay(directory, "record.json", "{}")
