@@ -12,31 +12,31 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.adoption import Adopter
-from activities.deployments import Deployments
-from activities.keeper import Keepers
-from activities.mirroring import Mirroring
-from activities.preflight import Checks
-from activities.segments import Segments
-from activities.shipping import Shipper
+from activities.adoption import Reattachment
+from activities.deployments import DeploymentActivities
+from activities.keeper import Supervisors
+from activities.mirroring import StatusMirrorLoop
+from activities.preflight import PreflightActivities
+from activities.segments import StepActivities
+from activities.shipping import LogShipper
 from adapters import settings as settings_module
-from adapters.artifact_stores import open_artifacts
+from adapters.artifact_stores import open_artifact_store
 from adapters.file_changes import FileChanges
-from adapters.google_adoption import GoogleAdoption
+from adapters.google_adoption import GoogleImportFinder
 from adapters.google_api import GoogleApi
-from adapters.google_mint import GoogleMint
+from adapters.google_mint import GoogleTokenProvider
 from adapters.google_preflight import GooglePreflight
 from adapters.log_stores import open_mirror, open_sinks
 from adapters.settings import Settings
-from adapters.temporal_attempts import TemporalAttempts
+from adapters.temporal_attempts import TemporalActivityAttempts
 from adapters.temporal_client import check_attributes, connect, worker_runtime
-from adapters.temporal_standings import TemporalStandings
-from adapters.terraform.host import TerraformHost
+from adapters.temporal_standings import TemporalStatusSnapshots
+from adapters.terraform.host import WorkerHost
 from adapters.worker_slots import shared_queue_tuner
 from deployments.errors import AnavaError
 from deployments.names import SHARED_QUEUE, host_queue
 from workflows.deployment import DeploymentWorkflow
-from workflows.turn import StackTurnWorkflow
+from workflows.turn import StackHolderWorkflow
 
 __all__ = ["main", "run"]
 
@@ -76,20 +76,20 @@ async def run(settings: Settings) -> None:
     await check_attributes(client)
     changes = FileChanges()
     environment = settings_module.base_environment()
-    store, _ = open_artifacts(settings)
-    host = await TerraformHost.open(settings, environment, changes, store)
+    store, _ = open_artifact_store(settings)
+    host = await WorkerHost.open(settings, environment, changes, store)
     sinks = open_sinks(settings, sys.stdout.buffer)
-    shipper = Shipper(sinks, host.shipment, settings.log.give_up_seconds)
-    keepers = Keepers(shipper.begin, GoogleMint.open(settings.google))
-    attempts = TemporalAttempts(client)
-    adopter = Adopter(host, attempts, keepers, settings.worker.scan_seconds)
+    shipper = LogShipper(sinks, host.shipment, settings.log.give_up_seconds)
+    supervisors = Supervisors(shipper.begin, GoogleTokenProvider.open(settings.google))
+    attempts = TemporalActivityAttempts(client)
+    reattachment = Reattachment(host, attempts, supervisors, settings.worker.scan_seconds)
     checks = _checks(host, settings)
     shared = _shared_worker(client, host, settings, checks)
-    own = _host_worker(client, host, Segments(host, attempts, keepers), checks)
+    own = _host_worker(client, host, StepActivities(host, attempts, supervisors), checks)
     async with shared, own:
         _log.info("worker %s of host %s is up", host.worker, host.id)
         aside = _begin_aside(
-            adopter.run(),
+            reattachment.run(),
             _ship_what_is_owed(host, shipper),
             _send_what_is_owed(host),
             _tell_of_sinks(host, shipper),
@@ -97,11 +97,11 @@ async def run(settings: Settings) -> None:
         )
         await stop.wait()
         if settings.worker.drain:
-            await _drain(keepers)
-        keepers.leave()
+            await _drain(supervisors)
+        supervisors.leave()
         for task in aside:
             task.cancel()
-        await adopter.finish()
+        await reattachment.finish()
         await shipper.close(_LAST_SHIPPING_SECONDS)
         _log.info("worker %s is going", host.worker)
     host.close()
@@ -112,39 +112,39 @@ def _begin_aside(*works: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
     return [asyncio.create_task(one) for one in works]
 
 
-def _checks(host: TerraformHost, settings: Settings) -> Checks:
+def _checks(host: WorkerHost, settings: Settings) -> PreflightActivities:
     # Its connections end with the process.
-    google = GoogleApi(GoogleMint.open(settings.google), settings.google.endpoint)
+    google = GoogleApi(GoogleTokenProvider.open(settings.google), settings.google.endpoint)
     preflight = GooglePreflight(google, settings.terraform.templates)
-    return Checks(host, preflight, GoogleAdoption(google))
+    return PreflightActivities(host, preflight, GoogleImportFinder(google))
 
 
-async def _ship_what_is_owed(host: TerraformHost, shipper: Shipper) -> None:
+async def _ship_what_is_owed(host: WorkerHost, shipper: LogShipper) -> None:
     """Ship what another worker could not ship to its end, and what a store has lost since."""
     while True:
         try:
-            for key, sink in host.unshipped(await shipper.generations()):
+            for key, sink in host.unshipped_logs(await shipper.generations()):
                 shipper.begin(key, sink)
         except (AnavaError, OSError) as error:
             _log.warning("the look for what is owed to sinks failed: %s", error)
         await asyncio.sleep(_OWED_SECONDS)
 
 
-async def _send_what_is_owed(host: TerraformHost) -> None:
+async def _send_what_is_owed(host: WorkerHost) -> None:
     """Send the artifacts that their store did not take when they were made."""
     while True:
         try:
-            await host.send_owed()
+            await host.send_pending()
         except (AnavaError, OSError) as error:
             _log.warning("the look for artifacts that are owed failed: %s", error)
         await asyncio.sleep(_OWED_SECONDS)
 
 
-async def _tell_of_sinks(host: TerraformHost, shipper: Shipper) -> None:
+async def _tell_of_sinks(host: WorkerHost, shipper: LogShipper) -> None:
     """Let the API of this machine know how the sinks are."""
     while True:
         try:
-            host.tell_sinks(shipper.states())
+            host.publish_sink_statuses(shipper.states())
         except (AnavaError, OSError) as error:
             _log.warning("the state of the sinks is not told: %s", error)
         await asyncio.sleep(_TELL_SECONDS)
@@ -153,26 +153,26 @@ async def _tell_of_sinks(host: TerraformHost, shipper: Shipper) -> None:
 async def _mirror(settings: Settings, client: Client) -> None:
     """Keep the status documents true, where there are any."""
     if mirror := open_mirror(settings):
-        await Mirroring(TemporalStandings(client), mirror).run()
+        await StatusMirrorLoop(TemporalStatusSnapshots(client), mirror).run()
 
 
-async def _drain(keepers: Keepers) -> None:
+async def _drain(supervisors: Supervisors) -> None:
     """Stop every terraform of this worker by the ladder and wait for their ends."""
-    _log.info("draining: stopping %s segments", keepers.count)
-    while keepers.count:
+    _log.info("draining: stopping %s segments", supervisors.count)
+    while supervisors.count:
         # Again and again: a phase that just ended may be followed by the next one.
-        keepers.drain()
+        supervisors.drain()
         await asyncio.sleep(0.1)
 
 
 def _shared_worker(
-    client: Client, host: TerraformHost, settings: Settings, checks: Checks
+    client: Client, host: WorkerHost, settings: Settings, checks: PreflightActivities
 ) -> Worker:
-    deployments = Deployments(host)
+    deployments = DeploymentActivities(host)
     return Worker(
         client,
         task_queue=SHARED_QUEUE,
-        workflows=[DeploymentWorkflow, StackTurnWorkflow],
+        workflows=[DeploymentWorkflow, StackHolderWorkflow],
         activities=[deployments.prepare_deployment, checks.check_project],
         tuner=shared_queue_tuner(host.open_count, settings.worker.deployments),
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
@@ -183,17 +183,17 @@ def _shared_worker(
     )
 
 
-def _host_worker(client: Client, host: TerraformHost, segments: Segments, checks: Checks) -> Worker:
-    deployments = Deployments(host)
+def _host_worker(client: Client, host: WorkerHost, segments: StepActivities, checks: PreflightActivities) -> Worker:
+    deployments = DeploymentActivities(host)
     return Worker(
         client,
         task_queue=host_queue(host.id),
         activities=[
-            segments.run_segment,
-            segments.stop_segment,
+            segments.run_step,
+            segments.stop_step,
             deployments.report_plan,
             deployments.finalize_deployment,
-            checks.survey_existing,
+            checks.find_existing,
         ],
         max_concurrent_activities=_HOST_ACTIVITIES,
         max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
@@ -209,7 +209,7 @@ def main() -> int:
     try:
         asyncio.run(run(settings_module.load()))
     except AnavaError as error:
-        _log.error("%s %s", error, error.advice)
+        _log.error("%s %s", error, error.next_step)
         return 1
     return 0
 

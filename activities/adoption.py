@@ -4,33 +4,33 @@ import asyncio
 
 from temporalio import activity
 
-from activities.keeper import Keepers, Ties
+from activities.keeper import Supervisors, ActivityBinding
 from deployments.errors import (
     AnavaError,
     AttemptGone,
     HandedOver,
-    SegmentMoved,
+    StepMoved,
     Unavailable,
 )
-from deployments.ports import Attempts, Host, SegmentFolder
-from deployments.segment import SegmentResult
+from deployments.ports import ActivityAttempts, Host, SegmentFolder
+from deployments.segment import StepResult
 
-__all__ = ["Adopter"]
+__all__ = ["Reattachment"]
 
 _DELIVER_AGAIN_SECONDS = 1.0
 # Closing a run directory of a terminated deployment is not urgent.
 _SWEEP_SECONDS = 30.0
 
 
-class Adopter:
+class Reattachment:
     """Scans the run root and adopts."""
 
     def __init__(
-        self, host: Host, attempts: Attempts, keepers: Keepers, scan_seconds: float
+        self, host: Host, attempts: ActivityAttempts, supervisors: Supervisors, scan_seconds: float
     ) -> None:
         self._host = host
         self._attempts = attempts
-        self._keepers = keepers
+        self._supervisors = supervisors
         self._scan_seconds = scan_seconds
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -38,7 +38,7 @@ class Adopter:
         """Scan for ever; a scan that fails is made again."""
         clock = asyncio.get_running_loop().time
         sweep_at = clock()
-        while not self._keepers.leaving:
+        while not self._supervisors.leaving:
             try:
                 self.scan()
                 if clock() >= sweep_at:
@@ -50,10 +50,10 @@ class Adopter:
 
     def scan(self) -> None:
         """Adopt every segment that is unclaimed now."""
-        for folder in self._host.unclaimed():
+        for folder in self._host.stale_steps():
             name = f"{folder.key.deployment}/{folder.key.segment}"
-            if name not in self._tasks and not self._keepers.looks_after(folder):
-                task = asyncio.create_task(self._adopt(folder), name=f"adopt {name}")
+            if name not in self._tasks and not self._supervisors.looks_after(folder):
+                task = asyncio.create_task(self._reattach(folder), name=f"adopt {name}")
                 self._tasks[name] = task
                 task.add_done_callback(lambda _, name=name: self._tasks.pop(name, None))  # type: ignore[misc]
 
@@ -62,31 +62,31 @@ class Adopter:
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()))
 
-    async def _adopt(self, folder: SegmentFolder) -> None:
-        ticket = folder.ticket()
-        if ticket is None:
+    async def _reattach(self, folder: SegmentFolder) -> None:
+        activity_token = folder.activity_token()
+        if activity_token is None:
             return
         try:
-            sight = folder.look()
-            if sight.sealed and not await self._attempts.is_pending(ticket, folder.key.activity_id):
+            step_status = folder.look()
+            if step_status.sealed and not await self._attempts.is_pending(activity_token, folder.key.activity_id):
                 # Its result was delivered; only the mark was missing.
                 folder.settle()
                 return
-            ties = Ties(ticket, self._attempts.heartbeat(ticket), self._attempts)
-            keeper = self._keepers.begin(folder, ties)
+            binding = ActivityBinding(activity_token, self._attempts.heartbeat(activity_token), self._attempts)
+            supervisor = self._supervisors.begin(folder, binding)
             activity.logger.info("adopting %s", folder.key)
-            result = await self._keepers.run(keeper, folder, None)
-            await self._deliver(ties, result)
+            result = await self._supervisors.run(supervisor, folder, None)
+            await self._deliver(binding, result)
             folder.settle()
-        except SegmentMoved as moved:
+        except StepMoved as moved:
             activity.logger.info("letting go of %s: %s", folder.key, moved)
         except (AnavaError, OSError) as error:
             activity.logger.warning("adopting %s failed: %s", folder.key, error)
 
-    async def _deliver(self, ties: Ties, result: SegmentResult) -> None:
-        while not self._keepers.leaving:
+    async def _deliver(self, binding: ActivityBinding, result: StepResult) -> None:
+        while not self._supervisors.leaving:
             try:
-                await ties.heartbeat.complete(result)
+                await binding.heartbeat.complete(result)
             except AttemptGone:
                 return
             except Unavailable:
@@ -97,6 +97,6 @@ class Adopter:
 
     async def _sweep(self) -> None:
         """Close what belongs to deployments that ended without `finalize`."""
-        for deployment in self._host.resting():
+        for deployment in self._host.idle_deployments():
             if await self._attempts.has_closed(deployment):
                 await self._host.abandon(deployment)

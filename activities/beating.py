@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 
 from temporalio import activity
 
-__all__ = ["beating"]
+__all__ = ["auto_heartbeat"]
 
 _BEAT_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def beating() -> AsyncIterator[None]:
+async def auto_heartbeat() -> AsyncIterator[None]:
     """Heartbeat once a second for as long as the block runs."""
 
     async def beat() -> None:
@@ -20,7 +20,7 @@ async def beating() -> AsyncIterator[None]:
             activity.heartbeat()
             await asyncio.sleep(_BEAT_SECONDS)
 
-    task = asyncio.create_task(beat(), name="beating")
+    task = asyncio.create_task(beat(), name="auto_heartbeat")
     try:
         yield
     finally:

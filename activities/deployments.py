@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass, replace
 import msgspec
 from temporalio import activity
 
-from activities.beating import beating
+from activities.beating import auto_heartbeat
 from activities.failures import translated
 from deployments.deployment import DeploymentRequest, DeploymentResult, Operation, Status
 from deployments.errors import Unavailable
 from deployments.phase import Phase
-from deployments.ports import Host, PlanSummary, Prepared
-from deployments.results import Context, conclude
-from deployments.segment import SegmentResult
+from deployments.ports import Host, PlanSummary, PreparedHost
+from deployments.results import EndContext, conclude
+from deployments.segment import StepResult
 from deployments.templates import TEMPLATES
 
-__all__ = ["Deployments", "FinalizeInput", "PlanReportInput", "PrepareInput"]
+__all__ = ["DeploymentActivities", "FinalizeDeploymentInput", "ReportPlanInput", "PrepareDeploymentInput"]
 
 
 # The state is asked again by the activity's next attempts, some 4 s in all. A deployment must not
@@ -29,7 +29,7 @@ _SENDING_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class PrepareInput:
+class PrepareDeploymentInput:
     """What `prepare_deployment` is told."""
 
     deployment: str
@@ -37,71 +37,71 @@ class PrepareInput:
 
 
 @dataclass(frozen=True)
-class PlanReportInput:
+class ReportPlanInput:
     """What `report_plan` is told."""
 
     deployment: str
 
 
 @dataclass(frozen=True)
-class FinalizeInput:
+class FinalizeDeploymentInput:
     """What `finalize_deployment` is told: everything that decides the end."""
 
     deployment: str
     owner: str
     request: DeploymentRequest
-    segments: list[SegmentResult]
-    context: Context
+    segments: list[StepResult]
+    context: EndContext
 
 
-class Deployments:
+class DeploymentActivities:
     """What is done once for each deployment."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
 
     @activity.defn
-    async def prepare_deployment(self, input: PrepareInput) -> Prepared:
+    async def prepare_deployment(self, input: PrepareDeploymentInput) -> PreparedHost:
         """Make the run directory on this host.
 
         Repeat: finds the directory made and changes nothing.
         Cancel: nothing to undo, the directory is closed by finalize.
         """
         with translated():
-            async with beating():
+            async with auto_heartbeat():
                 return await self._host.prepare(input.deployment, input.request)
 
     @activity.defn
-    async def report_plan(self, input: PlanReportInput) -> PlanSummary:
+    async def report_plan(self, input: ReportPlanInput) -> PlanSummary:
         """Keep the plan, and its redacted report as artifacts.
 
         Repeat: writes the same artifacts again.
         Cancel: nothing to do, it takes a moment.
         """
         with translated():
-            async with beating():
+            async with auto_heartbeat():
                 summary = await self._host.report_plan(input.deployment)
                 await self._send(input.deployment)
                 return summary
 
     @activity.defn
-    async def finalize_deployment(self, input: FinalizeInput) -> DeploymentResult:
+    async def finalize_deployment(self, input: FinalizeDeploymentInput) -> DeploymentResult:
         """Find out what is true, name the end, keep the record.
 
         Repeat: the record that was written first stays; the same end is named.
         Cancel: it is shielded, so it never sees one.
         """
         with translated():
-            async with beating():
-                settled = await self._host.settle(input.deployment, input.segments)
-                result = conclude(input.segments, input.context, settled)
+            async with auto_heartbeat():
+                reconciliation = await self._host.settle(input.deployment, input.segments)
+                result = conclude(input.segments, input.context, reconciliation)
                 kept = await self._host.record(input.deployment, _record(input, result))
                 result = msgspec.convert(json.loads(kept)["result"], DeploymentResult)
                 await self._archive(input, kept, result)
                 await self._host.clear(input.deployment)
                 return result
 
-    async def _archive(self, input: FinalizeInput, kept: str, result: DeploymentResult) -> None:
+    async def _archive(self, input: FinalizeDeploymentInput, kept: str, result: DeploymentResult) -> None:
         if _gives_outputs(input):
             try:
                 await self._host.keep_outputs(input.deployment)
@@ -121,7 +121,7 @@ class Deployments:
             activity.logger.warning("artifacts of %s go up later: %s", deployment, words)
 
 
-def _gives_outputs(input: FinalizeInput) -> bool:
+def _gives_outputs(input: FinalizeDeploymentInput) -> bool:
     """Whether cameras may want what the state now gives, however the apply ended."""
     request = input.request
     applied = any(one.phase is Phase.APPLY for one in input.segments)
@@ -129,7 +129,7 @@ def _gives_outputs(input: FinalizeInput) -> bool:
     return deployed and TEMPLATES[request.stack.template].has_cameras
 
 
-def _record(input: FinalizeInput, result: DeploymentResult) -> str:
+def _record(input: FinalizeDeploymentInput, result: DeploymentResult) -> str:
     """`record.json`: what is left when Temporal's retention has ended."""
     variables: dict[str, object] = json.loads(input.request.variables_json)
     hidden = TEMPLATES[input.request.stack.template].sensitive
@@ -147,7 +147,7 @@ def _record(input: FinalizeInput, result: DeploymentResult) -> str:
     )
 
 
-def _outputs(input: FinalizeInput, result: DeploymentResult) -> str:
+def _outputs(input: FinalizeDeploymentInput, result: DeploymentResult) -> str:
     """`outputs.json` without sensitive values; nothing when the deployment did not complete.
 
     From the segment: the result holds only as many outputs as fit into a memo.

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
-from activities.renewing import Renewal
-from deployments.credentials import CredentialMint
+from activities.renewing import CredentialRenewal
+from deployments.credentials import CredentialProvider
 from deployments.errors import AttemptGone, HandedOver, Unavailable
-from deployments.ports import Attempts, Heartbeat, SegmentFolder, Sight, Ticket
-from deployments.segment import SegmentKey, SegmentOrder, SegmentOutcome, SegmentResult, StopCause
+from deployments.ports import ActivityAttempts, Heartbeat, SegmentFolder, StepStatus, ActivityToken
+from deployments.segment import StepKey, StepOrder, StepOutcome, StepResult, StopCause
 
-__all__ = ["Keeper", "Keepers", "Ties"]
+__all__ = ["Supervisor", "Supervisors", "ActivityBinding"]
 
 # How often the claim is renewed and Temporal is told; a cancel comes back in about a second.
 _BEAT_SECONDS = 1.0
@@ -37,15 +37,15 @@ _MOST_OVERDUE = 10
 
 
 @dataclass(frozen=True)
-class Ties:
+class ActivityBinding:
     """What ties a segment to Temporal: its attempt, and who can be asked about it."""
 
-    ticket: Ticket
+    activity_token: ActivityToken
     heartbeat: Heartbeat
-    attempts: Attempts
+    attempts: ActivityAttempts
 
 
-class Keeper:
+class Supervisor:
     """Looks after one segment until its result is known.
 
     Args:
@@ -58,14 +58,14 @@ class Keeper:
     def __init__(
         self,
         folder: SegmentFolder,
-        ties: Ties,
-        ship: Callable[[SegmentKey], None],
-        mint: CredentialMint,
+        binding: ActivityBinding,
+        ship: Callable[[StepKey], None],
+        provider: CredentialProvider,
     ) -> None:
         self._folder = folder
-        self._ties = ties
+        self._binding = binding
         self._ship = ship
-        self._renewal = Renewal(folder, mint)
+        self._renewal = CredentialRenewal(folder, provider)
         self._leaving = asyncio.Event()
         self._hurry = asyncio.Event()
         self._leased = False
@@ -90,7 +90,7 @@ class Keeper:
         """Ask Temporal about the attempt at once."""
         self._hurry.set()
 
-    async def keep(self, order: SegmentOrder | None = None) -> SegmentResult:
+    async def keep(self, order: StepOrder | None = None) -> StepResult:
         """Follow the segment to its end.
 
         Args:
@@ -105,7 +105,7 @@ class Keeper:
             HandedOver: `leave` was called.
             HostFault: it cannot be ordered here.
         """
-        self._folder.claim(self._ties.ticket)
+        self._folder.claim(self._binding.activity_token)
         if not self._begin(order):
             return self._not_started()
         follow = asyncio.create_task(self._follow(), name="follow")
@@ -131,36 +131,36 @@ class Keeper:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, order: SegmentOrder | None) -> bool:
+    def _begin(self, order: StepOrder | None) -> bool:
         """Whether there is anything to follow."""
-        sight = self._folder.look()
-        may_start = self._ties.ticket.may_start
-        if order is not None and may_start and not sight.ordered:
+        step_status = self._folder.look()
+        may_start = self._binding.activity_token.may_start
+        if order is not None and may_start and not step_status.ordered:
             self._folder.place(order)
             return True
-        if not sight.ordered:
+        if not step_status.ordered:
             return False
-        if not may_start and not sight.started and not sight.ended:
+        if not may_start and not step_status.started and not step_status.ended:
             self._folder.withdraw()
         return True
 
-    def _not_started(self) -> SegmentResult:
-        ticket = self._ties.ticket
-        return SegmentResult(self._folder.key, ticket.phase, SegmentOutcome.NOT_STARTED)
+    def _not_started(self) -> StepResult:
+        activity_token = self._binding.activity_token
+        return StepResult(self._folder.key, activity_token.phase, StepOutcome.NOT_STARTED)
 
-    async def _follow(self) -> SegmentResult:
+    async def _follow(self) -> StepResult:
         clock = asyncio.get_running_loop().time
         ended_at = None
         while True:
-            sight = self._folder.look()
-            if sight.ended:
+            step_status = self._folder.look()
+            if step_status.ended:
                 ended_at = clock() if ended_at is None else ended_at
-                if not sight.alive or clock() - ended_at > _LAST_BREATH_SECONDS:
+                if not step_status.alive or clock() - ended_at > _LAST_BREATH_SECONDS:
                     break
             else:
-                await self._nudge(sight, clock())
+                await self._nudge(step_status, clock())
             lines = await self._folder.pump()
-            if sight.ended:
+            if step_status.ended:
                 await asyncio.sleep(_CLOSING_LOOK_SECONDS)
                 continue
             if lines >= _BURST_LINES:
@@ -170,16 +170,16 @@ class Keeper:
         await self._folder.close_log()
         return self._folder.result()
 
-    async def _nudge(self, sight: Sight, now: float) -> None:
+    async def _nudge(self, step_status: StepStatus, now: float) -> None:
         """Start a runner where one is missing."""
-        missing = not sight.watched if sight.started else not sight.alive
+        missing = not step_status.watched if step_status.started else not step_status.alive
         if not missing or not self._leased or now < self._next_start:
             return
         # Without a credential terraform would only fail; one that is to stop needs none.
-        if not (sight.started or sight.stopping or self._renewal.ready):
+        if not (step_status.started or step_status.stopping or self._renewal.ready):
             return
         self._next_start = now + _START_AGAIN_SECONDS
-        if sight.started:
+        if step_status.started:
             await self._folder.finish()
         elif self._starts < _MOST_STARTS:
             self._starts += 1
@@ -198,12 +198,12 @@ class Keeper:
         while True:
             self._folder.renew()
             if not self._orphan:
-                self._ties.heartbeat.beat(self._folder.detail)
+                self._binding.heartbeat.beat(self._folder.detail)
                 if clock() >= due or self._hurry.is_set():
                     self._hurry.clear()
-                    due = clock() + self._ties.heartbeat.acknowledge_seconds
+                    due = clock() + self._binding.heartbeat.acknowledge_seconds
                     await self._acknowledge()
-                await self._tell_overdue()
+                await self._report_overdue()
             await self._pause()
 
     async def _pause(self) -> None:
@@ -217,7 +217,7 @@ class Keeper:
         """Renew the lease from the moment of sending; only an answer counts."""
         sent_at = self._folder.clock()
         try:
-            go_on = await self._ties.heartbeat.acknowledge(self._folder.detail)
+            go_on = await self._binding.heartbeat.acknowledge(self._folder.detail)
         except Unavailable:
             # Nobody answers: terraform goes on for as long as the lease lasts.
             return
@@ -231,14 +231,14 @@ class Keeper:
         if not go_on:
             self._folder.stop(StopCause.CANCEL)
 
-    async def _tell_overdue(self) -> None:
+    async def _report_overdue(self) -> None:
         """Tell the workflow when something else takes far too long than a second ago."""
         overdue = self._folder.overdue()
         names = [one.address for one in overdue]
         if names == self._told:
             return
         try:
-            await self._ties.attempts.tell_overdue(self._ties.ticket, overdue[:_MOST_OVERDUE])
+            await self._binding.attempts.report_overdue(self._binding.activity_token, overdue[:_MOST_OVERDUE])
         except (AttemptGone, Unavailable):
             # With the next beat again; who owns the attempt is found out elsewhere.
             return
@@ -247,8 +247,8 @@ class Keeper:
     async def _on_gone(self) -> None:
         """Leave the segment to another attempt, or stop it when nobody waits for it."""
         try:
-            waited_for = await self._ties.attempts.is_pending(
-                self._ties.ticket, self._folder.key.activity_id
+            waited_for = await self._binding.attempts.is_pending(
+                self._binding.activity_token, self._folder.key.activity_id
             )
         except Unavailable:
             return
@@ -260,32 +260,32 @@ class Keeper:
         self._folder.stop(StopCause.ABANDONED)
 
 
-class Keepers:
+class Supervisors:
     """All keepers of this worker."""
 
-    def __init__(self, ship: Callable[[SegmentKey], None], mint: CredentialMint) -> None:
+    def __init__(self, ship: Callable[[StepKey], None], provider: CredentialProvider) -> None:
         self._ship = ship
-        self._mint = mint
-        self._running: dict[str, Keeper] = {}
+        self._provider = provider
+        self._running: dict[str, Supervisor] = {}
         self.leaving = False
 
-    def begin(self, folder: SegmentFolder, ties: Ties) -> Keeper:
+    def begin(self, folder: SegmentFolder, binding: ActivityBinding) -> Supervisor:
         """A keeper for a segment; a worker that is going lets go at once."""
-        keeper = Keeper(folder, ties, self._ship, self._mint)
+        supervisor = Supervisor(folder, binding, self._ship, self._provider)
         if self.leaving:
-            keeper.leave()
-        return keeper
+            supervisor.leave()
+        return supervisor
 
     async def run(
-        self, keeper: Keeper, folder: SegmentFolder, order: SegmentOrder | None
-    ) -> SegmentResult:
+        self, supervisor: Supervisor, folder: SegmentFolder, order: StepOrder | None
+    ) -> StepResult:
         """Run a keeper, and know of it while it runs."""
         name = f"{folder.key.deployment}/{folder.key.segment}"
-        self._running[name] = keeper
+        self._running[name] = supervisor
         try:
-            return await keeper.keep(order)
+            return await supervisor.keep(order)
         finally:
-            if self._running.get(name) is keeper:
+            if self._running.get(name) is supervisor:
                 del self._running[name]
 
     def looks_after(self, folder: SegmentFolder) -> bool:
@@ -300,10 +300,10 @@ class Keepers:
     def leave(self) -> None:
         """Hand all segments to the next worker."""
         self.leaving = True
-        for keeper in self._running.values():
-            keeper.leave()
+        for supervisor in self._running.values():
+            supervisor.leave()
 
     def drain(self) -> None:
         """Stop every terraform that this worker looks after."""
-        for keeper in self._running.values():
-            keeper.drain()
+        for supervisor in self._running.values():
+            supervisor.drain()

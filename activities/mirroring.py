@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from temporalio import activity
 
 from deployments.errors import Unavailable
-from deployments.standing import Standing, Standings, StatusMirror
+from deployments.standing import StatusSnapshot, StatusSnapshots, StatusMirror
 from deployments.transitions import is_terminal
 
-__all__ = ["Mirroring"]
+__all__ = ["StatusMirrorLoop"]
 
 # People see no difference below.
 _LOOK_SECONDS = 1.0
@@ -20,7 +20,7 @@ _DAY_SECONDS = 86_400.0
 _RECONCILE_SECONDS = 600.0
 
 
-class Mirroring:
+class StatusMirrorLoop:
     """Every worker does this for all deployments; the mirror takes one of them at a time.
 
     Args:
@@ -28,10 +28,10 @@ class Mirroring:
         mirror: the copy.
     """
 
-    def __init__(self, standings: Standings, mirror: StatusMirror) -> None:
-        self._standings = standings
+    def __init__(self, snapshots: StatusSnapshots, mirror: StatusMirror) -> None:
+        self._snapshots = snapshots
         self._mirror = mirror
-        self._written: dict[str, Standing] = {}
+        self._written: dict[str, StatusSnapshot] = {}
 
     async def run(self) -> None:
         """Look for ever; what fails is done again."""
@@ -56,14 +56,14 @@ class Mirroring:
         Raises:
             Unavailable: not all could be written.
         """
-        found = await self._standings.look(back_seconds)
+        found = await self._snapshots.look(back_seconds)
         for one in self._changed(found):
             if await self._mirror.write(one):
                 self._written[one.id] = one
         listed = {one.id for one in found}
         self._written = {id: one for id, one in self._written.items() if id in listed}
 
-    def _changed(self, found: Sequence[Standing]) -> list[Standing]:
+    def _changed(self, found: Sequence[StatusSnapshot]) -> list[StatusSnapshot]:
         return [
             one
             for one in found

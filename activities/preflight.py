@@ -6,20 +6,20 @@ from typing import Protocol
 
 from temporalio import activity
 
-from activities.beating import beating
+from activities.beating import auto_heartbeat
 from activities.failures import translated
-from deployments.adoption import Creation, Survey, creations, replaced
+from deployments.adoption import PlannedCreation, ImportSurvey, planned_creations, replaced_addresses
 from deployments.deployment import DeploymentRequest
 from deployments.findings import Finding
 from deployments.ports import Host
 from deployments.preflight import Preflight, finding
 from deployments.reasons import Reason
 
-__all__ = ["CheckInput", "Checks", "SurveyInput"]
+__all__ = ["CheckProjectInput", "PreflightActivities", "FindExistingInput"]
 
 
 @dataclass(frozen=True)
-class CheckInput:
+class CheckProjectInput:
     """What `check_project` is told."""
 
     deployment: str
@@ -27,17 +27,17 @@ class CheckInput:
 
 
 @dataclass(frozen=True)
-class SurveyInput:
+class FindExistingInput:
     """What `survey_existing` is told."""
 
     deployment: str
     project: str
 
 
-class Adoption(Protocol):
+class ImportFinder(Protocol):
     """Who can see what exists in a project."""
 
-    async def survey(self, project: str, creations: Sequence[Creation]) -> Survey:
+    async def find_existing(self, project: str, planned_creations: Sequence[PlannedCreation]) -> ImportSurvey:
         """What of this exists; what was deleted and can come back is brought back.
 
         Raises:
@@ -46,38 +46,38 @@ class Adoption(Protocol):
         ...
 
 
-class Checks:
+class PreflightActivities:
     """Asks in the customer's name."""
 
-    def __init__(self, host: Host, preflight: Preflight, adoption: Adoption) -> None:
+    def __init__(self, host: Host, preflight: Preflight, adoption: ImportFinder) -> None:
         self._host = host
         self._preflight = preflight
         self._adoption = adoption
 
     @activity.defn
-    async def check_project(self, input: CheckInput) -> list[Finding]:
+    async def check_project(self, input: CheckProjectInput) -> list[Finding]:
         """Find what stands in the way of a deployment.
 
         Repeat: looks again.
         Cancel: stops looking; nothing was changed.
         """
         with translated():
-            async with beating():
+            async with auto_heartbeat():
                 return await self._preflight.check(input.request)
 
     @activity.defn
-    async def survey_existing(self, input: SurveyInput) -> Survey:
+    async def find_existing(self, input: FindExistingInput) -> ImportSurvey:
         """Find what the plan of this host would create and the project holds already.
 
         Repeat: looks again; what came back from deletion is there.
         Cancel: stops looking; what came back stays.
         """
         with translated():
-            async with beating():
-                plan_json = await self._host.planned(input.deployment)
-                if lost := replaced(plan_json):
-                    return Survey(findings=[_would_be_lost(address) for address in lost])
-                return await self._adoption.survey(input.project, creations(plan_json))
+            async with auto_heartbeat():
+                plan_json = await self._host.plan_json(input.deployment)
+                if lost := replaced_addresses(plan_json):
+                    return ImportSurvey(findings=[_would_be_lost(address) for address in lost])
+                return await self._adoption.find_existing(input.project, planned_creations(plan_json))
 
 
 def _would_be_lost(address: str) -> Finding:

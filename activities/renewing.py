@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from temporalio import activity
 
-from deployments.credentials import CredentialMint
+from deployments.credentials import CredentialProvider
 from deployments.errors import SignInExpired, Unavailable
 from deployments.ports import SegmentFolder
-from deployments.segment import SegmentOutcome, SegmentResult
+from deployments.segment import StepOutcome, StepResult
 
-__all__ = ["Renewal"]
+__all__ = ["CredentialRenewal"]
 
 # At half of its life: of an hour's token a dead worker may so be away for half an hour.
 _SHARE = 0.5
@@ -27,7 +27,7 @@ _MOST_TRIES = 30
 _REFUSED_AGAIN_SECONDS = 30.0
 
 
-class Renewal:
+class CredentialRenewal:
     """The credential of one segment.
 
     Args:
@@ -35,12 +35,12 @@ class Renewal:
         mint: makes the tokens.
     """
 
-    def __init__(self, folder: SegmentFolder, mint: CredentialMint) -> None:
+    def __init__(self, folder: SegmentFolder, provider: CredentialProvider) -> None:
         self._folder = folder
-        self._mint = mint
+        self._provider = provider
         self._there = False
         self._tries = 0
-        self._refusal: tuple[SegmentOutcome, str] | None = None
+        self._refusal: tuple[StepOutcome, str] | None = None
 
     @property
     def ready(self) -> bool:
@@ -58,9 +58,9 @@ class Renewal:
             pause = await self._renew(reference)
             await asyncio.sleep(pause)
 
-    def judged(self, result: SegmentResult) -> SegmentResult:
+    def judged(self, result: StepResult) -> StepResult:
         """The result; a segment that never began for want of a credential says so."""
-        if self._refusal is None or result.outcome is not SegmentOutcome.NOT_STARTED:
+        if self._refusal is None or result.outcome is not StepOutcome.NOT_STARTED:
             return result
         outcome, words = self._refusal
         return replace(result, outcome=outcome, error=words)
@@ -68,16 +68,16 @@ class Renewal:
     async def _renew(self, reference: str) -> float:
         """One renewal; how many seconds the next one can wait."""
         try:
-            credential = await self._mint.mint(reference)
+            credential = await self._provider.provider(reference)
         except Unavailable as error:
             self._tries += 1
             activity.logger.warning("no new credential for %s: %s", self._folder.key, error)
             if self._tries >= _MOST_TRIES:
-                self._give_up(SegmentOutcome.START_FAILED, str(error))
+                self._give_up(StepOutcome.START_FAILED, str(error))
             return _AGAIN_SECONDS
         except SignInExpired as error:
             activity.logger.warning("no credential for %s: %s", self._folder.key, error)
-            self._give_up(SegmentOutcome.SIGN_IN_EXPIRED, str(error))
+            self._give_up(StepOutcome.SIGN_IN_EXPIRED, str(error))
             return _REFUSED_AGAIN_SECONDS
         self._tries = 0
         try:
@@ -90,7 +90,7 @@ class Renewal:
             self._folder.wake()
         return max(_SHORTEST_PAUSE_SECONDS, credential.seconds * _SHARE)
 
-    def _give_up(self, outcome: SegmentOutcome, words: str) -> None:
+    def _give_up(self, outcome: StepOutcome, words: str) -> None:
         """End a segment that has not begun; one that runs goes on while its token lasts."""
         if not self._folder.look().started and self._folder.withdraw():
             self._refusal = outcome, words

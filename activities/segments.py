@@ -8,15 +8,15 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.failures import translated
-from activities.keeper import Keeper, Keepers, Ties
-from deployments.errors import SegmentMoved
-from deployments.ports import Attempts, Heartbeat, Host, Ticket
-from deployments.segment import SegmentKey, SegmentOrder, SegmentResult, StopCause
+from activities.keeper import Supervisor, Supervisors, ActivityBinding
+from deployments.errors import StepMoved
+from deployments.ports import ActivityAttempts, Heartbeat, Host, ActivityToken
+from deployments.segment import StepKey, StepOrder, StepResult, StopCause
 
-__all__ = ["Mode", "SegmentInput", "Segments", "StopInput"]
+__all__ = ["StartMode", "RunStepInput", "StepActivities", "StopStepInput"]
 
 
-class Mode(StrEnum):
+class StartMode(StrEnum):
     """Whether a segment may begin, or only be found."""
 
     START = "start"
@@ -24,66 +24,66 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True)
-class SegmentInput:
+class RunStepInput:
     """What `run_segment` is told."""
 
-    order: SegmentOrder
-    mode: Mode
+    order: StepOrder
+    mode: StartMode
 
 
 @dataclass(frozen=True)
-class StopInput:
+class StopStepInput:
     """What `stop_segment` is told."""
 
-    key: SegmentKey
+    key: StepKey
     force: bool = False
 
 
-class LocalAttempts(Attempts, Protocol):
+class LocalAttempts(ActivityAttempts, Protocol):
     """What Temporal knows of attempts, and the tie of one that runs here."""
 
-    def in_activity(self, ticket: Ticket) -> Heartbeat:
+    def in_activity(self, activity_token: ActivityToken) -> Heartbeat:
         """The tie of the attempt that is running in this worker."""
         ...
 
 
-class Segments:
+class StepActivities:
     """Runs and stops segments on this host."""
 
-    def __init__(self, host: Host, attempts: LocalAttempts, keepers: Keepers) -> None:
+    def __init__(self, host: Host, attempts: LocalAttempts, supervisors: Supervisors) -> None:
         self._host = host
         self._attempts = attempts
-        self._keepers = keepers
+        self._supervisors = supervisors
 
     @activity.defn
-    async def run_segment(self, input: SegmentInput) -> SegmentResult:
+    async def run_step(self, input: RunStepInput) -> StepResult:
         """Run one terraform command, or find the one that runs.
 
         Repeat: attaches to what is on this host; never starts a second terraform.
         Cancel: interrupts terraform once and waits; returns what it left.
         """
         info = activity.info()
-        ticket = Ticket(
+        activity_token = ActivityToken(
             token=info.task_token,
             attempt=info.attempt,
             workflow_id=info.workflow_id or "",
             run_id=info.workflow_run_id or "",
             phase=input.order.phase,
-            may_start=input.mode is Mode.START and info.attempt == 1,
+            may_start=input.mode is StartMode.START and info.attempt == 1,
         )
         folder = self._host.segment(input.order.key)
-        ties = Ties(ticket, self._attempts.in_activity(ticket), self._attempts)
-        keeper = self._keepers.begin(folder, ties)
-        work = asyncio.create_task(self._keepers.run(keeper, folder, input.order))
+        binding = ActivityBinding(activity_token, self._attempts.in_activity(activity_token), self._attempts)
+        supervisor = self._supervisors.begin(folder, binding)
+        work = asyncio.create_task(self._supervisors.run(supervisor, folder, input.order))
         with translated():
             try:
-                return await _outlast(work, keeper)
-            except SegmentMoved:
+                return await _shielded(work, supervisor)
+            except StepMoved:
                 # The owner of the claim completes this attempt by its token.
                 activity.raise_complete_async()
 
     @activity.defn
-    async def stop_segment(self, input: StopInput) -> None:
+    async def stop_step(self, input: StopStepInput) -> None:
         """Ask the runner of a segment to stop terraform.
 
         Repeat: changes nothing, the first cause stays; force may be added.
@@ -92,7 +92,7 @@ class Segments:
         self._host.segment(input.key).stop(StopCause.CANCEL, force=input.force)
 
 
-async def _outlast(work: asyncio.Task[SegmentResult], keeper: Keeper) -> SegmentResult:
+async def _shielded(work: asyncio.Task[StepResult], supervisor: Supervisor) -> StepResult:
     """Await the keeper whatever is asked of the activity meanwhile; the keeper decides the end."""
     while True:
         try:
@@ -102,9 +102,9 @@ async def _outlast(work: asyncio.Task[SegmentResult], keeper: Keeper) -> Segment
                 raise
             details = activity.cancellation_details()
             if details is not None and details.cancel_requested:
-                keeper.cancel()
+                supervisor.cancel()
             elif details is not None and details.worker_shutdown:
-                keeper.leave()
+                supervisor.leave()
             else:
                 # Timed out, reset, or the workflow is gone: Temporal knows who owns it now.
-                keeper.ask_now()
+                supervisor.ask_now()

@@ -14,10 +14,10 @@ from temporalio import activity
 
 from deployments.errors import AnavaError, Unavailable
 from deployments.events import EventChunk
-from deployments.log_ports import LogSink, Shipment, SinkState
-from deployments.segment import SegmentKey
+from deployments.log_ports import LogSink, StepLog, SinkStatus
+from deployments.segment import StepKey
 
-__all__ = ["SINK_GIVEN_UP", "Shipper"]
+__all__ = ["SINK_GIVEN_UP", "LogShipper"]
 
 # The reason why a sink lacks a log for good; it stands in the worker's log and in the cursor.
 SINK_GIVEN_UP = "sink_given_up"
@@ -29,7 +29,7 @@ _LAST_PAUSE_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 
 
-class Shipper:
+class LogShipper:
     """All shipments of this worker.
 
     Args:
@@ -41,17 +41,17 @@ class Shipper:
     def __init__(
         self,
         sinks: Sequence[LogSink],
-        open_shipment: Callable[[SegmentKey], Shipment],
+        open_shipment: Callable[[StepKey], StepLog],
         give_up_seconds: float,
     ) -> None:
         self._sinks = sinks
         self._open = open_shipment
         self._give_up_seconds = give_up_seconds
-        self._tasks: dict[tuple[SegmentKey, str], asyncio.Task[None]] = {}
-        self._errors: dict[tuple[SegmentKey, str], str] = {}
+        self._tasks: dict[tuple[StepKey, str], asyncio.Task[None]] = {}
+        self._errors: dict[tuple[StepKey, str], str] = {}
         # Since when a sink lacks something without having caught up in between.
-        self._behind: dict[tuple[SegmentKey, str], float] = {}
-        self._shipments: dict[tuple[SegmentKey, str], Shipment] = {}
+        self._behind: dict[tuple[StepKey, str], float] = {}
+        self._shipments: dict[tuple[StepKey, str], StepLog] = {}
 
     async def generations(self) -> dict[str, str]:
         """The generation of each sink that answers."""
@@ -61,7 +61,7 @@ class Shipper:
                 found[sink.name] = await sink.generation()
         return found
 
-    def begin(self, key: SegmentKey, only: str = "") -> None:
+    def begin(self, key: StepKey, only: str = "") -> None:
         """Ship a segment until every sink, or this one, has its seal; a repeat changes nothing."""
         for sink in self._sinks:
             name = (key, sink.name)
@@ -71,7 +71,7 @@ class Shipper:
                 self._tasks[name] = task
                 task.add_done_callback(lambda done, name=name: self._forget(name, done))  # type: ignore[misc]
 
-    def states(self) -> list[SinkState]:
+    def states(self) -> list[SinkStatus]:
         """How each sink is just now; how late it is counts from the first time this was asked."""
         return [self._state(sink.name) for sink in self._sinks]
 
@@ -82,7 +82,7 @@ class Shipper:
         for task in list(self._tasks.values()):
             task.cancel()
 
-    def _forget(self, name: tuple[SegmentKey, str], task: asyncio.Task[None]) -> None:
+    def _forget(self, name: tuple[StepKey, str], task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
             # A mistake of ours; what is owed is tried again by the worker's next look.
             activity.logger.error("shipping to %s broke off", name[1], exc_info=error)
@@ -92,7 +92,7 @@ class Shipper:
         if shipment := self._shipments.pop(name, None):
             shipment.close()
 
-    def _state(self, sink: str) -> SinkState:
+    def _state(self, sink: str) -> SinkStatus:
         mine = {name: one for name, one in self._shipments.items() if name[1] == sink}
         lacks = {name: one.lines() - one.position(sink) for name, one in mine.items()}
         now = asyncio.get_running_loop().time()
@@ -103,7 +103,7 @@ class Shipper:
                 self._behind.pop(name, None)
         late = {name: now - self._behind[name] for name in mine if name in self._behind}
         last = max(late, key=lambda name: late[name], default=None)
-        return SinkState(
+        return SinkStatus(
             name=sink,
             segments=len(mine),
             position=f"{last[0].deployment}/{last[0].segment}-{mine[last].position(sink)}"
@@ -114,7 +114,7 @@ class Shipper:
             error=next((self._errors[name] for name in mine if name in self._errors), ""),
         )
 
-    async def _ship(self, shipment: Shipment, sink: LogSink) -> None:
+    async def _ship(self, shipment: StepLog, sink: LogSink) -> None:
         name = (shipment.key, sink.name)
         pause = _FIRST_PAUSE_SECONDS
         while True:
@@ -136,7 +136,7 @@ class Shipper:
                 pause = _FIRST_PAUSE_SECONDS
 
 
-async def _step(shipment: Shipment, sink: LogSink) -> bool:
+async def _step(shipment: StepLog, sink: LogSink) -> bool:
     """Ship one chunk; whether the sink has the seal."""
     # Asked before the look, so that what is written meanwhile is not waited for.
     seal = shipment.seal()
@@ -160,7 +160,7 @@ async def _step(shipment: Shipment, sink: LogSink) -> bool:
     return False
 
 
-async def _gathered(shipment: Shipment, sink: LogSink, *, sealed: bool) -> EventChunk | None:
+async def _gathered(shipment: StepLog, sink: LogSink, *, sealed: bool) -> EventChunk | None:
     """The next chunk; where a write costs much, lines gather first."""
     chunk = shipment.next_chunk(sink.name, sink.chunk_bytes)
     if chunk is not None and not sealed and len(chunk.data) < sink.chunk_bytes:

@@ -7,10 +7,10 @@ from adapters.local_artifacts import LocalArtifactStore
 from adapters.settings import Settings
 from deployments.artifacts import ArtifactStore, Downloads
 
-__all__ = ["open_artifacts"]
+__all__ = ["open_artifact_store"]
 
 
-def open_artifacts(settings: Settings) -> tuple[ArtifactStore, Downloads | None]:
+def open_artifact_store(settings: Settings) -> tuple[ArtifactStore, Downloads | None]:
     """The store, and what checks its links where they lead back to this service."""
     if settings.artifacts.store == "gcs":
         gcs = settings.gcs

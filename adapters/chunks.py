@@ -2,10 +2,10 @@
 
 from deployments.events import EventChunk
 
-__all__ = ["has_end_record", "on_from"]
+__all__ = ["has_end_record", "chunk_after"]
 
 
-def on_from(chunk: EventChunk, line: int) -> EventChunk:
+def chunk_after(chunk: EventChunk, line: int) -> EventChunk:
     """What of a chunk lies behind a line."""
     if chunk.first > line:
         return chunk

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import msgspec
 
-from adapters.threads import Threads
+from adapters.threads import ThreadPool
 from deployments.events import EventChunk, EventId, Seal
 
 __all__ = ["ConsoleLogSink"]
@@ -37,7 +37,7 @@ class ConsoleLogSink:
         self._stream = stream
         self._project = project
         # One: lines of two segments must not mix, and a reader who stopped holds up one thread.
-        self._threads = Threads("console", 1)
+        self._threads = ThreadPool("console", 1)
 
     async def generation(self) -> str:
         """Port `LogSink`; what was read by others is theirs."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from asyncinotify import Event, Inotify, Mask
 from asyncinotify import Watch as KernelWatch
 
-__all__ = ["FileChanges", "Watch"]
+__all__ = ["FileChanges", "FileWatch"]
 
 _MASK = Mask.MODIFY | Mask.CREATE | Mask.MOVED_TO
 # Terraform writes 14,000 times a second in a burst, and each write is an event that would wake this
@@ -22,7 +22,7 @@ _PAUSE_SECONDS = 0.002
 _MOST_AT_ONCE = 1000
 
 
-class Watch:
+class FileWatch:
     """One waiter on one folder."""
 
     def __init__(self, names: frozenset[str]) -> None:
@@ -55,10 +55,10 @@ class FileChanges:
     def __init__(self) -> None:
         self._inotify: Inotify | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._watches: dict[KernelWatch, list[Watch]] = {}
+        self._watches: dict[KernelWatch, list[FileWatch]] = {}
 
     @contextmanager
-    def watch(self, folder: Path, names: frozenset[str] = frozenset()) -> Iterator[Watch]:
+    def watch(self, folder: Path, names: frozenset[str] = frozenset()) -> Iterator[FileWatch]:
         """Watch a folder that exists.
 
         Args:
@@ -68,7 +68,7 @@ class FileChanges:
         Raises:
             FileNotFoundError: there is no such folder.
         """
-        watch = Watch(names)
+        watch = FileWatch(names)
         kernel = self._kernel_watch(folder)
         self._watches.setdefault(kernel, []).append(watch)
         try:
@@ -96,7 +96,7 @@ class FileChanges:
                 return known
         return self._inotify.add_watch(folder, _MASK)
 
-    def _forget(self, kernel: KernelWatch, watch: Watch) -> None:
+    def _forget(self, kernel: KernelWatch, watch: FileWatch) -> None:
         others = self._watches[kernel]
         others.remove(watch)
         if not others:

@@ -13,7 +13,7 @@ from google.api_core.exceptions import AlreadyExists
 from google.cloud import firestore
 from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 
-from adapters.chunks import has_end_record, on_from
+from adapters.chunks import has_end_record, chunk_after
 from adapters.firestore_client import Firestore, translated
 from deployments.errors import LogGap
 from deployments.events import EventChunk, EventId, Seal
@@ -156,7 +156,7 @@ class FirestoreLogSource:
                 raise LogGap(f"Firestore lacks line {line + 1} of segment {segment}")
             data = gzip.decompress(content["data"])
             chunk = EventChunk(segment, content["first"], content["last"], data)
-            chunks.append(on_from(chunk, line))
+            chunks.append(chunk_after(chunk, line))
             line = chunk.last
         return chunks
 

@@ -11,7 +11,7 @@ from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 
 from adapters.firestore_client import Firestore, translated
 from deployments.deployment import Status
-from deployments.standing import Standing
+from deployments.standing import StatusSnapshot
 from deployments.transitions import is_terminal
 
 __all__ = ["FirestoreStatusMirror"]
@@ -29,10 +29,10 @@ class FirestoreStatusMirror:
     def __init__(self, store: Firestore) -> None:
         self._store = store
 
-    async def write(self, standing: Standing) -> bool:
+    async def write(self, snapshot: StatusSnapshot) -> bool:
         """Port `StatusMirror`. Times compared are the server's."""
-        content = {name: str(value) for name, value in asdict(standing).items() if name != "id"}
-        document = self._store.deployment(standing.id)
+        content = {name: str(value) for name, value in asdict(snapshot).items() if name != "id"}
+        document = self._store.deployment(snapshot.id)
         limits = self._store.limits
         with translated():
             found = await document.get(**limits)
@@ -42,7 +42,7 @@ class FirestoreStatusMirror:
             try:
                 if there is None:
                     await document.create(content, **limits)
-                elif _may_follow(there, standing, found.read_time - found.update_time):
+                elif _may_follow(there, snapshot, found.read_time - found.update_time):
                     seen = self._store.client.write_option(last_update_time=found.update_time)
                     await document.update(content, option=seen, **limits)
                 else:
@@ -52,7 +52,7 @@ class FirestoreStatusMirror:
         return True
 
 
-def _may_follow(there: Mapping[str, object], standing: Standing, age: timedelta) -> bool:
+def _may_follow(there: Mapping[str, object], snapshot: StatusSnapshot, age: timedelta) -> bool:
     """Whether it is time for another write, and what would be written is not the older one."""
-    wakes = there.get("status") in _ENDS and not is_terminal(standing.status)
+    wakes = there.get("status") in _ENDS and not is_terminal(snapshot.status)
     return age >= (_LAG if wakes else _PACE)

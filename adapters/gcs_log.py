@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from google.cloud.storage import Blob
 
-from adapters.chunks import has_end_record, on_from
+from adapters.chunks import has_end_record, chunk_after
 from adapters.gcs_objects import AlreadyThere, Objects
 from deployments.errors import LogGap, Unavailable
 from deployments.events import EventChunk, EventId, Seal
@@ -157,7 +157,7 @@ class GcsLogSource:
                 chunk = self._fetch(member, segment)
                 ended = has_end_record(chunk.data)
                 if chunk.last > line:
-                    found.append(on_from(chunk, line))
+                    found.append(chunk_after(chunk, line))
                     left -= len(found[-1].data)
                     line = chunk.last
             if not ended:

@@ -17,7 +17,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Blob, Client
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 
-from adapters.threads import Threads
+from adapters.threads import ThreadPool
 from deployments.artifacts import LINK_SECONDS
 from deployments.errors import Unavailable
 
@@ -85,7 +85,7 @@ class Objects:
         self._bucket = client.bucket(bucket)
         self._endpoint = endpoint.rstrip("/")
         self._limits: _Limits = {"timeout": seconds, "retry": None}
-        self._threads = Threads("gcs", _THREADS)
+        self._threads = ThreadPool("gcs", _THREADS)
 
     async def threaded(
         self, work: Callable[_Asked, _Answer], *args: _Asked.args, **kwargs: _Asked.kwargs

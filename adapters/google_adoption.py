@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.google_api import GoogleApi, RefusedByGoogle
-from deployments.adoption import Creation, Import, Lookup, Survey, content_of, lookup
+from deployments.adoption import PlannedCreation, Import, ResourceLookup, ImportSurvey, content_of, resource_lookup
 from deployments.causes import match
 from deployments.errors import Unavailable
 from deployments.findings import Finding
 from deployments.preflight import finding
 from deployments.reasons import Reason
 
-__all__ = ["GoogleAdoption"]
+__all__ = ["GoogleImportFinder"]
 
 # Some fifteen names a stack; more of one person's calls at once would meet Google's rate limits.
 _AT_ONCE = 6
@@ -28,17 +28,17 @@ _PLACES = {
 }
 
 
-class GoogleAdoption:
+class GoogleImportFinder:
     """Port `Adoption`."""
 
     def __init__(self, api: GoogleApi) -> None:
         self._api = api
 
-    async def survey(self, project: str, creations: Sequence[Creation]) -> Survey:
+    async def find_existing(self, project: str, creations: Sequence[PlannedCreation]) -> ImportSurvey:
         """Port `Adoption`."""
         turns = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(creation: Creation) -> Survey:
+        async def one(creation: PlannedCreation) -> ImportSurvey:
             async with turns:
                 return await self._look(project, creation)
 
@@ -50,29 +50,29 @@ class GoogleAdoption:
             found += await asyncio.gather(*(one(creation) for creation in others))
             found.append(await self._rulesets(project, creations))
         except RefusedByGoogle as refused:
-            return Survey(findings=[_as_finding(refused)])
-        return Survey(
-            [one for survey in found for one in survey.imports],
-            [one for survey in found for one in survey.findings],
+            return ImportSurvey(findings=[_as_finding(refused)])
+        return ImportSurvey(
+            [one for find_existing in found for one in find_existing.imports],
+            [one for find_existing in found for one in find_existing.findings],
         )
 
-    async def _look(self, project: str, creation: Creation) -> Survey:
+    async def _look(self, project: str, creation: PlannedCreation) -> ImportSurvey:
         if creation.type == "google_firebase_web_app":
             return await self._web_app(project, creation)
-        where = lookup(creation, project)
+        where = resource_lookup(creation, project)
         if where is None:
-            return Survey()
+            return ImportSurvey()
         try:
             found = await self._api.get(where.service, where.path)
         except RefusedByGoogle as refused:
             return _absent(creation, refused)
         if problem := await self._misfit(project, creation, found):
-            return Survey(findings=[problem])
+            return ImportSurvey(findings=[problem])
         if _is_deleted(found):
             await self._undelete(where)
-        return Survey([Import(creation.address, where.id)])
+        return ImportSurvey([Import(creation.address, where.id)])
 
-    async def _misfit(self, project: str, creation: Creation, found: _Json) -> Finding | None:
+    async def _misfit(self, project: str, creation: PlannedCreation, found: _Json) -> Finding | None:
         """Why something that exists cannot be adopted."""
         if creation.type == "google_storage_bucket":
             owner = await self._api.get("cloudresourcemanager", f"v3/projects/{project}")
@@ -82,13 +82,13 @@ class GoogleAdoption:
         place, lies = creation.text(planned), str(found.get(actual, ""))
         if place and lies and place.lower() != lies.lower():
             return finding(
-                Reason.LOCATION_UNFIT,
+                Reason.LOCATION_MISMATCH,
                 f"It exists in {lies}, not in {place}, and cannot be moved.",
                 resource=creation.address,
             )
         return None
 
-    async def _web_app(self, project: str, creation: Creation) -> Survey:
+    async def _web_app(self, project: str, creation: PlannedCreation) -> ImportSurvey:
         """By its display name: Google gives every new one an id of its own."""
         try:
             apps = [
@@ -102,14 +102,14 @@ class GoogleAdoption:
         except RefusedByGoogle as refused:
             return _absent(creation, refused)
         # Of several the oldest is the one that cameras know; Google lists them as they were made.
-        return Survey(
+        return ImportSurvey(
             [
                 Import(creation.address, f"projects/{project}/webApps/{one['appId']}")
                 for one in apps[:1]
             ]
         )
 
-    async def _rulesets(self, project: str, creations: Sequence[Creation]) -> Survey:
+    async def _rulesets(self, project: str, creations: Sequence[PlannedCreation]) -> ImportSurvey:
         """A ruleset has no name of ours: it is found by what is in force and says the same."""
         wanted = {
             content_of(one.values): one.address
@@ -118,7 +118,7 @@ class GoogleAdoption:
         }
         imports: dict[str, Import] = {}
         for release in (one for one in creations if one.type == "google_firebaserules_release"):
-            where = lookup(release, project)
+            where = resource_lookup(release, project)
             if where is None or not wanted:
                 continue
             try:
@@ -128,9 +128,9 @@ class GoogleAdoption:
                 continue
             if address := wanted.get(content_of(ruleset)):
                 imports[address] = Import(address, name)
-        return Survey(list(imports.values()))
+        return ImportSurvey(list(imports.values()))
 
-    async def _undelete(self, where: Lookup) -> None:
+    async def _undelete(self, where: ResourceLookup) -> None:
         """Bring back what was deleted in the last 30 days: its name is given to nobody else."""
         await self._api.post(where.service, f"{where.path}:undelete", {})
         clock = asyncio.get_running_loop().time
@@ -145,18 +145,18 @@ def _is_deleted(found: _Json) -> bool:
     return found.get("state") == "DELETED" or bool(found.get("deleteTime"))
 
 
-def _absent(creation: Creation, refused: RefusedByGoogle) -> Survey:
+def _absent(creation: PlannedCreation, refused: RefusedByGoogle) -> ImportSurvey:
     """No, it is not there; what else a refusal says goes on."""
     known = match(refused.error)
     if refused.error.http == 404 or (known and known.reason is Reason.API_DISABLED):
         # Where an API is off there is nothing of it, or terraform will tell.
-        return Survey()
+        return ImportSurvey()
     if creation.type == "google_storage_bucket" and refused.error.http == 403:
-        return Survey(findings=[_taken(creation)])
+        return ImportSurvey(findings=[_taken(creation)])
     raise refused
 
 
-def _taken(creation: Creation) -> Finding:
+def _taken(creation: PlannedCreation) -> Finding:
     return finding(
         Reason.NAME_TAKEN,
         f"The bucket {creation.text('name')} belongs to somebody else: names are unique in all of "

@@ -9,10 +9,10 @@ from adapters.settings import GoogleSettings
 from deployments.credentials import SERVICE, Credential
 from deployments.errors import SignInExpired, Unavailable
 
-__all__ = ["GoogleMint"]
+__all__ = ["GoogleTokenProvider"]
 
 
-class GoogleMint:
+class GoogleTokenProvider:
     """Ports `CredentialMint` and `CredentialSource`: what is checked is who will act.
 
     Args:
@@ -34,13 +34,13 @@ class GoogleMint:
         self._renew_at = 0.0
 
     @classmethod
-    def open(cls, settings: GoogleSettings) -> "GoogleMint":
+    def open(cls, settings: GoogleSettings) -> "GoogleTokenProvider":
         """As the settings say; asks nobody yet."""
         own = DefaultCredentials()
         api = GoogleApi(own, settings.endpoint)
         return cls(own, api, settings.impersonate, settings.token_seconds)
 
-    async def mint(self, reference: str) -> Credential:
+    async def provider(self, reference: str) -> Credential:
         """Port `CredentialMint`."""
         if reference != SERVICE:
             raise SignInExpired("Nobody is known by this reference to a sign-in.")
@@ -53,7 +53,7 @@ class GoogleMint:
         async with self._renewing:
             now = asyncio.get_running_loop().time()
             if now >= self._renew_at:
-                credential = await self.mint(SERVICE)
+                credential = await self.provider(SERVICE)
                 # As terraform's own is renewed: at half of its life.
                 self._token, self._renew_at = credential.token, now + credential.seconds / 2
             return self._token

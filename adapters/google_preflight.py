@@ -149,7 +149,7 @@ class GooglePreflight:
         if found.get("billingEnabled"):
             return []
         link = f"https://console.cloud.google.com/billing/linkedaccount?project={project}"
-        return [finding(Reason.BILLING_DISABLED, mend=link, resource=project)]
+        return [finding(Reason.BILLING_DISABLED, fix=link, resource=project)]
 
     async def _apis(self, request: DeploymentRequest) -> list[Finding]:
         project = request.stack.project_id
@@ -213,7 +213,7 @@ def _of_project(refused: RefusedByGoogle) -> Finding:
     if known and known.reason in (Reason.SIGN_IN_EXPIRED, Reason.API_DISABLED):
         return known.finding
     if error.http in (403, 404):
-        return finding(Reason.PROJECT_UNSEEN)
+        return finding(Reason.PROJECT_NOT_FOUND)
     return finding(Reason.PREFLIGHT_FAILED, f"Google refuses the question ({error.http}).")
 
 

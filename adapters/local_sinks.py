@@ -8,30 +8,30 @@ import msgspec
 
 from adapters.terraform import control_files
 from adapters.terraform.run_root import sinks_file
-from deployments.log_ports import SinkState
+from deployments.log_ports import SinkStatus
 
-__all__ = ["LocalSinkStates"]
+__all__ = ["LocalSinkStatuses"]
 
 # A worker says it every 2 s; one that has not for so long is busy, paused or stuck.
 _SILENT_SECONDS = 15.0
 
 
 class _Told(msgspec.Struct):
-    sinks: list[SinkState]
+    sinks: list[SinkStatus]
 
 
-class LocalSinkStates:
+class LocalSinkStatuses:
     """Port `SinkStates`. Workers of other machines are not seen: their own API sees them."""
 
     def __init__(self, run_root: Path) -> None:
         self._workers = run_root / "workers"
 
-    async def look(self) -> list[SinkState]:
+    async def look(self) -> list[SinkStatus]:
         """Port `SinkStates`."""
         return await asyncio.to_thread(self._look)
 
-    def _look(self) -> list[SinkState]:
-        found: dict[str, SinkState] = {}
+    def _look(self) -> list[SinkStatus]:
+        found: dict[str, SinkStatus] = {}
         for lock in sorted(self._workers.glob("*.lock")):
             # A free lock is a dead worker; what it could not ship is another one's by now.
             if control_files.is_locked(lock):
@@ -40,7 +40,7 @@ class LocalSinkStates:
         return list(found.values())
 
 
-def _read(path: Path) -> list[SinkState]:
+def _read(path: Path) -> list[SinkStatus]:
     """Nothing when it is missing or none of ours. The writer puts it in place whole."""
     try:
         if time.time() - path.stat().st_mtime > _SILENT_SECONDS:
@@ -50,10 +50,10 @@ def _read(path: Path) -> list[SinkState]:
         return []
 
 
-def _joined(one: SinkState, other: SinkState) -> SinkState:
+def _joined(one: SinkStatus, other: SinkStatus) -> SinkStatus:
     """Over two workers: what they owe together, and the longest wait."""
     later = max(one, other, key=lambda state: state.late_seconds)
-    return SinkState(
+    return SinkStatus(
         name=one.name,
         segments=one.segments + other.segments,
         position=later.position,

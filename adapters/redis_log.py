@@ -16,7 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from adapters.chunks import has_end_record, on_from
+from adapters.chunks import has_end_record, chunk_after
 from deployments.errors import LogGap, Unavailable
 from deployments.events import EventChunk, EventId, Seal
 
@@ -178,7 +178,7 @@ class RedisLogSource:
         for chunk in _chunks(found):
             if chunk.first > line + 1:
                 raise LogGap(f"Redis lacks line {line + 1} of segment {segment}")
-            chunks.append(on_from(chunk, line))
+            chunks.append(chunk_after(chunk, line))
             line = chunk.last
         return chunks
 

@@ -11,14 +11,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from adapters import key_file
 from deployments.errors import SecretsUnreadable
 
-__all__ = ["AesSecretBox"]
+__all__ = ["AesGcmCipher"]
 
 _FORMAT = "v1."
 # What the standard recommends for GCM (NIST SP 800-38D, section 5.2.1.1).
 _NONCE_BYTES = 12
 
 
-class AesSecretBox:
+class AesGcmCipher:
     """Port `SecretBox`: the first key encrypts, each may decrypt.
 
     The deployment's id is associated data, so an encrypted text of one means nothing to another.
@@ -31,7 +31,7 @@ class AesSecretBox:
         self._ring = [AESGCM(key) for key in keys]
 
     @classmethod
-    def open(cls, keys: Sequence[bytes], data: Path) -> "AesSecretBox":
+    def open(cls, keys: Sequence[bytes], data: Path) -> "AesGcmCipher":
         """With the keys of the settings, or with one that lies in the data folder.
 
         Raises:

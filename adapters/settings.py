@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validat
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from deployments.errors import InvalidSettings
-from deployments.timings import Ladder, Retries, Timings
+from deployments.timings import StopLadder, RetryLimits, Timings
 
 __all__ = [
     "ApiSettings",
@@ -228,7 +228,7 @@ class PhasesSettings(_Group):
 
     heartbeat_timeout_seconds: int = Field(default=90, ge=2, le=_LONGEST_SECONDS)
     lease_seconds: int = Field(default=300, ge=3, le=_LONGEST_SECONDS)
-    takeover_wait_seconds: int = Field(default=180, ge=1, le=_LONGEST_SECONDS)
+    failover_wait_seconds: int = Field(default=180, ge=1, le=_LONGEST_SECONDS)
     host_silence_seconds: int = Field(default=30, ge=1, le=_LONGEST_SECONDS)
     host_absence_seconds: int = Field(default=86_400, ge=2, le=_LONGEST_SECONDS)
     no_progress_seconds: int = Field(default=120, ge=1, le=_LONGEST_SECONDS)
@@ -244,14 +244,14 @@ class PhasesSettings(_Group):
     retry_most: int = Field(default=6, ge=0, le=100)
     retry_total_seconds: int = Field(default=3600, ge=0, le=_LONGEST_SECONDS)
     retry_propagation_seconds: int = Field(default=600, ge=0, le=_LONGEST_SECONDS)
-    retry_most_adoptions: int = Field(default=2, ge=0, le=10)
+    retry_most_imports: int = Field(default=2, ge=0, le=10)
 
     def timings(self) -> Timings:
         """As the value that travels with a deployment."""
         values = self.model_dump()
-        ladder = Ladder(**{name: values.pop(name) for name in Ladder.__dataclass_fields__})
-        retries = {name: values.pop(f"retry_{name}") for name in Retries.__dataclass_fields__}
-        return Timings(**values, ladder=ladder, retries=Retries(**retries))
+        ladder = StopLadder(**{name: values.pop(name) for name in StopLadder.__dataclass_fields__})
+        retries = {name: values.pop(f"retry_{name}") for name in RetryLimits.__dataclass_fields__}
+        return Timings(**values, ladder=ladder, retries=RetryLimits(**retries))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -14,10 +14,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from deployments.errors import AttemptGone, TemporalUnavailable
 from deployments.names import Signal
-from deployments.ports import Ticket
-from deployments.segment import Resource, SegmentResult
+from deployments.ports import ActivityToken
+from deployments.segment import Resource, StepResult
 
-__all__ = ["ActivityHeartbeat", "TemporalAttempts", "TokenHeartbeat"]
+__all__ = ["ActivityHeartbeat", "TemporalActivityAttempts", "TokenHeartbeat"]
 
 # Below the 10 s after which a silent worker's claim is taken over.
 _RPC_TIMEOUT = timedelta(seconds=3)
@@ -46,7 +46,7 @@ class TokenHeartbeat:
             raise _translated(error) from None
         return True
 
-    async def complete(self, result: SegmentResult) -> None:
+    async def complete(self, result: StepResult) -> None:
         """Port `Heartbeat`."""
         try:
             await self._handle.complete(result, rpc_timeout=_RPC_TIMEOUT)
@@ -69,26 +69,26 @@ class ActivityHeartbeat(TokenHeartbeat):
         if activity.in_activity():
             activity.heartbeat(detail)
 
-    async def complete(self, result: SegmentResult) -> None:
+    async def complete(self, result: StepResult) -> None:
         """Nothing: the activity returns the result."""
 
 
-class TemporalAttempts:
+class TemporalActivityAttempts:
     """Port `Attempts`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def heartbeat(self, ticket: Ticket) -> TokenHeartbeat:
+    def heartbeat(self, activity_token: ActivityToken) -> TokenHeartbeat:
         """Port `Attempts`; so are the public methods below."""
-        return TokenHeartbeat(self._client.get_async_activity_handle(task_token=ticket.token))
+        return TokenHeartbeat(self._client.get_async_activity_handle(task_token=activity_token.token))
 
-    def in_activity(self, ticket: Ticket) -> ActivityHeartbeat:
+    def in_activity(self, activity_token: ActivityToken) -> ActivityHeartbeat:
         """The tie of an attempt that runs here."""
-        return ActivityHeartbeat(self._client.get_async_activity_handle(task_token=ticket.token))
+        return ActivityHeartbeat(self._client.get_async_activity_handle(task_token=activity_token.token))
 
-    async def is_pending(self, ticket: Ticket, activity_id: str) -> bool:
-        handle = self._client.get_workflow_handle(ticket.workflow_id, run_id=ticket.run_id)
+    async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
+        handle = self._client.get_workflow_handle(activity_token.workflow_id, run_id=activity_token.run_id)
         try:
             description = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
         except RPCError as error:
@@ -101,8 +101,8 @@ class TemporalAttempts:
         pending = description.raw_description.pending_activities
         return any(one.activity_id == activity_id for one in pending)
 
-    async def tell_overdue(self, ticket: Ticket, resources: Sequence[Resource]) -> None:
-        handle = self._client.get_workflow_handle(ticket.workflow_id, run_id=ticket.run_id)
+    async def report_overdue(self, activity_token: ActivityToken, resources: Sequence[Resource]) -> None:
+        handle = self._client.get_workflow_handle(activity_token.workflow_id, run_id=activity_token.run_id)
         try:
             await handle.signal(Signal.OVERDUE, list(resources), rpc_timeout=_RPC_TIMEOUT)
         except RPCError as error:

@@ -12,21 +12,21 @@ from deployments.errors import TemporalUnavailable
 from deployments.names import Attribute, Memo
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.standing import Standing, true_standing
+from deployments.standing import StatusSnapshot, effective_status
 
-__all__ = ["TemporalStandings"]
+__all__ = ["TemporalStatusSnapshots"]
 
 _RPC = timedelta(seconds=5)
 _KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
 
 
-class TemporalStandings:
+class TemporalStatusSnapshots:
     """Port `Standings`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def look(self, back_seconds: float) -> Sequence[Standing]:
+    async def look(self, back_seconds: float) -> Sequence[StatusSnapshot]:
         """Port `Standings`."""
         since = (datetime.now(UTC) - timedelta(seconds=back_seconds)).isoformat()
         query = (
@@ -35,15 +35,15 @@ class TemporalStandings:
         )
         try:
             found = self._client.list_workflows(query, rpc_timeout=_RPC)
-            return [await _standing(one) async for one in found]
+            return [await _effective_status(one) async for one in found]
         except RPCError as error:
             raise TemporalUnavailable(
                 f"Temporal does not list its workflows ({error.status.name})."
             ) from None
 
 
-async def _standing(execution: WorkflowExecution) -> Standing:
-    status, phase, reason = true_standing(
+async def _effective_status(execution: WorkflowExecution) -> StatusSnapshot:
+    status, phase, reason = effective_status(
         (
             Status(_attribute(execution, Attribute.STATUS) or Status.QUEUED),
             Phase(_attribute(execution, Attribute.PHASE) or Phase.QUEUE),
@@ -53,7 +53,7 @@ async def _standing(execution: WorkflowExecution) -> Standing:
         terminated=execution.status is WorkflowExecutionStatus.TERMINATED,
     )
     created = await execution.memo_value(Memo.CREATED_AT, "", type_hint=str)
-    return Standing(
+    return StatusSnapshot(
         id=execution.id,
         owner=_attribute(execution, Attribute.OWNER),
         stack=_attribute(execution, Attribute.STACK),

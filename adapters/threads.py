@@ -5,13 +5,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-__all__ = ["Threads"]
+__all__ = ["ThreadPool"]
 
 _Asked = ParamSpec("_Asked")
 _Answer = TypeVar("_Answer")
 
 
-class Threads:
+class ThreadPool:
     """Runs blocking calls aside.
 
     The loop's own threads (six on two cores) also carry the files of every segment: a store that

@@ -7,10 +7,10 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import problems
-from api.broadcasts import Broadcasts
+from api.broadcasts import BroadcastRegistry
 from api.dependencies import Services
 from api.documentation import add_components
-from api.guard import Guard
+from api.guard import RequestGuard
 from api.routes import (
     acap_config,
     artifacts,
@@ -58,11 +58,11 @@ def build(services: Services) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.services = services
-    app.state.broadcasts = Broadcasts(services)
+    app.state.broadcasts = BroadcastRegistry(services)
     problems.install(app)
     for route in _ROUTES:
         app.include_router(route.router)
-    app.add_middleware(Guard)
+    app.add_middleware(RequestGuard)
     return app
 
 

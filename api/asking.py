@@ -9,16 +9,16 @@ from api.problems import KINDS, Problem, document, wrong_fields
 from api.schemas.messages import MESSAGES, Message, PingMessage
 from api.strict_json import complaint
 
-__all__ = ["answer", "read"]
+__all__ = ["reply", "parse_message"]
 
 
-def read(text: str) -> tuple[str | None, Message | Problem]:
+def parse_message(text: str) -> tuple[str | None, Message | Problem]:
     """A message and the name that its sender gave it, or what is wrong with it.
 
     The name is None where it has none, or none that could be sent back.
     """
     if wrong := complaint(text.encode()):
-        return None, Problem("invalid_json", wrong, KINDS["invalid_json"].advice)
+        return None, Problem("invalid_json", wrong, KINDS["invalid_json"].next_step)
     try:
         message = MESSAGES.validate_json(text)
     except ValidationError as error:
@@ -27,9 +27,9 @@ def read(text: str) -> tuple[str | None, Message | Problem]:
     return message.request, message
 
 
-def answer(name: str | None, problem: Problem | None, request_id: str) -> str:
+def reply(name: str | None, problem: Problem | None, request_id: str) -> str:
     """What is sent back: that it was done, or the problem (RFC 9457)."""
-    said: dict[str, object] = {"answer": name, "ok": problem is None}
+    said: dict[str, object] = {"reply": name, "ok": problem is None}
     return json.dumps({**said, **document(problem, request_id)} if problem else said)
 
 

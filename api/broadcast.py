@@ -16,11 +16,11 @@ from itertools import islice
 from api.frames import Frame, frame, log_frames
 from api.services import Services
 from api.stored import StoredFrames
-from api.view import Seen, body
+from api.view import DeploymentSnapshot, to_body
 from deployments.errors import AnavaError, NotFound, Unavailable
 from deployments.events import EventId
 from deployments.segment import Resource
-from deployments.words import reading_from
+from deployments.words import source_label
 
 __all__ = ["Broadcast", "Entry"]
 
@@ -59,13 +59,13 @@ class Broadcast:
         seen: the deployment as it was found.
     """
 
-    def __init__(self, services: Services, seen: Seen) -> None:
-        self.seen = seen
+    def __init__(self, services: Services, snapshot: DeploymentSnapshot) -> None:
+        self.snapshot = snapshot
         self.viewers = 0
         # Nothing follows the last entry any more.
         self.ended = False
         self.resources: dict[str, Resource] = {}
-        self.stored = StoredFrames(services.logs, seen.id)
+        self.stored = StoredFrames(services.logs, snapshot.id)
         # Number of the first entry in the ring; what came before has left it.
         self.first = 0
         self._services = services
@@ -123,7 +123,7 @@ class Broadcast:
 
     def opening(self) -> list[Frame]:
         """A full snapshot: the status, every resource that is known, an unusual source."""
-        found = [frame("status", body(self.seen).model_dump())]
+        found = [frame("status", to_body(self.snapshot).model_dump())]
         if self.resources:
             known = [asdict(one) for one in self.resources.values()]
             found.append(frame("resource", {"changes": known}))
@@ -137,7 +137,7 @@ class Broadcast:
 
     async def show_resources(self) -> None:
         """Look at the progress and publish what changed."""
-        progress = await self._services.progress.latest(self.seen.id)
+        progress = await self._services.progress.latest(self.snapshot.id)
         entries = progress.resources if progress else []
         changes = [one for one in entries if self.resources.get(one.address) != one]
         if changes:
@@ -146,7 +146,7 @@ class Broadcast:
             self._publish(Entry(frame("resource", content)))
 
     def _reading(self) -> Frame:
-        words = reading_from(self._source, again=self._source == self._usual)
+        words = source_label(self._source, again=self._source == self._usual)
         return frame("source", {"source": self._source, "words": words})
 
     def close(self) -> None:
@@ -180,11 +180,11 @@ class Broadcast:
         except NotFound:
             self._publish(_BROKEN)
         except Exception:  # noqa: BLE001 - logged; the viewers reconnect
-            _log.exception("the stream of %s broke", self.seen.id)
+            _log.exception("the stream of %s broke", self.snapshot.id)
             self._publish(_BROKEN)
 
     async def _statuses(self) -> None:
-        while not self.seen.is_terminal:
+        while not self.snapshot.is_terminal:
             try:
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await self._changed.wait()
@@ -192,22 +192,22 @@ class Broadcast:
                 pass
             self._changed.clear()
             try:
-                seen = await self._services.deployments.get(self.seen.owner, self.seen.id)
+                snapshot = await self._services.deployments.get(self.snapshot.owner, self.snapshot.id)
             except Unavailable:
                 continue
-            if seen != self.seen:
-                self.seen = seen
-                self._publish(Entry(frame("status", body(seen).model_dump())))
+            if snapshot != self.snapshot:
+                self.snapshot = snapshot
+                self._publish(Entry(frame("status", to_body(snapshot).model_dump())))
         self._terminal.set()
 
     async def _history(self) -> None:
         while not self._terminal.is_set():
             try:
-                async with aclosing(self._services.deployments.changes(self.seen.id)) as changes:
+                async with aclosing(self._services.deployments.changes(self.snapshot.id)) as changes:
                     async for _ in changes:
                         self._changed.set()
             except Unavailable:
-                _log.info("no history of %s just now", self.seen.id)
+                _log.info("no history of %s just now", self.snapshot.id)
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _resources(self) -> None:
@@ -218,11 +218,11 @@ class Broadcast:
     async def _logs(self) -> None:
         while True:
             try:
-                async for chunks in self._services.logs.follow(self.seen.id, self._at):
+                async for chunks in self._services.logs.follow(self.snapshot.id, self._at):
                     self._publish_log(b"".join(one.data for one in chunks))
                     await asyncio.sleep(self._gather_seconds())
             except AnavaError as error:
-                _log.warning("the log of %s cannot be read just now: %s", self.seen.id, error)
+                _log.warning("the log of %s cannot be read just now: %s", self.snapshot.id, error)
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _sources(self) -> None:
@@ -231,7 +231,7 @@ class Broadcast:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _tell_source(self) -> None:
-        now = self._services.logs.reading(self.seen.id)
+        now = self._services.logs.reading(self.snapshot.id)
         if now != self._source:
             self._source = now
             self._publish(Entry(self._reading()))
@@ -260,14 +260,14 @@ class Broadcast:
             except TimeoutError:
                 break
         await self.show_resources()
-        self._publish(Entry(frame("end", {"status": self.seen.status}), ends=True))
+        self._publish(Entry(frame("end", {"status": self.snapshot.status}), ends=True))
 
     async def _has_all(self) -> bool:
-        end = self.seen.log_end
+        end = self.snapshot.log_end
         if self._at < end or end.segment == 0:
             return False
         try:
-            return not await self._services.logs.read(self.seen.id, self._at, 1)
+            return not await self._services.logs.read(self.snapshot.id, self._at, 1)
         except AnavaError:
             return False
 

@@ -4,33 +4,33 @@ import asyncio
 
 from api.broadcast import Broadcast
 from api.services import Services
-from api.view import Seen
+from api.view import DeploymentSnapshot
 
-__all__ = ["Broadcasts"]
+__all__ = ["BroadcastRegistry"]
 
 
-class Broadcasts:
+class BroadcastRegistry:
     """Makes, finds and ends them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._running: dict[str, Broadcast] = {}
 
-    def join(self, seen: Seen) -> Broadcast:
+    def join(self, snapshot: DeploymentSnapshot) -> Broadcast:
         """The deployment's broadcast, with one viewer more."""
-        broadcast = self._running.get(seen.id)
+        broadcast = self._running.get(snapshot.id)
         if broadcast is None or broadcast.ended:
-            broadcast = self._running[seen.id] = Broadcast(self._services, seen)
+            broadcast = self._running[snapshot.id] = Broadcast(self._services, snapshot)
             broadcast.start()
         broadcast.viewers += 1
         return broadcast
 
-    async def until_changed(self, seen: Seen, seconds: float) -> None:
+    async def until_changed(self, snapshot: DeploymentSnapshot, seconds: float) -> None:
         """Return when the deployment is not any more as it was seen, or after so many seconds."""
-        broadcast = self.join(seen)
+        broadcast = self.join(snapshot)
         try:
             async with asyncio.timeout(seconds):
-                while broadcast.seen == seen and not broadcast.ended:
+                while broadcast.snapshot == snapshot and not broadcast.ended:
                     await broadcast.news()
         except TimeoutError:
             return
@@ -43,5 +43,5 @@ class Broadcasts:
         if broadcast.viewers:
             return
         broadcast.close()
-        if self._running.get(broadcast.seen.id) is broadcast:
-            del self._running[broadcast.seen.id]
+        if self._running.get(broadcast.snapshot.id) is broadcast:
+            del self._running[broadcast.snapshot.id]

@@ -11,17 +11,17 @@ from enum import IntEnum
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.asking import answer, read
-from api.broadcasts import Broadcasts
+from api.asking import reply, parse_message
+from api.broadcasts import BroadcastRegistry
 from api.problems import KINDS, Problem, problem_of
 from api.schemas.messages import CancelMessage, LaterMessage, Message, ResumeMessage
 from api.services import Services
 from api.stream import Viewer
-from api.view import Seen
+from api.view import DeploymentSnapshot
 from deployments.errors import AnavaError, FieldProblem, InvalidRequest, NotAvailable
 from deployments.events import EventId
 
-__all__ = ["CloseCode", "Conversation"]
+__all__ = ["CloseCode", "WebSocketSession"]
 
 _log = logging.getLogger("anava.api.stream")
 
@@ -41,7 +41,7 @@ class CloseCode(IntEnum):
 _CODES = {"end": CloseCode.ENDED, "bye": CloseCode.COME_BACK}
 
 
-class Conversation:
+class WebSocketSession:
     """One accepted WebSocket.
 
     Args:
@@ -52,12 +52,12 @@ class Conversation:
     """
 
     def __init__(
-        self, socket: WebSocket, services: Services, broadcasts: Broadcasts, seen: Seen
+        self, socket: WebSocket, services: Services, broadcasts: BroadcastRegistry, snapshot: DeploymentSnapshot
     ) -> None:
         self._socket = socket
         self._services = services
         self._broadcasts = broadcasts
-        self._seen = seen
+        self._seen = snapshot
         self._showing: asyncio.Task[None] | None = None
 
     async def run(self, after: EventId) -> None:
@@ -100,7 +100,7 @@ class Conversation:
         await self._close(code)
 
     async def _take(self, text: str) -> None:
-        name, message = read(text)
+        name, message = parse_message(text)
         after, problem = None, None
         if isinstance(message, Problem):
             problem = message
@@ -115,7 +115,7 @@ class Conversation:
         if after is not None:
             # Behind its answer come only lines behind the id.
             await self._hush()
-        await self._send(answer(name, problem, self._socket.state.request_id))
+        await self._send(reply(name, problem, self._socket.state.request_id))
         if after is not None:
             self._show(after)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from api.broadcasts import Broadcasts
+from api.broadcasts import BroadcastRegistry
 from api.services import Services
 
 __all__ = ["BroadcastsNeeded", "CurrentUser", "Services", "ServicesNeeded"]
@@ -26,13 +26,13 @@ async def _services(request: HTTPConnection) -> Services:
     return services
 
 
-async def _broadcasts(request: HTTPConnection) -> Broadcasts:
+async def _broadcasts(request: HTTPConnection) -> BroadcastRegistry:
     broadcasts = request.app.state.broadcasts
-    if not isinstance(broadcasts, Broadcasts):
+    if not isinstance(broadcasts, BroadcastRegistry):
         raise TypeError("the app was built without its broadcasts")
     return broadcasts
 
 
-BroadcastsNeeded = Annotated[Broadcasts, Depends(_broadcasts)]
+BroadcastsNeeded = Annotated[BroadcastRegistry, Depends(_broadcasts)]
 CurrentUser = Annotated[str, Depends(_current_user)]
 ServicesNeeded = Annotated[Services, Depends(_services)]

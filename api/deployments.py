@@ -21,8 +21,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.listing import Filters, query_for, read_cursor, write_cursor
-from api.view import KEYS, Seen, public_request, see
-from deployments.credentials import reference_for
+from api.view import KEYS, DeploymentSnapshot, public_request, from_execution
+from deployments.credentials import credential_reference
 from deployments.deployment import DeploymentRequest, DeploymentResult, Status
 from deployments.errors import (
     AlreadyFinished,
@@ -35,12 +35,12 @@ from deployments.errors import (
 from deployments.names import CANCEL_PREFIX, SHARED_QUEUE, Attribute, Memo
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.secret_variables import SecretBox, hide
+from deployments.secret_variables import Cipher, encrypt_variables
 from deployments.templates import TEMPLATES
 from deployments.timings import Timings
 from workflows.deployment import DeploymentInput, DeploymentWorkflow
 
-__all__ = ["Deployments", "Page"]
+__all__ = ["DeploymentService", "DeploymentSnapshots"]
 
 _Answer = TypeVar("_Answer")
 _Handle = WorkflowHandle[DeploymentWorkflow, DeploymentResult]
@@ -55,14 +55,14 @@ _UNKNOWN = "There is no such deployment."
 
 
 @dataclass(frozen=True)
-class Page:
+class DeploymentSnapshots:
     """Some deployments, and where the next ones are."""
 
-    items: list[Seen]
+    items: list[DeploymentSnapshot]
     next_cursor: str | None
 
 
-class Deployments:
+class DeploymentService:
     """Starts, reads and cancels deployments.
 
     Args:
@@ -71,12 +71,12 @@ class Deployments:
         box: encrypts the sensitive variables that travel with it.
     """
 
-    def __init__(self, client: Client, timings: Timings, box: SecretBox) -> None:
+    def __init__(self, client: Client, timings: Timings, cipher: Cipher) -> None:
         self._client = client
         self._timings = timings
-        self._box = box
+        self._cipher = cipher
 
-    async def start(self, owner: str, request: DeploymentRequest, key: str | None) -> Seen:
+    async def start(self, owner: str, request: DeploymentRequest, key: str | None) -> DeploymentSnapshot:
         """Start a deployment, or find the one that the same key and request started.
 
         Raises:
@@ -86,12 +86,12 @@ class Deployments:
         deployment = _id(owner, key)
         sha256 = _fingerprint(request)
         await self._start(deployment, owner, request, sha256)
-        seen = await self.get(owner, deployment)
-        if seen.request_sha256 != sha256:
+        snapshot = await self.get(owner, deployment)
+        if snapshot.request_sha256 != sha256:
             raise IdempotencyKeyReused("This Idempotency-Key was used with another body.")
-        return seen
+        return snapshot
 
-    async def get(self, owner: str, deployment: str) -> Seen:
+    async def get(self, owner: str, deployment: str) -> DeploymentSnapshot:
         """One deployment of the owner.
 
         Raises:
@@ -100,12 +100,12 @@ class Deployments:
         """
         if not _ID.fullmatch(deployment):
             raise NotFound(_UNKNOWN)
-        seen = await see(await _ask(self._handle(deployment).describe(rpc_timeout=_RPC)))
-        if seen.owner != owner:
+        snapshot = await from_execution(await _ask(self._handle(deployment).describe(rpc_timeout=_RPC)))
+        if snapshot.owner != owner:
             raise NotFound(_UNKNOWN)
-        return seen
+        return snapshot
 
-    async def list(self, owner: str, filters: Filters, limit: int, cursor: str | None) -> Page:
+    async def list(self, owner: str, filters: Filters, limit: int, cursor: str | None) -> DeploymentSnapshots:
         """A page of the owner's deployments, the newest of the page first.
 
         Temporal decides what is on a page: what runs comes first, then what ended last.
@@ -120,25 +120,25 @@ class Deployments:
         await _ask(found.fetch_next_page(page_size=limit))
         page = sorted(found.current_page or [], key=lambda one: one.start_time, reverse=True)
         token = found.next_page_token
-        return Page(
-            [await see(one) for one in page],
+        return DeploymentSnapshots(
+            [await from_execution(one) for one in page],
             write_cursor(query, token) if token else None,
         )
 
-    async def cancel(self, owner: str, deployment: str, reason: str, *, force: bool) -> Seen:
+    async def cancel(self, owner: str, deployment: str, reason: str, *, force: bool) -> DeploymentSnapshot:
         """Ask for a cancel; a repeat keeps the first reason.
 
         Raises:
             NotFound: unknown, or somebody else's.
             AlreadyFinished: too late.
         """
-        seen = await self.get(owner, deployment)
-        if seen.is_terminal:
-            raise AlreadyFinished(f"The deployment has ended: {seen.status}.")
+        snapshot = await self.get(owner, deployment)
+        if snapshot.is_terminal:
+            raise AlreadyFinished(f"The deployment has ended: {snapshot.status}.")
         handle = self._handle(deployment)
         words = CANCEL_PREFIX + json.dumps({"by": owner, "reason": reason})
         try:
-            if not seen.cancel_requested:
+            if not snapshot.cancel_requested:
                 await _ask(handle.cancel(reason=words, rpc_timeout=_RPC))
             if force:
                 await _ask(handle.signal(DeploymentWorkflow.force_cancel, rpc_timeout=_RPC))
@@ -153,9 +153,9 @@ class Deployments:
             Unavailable: the worker had another key.
         """
         try:
-            return self._box.decrypt(sealed, deployment)
+            return self._cipher.decrypt(sealed, deployment)
         except SecretsUnreadable as error:
-            raise Unavailable(f"{error} {error.advice}") from None
+            raise Unavailable(f"{error} {error.next_step}") from None
 
     async def changes(self, deployment: str) -> AsyncGenerator[None, None]:
         """Something for each thing that happens in the workflow, until it is closed.
@@ -180,7 +180,7 @@ class Deployments:
             await _ask(
                 self._client.start_workflow(
                     DeploymentWorkflow.run,
-                    _input(owner, hide(request, deployment, self._box), self._timings),
+                    _input(owner, encrypt_variables(request, deployment, self._cipher), self._timings),
                     id=deployment,
                     task_queue=SHARED_QUEUE,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -224,7 +224,7 @@ def _id(owner: str, key: str | None) -> str:
 
 
 def _input(owner: str, request: DeploymentRequest, timings: Timings) -> DeploymentInput:
-    reference = reference_for(TEMPLATES[request.stack.template])
+    reference = credential_reference(TEMPLATES[request.stack.template])
     return DeploymentInput(owner, request, timings, reference)
 
 

@@ -59,7 +59,7 @@ def add_components(openapi: dict[str, Any]) -> None:
     components["examples"] = {
         code: {
             "summary": kind.title,
-            "value": document(Problem(code, kind.meaning, kind.advice), _REQUEST_ID),
+            "value": document(Problem(code, kind.meaning, kind.next_step), _REQUEST_ID),
         }
         for code, kind in KINDS.items()
     }

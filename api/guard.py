@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import KINDS, Problem, problem_response
 from api.strict_json import complaint
 
-__all__ = ["Guard", "is_loopback"]
+__all__ = ["RequestGuard", "is_loopback"]
 
 # 100 variables of 4 kB and room to spare.
 _MOST_BYTES = 1024 * 1024
@@ -35,7 +35,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class Guard:
+class RequestGuard:
     """Outermost ASGI layer.
 
     Without sign-in everybody who reaches the API owns it, so a web page must not: a foreign name in
@@ -77,7 +77,7 @@ class Guard:
 
 
 def _problem(code: str) -> Problem:
-    return Problem(code, KINDS[code].meaning, KINDS[code].advice)
+    return Problem(code, KINDS[code].meaning, KINDS[code].next_step)
 
 
 def _refusal(method: str, headers: Headers) -> Problem | None:
@@ -112,7 +112,7 @@ def _body_refusal(body: bytes, headers: Headers) -> Problem | None:
     if not _is_json(headers):
         return _problem("unsupported_media_type")
     wrong = complaint(body)
-    return Problem("invalid_json", wrong, KINDS["invalid_json"].advice) if wrong else None
+    return Problem("invalid_json", wrong, KINDS["invalid_json"].next_step) if wrong else None
 
 
 def _without_port(host: str) -> str:

@@ -10,7 +10,7 @@ from deployments.events import EventId
 from deployments.log_ports import LogSource
 from deployments.log_text import full_text, text_line
 
-__all__ = ["LogReader", "Page"]
+__all__ = ["LogReader", "EventPage"]
 
 # Read at once; a page may need several.
 _READ_BYTES = 256 * 1024
@@ -21,7 +21,7 @@ _PART_LINES = 500
 
 
 @dataclass(frozen=True)
-class Page:
+class EventPage:
     """Events as stored; `cursor` is the last that was read, `previous` the first that is shown.
 
     `more`: there are events behind the cursor.
@@ -45,21 +45,21 @@ class LogReader:
         self.deployment = deployment
         self._source = source
 
-    async def forward(self, after: EventId, limit: int) -> Page:
+    async def forward(self, after: EventId, limit: int) -> EventPage:
         """Events behind a cursor."""
         events: list[bytes] = []
         cursor, first, size = after, "", 0
         async for at, raw in self._events(after):
             if len(events) >= limit or size > _MOST_PAGE_BYTES:
-                return Page(events, cursor, _behind_start(first), more=True)
+                return EventPage(events, cursor, _behind_start(first), more=True)
             cursor = at
             if not _is_end(raw):
                 first = first or str(at)
                 events.append(raw)
                 size += len(raw)
-        return Page(events, cursor, _behind_start(first), more=False)
+        return EventPage(events, cursor, _behind_start(first), more=False)
 
-    async def backward(self, before: EventId, limit: int) -> Page:
+    async def backward(self, before: EventId, limit: int) -> EventPage:
         """The last events in front of one."""
         # Lines have no holes, so mostly few are read.
         start = EventId(before.segment, max(0, before.line - 1 - limit))
@@ -70,9 +70,9 @@ class LogReader:
         while len(found) > 1 and sum(len(raw) for _, raw in found) > _MOST_PAGE_BYTES:
             found.popleft()
         if not found:
-            return Page([], EventId(0, 0), "", more=True)
+            return EventPage([], EventId(0, 0), "", more=True)
         previous = _behind_start(str(found[0][0]))
-        return Page([raw for _, raw in found], found[-1][0], previous, more=True)
+        return EventPage([raw for _, raw in found], found[-1][0], previous, more=True)
 
     async def _last(
         self, after: EventId, before: EventId, limit: int

@@ -8,20 +8,20 @@ from collections.abc import Sequence
 
 from fastapi import FastAPI
 
-from adapters.artifact_stores import open_artifacts
+from adapters.artifact_stores import open_artifact_store
 from adapters.file_changes import FileChanges
 from adapters.google_api import GoogleApi
-from adapters.google_mint import GoogleMint
+from adapters.google_mint import GoogleTokenProvider
 from adapters.google_preflight import GooglePreflight
 from adapters.local_progress import LocalProgressSource
-from adapters.local_sinks import LocalSinkStates
+from adapters.local_sinks import LocalSinkStatuses
 from adapters.log_stores import open_sources, preferred
-from adapters.secret_box import AesSecretBox
+from adapters.secret_box import AesGcmCipher
 from adapters.settings import Settings, load
 from adapters.temporal_client import check_attributes, connect
 from api.app import build
 from api.dependencies import Services
-from api.deployments import Deployments
+from api.deployments import DeploymentService
 from api.guard import is_loopback
 from api.server import Server
 from api.temporal_health import TemporalHealth
@@ -46,15 +46,15 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         )
     client = await connect()
     await check_attributes(client)
-    store, downloads = open_artifacts(settings)
-    google = GoogleApi(GoogleMint.open(settings.google), settings.google.endpoint)
-    box = AesSecretBox.open(settings.secrets.ring, settings.data)
+    store, downloads = open_artifact_store(settings)
+    google = GoogleApi(GoogleTokenProvider.open(settings.google), settings.google.endpoint)
+    cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
     sources = open_sources(settings, FileChanges())
     services = Services(
-        deployments=Deployments(client, settings.phases.timings(), box),
+        deployments=DeploymentService(client, settings.phases.timings(), cipher),
         logs=preferred(settings, sources),
         copies=sources,
-        sinks=LocalSinkStates(settings.runs),
+        sinks=LocalSinkStatuses(settings.runs),
         progress=LocalProgressSource(settings.runs),
         health=TemporalHealth(client),
         artifacts=store,
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] = ()) -> None:
         runner = asyncio.Runner()
         runner.run(run(load()))
     except AnavaError as error:
-        _log.error("%s %s", error, error.advice)
+        _log.error("%s %s", error, error.next_step)
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()

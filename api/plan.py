@@ -8,7 +8,7 @@ import msgspec
 
 from api.schemas.plan import PlanBody, PlanChangeBody, PlanOutputBody
 
-__all__ = ["UNKNOWN", "view"]
+__all__ = ["UNKNOWN", "plan_view"]
 
 # Terraform's own words for a value that only apply will tell.
 UNKNOWN = "(known after apply)"
@@ -40,7 +40,7 @@ class _Plan(msgspec.Struct):
     output_changes: dict[str, _Change] = {}
 
 
-def view(plan_json: bytes) -> PlanBody:
+def plan_view(plan_json: bytes) -> PlanBody:
     """What the artifact `plan.json` says.
 
     Raises:

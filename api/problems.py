@@ -35,7 +35,7 @@ from deployments.errors import (
 
 __all__ = [
     "KINDS",
-    "Kind",
+    "ProblemKind",
     "Problem",
     "document",
     "install",
@@ -54,18 +54,18 @@ _LONGEST_MESSAGE = 300
 
 
 @dataclass(frozen=True)
-class Kind:
+class ProblemKind:
     """One sort of problem, as its page in the documentation tells it."""
 
     status: int
     title: str
     meaning: str
-    advice: str
+    next_step: str
 
 
-def _of(error: type[AnavaError], status: int, title: str) -> Kind:
+def _of(error: type[AnavaError], status: int, title: str) -> ProblemKind:
     """The kind of an error class: its docstring says what it means."""
-    return Kind(status, title, (error.__doc__ or "").strip().partition("\n")[0], error.advice)
+    return ProblemKind(status, title, (error.__doc__ or "").strip().partition("\n")[0], error.next_step)
 
 
 # The nearest class counts, so a subclass may have its own line or share its parent's.
@@ -86,7 +86,7 @@ _CODES: dict[type[AnavaError], str] = {
     Unavailable: "unavailable",
     TemporalUnavailable: "temporal_unavailable",
 }
-KINDS: dict[str, Kind] = {
+KINDS: dict[str, ProblemKind] = {
     "invalid_request": _of(InvalidRequest, 422, "The request is not valid"),
     "not_available": _of(NotAvailable, 422, "Not available in this version"),
     "idempotency_key_reused": _of(IdempotencyKeyReused, 422, "The Idempotency-Key was used before"),
@@ -104,52 +104,52 @@ KINDS: dict[str, Kind] = {
     "sign_in_expired": _of(SignInExpired, 401, "Sign in with Google again"),
     "unavailable": _of(Unavailable, 503, "Not available just now"),
     "temporal_unavailable": _of(TemporalUnavailable, 503, "Temporal does not answer"),
-    "bad_request": Kind(
+    "bad_request": ProblemKind(
         400, "Bad request", "The request cannot be understood.", "Correct the request."
     ),
-    "invalid_json": Kind(
+    "invalid_json": ProblemKind(
         400,
         "The body is no JSON",
         "The body is no JSON, nests deeper than 32 levels, or names a field twice.",
         "Correct the body.",
     ),
-    "host_not_allowed": Kind(
+    "host_not_allowed": ProblemKind(
         400,
         "Host not allowed",
         "Without sign-in only loopback names are served: localhost, 127.0.0.1, [::1].",
         "Use the service on the machine that it runs on, or through a tunnel to it.",
     ),
-    "origin_not_allowed": Kind(
+    "origin_not_allowed": ProblemKind(
         403,
         "Origin not allowed",
         "Another site may not send requests that change something, nor open a WebSocket.",
         "Send the request from this service's own pages or from a program.",
     ),
-    "method_not_allowed": Kind(
+    "method_not_allowed": ProblemKind(
         405,
         "Method not allowed",
         "The path knows other methods than this one; the header Allow names them.",
         "Use one of the allowed methods.",
     ),
-    "body_too_large": Kind(
+    "body_too_large": ProblemKind(
         413,
         "Body too large",
         "A body may have 1 MiB at most.",
         "Send less; a template's variables need a few kilobytes.",
     ),
-    "headers_too_large": Kind(
+    "headers_too_large": ProblemKind(
         431,
         "Headers too large",
         "All headers together may have 16 KiB, and be 64 in number.",
         "Send fewer or shorter headers; cookies are often the cause.",
     ),
-    "unsupported_media_type": Kind(
+    "unsupported_media_type": ProblemKind(
         415,
         "Unsupported media type",
         "A body must be application/json.",
         "Send the header Content-Type: application/json.",
     ),
-    "internal_error": Kind(
+    "internal_error": ProblemKind(
         500,
         "Internal error",
         "The service made a mistake.",
@@ -165,11 +165,11 @@ class Problem:
 
     code: str
     detail: str
-    advice: str = ""
+    next_step: str = ""
     errors: list[FieldProblem] = field(default_factory=list)
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ProblemKind:
         """What all problems of this code share."""
         return KINDS[self.code]
 
@@ -185,8 +185,8 @@ def document(problem: Problem, request_id: str) -> dict[str, object]:
         "request_id": request_id,
         "errors": [asdict(one) for one in problem.errors],
     }
-    if problem.advice:
-        content["advice"] = problem.advice
+    if problem.next_step:
+        content["next_step"] = problem.next_step
     return content
 
 
@@ -216,7 +216,7 @@ def problem_of(error: AnavaError) -> Problem | None:
     problems: list[FieldProblem] = []
     if isinstance(error, InvalidRequest | AcapConfigIncomplete):
         problems = list(error.problems)
-    return Problem(code, str(error), error.advice, problems[:_MOST_PROBLEMS])
+    return Problem(code, str(error), error.next_step, problems[:_MOST_PROBLEMS])
 
 
 def wrong_fields(found: Sequence[Mapping[str, Any]]) -> Problem:
@@ -226,7 +226,7 @@ def wrong_fields(found: Sequence[Mapping[str, Any]]) -> Problem:
         for one in found[:_MOST_PROBLEMS]
     ]
     detail = "The request breaks a rule."
-    return Problem("invalid_request", detail, InvalidRequest.advice, problems)
+    return Problem("invalid_request", detail, InvalidRequest.next_step, problems)
 
 
 def _anava(request: Request, error: Exception) -> Response:
@@ -238,7 +238,7 @@ def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         return _unexpected(request, error)
     code = _HTTP_CODES.get(error.status_code, "bad_request")
-    response = _answer(request, Problem(code, f"{KINDS[code].title}.", KINDS[code].advice))
+    response = _answer(request, Problem(code, f"{KINDS[code].title}.", KINDS[code].next_step))
     response.headers.update(error.headers or {})
     return response
 
@@ -251,7 +251,7 @@ def _validation(request: Request, error: Exception) -> Response:
 def _unexpected(request: Request, error: Exception) -> Response:
     _log.error("request %s failed", _request_id(request), exc_info=error)
     kind = KINDS["internal_error"]
-    return _answer(request, Problem("internal_error", kind.meaning, kind.advice))
+    return _answer(request, Problem("internal_error", kind.meaning, kind.next_step))
 
 
 def _pointer(place: tuple[str | int, ...]) -> str:

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.schemas.deployments import DeploymentSummary
-from api.view import Seen
+from api.view import DeploymentSnapshot
 from deployments.deployment import Operation as Asked
 from deployments.deployment import Status
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.words import standing
+from deployments.words import status_label
 
 __all__ = [
-    "Operation",
-    "Row",
-    "Step",
+    "RunningOperation",
+    "DeploymentRow",
+    "PhaseItem",
     "counts",
     "operations",
     "row",
     "status_word",
-    "steps",
+    "phase_items",
     "word",
 ]
 
@@ -31,7 +31,7 @@ _ORDER = list(Phase)
 
 
 @dataclass(frozen=True)
-class Row:
+class DeploymentRow:
     """A deployment in the list."""
 
     it: DeploymentSummary
@@ -39,7 +39,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Step:
+class PhaseItem:
     """A phase: `state` is done, now, failed or todo."""
 
     name: str
@@ -47,7 +47,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Operation:
+class RunningOperation:
     """One route of the API; `parameters` are name, place, whether required, description."""
 
     method: str
@@ -59,54 +59,54 @@ class Operation:
     answers: list[tuple[str, str, str]]
 
 
-def word(seen: Seen) -> str:
+def word(snapshot: DeploymentSnapshot) -> str:
     """What it does now, or how it ended."""
-    return standing(
-        seen.status,
-        seen.phase,
-        seen.reason,
-        cancelling=seen.cancel_requested,
-        destroying=seen.operation is Asked.DESTROY,
+    return status_label(
+        snapshot.status,
+        snapshot.phase,
+        snapshot.reason,
+        cancelling=snapshot.cancel_requested,
+        destroying=snapshot.operation is Asked.DESTROY,
     )
 
 
 def status_word(status: Status) -> str:
     """A status as a filter names it."""
-    return standing(status, Phase.QUEUE, Reason.NONE, cancelling=False)
+    return status_label(status, Phase.QUEUE, Reason.NONE, cancelling=False)
 
 
-def row(it: DeploymentSummary, seen: Seen) -> Row:
+def row(it: DeploymentSummary, snapshot: DeploymentSnapshot) -> DeploymentRow:
     """A line of the list."""
-    return Row(it, word(seen))
+    return DeploymentRow(it, word(snapshot))
 
 
-def steps(seen: Seen) -> list[Step]:
+def phase_items(snapshot: DeploymentSnapshot) -> list[PhaseItem]:
     """How far it is on its way through the phases."""
-    return [Step(name, _state(phase, seen)) for phase, name in _STEPS.items()]
+    return [PhaseItem(name, _state(phase, snapshot)) for phase, name in _STEPS.items()]
 
 
-def _state(phase: Phase, seen: Seen) -> str:
-    at, here = _ORDER.index(seen.phase), _ORDER.index(phase)
-    if seen.status is Status.COMPLETED:
+def _state(phase: Phase, snapshot: DeploymentSnapshot) -> str:
+    at, here = _ORDER.index(snapshot.phase), _ORDER.index(phase)
+    if snapshot.status is Status.COMPLETED:
         # Without changes nothing is applied.
-        idle = seen.reason in {Reason.NO_CHANGES, Reason.NOTHING_TO_DESTROY}
+        idle = snapshot.reason in {Reason.NO_CHANGES, Reason.NOTHING_TO_DESTROY}
         return "todo" if phase is Phase.APPLY and idle else "done"
     if here < at:
         return "done"
     if here > at:
         return "todo"
-    return "failed" if seen.is_terminal else "now"
+    return "failed" if snapshot.is_terminal else "now"
 
 
-def counts(seen: Seen) -> str:
+def counts(snapshot: DeploymentSnapshot) -> str:
     """What was done to how many resources, as far as it is known; nothing before the end."""
-    if seen.result is None:
+    if snapshot.result is None:
         return ""
-    planned = seen.result.counts
-    if seen.status is not Status.COMPLETED:
+    planned = snapshot.result.counts
+    if snapshot.status is not Status.COMPLETED:
         # Terraform counts what it did only when it has done all of it.
-        done, open_ = len(seen.result.changed), len(seen.result.not_done)
-        known = done + open_ and not seen.result.omitted
+        done, open_ = len(snapshot.result.changed), len(snapshot.result.not_applied)
+        known = done + open_ and not snapshot.result.omitted
         return f"{done} of {done + open_} planned changes were made." if known else ""
     pairs = (
         (planned.add, "created"),
@@ -118,10 +118,10 @@ def counts(seen: Seen) -> str:
     return f"Resources: {text}." if text else ""
 
 
-def operations(openapi: dict[str, Any]) -> list[Operation]:
+def operations(openapi: dict[str, Any]) -> list[RunningOperation]:
     """The routes of an OpenAPI document, in its order."""
     return [
-        Operation(
+        RunningOperation(
             method=method.upper(),
             path=path,
             summary=one.get("summary", ""),

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from api.deployments import Deployments
+from api.deployments import DeploymentService
 from api.temporal_health import TemporalHealth
 from deployments.artifacts import ArtifactStore, Downloads
-from deployments.log_ports import LogSource, ProgressSource, SinkStates
+from deployments.log_ports import LogSource, ProgressSource, SinkStatuses
 from deployments.preflight import Preflight
 
 __all__ = ["Services"]
@@ -29,13 +29,13 @@ class Services:
     of the log that can be read here; `verifying` lets only a few of them be read whole at once.
     """
 
-    deployments: Deployments
+    deployments: DeploymentService
     logs: LogSource
     progress: ProgressSource
     health: TemporalHealth
     artifacts: ArtifactStore
     downloads: Downloads | None = None
-    sinks: SinkStates | None = None
+    sinks: SinkStatuses | None = None
     preflight: Preflight | None = None
     copies: Sequence[LogSource] = ()
     verifying: asyncio.Semaphore = field(default_factory=_few_at_once)

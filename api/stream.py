@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from api.broadcast import Broadcast, Entry
-from api.broadcasts import Broadcasts
+from api.broadcasts import BroadcastRegistry
 from api.frames import Frame, frame, lines_after
 from api.services import Services
-from api.view import Seen
+from api.view import DeploymentSnapshot
 from deployments.errors import AnavaError
 from deployments.events import EventId
 
@@ -39,11 +39,11 @@ class Viewer:
     """
 
     def __init__(
-        self, services: Services, broadcasts: Broadcasts, seen: Seen, after: EventId
+        self, services: Services, broadcasts: BroadcastRegistry, snapshot: DeploymentSnapshot, after: EventId
     ) -> None:
         self._services = services
         self._broadcasts = broadcasts
-        self._seen = seen
+        self._seen = snapshot
         self._cursor = after
 
     async def frames(self) -> AsyncGenerator[Sequence[Frame], None]:
@@ -114,14 +114,14 @@ class Viewer:
             self._cursor = max(self._cursor, last or self._cursor)
 
 
-async def has_all(services: Services, seen: Seen, cursor: EventId) -> bool:
+async def has_all(services: Services, snapshot: DeploymentSnapshot, cursor: EventId) -> bool:
     """Whether the deployment has ended and its log holds nothing behind the cursor.
 
     A log without any seal is never known to be whole, unless somebody already waited for it.
     """
-    if not seen.is_terminal or cursor < seen.log_end or seen.log_end.segment == 0:
+    if not snapshot.is_terminal or cursor < snapshot.log_end or snapshot.log_end.segment == 0:
         return False
-    return not await services.logs.read(seen.id, cursor, 1)
+    return not await services.logs.read(snapshot.id, cursor, 1)
 
 
 async def _last(broadcast: Broadcast) -> Frame:

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from api.services import Services
-from api.view import Seen
+from api.view import DeploymentSnapshot
 from deployments.artifacts import RECORD
 from deployments.errors import LogNotSealed, NotFound
 from deployments.events import EndKind, Seal
@@ -16,23 +16,23 @@ __all__ = ["verify_copies"]
 _MOST_RECORD_BYTES = 32 * 1024 * 1024
 
 
-async def verify_copies(services: Services, seen: Seen) -> tuple[list[Seal], list[Holding]]:
+async def verify_copies(services: Services, snapshot: DeploymentSnapshot) -> tuple[list[Seal], list[Holding]]:
     """The seals, and how the record and each store compare with them.
 
     Raises:
         LogNotSealed: the deployment runs, or it left neither result nor record.
     """
-    if not seen.is_terminal:
-        raise LogNotSealed(f"The deployment has not ended: {seen.status}.")
-    record = await _recorded(services, seen.id)
-    if seen.result is not None:
-        seals = seen.result.seals
+    if not snapshot.is_terminal:
+        raise LogNotSealed(f"The deployment has not ended: {snapshot.status}.")
+    record = await _recorded(services, snapshot.id)
+    if snapshot.result is not None:
+        seals = snapshot.result.seals
     elif isinstance(record, list):
         seals = record
     else:
         raise LogNotSealed("The deployment has left neither result nor record.")
     async with services.verifying:
-        stores = await asyncio.gather(*(verify(one, seen.id, seals) for one in services.copies))
+        stores = await asyncio.gather(*(verify(one, snapshot.id, seals) for one in services.copies))
     known = record if isinstance(record, Holding) else compare(RECORD, record, seals)
     return seals, [known, *stores]
 

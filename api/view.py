@@ -32,17 +32,17 @@ from deployments.names import Attribute, Memo
 from deployments.phase import Phase
 from deployments.reasons import Reason, explain
 from deployments.segment import Output
-from deployments.standing import true_standing
+from deployments.standing import effective_status
 from deployments.templates import TEMPLATES
 from deployments.transitions import actions, is_terminal
 
-__all__ = ["KEYS", "Seen", "body", "links", "public_request", "see", "summary"]
+__all__ = ["KEYS", "DeploymentSnapshot", "to_body", "to_links", "public_request", "from_execution", "to_summary"]
 
 KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
 
 
 @dataclass(frozen=True)
-class Seen:
+class DeploymentSnapshot:
     """What Temporal says of a deployment."""
 
     id: str
@@ -92,14 +92,14 @@ def public_request(request: DeploymentRequest) -> dict[str, object]:
     }
 
 
-async def see(execution: WorkflowExecution) -> Seen:
+async def from_execution(execution: WorkflowExecution) -> DeploymentSnapshot:
     """Read attributes and memo of an execution."""
     memo = await execution.memo()
     request = memo.get(Memo.REQUEST)
-    status, phase, reason = _standing(execution)
+    status, phase, reason = _effective_status(execution)
     # The SDK's own converter looks at the type anew each time, which took a quarter of a GET.
     result = memo.get(Memo.RESULT)
-    return Seen(
+    return DeploymentSnapshot(
         id=execution.id,
         owner=_attribute(execution, Attribute.OWNER),
         stack=_attribute(execution, Attribute.STACK),
@@ -116,45 +116,45 @@ async def see(execution: WorkflowExecution) -> Seen:
     )
 
 
-def summary(seen: Seen) -> DeploymentSummary:
+def to_summary(snapshot: DeploymentSnapshot) -> DeploymentSummary:
     """As it stands in a list."""
     return DeploymentSummary(
-        id=seen.id,
-        stack=seen.stack,
-        template=_text(seen, "template"),
-        project_id=_text(seen, "project_id"),
-        prefix=_text(seen, "prefix"),
-        region=_text(seen, "region"),
-        storage_location=_text(seen, "storage_location"),
-        operation=_text(seen, "operation"),
-        status=seen.status,
-        phase=seen.phase,
-        reason=seen.reason,
-        created_at=seen.created_at,
-        ended_at=seen.ended_at,
-        links=links(seen.id),
+        id=snapshot.id,
+        stack=snapshot.stack,
+        template=_text(snapshot, "template"),
+        project_id=_text(snapshot, "project_id"),
+        prefix=_text(snapshot, "prefix"),
+        region=_text(snapshot, "region"),
+        storage_location=_text(snapshot, "storage_location"),
+        operation=_text(snapshot, "operation"),
+        status=snapshot.status,
+        phase=snapshot.phase,
+        reason=snapshot.reason,
+        created_at=snapshot.created_at,
+        ended_at=snapshot.ended_at,
+        links=to_links(snapshot.id),
     )
 
 
-def body(seen: Seen) -> DeploymentBody:
+def to_body(snapshot: DeploymentSnapshot) -> DeploymentBody:
     """All that its owner may see."""
-    explanation = explain(seen.reason, destroy=seen.operation is Operation.DESTROY)
-    may = actions(seen.status, cancel_requested=seen.cancel_requested, operation=seen.operation)
-    variables = seen.request.get("variables")
+    explanation = explain(snapshot.reason, destroy=snapshot.operation is Operation.DESTROY)
+    may = actions(snapshot.status, cancel_requested=snapshot.cancel_requested, operation=snapshot.operation)
+    variables = snapshot.request.get("variables")
     return DeploymentBody(
-        **dict(summary(seen)),
+        **dict(to_summary(snapshot)),
         variables=variables if isinstance(variables, dict) else {},
-        sentence=explanation.sentence,
-        advice=explanation.advice,
-        cancel_requested=seen.cancel_requested,
-        cancel_too_late=seen.cancel_requested and seen.status is Status.COMPLETED,
+        message=explanation.message,
+        next_step=explanation.next_step,
+        cancel_requested=snapshot.cancel_requested,
+        cancel_too_late=snapshot.cancel_requested and snapshot.status is Status.COMPLETED,
         actions=ActionsBody(**asdict(may)),
-        host=seen.host,
-        result=_result(seen.result) if seen.result else None,
+        host=snapshot.host,
+        result=_result(snapshot.result) if snapshot.result else None,
     )
 
 
-def links(deployment: str) -> LinksBody:
+def to_links(deployment: str) -> LinksBody:
     """Where to go on from a deployment."""
     path = f"/api/deployment/{deployment}"
     return LinksBody(
@@ -168,9 +168,9 @@ def links(deployment: str) -> LinksBody:
     )
 
 
-def _standing(execution: WorkflowExecution) -> tuple[Status, Phase, Reason]:
+def _effective_status(execution: WorkflowExecution) -> tuple[Status, Phase, Reason]:
     """What the workflow last said of itself, unless it was ended from outside since."""
-    return true_standing(
+    return effective_status(
         (
             Status(_attribute(execution, Attribute.STATUS) or Status.QUEUED),
             Phase(_attribute(execution, Attribute.PHASE) or Phase.QUEUE),
@@ -197,7 +197,7 @@ def _result(result: DeploymentResult) -> ResultBody:
         detail=result.detail,
         counts=CountsBody(**asdict(result.counts)),
         changed=result.changed,
-        not_done=result.not_done,
+        not_applied=result.not_applied,
         unrecorded=result.unrecorded,
         unknown=result.unknown,
         diagnostics=[DiagnosticBody(**asdict(one)) for one in result.diagnostics],
@@ -217,8 +217,8 @@ def _output(output: Output) -> OutputBody:
     return OutputBody(name=output.name, sensitive=output.sensitive, value=value)
 
 
-def _text(seen: Seen, name: str) -> str:
-    return str(seen.request.get(name, ""))
+def _text(snapshot: DeploymentSnapshot, name: str) -> str:
+    return str(snapshot.request.get(name, ""))
 
 
 def _time(moment: datetime) -> str:

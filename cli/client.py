@@ -163,8 +163,8 @@ def failure(answer: httpx.Response) -> Refused:
     lines += [
         f"  {one.get('pointer')}: {one.get('message')}" for one in problem.get("errors") or []
     ]
-    if advice := problem.get("advice"):
-        lines.append(str(advice))
+    if next_step := problem.get("next_step"):
+        lines.append(str(next_step))
     if number := problem.get("request_id"):
         lines.append(f"Request {number}")
     return Refused("\n".join(lines), answer.status_code)

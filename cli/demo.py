@@ -5,7 +5,7 @@ import sys
 import typer
 
 from cli.client import Client
-from cli.endings import Exit, exit_of
+from cli.endings import ExitCode, exit_code
 from cli.follow import Follower
 from cli.render import deployment_lines
 from cli.screen import display
@@ -29,9 +29,9 @@ class Demo:
 
     async def run(self, up: Up) -> int | None:
         """Deploy and follow; None when it is to go on serving."""
-        place = up.place
-        typer.echo(f"API {place.api}   Temporal {place.ui}")
-        async with Client(place.api) as http:
+        local_environment = up.local_environment
+        typer.echo(f"API {local_environment.api}   Temporal {local_environment.ui}")
+        async with Client(local_environment.api) as http:
             started = await http.request("POST", "/api/deploy", _BODY)
             typer.echo(f"Deployment {started['id']}")
             with display(as_json=False) as shown:
@@ -39,9 +39,9 @@ class Demo:
             found = await http.request("GET", f"/api/deployment/{started['id']}")
         for text in deployment_lines(found):
             typer.echo(text)
-        typer.echo(f"  {place.api}/api/deployment/{started['id']}")
-        status = exit_of(str(found.get("status")))
-        if self._serve and status is Exit.OK:
+        typer.echo(f"  {local_environment.api}/api/deployment/{started['id']}")
+        status = exit_code(str(found.get("status")))
+        if self._serve and status is ExitCode.OK:
             typer.echo("Serving until Ctrl-C.")
             return None
         return status

@@ -11,7 +11,7 @@ import httpx
 import typer
 
 from cli.client import Client, Document, write_private
-from cli.endings import Exit, exit_of, finish, goes_on
+from cli.endings import ExitCode, exit_code, finish, is_open
 from cli.follow import Follower
 from cli.render import (
     artifact_lines,
@@ -80,7 +80,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - one parameter per option is how typer re
             found = await http.request("POST", "/api/deploy", body, headers)
             if not follow:
                 _print(found, deployment_lines, as_json=as_json)
-                return Exit.OK
+                return ExitCode.OK
             return await _watch(http, found, as_json=as_json)
 
     finish(work())
@@ -104,13 +104,13 @@ def destroy(
             query = httpx.QueryParams(stack)
             told = await http.request("GET", f"/api/destruction?{query}")
             if not (yes or _confirmed(told)):
-                return Exit.CANCELLED
+                return ExitCode.CANCELLED
             places = {name: made[name] for name in ("region", "storage_location", "variables")}
             body = {**stack, **places, "operation": "destroy", "confirm": told["confirm"]}
             found = await http.request("POST", "/api/deploy", body)
             if not follow:
                 _print(found, deployment_lines, as_json=as_json)
-                return Exit.OK
+                return ExitCode.OK
             return await _watch(http, found, as_json=as_json)
 
     finish(work())
@@ -134,7 +134,7 @@ def acap_config(
         else:
             write_private(output, text + "\n")
             typer.echo(f"{output} holds secrets: it is for you alone.", err=True)
-        return Exit.OK
+        return ExitCode.OK
 
     finish(work())
 
@@ -162,14 +162,14 @@ def logs(  # noqa: PLR0913, PLR0917 - one parameter per option is how typer read
             # A million lines in four stores take longer than other answers.
             found = await http.request("GET", f"/api/deployment/{id}/logs/verify", seconds=600)
         _print(found, verification_lines, as_json=as_json)
-        return Exit.OK if found["equal"] is True else Exit.FAILED
+        return ExitCode.OK if found["equal"] is True else ExitCode.FAILED
 
     async def whole() -> int:
         asked = {"format": "ndjson" if as_json else "text"} | ({"after": after} if after else {})
         async with _client(context, api) as http:
             async for part in http.text(f"/api/deployment/{id}/logs", asked):
                 typer.echo(part, nl=False)
-        return Exit.OK
+        return ExitCode.OK
 
     async def live() -> int:
         async with _client(context, api) as http:
@@ -211,7 +211,7 @@ def outputs(context: typer.Context, id: Id, as_json: Json = False, api: Api = ""
             found = await http.request("GET", f"/api/deployment/{id}")
         given = (found.get("result") or {}).get("outputs") or []
         _print({"outputs": given}, output_lines, as_json=as_json)
-        return Exit.OK
+        return ExitCode.OK
 
     finish(work())
 
@@ -232,7 +232,7 @@ def list_deployments(
         async with _client(context, api) as http:
             async for one in http.pages("/api/deployments", filters, limit):
                 typer.echo(json.dumps(one) if as_json else list_line(one))
-        return Exit.OK
+        return ExitCode.OK
 
     finish(work())
 
@@ -258,11 +258,11 @@ def artifacts(
             entry = next((one for one in found["items"] if one["name"] == name), None)
             if entry is None:
                 typer.echo(f"There is no artifact {name!r}.", err=True)
-                return Exit.REFUSED
+                return ExitCode.REFUSED
             to = output or Path(Path(name).name)
             await http.download(f"{path}/{name}", to, str(entry["sha256"]))
         typer.echo(f"{to}  {entry['size_bytes']} bytes, sha256 {entry['sha256']}")
-        return Exit.OK
+        return ExitCode.OK
 
     finish(work())
 
@@ -276,7 +276,7 @@ def health(context: typer.Context, as_json: Json = False, api: Api = "") -> None
             # 503 is an answer here, and its body says what is wrong.
             found = await http.request("GET", "/health", accept=(503,))
         _print(found, health_lines, as_json=as_json)
-        return Exit.OK if found.get("status") == "healthy" else Exit.FAILED
+        return ExitCode.OK if found.get("status") == "healthy" else ExitCode.FAILED
 
     finish(work())
 
@@ -303,10 +303,10 @@ async def _watch(http: Client, found: Document, after: str = "", *, as_json: boo
             await Follower(http, id, shown, after).run()
         found = await http.request("GET", f"/api/deployment/{id}")
     except asyncio.CancelledError:
-        typer.echo(f"\n{goes_on(id)}", err=True)
+        typer.echo(f"\n{is_open(id)}", err=True)
         raise
     _print(found, deployment_lines, as_json=as_json)
-    return exit_of(str(found.get("status")))
+    return exit_code(str(found.get("status")))
 
 
 async def _show(
@@ -321,7 +321,7 @@ async def _show(
     async with _client(context, api) as http:
         found = await http.request(method, path, body)
     _print(found, lines, as_json=as_json)
-    return exit_of(str(found.get("status", ""))) if method == "GET" else Exit.OK
+    return exit_code(str(found.get("status", ""))) if method == "GET" else ExitCode.OK
 
 
 def _print(found: Document, lines: Callable[[Document], Iterable[str]], *, as_json: bool) -> None:

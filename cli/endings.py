@@ -11,10 +11,10 @@ from cli.client import Refused, Unreachable
 from cli.local import CannotStart
 from deployments.errors import AnavaError
 
-__all__ = ["Exit", "exit_of", "finish", "goes_on"]
+__all__ = ["ExitCode", "exit_code", "finish", "is_open"]
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     """Exit codes of every command."""
 
     OK = 0
@@ -25,11 +25,11 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-def exit_of(status: str) -> Exit:
+def exit_code(status: str) -> ExitCode:
     """The exit code that a deployment's end stands for."""
     if status in {"cancelled", "discarded"}:
-        return Exit.CANCELLED
-    return Exit.FAILED if status in {"failed", "needs_attention"} else Exit.OK
+        return ExitCode.CANCELLED
+    return ExitCode.FAILED if status in {"failed", "needs_attention"} else ExitCode.OK
 
 
 def finish(work: Coroutine[Any, Any, int], following: str = "") -> None:
@@ -43,20 +43,20 @@ def finish(work: Coroutine[Any, Any, int], following: str = "") -> None:
         code = asyncio.run(work)
     except KeyboardInterrupt:
         if following:
-            typer.echo(f"\n{goes_on(following)}", err=True)
-        code = Exit.INTERRUPTED
+            typer.echo(f"\n{is_open(following)}", err=True)
+        code = ExitCode.INTERRUPTED
     except Unreachable as error:
         typer.echo(f"{error}\nStart it with `anava up`, or name another with --api.", err=True)
-        code = Exit.UNREACHABLE
+        code = ExitCode.UNREACHABLE
     except (Refused, CannotStart) as error:
         typer.echo(str(error), err=True)
-        code = Exit.REFUSED
+        code = ExitCode.REFUSED
     except AnavaError as error:
-        typer.echo(f"{error} {error.advice}", err=True)
-        code = Exit.REFUSED
+        typer.echo(f"{error} {error.next_step}", err=True)
+        code = ExitCode.REFUSED
     raise typer.Exit(code)
 
 
-def goes_on(id: str) -> str:
+def is_open(id: str) -> str:
     """What Ctrl-C did not do."""
     return f"Stopped watching. The deployment goes on. To stop it: anava cancel {id}"

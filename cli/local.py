@@ -13,7 +13,7 @@ from pathlib import Path
 
 __all__ = [
     "CannotStart",
-    "Place",
+    "LocalEnvironment",
     "answers",
     "check_ports",
     "eventually",
@@ -34,7 +34,7 @@ class CannotStart(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class LocalEnvironment:
     """Where the service of one machine lies and listens; `google_port` is a stand-in's."""
 
     data: Path
@@ -101,8 +101,8 @@ async def until_left(data: Path) -> None:
     async def left() -> bool:
         return not _is_being_left(data)
 
-    sentence = f"Processes of an `anava up` that was killed still hold {data}; end them first."
-    await eventually(left, _LEFT_SECONDS, sentence)
+    message = f"Processes of an `anava up` that was killed still hold {data}; end them first."
+    await eventually(left, _LEFT_SECONDS, message)
 
 
 def _is_being_left(data: Path) -> bool:
@@ -130,19 +130,19 @@ def _taken(held: int) -> bool:
     return True
 
 
-def check_ports(place: Place) -> None:
+def check_ports(local_environment: LocalEnvironment) -> None:
     """See that nobody else listens where the service will.
 
     Raises:
         CannotStart: with the setting or option that names another port.
     """
-    wanted = [("the API", place.host, place.port, "set ANAVA_API__PORT")]
-    wanted.append(("Temporal", "127.0.0.1", place.temporal_port, "give --temporal-port"))
-    if place.ui_port is not None:
-        wanted.append(("Temporal's UI", "127.0.0.1", place.ui_port, "give --temporal-ui-port"))
-    for what, host, port, advice in wanted:
+    wanted = [("the API", local_environment.host, local_environment.port, "set ANAVA_API__PORT")]
+    wanted.append(("Temporal", "127.0.0.1", local_environment.temporal_port, "give --temporal-port"))
+    if local_environment.ui_port is not None:
+        wanted.append(("Temporal's UI", "127.0.0.1", local_environment.ui_port, "give --temporal-ui-port"))
+    for what, host, port, next_step in wanted:
         if not is_free(host, port):
-            message = f"Port {port} of {host}, meant for {what}, is taken; {advice}."
+            message = f"Port {port} of {host}, meant for {what}, is taken; {next_step}."
             raise CannotStart(message)
 
 
@@ -199,7 +199,7 @@ async def answers(host: str, port: int) -> bool:
     return True
 
 
-async def eventually(look: Callable[[], Awaitable[bool]], seconds: float, sentence: str) -> None:
+async def eventually(look: Callable[[], Awaitable[bool]], seconds: float, message: str) -> None:
     """Look until it is true.
 
     Raises:
@@ -210,4 +210,4 @@ async def eventually(look: Callable[[], Awaitable[bool]], seconds: float, senten
             while not await look():  # noqa: ASYNC110 - others' processes set no event of ours
                 await asyncio.sleep(0.1)
     except TimeoutError:
-        raise CannotStart(sentence) from None
+        raise CannotStart(message) from None

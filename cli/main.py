@@ -15,7 +15,7 @@ from cli import deployments, stand_in
 from cli import up as up_module
 from cli import worker as worker_module
 from cli.demo import Demo
-from cli.endings import Exit, finish
+from cli.endings import ExitCode, finish
 from cli.up import Up
 
 __all__ = ["app"]
@@ -62,7 +62,7 @@ def register() -> None:
         connection = await temporal_client.connect()
         await temporal_client.register(connection)
         await temporal_client.set_retention(connection)
-        return Exit.OK
+        return ExitCode.OK
 
     finish(work())
 
@@ -79,20 +79,20 @@ def up(
     """Run the whole service on this machine."""
 
     async def serve(service: Up) -> int | None:
-        place = service.place
-        if place.google_port is not None:
-            address = f"http://127.0.0.1:{place.google_port}"
+        local_environment = service.local_environment
+        if local_environment.google_port is not None:
+            address = f"http://127.0.0.1:{local_environment.google_port}"
             typer.echo(f"Google       {address}, a stand-in with the project demo-proj")
-        typer.echo(f"API          {place.api}\nTemporal UI  {place.ui or 'off'}")
-        typer.echo(f"Logs         {place.data / 'logs'}\nReady; Ctrl-C stops.")
+        typer.echo(f"API          {local_environment.api}\nTemporal UI  {local_environment.ui or 'off'}")
+        typer.echo(f"Logs         {local_environment.data / 'logs'}\nReady; Ctrl-C stops.")
         return None
 
     async def work() -> int:
         ui_port = None if no_ui else temporal_ui_port
-        place = up_module.default_place(temporal_port, ui_port)
+        local_environment = up_module.default_environment(temporal_port, ui_port)
         if google_stand_in:
-            place = stand_in.place_with(place, settings.load().terraform.mirror)
-        return await up_module.run(place, serve)
+            local_environment = stand_in.with_stand_in(local_environment, settings.load().terraform.mirror)
+        return await up_module.run(local_environment, serve)
 
     finish(work())
 
@@ -104,7 +104,7 @@ def demo(
     """Start everything, deploy the sandbox and watch it."""
 
     async def work() -> int:
-        return await up_module.run(up_module.demo_place(), Demo(once=once).run)
+        return await up_module.run(up_module.demo_environment(), Demo(once=once).run)
 
     finish(work())
 

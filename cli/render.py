@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from cli.client import Document
-from cli.endings import Exit, exit_of
+from cli.endings import ExitCode, exit_code
 from deployments.log_text import visible
 
 __all__ = [
@@ -34,14 +34,14 @@ def deployment_lines(found: Document) -> Iterator[str]:
     result: Document = found.get("result") or {}
     yield f"{found.get('id', '')}: {found.get('status', 'accepted')}"
     known = {**result, **{name: one for name, one in found.items() if one}}
-    for name in ("phase", "reason", "sentence", "detail", "advice"):
+    for name in ("phase", "reason", "message", "detail", "next_step"):
         if known.get(name):
             yield f"  {name}: {known[name]}"
     for one in result.get("findings") or []:
         yield f"  {one['severity']}: {one['sentence']} {one['mend']}".rstrip()
     for one in result.get("diagnostics") or []:
         yield from _diagnostic(one)
-    for name, words in (("not_done", "not done"), ("unrecorded", "not in the state")):
+    for name, words in (("not_applied", "not done"), ("unrecorded", "not in the state")):
         if known.get(name):
             yield f"  {words}: {', '.join(known[name])}"
     if found.get("status") == "completed":

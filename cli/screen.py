@@ -21,7 +21,7 @@ from cli.follow import Display
 from cli.render import log_line
 from deployments.log_text import visible
 
-__all__ = ["Screen", "display"]
+__all__ = ["LiveDisplay", "display"]
 
 _PHASES = ("queue", "init", "plan", "apply", "finalize")
 _LEVEL_STYLES = {"warn": "yellow", "error": "bold red"}
@@ -64,7 +64,7 @@ class _Plain:
         """It is made again without a word, since no line is lost."""
 
 
-class Screen:
+class LiveDisplay:
     """The lines below the log; drawn anew a few times a second.
 
     Args:
@@ -149,7 +149,7 @@ def _plain(show: Callable[[list[str]], str]) -> Iterator[Display]:
 
 @contextmanager
 def _live(console: Console) -> Iterator[Display]:
-    screen = Screen(console)
+    screen = LiveDisplay(console)
     with Live(screen, console=console, refresh_per_second=_FRAMES_A_SECOND, transient=True):
         yield screen
 

@@ -8,9 +8,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cli.local import CannotStart, Place, free_port
+from cli.local import CannotStart, LocalEnvironment, free_port
 
-__all__ = ["argv", "environment", "forget", "place_with"]
+__all__ = ["argv", "environment", "forget", "with_stand_in"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PROVIDER = Path("registry.terraform.io", "hashicorp", "google-beta")
@@ -20,7 +20,7 @@ _KEPT = ("ANAVA_API", "ANAVA_PHASES", "ANAVA_TERRAFORM", "ANAVA_WORKER")
 _SIGN_INS = ("GOOGLE_", "GCE_", "CLOUDSDK_")
 
 
-def place_with(place: Place, mirror: Path | None, root: Path = _ROOT) -> Place:
+def with_stand_in(local_environment: LocalEnvironment, mirror: Path | None, root: Path = _ROOT) -> LocalEnvironment:
     """The place with a stand-in in it, for every host of Google's, and a data folder of its own.
 
     Args:
@@ -43,7 +43,7 @@ def place_with(place: Place, mirror: Path | None, root: Path = _ROOT) -> Place:
         )
     port = free_port()
     host = f"127.0.0.1:{port}"
-    data = place.data / "stand-in"
+    data = local_environment.data / "stand-in"
     found = {
         "ANAVA_GOOGLE__ENDPOINT": f"http://{host}",
         # The service signs in as a machine of Google's does; the library asks the first whether
@@ -53,8 +53,8 @@ def place_with(place: Place, mirror: Path | None, root: Path = _ROOT) -> Place:
         # Where gcloud's own sign-in would be found before.
         "CLOUDSDK_CONFIG": str(data / "gcloud"),
     }
-    kept = {name: one for name, one in place.environment.items() if _is_kept(name)}
-    return replace(place, data=data, google_port=port, environment={**kept, **found})
+    kept = {name: one for name, one in local_environment.environment.items() if _is_kept(name)}
+    return replace(local_environment, data=data, google_port=port, environment={**kept, **found})
 
 
 def _is_kept(name: str) -> bool:

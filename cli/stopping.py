@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import typer
 
-__all__ = ["NOTHING_CANCELLED", "Running", "Stopping"]
+__all__ = ["NOTHING_CANCELLED", "Running", "ShutdownPrompt"]
 
 # Terraform has 180 s of grace by default; what saves its state for longer ends without us.
 _CANCEL_SECONDS = 300.0
@@ -43,7 +43,7 @@ class Running(Protocol):
         """Ask for a cancel; whether it was taken."""
 
 
-class Stopping:
+class ShutdownPrompt:
     """One stop: asks where somebody can be asked, cancels where nobody can.
 
     Args:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-__all__ = ["Backoff", "Child", "reap_orphans", "stop_on_signals"]
+__all__ = ["Backoff", "ChildProcess", "reap_orphans", "stop_on_signals"]
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
@@ -27,7 +27,7 @@ class Backoff:
     steady_seconds: float = 30.0
 
 
-class Child:
+class ChildProcess:
     """One child process in a group of its own, started again whenever it dies.
 
     The kernel sends it SIGTERM should this process be killed.
@@ -145,7 +145,7 @@ def stop_on_signals() -> "asyncio.Queue[signal.Signals]":
     return asked
 
 
-async def reap_orphans(child: Child) -> None:
+async def reap_orphans(child: ChildProcess) -> None:
     """As pid 1: take the status of every dead process but `child`, whose status is awaited."""
     while True:
         await asyncio.sleep(_REAP_SECONDS)

@@ -16,13 +16,13 @@ from adapters import settings, temporal_client
 from adapters.temporal_running import RunningDeployments
 from cli import local, stand_in
 from cli.client import Client, Refused, Unreachable
-from cli.endings import Exit
-from cli.local import Place
-from cli.stopping import NOTHING_CANCELLED, Stopping
-from cli.supervise import Child, stop_on_signals
+from cli.endings import ExitCode
+from cli.local import LocalEnvironment
+from cli.stopping import NOTHING_CANCELLED, ShutdownPrompt
+from cli.supervise import ChildProcess, stop_on_signals
 from deployments.errors import TemporalUnavailable
 
-__all__ = ["Up", "default_place", "demo_place", "run"]
+__all__ = ["Up", "default_environment", "demo_environment", "run"]
 
 # From nothing to healthy takes about 5 s; a slow machine gets ten times that.
 _HEALTHY_SECONDS = 60.0
@@ -32,26 +32,26 @@ _STAND_IN_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 
 
-def default_place(temporal_port: int, ui_port: int | None) -> Place:
+def default_environment(temporal_port: int, ui_port: int | None) -> LocalEnvironment:
     """As the settings say."""
     found = settings.load()
     environment = settings.base_environment()
-    return Place(found.data, found.api.host, found.api.port, temporal_port, ui_port, environment)
+    return LocalEnvironment(found.data, found.api.host, found.api.port, temporal_port, ui_port, environment)
 
 
-def demo_place() -> Place:
+def demo_environment() -> LocalEnvironment:
     """A folder of the demo's own; other ports where the usual ones are taken."""
-    place = default_place(7233, 8233)
-    if "ANAVA_DATA_DIR" not in place.environment:
-        place = replace(place, data=Path("data/demo").resolve())
+    local_environment = default_environment(7233, 8233)
+    if "ANAVA_DATA_DIR" not in local_environment.environment:
+        local_environment = replace(local_environment, data=Path("data/demo").resolve())
 
     def port(host: str, wanted: int) -> int:
         return wanted if wanted and local.is_free(host, wanted) else local.free_port()
 
     return replace(
-        place,
-        port=port(place.host, place.port),
-        temporal_port=port("127.0.0.1", place.temporal_port),
+        local_environment,
+        port=port(local_environment.host, local_environment.port),
+        temporal_port=port("127.0.0.1", local_environment.temporal_port),
         ui_port=port("127.0.0.1", 8233),
     )
 
@@ -64,13 +64,13 @@ class Up:
         held: the descriptor that holds the data folder; every child inherits it.
     """
 
-    def __init__(self, place: Place, held: int) -> None:
-        self.place = place
+    def __init__(self, local_environment: LocalEnvironment, held: int) -> None:
+        self.local_environment = local_environment
         self.asked = stop_on_signals()
-        self.running = RunningDeployments(place.children_environment())
+        self.running = RunningDeployments(local_environment.children_environment())
         self.is_serving = False
         self._held = held
-        self._children: list[Child] = []
+        self._children: list[ChildProcess] = []
 
     async def start(self) -> None:
         """Start everything; returns when `/health` says healthy.
@@ -78,23 +78,23 @@ class Up:
         Raises:
             CannotStart: something does not come up.
         """
-        place = self.place
-        local.check_ports(place)
-        (place.data / "logs").mkdir(exist_ok=True)
-        if place.google_port is not None:
-            await self._begin_stand_in(place.google_port)
+        local_environment = self.local_environment
+        local.check_ports(local_environment)
+        (local_environment.data / "logs").mkdir(exist_ok=True)
+        if local_environment.google_port is not None:
+            await self._begin_stand_in(local_environment.google_port)
         self._begin("temporal", self._temporal_argv())
-        sentence = f"Temporal did not come up; see {self._log('temporal')}."
-        port = place.temporal_port
+        message = f"Temporal did not come up; see {self._log('temporal')}."
+        port = local_environment.temporal_port
         await local.eventually(
-            lambda: local.answers("127.0.0.1", port), _TEMPORAL_SECONDS, sentence
+            lambda: local.answers("127.0.0.1", port), _TEMPORAL_SECONDS, message
         )
-        await local.eventually(self._register, _TEMPORAL_SECONDS, sentence)
+        await local.eventually(self._register, _TEMPORAL_SECONDS, message)
         self.is_serving = True
         self._begin("worker", [sys.executable, "-m", "worker_main"])
         self._begin("api", [sys.executable, "-m", "cli.main", "api"])
         await local.eventually(
-            self._healthy, _HEALTHY_SECONDS, f"Not healthy; see {place.data / 'logs'}."
+            self._healthy, _HEALTHY_SECONDS, f"Not healthy; see {local_environment.data / 'logs'}."
         )
 
     async def close_door(self) -> None:
@@ -108,35 +108,35 @@ class Up:
             await self._children.pop().stop(_STOP_SECONDS)
 
     def _temporal_argv(self) -> list[str]:
-        place = self.place
-        ui = ["--headless"] if place.ui_port is None else ["--ui-port", str(place.ui_port)]
+        local_environment = self.local_environment
+        ui = ["--headless"] if local_environment.ui_port is None else ["--ui-port", str(local_environment.ui_port)]
         return [
             *(local.temporal_binary(), "server", "start-dev", "--ip", "127.0.0.1"),
-            *("--port", str(place.temporal_port), *ui),
-            *("--log-level", "warn", *local.temporal_options(place.data / "temporal.db")),
+            *("--port", str(local_environment.temporal_port), *ui),
+            *("--log-level", "warn", *local.temporal_options(local_environment.data / "temporal.db")),
         ]
 
     async def _begin_stand_in(self, port: int) -> None:
-        stand_in.forget(self.place.data)
-        environment = stand_in.environment(self.place.children_environment())
+        stand_in.forget(self.local_environment.data)
+        environment = stand_in.environment(self.local_environment.children_environment())
         self._begin("google", stand_in.argv(port), environment)
-        sentence = f"The stand-in for Google did not come up; see {self._log('google')}."
+        message = f"The stand-in for Google did not come up; see {self._log('google')}."
         await local.eventually(
-            lambda: local.answers("127.0.0.1", port), _STAND_IN_SECONDS, sentence
+            lambda: local.answers("127.0.0.1", port), _STAND_IN_SECONDS, message
         )
 
     def _begin(self, name: str, argv: list[str], environment: dict[str, str] | None = None) -> None:
-        environment = environment or self.place.children_environment()
-        child = Child(name, argv, environment, self._log(name))
+        environment = environment or self.local_environment.children_environment()
+        child = ChildProcess(name, argv, environment, self._log(name))
         self._children.append(child)
         child.begin(holding=(self._held,))
 
     def _log(self, name: str) -> Path:
-        return self.place.data / "logs" / f"{name}.log"
+        return self.local_environment.data / "logs" / f"{name}.log"
 
     async def _register(self) -> bool:
         try:
-            client = await temporal_client.connect(self.place.children_environment())
+            client = await temporal_client.connect(self.local_environment.children_environment())
             await temporal_client.register(client)
             await temporal_client.set_retention(client)
         except (TemporalUnavailable, RPCError):
@@ -145,14 +145,14 @@ class Up:
 
     async def _healthy(self) -> bool:
         try:
-            async with Client(self.place.api) as http:
+            async with Client(self.local_environment.api) as http:
                 found = await http.request("GET", "/health")
         except (Unreachable, Refused):
             return False
         return found.get("status") == "healthy"
 
 
-async def run(place: Place, work: Callable[[Up], Awaitable[int | None]]) -> NoReturn:
+async def run(local_environment: LocalEnvironment, work: Callable[[Up], Awaitable[int | None]]) -> NoReturn:
     """Hold the folder, start, do the work, serve until a signal, stop; ends this process.
 
     A status from `work` ends everything; None goes on serving.
@@ -160,9 +160,9 @@ async def run(place: Place, work: Callable[[Up], Awaitable[int | None]]) -> NoRe
     Raises:
         CannotStart: with the reason.
     """
-    await local.until_left(place.data)
-    with local.lock(place.data) as held:
-        up = Up(place, held)
+    await local.until_left(local_environment.data)
+    with local.lock(local_environment.data) as held:
+        up = Up(local_environment, held)
         try:
             status, number = await _until_asked(up, _begin_work(up, work))
             while number is not None and not await _settle(up, number):
@@ -171,7 +171,7 @@ async def run(place: Place, work: Callable[[Up], Awaitable[int | None]]) -> NoRe
             await up.stop()
     if status is None:
         unasked = number is signal.SIGINT and not sys.stdin.isatty()
-        status = Exit.INTERRUPTED if unasked else Exit.OK
+        status = ExitCode.INTERRUPTED if unasked else ExitCode.OK
     sys.stdout.flush()
     sys.stderr.flush()
     # As worker_main does: the interpreter's own end crashes inside the SDK now and then.
@@ -210,7 +210,7 @@ async def _settle(up: Up, number: signal.Signals) -> bool:
     if not up.is_serving:
         # None was accepted yet. One of an earlier `anava up` goes on, as it did without us.
         return True
-    stopping = Stopping(up.running, up.asked)
+    stopping = ShutdownPrompt(up.running, up.asked)
     try:
         answer = await stopping.choice(number)
         if answer == "b":

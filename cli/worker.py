@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import worker_main
 from adapters import settings
-from cli.supervise import Child, reap_orphans, stop_on_signals
+from cli.supervise import ChildProcess, reap_orphans, stop_on_signals
 
 __all__ = ["run", "supervise"]
 
@@ -43,7 +43,7 @@ def _environment(*, drain: bool) -> Mapping[str, str]:
 
 async def _supervise(environment: Mapping[str, str]) -> int:
     asked = stop_on_signals()
-    child = Child("worker", _ARGV, environment)
+    child = ChildProcess("worker", _ARGV, environment)
     child.begin()
     reaping = asyncio.create_task(reap_orphans(child)) if os.getpid() == 1 else None
     number = await asked.get()

@@ -13,15 +13,15 @@ from urllib.parse import quote
 from deployments.findings import Finding
 
 __all__ = [
-    "Creation",
+    "PlannedCreation",
     "Import",
-    "Lookup",
-    "Survey",
-    "adoption_file",
+    "ResourceLookup",
+    "ImportSurvey",
+    "import_file",
     "content_of",
-    "creations",
-    "lookup",
-    "replaced",
+    "planned_creations",
+    "resource_lookup",
+    "replaced_addresses",
 ]
 
 
@@ -34,7 +34,7 @@ class Import:
 
 
 @dataclass(frozen=True)
-class Survey:
+class ImportSurvey:
     """What a look at the project gave: what can be adopted, and what stands in the way."""
 
     imports: list[Import] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class Creation:
+class PlannedCreation:
     """A resource that a plan would create, with the values that are known by then."""
 
     address: str
@@ -56,7 +56,7 @@ class Creation:
 
 
 @dataclass(frozen=True)
-class Lookup:
+class ResourceLookup:
     """Where Google keeps it: the API, the path to ask, and the id for terraform."""
 
     service: str
@@ -112,20 +112,20 @@ _NAMES = {
 }
 
 
-def creations(plan_json: bytes) -> list[Creation]:
+def planned_creations(plan_json: bytes) -> list[PlannedCreation]:
     """What the plan would create.
 
     Raises:
         ValueError: it is no plan.
     """
     return [
-        Creation(str(one["address"]), str(one["type"]), one["change"].get("after") or {})
+        PlannedCreation(str(one["address"]), str(one["type"]), one["change"].get("after") or {})
         for one in json.loads(plan_json).get("resource_changes", ())
         if one.get("mode") == "managed" and one["change"]["actions"] == ["create"]
     ]
 
 
-def replaced(plan_json: bytes) -> list[str]:
+def replaced_addresses(plan_json: bytes) -> list[str]:
     """Addresses that the plan would adopt and at once destroy."""
     return [
         str(one["address"])
@@ -134,12 +134,12 @@ def replaced(plan_json: bytes) -> list[str]:
     ]
 
 
-def lookup(creation: Creation, project: str) -> Lookup | None:
+def resource_lookup(creation: PlannedCreation, project: str) -> ResourceLookup | None:
     """Where to look for it; None where there is nothing to look for, or its name is not known."""
     if creation.type == "google_storage_bucket":
         name = creation.text("name")
         return (
-            Lookup("storage", f"storage/v1/b/{_quoted(name)}", f"{project}/{name}")
+            ResourceLookup("storage", f"storage/v1/b/{_quoted(name)}", f"{project}/{name}")
             if name
             else None
         )
@@ -159,10 +159,10 @@ def lookup(creation: Creation, project: str) -> Lookup | None:
     except KeyError:
         # Not known before something else is made; then it is found by the next plan.
         return None
-    return Lookup(service, f"{version}/{path}", found)
+    return ResourceLookup(service, f"{version}/{path}", found)
 
 
-def adoption_file(imports: Iterable[Import]) -> str:
+def import_file(imports: Iterable[Import]) -> str:
     """Terraform's JSON for the import blocks; an id is a template there, so its signs double."""
     blocks = [{"to": one.address, "id": _literal(one.id)} for one in imports]
     return json.dumps({"import": blocks}, indent=2)

@@ -27,7 +27,7 @@ __all__ = [
     "disposition",
     "is_name",
     "is_shown",
-    "segment_log",
+    "step_log",
 ]
 
 PLAN_JSON = "plan.json"
@@ -136,7 +136,7 @@ class Downloads(Protocol):
         ...
 
 
-def segment_log(segment: int) -> str:
+def step_log(segment: int) -> str:
     """The log of one segment, as it was written: its seal is checked against this."""
     return f"segment-{segment}.jsonl"
 

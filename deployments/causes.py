@@ -12,9 +12,9 @@ from enum import StrEnum
 from deployments.findings import Finding
 from deployments.google_errors import GoogleError, parse
 from deployments.reasons import Reason, explain
-from deployments.segment import Diagnostic, SegmentOutcome, SegmentResult
+from deployments.segment import Diagnostic, StepOutcome, StepResult
 
-__all__ = ["Action", "Refusal", "classify", "judge", "match"]
+__all__ = ["Action", "Refusal", "classify", "refusals_of", "match"]
 
 
 class Action(StrEnum):
@@ -53,8 +53,8 @@ class _Row:
     codes: frozenset[int] = frozenset()
     reasons: frozenset[str] = frozenset()
     words: str = ""
-    sentence: str = ""
-    mend: str = ""
+    message: str = ""
+    fix: str = ""
 
 
 def _codes(*codes: int) -> frozenset[int]:
@@ -91,31 +91,31 @@ _GOOGLE: tuple[_Row, ...] = (
             "googleapis.com/billing-enabled",
             "accountDisabled",
         ),
-        mend="https://console.cloud.google.com/billing/linkedaccount",
+        fix="https://console.cloud.google.com/billing/linkedaccount",
     ),
     _Row(
         Reason.API_DISABLED,
         Action.WAIT,
         _codes(403),
         _says("SERVICE_DISABLED", "accessNotConfigured"),
-        sentence="{service} is switched off, or was switched on just now.",
-        mend="gcloud services enable {service}",
+        message="{service} is switched off, or was switched on just now.",
+        fix="gcloud services enable {service}",
     ),
     _Row(
         Reason.POLICY_FORBIDS,
         Action.ASK,
         _codes(400, 403, 412),
         words="constraints/",
-        sentence=_POLICY,
-        mend="https://console.cloud.google.com/iam-admin/orgpolicies",
+        message=_POLICY,
+        fix="https://console.cloud.google.com/iam-admin/orgpolicies",
     ),
     _Row(
         Reason.QUOTA_EXCEEDED,
         Action.ASK,
         _codes(403, 429),
         _says("quotaExceeded", "QUOTA_EXCEEDED", "RESOURCE_QUOTA_EXCEEDED", "dailyLimitExceeded"),
-        sentence="A quota of the project is used up: {quota_metric}.",
-        mend="https://console.cloud.google.com/iam-admin/quotas",
+        message="A quota of the project is used up: {quota_metric}.",
+        fix="https://console.cloud.google.com/iam-admin/quotas",
     ),
     _Row(
         Reason.RATE_LIMITED,
@@ -124,34 +124,34 @@ _GOOGLE: tuple[_Row, ...] = (
         _says("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"),
     ),
     _Row(Reason.RATE_LIMITED, Action.RETRY, _codes(429)),
-    _Row(Reason.PROJECT_UNSEEN, Action.ASK, _codes(403), _says("CONSUMER_INVALID")),
+    _Row(Reason.PROJECT_NOT_FOUND, Action.ASK, _codes(403), _says("CONSUMER_INVALID")),
     _Row(
         Reason.PERMISSION_DENIED,
         Action.ASK,
         _codes(403),
         _says("AUTH_PERMISSION_DENIED"),
-        sentence="{service} may not be switched on: the permission "
+        message="{service} may not be switched on: the permission "
         "serviceusage.services.enable is missing.",
-        mend=_GRANT,
+        fix=_GRANT,
     ),
-    _Row(Reason.PERMISSION_DENIED, Action.ASK, _codes(403), sentence=_PERMISSION, mend=_GRANT),
+    _Row(Reason.PERMISSION_DENIED, Action.ASK, _codes(403), message=_PERMISSION, fix=_GRANT),
     _Row(
         Reason.NAME_TAKEN,
         Action.ASK,
         _codes(409),
         # Both are `conflict`: whether it is ours only the words tell.
         words="bucket name is not available",
-        sentence="The bucket's name belongs to somebody else: names are unique in all of Google.",
+        message="The bucket's name belongs to somebody else: names are unique in all of Google.",
     ),
     _Row(Reason.ALREADY_EXISTS, Action.ADOPT, _codes(409), words="already (exists?|own)"),
     _Row(Reason.ALREADY_EXISTS, Action.ADOPT, _codes(400), words="has already been enabled"),
-    _Row(Reason.CHANGED_MEANWHILE, Action.RETRY, _codes(409)),
+    _Row(Reason.CONCURRENT_CHANGE, Action.RETRY, _codes(409)),
     _Row(
-        Reason.IDENTITY_NOT_READY,
+        Reason.IDENTITY_PROPAGATING,
         Action.RETRY,
         _codes(400),
         words=r"\b(service account|user) \S+ does not exist",
-        sentence="Google does not know {account} yet.",
+        message="Google does not know {account} yet.",
     ),
     _Row(Reason.BUILD_FAILED, Action.GIVE_UP, words="Build failed with status"),
     _Row(Reason.GOOGLE_UNAVAILABLE, Action.RETRY, _codes(500, 502, 503, 504)),
@@ -171,7 +171,7 @@ _WORDS: tuple[_Row, ...] = (
         words="^Failed to (save state|persist state to backend)$",
     ),
     _Row(Reason.PROVIDERS_MISSING, Action.GIVE_UP, words=_MIRROR),
-    _Row(Reason.IMPORT_MISSED, Action.ADOPT, words="^Cannot import non-existent remote object$"),
+    _Row(Reason.IMPORT_TARGET_MISSING, Action.ADOPT, words="^Cannot import non-existent remote object$"),
     _Row(
         Reason.ALREADY_EXISTS,
         Action.ADOPT,
@@ -181,7 +181,7 @@ _WORDS: tuple[_Row, ...] = (
         Reason.KEEPS_FAILING,
         Action.RETRY,
         words=r"(\btimed out after \d+[hms]|timeout while waiting for state to become)",
-        sentence="Google kept refusing until the provider gave up.",
+        message="Google kept refusing until the provider gave up.",
     ),
     _Row(Reason.GOOGLE_UNREACHABLE, Action.RETRY, words=_NETWORK),
 )
@@ -213,13 +213,13 @@ def match(error: GoogleError, resource: str = "") -> Refusal | None:
     return None if row is None else _refusal(row, error, resource)
 
 
-def judge(result: SegmentResult) -> list[Refusal]:
+def refusals_of(result: StepResult) -> list[Refusal]:
     """Why a segment failed, the deciding cause first.
 
     Empty where it was stopped, or where one of its errors is not known: then nothing but that
     error decides, and trying again would only hide it. A cause that gives up or asks stays.
     """
-    if result.outcome is not SegmentOutcome.FAILED:
+    if result.outcome is not StepOutcome.FAILED:
         return []
     errors = [
         one for one in result.diagnostics if one.severity == "error" and one.summary not in _ECHOES
@@ -252,9 +252,9 @@ def _refusal(row: _Row, error: GoogleError, resource: str) -> Refusal:
     return Refusal(
         Finding(
             code=row.reason,
-            sentence=_filled(row.sentence, error) or explanation.sentence,
-            advice=explanation.advice,
-            mend=_filled(row.mend, error),
+            message=_filled(row.message, error) or explanation.message,
+            next_step=explanation.next_step,
+            fix=_filled(row.fix, error),
             resource=resource,
         ),
         row.action,

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from deployments.templates import Template
 
-__all__ = ["SERVICE", "Credential", "CredentialMint", "reference_for"]
+__all__ = ["SERVICE", "Credential", "CredentialProvider", "credential_reference"]
 
 # The service's own identity, or the account that it acts as by its settings.
 SERVICE = "service"
@@ -20,10 +20,10 @@ class Credential:
     email: str = ""
 
 
-class CredentialMint(Protocol):
+class CredentialProvider(Protocol):
     """Makes tokens of references."""
 
-    async def mint(self, reference: str) -> Credential:
+    async def provider(self, reference: str) -> Credential:
         """A token with as much time left as can be had.
 
         Raises:
@@ -33,6 +33,6 @@ class CredentialMint(Protocol):
         ...
 
 
-def reference_for(template: Template) -> str:
+def credential_reference(template: Template) -> str:
     """Whose name a deployment of the template uses; empty where it needs none."""
     return SERVICE if template.needs_google else ""

@@ -95,7 +95,7 @@ class DeploymentResult:
     """How a deployment ended: what a reader needs when no worker is up.
 
     Kept in the workflow's memo, so it stays below 16 KB (`results.fit`).
-    `created`, `updated`, `destroyed` and `not_done` are resource addresses; `unrecorded` were made
+    `created`, `updated`, `destroyed` and `not_applied` are resource addresses; `unrecorded` were made
     but are not in the state; of `unknown` nobody can say. `findings` say what stood in the way.
     """
 
@@ -105,7 +105,7 @@ class DeploymentResult:
     detail: str = ""
     counts: Counts = field(default_factory=Counts)
     changed: list[str] = field(default_factory=list)
-    not_done: list[str] = field(default_factory=list)
+    not_applied: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-__all__ = ["DESTRUCTION", "Destruction", "Held", "Kept", "confirmation"]
+__all__ = ["DESTRUCTION", "Destruction", "SoftDeletedResource", "RetainedResource", "confirmation"]
 
 
 @dataclass(frozen=True)
-class Kept:
+class RetainedResource:
     """Something that stays."""
 
     what: str
@@ -14,7 +14,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Held:
+class SoftDeletedResource:
     """Something that Google removes in the end only; `meaning` says what that does meanwhile."""
 
     what: str
@@ -26,8 +26,8 @@ class Held:
 class Destruction:
     """All that should be known before it is confirmed."""
 
-    kept: tuple[Kept, ...]
-    held: tuple[Held, ...] = ()
+    kept: tuple[RetainedResource, ...]
+    held: tuple[SoftDeletedResource, ...] = ()
 
 
 def confirmation(project_id: str, prefix: str) -> str:
@@ -35,7 +35,7 @@ def confirmation(project_id: str, prefix: str) -> str:
     return f"{project_id}/{prefix}"
 
 
-_RECORDS = Kept(
+_RECORDS = RetainedResource(
     "logs, plans and records of this stack's deployments",
     "they say who made and destroyed what",
 )
@@ -44,18 +44,18 @@ DESTRUCTION: dict[str, Destruction] = {
     "sandbox": Destruction(kept=(_RECORDS,)),
     "anava": Destruction(
         kept=(
-            Kept(
+            RetainedResource(
                 "the APIs that were switched on",
                 "something else in the project may use them, and switching one off can delete data",
             ),
-            Kept("Firebase in the project", "Google offers no way to take it out"),
-            Kept("the sign-in settings (Identity Platform)", "Google offers no way back"),
-            Kept(
+            RetainedResource("Firebase in the project", "Google offers no way to take it out"),
+            RetainedResource("the sign-in settings (Identity Platform)", "Google offers no way back"),
+            RetainedResource(
                 "the Firestore database and the Firebase storage bucket",
                 "they hold the customer's data; it is deleted for good only when the stack was "
                 "deployed with destroy_customer_data = true before",
             ),
-            Kept(
+            RetainedResource(
                 "what builds of functions left: the repository gcf-artifacts and buckets gcf-v2-…",
                 "Google made them, they are not of this stack alone",
             ),
@@ -63,19 +63,19 @@ DESTRUCTION: dict[str, Destruction] = {
         ),
         held=(
             # https://cloud.google.com/iam/docs/manage-workload-identity-pools-providers#delete-pool
-            Held(
+            SoftDeletedResource(
                 "workload identity pool and provider",
                 30,
                 "no token is given for them; the same prefix takes them back when it is deployed",
             ),
             # https://cloud.google.com/docs/authentication/api-keys#deleting_an_api_key
-            Held("API key", 30, "it is refused; Google can bring it back"),
+            SoftDeletedResource("API key", 30, "it is refused; Google can bring it back"),
             # https://cloud.google.com/iam/docs/service-accounts-delete-undelete
-            Held("service accounts", 30, "Google can bring them back; new ones are other accounts"),
+            SoftDeletedResource("service accounts", 30, "Google can bring them back; new ones are other accounts"),
             # https://firebase.google.com/docs/reference/firebase-management/rest/v1beta1/projects.webApps/remove
-            Held("web app", 30, "Firebase can bring it back"),
+            SoftDeletedResource("web app", 30, "Firebase can bring it back"),
             # https://cloud.google.com/service-infrastructure/docs/service-management/reference/rest/v1/services/delete
-            Held("the API's managed service", 30, "Google can bring it back"),
+            SoftDeletedResource("the API's managed service", 30, "Google can bring it back"),
         ),
     ),
 }

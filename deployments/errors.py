@@ -63,7 +63,7 @@ __all__ = [
     "PlanTooLarge",
     "RunDirectoryBroken",
     "SecretsUnreadable",
-    "SegmentMoved",
+    "StepMoved",
     "SignInExpired",
     "TemporalUnavailable",
     "TerraformUnusable",
@@ -92,13 +92,13 @@ class AnavaError(Exception):
 
     retryable: ClassVar[bool] = False
     audience: ClassVar[Audience] = Audience.USER
-    advice: ClassVar[str] = "Read the detail; if it does not help, ask an operator."
+    next_step: ClassVar[str] = "Read the detail; if it does not help, ask an operator."
 
 
 class InvalidRequest(AnavaError):
     """The request breaks a rule that its sender can read in the documentation."""
 
-    advice = "Correct the named fields and send the request again."
+    next_step = "Correct the named fields and send the request again."
 
     def __init__(self, message: str, *problems: FieldProblem) -> None:
         super().__init__(message)
@@ -108,43 +108,43 @@ class InvalidRequest(AnavaError):
 class NotAvailable(InvalidRequest):
     """The value is part of the design, but this version cannot do it yet."""
 
-    advice = "Leave the field out or use a value that this version offers."
+    next_step = "Leave the field out or use a value that this version offers."
 
 
 class IdempotencyKeyReused(InvalidRequest):
     """The key was used before, with another body."""
 
-    advice = "Use a new Idempotency-Key for a new deployment."
+    next_step = "Use a new Idempotency-Key for a new deployment."
 
 
 class NotFound(AnavaError):
     """There is no such thing, or it belongs to somebody else."""
 
-    advice = "Check the id; list your deployments to see what there is."
+    next_step = "Check the id; list your deployments to see what there is."
 
 
 class PlanNotReady(NotFound):
     """The deployment has no plan that could be shown."""
 
-    advice = "Ask again when the phase is past plan; one that ended before it never has a plan."
+    next_step = "Ask again when the phase is past plan; one that ended before it never has a plan."
 
 
 class AcapConfigMissing(NotFound):
     """The deployment has no camera configuration, or none yet."""
 
-    advice = "Ask for it of a deployment that has completed; those of the sandbox have none."
+    next_step = "Ask for it of a deployment that has completed; those of the sandbox have none."
 
 
 class PlanTooLarge(AnavaError):
     """The plan is too large to be shown as one answer."""
 
-    advice = "Download the artifact plan.json or plan.txt instead."
+    next_step = "Download the artifact plan.json or plan.txt instead."
 
 
 class AcapConfigIncomplete(AnavaError):
     """Outputs that the camera configuration is made of were not recorded."""
 
-    advice = "Deploy the stack again; when that has completed, its configuration is whole."
+    next_step = "Deploy the stack again; when that has completed, its configuration is whole."
 
     def __init__(self, message: str, *problems: FieldProblem) -> None:
         super().__init__(message)
@@ -154,7 +154,7 @@ class AcapConfigIncomplete(AnavaError):
 class LinkRefused(AnavaError):
     """A download link was not made by this service for what it is used for."""
 
-    advice = "Ask for the artifact again and follow the new link as it is."
+    next_step = "Ask for the artifact again and follow the new link as it is."
 
 
 class LinkExpired(LinkRefused):
@@ -164,19 +164,19 @@ class LinkExpired(LinkRefused):
 class AlreadyFinished(AnavaError):
     """The deployment has ended, so nothing can be asked of it any more."""
 
-    advice = "Start a new deployment of the stack."
+    next_step = "Start a new deployment of the stack."
 
 
 class LogNotSealed(AnavaError):
     """The log has no seal, or none yet, that its copies could be compared with."""
 
-    advice = "Ask again when it has ended; one that an operator terminated never gets a seal."
+    next_step = "Ask again when it has ended; one that an operator terminated never gets a seal."
 
 
 class SignInExpired(AnavaError):
     """Google does not accept the sign-in, or there is none."""
 
-    advice = "Sign in with Google again, then repeat the request."
+    next_step = "Sign in with Google again, then repeat the request."
 
 
 class Unavailable(AnavaError):
@@ -184,33 +184,33 @@ class Unavailable(AnavaError):
 
     retryable = True
     audience = Audience.OPERATOR
-    advice = "Try again in a few seconds; running deployments are not affected."
+    next_step = "Try again in a few seconds; running deployments are not affected."
 
 
 class TemporalUnavailable(Unavailable):
     """Temporal does not answer."""
 
-    advice = "Check that the Temporal server is up; what runs goes on meanwhile."
+    next_step = "Check that the Temporal server is up; what runs goes on meanwhile."
 
 
 class InvalidSettings(AnavaError):
     """The settings contradict each other or name something that is not there."""
 
     audience = Audience.OPERATOR
-    advice = "Correct the setting that the message names and start again."
+    next_step = "Correct the setting that the message names and start again."
 
 
 class HostFault(AnavaError):
     """This host cannot run terraform as it should."""
 
     audience = Audience.OPERATOR
-    advice = "Look at the host named in the deployment: docs/runbooks/host-fault.md."
+    next_step = "Look at the host named in the deployment: docs/runbooks/host-fault.md."
 
 
 class TerraformUnusable(HostFault):
     """The terraform binary or its provider mirror is missing, too old or broken."""
 
-    advice = "Install terraform 1.9 or newer, or set ANAVA_TERRAFORM__BINARY."
+    next_step = "Install terraform 1.9 or newer, or set ANAVA_TERRAFORM__BINARY."
 
 
 class RunDirectoryBroken(HostFault):
@@ -220,7 +220,7 @@ class RunDirectoryBroken(HostFault):
 class PlanChanged(HostFault):
     """The plan file is not the one that was planned (its sha256 differs)."""
 
-    advice = "Somebody changed the run directory; deploy again and find out who."
+    next_step = "Somebody changed the run directory; deploy again and find out who."
 
 
 class LogGap(HostFault):
@@ -230,23 +230,23 @@ class LogGap(HostFault):
 class SecretsUnreadable(HostFault):
     """What the API encrypted cannot be read on this host."""
 
-    advice = "Give API and workers the same ANAVA_SECRETS__KEYS, or one data folder; deploy again."
+    next_step = "Give API and workers the same ANAVA_SECRETS__KEYS, or one data folder; deploy again."
 
 
-class SegmentMoved(AnavaError):
+class StepMoved(AnavaError):
     """Somebody else owns this segment now; the one who reads this must let go."""
 
     audience = Audience.OPERATOR
-    advice = "Nothing to do: the other owner goes on."
+    next_step = "Nothing to do: the other owner goes on."
 
 
-class Fenced(SegmentMoved):
+class Fenced(StepMoved):
     """A claim with a higher epoch exists."""
 
 
-class AttemptGone(SegmentMoved):
+class AttemptGone(StepMoved):
     """Temporal does not know the activity attempt any more."""
 
 
-class HandedOver(SegmentMoved):
+class HandedOver(StepMoved):
     """This worker is going; the next one goes on with the segment."""

@@ -25,8 +25,8 @@ class Finding:
     """
 
     code: Reason
-    sentence: str
+    message: str
     severity: Severity = Severity.BLOCKING
-    advice: str = ""
-    mend: str = ""
+    next_step: str = ""
+    fix: str = ""
     resource: str = ""

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deployments.events import EventChunk, EventId, Seal
-from deployments.segment import Resource, SegmentKey
+from deployments.segment import Resource, StepKey
 
 __all__ = [
     "LogSink",
     "LogSource",
     "Progress",
     "ProgressSource",
-    "Shipment",
-    "SinkState",
-    "SinkStates",
+    "StepLog",
+    "SinkStatus",
+    "SinkStatuses",
 ]
 
 
@@ -96,11 +96,11 @@ class LogSource(Protocol):
         ...
 
 
-class Shipment(Protocol):
+class StepLog(Protocol):
     """A segment's log on its way to the sinks, and where each of them stands."""
 
     @property
-    def key(self) -> SegmentKey:
+    def key(self) -> StepKey:
         """Which segment."""
         ...
 
@@ -146,7 +146,7 @@ class Shipment(Protocol):
 
 
 @dataclass(frozen=True)
-class SinkState:
+class SinkStatus:
     """How a sink is, over all segments that are shipped to it just now.
 
     `behind_lines`: events it lacks. `late_seconds`: since when it has not caught up. `position`:
@@ -162,10 +162,10 @@ class SinkState:
     error: str
 
 
-class SinkStates(Protocol):
+class SinkStatuses(Protocol):
     """What the workers say of their sinks."""
 
-    async def look(self) -> list[SinkState]:
+    async def look(self) -> list[SinkStatus]:
         """One for each sink, over all workers that can be seen from here."""
         ...
 

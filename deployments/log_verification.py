@@ -10,7 +10,7 @@ from deployments.errors import LogGap, Unavailable
 from deployments.events import EventChunk, EventId, Seal
 from deployments.log_ports import LogSource
 
-__all__ = ["Holding", "SegmentHolding", "Verdict", "compare", "verify"]
+__all__ = ["Holding", "StepHolding", "Verdict", "compare", "verify"]
 
 # Hashed in some milliseconds, so nobody else of the process waits longer.
 _READ_BYTES = 1024 * 1024
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class SegmentHolding:
+class StepHolding:
     """What a store holds of one segment: `lines` and their `sha256`, both without the end record.
 
     `sealed`: its last line is the end record.
@@ -45,7 +45,7 @@ class Holding:
 
     name: str
     verdict: Verdict
-    segments: list[SegmentHolding] = field(default_factory=list)
+    segments: list[StepHolding] = field(default_factory=list)
     error: str = ""
 
 
@@ -66,7 +66,7 @@ async def verify(source: LogSource, deployment: str, seals: Sequence[Seal]) -> H
     except Unavailable as error:
         # What was equal is; of the rest nobody can say.
         found = [
-            one if one.verdict is Verdict.EQUAL else SegmentHolding(one.segment, _UNKNOWN)
+            one if one.verdict is Verdict.EQUAL else StepHolding(one.segment, _UNKNOWN)
             for one in _judged(tallies, seals)
         ]
         return Holding(source.name, _UNKNOWN, found, str(error))
@@ -93,7 +93,7 @@ class _Tally:
         self._count(data[:cut])
         self._last = data[cut:]
 
-    def judged(self, segment: int, seal: Seal | None) -> SegmentHolding:
+    def judged(self, segment: int, seal: Seal | None) -> StepHolding:
         # `{"id":…,"end":…`: a text cannot look so, its quotes are escaped.
         sealed = self._last.partition(b",")[2].startswith(b'"end":')
         if not sealed:
@@ -102,7 +102,7 @@ class _Tally:
         wanted = seal and (seal.lines, seal.sha256, _end_record(seal))
         equal = wanted == (self._lines, sha256, self._last)
         verdict = Verdict.EQUAL if equal else Verdict.DIFFERS
-        return SegmentHolding(segment, verdict, self._lines, sha256, sealed)
+        return StepHolding(segment, verdict, self._lines, sha256, sealed)
 
     def _count(self, data: bytes) -> None:
         self._hash.update(data)
@@ -127,24 +127,24 @@ async def _read(
             cursor = EventId(later, 0)
 
 
-def _judged(tallies: dict[int, _Tally], seals: Sequence[Seal]) -> list[SegmentHolding]:
+def _judged(tallies: dict[int, _Tally], seals: Sequence[Seal]) -> list[StepHolding]:
     by_segment = {one.segment: one for one in seals}
     return [
         tallies[number].judged(number, by_segment.get(number))
         if number in tallies
-        else SegmentHolding(number, Verdict.MISSING)
+        else StepHolding(number, Verdict.MISSING)
         for number in sorted(tallies.keys() | by_segment.keys())
     ]
 
 
-def _of_seal(kept: Seal | None, seal: Seal | None) -> SegmentHolding:
+def _of_seal(kept: Seal | None, seal: Seal | None) -> StepHolding:
     if kept is None:
-        return SegmentHolding(seal.segment if seal else 0, Verdict.MISSING)
+        return StepHolding(seal.segment if seal else 0, Verdict.MISSING)
     verdict = Verdict.EQUAL if kept == seal else Verdict.DIFFERS
-    return SegmentHolding(kept.segment, verdict, kept.lines, kept.sha256, sealed=True)
+    return StepHolding(kept.segment, verdict, kept.lines, kept.sha256, sealed=True)
 
 
-def _worst(found: Iterable[SegmentHolding]) -> Verdict:
+def _worst(found: Iterable[StepHolding]) -> Verdict:
     verdicts = {one.verdict for one in found}
     if verdicts <= {Verdict.EQUAL}:
         return Verdict.EQUAL

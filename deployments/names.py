@@ -10,7 +10,7 @@ __all__ = [
     "Memo",
     "Signal",
     "host_queue",
-    "turn_id",
+    "stack_holder_id",
 ]
 
 SHARED_QUEUE = "anava"
@@ -28,7 +28,7 @@ def host_queue(host: str) -> str:
     return f"anava@{host}"
 
 
-def turn_id(stack: str) -> str:
+def stack_holder_id(stack: str) -> str:
     """The workflow id that is held while a deployment works on the stack."""
     return f"turn-{stack}"
 

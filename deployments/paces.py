@@ -8,7 +8,7 @@ from statistics import median
 
 from deployments.segment import Resource, ResourceStatus
 
-__all__ = ["Paces"]
+__all__ = ["TypicalDurations"]
 
 # Against a server that answers at once: the provider's own pauses (10 s behind a service account,
 # 3 s a batch of IAM members, 9 s of services). On top what Google's documentation and the first
@@ -57,7 +57,7 @@ _TIMED = frozenset({"create", "update", "delete"})
 
 
 @dataclass(frozen=True)
-class Paces:
+class TypicalDurations:
     """What is known of how long resources take.
 
     Args:
@@ -67,7 +67,7 @@ class Paces:
     seen: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @classmethod
-    def shown_by(cls, resources: Iterable[Resource]) -> "Paces":
+    def shown_by(cls, resources: Iterable[Resource]) -> "TypicalDurations":
         """The medians of what was done, where at least three were; the rest is left out."""
         durations: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         for one in resources:
@@ -84,7 +84,7 @@ class Paces:
             }
         )
 
-    def usual_seconds(self, resource_type: str, action: str) -> int:
+    def typical_seconds(self, resource_type: str, action: str) -> int:
         """How long this usually takes; 0 where nobody knows."""
         return self.seen.get((resource_type, action)) or _USUAL_SECONDS.get(resource_type, 0)
 
@@ -95,5 +95,5 @@ class Paces:
         """
         if resource_type not in _USUAL_SECONDS:
             return False
-        usual = self.usual_seconds(resource_type, action)
+        usual = self.typical_seconds(resource_type, action)
         return elapsed_seconds >= max(_NEVER_BEFORE_SECONDS, _TIMES_THE_USUAL * usual)

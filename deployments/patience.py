@@ -1,15 +1,15 @@
 """How long a deployment goes on in spite of refusals."""
 
 from deployments.causes import Action
-from deployments.timings import Retries
+from deployments.timings import RetryLimits
 
-__all__ = ["Patience"]
+__all__ = ["RetryBudget"]
 
 
-class Patience:
+class RetryBudget:
     """Counts a deployment's tries; every answer is a function of what it was told before."""
 
-    def __init__(self, limits: Retries) -> None:
+    def __init__(self, limits: RetryLimits) -> None:
         self._limits = limits
         self._began_at: dict[Action, float] = {}
         self._tries: dict[Action, int] = {}
@@ -34,5 +34,5 @@ class Patience:
         if action is Action.WAIT:
             return waited < limits.propagation_seconds
         if action is Action.ADOPT:
-            return tried < limits.most_adoptions
+            return tried < limits.most_imports
         return action is Action.RETRY and tried < limits.most and waited < limits.total_seconds

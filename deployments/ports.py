@@ -10,20 +10,20 @@ from typing import Protocol
 from deployments.credentials import Credential
 from deployments.deployment import DeploymentRequest
 from deployments.events import Seal
-from deployments.log_ports import Shipment
+from deployments.log_ports import StepLog
 from deployments.phase import Phase
-from deployments.results import Settled
-from deployments.segment import Resource, SegmentKey, SegmentOrder, SegmentResult, StopCause
+from deployments.results import Reconciliation
+from deployments.segment import Resource, StepKey, StepOrder, StepResult, StopCause
 
 __all__ = [
-    "Attempts",
+    "ActivityAttempts",
     "Heartbeat",
     "Host",
     "PlanSummary",
-    "Prepared",
+    "PreparedHost",
     "SegmentFolder",
-    "Sight",
-    "Ticket",
+    "StepStatus",
+    "ActivityToken",
 ]
 
 
@@ -48,7 +48,7 @@ class Heartbeat(Protocol):
         """
         ...
 
-    async def complete(self, result: SegmentResult) -> None:
+    async def complete(self, result: StepResult) -> None:
         """Deliver the result.
 
         Raises:
@@ -59,7 +59,7 @@ class Heartbeat(Protocol):
 
 
 @dataclass(frozen=True)
-class Ticket:
+class ActivityToken:
     """What makes a segment somebody's: the attempt it belongs to.
 
     `may_start` is true only for the first attempt of the first scheduling; any other attaches.
@@ -73,18 +73,18 @@ class Ticket:
     may_start: bool
 
 
-class Attempts(Protocol):
+class ActivityAttempts(Protocol):
     """What Temporal knows of attempts and deployments."""
 
-    def heartbeat(self, ticket: Ticket) -> Heartbeat:
+    def heartbeat(self, activity_token: ActivityToken) -> Heartbeat:
         """The tie of an adopted segment."""
         ...
 
-    async def is_pending(self, ticket: Ticket, activity_id: str) -> bool:
+    async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
         """Whether the workflow still waits for this activity, started or not."""
         ...
 
-    async def tell_overdue(self, ticket: Ticket, resources: Sequence[Resource]) -> None:
+    async def report_overdue(self, activity_token: ActivityToken, resources: Sequence[Resource]) -> None:
         """Tell the workflow what takes far longer than usual; all of it, each time.
 
         Raises:
@@ -99,7 +99,7 @@ class Attempts(Protocol):
 
 
 @dataclass(frozen=True)
-class Sight:
+class StepStatus:
     """What can be seen of a segment on this host.
 
     `alive`: terraform or a child of it or its runner; `watched`: its runner; `sealed`: the log has
@@ -119,7 +119,7 @@ class SegmentFolder(Protocol):
     """One segment's folder below the run root, seen by the worker that claims it."""
 
     @property
-    def key(self) -> SegmentKey:
+    def key(self) -> StepKey:
         """Which segment."""
         ...
 
@@ -136,7 +136,7 @@ class SegmentFolder(Protocol):
         """Seconds of CLOCK_BOOTTIME, the clock of leases."""
         ...
 
-    def claim(self, ticket: Ticket) -> None:
+    def claim(self, activity_token: ActivityToken) -> None:
         """Make it this worker's, with the next epoch.
 
         Raises:
@@ -144,7 +144,7 @@ class SegmentFolder(Protocol):
         """
         ...
 
-    def ticket(self) -> Ticket | None:
+    def activity_token(self) -> ActivityToken | None:
         """The newest claim's ticket."""
         ...
 
@@ -168,7 +168,7 @@ class SegmentFolder(Protocol):
         """Put it where this segment's terraform finds it; an ended segment keeps none."""
         ...
 
-    def place(self, order: SegmentOrder) -> None:
+    def place(self, order: StepOrder) -> None:
         """Write the order once; one that is there already stays.
 
         Raises:
@@ -177,7 +177,7 @@ class SegmentFolder(Protocol):
         """
         ...
 
-    def look(self) -> Sight:
+    def look(self) -> StepStatus:
         """What can be seen now."""
         ...
 
@@ -213,7 +213,7 @@ class SegmentFolder(Protocol):
         """Write the end record; terraform has ended and all is pumped."""
         ...
 
-    def result(self) -> SegmentResult:
+    def result(self) -> StepResult:
         """What the segment left behind; it has ended."""
         ...
 
@@ -227,7 +227,7 @@ class SegmentFolder(Protocol):
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedHost:
     """Where a deployment will run."""
 
     host: str
@@ -250,31 +250,31 @@ class Host(Protocol):
         """Random, made once for the run root."""
         ...
 
-    async def prepare(self, deployment: str, request: DeploymentRequest) -> Prepared:
+    async def prepare(self, deployment: str, request: DeploymentRequest) -> PreparedHost:
         """Make the run directory; a repeat finds it made."""
         ...
 
-    def segment(self, key: SegmentKey) -> SegmentFolder:
+    def segment(self, key: StepKey) -> SegmentFolder:
         """The folder of a segment, there or not."""
         ...
 
-    def shipment(self, key: SegmentKey) -> Shipment:
+    def shipment(self, key: StepKey) -> StepLog:
         """The log of a segment, there or not, as sinks are given it."""
         ...
 
-    def unshipped(self, generations: Mapping[str, str]) -> Sequence[tuple[SegmentKey, str]]:
+    def unshipped_logs(self, generations: Mapping[str, str]) -> Sequence[tuple[StepKey, str]]:
         """Ended segments and the sink that lacks something, by the sinks' present generations."""
         ...
 
-    def unclaimed(self) -> Sequence[SegmentFolder]:
+    def stale_steps(self) -> Sequence[SegmentFolder]:
         """Segments that nobody looks after: their claim is stale."""
         ...
 
-    def resting(self) -> Sequence[str]:
+    def idle_deployments(self) -> Sequence[str]:
         """Open deployments with no segment that needs looking after."""
         ...
 
-    async def planned(self, deployment: str) -> bytes:
+    async def plan_json(self, deployment: str) -> bytes:
         """The plan as JSON, secrets and all: never to be kept or shown.
 
         Raises:
@@ -290,7 +290,7 @@ class Host(Protocol):
         """
         ...
 
-    async def settle(self, deployment: str, segments: Sequence[SegmentResult]) -> Settled:
+    async def settle(self, deployment: str, segments: Sequence[StepResult]) -> Reconciliation:
         """Find out what is true after an abnormal end; stops what still runs."""
         ...
 

@@ -113,15 +113,15 @@ class Existing:
 
 def finding(
     code: Reason,
-    sentence: str = "",
+    message: str = "",
     severity: Severity = Severity.BLOCKING,
-    mend: str = "",
+    fix: str = "",
     resource: str = "",
 ) -> Finding:
     """A finding with the reason's own words where none are given."""
     explanation = explain(code)
     return Finding(
-        code, sentence or explanation.sentence, severity, explanation.advice, mend, resource
+        code, message or explanation.message, severity, explanation.next_step, fix, resource
     )
 
 
@@ -144,7 +144,7 @@ def ungranted(project: str, needed: Iterable[str], granted: Iterable[str]) -> It
             yield finding(
                 Reason.PERMISSION_DENIED,
                 f"The permission {permission} is missing in {project}.",
-                mend=f"https://console.cloud.google.com/iam-admin/iam?project={project}",
+                fix=f"https://console.cloud.google.com/iam-admin/iam?project={project}",
                 resource=permission,
             )
 
@@ -167,7 +167,7 @@ def unfit_region(request: DeploymentRequest) -> Iterator[Finding]:
     """Whether the gateway can be in the region."""
     if request.region not in _GATEWAY_REGIONS:
         yield finding(
-            Reason.LOCATION_UNFIT,
+            Reason.LOCATION_MISMATCH,
             f"API Gateway is not offered in {request.region}: the gateway stands in the nearest "
             f"region of {', '.join(_GATEWAY_REGIONS)}.",
             Severity.WARNING,
@@ -182,10 +182,10 @@ def existing(request: DeploymentRequest, found: Iterable[Existing]) -> Iterator[
         place = wanted.get(one.kind, "")
         if place and one.location and one.location.lower() != place.lower():
             yield finding(
-                Reason.LOCATION_UNFIT,
+                Reason.LOCATION_MISMATCH,
                 f"The {one.kind} {one.name} exists in {one.location}, not in {place}: it cannot "
                 f"be moved.",
-                mend=f"deploy with storage_location {one.location}",
+                fix=f"deploy with storage_location {one.location}",
                 resource=one.name,
             )
         else:
@@ -233,7 +233,7 @@ def forbidden(
         yield finding(
             Reason.POLICY_FORBIDS,
             f"The organisation's policy constraints/{constraint} forbids: {refused}.",
-            mend="https://console.cloud.google.com/iam-admin/orgpolicies"
+            fix="https://console.cloud.google.com/iam-admin/orgpolicies"
             f"?project={request.stack.project_id}",
             resource=f"constraints/{constraint}",
         )

@@ -34,9 +34,9 @@ class Reason(StrEnum):
     LEASE_LOST = "lease_lost"
     RUNNER_LOST = "runner_lost"
     HOST_LOST = "host_lost"
-    PROJECT_UNSEEN = "project_unseen"
+    PROJECT_NOT_FOUND = "project_not_found"
     PROJECT_INACTIVE = "project_inactive"
-    LOCATION_UNFIT = "location_unfit"
+    LOCATION_MISMATCH = "location_mismatch"
     NOT_CHECKED = "not_checked"
     PREFLIGHT_FAILED = "preflight_failed"
     PERMISSION_DENIED = "permission_denied"
@@ -49,9 +49,9 @@ class Reason(StrEnum):
     KEEPS_FAILING = "keeps_failing"
     ALREADY_EXISTS = "already_exists"
     NAME_TAKEN = "name_taken"
-    IMPORT_MISSED = "import_missed"
-    CHANGED_MEANWHILE = "changed_meanwhile"
-    IDENTITY_NOT_READY = "identity_not_ready"
+    IMPORT_TARGET_MISSING = "import_target_missing"
+    CONCURRENT_CHANGE = "concurrent_change"
+    IDENTITY_PROPAGATING = "identity_propagating"
     BUILD_FAILED = "build_failed"
     GOOGLE_UNAVAILABLE = "google_unavailable"
     GOOGLE_UNREACHABLE = "google_unreachable"
@@ -70,8 +70,8 @@ class Reason(StrEnum):
 class Explanation:
     """A sentence for people, and what to do next."""
 
-    sentence: str
-    advice: str
+    message: str
+    next_step: str
 
 
 # "deploy again", "deploy the stack again".
@@ -149,7 +149,7 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "The host of this deployment did not come back.",
         "Bring the host back or look at its disk: docs/runbooks/needs-attention.md.",
     ),
-    Reason.PROJECT_UNSEEN: Explanation(
+    Reason.PROJECT_NOT_FOUND: Explanation(
         "There is no such project, or you may not see it.",
         "Check the project id, and that you are signed in as somebody who works in it.",
     ),
@@ -158,7 +158,7 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "Restore it at https://console.cloud.google.com/cloud-resource-manager, or use another "
         "project.",
     ),
-    Reason.LOCATION_UNFIT: Explanation(
+    Reason.LOCATION_MISMATCH: Explanation(
         "A location does not fit.", "Deploy with a location that the finding names."
     ),
     Reason.NOT_CHECKED: Explanation(
@@ -213,14 +213,14 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.NAME_TAKEN: Explanation(
         "A name belongs to somebody else.", "Deploy with another prefix."
     ),
-    Reason.IMPORT_MISSED: Explanation(
+    Reason.IMPORT_TARGET_MISSING: Explanation(
         "A resource that was to be adopted is not there any more.", _DEPLOY_AGAIN
     ),
-    Reason.CHANGED_MEANWHILE: Explanation(
+    Reason.CONCURRENT_CHANGE: Explanation(
         "Somebody else changes the project at the same time.",
         "It is tried again by itself; if that does not help, deploy again later.",
     ),
-    Reason.IDENTITY_NOT_READY: Explanation(
+    Reason.IDENTITY_PROPAGATING: Explanation(
         "Google does not know a service account yet that was just made.", _DEPLOY_AGAIN
     ),
     Reason.BUILD_FAILED: Explanation(
@@ -282,4 +282,4 @@ def explain(reason: Reason, *, destroy: bool = False) -> Explanation:
     found = _EXPLANATIONS[reason]
     if not destroy:
         return found
-    return Explanation(found.sentence, _AGAIN.sub(r"\1estroy", found.advice))
+    return Explanation(found.message, _AGAIN.sub(r"\1estroy", found.next_step))

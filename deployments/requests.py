@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, fields
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
 from deployments.destruction import confirmation
 from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
-from deployments.templates import TEMPLATES, Kind, Variable
+from deployments.templates import TEMPLATES, VariableKind, Variable
 from deployments.timings import PhaseTimeouts
 
-__all__ = ["Asked", "Scalar", "Value", "check", "check_place"]
+__all__ = ["DeploymentFields", "Scalar", "Value", "check", "check_target"]
 
 Scalar = str | int | float | bool
 Value = Scalar | list[str]
@@ -34,7 +34,7 @@ _LONGEST_SECONDS = {"init_seconds": 1800, "plan_seconds": 3600, "apply_seconds":
 
 
 @dataclass(frozen=True)
-class Asked:
+class DeploymentFields:
     """A request's fields with the right types and the documented defaults, not yet checked."""
 
     project_id: str
@@ -50,47 +50,47 @@ class Asked:
     confirm: str | None = None
 
 
-def check(asked: Asked) -> DeploymentRequest:
+def check(requested: DeploymentFields) -> DeploymentRequest:
     """Turn what was asked into a request that every later part may trust.
 
     Raises:
         InvalidRequest: with one problem for each field that breaks a rule or is not built yet.
         NotAvailable: no rule is broken, but some value is designed and not built yet.
     """
-    problems = [*_names(asked), *_variables(asked), *_timeouts(asked.timeouts)]
-    problems += _confirmation(asked)
-    missing = list(_not_available(asked))
+    problems = [*_names(requested), *_variables(requested), *_timeouts(requested.timeouts)]
+    problems += _confirmation(requested)
+    missing = list(_not_available(requested))
     if problems:
         raise InvalidRequest("The request breaks a rule.", *problems, *missing)
     if missing:
         raise NotAvailable("This version cannot do that yet.", *missing)
     return DeploymentRequest(
-        stack=Stack(asked.template, asked.project_id, asked.prefix),
-        region=asked.region,
-        storage_location=asked.storage_location,
-        variables_json=json.dumps(dict(asked.variables), sort_keys=True, allow_nan=False),
-        operation=asked.operation,
-        approval=asked.approval,
-        timeouts=asked.timeouts,
+        stack=Stack(requested.template, requested.project_id, requested.prefix),
+        region=requested.region,
+        storage_location=requested.storage_location,
+        variables_json=json.dumps(dict(requested.variables), sort_keys=True, allow_nan=False),
+        operation=requested.operation,
+        approval=requested.approval,
+        timeouts=requested.timeouts,
     )
 
 
-def check_place(asked: Asked) -> DeploymentRequest:
+def check_target(requested: DeploymentFields) -> DeploymentRequest:
     """Only where a deployment would go: for a look at the project, before anything is asked for.
 
     Raises:
         InvalidRequest: with one problem for each field that breaks a rule.
     """
-    if problems := list(_names(asked)):
+    if problems := list(_names(requested)):
         raise InvalidRequest("The request breaks a rule.", *problems)
     return DeploymentRequest(
-        stack=Stack(asked.template, asked.project_id, asked.prefix),
-        region=asked.region,
-        storage_location=asked.storage_location,
+        stack=Stack(requested.template, requested.project_id, requested.prefix),
+        region=requested.region,
+        storage_location=requested.storage_location,
     )
 
 
-def _names(asked: Asked) -> Iterator[FieldProblem]:
+def _names(requested: DeploymentFields) -> Iterator[FieldProblem]:
     rules = (
         ("project_id", _PROJECT, "6 to 30 lower-case letters, digits or hyphens, from a letter on"),
         ("prefix", _PREFIX, "1 to 15 lower-case letters, digits or hyphens, from a letter on"),
@@ -98,19 +98,19 @@ def _names(asked: Asked) -> Iterator[FieldProblem]:
         ("storage_location", _LOCATION, "a Cloud Storage location like US or us-central1"),
     )
     for name, rule, words in rules:
-        value = getattr(asked, name)
+        value = getattr(requested, name)
         if len(value) > _LONGEST_NAME or not rule.fullmatch(value):
             yield FieldProblem(f"/{name}", "pattern", f"{name} must be {words}.")
-    if asked.template not in TEMPLATES:
+    if requested.template not in TEMPLATES:
         names = ", ".join(sorted(TEMPLATES))
         yield FieldProblem("/template", "unknown", f"template must be one of: {names}.")
 
 
-def _variables(asked: Asked) -> Iterator[FieldProblem]:
-    template = TEMPLATES.get(asked.template)
+def _variables(requested: DeploymentFields) -> Iterator[FieldProblem]:
+    template = TEMPLATES.get(requested.template)
     if template is None:
         return
-    for name, value in asked.variables.items():
+    for name, value in requested.variables.items():
         rule = template.variables.get(name)
         pointer = "/variables/" + name[:64].replace("~", "~0").replace("/", "~1")
         if rule is None:
@@ -123,11 +123,11 @@ def _variables(asked: Asked) -> Iterator[FieldProblem]:
 
 
 def _wrong(rule: Variable, value: Value) -> str | None:
-    if rule.kind is Kind.STRING:
+    if rule.kind is VariableKind.STRING:
         return _wrong_text(rule, value)
-    if rule.kind is Kind.STRINGS:
+    if rule.kind is VariableKind.STRINGS:
         return _wrong_list(rule, value)
-    if rule.kind is Kind.BOOL:
+    if rule.kind is VariableKind.BOOL:
         return None if isinstance(value, bool) else "The value must be true or false."
     return _wrong_number(rule, value)
 
@@ -177,12 +177,12 @@ def _timeouts(timeouts: PhaseTimeouts) -> Iterator[FieldProblem]:
             )
 
 
-def _confirmation(asked: Asked) -> Iterator[FieldProblem]:
+def _confirmation(requested: DeploymentFields) -> Iterator[FieldProblem]:
     """What is lost must be named; what stays is told by `GET /api/destruction`."""
-    if asked.operation is Operation.DEPLOY:
-        if asked.confirm is not None:
+    if requested.operation is Operation.DEPLOY:
+        if requested.confirm is not None:
             yield FieldProblem("/confirm", "confirm", "Only a destroy is confirmed.")
-    elif asked.confirm != confirmation(asked.project_id, asked.prefix):
+    elif requested.confirm != confirmation(requested.project_id, requested.prefix):
         yield FieldProblem(
             "/confirm",
             "confirm",
@@ -191,8 +191,8 @@ def _confirmation(asked: Asked) -> Iterator[FieldProblem]:
         )
 
 
-def _not_available(asked: Asked) -> Iterator[FieldProblem]:
-    if asked.approval is not ApprovalPolicy.AUTO:
+def _not_available(requested: DeploymentFields) -> Iterator[FieldProblem]:
+    if requested.approval is not ApprovalPolicy.AUTO:
         yield FieldProblem("/approval", "not_available", "Only auto exists so far.")
-    if asked.continues is not None:
+    if requested.continues is not None:
         yield FieldProblem("/continues", "not_available", "A retry deploys the stack anew so far.")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from deployments.causes import judge
+from deployments.causes import refusals_of
 from deployments.deployment import CancelRequest, DeploymentResult, Status
 from deployments.findings import Finding
 from deployments.phase import Phase
@@ -13,12 +13,12 @@ from deployments.segment import (
     Counts,
     Diagnostic,
     Output,
-    SegmentOutcome,
-    SegmentResult,
+    StepOutcome,
+    StepResult,
     StopCause,
 )
 
-__all__ = ["Context", "Settled", "conclude", "fit"]
+__all__ = ["EndContext", "Reconciliation", "conclude", "fit_to_memo"]
 
 _Verdict = tuple[Status, Reason]
 
@@ -48,10 +48,10 @@ _BY_PHASE: dict[StopCause | None, dict[Phase, Reason]] = {
         Phase.APPLY: Reason.APPLY_STALLED,
     },
 }
-_OF_OUTCOME: dict[SegmentOutcome, _Verdict] = {
-    SegmentOutcome.START_FAILED: (Status.FAILED, Reason.START_FAILED),
-    SegmentOutcome.SIGN_IN_EXPIRED: (Status.FAILED, Reason.SIGN_IN_EXPIRED),
-    SegmentOutcome.HOST_LOST: (Status.NEEDS_ATTENTION, Reason.HOST_LOST),
+_OF_OUTCOME: dict[StepOutcome, _Verdict] = {
+    StepOutcome.START_FAILED: (Status.FAILED, Reason.START_FAILED),
+    StepOutcome.SIGN_IN_EXPIRED: (Status.FAILED, Reason.SIGN_IN_EXPIRED),
+    StepOutcome.HOST_LOST: (Status.NEEDS_ATTENTION, Reason.HOST_LOST),
 }
 _OF_CAUSE: dict[StopCause | None, Reason] = {
     StopCause.DRAIN: Reason.HOST_STOPPED,
@@ -68,7 +68,7 @@ _DESTROYED: dict[Reason, Reason] = {
 
 
 @dataclass(frozen=True)
-class Settled:
+class Reconciliation:
     """What is true on the host and in the state after an abnormal end.
 
     `unrecorded` were reported complete but are not in the state; `unknown` had begun and never
@@ -77,11 +77,11 @@ class Settled:
 
     unrecorded: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    unsure: bool = False
+    inconclusive: bool = False
 
 
 @dataclass(frozen=True)
-class Context:
+class EndContext:
     """All that decides a deployment's end besides its segments.
 
     `problem` is what ended it outside any segment, `findings` are what preflight found;
@@ -102,20 +102,20 @@ class Context:
 
 
 def conclude(
-    segments: Sequence[SegmentResult], context: Context, settled: Settled
+    segments: Sequence[StepResult], context: EndContext, reconciliation: Reconciliation
 ) -> DeploymentResult:
     """Name the end: `completed` only for an apply that terraform called complete and ended well.
 
     What nobody can know is `needs_attention`, never a guess.
     """
-    status, reason = _verdict(segments, context, settled)
+    status, reason = _verdict(segments, context, reconciliation)
     if context.destroy:
         reason = _DESTROYED.get(reason, reason)
     last = segments[-1] if segments else None
     applies = _applies(segments)
     apply = last if last is not None and last.phase is Phase.APPLY else None
     plan = next((one for one in reversed(segments) if one.phase is Phase.PLAN), None)
-    return fit(
+    return fit_to_memo(
         DeploymentResult(
             status=status,
             reason=reason,
@@ -124,9 +124,9 @@ def conclude(
             counts=_counts(applies, plan),
             # What an earlier apply of this deployment made before it was refused is made, too.
             changed=list(dict.fromkeys(name for one in applies for name in one.changed)),
-            not_done=apply.not_done if apply else [],
-            unrecorded=settled.unrecorded,
-            unknown=settled.unknown,
+            not_applied=apply.not_applied if apply else [],
+            unrecorded=reconciliation.unrecorded,
+            unknown=reconciliation.unknown,
             diagnostics=last.diagnostics if last else [],
             outputs=apply.outputs if apply and status is Status.COMPLETED else [],
             seals=[one.seal for one in segments if one.seal is not None],
@@ -142,24 +142,24 @@ def conclude(
     )
 
 
-def _applies(segments: Sequence[SegmentResult]) -> list[SegmentResult]:
+def _applies(segments: Sequence[StepResult]) -> list[StepResult]:
     return [one for one in segments if one.phase is Phase.APPLY]
 
 
-def _counts(applies: Sequence[SegmentResult], plan: SegmentResult | None) -> Counts:
+def _counts(applies: Sequence[StepResult], plan: StepResult | None) -> Counts:
     """What was done, by all applies; where that is not known, what was planned."""
     if applies and applies[-1].applied:
         return sum((one.counts for one in applies), start=Counts())
     return plan.counts if plan is not None else Counts()
 
 
-def _findings(last: SegmentResult | None, context: Context) -> list[Finding]:
-    refusals = judge(last) if last is not None else []
+def _findings(last: StepResult | None, context: EndContext) -> list[Finding]:
+    refusals = refusals_of(last) if last is not None else []
     return [*context.findings, *(one.finding for one in refusals)]
 
 
-def _verdict(segments: Sequence[SegmentResult], context: Context, settled: Settled) -> _Verdict:
-    if doubt := _doubt(context, settled):
+def _verdict(segments: Sequence[StepResult], context: EndContext, reconciliation: Reconciliation) -> _Verdict:
+    if doubt := _doubt(context, reconciliation):
         return Status.NEEDS_ATTENTION, doubt
     if context.problem is not None:
         return Status.FAILED, context.problem
@@ -168,29 +168,29 @@ def _verdict(segments: Sequence[SegmentResult], context: Context, settled: Settl
     return _of_segment(segments, context)
 
 
-def _doubt(context: Context, settled: Settled) -> Reason | None:
+def _doubt(context: EndContext, reconciliation: Reconciliation) -> Reason | None:
     if context.host_lost:
         return Reason.HOST_LOST
-    if settled.unrecorded:
+    if reconciliation.unrecorded:
         return Reason.UNRECORDED_RESOURCES
-    return Reason.OUTCOME_UNKNOWN if settled.unsure or settled.unknown else None
+    return Reason.OUTCOME_UNKNOWN if reconciliation.inconclusive or reconciliation.unknown else None
 
 
-def _of_segment(segments: Sequence[SegmentResult], context: Context) -> _Verdict:
+def _of_segment(segments: Sequence[StepResult], context: EndContext) -> _Verdict:
     last = segments[-1]
     if last.phase is Phase.APPLY and (verdict := _of_apply(last, _applies(segments))):
         return verdict
-    if last.outcome is SegmentOutcome.FAILED:
+    if last.outcome is StepOutcome.FAILED:
         return Status.FAILED, _refusal(last)
     return _OF_OUTCOME.get(last.outcome) or _of_stop(last, context)
 
 
-def _of_apply(last: SegmentResult, applies: Sequence[SegmentResult]) -> _Verdict | None:
-    done = last.outcome is SegmentOutcome.DONE
+def _of_apply(last: StepResult, applies: Sequence[StepResult]) -> _Verdict | None:
+    done = last.outcome is StepOutcome.DONE
     if done and last.applied and last.clean and last.exit_code == 0:
         changed = any(one.counts.total for one in applies)
         return Status.COMPLETED, Reason.APPLIED if changed else Reason.NO_CHANGES
-    if last.outcome is SegmentOutcome.RUNNER_LOST:
+    if last.outcome is StepOutcome.RUNNER_LOST:
         return Status.NEEDS_ATTENTION, Reason.RUNNER_LOST
     # Called complete without a good end, or ended without being called complete: who knows.
     if done or last.applied or not last.clean:
@@ -198,17 +198,17 @@ def _of_apply(last: SegmentResult, applies: Sequence[SegmentResult]) -> _Verdict
     return None
 
 
-def _of_stop(last: SegmentResult, context: Context) -> _Verdict:
+def _of_stop(last: StepResult, context: EndContext) -> _Verdict:
     if last.stop in _BY_PHASE:
         return Status.FAILED, _BY_PHASE[last.stop][last.phase]
     if context.cancel is not None:
         return _cancelled(context)
-    if last.outcome is SegmentOutcome.RUNNER_LOST:
+    if last.outcome is StepOutcome.RUNNER_LOST:
         return Status.FAILED, Reason.RUNNER_LOST
     return Status.FAILED, _OF_CAUSE.get(last.stop, Reason.INTERNAL_ERROR)
 
 
-def _cancelled(context: Context) -> _Verdict:
+def _cancelled(context: EndContext) -> _Verdict:
     if context.cancel is None:
         return Status.FAILED, Reason.INTERNAL_ERROR
     # Only an empty reason text, so no name, comes straight from Temporal (DESIGN section 4).
@@ -218,12 +218,12 @@ def _cancelled(context: Context) -> _Verdict:
     )
 
 
-def _refusal(last: SegmentResult) -> Reason:
-    refusals = judge(last)
+def _refusal(last: StepResult) -> Reason:
+    refusals = refusals_of(last)
     return refusals[0].reason if refusals else _REFUSED[last.phase]
 
 
-def fit(result: DeploymentResult) -> DeploymentResult:
+def fit_to_memo(result: DeploymentResult) -> DeploymentResult:
     """Shorten a result until it fits into the memo; `omitted` counts the entries left out."""
     for most, longest in _STEPS:
         shorter = _shortened(result, most, longest)
@@ -243,7 +243,7 @@ def _shortened(result: DeploymentResult, most: int, longest: int) -> DeploymentR
         host=_cut(result.host, longest),
         terraform_version=_cut(result.terraform_version, longest),
         changed=_named(result.changed, most, longest),
-        not_done=_named(result.not_done, most, longest),
+        not_applied=_named(result.not_applied, most, longest),
         unrecorded=_named(result.unrecorded, most, longest),
         unknown=_named(result.unknown, most, longest),
         diagnostics=[_short(one, longest) for one in result.diagnostics[:most]],
@@ -254,7 +254,7 @@ def _shortened(result: DeploymentResult, most: int, longest: int) -> DeploymentR
 
 
 def _entries(result: DeploymentResult) -> int:
-    addresses = (result.changed, result.not_done, result.unrecorded, result.unknown)
+    addresses = (result.changed, result.not_applied, result.unrecorded, result.unknown)
     others = len(result.diagnostics) + len(result.outputs) + len(result.findings)
     return sum(map(len, addresses)) + others
 
@@ -286,9 +286,9 @@ def _short(diagnostic: Diagnostic, longest: int) -> Diagnostic:
 def _briefly(finding: Finding, longest: int) -> Finding:
     return replace(
         finding,
-        sentence=_cut(finding.sentence, longest),
-        advice=_cut(finding.advice, longest),
-        mend=_cut(finding.mend, longest),
+        message=_cut(finding.message, longest),
+        next_step=_cut(finding.next_step, longest),
+        fix=_cut(finding.fix, longest),
         resource=_cut(finding.resource, longest),
     )
 

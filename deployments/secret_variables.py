@@ -10,10 +10,10 @@ from typing import Protocol
 from deployments.deployment import DeploymentRequest
 from deployments.templates import TEMPLATES
 
-__all__ = ["SecretBox", "hide", "reveal"]
+__all__ = ["Cipher", "encrypt_variables", "decrypt_variables"]
 
 
-class SecretBox(Protocol):
+class Cipher(Protocol):
     """Encrypts short texts, each for one deployment only."""
 
     def encrypt(self, text: str, deployment: str) -> str:
@@ -29,7 +29,7 @@ class SecretBox(Protocol):
         ...
 
 
-def hide(request: DeploymentRequest, deployment: str, box: SecretBox) -> DeploymentRequest:
+def encrypt_variables(request: DeploymentRequest, deployment: str, cipher: Cipher) -> DeploymentRequest:
     """The request with its sensitive variables encrypted."""
     values: dict[str, object] = json.loads(request.variables_json)
     hidden = TEMPLATES[request.stack.template].sensitive & values.keys()
@@ -39,11 +39,11 @@ def hide(request: DeploymentRequest, deployment: str, box: SecretBox) -> Deploym
     return replace(
         request,
         variables_json=json.dumps(values, sort_keys=True),
-        encrypted_variables=box.encrypt(secret, deployment),
+        encrypted_variables=cipher.encrypt(secret, deployment),
     )
 
 
-def reveal(request: DeploymentRequest, deployment: str, box: SecretBox) -> DeploymentRequest:
+def decrypt_variables(request: DeploymentRequest, deployment: str, cipher: Cipher) -> DeploymentRequest:
     """The request as it was asked.
 
     Raises:
@@ -52,7 +52,7 @@ def reveal(request: DeploymentRequest, deployment: str, box: SecretBox) -> Deplo
     if not request.encrypted_variables:
         return request
     values: dict[str, object] = json.loads(request.variables_json)
-    values |= json.loads(box.decrypt(request.encrypted_variables, deployment))
+    values |= json.loads(cipher.decrypt(request.encrypted_variables, deployment))
     return replace(
         request, variables_json=json.dumps(values, sort_keys=True), encrypted_variables=""
     )

@@ -6,7 +6,7 @@ from enum import StrEnum
 from deployments.adoption import Import
 from deployments.events import Seal
 from deployments.phase import Phase
-from deployments.timings import Ladder
+from deployments.timings import StopLadder
 
 __all__ = [
     "Counts",
@@ -14,16 +14,16 @@ __all__ = [
     "Output",
     "Resource",
     "ResourceStatus",
-    "SegmentKey",
-    "SegmentOrder",
-    "SegmentOutcome",
-    "SegmentResult",
+    "StepKey",
+    "StepOrder",
+    "StepOutcome",
+    "StepResult",
     "StopCause",
 ]
 
 
 @dataclass(frozen=True)
-class SegmentKey:
+class StepKey:
     """Which segment of which deployment."""
 
     deployment: str
@@ -50,7 +50,7 @@ class StopCause(StrEnum):
 
 
 @dataclass(frozen=True)
-class SegmentOrder:
+class StepOrder:
     """What one segment shall do. Written to `segment.json`, so it is fixed from then on.
 
     `imports` is what a plan shall adopt. `destroy`: its plan destroys the stack; an apply does what
@@ -58,12 +58,12 @@ class SegmentOrder:
     for nobody's.
     """
 
-    key: SegmentKey
+    key: StepKey
     phase: Phase
     deadline_seconds: int
     no_progress_seconds: int
     lease_seconds: int
-    ladder: Ladder
+    ladder: StopLadder
     plan_sha256: str = ""
     imports: list[Import] = field(default_factory=list)
     destroy: bool = False
@@ -84,7 +84,7 @@ class ResourceStatus(StrEnum):
 class Resource:
     """One resource in the progress of a segment; times in RFC 3339 UTC.
 
-    `usual_seconds` is what this usually takes for its type, 0 where nobody knows; `overdue`: it
+    `typical_seconds` is what this usually takes for its type, 0 where nobody knows; `overdue`: it
     takes so much longer that it is probably being refused.
     """
 
@@ -95,7 +95,7 @@ class Resource:
     elapsed_seconds: float = 0.0
     id: str = ""
     reason: str = ""
-    usual_seconds: int = 0
+    typical_seconds: int = 0
     overdue: bool = False
 
 
@@ -144,7 +144,7 @@ class Output:
     value_json: str = ""
 
 
-class SegmentOutcome(StrEnum):
+class StepOutcome(StrEnum):
     """How a segment ended."""
 
     DONE = "done"
@@ -158,16 +158,16 @@ class SegmentOutcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class SegmentResult:
+class StepResult:
     """What a segment left behind. A terraform that says no is a result, never an error.
 
     `clean`: terraform ended by itself, so its state is written. `applied`: terraform itself said
     that the apply is complete. `signals` counts what the ladder sent.
     """
 
-    key: SegmentKey
+    key: StepKey
     phase: Phase
-    outcome: SegmentOutcome
+    outcome: StepOutcome
     exit_code: int | None = None
     stop: StopCause | None = None
     clean: bool = True
@@ -175,7 +175,7 @@ class SegmentResult:
     signals: int = 0
     counts: Counts = field(default_factory=Counts)
     changed: list[str] = field(default_factory=list)
-    not_done: list[str] = field(default_factory=list)
+    not_applied: list[str] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
     seal: Seal | None = None

@@ -9,11 +9,11 @@ from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.transitions import is_terminal
 
-__all__ = ["Standing", "Standings", "StatusMirror", "true_standing"]
+__all__ = ["StatusSnapshot", "StatusSnapshots", "StatusMirror", "effective_status"]
 
 
 @dataclass(frozen=True)
-class Standing:
+class StatusSnapshot:
     """One deployment; times in RFC 3339 UTC, `ended_at` empty while it runs."""
 
     id: str
@@ -27,10 +27,10 @@ class Standing:
     ended_at: str
 
 
-class Standings(Protocol):
+class StatusSnapshots(Protocol):
     """What Temporal knows of all deployments."""
 
-    async def look(self, back_seconds: float) -> Sequence[Standing]:
+    async def look(self, back_seconds: float) -> Sequence[StatusSnapshot]:
         """Those that run, and those that ended in the last so many seconds.
 
         Raises:
@@ -42,7 +42,7 @@ class Standings(Protocol):
 class StatusMirror(Protocol):
     """A copy of the standing for clients that listen; nobody of ours reads it."""
 
-    async def write(self, standing: Standing) -> bool:
+    async def write(self, snapshot: StatusSnapshot) -> bool:
         """Put it over the one that is there; where it stands already, nothing is written.
 
         Returns:
@@ -55,7 +55,7 @@ class StatusMirror(Protocol):
         ...
 
 
-def true_standing(
+def effective_status(
     said: tuple[Status, Phase, Reason], *, running: bool, terminated: bool
 ) -> tuple[Status, Phase, Reason]:
     """What the workflow last said of itself, unless it was ended from outside since."""

@@ -6,10 +6,10 @@ The HCL is the truth; `tests/deployments/test_templates.py` holds this page agai
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["TEMPLATES", "Kind", "Template", "Variable"]
+__all__ = ["TEMPLATES", "VariableKind", "Template", "Variable"]
 
 
-class Kind(StrEnum):
+class VariableKind(StrEnum):
     """Terraform's types, as far as our templates use them."""
 
     STRING = "string"
@@ -26,7 +26,7 @@ class Variable:
     whole of `pattern`, which `words` say for people. So does each entry of a list, `most` of them.
     """
 
-    kind: Kind
+    kind: VariableKind
     sensitive: bool = False
     lowest: float = 0
     highest: float = 0
@@ -58,7 +58,7 @@ class Template:
 
 
 _SUFFIX = Variable(
-    Kind.STRING,
+    VariableKind.STRING,
     longest=8,
     pattern="[a-z0-9]*",
     words="at most 8 lower-case letters and digits",
@@ -72,16 +72,16 @@ TEMPLATES: dict[str, Template] = {
         name="sandbox",
         needs_preflight=False,
         variables={
-            "resource_seconds": Variable(Kind.NUMBER, lowest=0, highest=3600),
-            "lines": Variable(Kind.NUMBER, lowest=0, highest=1_000_000, whole=True),
-            "resources": Variable(Kind.NUMBER, lowest=1, highest=1000, whole=True),
+            "resource_seconds": Variable(VariableKind.NUMBER, lowest=0, highest=3600),
+            "lines": Variable(VariableKind.NUMBER, lowest=0, highest=1_000_000, whole=True),
+            "resources": Variable(VariableKind.NUMBER, lowest=1, highest=1000, whole=True),
             "fail": Variable(
-                Kind.STRING,
+                VariableKind.STRING,
                 longest=64,
                 pattern="((foundation|services|edge)-[1-9][0-9]{0,3})?",
                 words="foundation-N, services-N or edge-N, or empty",
             ),
-            "secret": Variable(Kind.STRING, sensitive=True, longest=4096),
+            "secret": Variable(VariableKind.STRING, sensitive=True, longest=4096),
         },
     ),
     "anava": Template(
@@ -92,32 +92,32 @@ TEMPLATES: dict[str, Template] = {
         variables={
             # https://firebase.google.com/docs/firestore/manage-databases#database_id
             "firestore_database_id": Variable(
-                Kind.STRING,
+                VariableKind.STRING,
                 longest=63,
                 pattern=r"[a-z][a-z0-9-]{2,61}[a-z0-9]|\(default\)",
                 words="(default) or 4 to 63 lower-case letters, digits, hyphens, from a letter on",
             ),
             # https://firebase.google.com/docs/firestore/locations
             "firestore_location": Variable(
-                Kind.STRING,
+                VariableKind.STRING,
                 longest=40,
                 pattern="nam5|eur3|[a-z]+-[a-z]+[0-9]{1,2}",
                 words="a Firestore location like nam5, eur3 or us-central1",
             ),
             "firebase_web_app_name": Variable(
-                Kind.STRING,
+                VariableKind.STRING,
                 longest=63,
                 pattern="[A-Za-z0-9][A-Za-z0-9 ._()-]*",
                 words="1 to 63 letters, digits, spaces and . _ ( ) -, from a letter or digit on",
             ),
             "allowed_origins": Variable(
-                Kind.STRINGS,
+                VariableKind.STRINGS,
                 longest=253,
                 pattern=r"(https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?|http://localhost)(:[1-9][0-9]{0,4})?",
                 words="an origin like https://cameras.example.com or http://localhost:5173",
                 most=20,
             ),
-            "destroy_customer_data": Variable(Kind.BOOL),
+            "destroy_customer_data": Variable(VariableKind.BOOL),
             # Google gives a deleted id to nobody for 30 days; then the next one has an ending.
             "pool_suffix": _SUFFIX,
             "key_suffix": _SUFFIX,

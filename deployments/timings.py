@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Ladder", "PhaseTimeouts", "Retries", "Timings"]
+__all__ = ["StopLadder", "PhaseTimeouts", "RetryLimits", "Timings"]
 
 _DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
-class Ladder:
+class StopLadder:
     """The stop ladder (DESIGN section 5, "Stopping"); seconds.
 
     Defaults: nothing can be lost in init and plan, so the second interrupt follows after 10 s. In
@@ -27,7 +27,7 @@ class Ladder:
 
 
 @dataclass(frozen=True)
-class Retries:
+class RetryLimits:
     """How often a deployment plans and applies anew after a refusal that may pass; seconds.
 
     first_pause_seconds, longest_pause_seconds: the pauses double from one to the other.
@@ -43,7 +43,7 @@ class Retries:
     most: int = 6
     total_seconds: int = 3600
     propagation_seconds: int = 600
-    most_adoptions: int = 2
+    most_imports: int = 2
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Timings:
     heartbeat_timeout_seconds: 90; a server restart of 60 s started a second attempt with 10 s
         (measured). The delay of a cancel comes from the throttle, not from this.
     lease_seconds: how long a host owns a segment after its last acknowledged heartbeat.
-    takeover_wait_seconds: what another host waits after a lease that ended.
+    failover_wait_seconds: what another host waits after a lease that ended.
     host_silence_seconds: how long a task may lie on a host's queue before the deployment says
         that it waits for its host.
     host_absence_seconds: when a deployment whose host does not come back ends.
@@ -75,27 +75,27 @@ class Timings:
 
     heartbeat_timeout_seconds: int = 90
     lease_seconds: int = 300
-    takeover_wait_seconds: int = 180
+    failover_wait_seconds: int = 180
     host_silence_seconds: int = 30
     host_absence_seconds: int = _DAY_SECONDS
     no_progress_seconds: int = 120
     plan_no_progress_seconds: int = 300
-    ladder: Ladder = field(default_factory=Ladder)
-    retries: Retries = field(default_factory=Retries)
+    ladder: StopLadder = field(default_factory=StopLadder)
+    retries: RetryLimits = field(default_factory=RetryLimits)
 
     def start_to_close_seconds(self, deadline_seconds: int) -> int:
         """The backstop behind a phase's own deadline: longer than all that may follow it."""
         ladder = self.ladder
         after = ladder.grace_seconds + ladder.saving_limit_seconds + 2 * ladder.kill_seconds
-        return deadline_seconds + after + self.lease_seconds + self.takeover_wait_seconds
+        return deadline_seconds + after + self.lease_seconds + self.failover_wait_seconds
 
     def contradictions(self) -> Iterator[str]:
         """A sentence for each inequality that does not hold."""
         ladder = self.ladder
         if self.heartbeat_timeout_seconds >= self.lease_seconds:
             yield "heartbeat_timeout_seconds must be below lease_seconds"
-        if ladder.lost_lease_kill_seconds >= self.takeover_wait_seconds:
-            yield "ladder.lost_lease_kill_seconds must be below takeover_wait_seconds"
+        if ladder.lost_lease_kill_seconds >= self.failover_wait_seconds:
+            yield "ladder.lost_lease_kill_seconds must be below failover_wait_seconds"
         if ladder.lost_lease_second_seconds >= ladder.lost_lease_kill_seconds:
             yield "ladder.lost_lease_second_seconds must be below ladder.lost_lease_kill_seconds"
         if self.host_silence_seconds >= self.host_absence_seconds:

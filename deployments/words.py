@@ -4,7 +4,7 @@ from deployments.deployment import Status
 from deployments.phase import Phase
 from deployments.reasons import Reason
 
-__all__ = ["reading_from", "standing"]
+__all__ = ["source_label", "status_label"]
 
 _PHASES = {
     Phase.PREFLIGHT: "Preparing",
@@ -37,7 +37,7 @@ _SOURCES = {
 }
 
 
-def standing(
+def status_label(
     status: Status, phase: Phase, reason: Reason, *, cancelling: bool, destroying: bool = False
 ) -> str:
     """One or two words: what it is doing, or how it ended."""
@@ -50,6 +50,6 @@ def standing(
     return _ENDS.get(reason, _STATUSES[status])
 
 
-def reading_from(source: str, *, again: bool) -> str:
+def source_label(source: str, *, again: bool) -> str:
     """Where a log is read from, for whoever follows it; `again` when that is the usual place."""
     return f"reading from {_SOURCES.get(source, source)}{' again' if again else ''}"

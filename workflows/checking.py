@@ -7,17 +7,17 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.preflight import CheckInput, Checks, SurveyInput
-    from deployments.adoption import Survey
+    from activities.preflight import CheckProjectInput, PreflightActivities, FindExistingInput
+    from deployments.adoption import ImportSurvey
     from deployments.deployment import DeploymentRequest, Operation
     from deployments.findings import Finding
     from deployments.preflight import finding
     from deployments.reasons import Reason
     from deployments.templates import TEMPLATES
-    from workflows.judging import words_of
-    from workflows.outlasting import outlast
+    from workflows.judging import failure_message
+    from workflows.outlasting import shielded
 
-__all__ = ["check_project", "needs_google", "survey_existing"]
+__all__ = ["check_project", "needs_google", "find_existing"]
 
 # Each call of theirs is limited to 10 s and 3 tries; then the activity is tried anew.
 _LIMIT = timedelta(seconds=150)
@@ -39,24 +39,24 @@ def needs_google(request: DeploymentRequest) -> bool:
 async def check_project(request: DeploymentRequest) -> list[Finding]:
     """What stands in the way, or that it could not be found out."""
     handle = workflow.start_activity_method(
-        Checks.check_project,
-        CheckInput(workflow.info().workflow_id, request),
+        PreflightActivities.check_project,
+        CheckProjectInput(workflow.info().workflow_id, request),
         start_to_close_timeout=_LIMIT,
         heartbeat_timeout=_HEARTBEAT,
         retry_policy=_ATTEMPTS,
         summary="asks Google what stands in the way",
     )
     try:
-        return await outlast(handle, cancel=handle.cancel)
+        return await shielded(handle, cancel=handle.cancel)
     except ActivityError as error:
         return _unknown(error)
 
 
-async def survey_existing(request: DeploymentRequest, queue: str) -> Survey:
+async def find_existing(request: DeploymentRequest, queue: str) -> ImportSurvey:
     """What of the last plan exists already."""
     handle = workflow.start_activity_method(
-        Checks.survey_existing,
-        SurveyInput(workflow.info().workflow_id, request.stack.project_id),
+        PreflightActivities.find_existing,
+        FindExistingInput(workflow.info().workflow_id, request.stack.project_id),
         task_queue=queue,
         start_to_close_timeout=_LIMIT,
         heartbeat_timeout=_HEARTBEAT,
@@ -64,14 +64,14 @@ async def survey_existing(request: DeploymentRequest, queue: str) -> Survey:
         summary="looks for what exists already",
     )
     try:
-        return await outlast(handle, cancel=handle.cancel)
+        return await shielded(handle, cancel=handle.cancel)
     except ActivityError as error:
-        return Survey(findings=_unknown(error))
+        return ImportSurvey(findings=_unknown(error))
 
 
 def _unknown(error: ActivityError) -> list[Finding]:
     cause = error.cause
     expired = isinstance(cause, ApplicationError) and cause.type == "SignInExpired"
     code = Reason.SIGN_IN_EXPIRED if expired else Reason.PREFLIGHT_FAILED
-    workflow.logger.warning("%s: %s", code, words_of(error))
+    workflow.logger.warning("%s: %s", code, failure_message(error))
     return [finding(code)]

@@ -9,13 +9,13 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.deployments import (
-        Deployments,
-        FinalizeInput,
-        PrepareInput,
+        DeploymentActivities,
+        FinalizeDeploymentInput,
+        PrepareDeploymentInput,
     )
-    from activities.segments import Mode, SegmentInput, Segments, StopInput
+    from activities.segments import StartMode, RunStepInput, StepActivities, StopStepInput
     from deployments.adoption import Import
-    from deployments.causes import judge
+    from deployments.causes import refusals_of
     from deployments.deployment import (
         CancelRequest,
         DeploymentResult,
@@ -24,27 +24,27 @@ with workflow.unsafe.imports_passed_through():
     )
     from deployments.findings import Finding
     from deployments.names import Attribute, Memo, Signal, host_queue
-    from deployments.patience import Patience
+    from deployments.patience import RetryBudget
     from deployments.phase import Phase
-    from deployments.ports import Prepared
+    from deployments.ports import PreparedHost
     from deployments.preflight import blocking
     from deployments.reasons import Reason, explain
-    from deployments.results import Context, Settled, conclude
+    from deployments.results import EndContext, Reconciliation, conclude
     from deployments.segment import (
         Resource,
-        SegmentKey,
-        SegmentOrder,
-        SegmentOutcome,
-        SegmentResult,
+        StepKey,
+        StepOrder,
+        StepOutcome,
+        StepResult,
     )
     from deployments.transitions import may_follow
-    from workflows.checking import check_project, needs_google, survey_existing
-    from workflows.judging import end, is_silence, may_repeat, words_of
-    from workflows.ordering import DeploymentInput, order_of
-    from workflows.outlasting import outlast
+    from workflows.checking import check_project, needs_google, find_existing
+    from workflows.judging import complete, is_schedule_to_start_timeout, is_safe_to_rerun, failure_message
+    from workflows.ordering import DeploymentInput, step_order
+    from workflows.outlasting import shielded
     from workflows.reporting import report_plan
-    from workflows.telling import details, overdue, parse_cancel, refused
-    from workflows.turn import take_turn
+    from workflows.telling import current_details, overdue_details, parse_cancel, retry_details
+    from workflows.turn import acquire_stack
 
 __all__ = ["DeploymentInput", "DeploymentWorkflow"]
 
@@ -83,16 +83,16 @@ class DeploymentWorkflow:
         self._input = input
         self._status = Status.QUEUED
         self._phase = Phase.QUEUE
-        self._segments: list[SegmentResult] = []
+        self._segments: list[StepResult] = []
         self._number = 0
-        self._running: SegmentKey | None = None
-        self._prepared: Prepared | None = None
+        self._running: StepKey | None = None
+        self._prepared: PreparedHost | None = None
         self._host_lost = False
         self._detail = ""
         self._stopping: asyncio.Task[None] | None = None
         self._forced = False
         self._forced_at = 0
-        self._patience = Patience(input.timings.retries)
+        self._retry_budget = RetryBudget(input.timings.retries)
         self._waiting = False
         self._findings: list[Finding] = []
         self._imports: list[Import] = []
@@ -110,7 +110,7 @@ class DeploymentWorkflow:
             self._host_lost, problem = True, None
         result = await self._finalize(problem)
         self._publish(result)
-        return end(result)
+        return complete(result)
 
     @workflow.signal
     def force_cancel(self) -> None:
@@ -124,18 +124,18 @@ class DeploymentWorkflow:
             self._stopping = asyncio.create_task(self._stop(self._running))
 
     @workflow.signal(name=Signal.OVERDUE)
-    def overdue(self, resources: list[Resource]) -> None:
+    def overdue_details(self, resources: list[Resource]) -> None:
         """A worker says what takes far longer than usual: nothing more, once it goes on."""
         if self._running is None:
             return
         reason = Reason.KEEPS_FAILING if resources else Reason.NONE
         self._enter(Status.RUNNING, self._phase, reason)
         if resources:
-            self._tell(overdue(resources))
+            self._tell(overdue_details(resources))
 
     async def _deploy(self) -> Reason | None:
         """All phases; the reason of an end outside any segment."""
-        if not await take_turn(self._input.request.stack.id):
+        if not await acquire_stack(self._input.request.stack.id):
             return Reason.STACK_BUSY
         if problem := await self._preflight():
             return problem
@@ -163,7 +163,7 @@ class DeploymentWorkflow:
         await self._approval()
         report = asyncio.create_task(report_plan(self._queue()))
         done = await self._run_phase(Phase.APPLY)
-        await outlast(report)
+        await shielded(report)
         return done
 
     async def _plan(self) -> bool:
@@ -174,7 +174,7 @@ class DeploymentWorkflow:
                 return False
             if not needs_google(self._input.request):
                 return True
-            survey = await survey_existing(self._input.request, self._queue())
+            survey = await find_existing(self._input.request, self._queue())
             self._findings = survey.findings
             if self._cancel() or blocking(survey.findings):
                 return False
@@ -185,15 +185,15 @@ class DeploymentWorkflow:
 
     async def _may_try_again(self) -> bool:
         """Wait where waiting may help. The next try plans anew: an old plan is never applied."""
-        refusals = [] if self._cancel() else judge(self._segments[-1])
+        refusals = [] if self._cancel() else refusals_of(self._segments[-1])
         if not refusals:
             return False
         first = refusals[0]
-        pause = self._patience.pause(first.action, workflow.time())
+        pause = self._retry_budget.pause(first.action, workflow.time())
         if pause is None or not workflow.patched("retries"):
             return False
         self._enter(Status.RUNNING, self._phase, first.reason)
-        self._tell(refused(first.finding, pause, self._patience.tries))
+        self._tell(retry_details(first.finding, pause, self._retry_budget.tries))
         self._waiting = True
         await workflow.sleep(timedelta(seconds=pause), summary=f"next try after {first.reason}")
         self._waiting = False
@@ -202,8 +202,8 @@ class DeploymentWorkflow:
     async def _prepare(self) -> bool:
         """Have a host admit the deployment. The seam for preflight is in front of this."""
         handle = workflow.start_activity_method(
-            Deployments.prepare_deployment,
-            PrepareInput(workflow.info().workflow_id, self._input.request),
+            DeploymentActivities.prepare_deployment,
+            PrepareDeploymentInput(workflow.info().workflow_id, self._input.request),
             # No limit on the wait for a place: with all hosts full, waiting is what is wanted.
             start_to_close_timeout=_SHORT,
             heartbeat_timeout=_SHORT_HEARTBEAT,
@@ -211,9 +211,9 @@ class DeploymentWorkflow:
             summary="a host with a free place makes the run directory",
         )
         try:
-            self._prepared = await outlast(handle, cancel=handle.cancel)
+            self._prepared = await shielded(handle, cancel=handle.cancel)
         except ActivityError as error:
-            self._detail = words_of(error)
+            self._detail = failure_message(error)
             return False
         workflow.upsert_memo({Memo.HOST: self._prepared.host})
         return self._cancel() is None
@@ -227,15 +227,15 @@ class DeploymentWorkflow:
         for _ in range(_MOST_SEGMENTS_A_PHASE):
             result = await self._run_segment(phase)
             self._segments.append(result)
-            if self._cancel() or not may_repeat(result):
+            if self._cancel() or not is_safe_to_rerun(result):
                 break
-        return result.outcome is SegmentOutcome.DONE and self._cancel() is None
+        return result.outcome is StepOutcome.DONE and self._cancel() is None
 
-    async def _run_segment(self, phase: Phase) -> SegmentResult:
+    async def _run_segment(self, phase: Phase) -> StepResult:
         self._number += 1
-        order = order_of(
+        order = step_order(
             phase,
-            SegmentKey(workflow.info().workflow_id, self._number),
+            StepKey(workflow.info().workflow_id, self._number),
             self._input,
             self._segments,
             self._imports,
@@ -243,30 +243,30 @@ class DeploymentWorkflow:
         self._running = order.key
         silence = timedelta(seconds=self._input.timings.host_silence_seconds)
         absence = timedelta(seconds=self._input.timings.host_absence_seconds)
-        mode, wait = Mode.START, silence
+        mode, wait = StartMode.START, silence
         try:
             for _ in range(_MOST_ATTACHES):
                 try:
-                    return await self._attempt(SegmentInput(order, mode), wait)
+                    return await self._attempt(RunStepInput(order, mode), wait)
                 except ActivityError as error:
                     if isinstance(error.cause, ApplicationError):
-                        return self._not_run(order, SegmentOutcome.START_FAILED, words_of(error))
-                    if mode is Mode.ATTACH and is_silence(error):
+                        return self._not_run(order, StepOutcome.START_FAILED, failure_message(error))
+                    if mode is StartMode.ATTACH and is_schedule_to_start_timeout(error):
                         break
                 # Lost from sight, or cancelled before it was seen: what is there must be found
                 # out on its host, however long that is away.
-                mode, wait = Mode.ATTACH, absence
+                mode, wait = StartMode.ATTACH, absence
                 self._tell(f"Waiting for host {self._host()}: its workers are silent.")
         finally:
             self._running = None
-        self._segments.append(self._not_run(order, SegmentOutcome.HOST_LOST))
+        self._segments.append(self._not_run(order, StepOutcome.HOST_LOST))
         raise _HostLostError
 
-    async def _attempt(self, input: SegmentInput, wait: timedelta) -> SegmentResult:
+    async def _attempt(self, input: RunStepInput, wait: timedelta) -> StepResult:
         timings = self._input.timings
         order = input.order
         handle = workflow.start_activity_method(
-            Segments.run_segment,
+            StepActivities.run_step,
             input,
             task_queue=self._queue(),
             activity_id=order.key.activity_id,
@@ -283,21 +283,21 @@ class DeploymentWorkflow:
         def stop() -> None:
             self._stopping = asyncio.create_task(self._stop(order.key))
             # What only waits to be seen by its host is not cancelled: it brings the truth.
-            if input.mode is Mode.START:
+            if input.mode is StartMode.START:
                 handle.cancel()
 
-        if input.mode is Mode.ATTACH and self._cancel():
+        if input.mode is StartMode.ATTACH and self._cancel():
             stop()
-        return await outlast(handle, cancel=stop)
+        return await shielded(handle, cancel=stop)
 
-    async def _stop(self, key: SegmentKey) -> None:
+    async def _stop(self, key: StepKey) -> None:
         """Reach the runner by the host's queue; the heartbeat is the way that needs no queue."""
         if self._forced_at == workflow.info().get_current_history_length():
             self._forced = True
         try:
             await workflow.execute_activity_method(
-                Segments.stop_segment,
-                StopInput(key, self._forced),
+                StepActivities.stop_step,
+                StopStepInput(key, self._forced),
                 task_queue=self._queue(),
                 start_to_close_timeout=_STOP,
                 summary="asks the runner to stop terraform",
@@ -308,11 +308,11 @@ class DeploymentWorkflow:
     async def _finalize(self, problem: Reason | None) -> DeploymentResult:
         context = self._context(problem)
         if self._prepared is None or self._host_lost:
-            return conclude(self._segments, context, Settled())
+            return conclude(self._segments, context, Reconciliation())
         self._enter(self._status, Phase.FINALIZE)
         handle = workflow.start_activity_method(
-            Deployments.finalize_deployment,
-            FinalizeInput(
+            DeploymentActivities.finalize_deployment,
+            FinalizeDeploymentInput(
                 workflow.info().workflow_id,
                 self._input.owner,
                 self._input.request,
@@ -327,10 +327,10 @@ class DeploymentWorkflow:
             summary="finds out what is true, keeps the record",
         )
         try:
-            result = await outlast(handle)
+            result = await shielded(handle)
         except ActivityError as error:
-            workflow.logger.error("finalize failed: %s", words_of(error))
-            return conclude(self._segments, self._context(problem), Settled(unsure=True))
+            workflow.logger.error("finalize failed: %s", failure_message(error))
+            return conclude(self._segments, self._context(problem), Reconciliation(inconclusive=True))
         return result
 
     def _publish(self, result: DeploymentResult) -> None:
@@ -340,7 +340,7 @@ class DeploymentWorkflow:
         self._enter(result.status, result.phase, result.reason)
         destroy = self._input.request.operation is Operation.DESTROY
         explanation = explain(result.reason, destroy=destroy)
-        self._tell(f"**{result.status}**: {explanation.sentence} {explanation.advice}")
+        self._tell(f"**{result.status}**: {explanation.message} {explanation.next_step}")
 
     def _enter(self, status: Status, phase: Phase, reason: Reason = Reason.NONE) -> None:
         if not may_follow(self._status, status):
@@ -361,16 +361,16 @@ class DeploymentWorkflow:
         """What the Temporal Web UI shows as current details."""
         input = self._input
         workflow.set_current_details(
-            details(words, input.request.stack.id, input.owner, self._phase, self._segments)
+            current_details(words, input.request.stack.id, input.owner, self._phase, self._segments)
         )
 
     def _not_run(
-        self, order: SegmentOrder, outcome: SegmentOutcome, error: str = ""
-    ) -> SegmentResult:
-        return SegmentResult(order.key, order.phase, outcome, error=error)
+        self, order: StepOrder, outcome: StepOutcome, error: str = ""
+    ) -> StepResult:
+        return StepResult(order.key, order.phase, outcome, error=error)
 
-    def _context(self, problem: Reason | None) -> Context:
-        return Context(
+    def _context(self, problem: Reason | None) -> EndContext:
+        return EndContext(
             phase=self._phase,
             cancel=self._cancel(),
             problem=problem,

@@ -8,35 +8,35 @@ with workflow.unsafe.imports_passed_through():
     from deployments.deployment import DeploymentResult, Status
     from deployments.phase import Phase
     from deployments.reasons import explain
-    from deployments.segment import SegmentOutcome, SegmentResult
+    from deployments.segment import StepOutcome, StepResult
 
-__all__ = ["end", "is_silence", "may_repeat", "words_of"]
+__all__ = ["complete", "is_schedule_to_start_timeout", "is_safe_to_rerun", "failure_message"]
 
 
-def may_repeat(result: SegmentResult) -> bool:
+def is_safe_to_rerun(result: StepResult) -> bool:
     """Nothing was begun, or nothing could be lost."""
-    if result.outcome is SegmentOutcome.NOT_STARTED:
+    if result.outcome is StepOutcome.NOT_STARTED:
         return True
-    return result.outcome is SegmentOutcome.RUNNER_LOST and result.phase is not Phase.APPLY
+    return result.outcome is StepOutcome.RUNNER_LOST and result.phase is not Phase.APPLY
 
 
-def is_silence(error: ActivityError) -> bool:
+def is_schedule_to_start_timeout(error: ActivityError) -> bool:
     """Whether no worker took the activity."""
     cause = error.cause
     return isinstance(cause, ActivityTimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_START
 
 
-def words_of(error: ActivityError) -> str:
+def failure_message(error: ActivityError) -> str:
     """What an activity failed with."""
     return str(error.cause or error)
 
 
-def end(result: DeploymentResult) -> DeploymentResult:
+def complete(result: DeploymentResult) -> DeploymentResult:
     """End as Temporal names it: Completed, Canceled or Failed."""
     if result.status is Status.CANCELLED:
         raise CancelledError("cancelled")
     if result.status in (Status.COMPLETED, Status.DISCARDED):
         return result
     raise ApplicationError(
-        explain(result.reason).sentence, type=str(result.reason), non_retryable=True
+        explain(result.reason).message, type=str(result.reason), non_retryable=True
     )

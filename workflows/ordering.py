@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from deployments.adoption import Import
 from deployments.deployment import DeploymentRequest, Operation
 from deployments.phase import Phase
-from deployments.segment import SegmentKey, SegmentOrder, SegmentResult
+from deployments.segment import StepKey, StepOrder, StepResult
 from deployments.timings import Timings
 
-__all__ = ["DeploymentInput", "order_of"]
+__all__ = ["DeploymentInput", "step_order"]
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class DeploymentInput:
     credential_ref: str = ""
 
 
-def order_of(
+def step_order(
     phase: Phase,
-    key: SegmentKey,
+    key: StepKey,
     input: DeploymentInput,
-    done: Sequence[SegmentResult],
+    done: Sequence[StepResult],
     imports: Sequence[Import] = (),
-) -> SegmentOrder:
+) -> StepOrder:
     """The order of a phase's segment; an apply is bound to the plan that was made last."""
     timings, timeouts = input.timings, input.request.timeouts
     planned = next((one for one in reversed(done) if one.plan_sha256), None)
@@ -41,7 +41,7 @@ def order_of(
         Phase.APPLY: timeouts.apply_seconds,
     }
     silence = {Phase.PLAN: timings.plan_no_progress_seconds}
-    return SegmentOrder(
+    return StepOrder(
         key=key,
         phase=phase,
         deadline_seconds=deadlines[phase],

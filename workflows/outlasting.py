@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["outlast"]
+__all__ = ["shielded"]
 
 _Value = TypeVar("_Value")
 
 
-async def outlast(task: asyncio.Task[_Value], cancel: Callable[[], object] | None = None) -> _Value:
+async def shielded(task: asyncio.Task[_Value], cancel: Callable[[], object] | None = None) -> _Value:
     """Await a task whatever is asked of the workflow meanwhile: its value decides.
 
     When a cancel and the task's completion arrive together, a plain await loses the value and with

@@ -7,8 +7,8 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.deployments import Deployments, PlanReportInput
-    from workflows.judging import words_of
+    from activities.deployments import DeploymentActivities, ReportPlanInput
+    from workflows.judging import failure_message
 
 __all__ = ["report_plan"]
 
@@ -26,8 +26,8 @@ async def report_plan(queue: str) -> None:
     """Keep the last plan of this host as an artifact, beside the apply."""
     try:
         await workflow.execute_activity_method(
-            Deployments.report_plan,
-            PlanReportInput(workflow.info().workflow_id),
+            DeploymentActivities.report_plan,
+            ReportPlanInput(workflow.info().workflow_id),
             task_queue=queue,
             start_to_close_timeout=_LIMIT,
             heartbeat_timeout=_HEARTBEAT,
@@ -35,4 +35,4 @@ async def report_plan(queue: str) -> None:
             summary="keeps the plan as an artifact",
         )
     except ActivityError as error:
-        workflow.logger.warning("no plan report: %s", words_of(error))
+        workflow.logger.warning("no plan report: %s", failure_message(error))

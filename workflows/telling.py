@@ -11,12 +11,12 @@ with workflow.unsafe.imports_passed_through():
     from deployments.names import CANCEL_PREFIX
     from deployments.phase import Phase
     from deployments.reasons import Reason, explain
-    from deployments.segment import Resource, SegmentResult
+    from deployments.segment import Resource, StepResult
 
-__all__ = ["details", "overdue", "parse_cancel", "refused"]
+__all__ = ["current_details", "overdue_details", "parse_cancel", "retry_details"]
 
 
-def details(words: str, stack: str, owner: str, phase: Phase, done: Sequence[SegmentResult]) -> str:
+def current_details(words: str, stack: str, owner: str, phase: Phase, done: Sequence[StepResult]) -> str:
     """Markdown for the Web UI's current details."""
     lines = [words, "", f"- stack: `{stack}`", f"- owner: `{owner}`", f"- phase: {phase}"]
     if plan := next((one for one in reversed(done) if one.phase is Phase.PLAN), None):
@@ -27,21 +27,21 @@ def details(words: str, stack: str, owner: str, phase: Phase, done: Sequence[Seg
     return "\n".join(lines)
 
 
-def refused(finding: Finding, pause_seconds: int, tries: int) -> str:
+def retry_details(finding: Finding, pause_seconds: int, tries: int) -> str:
     """Why the deployment waits, and for what."""
     where = f" ({_code(finding.resource)})" if finding.resource else ""
     return (
-        f"**{finding.code}**: {finding.sentence}{where} Planned and applied again in "
+        f"**{finding.code}**: {finding.message}{where} Planned and applied again in "
         f"{pause_seconds} s, try {tries + 1}. Cancel the workflow to stop it."
     )
 
 
-def overdue(resources: Sequence[Resource]) -> str:
+def overdue_details(resources: Sequence[Resource]) -> str:
     """What terraform works on for far longer than usual."""
     explanation = explain(Reason.KEEPS_FAILING)
-    lines = [f"**{Reason.KEEPS_FAILING}**: {explanation.sentence} {explanation.advice}", ""]
+    lines = [f"**{Reason.KEEPS_FAILING}**: {explanation.message} {explanation.next_step}", ""]
     lines += [
-        f"- {_code(one.address)}: since {one.started_at}, usually {one.usual_seconds} s"
+        f"- {_code(one.address)}: since {one.started_at}, usually {one.typical_seconds} s"
         for one in resources
     ]
     return "\n".join(lines)

@@ -6,9 +6,9 @@ from temporalio import workflow
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from deployments.names import turn_id
+    from deployments.names import stack_holder_id
 
-__all__ = ["StackTurnWorkflow", "take_turn"]
+__all__ = ["StackHolderWorkflow", "acquire_stack"]
 
 # A turn is freed some 40 ms after its holder has ended (measured); who comes just then may wait.
 _TRIES = 5
@@ -16,7 +16,7 @@ _PAUSE = timedelta(milliseconds=200)
 
 
 @workflow.defn
-class StackTurnWorkflow:
+class StackHolderWorkflow:
     """Does nothing; that it runs is the turn.
 
     A child of the deployment that holds the turn, with the id `turn-<stack>`. The server ends it
@@ -29,15 +29,15 @@ class StackTurnWorkflow:
         await workflow.wait_condition(lambda: False)
 
 
-async def take_turn(stack: str) -> bool:
+async def acquire_stack(stack: str) -> bool:
     """Begin to hold a stack's turn; whether it was free."""
     for attempt in range(_TRIES):
         if attempt:
             await workflow.sleep(_PAUSE)
         try:
             await workflow.start_child_workflow(
-                StackTurnWorkflow.run,
-                id=turn_id(stack),
+                StackHolderWorkflow.run,
+                id=stack_holder_id(stack),
                 parent_close_policy=workflow.ParentClosePolicy.TERMINATE,
                 cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
                 static_summary=f"held by {workflow.info().workflow_id}",

@@ -12,7 +12,7 @@ from pathlib import Path
 from adapters.terraform import control_files
 from deployments.errors import Fenced
 from deployments.phase import Phase
-from deployments.ports import Ticket
+from deployments.ports import ActivityToken
 
 __all__ = ["Claims"]
 
@@ -28,7 +28,7 @@ class Claims:
         self._worker = worker
         self.epoch = 0
 
-    def take(self, ticket: Ticket) -> None:
+    def take(self, activity_token: ActivityToken) -> None:
         """Become the owner.
 
         Raises:
@@ -37,12 +37,12 @@ class Claims:
         epoch = self.newest() + 1
         content = {
             "worker": self._worker,
-            "token": base64.b64encode(ticket.token).decode(),
-            "attempt": ticket.attempt,
-            "workflow_id": ticket.workflow_id,
-            "run_id": ticket.run_id,
-            "phase": ticket.phase,
-            "may_start": ticket.may_start,
+            "token": base64.b64encode(activity_token.token).decode(),
+            "attempt": activity_token.attempt,
+            "workflow_id": activity_token.workflow_id,
+            "run_id": activity_token.run_id,
+            "phase": activity_token.phase,
+            "may_start": activity_token.may_start,
         }
         if not control_files.create(self._path(epoch), content):
             raise Fenced(f"epoch {epoch} is somebody else's")
@@ -76,14 +76,14 @@ class Claims:
             return 0
         return max((int(name[6:-5]) for name in names if _is_claim(name)), default=0)
 
-    def ticket(self) -> Ticket | None:
+    def activity_token(self) -> ActivityToken | None:
         """The newest claim's ticket."""
         epoch = self.newest()
         content = control_files.read(self._path(epoch)) if epoch else None
         if content is None:
             return None
         attempt = content["attempt"]
-        return Ticket(
+        return ActivityToken(
             token=base64.b64decode(str(content["token"])),
             attempt=attempt if isinstance(attempt, int) else 0,
             workflow_id=str(content["workflow_id"]),

@@ -5,19 +5,19 @@ from typing import Any
 
 import msgspec
 
-from adapters.terraform.machine_ui import Fold
+from adapters.terraform.machine_ui import ProgressAccumulator
 from deployments.errors import RunDirectoryBroken
 from deployments.events import Seal
 from deployments.phase import Phase
 from deployments.segment import (
     ResourceStatus,
-    SegmentKey,
-    SegmentOutcome,
-    SegmentResult,
+    StepKey,
+    StepOutcome,
+    StepResult,
     StopCause,
 )
 
-__all__ = ["ExitRecord", "Traces", "decode_exit", "interpret"]
+__all__ = ["ExitRecord", "StepEvidence", "decode_exit", "interpret"]
 
 # What a result carries through Temporal's history; the journal and the log have all of it.
 _MOST_ADDRESSES = 200
@@ -63,7 +63,7 @@ class ExitRecord(msgspec.Struct):
 
 
 @dataclass(frozen=True)
-class Traces:
+class StepEvidence:
     """What else is known of an ended segment."""
 
     seal: Seal | None
@@ -84,50 +84,50 @@ def decode_exit(data: bytes) -> ExitRecord:
 
 
 def interpret(
-    key: SegmentKey, phase: Phase, record: ExitRecord, fold: Fold, traces: Traces
-) -> SegmentResult:
+    key: StepKey, phase: Phase, record: ExitRecord, accumulator: ProgressAccumulator, traces: StepEvidence
+) -> StepResult:
     """What the segment left behind.
 
     An interrupted terraform may exit 0 (measured in plan), so a recorded stop decides; only an
     apply that terraform itself called complete is done whatever was asked of it.
     """
-    not_done = fold.addresses(ResourceStatus.PLANNED, ResourceStatus.RUNNING, ResourceStatus.FAILED)
-    changed = fold.addresses(ResourceStatus.DONE)
-    diagnostics = [one for one in fold.diagnostics if one.severity == "error"] or fold.diagnostics
-    return SegmentResult(
+    not_applied = accumulator.addresses(ResourceStatus.PLANNED, ResourceStatus.RUNNING, ResourceStatus.FAILED)
+    changed = accumulator.addresses(ResourceStatus.DONE)
+    diagnostics = [one for one in accumulator.diagnostics if one.severity == "error"] or accumulator.diagnostics
+    return StepResult(
         key=key,
         phase=phase,
-        outcome=_outcome(phase, record, fold),
+        outcome=_outcome(phase, record, accumulator),
         exit_code=record.exit_code,
         stop=record.cause,
         clean=record.clean,
-        applied=fold.applied,
+        applied=accumulator.applied,
         signals=len(record.signals),
-        counts=fold.achieved() if phase is Phase.APPLY and not fold.applied else fold.counts,
+        counts=accumulator.achieved() if phase is Phase.APPLY and not accumulator.applied else accumulator.counts,
         changed=changed[:_MOST_ADDRESSES],
-        not_done=not_done[:_MOST_ADDRESSES] if phase is Phase.APPLY else [],
+        not_applied=not_applied[:_MOST_ADDRESSES] if phase is Phase.APPLY else [],
         diagnostics=[
             replace(one, summary=one.summary[:_LONGEST_TEXT], detail=one.detail[:_LONGEST_TEXT])
             for one in diagnostics[:_MOST_DIAGNOSTICS]
         ],
-        outputs=[one for one in fold.outputs if len(one.value_json) <= _LONGEST_OUTPUT],
+        outputs=[one for one in accumulator.outputs if len(one.value_json) <= _LONGEST_OUTPUT],
         seal=traces.seal,
         plan_sha256=traces.plan_sha256,
         error=(record.error or "")[:_LONGEST_TEXT],
         started_at=record.started_at or "",
         ended_at=record.ended_at or "",
         epoch=traces.epoch,
-        omitted=sum(max(0, len(one) - _MOST_ADDRESSES) for one in (changed, not_done)),
+        omitted=sum(max(0, len(one) - _MOST_ADDRESSES) for one in (changed, not_applied)),
     )
 
 
-def _outcome(phase: Phase, record: ExitRecord, fold: Fold) -> SegmentOutcome:
+def _outcome(phase: Phase, record: ExitRecord, accumulator: ProgressAccumulator) -> StepOutcome:
     if record.outcome != "exited":
-        return SegmentOutcome(record.outcome)
-    complete = record.exit_code == 0 and (phase is not Phase.APPLY or fold.applied)
+        return StepOutcome(record.outcome)
+    complete = record.exit_code == 0 and (phase is not Phase.APPLY or accumulator.applied)
     if complete and (record.cause is None or phase is Phase.APPLY):
-        return SegmentOutcome.DONE
+        return StepOutcome.DONE
     if record.cause is not None:
-        return SegmentOutcome.STOPPED
+        return StepOutcome.STOPPED
     # An apply that exits 0 without saying that it is complete: its log was lost (disk full).
-    return SegmentOutcome.DONE if record.exit_code == 0 else SegmentOutcome.FAILED
+    return StepOutcome.DONE if record.exit_code == 0 else StepOutcome.FAILED

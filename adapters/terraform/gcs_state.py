@@ -15,7 +15,7 @@ from google.api_core.exceptions import NotFound, PreconditionFailed
 
 from adapters.gcs_objects import Objects, open_objects, translated
 
-__all__ = ["GcsState", "StateLock"]
+__all__ = ["GcsStateBackend", "StateLock"]
 
 # Its JSON API below a server's address, as the backend wants it.
 _API = "/storage/v1/"
@@ -36,7 +36,7 @@ class StateLock:
         return self.who.rpartition("@")[2]
 
 
-class GcsState:
+class GcsStateBackend:
     """Port `StackState`.
 
     Args:
@@ -55,7 +55,7 @@ class GcsState:
         self._project = project
 
     @classmethod
-    def by(cls, backend: Mapping[str, object], project: str | None) -> "GcsState":
+    def by(cls, backend: Mapping[str, object], project: str | None) -> "GcsStateBackend":
         """As a backend's configuration says."""
         api = backend.get("storage_custom_endpoint")
         endpoint = str(api).removesuffix(_API) if api else None

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from adapters.terraform import control_files
 from adapters.terraform.gcs_state import StateLock
-from adapters.terraform.stack_state import StackState
+from adapters.terraform.stack_state import StateBackend
 from deployments.errors import Unavailable
 
-__all__ = ["HeldLock"]
+__all__ = ["LockRecord"]
 
 _FILE = "lock.json"
 # A lock that is not ours is looked at again, but no server is asked for each line of a log.
 _AGAIN_SECONDS = 1.0
 
 
-class HeldLock:
+class LockRecord:
     """The note of one segment, `lock.json`.
 
     Args:
@@ -29,7 +29,7 @@ class HeldLock:
         state: the state its terraform works with.
     """
 
-    def __init__(self, folder: Path, state: StackState) -> None:
+    def __init__(self, folder: Path, state: StateBackend) -> None:
         self._folder = folder
         self._state = state
         self._noting: asyncio.Task[None] | None = None

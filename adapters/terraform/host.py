@@ -12,38 +12,38 @@ from pathlib import Path
 
 from adapters.file_changes import FileChanges
 from adapters.redaction import Redactor
-from adapters.secret_box import AesSecretBox
+from adapters.secret_box import AesGcmCipher
 from adapters.settings import Settings
 from adapters.terraform import command, control_files, settling
-from adapters.terraform.outbox import Outboxes
-from adapters.terraform.past_paces import past_paces
+from adapters.terraform.outbox import ArtifactOutbox
+from adapters.terraform.past_paces import load_typical_durations
 from adapters.terraform.plan_report import redact_plan, summarise
 from adapters.terraform.plan_secrets import sensitive_values
-from adapters.terraform.queries import ask
+from adapters.terraform.queries import run_command
 from adapters.terraform.run_directory import RunDirectory
 from adapters.terraform.run_root import RunRoot
-from adapters.terraform.segment_folder import TerraformSegment, sha256_of
-from adapters.terraform.shipment import SegmentShipment, lacking
+from adapters.terraform.segment_folder import StepFolder, sha256_of
+from adapters.terraform.shipment import StepLogFile, sinks_behind
 from adapters.terraform.stack_state import (
-    States,
+    StateBackends,
     backend_file,
     recorded_outputs,
     sensitive_outputs,
 )
-from adapters.terraform.surroundings import Surroundings
+from adapters.terraform.surroundings import HostContext
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest
 from deployments.errors import RunDirectoryBroken, TerraformUnusable, Unavailable
-from deployments.log_ports import SinkState
+from deployments.log_ports import SinkStatus
 from deployments.phase import Phase
-from deployments.ports import PlanSummary, Prepared
-from deployments.results import Settled
-from deployments.secret_variables import SecretBox, reveal
-from deployments.segment import SegmentKey, SegmentOutcome, SegmentResult, StopCause
+from deployments.ports import PlanSummary, PreparedHost
+from deployments.results import Reconciliation
+from deployments.secret_variables import Cipher, decrypt_variables
+from deployments.segment import StepKey, StepOutcome, StepResult, StopCause
 from deployments.templates import TEMPLATES, Template
 
-__all__ = ["TerraformHost", "check_terraform"]
+__all__ = ["WorkerHost", "check_terraform"]
 
 _log = logging.getLogger("anava.worker")
 
@@ -66,7 +66,7 @@ async def check_terraform(settings: Settings, cli_config: Path, path: str) -> tu
     binary = _find(settings.terraform.binary, path)
     home = cli_config.parent
     environment = command.environment(home, cli_config, path)
-    answer = await ask(command.version_argv(binary), environment, home)
+    answer = await run_command(command.version_argv(binary), environment, home)
     if answer.exit_code or answer.errors.strip():
         raise TerraformUnusable(f"terraform refuses its configuration: {answer.errors.strip()}")
     version = str(json.loads(answer.output)["terraform_version"])
@@ -82,7 +82,7 @@ def _find(name: str, path: str) -> str:
     return str(Path(found).resolve())
 
 
-class TerraformHost:
+class WorkerHost:
     """Port `Host`; made by `open`."""
 
     def __init__(
@@ -90,16 +90,16 @@ class TerraformHost:
         settings: Settings,
         root: RunRoot,
         terraform_version: str,
-        around: Surroundings,
+        context: HostContext,
         store: ArtifactStore,
-        box: SecretBox,
+        cipher: Cipher,
     ) -> None:
         self._settings = settings
         self._root = root
         self._version = terraform_version
-        self._around = around
-        self._outboxes = Outboxes(store, settings.log.give_up_seconds)
-        self._box = box
+        self._context = context
+        self._outboxes = ArtifactOutbox(store, settings.log.give_up_seconds)
+        self._cipher = cipher
 
     @classmethod
     async def open(
@@ -108,7 +108,7 @@ class TerraformHost:
         environment: Mapping[str, str],
         changes: FileChanges,
         store: ArtifactStore,
-    ) -> "TerraformHost":
+    ) -> "WorkerHost":
         """Take up the run root and check terraform.
 
         Args:
@@ -122,7 +122,7 @@ class TerraformHost:
             Unavailable: there are no credentials for the bucket of states.
         """
         path = environment.get("PATH", os.defpath)
-        states = States(settings, environment)
+        states = StateBackends(settings, environment)
         root = RunRoot(settings.runs)
         mirror = settings.terraform.mirror or root.path / "no-mirror"
         if settings.terraform.mirror is None:
@@ -132,7 +132,7 @@ class TerraformHost:
         cli_config = root.path / "terraform.tfrc"
         control_files.replace(cli_config, command.cli_config(mirror.resolve()))
         binary, version = await check_terraform(settings, cli_config, path)
-        around = Surroundings(
+        context = HostContext(
             workers=root.workers,
             worker=root.worker,
             terraform=binary,
@@ -141,11 +141,11 @@ class TerraformHost:
             changes=changes,
             redactor=lambda deployment: Redactor(root.directory(deployment).secrets()),
             states=states,
-            paces=lambda: past_paces(root.path),
+            durations=lambda: load_typical_durations(root.path),
             google=settings.google.endpoint,
         )
-        box = AesSecretBox.open(settings.secrets.ring, settings.data)
-        return cls(settings, root, version, around, store, box)
+        cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
+        return cls(settings, root, version, context, store, cipher)
 
     @property
     def id(self) -> str:
@@ -161,33 +161,33 @@ class TerraformHost:
         """How many places are taken."""
         return len(self._root.open_deployments())
 
-    async def prepare(self, deployment: str, request: DeploymentRequest) -> Prepared:
+    async def prepare(self, deployment: str, request: DeploymentRequest) -> PreparedHost:
         self._check_providers(TEMPLATES[request.stack.template])
-        request = reveal(request, deployment, self._box)
+        request = decrypt_variables(request, deployment, self._cipher)
         await asyncio.to_thread(self._make, deployment, request)
-        return Prepared(self._root.host, self._version)
+        return PreparedHost(self._root.host, self._version)
 
-    def segment(self, key: SegmentKey) -> TerraformSegment:
-        return TerraformSegment(self._root.path / key.deployment, key, self._around)
+    def segment(self, key: StepKey) -> StepFolder:
+        return StepFolder(self._root.path / key.deployment, key, self._context)
 
-    def shipment(self, key: SegmentKey) -> SegmentShipment:
+    def shipment(self, key: StepKey) -> StepLogFile:
         folder = self._root.path / key.deployment / "segments" / str(key.segment)
-        return SegmentShipment(folder, key, self._around.changes)
+        return StepLogFile(folder, key, self._context.changes)
 
-    def unshipped(self, generations: Mapping[str, str]) -> Sequence[tuple[SegmentKey, str]]:
+    def unshipped_logs(self, generations: Mapping[str, str]) -> Sequence[tuple[StepKey, str]]:
         keep = self._settings.log.give_up_seconds
         return [
-            (SegmentKey(deployment, number), sink)
+            (StepKey(deployment, number), sink)
             for deployment in self._root.deployments()
             for number in self._root.directory(deployment).segments()
-            for sink in lacking(self._root.directory(deployment).segment(number), generations, keep)
+            for sink in sinks_behind(self._root.directory(deployment).segment(number), generations, keep)
         ]
 
-    def tell_sinks(self, states: Sequence[SinkState]) -> None:
+    def publish_sink_statuses(self, states: Sequence[SinkStatus]) -> None:
         """Say how the sinks are, where the API of this machine looks."""
-        self._root.tell_sinks(states)
+        self._root.publish_sink_statuses(states)
 
-    def unclaimed(self) -> Sequence[TerraformSegment]:
+    def stale_steps(self) -> Sequence[StepFolder]:
         stale = self._settings.worker.stale_seconds
         # Whoever scans lives, and is on speaking terms with its disk.
         self._root.show_life()
@@ -198,75 +198,75 @@ class TerraformHost:
             if segment.is_stale(stale)
         ]
 
-    def resting(self) -> Sequence[str]:
+    def idle_deployments(self) -> Sequence[str]:
         return [
             deployment
             for deployment in self._root.open_deployments()
-            if all(one.is_settled() or not one.ticket() for one in self._segments(deployment))
+            if all(one.is_settled() or not one.activity_token() for one in self._segments(deployment))
         ]
 
-    async def planned(self, deployment: str) -> bytes:
-        argv = command.show_plan_argv(self._around.terraform)
+    async def plan_json(self, deployment: str) -> bytes:
+        argv = command.show_plan_argv(self._context.terraform)
         return await self._shown(self._root.directory(deployment), argv)
 
     async def report_plan(self, deployment: str) -> PlanSummary:
         directory = self._root.directory(deployment)
         plan = directory.work / command.PLAN_FILE
-        terraform = self._around.terraform
-        plan_json = await self.planned(deployment)
+        terraform = self._context.terraform
+        plan_json = await self.plan_json(deployment)
         redactor = Redactor([*directory.secrets(), *sensitive_values(plan_json)])
         shown = redact_plan(plan_json, redactor).decode()
-        self._outboxes.lay(directory, artifacts.PLAN_JSON, shown)
+        self._outboxes.enqueue(directory, artifacts.PLAN_JSON, shown)
         # Not at once with the other: each starts the providers, beside an apply that runs.
         plan_text = await self._shown(directory, command.show_plan_text_argv(terraform))
         text = redactor.clean(plan_text.decode("utf-8", "replace"))
-        self._outboxes.lay(directory, artifacts.PLAN_TEXT, text)
+        self._outboxes.enqueue(directory, artifacts.PLAN_TEXT, text)
         await asyncio.to_thread(_keep, plan, self._settings.data / "plans" / deployment)
         return summarise(plan_json, sha256_of(plan))
 
-    async def settle(self, deployment: str, segments: Sequence[SegmentResult]) -> Settled:
+    async def settle(self, deployment: str, segments: Sequence[StepResult]) -> Reconciliation:
         alive = [one for one in self._segments(deployment) if one.look().alive]
         for segment in alive:
             segment.stop(StopCause.ABANDONED)
         if not await _ended(alive):
-            return Settled(unsure=True)
+            return Reconciliation(inconclusive=True)
         await self._free_locks(deployment)
         last = segments[-1] if segments else None
         directory = self._root.directory(deployment)
         if last is None or last.phase is not Phase.APPLY or not directory.work.is_dir():
-            return Settled()
-        if last.outcome is SegmentOutcome.DONE and last.clean:
-            return Settled()
-        scene = settling.Scene(
+            return Reconciliation()
+        if last.outcome is StepOutcome.DONE and last.clean:
+            return Reconciliation()
+        inputs = settling.ReconciliationInput(
             work=directory.work,
             segment_folder=directory.path / "segments" / str(last.key.segment),
             rescued=self._settings.data / "rescued" / deployment,
-            terraform=self._around.terraform,
+            terraform=self._context.terraform,
             environment=self._environment(directory.home),
         )
-        return await settling.find_out(scene)
+        return await settling.reconcile(inputs)
 
     async def record(self, deployment: str, record_json: str) -> str:
         return await asyncio.to_thread(self._root.directory(deployment).record, record_json)
 
     def archive(self, deployment: str, record_json: str, outputs_json: str) -> None:
         directory = self._root.directory(deployment)
-        self._outboxes.lay(directory, artifacts.RECORD, record_json)
+        self._outboxes.enqueue(directory, artifacts.RECORD, record_json)
         if outputs_json:
-            self._outboxes.lay(directory, artifacts.OUTPUTS, outputs_json)
-        self._outboxes.lay_logs(directory)
+            self._outboxes.enqueue(directory, artifacts.OUTPUTS, outputs_json)
+        self._outboxes.enqueue_logs(directory)
 
     async def send(self, deployment: str) -> None:
         await self._outboxes.send(self._root.directory(deployment))
 
-    async def send_owed(self) -> None:
+    async def send_pending(self) -> None:
         """Send the artifacts of all deployments that their store did not take when it was asked."""
         deployments = self._root.deployments()
-        await self._outboxes.send_owed(self._root.directory(one) for one in deployments)
+        await self._outboxes.send_pending(self._root.directory(one) for one in deployments)
 
     async def keep_outputs(self, deployment: str) -> None:
         directory = self._root.directory(deployment)
-        state = self._around.states.used_by(directory.work)
+        state = self._context.states.used_by(directory.work)
         if state is None:
             # A repeat after the work was cleared: they were kept then.
             return
@@ -276,8 +276,8 @@ class TerraformHost:
             "recorded_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             "outputs": recorded_outputs(await asyncio.to_thread(state.read)),
         }
-        sealed = self._box.encrypt(json.dumps(content), deployment)
-        self._outboxes.lay(directory, artifacts.SEALED_OUTPUTS, sealed)
+        sealed = self._cipher.encrypt(json.dumps(content), deployment)
+        self._outboxes.enqueue(directory, artifacts.SEALED_OUTPUTS, sealed)
 
     async def clear(self, deployment: str) -> None:
         await asyncio.to_thread(self._root.directory(deployment).clear)
@@ -301,7 +301,7 @@ class TerraformHost:
             )
 
     def _make(self, deployment: str, request: DeploymentRequest) -> None:
-        state = self._around.states.of(request.stack.id)
+        state = self._context.states.of(request.stack.id)
         self._root.directory(deployment).make(
             self._settings.terraform.templates / request.stack.template,
             request,
@@ -318,17 +318,17 @@ class TerraformHost:
                 _log.warning("%s may have left the lock of its state: %s", segment.key, error)
 
     async def _shown(self, directory: RunDirectory, argv: Sequence[str]) -> bytes:
-        answer = await ask(argv, self._environment(directory.home), directory.work)
+        answer = await run_command(argv, self._environment(directory.home), directory.work)
         if answer.exit_code:
             raise RunDirectoryBroken(f"terraform cannot show the plan: {answer.errors.strip()}")
         return answer.output
 
-    def _segments(self, deployment: str) -> list[TerraformSegment]:
+    def _segments(self, deployment: str) -> list[StepFolder]:
         numbers = self._root.directory(deployment).segments()
-        return [self.segment(SegmentKey(deployment, number)) for number in numbers]
+        return [self.segment(StepKey(deployment, number)) for number in numbers]
 
     def _environment(self, home: Path) -> dict[str, str]:
-        return self._around.environment(home)
+        return self._context.environment(home)
 
 
 def _keep(plan: Path, folder: Path) -> None:
@@ -340,7 +340,7 @@ def _keep(plan: Path, folder: Path) -> None:
     draft.replace(folder / plan.name)
 
 
-async def _ended(segments: Sequence[TerraformSegment]) -> bool:
+async def _ended(segments: Sequence[StepFolder]) -> bool:
     """Wait until none of them has a process left."""
     clock = asyncio.get_running_loop().time
     end = clock() + _LAST_WAIT_SECONDS

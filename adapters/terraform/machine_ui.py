@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from deployments.paces import Paces
+from deployments.paces import TypicalDurations
 from deployments.segment import Counts, Diagnostic, Output, Resource, ResourceStatus
 
-__all__ = ["Fold", "Message", "decode"]
+__all__ = ["ProgressAccumulator", "Message", "decode"]
 
 # A broken configuration repeats itself; the first ones say it all.
 _MOST_DIAGNOSTICS = 50
@@ -148,7 +148,7 @@ class _Entry:
         # A replacement is a delete and a create; only both together make it done.
         self.left = 2 if action == "replace" else 1
 
-    def as_resource(self, address: str, paces: Paces) -> Resource:
+    def as_resource(self, address: str, durations: TypicalDurations) -> Resource:
         """The value that the other rooms know."""
         running = self.status is ResourceStatus.RUNNING
         return Resource(
@@ -159,18 +159,18 @@ class _Entry:
             elapsed_seconds=self.elapsed,
             id=self.id,
             reason=self.reason,
-            usual_seconds=paces.usual_seconds(self.kind, self.action),
-            overdue=running and paces.is_overdue(self.kind, self.action, self.elapsed),
+            typical_seconds=durations.typical_seconds(self.kind, self.action),
+            overdue=running and durations.is_overdue(self.kind, self.action, self.elapsed),
         )
 
 
-class Fold:
+class ProgressAccumulator:
     """What all messages so far say together; a function of them alone, but for `paces`."""
 
     def __init__(self, redact: Callable[[str], str] = str) -> None:
         self._redact = redact
         # What is said to be usual; no event depends on it.
-        self.paces = Paces()
+        self.durations = TypicalDurations()
         self._entries: dict[str, _Entry] = {}
         # By the address as terraform writes it: progress comes every 10 s for each resource.
         self._known: dict[str, _Entry] = {}
@@ -203,12 +203,12 @@ class Fold:
 
     def resources(self) -> list[Resource]:
         """Every resource that is planned or worked on, in the order of first mention."""
-        return [entry.as_resource(address, self.paces) for address, entry in self._entries.items()]
+        return [entry.as_resource(address, self.durations) for address, entry in self._entries.items()]
 
     def overdue(self) -> list[Resource]:
         """Those that terraform has worked on for far longer than usual."""
         running = [
-            entry.as_resource(address, self.paces)
+            entry.as_resource(address, self.durations)
             for address, entry in list(self._entries.items())
             if entry.status is ResourceStatus.RUNNING
         ]

@@ -21,7 +21,7 @@ from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.errors import Unavailable
 
-__all__ = ["ARTIFACT_GIVEN_UP", "Outboxes"]
+__all__ = ["ARTIFACT_GIVEN_UP", "ArtifactOutbox"]
 
 _log = logging.getLogger("anava.worker")
 
@@ -35,7 +35,7 @@ _LOGS_AT_ONCE = 2
 _LOOK_SECONDS = 0.1
 
 
-class Outboxes:
+class ArtifactOutbox:
     """The outboxes of all deployments of a host.
 
     Args:
@@ -48,24 +48,24 @@ class Outboxes:
         self._give_up_seconds = give_up_seconds
         self._logs = asyncio.Semaphore(_LOGS_AT_ONCE)
 
-    def lay(self, directory: RunDirectory, name: str, content: str) -> None:
+    def enqueue(self, directory: RunDirectory, name: str, content: str) -> None:
         """Owe the store an artifact; over one of the same name that it does not have yet."""
         folder = _folder(directory)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         control_files.replace(folder / name, content)
 
-    def lay_logs(self, directory: RunDirectory) -> None:
+    def enqueue_logs(self, directory: RunDirectory) -> None:
         """Owe the store the logs of all segments, which have ended."""
         for name in _logs(directory):
-            self.lay(directory, name, "")
+            self.enqueue(directory, name, "")
 
-    def owes(self, directory: RunDirectory) -> bool:
+    def has_pending(self, directory: RunDirectory) -> bool:
         """Whether the store lacks something."""
         return bool(_names(_folder(directory)))
 
-    async def send_owed(self, directories: Iterable[RunDirectory]) -> None:
+    async def send_pending(self, directories: Iterable[RunDirectory]) -> None:
         """Send what earlier calls left; what cannot be sent holds up no other deployment."""
-        for directory in filter(self.owes, directories):
+        for directory in filter(self.has_pending, directories):
             try:
                 await self.send(directory)
             except (Unavailable, OSError) as error:
@@ -131,7 +131,7 @@ def _logs(directory: RunDirectory) -> dict[str, Iterable[bytes]]:
     return {
         artifacts.LOG_GZIP: log_archive.gzipped(files.values()),
         artifacts.LOG_TEXT: log_archive.as_text(files.values()),
-        **{artifacts.segment_log(one): log_archive.as_written(file) for one, file in files.items()},
+        **{artifacts.step_log(one): log_archive.as_written(file) for one, file in files.items()},
     }
 
 

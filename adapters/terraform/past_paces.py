@@ -9,19 +9,19 @@ import msgspec
 from adapters.terraform.run_directory import RECORD_FILE
 from adapters.terraform.segment_log import PROGRESS_FILE
 from deployments.log_ports import Progress
-from deployments.paces import Paces
+from deployments.paces import TypicalDurations
 from deployments.segment import Resource
 
-__all__ = ["past_paces"]
+__all__ = ["load_typical_durations"]
 
 # Some 5 ms to read; a stack's types each come once a deployment, and three of them count.
 _NEWEST = 10
 _APPLY = "apply"
 
 
-def past_paces(run_root: Path) -> Paces:
+def load_typical_durations(run_root: Path) -> TypicalDurations:
     """By the newest finished deployments; a document that is none of ours says nothing. Blocks."""
-    return Paces.shown_by(
+    return TypicalDurations.shown_by(
         resource for folder in _newest_ended(run_root) for resource in _resources(folder)
     )
 

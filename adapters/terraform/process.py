@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["Runners"]
+__all__ = ["RunnerProcesses"]
 
 _RUNNER = Path(__file__).parent / "runner" / "__main__.py"
 
@@ -13,7 +13,7 @@ _RUNNER = Path(__file__).parent / "runner" / "__main__.py"
 _LAST_BREATH_SECONDS = 5
 
 
-class Runners:
+class RunnerProcesses:
     """The runners that this worker started for one segment."""
 
     def __init__(self, folder: Path) -> None:

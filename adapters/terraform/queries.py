@@ -7,14 +7,14 @@ from pathlib import Path
 
 from deployments.errors import TerraformUnusable
 
-__all__ = ["Answer", "ask"]
+__all__ = ["CommandResult", "run_command"]
 
 # `show` of 1,000 resources takes 0.3 s (measured); a remote state may be slow.
 _LONGEST_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """What a command printed."""
 
     exit_code: int
@@ -22,7 +22,7 @@ class Answer:
     errors: str
 
 
-async def ask(argv: Sequence[str], environment: Mapping[str, str], cwd: Path) -> Answer:
+async def run_command(argv: Sequence[str], environment: Mapping[str, str], cwd: Path) -> CommandResult:
     """Run a command to its end.
 
     Raises:
@@ -48,4 +48,4 @@ async def ask(argv: Sequence[str], environment: Mapping[str, str], cwd: Path) ->
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return Answer(process.returncode or 0, output, errors.decode("utf-8", "replace"))
+    return CommandResult(process.returncode or 0, output, errors.decode("utf-8", "replace"))

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["RESCUED_STATE", "keep", "unsaved_state"]
+__all__ = ["RESCUED_STATE", "preserve", "read_errored_state"]
 
 RESCUED_STATE = "errored.tfstate"
 
@@ -27,7 +27,7 @@ class _Dump(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Dump)
 
 
-def unsaved_state(work: Path, spool: Path) -> bytes:
+def read_errored_state(work: Path, spool: Path) -> bytes:
     """The state that was not saved; nothing when there is none.
 
     Args:
@@ -40,7 +40,7 @@ def unsaved_state(work: Path, spool: Path) -> bytes:
     return _printed(spool)
 
 
-def keep(state: bytes, folder: Path) -> Path:
+def preserve(state: bytes, folder: Path) -> Path:
     """Write it where no artifact store and no download reaches; the file."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = folder / f".{RESCUED_STATE}.{os.urandom(6).hex()}"

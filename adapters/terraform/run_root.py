@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapters.terraform import control_files
 from adapters.terraform.run_directory import RunDirectory
-from deployments.log_ports import SinkState
+from deployments.log_ports import SinkStatus
 
 __all__ = ["RunRoot", "sinks_file"]
 
@@ -51,7 +51,7 @@ class RunRoot:
         """Be seen by health checks: the lock's modification time (`cli/alive.py`)."""
         os.utime(self._lock)
 
-    def tell_sinks(self, states: Sequence[SinkState]) -> None:
+    def publish_sink_statuses(self, states: Sequence[SinkStatus]) -> None:
         """Say how this worker's sinks are, for whoever reads the run root."""
         content = {"sinks": [asdict(one) for one in states]}
         control_files.replace(sinks_file(self.workers, self.worker), content)

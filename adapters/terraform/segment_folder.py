@@ -10,24 +10,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.event_file import EVENT_FILE, has_end
-from adapters.file_changes import Watch
+from adapters.file_changes import FileWatch
 from adapters.terraform import command, control_files, credential_file
 from adapters.terraform.claims import Claims
-from adapters.terraform.exit_record import Traces, decode_exit, interpret
-from adapters.terraform.held_lock import HeldLock
-from adapters.terraform.process import Runners
-from adapters.terraform.segment_log import SegmentLog
+from adapters.terraform.exit_record import StepEvidence, decode_exit, interpret
+from adapters.terraform.held_lock import LockRecord
+from adapters.terraform.process import RunnerProcesses
+from adapters.terraform.segment_log import EventLog
 from adapters.terraform.spool import Translator
-from adapters.terraform.surroundings import Surroundings
-from deployments.adoption import adoption_file
+from adapters.terraform.surroundings import HostContext
+from deployments.adoption import import_file
 from deployments.credentials import Credential
 from deployments.errors import PlanChanged, RunDirectoryBroken
 from deployments.events import Seal
 from deployments.phase import Phase
-from deployments.ports import Sight, Ticket
-from deployments.segment import Resource, SegmentKey, SegmentOrder, SegmentResult, StopCause
+from deployments.ports import StepStatus, ActivityToken
+from deployments.segment import Resource, StepKey, StepOrder, StepResult, StopCause
 
-__all__ = ["TerraformSegment", "sha256_of"]
+__all__ = ["StepFolder", "sha256_of"]
 
 # The files whose change means something to the keeper; its own writes do not wake it.
 _NAMES = frozenset({"spool", "exit.json", "started.json", "stop.json"})
@@ -36,24 +36,24 @@ _PAUSE_SECONDS = 0.005
 _ADOPTION_FILE = "adoption.tf.json"
 
 
-class TerraformSegment:
+class StepFolder:
     """Port `SegmentFolder` on real files and a real runner."""
 
-    def __init__(self, run_directory: Path, key: SegmentKey, around: Surroundings) -> None:
+    def __init__(self, run_directory: Path, key: StepKey, context: HostContext) -> None:
         self._run = run_directory
         self._work = run_directory / "work"
         self._folder = run_directory / "segments" / str(key.segment)
         self._key = key
-        self._around = around
-        self._claims = Claims(self._folder, around.workers, around.worker)
-        self._runners = Runners(self._folder)
-        self._log: SegmentLog | None = None
-        self._lock: HeldLock | None = None
-        self._watch: Watch | None = None
+        self._context = context
+        self._claims = Claims(self._folder, context.workers, context.worker)
+        self._runners = RunnerProcesses(self._folder)
+        self._log: EventLog | None = None
+        self._lock: LockRecord | None = None
+        self._watch: FileWatch | None = None
         self._resources = ExitStack()
 
     @property
-    def key(self) -> SegmentKey:
+    def key(self) -> StepKey:
         """Port `SegmentFolder`; so are all public methods below."""
         return self._key
 
@@ -62,23 +62,23 @@ class TerraformSegment:
         log = self._log
         if log is None:
             return "starting"
-        tally = log.fold.tally()
+        tally = log.accumulator.tally()
         total = sum(tally.values())
         phase = self._phase()
         return f"{phase}: {tally['done']}/{total} resources, {log.lines} lines"
 
     def overdue(self) -> list[Resource]:
-        return self._log.fold.overdue() if self._log else []
+        return self._log.accumulator.overdue() if self._log else []
 
     def clock(self) -> float:
         return control_files.boot_seconds()
 
-    def claim(self, ticket: Ticket) -> None:
+    def claim(self, activity_token: ActivityToken) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._claims.take(ticket)
+        self._claims.take(activity_token)
 
-    def ticket(self) -> Ticket | None:
-        return self._claims.ticket()
+    def activity_token(self) -> ActivityToken | None:
+        return self._claims.activity_token()
 
     def is_stale(self, stale_seconds: float) -> bool:
         """Whether nobody looks after the segment, though somebody did."""
@@ -93,7 +93,7 @@ class TerraformSegment:
         until = sent_at + (seconds if isinstance(seconds, int) else 0)
         control_files.replace(self._folder / "lease", f"{until:.3f}\n")
 
-    def place(self, order: SegmentOrder) -> None:
+    def place(self, order: StepOrder) -> None:
         self._claims.check()
         if not self._work.is_dir():
             raise RunDirectoryBroken("the run directory is not on this host any more")
@@ -110,9 +110,9 @@ class TerraformSegment:
                 "segment": order.key.segment,
                 "phase": order.phase,
                 "argv": command.phase_argv(
-                    self._around.terraform, order.phase, destroy=order.destroy
+                    self._context.terraform, order.phase, destroy=order.destroy
                 ),
-                "environment": self._around.environment_of(order, self._run / "home"),
+                "environment": self._context.environment_of(order, self._run / "home"),
                 "deadline_seconds": order.deadline_seconds,
                 "lease_seconds": order.lease_seconds,
                 "no_progress_seconds": order.no_progress_seconds,
@@ -131,10 +131,10 @@ class TerraformSegment:
         project_id = str(self._order().get("project_id", ""))
         credential_file.write(self._folder, credential, project_id)
 
-    def look(self) -> Sight:
+    def look(self) -> StepStatus:
         self._runners.reap()
         there = {name: (self._folder / name).exists() for name in ("segment.json", "exit.json")}
-        return Sight(
+        return StepStatus(
             ordered=there["segment.json"],
             started=(self._folder / "started.json").exists(),
             ended=there["exit.json"],
@@ -191,7 +191,7 @@ class TerraformSegment:
             return 0
         log = self._open_log()
         lines = await log.pump()
-        if log.fold.works_on_state:
+        if log.accumulator.works_on_state:
             self._note_lock()
         return lines
 
@@ -199,7 +199,7 @@ class TerraformSegment:
         if self._watch is None:
             # From now on every change is noticed; for what came before, the caller looks again.
             self._watch = self._resources.enter_context(
-                self._around.changes.watch(self._folder, _NAMES)
+                self._context.changes.watch(self._folder, _NAMES)
             )
             return
         await asyncio.sleep(_PAUSE_SECONDS)
@@ -213,7 +213,7 @@ class TerraformSegment:
         await asyncio.to_thread(self._runners.wait)
         return await self._open_log().close()
 
-    def result(self) -> SegmentResult:
+    def result(self) -> StepResult:
         path = self._folder / "exit.json"
         if not path.exists():
             raise RunDirectoryBroken("the segment has not ended")
@@ -224,8 +224,8 @@ class TerraformSegment:
             self._key,
             phase,
             decode_exit(path.read_bytes()),
-            log.fold,
-            Traces(log.seal, "", self._claims.epoch),
+            log.accumulator,
+            StepEvidence(log.seal, "", self._claims.epoch),
         )
         if phase is Phase.PLAN and plan.exists():
             return replace(result, plan_sha256=sha256_of(plan))
@@ -243,38 +243,38 @@ class TerraformSegment:
         """Whether nobody needs to look after the segment any more."""
         return (self._folder / "settled").exists()
 
-    def _place_imports(self, order: SegmentOrder) -> None:
+    def _place_imports(self, order: StepOrder) -> None:
         """What the plan shall adopt; what the one before adopted is none of its business."""
         path = self._work / _ADOPTION_FILE
         path.unlink(missing_ok=True)
         if order.imports:
-            control_files.replace(path, adoption_file(order.imports))
+            control_files.replace(path, import_file(order.imports))
 
     def _can_log(self) -> bool:
         # Before terraform has started there is no time for a line to carry, and no line.
         return self._log is not None or (self._folder / "started.json").exists()
 
-    def _open_log(self) -> SegmentLog:
+    def _open_log(self) -> EventLog:
         if self._log is None:
             started = control_files.read(self._folder / "started.json") or {}
-            self._log = SegmentLog(
+            self._log = EventLog(
                 folder=self._folder,
                 key=self._key,
                 translator=Translator(
                     self._key.segment,
                     self._phase(),
                     str(started.get("started_at", "")),
-                    self._around.redactor(self._key.deployment),
+                    self._context.redactor(self._key.deployment),
                 ),
                 check=self._claims.check,
-                paces=self._around.paces,
+                durations=self._context.durations,
             )
             self._resources.callback(self._log.release)
         return self._log
 
     def _note_lock(self) -> None:
-        if self._lock is None and (state := self._around.states.used_by(self._work)):
-            self._lock = HeldLock(self._folder, state)
+        if self._lock is None and (state := self._context.states.used_by(self._work)):
+            self._lock = LockRecord(self._folder, state)
             self._resources.callback(self._lock.close)
         if self._lock is not None:
             self._lock.note()
@@ -285,9 +285,9 @@ class TerraformSegment:
         Raises:
             Unavailable: the state's bucket does not answer.
         """
-        state = self._around.states.used_by(self._work)
+        state = self._context.states.used_by(self._work)
         if state is not None and not self.look().alive:
-            HeldLock(self._folder, state).free()
+            LockRecord(self._folder, state).free()
 
     def _phase(self) -> Phase:
         return Phase(str(self._order()["phase"]))

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from adapters.event_file import EVENT_FILE, EventFile, EventReader
 from adapters.terraform import control_files
-from adapters.terraform.machine_ui import Fold
+from adapters.terraform.machine_ui import ProgressAccumulator
 from adapters.terraform.spool import Translator, end_record
 from deployments.events import EndKind, Seal
-from deployments.paces import Paces
-from deployments.segment import SegmentKey
+from deployments.paces import TypicalDurations
+from deployments.segment import StepKey
 
-__all__ = ["PROGRESS_FILE", "SPOOL_FILE", "SegmentLog"]
+__all__ = ["PROGRESS_FILE", "SPOOL_FILE", "EventLog"]
 
 SPOOL_FILE = "spool"
 PROGRESS_FILE = "progress.json"
@@ -26,7 +26,7 @@ _STEP_BYTES = 1024 * 1024
 _PROGRESS_SECONDS = 1.0
 
 
-class SegmentLog:
+class EventLog:
     """The one writer of a segment's events.
 
     Args:
@@ -40,13 +40,13 @@ class SegmentLog:
     def __init__(
         self,
         folder: Path,
-        key: SegmentKey,
+        key: StepKey,
         translator: Translator,
         check: Callable[[], None],
-        paces: Callable[[], Paces] = Paces,
+        durations: Callable[[], TypicalDurations] = TypicalDurations,
     ) -> None:
         self._folder = folder
-        self._paces = paces
+        self._durations = durations
         self._key = key
         self._check = check
         self._translator = translator
@@ -58,9 +58,9 @@ class SegmentLog:
         self.seal: Seal | None = self._sealed()
 
     @property
-    def fold(self) -> Fold:
+    def accumulator(self) -> ProgressAccumulator:
         """What the messages so far say together."""
-        return self._translator.fold
+        return self._translator.accumulator
 
     @property
     def lines(self) -> int:
@@ -103,7 +103,7 @@ class SegmentLog:
             os.close(fd)
         if data:
             if not self._read:
-                self.fold.paces = self._paces()
+                self.accumulator.durations = self._durations()
             self._write(data, final=False)
             self._read += len(data)
         return len(data)
@@ -129,8 +129,8 @@ class SegmentLog:
             "segment": self._key.segment,
             "phase": self._translator.phase,
             "until": f"{self._key.segment}-{self._translator.lines}",
-            "counts": self.fold.tally(),
-            "resources": [asdict(one) for one in self.fold.resources()],
+            "counts": self.accumulator.tally(),
+            "resources": [asdict(one) for one in self.accumulator.resources()],
         }
         control_files.replace(self._folder / PROGRESS_FILE, json.dumps(content))
 

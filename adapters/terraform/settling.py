@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.terraform import command, control_files, rescue
-from adapters.terraform.queries import ask
+from adapters.terraform.queries import run_command
 from adapters.terraform.segment_log import PROGRESS_FILE, SPOOL_FILE
-from deployments.results import Settled
+from deployments.results import Reconciliation
 from deployments.segment import ResourceStatus
 
-__all__ = ["Scene", "addresses_in", "compare", "find_out"]
+__all__ = ["ReconciliationInput", "addresses_in", "compare_with_state", "reconcile"]
 
 _MAKES = frozenset({"create", "update", "replace", "import"})
 
 
 @dataclass(frozen=True)
-class Scene:
+class ReconciliationInput:
     """Where the apply ran and with what; `rescued` is a folder for operators alone."""
 
     work: Path
@@ -28,7 +28,7 @@ class Scene:
     environment: Mapping[str, str]
 
 
-async def find_out(scene: Scene) -> Settled:
+async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
     """Compare what was reported complete with what the state holds.
 
     The segment's log is closed: its progress is final. A state that does not answer leaves it
@@ -40,21 +40,21 @@ async def find_out(scene: Scene) -> Settled:
         TerraformUnusable: terraform does not answer.
     """
     unsaved = await asyncio.to_thread(
-        rescue.unsaved_state, scene.work, scene.segment_folder / SPOOL_FILE
+        rescue.read_errored_state, inputs.work, inputs.segment_folder / SPOOL_FILE
     )
     if addresses_in(unsaved):
-        kept = await asyncio.to_thread(rescue.keep, unsaved, scene.rescued)
+        kept = await asyncio.to_thread(rescue.preserve, unsaved, inputs.rescued)
         # When it is refused, the state below tells what is not recorded.
-        await ask([scene.terraform, "state", "push", str(kept)], scene.environment, scene.work)
-    pulled = await ask(command.state_argv(scene.terraform), scene.environment, scene.work)
+        await run_command([inputs.terraform, "state", "push", str(kept)], inputs.environment, inputs.work)
+    pulled = await run_command(command.state_argv(inputs.terraform), inputs.environment, inputs.work)
     if pulled.exit_code:
-        return Settled(unsure=True)
-    progress = control_files.read(scene.segment_folder / PROGRESS_FILE) or {}
+        return Reconciliation(inconclusive=True)
+    progress = control_files.read(inputs.segment_folder / PROGRESS_FILE) or {}
     resources = progress.get("resources", [])
-    return compare(resources if isinstance(resources, list) else [], addresses_in(pulled.output))
+    return compare_with_state(resources if isinstance(resources, list) else [], addresses_in(pulled.output))
 
 
-def compare(resources: Sequence[Mapping[str, object]], recorded: set[str]) -> Settled:
+def compare_with_state(resources: Sequence[Mapping[str, object]], recorded: set[str]) -> Reconciliation:
     """The journal against the state, both as values."""
     made = [
         str(one["address"])
@@ -67,7 +67,7 @@ def compare(resources: Sequence[Mapping[str, object]], recorded: set[str]) -> Se
         for one in resources
         if one["status"] == ResourceStatus.RUNNING and one["action"] != "delete"
     ]
-    return Settled(
+    return Reconciliation(
         unrecorded=[address for address in made if address not in recorded],
         unknown=[address for address in begun if address not in recorded],
     )

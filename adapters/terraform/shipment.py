@@ -12,30 +12,30 @@ from pathlib import Path
 import msgspec
 
 from adapters.event_file import EVENT_FILE, EventReader, has_end
-from adapters.file_changes import FileChanges, Watch
+from adapters.file_changes import FileChanges, FileWatch
 from adapters.terraform import control_files
 from deployments.errors import RunDirectoryBroken
 from deployments.events import EventChunk, EventId, Seal
-from deployments.segment import SegmentKey
+from deployments.segment import StepKey
 
-__all__ = ["SegmentShipment", "lacking"]
+__all__ = ["StepLogFile", "sinks_behind"]
 
 _NAMES = frozenset({EVENT_FILE})
 
 
-class SegmentShipment:
+class StepLogFile:
     """Port `Shipment`."""
 
-    def __init__(self, folder: Path, key: SegmentKey, changes: FileChanges) -> None:
+    def __init__(self, folder: Path, key: StepKey, changes: FileChanges) -> None:
         self._folder = folder
         self._key = key
         self._changes = changes
         self._readers: dict[str, EventReader] = {}
-        self._watch: Watch | None = None
+        self._watch: FileWatch | None = None
         self._resources = ExitStack()
 
     @property
-    def key(self) -> SegmentKey:
+    def key(self) -> StepKey:
         """Port `Shipment`; so are all public methods below."""
         return self._key
 
@@ -92,7 +92,7 @@ class SegmentShipment:
         control_files.replace(path, {"line": line, "sealed": sealed, **more})
 
 
-def lacking(folder: Path, generations: Mapping[str, str], keep_seconds: float) -> list[str]:
+def sinks_behind(folder: Path, generations: Mapping[str, str], keep_seconds: float) -> list[str]:
     """The sinks to which something of an ended segment is owed.
 
     Args:

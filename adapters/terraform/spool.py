@@ -7,7 +7,7 @@ writes exactly what the one before would have written. Nothing here reads a cloc
 import msgspec
 
 from adapters.redaction import Redactor
-from adapters.terraform.machine_ui import Fold, Message, as_diagnostic, decode
+from adapters.terraform.machine_ui import ProgressAccumulator, Message, as_diagnostic, decode
 from deployments.events import MAX_TEXT_BYTES, EndKind, Seal
 from deployments.log_text import full_text
 
@@ -116,7 +116,7 @@ class Translator:
         self._redactor = redactor
         self._splitter = LineSplitter()
         self._encoder = msgspec.json.Encoder()
-        self.fold = Fold(redactor.clean)
+        self.accumulator = ProgressAccumulator(redactor.clean)
         self.lines = 0
 
     def translate(self, data: bytes, *, final: bool = False) -> list[bytes]:
@@ -142,7 +142,7 @@ class Translator:
             text = line.decode("utf-8", "replace")
             return self._finish(Event(self._id(), self._time, "info", self.phase, text), dropped)
         self._time = message.time or self._time
-        self.fold.add(message)
+        self.accumulator.add(message)
         if message.state:
             message.text += _STATE_KEPT
         event = Event(

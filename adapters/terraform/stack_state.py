@@ -11,13 +11,13 @@ from typing import ClassVar, Protocol
 
 from adapters.settings import Settings
 from adapters.terraform import control_files
-from adapters.terraform.gcs_state import GcsState, StateLock
+from adapters.terraform.gcs_state import GcsStateBackend, StateLock
 
 __all__ = [
     "BACKEND_FILE",
-    "LocalState",
-    "StackState",
-    "States",
+    "LocalStateBackend",
+    "StateBackend",
+    "StateBackends",
     "backend_file",
     "credentials_file",
     "recorded_outputs",
@@ -27,7 +27,7 @@ __all__ = [
 BACKEND_FILE = "backend.tf.json"
 
 
-class StackState(Protocol):
+class StateBackend(Protocol):
     """The state of one stack; methods that ask a server block and may raise Unavailable.
 
     `lock_outlives_holder`: a killed terraform leaves its lock behind.
@@ -53,7 +53,7 @@ class StackState(Protocol):
 
 
 @dataclass(frozen=True)
-class LocalState:
+class LocalStateBackend:
     """A file; its lock is the kernel's and ends with its holder (measured)."""
 
     lock_outlives_holder: ClassVar[bool] = False
@@ -61,7 +61,7 @@ class LocalState:
     path: Path
 
     def backend(self) -> dict[str, object]:
-        """Port `StackState`; so are the methods below."""
+        """Port `StateBackend`; so are the methods below."""
         return {"local": {"path": str(self.path)}}
 
     def read(self) -> bytes:
@@ -74,7 +74,7 @@ class LocalState:
         return True
 
 
-class States:
+class StateBackends:
     """The states of all stacks.
 
     Args:
@@ -92,22 +92,22 @@ class States:
             # Asks the server nothing: one that is down must not keep a worker from adopting.
             _ = self._gcs("").objects
 
-    def of(self, stack: str) -> StackState:
+    def of(self, stack: str) -> StateBackend:
         """The state that a new deployment of the stack works with."""
         if self._settings.state.backend == "gcs":
             return self._gcs(f"stacks/{stack}")
         path = self._settings.data / "stacks" / stack / "terraform.tfstate"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return LocalState(path)
+        return LocalStateBackend(path)
 
-    def used_by(self, work: Path) -> StackState | None:
+    def used_by(self, work: Path) -> StateBackend | None:
         """The state that a run directory works with; None when its work is cleared."""
         content = control_files.read(work / BACKEND_FILE) or {}
         backend = _block(_block(content, "terraform"), "backend")
         if found := _block(backend, "gcs"):
-            return GcsState.by(found, self._settings.google.project)
+            return GcsStateBackend.by(found, self._settings.google.project)
         found = _block(backend, "local")
-        return LocalState(Path(str(found["path"]))) if found else None
+        return LocalStateBackend(Path(str(found["path"]))) if found else None
 
     def terraform_environment(self) -> dict[str, str]:
         """What terraform's backend needs besides its configuration.
@@ -124,13 +124,13 @@ class States:
         file = credentials_file(self._environment)
         return {"GOOGLE_BACKEND_CREDENTIALS": str(file)} if file else {}
 
-    def _gcs(self, prefix: str) -> GcsState:
+    def _gcs(self, prefix: str) -> GcsStateBackend:
         settings = self._settings
         bucket = settings.state.bucket or ""
-        return GcsState(bucket, prefix, settings.gcs.endpoint, settings.google.project)
+        return GcsStateBackend(bucket, prefix, settings.gcs.endpoint, settings.google.project)
 
 
-def backend_file(state: StackState) -> str:
+def backend_file(state: StateBackend) -> str:
     """`backend.tf.json`: where terraform keeps the state."""
     return json.dumps({"terraform": {"backend": state.backend()}}, indent=2)
 

@@ -8,15 +8,15 @@ from adapters.file_changes import FileChanges
 from adapters.google_endpoints import provider_environment
 from adapters.redaction import Redactor
 from adapters.terraform import command
-from adapters.terraform.stack_state import States
-from deployments.paces import Paces
-from deployments.segment import SegmentOrder
+from adapters.terraform.stack_state import StateBackends
+from deployments.paces import TypicalDurations
+from deployments.segment import StepOrder
 
-__all__ = ["Surroundings"]
+__all__ = ["HostContext"]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class HostContext:
     """What every segment on a host shares; `google` is a server in place of Google's."""
 
     workers: Path
@@ -26,8 +26,8 @@ class Surroundings:
     cli_config: Path
     changes: FileChanges
     redactor: Callable[[str], Redactor]
-    states: States
-    paces: Callable[[], Paces]
+    states: StateBackends
+    durations: Callable[[], TypicalDurations]
     google: str | None = None
 
     def environment(self, home: Path) -> dict[str, str]:
@@ -35,7 +35,7 @@ class Surroundings:
         ours = command.environment(home, self.cli_config, self.path)
         return {**ours, **self.states.terraform_environment()}
 
-    def environment_of(self, order: SegmentOrder, home: Path) -> dict[str, str]:
+    def environment_of(self, order: StepOrder, home: Path) -> dict[str, str]:
         """The same for a segment; one that asks Google is told where."""
         ours = self.environment(home)
         if not (order.credential_ref and self.google):

@@ -6,7 +6,7 @@ from api import examples
 from api.dependencies import CurrentUser, Services, ServicesNeeded
 from api.documentation import answers
 from api.schemas.acap_config import AcapConfigBody
-from api.view import Seen
+from api.view import DeploymentSnapshot
 from deployments.acap_config import SECRETS, Origin, compose
 from deployments.artifacts import SEALED_OUTPUTS, disposition
 from deployments.deployment import Operation
@@ -38,9 +38,9 @@ async def get_acap_config(
 
     The header Anava-Secrets names the fields that are secrets. With `download` it comes as a file.
     """
-    seen = await services.deployments.get(user, deployment)
-    recorded = await _recorded(services, seen)
-    origin = Origin(seen.id, str(seen.request["project_id"]), str(seen.request["region"]))
+    snapshot = await services.deployments.get(user, deployment)
+    recorded = await _recorded(services, snapshot)
+    origin = Origin(snapshot.id, str(snapshot.request["project_id"]), str(snapshot.request["region"]))
     body = AcapConfigBody.model_validate(compose(recorded, origin))
     headers = {"Cache-Control": "private, no-store", "Anava-Secrets": ", ".join(SECRETS)}
     if download:
@@ -48,17 +48,17 @@ async def get_acap_config(
     return Response(body.model_dump_json(indent=2), 200, headers, "application/json")
 
 
-async def _recorded(services: Services, seen: Seen) -> str:
-    template = str(seen.request.get("template", ""))
+async def _recorded(services: Services, snapshot: DeploymentSnapshot) -> str:
+    template = str(snapshot.request.get("template", ""))
     if template not in TEMPLATES or not TEMPLATES[template].has_cameras:
         raise AcapConfigMissing(f"The template {template} has no camera configuration.")
-    if seen.operation is Operation.DESTROY:
+    if snapshot.operation is Operation.DESTROY:
         raise AcapConfigMissing("This deployment destroyed its stack.")
-    if not seen.is_terminal:
+    if not snapshot.is_terminal:
         raise AcapConfigMissing("This deployment has not ended yet.")
     try:
-        content = await services.artifacts.open(seen.id, SEALED_OUTPUTS)
+        content = await services.artifacts.open(snapshot.id, SEALED_OUTPUTS)
     except NotFound:
         raise AcapConfigMissing("This deployment recorded no outputs.") from None
     sealed = b"".join([chunk async for chunk in content.chunks])
-    return services.deployments.unseal(seen.id, sealed.decode())
+    return services.deployments.unseal(snapshot.id, sealed.decode())

@@ -39,8 +39,8 @@ async def list_artifacts(
     request: Request, deployment: str, user: CurrentUser, services: ServicesNeeded
 ) -> Response:
     """What can be downloaded now; more comes with the plan and at the end."""
-    seen = await services.deployments.get(user, deployment)
-    found = await services.artifacts.entries(seen.id)
+    snapshot = await services.deployments.get(user, deployment)
+    found = await services.artifacts.entries(snapshot.id)
     items = [ArtifactBody(**asdict(one)) for one in found]
     return conditional(request, ArtifactList(items=items))
 
@@ -63,8 +63,8 @@ async def follow_artifact(
     deployment: str, name: str, user: CurrentUser, services: ServicesNeeded
 ) -> RedirectResponse:
     """A redirect to a link that anybody may follow for 5 minutes."""
-    seen = await services.deployments.get(user, deployment)
-    link = await services.artifacts.link(seen.id, name)
+    snapshot = await services.deployments.get(user, deployment)
+    link = await services.artifacts.link(snapshot.id, name)
     return RedirectResponse(link.url, 307, _PRIVATE)
 
 

@@ -21,7 +21,7 @@ from api.schemas.deployments import (
     ProgressBody,
     ResourceBody,
 )
-from api.view import body, links, summary
+from api.view import to_body, to_links, to_summary
 from deployments.errors import FieldProblem, InvalidRequest
 from deployments.requests import check
 
@@ -59,11 +59,11 @@ async def create_deployment(
 ) -> AcceptedBody:
     """Start a deployment. The same Idempotency-Key and body give the same deployment."""
     request = check(asked.asked())
-    seen = await services.deployments.start(user, request, _checked(idempotency_key))
-    where = links(seen.id)
+    snapshot = await services.deployments.start(user, request, _checked(idempotency_key))
+    where = to_links(snapshot.id)
     response.headers["Location"] = where.self
     return AcceptedBody(
-        id=seen.id,
+        id=snapshot.id,
         stack=request.stack.id,
         template=request.stack.template,
         project_id=request.stack.project_id,
@@ -71,7 +71,7 @@ async def create_deployment(
         region=request.region,
         storage_location=request.storage_location,
         operation=request.operation,
-        created_at=seen.created_at,
+        created_at=snapshot.created_at,
         links=where,
     )
 
@@ -93,7 +93,7 @@ async def list_deployments(
     """The caller's deployments; the header Link leads to the next page."""
     filters = Filters(asked.status, asked.project, asked.stack)
     page = await services.deployments.list(user, filters, asked.limit, asked.cursor)
-    shown = DeploymentPage(items=[summary(one) for one in page.items], next_cursor=page.next_cursor)
+    shown = DeploymentPage(items=[to_summary(one) for one in page.items], next_cursor=page.next_cursor)
     if page.next_cursor is None:
         return conditional(request, shown)
     after = request.url.include_query_params(cursor=page.next_cursor)
@@ -119,12 +119,12 @@ async def get_deployment(
     changes are seen against If-None-Match where that is given. One that has ended is never waited
     for.
     """
-    seen = await services.deployments.get(user, deployment)
-    known = "if-none-match" not in request.headers or is_known(request, etag(body(seen)))
-    if wait and known and not seen.is_terminal:
-        await broadcasts.until_changed(seen, wait)
-        seen = await services.deployments.get(user, deployment)
-    return conditional(request, body(seen))
+    snapshot = await services.deployments.get(user, deployment)
+    known = "if-none-match" not in request.headers or is_known(request, etag(to_body(snapshot)))
+    if wait and known and not snapshot.is_terminal:
+        await broadcasts.until_changed(snapshot, wait)
+        snapshot = await services.deployments.get(user, deployment)
+    return conditional(request, to_body(snapshot))
 
 
 @router.post(
@@ -137,7 +137,7 @@ async def cancel_deployment(
 ) -> DeploymentBody:
     """Ask for a cancel; the status changes when the workflow says so."""
     wanted = asked or CancelBody()
-    return body(
+    return to_body(
         await services.deployments.cancel(user, deployment, wanted.reason, force=wanted.force)
     )
 
@@ -167,10 +167,10 @@ async def get_progress(
 
 
 async def _progress(services: Services, user: str, deployment: str) -> ProgressBody:
-    seen = await services.deployments.get(user, deployment)
-    found = await services.progress.latest(seen.id)
+    snapshot = await services.deployments.get(user, deployment)
+    found = await services.progress.latest(snapshot.id)
     if found is None:
-        return ProgressBody(segment=0, phase=seen.phase, until="0-0", resources=[], counts={})
+        return ProgressBody(segment=0, phase=snapshot.phase, until="0-0", resources=[], counts={})
     return ProgressBody(
         segment=found.segment,
         phase=found.phase,

@@ -10,7 +10,7 @@ from api import examples
 from api.documentation import answers
 from api.schemas.destruction import DestructionBody, HeldBody, KeptBody
 from deployments.destruction import DESTRUCTION, confirmation
-from deployments.requests import Asked, check
+from deployments.requests import DeploymentFields, check
 
 __all__ = ["router"]
 
@@ -23,14 +23,14 @@ class _StackQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     project_id: _Text
-    prefix: _Text = Asked.prefix
-    template: _Text = Asked.template
+    prefix: _Text = DeploymentFields.prefix
+    template: _Text = DeploymentFields.template
 
 
 @router.get("/destruction", responses=answers(examples.DESTRUCTION, "invalid_request"))
 async def get_destruction(asked: Annotated[_StackQuery, Query()]) -> DestructionBody:
     """What a destroy of this stack leaves and why, and what Google keeps for a while."""
-    stack = check(Asked(asked.project_id, prefix=asked.prefix, template=asked.template)).stack
+    stack = check(DeploymentFields(asked.project_id, prefix=asked.prefix, template=asked.template)).stack
     found = DESTRUCTION[stack.template]
     return DestructionBody(
         stack=stack.id,

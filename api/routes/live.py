@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, WebSocket
 
-from api.conversation import Conversation
+from api.conversation import WebSocketSession
 from api.dependencies import BroadcastsNeeded, CurrentUser, ServicesNeeded
 from deployments.events import EventId
 
@@ -22,6 +22,6 @@ async def converse(
 ) -> None:
     """The events of `…/logs/stream`, and requests; what HTTP refuses is refused the same way."""
     cursor = EventId.parse(after)
-    seen = await services.deployments.get(user, deployment)
+    snapshot = await services.deployments.get(user, deployment)
     await socket.accept()
-    await Conversation(socket, services, broadcasts, seen).run(cursor)
+    await WebSocketSession(socket, services, broadcasts, snapshot).run(cursor)

@@ -16,7 +16,7 @@ from api.schemas.deployments import SealBody
 from api.schemas.logs import HoldingBody, LogFormat, LogPage, LogQuery, VerificationBody
 from api.stream import Viewer, has_all
 from api.verification import verify_copies
-from api.view import Seen
+from api.view import DeploymentSnapshot
 from deployments.events import EventId
 from deployments.log_verification import Verdict
 
@@ -53,8 +53,8 @@ async def get_logs(
     """A page of events as they are stored, or all of them as text or newline-delimited JSON."""
     after = EventId.parse(asked.after) if asked.after is not None else _START
     before = EventId.parse(asked.before) if asked.before is not None else None
-    seen = await services.deployments.get(user, deployment)
-    reader = LogReader(services.logs, seen.id)
+    snapshot = await services.deployments.get(user, deployment)
+    reader = LogReader(services.logs, snapshot.id)
     if asked.format is not LogFormat.JSON:
         return _download(reader, after, asked)
     limit = asked.limit or _PAGE_EVENTS
@@ -63,7 +63,7 @@ async def get_logs(
     else:
         found = await reader.backward(before, limit)
     # Terminal was seen before the log was read, so what lay there then has been read.
-    end = not found.more and seen.is_terminal and found.cursor >= seen.log_end
+    end = not found.more and snapshot.is_terminal and found.cursor >= snapshot.log_end
     tail = (
         f'],"next_after":"{found.cursor}","previous_before":"{found.previous}",'
         f'"end":{"true" if end else "false"}}}'
@@ -102,8 +102,8 @@ async def verify_logs(
 
     A million lines take some seconds.
     """
-    seen = await services.deployments.get(user, deployment)
-    seals, copies = await verify_copies(services, seen)
+    snapshot = await services.deployments.get(user, deployment)
+    seals, copies = await verify_copies(services, snapshot)
     response.headers.update(_HEADERS)
     return VerificationBody(
         equal=all(one.verdict is Verdict.EQUAL for one in copies),
@@ -136,10 +136,10 @@ async def stream_logs(
     # A browser that comes back sends the header; the address still says where it began.
     given = last_event_id or after
     cursor = EventId.parse(given) if given else _START
-    seen = await services.deployments.get(user, deployment)
-    if given and await _is_over(services, seen, cursor):
+    snapshot = await services.deployments.get(user, deployment)
+    if given and await _is_over(services, snapshot, cursor):
         return Response(status_code=204, headers=_HEADERS)
-    parts = _parts(Viewer(services, broadcasts, seen, cursor))
+    parts = _parts(Viewer(services, broadcasts, snapshot, cursor))
     return StreamingResponse(parts, media_type="text/event-stream", headers=_HEADERS)
 
 
@@ -149,9 +149,9 @@ async def _parts(viewer: Viewer) -> AsyncIterator[bytes]:
             yield b"".join(one.sse for one in frames)
 
 
-async def _is_over(services: Services, seen: Seen, cursor: EventId) -> bool:
-    if await has_all(services, seen, cursor):
+async def _is_over(services: Services, snapshot: DeploymentSnapshot, cursor: EventId) -> bool:
+    if await has_all(services, snapshot, cursor):
         return True
     # Without a seal the first stream has waited for the log; nobody waits a second time.
-    unsealed = seen.is_terminal and seen.log_end == _START
-    return unsealed and not await services.logs.read(seen.id, cursor, 1)
+    unsealed = snapshot.is_terminal and snapshot.log_end == _START
+    return unsealed and not await services.logs.read(snapshot.id, cursor, 1)

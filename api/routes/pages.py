@@ -12,7 +12,7 @@ from api.dependencies import CurrentUser, ServicesNeeded
 from api.listing import Filters
 from api.pages import page, static_digest, static_files
 from api.problems import KINDS
-from api.view import Seen, body, summary
+from api.view import DeploymentSnapshot, to_body, to_summary
 from deployments.deployment import Operation, Status
 from deployments.errors import AlreadyFinished, NotFound
 from deployments.templates import TEMPLATES
@@ -49,7 +49,7 @@ async def list_page(
     older = request.url.include_query_params(cursor=found.next_cursor)
     return page(
         "deployments.html",
-        rows=[reading.row(summary(one), one) for one in found.items],
+        rows=[reading.row(to_summary(one), one) for one in found.items],
         statuses=[(str(one), reading.status_word(one)) for one in Status],
         asked=asked,
         filtered=bool(status or filters.project),
@@ -61,24 +61,24 @@ async def list_page(
 @router.get("/deployment/{deployment}")
 async def deployment_page(deployment: str, user: CurrentUser, services: ServicesNeeded) -> Response:
     """One deployment, live."""
-    seen = await services.deployments.get(user, deployment)
-    progress = await services.progress.latest(seen.id)
+    snapshot = await services.deployments.get(user, deployment)
+    progress = await services.progress.latest(snapshot.id)
     return page(
         "deployment.html",
-        it=body(seen),
-        word=reading.word(seen),
-        steps=reading.steps(seen),
+        it=to_body(snapshot),
+        word=reading.word(snapshot),
+        steps=reading.phase_items(snapshot),
         resources=progress.resources if progress else [],
-        artifacts=await services.artifacts.entries(seen.id),
-        ended=seen.is_terminal,
-        counts=reading.counts(seen),
-        cameras=_has_config(seen),
+        artifacts=await services.artifacts.entries(snapshot.id),
+        ended=snapshot.is_terminal,
+        counts=reading.counts(snapshot),
+        cameras=_has_config(snapshot),
     )
 
 
-def _has_config(seen: Seen) -> bool:
-    template = TEMPLATES.get(str(seen.request.get("template")))
-    done = seen.status is Status.COMPLETED and seen.operation is Operation.DEPLOY
+def _has_config(snapshot: DeploymentSnapshot) -> bool:
+    template = TEMPLATES.get(str(snapshot.request.get("template")))
+    done = snapshot.status is Status.COMPLETED and snapshot.operation is Operation.DEPLOY
     return done and template is not None and template.has_cameras
 
 

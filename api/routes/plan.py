@@ -35,10 +35,10 @@ _MOST_BYTES = 8 * 1024 * 1024
 )
 async def get_plan(deployment: str, user: CurrentUser, services: ServicesNeeded) -> Response:
     """What the plan changes and why; a plan above 8 MiB can only be downloaded."""
-    seen = await services.deployments.get(user, deployment)
-    plan_json = await _read(services.artifacts, seen.id)
+    snapshot = await services.deployments.get(user, deployment)
+    plan_json = await _read(services.artifacts, snapshot.id)
     # Some 0.1 s for the largest: too long for everybody else to wait.
-    body = await asyncio.to_thread(lambda: plan.view(plan_json).model_dump_json())
+    body = await asyncio.to_thread(lambda: plan.plan_view(plan_json).model_dump_json())
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

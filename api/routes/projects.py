@@ -11,7 +11,7 @@ from api.schemas.deployments import FindingBody
 from api.schemas.projects import ProjectBody, ProjectList, ValidateBody, ValidationBody
 from deployments.errors import Unavailable
 from deployments.preflight import Preflight, blocking
-from deployments.requests import check_place
+from deployments.requests import check_target
 
 __all__ = ["router"]
 
@@ -35,7 +35,7 @@ async def validate_project(
     asked: ValidateBody, user: CurrentUser, services: ServicesNeeded
 ) -> ValidationBody:
     """What a deployment would find: the same check that it begins with. Changes nothing."""
-    request = check_place(asked.asked())
+    request = check_target(asked.asked())
     findings = await _preflight(services).check(request)
     return ValidationBody(
         project_id=request.stack.project_id,

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from api.examples import DEPLOY
 from deployments.deployment import ApprovalPolicy, Operation, Status
-from deployments.requests import Asked
+from deployments.requests import DeploymentFields
 from deployments.timings import PhaseTimeouts
 
 __all__ = [
@@ -73,11 +73,11 @@ class DeployBody(_Asked):
 
     project_id: _Text | None = None
     projectId: _Text | None = None  # noqa: N815 - the original service's spelling
-    region: _Text = Asked.region
-    prefix: _Text = Asked.prefix
+    region: _Text = DeploymentFields.region
+    prefix: _Text = DeploymentFields.prefix
     storage_location: _Text | None = None
     storageLocation: _Text | None = None  # noqa: N815 - the original service's spelling
-    template: _Text = Asked.template
+    template: _Text = DeploymentFields.template
     variables: Annotated[dict[_Name, _Value], Field(max_length=_MOST_VARIABLES)] = Field(
         default_factory=dict
     )
@@ -99,9 +99,9 @@ class DeployBody(_Asked):
             raise ValueError("project_id is required")
         return self
 
-    def asked(self) -> Asked:
+    def asked(self) -> DeploymentFields:
         """The fields with the right types; the rules are `requests.check`'s."""
-        return Asked(
+        return DeploymentFields(
             project_id=self.project_id or self.projectId or "",
             region=self.region,
             prefix=self.prefix,
@@ -118,7 +118,7 @@ class DeployBody(_Asked):
     def _location(self) -> str:
         if self.storage_location is not None:
             return self.storage_location
-        return Asked.storage_location if self.storageLocation is None else self.storageLocation
+        return DeploymentFields.storage_location if self.storageLocation is None else self.storageLocation
 
 
 class CancelBody(_Asked):
@@ -230,9 +230,9 @@ class FindingBody(BaseModel):
 
     code: str
     severity: str
-    sentence: str
-    advice: str
-    mend: str
+    message: str
+    next_step: str
+    fix: str
     resource: str
 
 
@@ -242,7 +242,7 @@ class ResultBody(BaseModel):
     detail: str
     counts: CountsBody
     changed: list[str]
-    not_done: list[str]
+    not_applied: list[str]
     unrecorded: list[str]
     unknown: list[str]
     diagnostics: list[DiagnosticBody]
@@ -278,8 +278,8 @@ class DeploymentBody(DeploymentSummary):
     """A deployment. `sentence` and `advice` explain the reason."""
 
     variables: dict[str, Any]
-    sentence: str
-    advice: str
+    message: str
+    next_step: str
     cancel_requested: bool
     cancel_too_late: bool
     actions: ActionsBody
@@ -297,7 +297,7 @@ class DeploymentPage(BaseModel):
 class ResourceBody(BaseModel):
     """How far one resource is.
 
-    `usual_seconds` is what this usually takes for its type, 0 where nobody knows; `overdue`: it
+    `typical_seconds` is what this usually takes for its type, 0 where nobody knows; `overdue`: it
     takes so much longer that Google probably keeps refusing it.
     """
 
@@ -308,7 +308,7 @@ class ResourceBody(BaseModel):
     elapsed_seconds: float
     id: str
     reason: str
-    usual_seconds: int
+    typical_seconds: int
     overdue: bool
 
 

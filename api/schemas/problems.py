@@ -23,4 +23,4 @@ class ProblemBody(BaseModel):
     code: str
     request_id: str
     errors: list[FieldProblemBody]
-    advice: str | None = None
+    next_step: str | None = None

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.examples import VALIDATE
 from api.schemas.deployments import FindingBody
-from deployments.requests import Asked
+from deployments.requests import DeploymentFields
 
 __all__ = ["ProjectBody", "ProjectList", "ValidateBody", "ValidationBody"]
 
@@ -21,14 +21,14 @@ class ValidateBody(BaseModel):
     )
 
     project_id: _Text
-    region: _Text = Asked.region
-    prefix: _Text = Asked.prefix
-    storage_location: _Text = Asked.storage_location
+    region: _Text = DeploymentFields.region
+    prefix: _Text = DeploymentFields.prefix
+    storage_location: _Text = DeploymentFields.storage_location
     template: _Text = "anava"
 
-    def asked(self) -> Asked:
+    def asked(self) -> DeploymentFields:
         """The fields; the rules are `requests.check_place`'s."""
-        return Asked(
+        return DeploymentFields(
             project_id=self.project_id,
             region=self.region,
             prefix=self.prefix,

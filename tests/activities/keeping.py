@@ -3,16 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 
-from activities.keeper import Keeper, Ties
+from activities.keeper import Supervisor, ActivityBinding
 from deployments.errors import Unavailable
 from deployments.phase import Phase
-from deployments.ports import Sight, Ticket
-from deployments.segment import Resource, SegmentKey, SegmentOutcome, SegmentResult
+from deployments.ports import StepStatus, ActivityToken
+from deployments.segment import Resource, StepKey, StepOutcome, StepResult
 
 __all__ = ["Folder", "Temporal", "keeper_of"]
 
-KEY = SegmentKey("dep-1", 3)
-TICKET = Ticket(b"token", 1, "dep-1", "run", Phase.APPLY, may_start=False)
+KEY = StepKey("dep-1", 3)
+TICKET = ActivityToken(b"token", 1, "dep-1", "run", Phase.APPLY, may_start=False)
 
 
 class Folder:
@@ -25,7 +25,7 @@ class Folder:
         self.slow: list[Resource] = []
         self.ended = False
 
-    def claim(self, ticket: Ticket) -> None: ...
+    def claim(self, activity_token: ActivityToken) -> None: ...
     def renew(self) -> None: ...
     def extend_lease(self, sent_at: float) -> None: ...
     def wake(self) -> None: ...
@@ -40,9 +40,9 @@ class Folder:
     def overdue(self) -> Sequence[Resource]:
         return self.slow
 
-    def look(self) -> Sight:
+    def look(self) -> StepStatus:
         alive = not self.ended
-        return Sight(ordered=True, started=True, ended=self.ended, alive=alive, watched=alive)
+        return StepStatus(ordered=True, started=True, ended=self.ended, alive=alive, watched=alive)
 
     async def pump(self) -> int:
         return 0
@@ -52,8 +52,8 @@ class Folder:
 
     async def close_log(self) -> None: ...
 
-    def result(self) -> SegmentResult:
-        return SegmentResult(KEY, Phase.APPLY, SegmentOutcome.DONE)
+    def result(self) -> StepResult:
+        return StepResult(KEY, Phase.APPLY, StepOutcome.DONE)
 
 
 class Nobody:
@@ -74,14 +74,14 @@ class Temporal:
     async def acknowledge(self, detail: str) -> bool:
         return True
 
-    async def tell_overdue(self, ticket: Ticket, resources: Sequence[Resource]) -> None:
+    async def report_overdue(self, activity_token: ActivityToken, resources: Sequence[Resource]) -> None:
         if self.away:
             self.away = False
             raise Unavailable("not now")
         self.told.append([one.address for one in resources])
 
 
-def keeper_of(folder: Folder, temporal: Temporal) -> Keeper:
+def keeper_of(folder: Folder, temporal: Temporal) -> Supervisor:
     """A keeper of the segment for which nothing is shipped and no token is made."""
-    ties = Ties(TICKET, temporal, temporal)  # type: ignore[arg-type]  # as above
-    return Keeper(folder, ties, lambda key: None, Nobody())  # type: ignore[arg-type]  # as above
+    binding = ActivityBinding(TICKET, temporal, temporal)  # type: ignore[arg-type]  # as above
+    return Supervisor(folder, binding, lambda key: None, Nobody())  # type: ignore[arg-type]  # as above

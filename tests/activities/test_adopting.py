@@ -9,51 +9,51 @@ from pathlib import Path
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.preflight import Checks, SurveyInput
+from activities.preflight import PreflightActivities, FindExistingInput
 from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.settings import Settings, base_environment
 from adapters.terraform import command
-from adapters.terraform.host import TerraformHost
-from deployments.adoption import Creation, Import, Survey
+from adapters.terraform.host import WorkerHost
+from deployments.adoption import PlannedCreation, Import, ImportSurvey
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.findings import Finding
 from deployments.phase import Phase
-from deployments.ports import Ticket
+from deployments.ports import ActivityToken
 from deployments.preflight import Project
-from deployments.segment import SegmentKey, SegmentOrder
-from deployments.timings import Ladder
+from deployments.segment import StepKey, StepOrder
+from deployments.timings import StopLadder
 
 DEPLOYMENT = "dep-adopting"
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
 EXISTING = Import('terraform_data.edge["edge-1"]', "1")
 
 
-def order(segment: int, phase: Phase = Phase.PLAN, *imports: Import) -> SegmentOrder:
-    key = SegmentKey(DEPLOYMENT, segment)
-    return SegmentOrder(key, phase, 60, 60, 60, Ladder(), imports=list(imports))
+def order(segment: int, phase: Phase = Phase.PLAN, *imports: Import) -> StepOrder:
+    key = StepKey(DEPLOYMENT, segment)
+    return StepOrder(key, phase, 60, 60, 60, StopLadder(), imports=list(imports))
 
 
 @pytest.fixture
-async def host(tmp_path: Path) -> AsyncIterator[TerraformHost]:
+async def host(tmp_path: Path) -> AsyncIterator[WorkerHost]:
     changes, store = FileChanges(), LocalArtifactStore(tmp_path)
     settings = Settings(data_dir=tmp_path)
-    host = await TerraformHost.open(settings, base_environment(), changes, store)
+    host = await WorkerHost.open(settings, base_environment(), changes, store)
     await host.prepare(DEPLOYMENT, REQUEST)
     yield host
     host.close()
     changes.close()
 
 
-def place(host: TerraformHost, given: SegmentOrder) -> None:
+def place(host: WorkerHost, given: StepOrder) -> None:
     folder = host.segment(given.key)
-    folder.claim(Ticket(b"", 1, DEPLOYMENT, "run", given.phase, may_start=True))
+    folder.claim(ActivityToken(b"", 1, DEPLOYMENT, "run", given.phase, may_start=True))
     folder.place(given)
     folder.release()
 
 
 async def test_the_order_of_a_plan_decides_what_it_adopts(
-    host: TerraformHost, tmp_path: Path
+    host: WorkerHost, tmp_path: Path
 ) -> None:
     file = tmp_path / "runs" / DEPLOYMENT / "work" / "adoption.tf.json"
     place(host, order(2))
@@ -71,11 +71,11 @@ class Looked:
     """Adoption and preflight in one; takes down what is looked for."""
 
     def __init__(self) -> None:
-        self.creations: Sequence[Creation] = []
+        self.creations: Sequence[PlannedCreation] = []
 
-    async def survey(self, project: str, creations: Sequence[Creation]) -> Survey:
+    async def find_existing(self, project: str, creations: Sequence[PlannedCreation]) -> ImportSurvey:
         self.creations = creations
-        return Survey([EXISTING])
+        return ImportSurvey([EXISTING])
 
     async def check(self, request: DeploymentRequest) -> list[Finding]:
         return []
@@ -97,17 +97,17 @@ async def terraform(work: Path, *arguments: str) -> None:
 
 
 async def test_what_the_plan_of_this_host_would_create_is_looked_for(
-    host: TerraformHost, tmp_path: Path
+    host: WorkerHost, tmp_path: Path
 ) -> None:
     work = tmp_path / "runs" / DEPLOYMENT / "work"
     await terraform(work, "init", "-input=false")
     await terraform(work, "plan", "-input=false", f"-out={command.PLAN_FILE}")
     looked = Looked()
-    checks = Checks(host, looked, looked)
+    checks = PreflightActivities(host, looked, looked)
     found = await ActivityEnvironment().run(
-        checks.survey_existing, SurveyInput(DEPLOYMENT, "demo-project-1")
+        checks.find_existing, FindExistingInput(DEPLOYMENT, "demo-project-1")
     )
 
-    assert found == Survey([EXISTING])
+    assert found == ImportSurvey([EXISTING])
     assert EXISTING.address in [one.address for one in looked.creations]
     assert {one.type for one in looked.creations} == {"terraform_data"}

@@ -9,30 +9,30 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.deployments import Deployments, FinalizeInput
+from activities.deployments import DeploymentActivities, FinalizeDeploymentInput
 from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.settings import Settings, base_environment
-from adapters.terraform.host import TerraformHost
+from adapters.terraform.host import WorkerHost
 from deployments.artifacts import Artifact
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
 from deployments.errors import Unavailable
 from deployments.phase import Phase
-from deployments.results import Context
-from deployments.segment import Counts, Output, SegmentKey, SegmentOutcome, SegmentResult
+from deployments.results import EndContext
+from deployments.segment import Counts, Output, StepKey, StepOutcome, StepResult
 
 DEPLOYMENT = "dep-finalizing"
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
-APPLIED = SegmentResult(
-    SegmentKey(DEPLOYMENT, 2),
+APPLIED = StepResult(
+    StepKey(DEPLOYMENT, 2),
     Phase.APPLY,
-    SegmentOutcome.DONE,
+    StepOutcome.DONE,
     exit_code=0,
     applied=True,
     counts=Counts(add=1),
     outputs=[Output("url", sensitive=False, value_json='"https://x"'), Output("key", True)],  # noqa: FBT003 - two words say it
 )
-INPUT = FinalizeInput(DEPLOYMENT, "local", REQUEST, [APPLIED], Context(Phase.APPLY))
+INPUT = FinalizeDeploymentInput(DEPLOYMENT, "local", REQUEST, [APPLIED], EndContext(Phase.APPLY))
 
 
 class Failing(LocalArtifactStore):
@@ -52,10 +52,10 @@ def store(tmp_path: Path) -> Failing:
 
 
 @pytest.fixture
-async def host(tmp_path: Path, store: Failing) -> AsyncIterator[TerraformHost]:
+async def host(tmp_path: Path, store: Failing) -> AsyncIterator[WorkerHost]:
     changes = FileChanges()
     environment = base_environment()
-    host = await TerraformHost.open(Settings(data_dir=tmp_path), environment, changes, store)
+    host = await WorkerHost.open(Settings(data_dir=tmp_path), environment, changes, store)
     await host.prepare(DEPLOYMENT, REQUEST)
     for number in (1, 2):
         folder = tmp_path / "runs" / DEPLOYMENT / "segments" / str(number)
@@ -66,10 +66,10 @@ async def host(tmp_path: Path, store: Failing) -> AsyncIterator[TerraformHost]:
     changes.close()
 
 
-async def finalize(host: TerraformHost, attempt: int = 1) -> DeploymentResult:
+async def finalize(host: WorkerHost, attempt: int = 1) -> DeploymentResult:
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt)
-    return await environment.run(Deployments(host).finalize_deployment, INPUT)
+    return await environment.run(DeploymentActivities(host).finalize_deployment, INPUT)
 
 
 async def content(store: LocalArtifactStore, name: str) -> bytes:
@@ -77,7 +77,7 @@ async def content(store: LocalArtifactStore, name: str) -> bytes:
     return b"".join([chunk async for chunk in opened.chunks])
 
 
-async def test_a_repeat_leaves_the_same_artifacts(host: TerraformHost, store: Failing) -> None:
+async def test_a_repeat_leaves_the_same_artifacts(host: WorkerHost, store: Failing) -> None:
     first = await finalize(host)
     found = {one.name: one.sha256 for one in await store.entries(DEPLOYMENT)}
     assert set(found) == {
@@ -98,17 +98,17 @@ async def test_a_repeat_leaves_the_same_artifacts(host: TerraformHost, store: Fa
 
 
 async def test_a_store_that_stays_away_does_not_change_the_end_and_gets_the_rest_later(
-    host: TerraformHost, store: Failing, tmp_path: Path
+    host: WorkerHost, store: Failing, tmp_path: Path
 ) -> None:
     store.broken = "log.txt"
     assert (await finalize(host)).status is Status.COMPLETED
     assert "log.txt" not in [one.name for one in await store.entries(DEPLOYMENT)]
     folder = tmp_path / "runs" / DEPLOYMENT
     assert not (folder / "work").exists(), "the place on the host is free"
-    await host.send_owed()
+    await host.send_pending()
     assert "log.txt" in [one.name for one in (folder / "outbox").iterdir()]
     store.broken = ""
-    await host.send_owed()
+    await host.send_pending()
     assert not list((folder / "outbox").iterdir())
     assert len(await store.entries(DEPLOYMENT)) == 6
     assert (await content(store, "log.txt")).split() == b"line of 1 line of 2".split()
@@ -117,7 +117,7 @@ async def test_a_store_that_stays_away_does_not_change_the_end_and_gets_the_rest
 
 
 async def test_a_state_that_does_not_answer_costs_the_outputs_and_nothing_else(
-    host: TerraformHost, store: Failing, monkeypatch: pytest.MonkeyPatch
+    host: WorkerHost, store: Failing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def silent(_: str) -> None:
         raise Unavailable("The bucket of states is out of order.")

@@ -6,11 +6,11 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.deployments import Deployments, PrepareInput
+from activities.deployments import DeploymentActivities, PrepareDeploymentInput
 from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.settings import Settings, TerraformSettings, base_environment
-from adapters.terraform.host import TerraformHost
+from adapters.terraform.host import WorkerHost
 from deployments.deployment import DeploymentRequest, Stack
 
 REQUEST = DeploymentRequest(Stack("anava", "demo-project-1", "anava"), "us-central1", "US")
@@ -23,11 +23,11 @@ async def test_a_template_with_googles_provider_needs_a_mirror(tmp_path: Path) -
     )
     changes = FileChanges()
     store = LocalArtifactStore(tmp_path)
-    host = await TerraformHost.open(settings, base_environment(), changes, store)
+    host = await WorkerHost.open(settings, base_environment(), changes, store)
     try:
-        prepare = Deployments(host).prepare_deployment
+        prepare = DeploymentActivities(host).prepare_deployment
         with pytest.raises(ApplicationError, match="ANAVA_TERRAFORM__MIRROR") as refused:
-            await ActivityEnvironment().run(prepare, PrepareInput("dep-1", REQUEST))
+            await ActivityEnvironment().run(prepare, PrepareDeploymentInput("dep-1", REQUEST))
     finally:
         host.close()
         changes.close()

@@ -4,16 +4,16 @@ import asyncio
 
 import pytest
 
-from activities.renewing import Renewal
+from activities.renewing import CredentialRenewal
 from deployments.credentials import Credential
 from deployments.errors import SignInExpired, Unavailable
 from deployments.phase import Phase
-from deployments.ports import Sight
-from deployments.segment import SegmentKey, SegmentOutcome, SegmentResult
+from deployments.ports import StepStatus
+from deployments.segment import StepKey, StepOutcome, StepResult
 from tests.servers import eventually
 
-KEY = SegmentKey("dep-1", 3)
-NOT_STARTED = SegmentResult(KEY, Phase.APPLY, SegmentOutcome.NOT_STARTED)
+KEY = StepKey("dep-1", 3)
+NOT_STARTED = StepResult(KEY, Phase.APPLY, StepOutcome.NOT_STARTED)
 
 
 class Folder:
@@ -33,8 +33,8 @@ class Folder:
     def write_credential(self, credential: Credential) -> None:
         self.written.append(credential.token)
 
-    def look(self) -> Sight:
-        return Sight(ordered=True, started=self.started)
+    def look(self) -> StepStatus:
+        return StepStatus(ordered=True, started=self.started)
 
     def withdraw(self) -> bool:
         self.withdrawn = True
@@ -51,20 +51,20 @@ class Mint:
         self.asked: list[str] = []
         self.trouble: Exception | None = None
 
-    async def mint(self, reference: str) -> Credential:
+    async def provider(self, reference: str) -> Credential:
         self.asked.append(reference)
         if self.trouble is not None:
             raise self.trouble
         return Credential(f"token-{len(self.asked)}", self.seconds)
 
 
-def renewal(folder: Folder, mint: Mint) -> Renewal:
-    return Renewal(folder, mint)  # type: ignore[arg-type]  # as much of the port as it needs
+def renewal(folder: Folder, provider: Mint) -> CredentialRenewal:
+    return CredentialRenewal(folder, provider)  # type: ignore[arg-type]  # as much of the port as it needs
 
 
 async def test_a_token_is_there_before_terraform_and_renewed_at_half_of_its_life() -> None:
-    folder, mint = Folder(), Mint(4)
-    made = renewal(folder, mint)
+    folder, provider = Folder(), Mint(4)
+    made = renewal(folder, provider)
     assert not made.ready
     clock = asyncio.get_running_loop().time
     began = clock()
@@ -75,45 +75,45 @@ async def test_a_token_is_there_before_terraform_and_renewed_at_half_of_its_life
     assert 1.9 < clock() - began < 4
     task.cancel()
     assert folder.written == ["token-1", "token-2"]
-    assert set(mint.asked) == {"service"}
+    assert set(provider.asked) == {"service"}
 
 
 async def test_a_segment_without_a_reference_asks_nobody() -> None:
-    folder, mint = Folder(""), Mint(4)
-    made = renewal(folder, mint)
+    folder, provider = Folder(""), Mint(4)
+    made = renewal(folder, provider)
     assert made.ready
     await made.run()
-    assert (folder.written, mint.asked) == ([], [])
+    assert (folder.written, provider.asked) == ([], [])
 
 
 @pytest.mark.parametrize("trouble", [Unavailable("away"), SignInExpired("signed out")])
 async def test_a_token_that_cannot_be_renewed_stops_no_terraform(trouble: Exception) -> None:
-    folder, mint = Folder(), Mint(0.1)
-    made = renewal(folder, mint)
+    folder, provider = Folder(), Mint(0.1)
+    made = renewal(folder, provider)
     task = asyncio.create_task(made.run())
     await eventually(lambda: made.ready, "the first token")
     folder.started = True
-    mint.trouble = trouble
-    await eventually(lambda: len(mint.asked) == 2, "the second try")
+    provider.trouble = trouble
+    await eventually(lambda: len(provider.asked) == 2, "the second try")
     assert not task.done()
     assert not folder.withdrawn
     assert made.ready
     if isinstance(trouble, Unavailable):
-        mint.trouble = None
+        provider.trouble = None
         await eventually(lambda: len(folder.written) == 2, "the second token")
     task.cancel()
 
 
 async def test_a_refused_credential_ends_a_segment_that_has_not_begun_and_says_why() -> None:
-    folder, mint = Folder(), Mint(1)
-    mint.trouble = SignInExpired("signed out")
-    made = renewal(folder, mint)
+    folder, provider = Folder(), Mint(1)
+    provider.trouble = SignInExpired("signed out")
+    made = renewal(folder, provider)
     task = asyncio.create_task(made.run())
     await eventually(lambda: folder.withdrawn, "the withdrawal")
     task.cancel()
     result = made.judged(NOT_STARTED)
-    assert (result.outcome, result.error) == (SegmentOutcome.SIGN_IN_EXPIRED, "signed out")
-    done = SegmentResult(KEY, Phase.APPLY, SegmentOutcome.DONE)
+    assert (result.outcome, result.error) == (StepOutcome.SIGN_IN_EXPIRED, "signed out")
+    done = StepResult(KEY, Phase.APPLY, StepOutcome.DONE)
     assert made.judged(done) is done
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from activities.mirroring import Mirroring
+from activities.mirroring import StatusMirrorLoop
 from adapters import firestore_status
 from adapters.firestore_client import Firestore, open_firestore
 from adapters.firestore_log import FirestoreLogSink
@@ -20,13 +20,13 @@ from deployments.deployment import Operation, Status
 from deployments.errors import Unavailable
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.standing import Standing
+from deployments.standing import StatusSnapshot
 from tests import stores
 from tests.faults.grpc_proxy import GrpcProxy, grpc_proxy
 from tests.logs import chunk
 from tests.servers import ROOT, eventually, free_port
 
-MINE = Standing(
+MINE = StatusSnapshot(
     id="dep-mine",
     owner="uid-1",
     stack="sandbox.customer-1.anava",
@@ -148,10 +148,10 @@ async def test_nobody_writes_not_even_the_owner(filled: stores.Store, path: str)
 class Told:
     """Standings as a test tells them."""
 
-    def __init__(self, *found: Standing) -> None:
+    def __init__(self, *found: StatusSnapshot) -> None:
         self.found = found
 
-    async def look(self, back_seconds: float) -> tuple[Standing, ...]:
+    async def look(self, back_seconds: float) -> tuple[StatusSnapshot, ...]:
         return self.found
 
 
@@ -159,20 +159,20 @@ class Kept:
     """A mirror that counts; `broken` once."""
 
     def __init__(self) -> None:
-        self.written: list[Standing] = []
+        self.written: list[StatusSnapshot] = []
         self.broken = False
 
-    async def write(self, standing: Standing) -> bool:
+    async def write(self, snapshot: StatusSnapshot) -> bool:
         if self.broken:
             self.broken = False
             raise Unavailable("not now")
-        self.written.append(standing)
+        self.written.append(snapshot)
         return True
 
 
 async def test_only_changes_are_written_and_what_failed_is_written_the_next_time() -> None:
     told, kept = Told(MINE, THEIRS), Kept()
-    mirroring = Mirroring(told, kept)
+    mirroring = StatusMirrorLoop(told, kept)
     await mirroring.look(60)
     await mirroring.look(60)
     assert kept.written == [MINE, THEIRS]
@@ -185,7 +185,7 @@ async def test_only_changes_are_written_and_what_failed_is_written_the_next_time
 
 async def test_an_older_list_does_not_wake_what_has_ended() -> None:
     told, kept = Told(ENDED), Kept()
-    mirroring = Mirroring(told, kept)
+    mirroring = StatusMirrorLoop(told, kept)
     await mirroring.look(60)
     told.found = (MINE,)
     await mirroring.look(60)
@@ -216,7 +216,7 @@ async def test_workers_together_write_once_a_second_at_most_and_end_with_what_is
     clock = asyncio.get_running_loop().time
     async with watched(server, monkeypatch) as (store, proxy):
         told = Told()
-        workers = [Mirroring(told, FirestoreStatusMirror(store)) for _ in range(3)]
+        workers = [StatusMirrorLoop(told, FirestoreStatusMirror(store)) for _ in range(3)]
         begin, versions = clock(), set()
         for number in range(100):
             told.found = (replace(MINE, id="dep-paced", stack=f"change {number}"),)

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from adapters.google_adoption import GoogleAdoption
+from adapters.google_adoption import GoogleImportFinder
 from adapters.google_api import GoogleApi
-from deployments.adoption import Creation, Import
+from deployments.adoption import PlannedCreation, Import
 from deployments.reasons import Reason
 from tests.google.provider import served as running
 from tests.google.serving import ServedStandIn, Token
@@ -46,24 +46,24 @@ def google(served: ServedStandIn) -> ServedStandIn:
 
 
 @pytest.fixture
-async def adoption(google: ServedStandIn) -> AsyncIterator[GoogleAdoption]:
+async def adoption(google: ServedStandIn) -> AsyncIterator[GoogleImportFinder]:
     api = GoogleApi(Token(google.token()), google.endpoint)
-    yield GoogleAdoption(api)
+    yield GoogleImportFinder(api)
     await api.close()
 
 
-ACCOUNT = Creation("google_service_account.a", "google_service_account", {"account_id": "anava-sa"})
-BUCKET = Creation(
+ACCOUNT = PlannedCreation("google_service_account.a", "google_service_account", {"account_id": "anava-sa"})
+BUCKET = PlannedCreation(
     "google_storage_bucket.b",
     "google_storage_bucket",
     {"name": "demo-proj-anava-functions", "location": "US"},
 )
-DEVICES = Creation(
+DEVICES = PlannedCreation(
     "google_iam_workload_identity_pool.p",
     "google_iam_workload_identity_pool",
     {"workload_identity_pool_id": "devices-anava"},
 )
-PROVIDER = Creation(
+PROVIDER = PlannedCreation(
     "google_iam_workload_identity_pool_provider.f",
     "google_iam_workload_identity_pool_provider",
     {
@@ -71,22 +71,22 @@ PROVIDER = Creation(
         "workload_identity_pool_provider_id": "firebase",
     },
 )
-KEY = Creation("google_apikeys_key.k", "google_apikeys_key", {"name": "anava-key"})
-DATABASE = Creation(
+KEY = PlannedCreation("google_apikeys_key.k", "google_apikeys_key", {"name": "anava-key"})
+DATABASE = PlannedCreation(
     "google_firestore_database.d",
     "google_firestore_database",
     {"name": "anava", "location_id": "nam5"},
 )
-APP = Creation("google_firebase_web_app.w", "google_firebase_web_app", {"display_name": "Devices"})
-SECRET = Creation(
+APP = PlannedCreation("google_firebase_web_app.w", "google_firebase_web_app", {"display_name": "Devices"})
+SECRET = PlannedCreation(
     "google_secret_manager_secret.s", "google_secret_manager_secret", {"secret_id": "anava-s"}
 )
-RULESET = Creation(
+RULESET = PlannedCreation(
     "google_firebaserules_ruleset.r",
     "google_firebaserules_ruleset",
     {"source": [{"files": [{"name": "firestore.rules", "content": RULES}]}]},
 )
-RELEASE = Creation(
+RELEASE = PlannedCreation(
     "google_firebaserules_release.l", "google_firebaserules_release", {"name": "cloud.firestore"}
 )
 ALL = [ACCOUNT, BUCKET, DEVICES, PROVIDER, KEY, DATABASE, APP, SECRET, RULESET, RELEASE]
@@ -97,14 +97,14 @@ def make(google: ServedStandIn, *what: tuple[str, dict[str, object]]) -> None:
 
 
 async def test_an_empty_project_has_nothing_to_adopt(
-    google: ServedStandIn, adoption: GoogleAdoption
+    google: ServedStandIn, adoption: GoogleImportFinder
 ) -> None:
-    found = await adoption.survey("demo-proj", ALL)
+    found = await adoption.find_existing("demo-proj", ALL)
     assert (found.imports, found.findings) == ([], [])
 
 
 async def test_only_what_exists_is_imported(
-    google: ServedStandIn, adoption: GoogleAdoption
+    google: ServedStandIn, adoption: GoogleImportFinder
 ) -> None:
     """An import block of a missing object fails the whole plan (measured)."""
     make(
@@ -112,7 +112,7 @@ async def test_only_what_exists_is_imported(
         ("/iam/v1/projects/demo-proj/serviceAccounts", {"accountId": "anava-sa"}),
         ("/secretmanager/v1/projects/demo-proj/secrets?secretId=anava-s", {}),
     )
-    found = await adoption.survey("demo-proj", ALL)
+    found = await adoption.find_existing("demo-proj", ALL)
 
     assert found.findings == []
     assert set(found.imports) == {
@@ -124,20 +124,20 @@ async def test_only_what_exists_is_imported(
     }
 
 
-async def test_our_own_bucket_is_adopted(google: ServedStandIn, adoption: GoogleAdoption) -> None:
+async def test_our_own_bucket_is_adopted(google: ServedStandIn, adoption: GoogleImportFinder) -> None:
     bucket: dict[str, object] = {"name": "demo-proj-anava-functions", "location": "US"}
     make(google, ("/storage/v1/b?project=demo-proj", bucket))
 
-    found = await adoption.survey("demo-proj", [BUCKET])
+    found = await adoption.find_existing("demo-proj", [BUCKET])
     assert found.imports == [Import(BUCKET.address, "demo-proj/demo-proj-anava-functions")]
 
 
 async def test_somebody_elses_bucket_is_refused(
-    google: ServedStandIn, adoption: GoogleAdoption
+    google: ServedStandIn, adoption: GoogleImportFinder
 ) -> None:
     google.control("POST", "project", {"project_id": "other-proj", "number": "42"})
     make(google, ("/storage/v1/b?project=other-proj", {"name": "demo-proj-anava-functions"}))
-    found = await adoption.survey("demo-proj", [BUCKET])
+    found = await adoption.find_existing("demo-proj", [BUCKET])
 
     assert found.imports == []
     assert [(one.code, one.resource) for one in found.findings] == [
@@ -146,11 +146,11 @@ async def test_somebody_elses_bucket_is_refused(
 
 
 async def test_a_bucket_that_may_not_even_be_seen_is_somebody_elses(
-    google: ServedStandIn, adoption: GoogleAdoption
+    google: ServedStandIn, adoption: GoogleImportFinder
 ) -> None:
     rule = {"path": "/b/demo-proj-anava-functions", "failure": "permission_denied_storage"}
     google.control("PUT", "rules", [rule])
-    found = await adoption.survey("demo-proj", [BUCKET])
+    found = await adoption.find_existing("demo-proj", [BUCKET])
     assert [one.code for one in found.findings] == [Reason.NAME_TAKEN]
 
 
@@ -175,20 +175,20 @@ async def test_a_bucket_that_may_not_even_be_seen_is_somebody_elses(
 )
 async def test_what_lies_elsewhere_is_never_adopted(
     google: ServedStandIn,
-    adoption: GoogleAdoption,
-    creation: Creation,
+    adoption: GoogleImportFinder,
+    creation: PlannedCreation,
     call: tuple[str, dict[str, object]],
 ) -> None:
     """Terraform would destroy it, with all the customer's data, and make it anew elsewhere."""
     make(google, call)
-    found = await adoption.survey("demo-proj", [creation])
+    found = await adoption.find_existing("demo-proj", [creation])
 
     assert found.imports == []
-    assert [one.code for one in found.findings] == [Reason.LOCATION_UNFIT]
+    assert [one.code for one in found.findings] == [Reason.LOCATION_MISMATCH]
 
 
 async def test_a_deleted_pool_and_its_provider_come_back(
-    google: ServedStandIn, adoption: GoogleAdoption
+    google: ServedStandIn, adoption: GoogleImportFinder
 ) -> None:
     """Its id is given to nobody for 30 days, and the provider says that it is not there."""
     issuer = {"oidc": {"issuerUri": "https://securetoken.google.com/demo-proj"}}
@@ -203,7 +203,7 @@ async def test_a_deleted_pool_and_its_provider_come_back(
         (f"{POOLS}/devices-anava", {}),
         method="DELETE",
     )
-    found = await adoption.survey("demo-proj", [PROVIDER, DEVICES])
+    found = await adoption.find_existing("demo-proj", [PROVIDER, DEVICES])
 
     assert found.findings == []
     assert found.imports == [
@@ -220,21 +220,21 @@ async def test_a_deleted_pool_and_its_provider_come_back(
     assert states == {POOL: "ACTIVE", f"{POOL}/providers/firebase": "ACTIVE"}
 
 
-async def test_a_deleted_key_comes_back(google: ServedStandIn, adoption: GoogleAdoption) -> None:
+async def test_a_deleted_key_comes_back(google: ServedStandIn, adoption: GoogleImportFinder) -> None:
     keys = "/apikeys/v2/projects/demo-proj/locations/global/keys"
     google.preload((f"{keys}?keyId=anava-key", {"displayName": "x"}))
     google.preload((f"{keys}/anava-key", {}), method="DELETE")
-    found = await adoption.survey("demo-proj", [KEY])
+    found = await adoption.find_existing("demo-proj", [KEY])
 
     assert found.imports == [
         Import(KEY.address, "projects/demo-proj/locations/global/keys/anava-key")
     ]
-    again = await adoption.survey("demo-proj", [KEY])
+    again = await adoption.find_existing("demo-proj", [KEY])
     assert again == found
 
 
 async def test_a_web_app_is_found_by_its_name_and_never_doubled(
-    google: ServedStandIn, adoption: GoogleAdoption
+    google: ServedStandIn, adoption: GoogleImportFinder
 ) -> None:
     make(
         google,
@@ -242,7 +242,7 @@ async def test_a_web_app_is_found_by_its_name_and_never_doubled(
         ("/firebase/v1beta1/projects/demo-proj/webApps", {"displayName": "Other"}),
         ("/firebase/v1beta1/projects/demo-proj/webApps", {"displayName": "Devices"}),
     )
-    found = await adoption.survey("demo-proj", [APP])
+    found = await adoption.find_existing("demo-proj", [APP])
 
     apps = google.control("GET", "state")["resources"]["webApps"].values()
     (app,) = (one["appId"] for one in apps if one["displayName"] == "Devices")
@@ -251,7 +251,7 @@ async def test_a_web_app_is_found_by_its_name_and_never_doubled(
 
 @pytest.mark.parametrize(("content", "adopted"), [(RULES, True), ("other", False)])
 async def test_a_ruleset_is_adopted_when_it_is_in_force_and_says_the_same(
-    google: ServedStandIn, adoption: GoogleAdoption, content: str, adopted: bool
+    google: ServedStandIn, adoption: GoogleImportFinder, content: str, adopted: bool
 ) -> None:
     rulesets = "/firebaserules/v1/projects/demo-proj/rulesets"
     make(
@@ -261,24 +261,24 @@ async def test_a_ruleset_is_adopted_when_it_is_in_force_and_says_the_same(
     (name,) = google.control("GET", "state")["resources"]["rulesets"]
     release = {"name": "projects/demo-proj/releases/cloud.firestore", "rulesetName": name}
     make(google, ("/firebaserules/v1/projects/demo-proj/releases", release))
-    found = await adoption.survey("demo-proj", [RULESET, RELEASE])
+    found = await adoption.find_existing("demo-proj", [RULESET, RELEASE])
 
     assert (Import(RULESET.address, name) in found.imports) is adopted
     assert Import(RELEASE.address, "projects/demo-proj/releases/cloud.firestore") in found.imports
 
 
 async def test_an_api_that_is_off_hides_nothing_that_would_stop_the_plan(
-    google: ServedStandIn, adoption: GoogleAdoption
+    google: ServedStandIn, adoption: GoogleImportFinder
 ) -> None:
     google.project(enabled=[])
-    found = await adoption.survey("demo-proj", ALL)
+    found = await adoption.find_existing("demo-proj", ALL)
     assert (found.imports, found.findings) == ([], [])
 
 
 async def test_what_may_not_be_looked_at_is_said(google: ServedStandIn) -> None:
     api = GoogleApi(Token(google.token(["storage.buckets.get"])), google.endpoint)
-    found = await GoogleAdoption(api).survey("demo-proj", [SECRET])
+    found = await GoogleImportFinder(api).find_existing("demo-proj", [SECRET])
     await api.close()
 
     assert [one.code for one in found.findings] == [Reason.PERMISSION_DENIED]
-    assert "secretmanager.secrets.get" in found.findings[0].sentence
+    assert "secretmanager.secrets.get" in found.findings[0].message

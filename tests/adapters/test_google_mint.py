@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from adapters.google_mint import GoogleMint
+from adapters.google_mint import GoogleTokenProvider
 from adapters.settings import GoogleSettings
 from deployments.credentials import SERVICE, Credential
 from deployments.errors import SignInExpired, Unavailable
@@ -43,11 +43,11 @@ def with_account(google: ServedStandIn) -> GoogleSettings:
 
 async def minted(settings: GoogleSettings, *references: str) -> list[Credential]:
     """What one mint gives, one after the other."""
-    mint = GoogleMint.open(settings)
+    provider = GoogleTokenProvider.open(settings)
     try:
-        return [await mint.mint(one) for one in references]
+        return [await provider.provider(one) for one in references]
     finally:
-        await mint.close()
+        await provider.close()
 
 
 async def test_without_an_account_the_token_is_the_services_own(google: ServedStandIn) -> None:
@@ -75,14 +75,14 @@ async def test_with_an_account_the_token_is_its_and_lives_as_long_as_was_asked(
 
 async def test_who_will_act_is_also_who_asks_before(google: ServedStandIn) -> None:
     """Preflight looked for the permissions of the worker itself, whoever was to deploy."""
-    mint = GoogleMint.open(with_account(google))
+    provider = GoogleTokenProvider.open(with_account(google))
     try:
-        assert await mint.token() == await mint.token()
+        assert await provider.token() == await provider.token()
         asked = [one["path"] for one in google.asked() if "generateAccessToken" in one["path"]]
         assert len(asked) == 1
         assert ACCOUNT in unquote(asked[0])
     finally:
-        await mint.close()
+        await provider.close()
 
 
 async def test_who_may_not_act_as_the_account_is_told_so(google: ServedStandIn) -> None:

@@ -75,8 +75,8 @@ async def test_a_missing_permission_is_found_alone(google: ServedStandIn) -> Non
 
         seen = [(one.code, one.severity, one.resource) for one in found]
         assert seen == [(Reason.PERMISSION_DENIED, Severity.BLOCKING, permission)]
-        assert permission in found[0].sentence
-        assert found[0].mend.endswith("/iam?project=demo-proj")
+        assert permission in found[0].message
+        assert found[0].fix.endswith("/iam?project=demo-proj")
     await api.close()
 
 
@@ -89,7 +89,7 @@ async def test_an_api_that_is_off_is_found_alone_and_blocks_nothing(google: Serv
 
         seen = [(one.code, one.severity, one.resource) for one in found]
         assert seen == [(Reason.API_DISABLED, Severity.NOTE, off)]
-        assert found[0].mend == f"gcloud services enable {off} --project demo-proj"
+        assert found[0].fix == f"gcloud services enable {off} --project demo-proj"
         assert blocking(found) is None
     await api.close()
 
@@ -99,7 +99,7 @@ async def test_a_project_without_billing_is_found_alone(google: ServedStandIn) -
     (found,) = await check(google)
 
     assert (found.code, found.severity) == (Reason.BILLING_DISABLED, Severity.BLOCKING)
-    assert found.mend.endswith("/linkedaccount?project=demo-proj")
+    assert found.fix.endswith("/linkedaccount?project=demo-proj")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_a_policy_that_will_refuse_is_found_alone(
 
     assert (found.code, found.severity) == (Reason.POLICY_FORBIDS, Severity.BLOCKING)
     assert found.resource == f"constraints/{constraint}"
-    assert found.sentence.endswith(f"forbids: {said}.")
+    assert found.message.endswith(f"forbids: {said}.")
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,8 @@ async def test_a_region_without_api_gateway_is_found_alone(google: ServedStandIn
     (found,) = await check(google, request=request)
 
     # The gateway stands in the nearest region then.
-    assert (found.code, found.severity) == (Reason.LOCATION_UNFIT, Severity.WARNING)
-    assert "us-central1" in found.sentence
+    assert (found.code, found.severity) == (Reason.LOCATION_MISMATCH, Severity.WARNING)
+    assert "us-central1" in found.message
 
 
 @pytest.mark.parametrize("project", ["no-such-project", "../../v1/projects", "a b?x=1#"])
@@ -173,7 +173,7 @@ async def test_a_project_that_is_not_there_is_found_alone(
     request = DeploymentRequest(Stack("anava", project, "anava"), "us-central1", "US")
     (found,) = await check(google, request=request)
 
-    assert (found.code, found.severity) == (Reason.PROJECT_UNSEEN, Severity.BLOCKING)
+    assert (found.code, found.severity) == (Reason.PROJECT_NOT_FOUND, Severity.BLOCKING)
 
 
 async def test_a_project_that_is_being_deleted_is_found(google: ServedStandIn) -> None:
@@ -214,8 +214,8 @@ async def test_a_bucket_that_lies_elsewhere_blocks(google: ServedStandIn) -> Non
     google.preload(("/storage/v1/b?project=demo-proj", bucket))
     (found,) = await check(google)
 
-    assert (found.code, found.severity) == (Reason.LOCATION_UNFIT, Severity.BLOCKING)
-    assert found.mend == "deploy with storage_location EU"
+    assert (found.code, found.severity) == (Reason.LOCATION_MISMATCH, Severity.BLOCKING)
+    assert found.fix == "deploy with storage_location EU"
 
 
 async def test_a_google_that_is_down_for_a_moment_is_asked_again(google: ServedStandIn) -> None:

@@ -7,7 +7,7 @@ import pytest
 from adapters import settings
 from adapters.settings import PhasesSettings
 from deployments.errors import InvalidSettings
-from deployments.timings import Ladder, Timings
+from deployments.timings import StopLadder, Timings
 
 
 @pytest.fixture(autouse=True)
@@ -70,9 +70,9 @@ def test_without_any_setting_all_is_as_documented() -> None:
 def test_a_wrong_value_is_refused_by_the_name_of_its_variable(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    told, _, sentence = refusal(monkeypatch, **{name: value}).partition(": ")
+    told, _, message = refusal(monkeypatch, **{name: value}).partition(": ")
     assert told == name
-    assert sentence[0].isupper()
+    assert message[0].isupper()
 
 
 BUCKETS = [
@@ -196,15 +196,15 @@ def test_a_refusal_never_repeats_a_secret(
 
 
 @pytest.mark.parametrize(
-    ("variables", "sentence"),
+    ("variables", "message"),
     [
         (
             {"LEASE_SECONDS": "90"},
             "heartbeat_timeout_seconds must be below lease_seconds",
         ),
         (
-            {"TAKEOVER_WAIT_SECONDS": "150"},
-            "ladder.lost_lease_kill_seconds must be below takeover_wait_seconds",
+            {"FAILOVER_WAIT_SECONDS": "150"},
+            "ladder.lost_lease_kill_seconds must be below failover_wait_seconds",
         ),
         (
             {"LOST_LEASE_SECOND_SECONDS": "150"},
@@ -225,10 +225,10 @@ def test_a_refusal_never_repeats_a_secret(
     ],
 )
 def test_limits_that_contradict_each_other_are_refused_with_the_inequality(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], sentence: str
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
 ) -> None:
     named = {f"ANAVA_PHASES__{name}": value for name, value in variables.items()}
-    assert refusal(monkeypatch, **named) == f"ANAVA_PHASES: {sentence}"
+    assert refusal(monkeypatch, **named) == f"ANAVA_PHASES: {message}"
 
 
 def test_every_wrong_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +278,7 @@ def test_each_limit_reaches_the_timings(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv(f"ANAVA_PHASES__{name.upper()}", str(number))
     timings = settings.load().phases.timings()
     for name, number in numbers.items():
-        owner: object = timings.ladder if name in Ladder.__dataclass_fields__ else timings
+        owner: object = timings.ladder if name in StopLadder.__dataclass_fields__ else timings
         if name.startswith("retry_"):
             owner, name = timings.retries, name.removeprefix("retry_")
         assert getattr(owner, name) == number, name

@@ -16,11 +16,11 @@ from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_log import LocalLogSource
 from adapters.local_progress import LocalProgressSource
-from adapters.secret_box import AesSecretBox
+from adapters.secret_box import AesGcmCipher
 from adapters.temporal_client import register
 from api.app import build
 from api.dependencies import Services
-from api.deployments import Deployments
+from api.deployments import DeploymentService
 from api.server import Server
 from api.temporal_health import TemporalHealth
 from deployments.names import SHARED_QUEUE
@@ -62,7 +62,7 @@ async def services(client: Client, tmp_path: Path) -> AsyncIterator[Services]:
     changes = FileChanges()
     store = LocalArtifactStore(tmp_path)
     yield Services(
-        deployments=Deployments(client, Timings(), AesSecretBox.open((), tmp_path)),
+        deployments=DeploymentService(client, Timings(), AesGcmCipher.open((), tmp_path)),
         logs=LocalLogSource(tmp_path, changes),
         progress=LocalProgressSource(tmp_path),
         health=TemporalHealth(client),

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from adapters.secret_box import AesSecretBox
+from adapters.secret_box import AesGcmCipher
 from api.dependencies import Services
 from api.schemas.acap_config import AcapConfigBody
 from deployments.acap_config import SECRETS
@@ -39,7 +39,7 @@ async def test_what_another_key_sealed_is_not_available(
 ) -> None:
     found = await deploy(api, template="anava")
     await client.get_workflow_handle(found).terminate()
-    other = AesSecretBox([KEY]).encrypt("{}", found).encode()
+    other = AesGcmCipher([KEY]).encrypt("{}", found).encode()
     for sealed in (other, b"", b"v1.", b"{}", "v1.\u00e9".encode()):
         await services.artifacts.put(found, SEALED_OUTPUTS, [sealed])
         assert await code(api, found) == (503, "unavailable")
@@ -48,7 +48,7 @@ async def test_what_another_key_sealed_is_not_available(
 async def test_what_was_sealed_for_one_deployment_opens_no_other(
     services: Services, tmp_path: Path
 ) -> None:
-    sealed = AesSecretBox.open((), tmp_path).encrypt("{}", "dep-1")
+    sealed = AesGcmCipher.open((), tmp_path).encrypt("{}", "dep-1")
     assert services.deployments.unseal("dep-1", sealed) == "{}"
     with pytest.raises(Unavailable):
         services.deployments.unseal("dep-2", sealed)

@@ -107,7 +107,7 @@ async def test_a_link_works_again_and_again_until_its_time_is_over(
     clock.now += 1
     late = await api.get(url)
     assert (late.status_code, late.json()["code"]) == (403, "link_expired")
-    assert late.json()["advice"]
+    assert late.json()["next_step"]
     assert (await api.get(await link(api, path, "plan.json"))).status_code == 200
 
 

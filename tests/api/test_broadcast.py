@@ -12,7 +12,7 @@ import pytest
 from temporalio.client import Client
 
 from api import broadcast, stream
-from api.broadcasts import Broadcasts
+from api.broadcasts import BroadcastRegistry
 from api.frames import Frame
 from api.services import Services
 from api.stream import Viewer
@@ -60,13 +60,13 @@ class Hall:
     id: str
     services: Services
     source: Counting
-    broadcasts: Broadcasts
+    broadcasts: BroadcastRegistry
     client: Client
     runs: Path
 
     async def viewer(self, after: EventId = START) -> AsyncIterator[list[Frame]]:
-        seen = await self.services.deployments.get("local", self.id)
-        viewer = Viewer(self.services, self.broadcasts, seen, after)
+        snapshot = await self.services.deployments.get("local", self.id)
+        viewer = Viewer(self.services, self.broadcasts, snapshot, after)
         async with aclosing(viewer.frames()) as parts:
             async for frames in parts:
                 yield list(frames)
@@ -76,8 +76,8 @@ class Hall:
 
     async def on_the_ring(self, cursor: EventId, viewers: int = 1) -> None:
         """Return when so many watch, and who has all up to here needs the store no more."""
-        seen = await self.services.deployments.get("local", self.id)
-        one = self.broadcasts.join(seen)
+        snapshot = await self.services.deployments.get("local", self.id)
+        one = self.broadcasts.join(snapshot)
 
         def there() -> bool:
             return one.viewers > viewers and one.place(cursor) is not None and one._at >= cursor
@@ -98,7 +98,7 @@ async def hall(
 ) -> Hall:
     source = Counting(services.logs)
     counted = replace(services, logs=source)
-    return Hall(await deploy(api), counted, source, Broadcasts(counted), client, tmp_path)
+    return Hall(await deploy(api), counted, source, BroadcastRegistry(counted), client, tmp_path)
 
 
 def logs(frames: list[Frame]) -> list[Frame]:

@@ -8,7 +8,7 @@ from temporalio.client import Client
 
 from api.dependencies import Services
 from deployments.names import Memo
-from deployments.requests import Asked, check
+from deployments.requests import DeploymentFields, check
 
 PROJECT = "customer-1"
 UNKNOWN = "dep-" + "a" * 26
@@ -101,9 +101,9 @@ async def test_a_foreign_deployment_looks_like_an_unknown_one(
     api: httpx.AsyncClient, services: Services
 ) -> None:
     found = await deploy(api)
-    seen = await services.deployments.get("local", found)
-    assert seen.owner == "local"
-    foreign = await services.deployments.start("other", check(Asked(PROJECT)), None)
+    snapshot = await services.deployments.get("local", found)
+    assert snapshot.owner == "local"
+    foreign = await services.deployments.start("other", check(DeploymentFields(PROJECT)), None)
     for path in ("", "/logs", "/logs/stream", "/resources", "/progress"):
         unknown = (await api.get(f"/api/deployment/{UNKNOWN}{path}")).json()
         theirs = await api.get(f"/api/deployment/{foreign.id}{path}")
@@ -146,15 +146,15 @@ async def test_a_list_has_filters_and_a_cursor(api: httpx.AsyncClient) -> None:
             if len(page["items"]) == len(made):
                 break
     assert {one["id"] for one in page["items"]} == made
-    seen: list[str] = []
+    snapshot: list[str] = []
     cursor = ""
     while True:
         part = (await api.get(f"/api/deployments?project={project}&limit=2{cursor}")).json()
-        seen += [one["id"] for one in part["items"]]
+        snapshot += [one["id"] for one in part["items"]]
         if part["next_cursor"] is None:
             break
         cursor = f"&cursor={part['next_cursor']}"
-    assert sorted(seen) == sorted(made)
+    assert sorted(snapshot) == sorted(made)
     stack = (await api.get(f"/api/deployments?stack=sandbox.{project}.p1")).json()
     assert len(stack["items"]) == 1
     assert (await api.get("/api/deployments?status=needs_attention")).status_code == 200

@@ -65,7 +65,7 @@ async def test_a_confirmed_destroy_is_shown_as_one(api: httpx.AsyncClient) -> No
     body = {"project_id": project, "operation": "destroy", "confirm": f"{project}/anava"}
     accepted = await api.post("/api/deploy", json=body)
     assert (accepted.status_code, accepted.json()["operation"]) == (202, "destroy")
-    seen = (await api.get(accepted.headers["Location"])).json()
-    assert (seen["operation"], seen["actions"]["can_destroy"]) == ("destroy", False)
-    page = await api.get(f"/deployment/{seen['id']}", headers={"Accept": "text/html"})
+    snapshot = (await api.get(accepted.headers["Location"])).json()
+    assert (snapshot["operation"], snapshot["actions"]["can_destroy"]) == ("destroy", False)
+    page = await api.get(f"/deployment/{snapshot['id']}", headers={"Accept": "text/html"})
     assert f"<h1>Destroy {project}/anava</h1>" in page.text

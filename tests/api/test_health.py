@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.local_sinks import LocalSinkStates
+from adapters.local_sinks import LocalSinkStatuses
 from adapters.terraform.run_root import RunRoot, sinks_file
 from api.app import build
 from api.dependencies import Services
-from deployments.log_ports import SinkState
+from deployments.log_ports import SinkStatus
 from tests.api.conftest import temporal_server
 
 
@@ -38,53 +38,53 @@ async def test_it_lives_and_is_ready(api: httpx.AsyncClient) -> None:
 
 
 @pytest.fixture
-async def seen(services: Services, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def snapshot(services: Services, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """The API of a machine on which one worker lives."""
-    app = build(dataclasses.replace(services, sinks=LocalSinkStates(tmp_path)))
+    app = build(dataclasses.replace(services, sinks=LocalSinkStatuses(tmp_path)))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
         yield session
 
 
-WELL = SinkState("gcs", 1, "", 0, 0.0, "")
-LATE = SinkState("redis", 2, "dep-x/3-42", 7, 12.5, "no answer")
+WELL = SinkStatus("gcs", 1, "", 0, 0.0, "")
+LATE = SinkStatus("redis", 2, "dep-x/3-42", 7, 12.5, "no answer")
 
 
-async def sinks(api: httpx.AsyncClient) -> list[SinkState]:
+async def sinks(api: httpx.AsyncClient) -> list[SinkStatus]:
     answer = await api.get("/health")
     assert answer.status_code == 200, answer.text
-    return [SinkState(**one) for one in answer.json()["sinks"]]
+    return [SinkStatus(**one) for one in answer.json()["sinks"]]
 
 
 async def test_every_living_worker_tells_of_its_sinks(
-    seen: httpx.AsyncClient, tmp_path: Path
+    snapshot: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    assert await sinks(seen) == []
+    assert await sinks(snapshot) == []
     first, second = RunRoot(tmp_path), RunRoot(tmp_path)
-    first.tell_sinks([LATE, WELL])
-    assert await sinks(seen) == [LATE, WELL]
-    second.tell_sinks([dataclasses.replace(LATE, late_seconds=99, position="dep-y/1-1", error="")])
-    (joined,) = [one for one in await sinks(seen) if one.name == "redis"]
-    assert joined == SinkState("redis", 4, "dep-y/1-1", 14, 99, "no answer")
+    first.publish_sink_statuses([LATE, WELL])
+    assert await sinks(snapshot) == [LATE, WELL]
+    second.publish_sink_statuses([dataclasses.replace(LATE, late_seconds=99, position="dep-y/1-1", error="")])
+    (joined,) = [one for one in await sinks(snapshot) if one.name == "redis"]
+    assert joined == SinkStatus("redis", 4, "dep-y/1-1", 14, 99, "no answer")
     second.close()
-    assert LATE in await sinks(seen)
+    assert LATE in await sinks(snapshot)
     first.close()
-    assert await sinks(seen) == []
+    assert await sinks(snapshot) == []
 
 
 async def test_a_worker_that_died_or_fell_silent_tells_nothing(
-    seen: httpx.AsyncClient, tmp_path: Path
+    snapshot: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     dead = tmp_path / "workers"
     dead.mkdir()
     (dead / "0123.lock").touch()
     told = {"sinks": [dataclasses.asdict(LATE)]}
     (dead / "0123.sinks.json").write_text(json.dumps(told))
-    assert await sinks(seen) == []
+    assert await sinks(snapshot) == []
     silent = RunRoot(tmp_path)
-    silent.tell_sinks([LATE])
+    silent.publish_sink_statuses([LATE])
     os.utime(sinks_file(silent.workers, silent.worker), (0, 0))
-    assert await sinks(seen) == []
+    assert await sinks(snapshot) == []
     silent.close()
 
 
@@ -102,9 +102,9 @@ async def test_a_worker_that_died_or_fell_silent_tells_nothing(
     ],
 )
 async def test_what_a_worker_did_not_write_is_not_believed(
-    seen: httpx.AsyncClient, tmp_path: Path, content: bytes
+    snapshot: httpx.AsyncClient, tmp_path: Path, content: bytes
 ) -> None:
     root = RunRoot(tmp_path)
     sinks_file(root.workers, root.worker).write_bytes(content)
-    assert await sinks(seen) == []
+    assert await sinks(snapshot) == []
     root.close()

@@ -56,7 +56,7 @@ def test_what_others_wrote_stays_text() -> None:
         "status": 500,
         "detail": hostile,
         "errors": [{"pointer": hostile, "message": hostile}],
-        "advice": hostile,
+        "next_step": hostile,
         "type": '"><script>',
         "request_id": hostile,
     }
@@ -93,7 +93,7 @@ async def test_the_type_of_a_problem_leads_to_its_page(api: httpx.AsyncClient) -
 @pytest.mark.parametrize("code", KINDS)
 async def test_every_problem_has_a_page(api: httpx.AsyncClient, code: str) -> None:
     answer = await api.get(f"/problems/{code}")
-    assert (answer.status_code, KINDS[code].advice in answer.text.replace("&#39;", "'")) == (
+    assert (answer.status_code, KINDS[code].next_step in answer.text.replace("&#39;", "'")) == (
         200,
         True,
     )

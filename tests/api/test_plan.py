@@ -94,7 +94,7 @@ async def test_before_there_is_a_plan_it_is_not_ready(
 ) -> None:
     answer = await api.get(f"/api/deployment/{deployment}/plan")
     assert (answer.status_code, answer.json()["code"]) == (404, "plan_not_ready")
-    assert answer.json()["advice"]
+    assert answer.json()["next_step"]
 
 
 async def test_each_change_has_one_word(plan: dict[str, Any]) -> None:

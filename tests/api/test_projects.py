@@ -74,8 +74,8 @@ async def test_what_stands_in_the_way_is_told_with_what_mends_it(
         ("billing_disabled", "blocking"),
         ("api_disabled", "note"),
     ]
-    assert found["findings"][0]["mend"].startswith("https://console.cloud.google.com/billing")
-    assert found["findings"][1]["mend"].startswith("gcloud services enable ")
+    assert found["findings"][0]["fix"].startswith("https://console.cloud.google.com/billing")
+    assert found["findings"][1]["fix"].startswith("gcloud services enable ")
 
 
 @pytest.mark.parametrize(

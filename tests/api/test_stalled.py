@@ -71,9 +71,9 @@ async def test_one_that_stalled_comes_back_and_reads_on(
         found += await viewer.read()
     await eventually(lambda: not server.server_state.tasks, "the cut")
     assert b"event: end" not in await viewer.read_all(), "it was cut, not served"
-    seen = rude.ids(found.rpartition(b"\n\n")[0])
-    again = await live.get(url, headers={"Last-Event-ID": seen[-1]})
-    assert seen + log_ids(events(again.text)) == [f"1-{n}" for n in range(1, 20_001)]
+    snapshot = rude.ids(found.rpartition(b"\n\n")[0])
+    again = await live.get(url, headers={"Last-Event-ID": snapshot[-1]})
+    assert snapshot + log_ids(events(again.text)) == [f"1-{n}" for n in range(1, 20_001)]
 
 
 async def test_one_that_reads_slowly_is_not_cut(

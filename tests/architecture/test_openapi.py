@@ -95,4 +95,4 @@ def test_every_problem_that_a_route_names_is_explained() -> None:
         for code in content.get("examples", {})
     }
     assert named <= set(KINDS)
-    assert all(kind.meaning.endswith(".") and kind.advice for kind in KINDS.values())
+    assert all(kind.meaning.endswith(".") and kind.next_step for kind in KINDS.values())

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from adapters.redaction import Redactor
-from adapters.terraform.segment_log import SPOOL_FILE, SegmentLog
+from adapters.terraform.segment_log import SPOOL_FILE, EventLog
 from adapters.terraform.spool import Translator
 from deployments.phase import Phase
-from deployments.segment import SegmentKey
+from deployments.segment import StepKey
 from tests.bench.figures import Figure, spread
 from tests.bench.processes import Usage
 from tests.bench.raw import RawRun
@@ -75,9 +75,9 @@ async def _written(data: bytes) -> float:
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / SPOOL_FILE).write_bytes(data)
-        key = SegmentKey("dep-bench", APPLY)
+        key = StepKey("dep-bench", APPLY)
         translator = Translator(key.segment, Phase.APPLY, "", Redactor(_SECRETS))
-        log = SegmentLog(folder, key, translator, lambda: None)
+        log = EventLog(folder, key, translator, lambda: None)
         begin = time.perf_counter()
         await log.pump()
         seconds = time.perf_counter() - begin

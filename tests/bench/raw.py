@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.terraform import command
-from adapters.terraform.stack_state import BACKEND_FILE, LocalState, backend_file
+from adapters.terraform.stack_state import BACKEND_FILE, LocalStateBackend, backend_file
 from deployments.phase import Phase
 
 __all__ = ["TEMPLATES", "RawRun"]
@@ -51,7 +51,7 @@ class RawRun:
         }
         (work / "terraform.tfvars.json").write_text(json.dumps(values))
         state = self.folder / "terraform.tfstate"
-        (work / BACKEND_FILE).write_text(backend_file(LocalState(state)))
+        (work / BACKEND_FILE).write_text(backend_file(LocalStateBackend(state)))
 
     async def start(self, phase: Phase) -> Process:
         """Start one phase; it prints into a file of the phase's name."""

@@ -7,12 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.client import failure
+from cli.endings import ExitCode, exit_code
 from cli.local import CannotStart, free_port, lock
 from cli.main import app
 from cli.render import (
-    Exit,
     deployment_lines,
-    exit_of,
     log_line,
     parse_variables,
     verification_lines,
@@ -34,7 +33,7 @@ def test_a_variable_without_a_value_is_refused_as_wrong_usage() -> None:
 
     ended = CliRunner().invoke(app, ["deploy", "--project", "a-project", "--var", "lines"])
 
-    assert ended.exit_code == Exit.REFUSED
+    assert ended.exit_code == ExitCode.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -42,7 +41,7 @@ def test_a_variable_without_a_value_is_refused_as_wrong_usage() -> None:
     [("completed", 0), ("failed", 1), ("needs_attention", 1), ("cancelled", 3), ("running", 0)],
 )
 def test_a_command_exits_as_the_deployment_ended(status: str, code: int) -> None:
-    assert exit_of(status) == code
+    assert exit_code(status) == code
 
 
 def test_a_line_of_the_log_shows_its_time_and_a_level_above_info() -> None:
@@ -86,7 +85,7 @@ def test_a_log_is_followed_or_compared_but_not_both() -> None:
     for words in (["-f"], ["--after", "1-1"]):
         ended = CliRunner().invoke(app, ["logs", "dep-1", "--verify", *words])
 
-        assert ended.exit_code == Exit.REFUSED
+        assert ended.exit_code == ExitCode.REFUSED
 
 
 def test_a_problem_reads_as_sentences_with_fields_and_the_request_id() -> None:
@@ -111,7 +110,7 @@ def test_an_api_that_does_not_answer_exits_with_four() -> None:
 
     ended = CliRunner().invoke(app, ["status", "dep-1", "--api", address])
 
-    assert ended.exit_code == Exit.UNREACHABLE
+    assert ended.exit_code == ExitCode.UNREACHABLE
     assert f"No API at {address}" in ended.output
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.settings import base_environment
 from cli import stand_in
-from cli.local import CannotStart, Place
+from cli.local import CannotStart, LocalEnvironment
 from tests.servers import ROOT
 
 _REFUSED = 2
@@ -53,10 +53,10 @@ def test_a_mirror_without_googles_provider_is_named(tmp_path: Path) -> None:
 
 
 def test_outside_a_checkout_it_is_refused(tmp_path: Path) -> None:
-    place = Place(tmp_path / "data", "127.0.0.1", 8000)
+    local_environment = LocalEnvironment(tmp_path / "data", "127.0.0.1", 8000)
 
     with pytest.raises(CannotStart, match="needs a checkout of the source"):
-        stand_in.place_with(place, mirror_in(tmp_path), root=tmp_path)
+        stand_in.with_stand_in(local_environment, mirror_in(tmp_path), root=tmp_path)
 
 
 def test_no_real_sign_in_state_or_store_gets_there(tmp_path: Path) -> None:
@@ -81,9 +81,9 @@ def test_no_real_sign_in_state_or_store_gets_there(tmp_path: Path) -> None:
         "PATH": "/bin",
     }
     data = tmp_path / "data"
-    place = Place(data, "127.0.0.1", 8000, environment={**real, **known})
+    local_environment = LocalEnvironment(data, "127.0.0.1", 8000, environment={**real, **known})
 
-    found = stand_in.place_with(place, mirror_in(tmp_path)).children_environment()
+    found = stand_in.with_stand_in(local_environment, mirror_in(tmp_path)).children_environment()
 
     assert not set(real) & set(found)
     host = found["GCE_METADATA_HOST"]
@@ -97,11 +97,11 @@ def test_no_real_sign_in_state_or_store_gets_there(tmp_path: Path) -> None:
 
 
 def test_states_of_an_earlier_stand_in_are_forgotten(tmp_path: Path) -> None:
-    place = stand_in.place_with(Place(tmp_path, "127.0.0.1", 8000), mirror_in(tmp_path))
-    ours, real = (one / "stacks" / "anava.demo-proj.anava" for one in (place.data, tmp_path))
+    local_environment = stand_in.with_stand_in(LocalEnvironment(tmp_path, "127.0.0.1", 8000), mirror_in(tmp_path))
+    ours, real = (one / "stacks" / "anava.demo-proj.anava" for one in (local_environment.data, tmp_path))
     for folder in (ours, real):
         folder.mkdir(parents=True)
 
-    stand_in.forget(place.data)
+    stand_in.forget(local_environment.data)
 
     assert (ours.exists(), real.exists()) == (False, True)

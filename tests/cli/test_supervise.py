@@ -11,19 +11,19 @@ import pytest
 
 from adapters.settings import base_environment
 from cli.local import CannotStart, eventually, lock, until_left
-from cli.supervise import Backoff, Child
+from cli.supervise import Backoff, ChildProcess
 
 _BACKOFF = Backoff(first_seconds=0.01, most_seconds=0.02)
 _PAUSE = "import signal; signal.pause()"
 
 
-def _child(tmp_path: Path, code: str) -> Child:
-    return Child(
+def _child(tmp_path: Path, code: str) -> ChildProcess:
+    return ChildProcess(
         "tiny", [sys.executable, "-c", code], base_environment(), tmp_path / "log", _BACKOFF
     )
 
 
-async def _running(child: Child, starts: int) -> int:
+async def _running(child: ChildProcess, starts: int) -> int:
     async def look() -> bool:
         return child.starts == starts and child.pid is not None
 
@@ -62,7 +62,7 @@ async def test_a_child_that_ignores_the_signal_is_killed_after_the_deadline(tmp_
 
 async def test_a_child_holds_the_folder_of_a_parent_that_is_gone(tmp_path: Path) -> None:
     with lock(tmp_path) as held:
-        child = Child("tiny", [sys.executable, "-c", _PAUSE], base_environment(), None, _BACKOFF)
+        child = ChildProcess("tiny", [sys.executable, "-c", _PAUSE], base_environment(), None, _BACKOFF)
         child.begin(holding=(held,))
         await _running(child, 1)
     # As after a kill: who took the folder is no process any more.

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cli.stopping import Stopping
+from cli.stopping import ShutdownPrompt
 
 
 class Deployments:
@@ -35,8 +35,8 @@ class Deployments:
         return True
 
 
-def _stopping(running: Deployments, wait_seconds: float = 10) -> Stopping:
-    return Stopping(running, asyncio.Queue(), wait_seconds)
+def _stopping(running: Deployments, wait_seconds: float = 10) -> ShutdownPrompt:
+    return ShutdownPrompt(running, asyncio.Queue(), wait_seconds)
 
 
 async def test_what_starts_during_the_cancelling_is_cancelled_too() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.adoption import Creation, Import, adoption_file, creations, lookup, replaced
+from deployments.adoption import PlannedCreation, Import, import_file, planned_creations, resource_lookup, replaced_addresses
 
 POOL = "projects/demo-proj/locations/global/workloadIdentityPools/devices-anava"
 GATEWAYS = "projects/demo-proj/locations"
@@ -93,15 +93,15 @@ KNOWN = [
 ]
 
 
-def creation(kind: str, **values: object) -> Creation:
-    return Creation(f"{kind}.x", kind, values)
+def creation(kind: str, **values: object) -> PlannedCreation:
+    return PlannedCreation(f"{kind}.x", kind, values)
 
 
 @pytest.mark.parametrize(("kind", "values", "service", "id"), KNOWN)
 def test_each_type_has_its_name_at_google_and_its_id(
     kind: str, values: dict[str, object], service: str, id: str
 ) -> None:
-    found = lookup(creation(kind, **values), "demo-proj")
+    found = resource_lookup(creation(kind, **values), "demo-proj")
 
     assert found is not None
     assert (found.service, found.id) == (service, id)
@@ -109,7 +109,7 @@ def test_each_type_has_its_name_at_google_and_its_id(
 
 
 def test_a_bucket_is_looked_for_in_all_the_world() -> None:
-    found = lookup(creation("google_storage_bucket", name="b"), "demo-proj")
+    found = resource_lookup(creation("google_storage_bucket", name="b"), "demo-proj")
     assert found is not None
     assert (found.path, found.id) == ("storage/v1/b/b", "demo-proj/b")
 
@@ -125,13 +125,13 @@ def test_a_bucket_is_looked_for_in_all_the_world() -> None:
     ],
 )
 def test_what_the_provider_takes_over_itself_is_not_looked_for(kind: str) -> None:
-    assert lookup(creation(kind, name="x", role="y"), "demo-proj") is None
+    assert resource_lookup(creation(kind, name="x", role="y"), "demo-proj") is None
 
 
 @pytest.mark.parametrize("name", [None, "", 7, ["x"], {}])
 def test_a_name_that_is_not_known_yet_is_not_looked_for(name: object) -> None:
-    assert lookup(creation("google_storage_bucket", name=name), "demo-proj") is None
-    assert lookup(creation("google_secret_manager_secret", secret_id=name), "demo-proj") is None
+    assert resource_lookup(creation("google_storage_bucket", name=name), "demo-proj") is None
+    assert resource_lookup(creation("google_secret_manager_secret", secret_id=name), "demo-proj") is None
 
 
 @given(st.text(min_size=1))
@@ -140,7 +140,7 @@ def test_no_name_gets_out_of_its_place_in_the_path(name: str) -> None:
         name.encode()
     except UnicodeEncodeError:
         return
-    found = lookup(creation("google_secret_manager_secret", secret_id=name), "demo-proj")
+    found = resource_lookup(creation("google_secret_manager_secret", secret_id=name), "demo-proj")
     assert found is not None
     before, _, last = found.path.rpartition("/")
     assert before == "v1/projects/demo-proj/secrets"
@@ -190,18 +190,18 @@ PLAN = {
 
 
 def test_only_what_is_created_is_looked_for() -> None:
-    (found,) = creations(json.dumps(PLAN).encode())
+    (found,) = planned_creations(json.dumps(PLAN).encode())
     assert found.address == 'google_service_account.this["tvm"]'
     assert found.text("account_id") == "anava-tvm-sa"
-    assert creations(b"{}") == []
+    assert planned_creations(b"{}") == []
 
 
 def test_an_adoption_that_would_destroy_is_seen() -> None:
-    assert replaced(json.dumps(PLAN).encode()) == ["google_firestore_database.lost"]
+    assert replaced_addresses(json.dumps(PLAN).encode()) == ["google_firestore_database.lost"]
 
 
 def test_import_blocks_hold_literal_ids() -> None:
-    text = adoption_file([Import('a.b["c"]', '${file("/etc/passwd")} %{if true}')])
+    text = import_file([Import('a.b["c"]', '${file("/etc/passwd")} %{if true}')])
     assert json.loads(text) == {
         "import": [{"to": 'a.b["c"]', "id": '$${file("/etc/passwd")} %%{if true}'}]
     }

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from deployments.requests import Asked, Value, check
+from deployments.requests import DeploymentFields, Value, check
 from tests.deployments.test_requests import GOOD, HOSTILE_NAMES, named, problems, with_variable
 
 
-def with_anava(name: str, value: Value) -> Asked:
+def with_anava(name: str, value: Value) -> DeploymentFields:
     return replace(GOOD, template="anava", variables={name: value})
 
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.causes import Action, Refusal, classify, judge
+from deployments.causes import Action, Refusal, classify, refusals_of
 from deployments.findings import Severity
 from deployments.google_errors import parse
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.segment import Diagnostic, SegmentKey, SegmentOutcome, SegmentResult
+from deployments.segment import Diagnostic, StepKey, StepOutcome, StepResult
 from tests.deployments import refusals
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -44,7 +44,7 @@ SEEN = [
     (refusals.EXISTS_POOL, Reason.ALREADY_EXISTS, Action.ADOPT, ""),
     (refusals.EXISTS_BUCKET, Reason.ALREADY_EXISTS, Action.ADOPT, ""),
     (refusals.EXISTS_RELEASE, Reason.ALREADY_EXISTS, Action.ADOPT, ""),
-    (refusals.NOT_THERE, Reason.IMPORT_MISSED, Action.ADOPT, ""),
+    (refusals.NOT_THERE, Reason.IMPORT_TARGET_MISSING, Action.ADOPT, ""),
     (refusals.TAKEN_BUCKET, Reason.NAME_TAKEN, Action.ASK, "belongs to somebody else"),
     (refusals.BILLING_BUCKET, Reason.BILLING_DISABLED, Action.ASK, ""),
     (refusals.BILLING_ENABLE, Reason.BILLING_DISABLED, Action.ASK, ""),
@@ -65,7 +65,7 @@ SEEN = [
     (refusals.EXPIRED_BUCKET, Reason.SIGN_IN_EXPIRED, Action.ASK, ""),
     (
         refusals.MEMBER_UNKNOWN,
-        Reason.IDENTITY_NOT_READY,
+        Reason.IDENTITY_PROPAGATING,
         Action.RETRY,
         "a@demo-proj.iam.gserviceaccount.com",
     ),
@@ -80,7 +80,7 @@ SEEN = [
     (refusals.GAVE_UP_CREATE, Reason.KEEPS_FAILING, Action.RETRY, "until the provider gave up"),
     (refusals.NO_NAME, Reason.GOOGLE_UNREACHABLE, Action.RETRY, ""),
     (refusals.REFUSED, Reason.GOOGLE_UNREACHABLE, Action.RETRY, ""),
-    (refusals.CONCURRENT, Reason.CHANGED_MEANWHILE, Action.RETRY, ""),
+    (refusals.CONCURRENT, Reason.CONCURRENT_CHANGE, Action.RETRY, ""),
     (refusals.STALE, Reason.PLAN_STALE, Action.RETRY, ""),
     (refusals.OTHER_LINEAGE, Reason.STATE_REPLACED, Action.GIVE_UP, ""),
     *((text, Reason.STATE_NOT_SAVED, Action.GIVE_UP, "") for text in refusals.NOT_SAVED),
@@ -92,11 +92,11 @@ def error(summary: str, detail: str = "", address: str = "") -> Diagnostic:
     return Diagnostic("error", summary, detail, address)
 
 
-def failed(*diagnostics: Diagnostic, phase: Phase = Phase.APPLY) -> SegmentResult:
-    return SegmentResult(
-        SegmentKey("dep-1", 3),
+def failed(*diagnostics: Diagnostic, phase: Phase = Phase.APPLY) -> StepResult:
+    return StepResult(
+        StepKey("dep-1", 3),
         phase,
-        SegmentOutcome.FAILED,
+        StepOutcome.FAILED,
         exit_code=1,
         diagnostics=list(diagnostics),
     )
@@ -110,8 +110,8 @@ def test_a_refusal_that_was_seen_has_its_cause(
 
     assert refusal is not None
     assert (refusal.reason, refusal.action) == (reason, action)
-    assert said in refusal.finding.sentence
-    assert "{" not in refusal.finding.sentence + refusal.finding.mend
+    assert said in refusal.finding.message
+    assert "{" not in refusal.finding.message + refusal.finding.fix
     assert refusal.finding.resource == "google_x.y"
     assert refusal.finding.severity is Severity.BLOCKING
 
@@ -120,7 +120,7 @@ def test_what_google_names_is_in_the_command_that_mends_it() -> None:
     refusal = classify(error(refusals.DISABLED_SECRET))
 
     assert refusal is not None
-    assert refusal.finding.mend == "gcloud services enable secretmanager.googleapis.com"
+    assert refusal.finding.fix == "gcloud services enable secretmanager.googleapis.com"
 
 
 def test_a_lock_is_somebody_elses_only_with_the_lock_in_the_text() -> None:
@@ -148,7 +148,7 @@ def test_a_lock_is_somebody_elses_only_with_the_lock_in_the_text() -> None:
 )
 def test_what_no_row_knows_has_no_cause(diagnostic: Diagnostic) -> None:
     assert classify(diagnostic) is None
-    assert judge(failed(diagnostic)) == []
+    assert refusals_of(failed(diagnostic)) == []
 
 
 def test_google_decides_by_its_reason_and_not_by_its_words() -> None:
@@ -158,7 +158,7 @@ def test_google_decides_by_its_reason_and_not_by_its_words() -> None:
 
     assert refusal is not None
     assert refusal.reason is Reason.API_DISABLED
-    assert refusal.finding.sentence.startswith("a.b is switched off")
+    assert refusal.finding.message.startswith("a.b is switched off")
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_no_markup_and_no_screenful_gets_into_a_sentence(service: str) -> None:
     refusal = classify(error(text))
 
     assert refusal is not None
-    assert service not in refusal.finding.sentence
-    assert refusal.finding.mend == ""
+    assert service not in refusal.finding.message
+    assert refusal.finding.fix == ""
 
 
 @given(st.text(max_size=300), st.integers(0, 999))
@@ -195,11 +195,11 @@ def test_cut_details_leave_code_and_words() -> None:
 
     assert refusal is not None
     assert refusal.reason is Reason.PERMISSION_DENIED
-    assert "iam.serviceAccounts.create" in refusal.finding.sentence
+    assert "iam.serviceAccounts.create" in refusal.finding.message
 
 
 def reasons(*diagnostics: Diagnostic) -> list[Reason]:
-    return [one.reason for one in judge(failed(*diagnostics))]
+    return [one.reason for one in refusals_of(failed(*diagnostics))]
 
 
 def test_what_only_the_user_can_mend_decides_before_what_mends_itself() -> None:
@@ -239,22 +239,22 @@ def test_echoes_and_warnings_are_no_causes() -> None:
 
 def test_the_same_refusal_of_the_same_resource_is_told_once() -> None:
     twice = error(refusals.DOWN_BUCKET, address="a.b")
-    assert len(judge(failed(twice, twice))) == 1
+    assert len(refusals_of(failed(twice, twice))) == 1
 
 
-@pytest.mark.parametrize("outcome", sorted(set(SegmentOutcome) - {SegmentOutcome.FAILED}))
-def test_a_segment_that_was_stopped_or_done_was_not_refused(outcome: SegmentOutcome) -> None:
+@pytest.mark.parametrize("outcome", sorted(set(StepOutcome) - {StepOutcome.FAILED}))
+def test_a_segment_that_was_stopped_or_done_was_not_refused(outcome: StepOutcome) -> None:
     """A stop leaves the same errors behind, and its own cause decides."""
-    stopped = SegmentResult(
-        SegmentKey("dep-1", 3),
+    stopped = StepResult(
+        StepKey("dep-1", 3),
         Phase.APPLY,
         outcome,
         diagnostics=[error(refusals.RATE_ACCOUNT)],
     )
-    assert judge(stopped) == []
+    assert refusals_of(stopped) == []
 
 
 def test_every_cause_that_gives_up_or_asks_says_how_to_go_on() -> None:
     seen: list[Refusal] = [one for text, *_ in SEEN if (one := classify(error(text)))]
     for refusal in seen:
-        assert refusal.finding.advice.endswith(".")
+        assert refusal.finding.next_step.endswith(".")

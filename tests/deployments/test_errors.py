@@ -16,7 +16,7 @@ from deployments.errors import (
     InvalidSettings,
     NotAvailable,
     NotFound,
-    SegmentMoved,
+    StepMoved,
     Unavailable,
 )
 
@@ -32,12 +32,12 @@ CLASSES = [
 def test_an_error_has_a_sentence_an_audience_an_advice(error: type[AnavaError]) -> None:
     assert re.match(r"[A-Z].+\.", error.__doc__ or "")
     assert error.audience in Audience
-    assert re.fullmatch(r"[A-Z].+\w\.(\w+\.)?", error.advice)
+    assert re.fullmatch(r"[A-Z].+\w\.(\w+\.)?", error.next_step)
 
 
 @pytest.mark.parametrize("error", CLASSES)
 def test_a_runbook_that_an_advice_names_is_there(error: type[AnavaError]) -> None:
-    for link in re.findall(r"docs/[\w/.-]+\.md", error.advice):
+    for link in re.findall(r"docs/[\w/.-]+\.md", error.next_step):
         assert (ROOT / link).is_file(), link
 
 
@@ -50,7 +50,7 @@ def test_only_what_is_unavailable_is_worth_another_try(error: type[AnavaError]) 
 def test_a_fault_of_ours_is_told_to_operators_and_a_wrong_request_to_its_sender(
     error: type[AnavaError],
 ) -> None:
-    if issubclass(error, HostFault | SegmentMoved | Unavailable | InvalidSettings):
+    if issubclass(error, HostFault | StepMoved | Unavailable | InvalidSettings):
         assert error.audience is Audience.OPERATOR
     if issubclass(error, InvalidRequest | NotFound | AlreadyFinished):
         assert error.audience is Audience.USER

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.paces import Paces
+from deployments.paces import TypicalDurations
 from deployments.segment import Resource, ResourceStatus
 
 DONE = ResourceStatus.DONE
@@ -14,9 +14,9 @@ def took(
     address: str = f"{FUNCTION}.auth",
     action: str = "create",
     status: ResourceStatus = DONE,
-) -> Paces:
+) -> TypicalDurations:
     made = [Resource(address, action, status, elapsed_seconds=one) for one in seconds]
-    return Paces.shown_by(made)
+    return TypicalDurations.shown_by(made)
 
 
 @pytest.mark.parametrize(
@@ -24,43 +24,43 @@ def took(
 )
 def test_a_quick_resource_is_overdue_within_two_minutes(kind: str) -> None:
     """Terraform says how long it takes every 10 s, so the user reads it 10 s later at most."""
-    assert not Paces().is_overdue(kind, "create", 50)
-    assert Paces().is_overdue(kind, "create", 110)
+    assert not TypicalDurations().is_overdue(kind, "create", 50)
+    assert TypicalDurations().is_overdue(kind, "create", 110)
 
 
 def test_a_build_and_a_gateway_have_their_minutes() -> None:
-    assert not Paces().is_overdue(FUNCTION, "create", 280)
-    assert Paces().is_overdue(FUNCTION, "create", 300)
-    assert not Paces().is_overdue("google_api_gateway_gateway", "create", 470)
+    assert not TypicalDurations().is_overdue(FUNCTION, "create", 280)
+    assert TypicalDurations().is_overdue(FUNCTION, "create", 300)
+    assert not TypicalDurations().is_overdue("google_api_gateway_gateway", "create", 470)
 
 
 @pytest.mark.parametrize("kind", ["", "terraform_data", "google_x"])
 def test_nothing_is_said_of_what_nobody_knows(kind: str) -> None:
-    assert Paces().usual_seconds(kind, "create") == 0
-    assert not Paces().is_overdue(kind, "create", 1e9)
+    assert TypicalDurations().typical_seconds(kind, "create") == 0
+    assert not TypicalDurations().is_overdue(kind, "create", 1e9)
 
 
 def test_what_was_seen_takes_the_place_of_what_was_known() -> None:
     seen = took(70, 80, 1000)
 
-    assert seen.usual_seconds(FUNCTION, "create") == 80
+    assert seen.typical_seconds(FUNCTION, "create") == 80
     assert seen.is_overdue(FUNCTION, "create", 160)
     assert not seen.is_overdue(FUNCTION, "create", 159)
-    assert seen.usual_seconds(FUNCTION, "delete") == 150, "known, and not seen"
+    assert seen.typical_seconds(FUNCTION, "delete") == 150, "known, and not seen"
 
 
 def test_two_have_shown_nothing_yet() -> None:
-    assert took(20, 20).usual_seconds(FUNCTION, "create") == 150
+    assert took(20, 20).typical_seconds(FUNCTION, "create") == 150
 
 
 def test_what_takes_no_second_is_known_all_the_same() -> None:
-    assert took(0, 0, 0).usual_seconds(FUNCTION, "create") == 1
+    assert took(0, 0, 0).typical_seconds(FUNCTION, "create") == 1
 
 
 def test_the_sandbox_is_never_refused_by_google() -> None:
     seen = took(1, 1, 1, address='terraform_data.edge["edge-1"]')
 
-    assert seen.usual_seconds("terraform_data", "create") == 1
+    assert seen.typical_seconds("terraform_data", "create") == 1
     assert not seen.is_overdue("terraform_data", "create", 1e9)
 
 

@@ -5,26 +5,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.causes import Action
-from deployments.patience import Patience
-from deployments.timings import Retries
+from deployments.patience import RetryBudget
+from deployments.timings import RetryLimits
 
-LIMITS = Retries(
+LIMITS = RetryLimits(
     first_pause_seconds=15,
     longest_pause_seconds=240,
     most=6,
     total_seconds=3600,
     propagation_seconds=600,
-    most_adoptions=2,
+    most_imports=2,
 )
 
 
-def pauses(action: Action, limits: Retries = LIMITS, work_seconds: int = 0) -> list[int]:
+def pauses(action: Action, limits: RetryLimits = LIMITS, work_seconds: int = 0) -> list[int]:
     """The pauses of a refusal that never passes, each try taking so long."""
-    patience, now, granted = Patience(limits), 0.0, []
-    while (pause := patience.pause(action, now)) is not None:
+    retry_budget, now, granted = RetryBudget(limits), 0.0, []
+    while (pause := retry_budget.pause(action, now)) is not None:
         granted.append(pause)
         now += pause + work_seconds
-    assert patience.tries == len(granted)
+    assert retry_budget.tries == len(granted)
     return granted
 
 
@@ -52,28 +52,28 @@ def test_what_does_not_pass_is_never_tried_again(action: Action) -> None:
 
 
 def test_one_sort_of_refusal_does_not_use_up_the_tries_of_another() -> None:
-    patience = Patience(LIMITS)
+    retry_budget = RetryBudget(LIMITS)
     for moment in range(20):
-        patience.pause(Action.ADOPT, moment)
-    assert patience.pause(Action.RETRY, 5000.0) == 15
+        retry_budget.pause(Action.ADOPT, moment)
+    assert retry_budget.pause(Action.RETRY, 5000.0) == 15
 
 
 def test_no_tries_can_be_asked_for() -> None:
-    assert pauses(Action.RETRY, Retries(most=0)) == []
+    assert pauses(Action.RETRY, RetryLimits(most=0)) == []
 
 
 @given(
     st.sampled_from(Action),
     st.builds(
-        Retries,
+        RetryLimits,
         first_pause_seconds=st.integers(1, 100),
         longest_pause_seconds=st.integers(100, 3600),
         most=st.integers(0, 100),
         total_seconds=st.integers(0, 100_000),
         propagation_seconds=st.integers(0, 100_000),
-        most_adoptions=st.integers(0, 10),
+        most_imports=st.integers(0, 10),
     ),
 )
-def test_whatever_the_limits_it_ends(action: Action, limits: Retries) -> None:
+def test_whatever_the_limits_it_ends(action: Action, limits: RetryLimits) -> None:
     granted = pauses(action, limits)
     assert all(1 <= one <= limits.longest_pause_seconds for one in granted)

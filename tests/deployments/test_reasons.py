@@ -16,45 +16,45 @@ WELL = {Reason.NONE, Reason.APPLIED, Reason.NO_CHANGES, Reason.NOTHING_TO_DESTRO
 
 @pytest.mark.parametrize("reason", Reason)
 def test_a_reason_has_a_sentence(reason: Reason) -> None:
-    assert re.fullmatch(r"(?:[A-Z]|terraform ).{10,}\.", explain(reason).sentence)
+    assert re.fullmatch(r"(?:[A-Z]|terraform ).{10,}\.", explain(reason).message)
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - WELL))
 def test_what_is_not_well_says_what_to_do_next(reason: Reason) -> None:
-    assert re.fullmatch(r"[A-Z].{10,}\.", explain(reason).advice)
+    assert re.fullmatch(r"[A-Z].{10,}\.", explain(reason).next_step)
 
 
 @pytest.mark.parametrize("reason", sorted(WELL))
 def test_what_is_well_asks_for_nothing(reason: Reason) -> None:
-    assert explain(reason).advice == ""
+    assert explain(reason).next_step == ""
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_a_runbook_that_an_advice_names_is_there(reason: Reason) -> None:
-    for link in LINK.findall(explain(reason).advice):
+    for link in LINK.findall(explain(reason).next_step):
         assert (ROOT / link.rstrip(".")).is_file(), link
 
 
 def test_an_end_that_needs_attention_leads_to_its_runbook() -> None:
-    unsure = [
+    inconclusive = [
         Reason.RUNNER_LOST,
         Reason.HOST_LOST,
         Reason.OUTCOME_UNKNOWN,
         Reason.UNRECORDED_RESOURCES,
         Reason.TERMINATED_BY_OPERATOR,
     ]
-    for reason in unsure:
-        assert "docs/runbooks/needs-attention.md" in explain(reason).advice
+    for reason in inconclusive:
+        assert "docs/runbooks/needs-attention.md" in explain(reason).next_step
 
 
 def test_no_two_reasons_read_the_same() -> None:
-    sentences = [explain(reason).sentence for reason in Reason]
+    sentences = [explain(reason).message for reason in Reason]
     assert len(set(sentences)) == len(sentences)
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_what_was_to_be_destroyed_is_never_deployed_again_by_our_advice(reason: Reason) -> None:
-    advice = explain(reason, destroy=True).advice
-    assert not re.search(r"[Dd]eploy (the stack )?again", advice)
-    assert len(advice.split()) == len(explain(reason).advice.split())
-    assert explain(reason, destroy=True).sentence == explain(reason).sentence
+    next_step = explain(reason, destroy=True).next_step
+    assert not re.search(r"[Dd]eploy (the stack )?again", next_step)
+    assert len(next_step.split()) == len(explain(reason).next_step.split())
+    assert explain(reason, destroy=True).message == explain(reason).message

@@ -10,24 +10,24 @@ from hypothesis import strategies as st
 
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
 from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
-from deployments.requests import Asked, Value, check
+from deployments.requests import DeploymentFields, Value, check
 from deployments.timings import PhaseTimeouts
 
-GOOD = Asked(project_id="customer-1")
+GOOD = DeploymentFields(project_id="customer-1")
 
 
-def problems(asked: Asked) -> list[FieldProblem]:
+def problems(requested: DeploymentFields) -> list[FieldProblem]:
     """What is wrong with it; an AssertionError when nothing is."""
     with pytest.raises(InvalidRequest) as refusal:
-        check(asked)
+        check(requested)
     return list(refusal.value.problems)
 
 
-def named(asked: Asked) -> list[tuple[str, str]]:
-    return [(one.pointer, one.code) for one in problems(asked)]
+def named(requested: DeploymentFields) -> list[tuple[str, str]]:
+    return [(one.pointer, one.code) for one in problems(requested)]
 
 
-def with_variable(name: str, value: Value) -> Asked:
+def with_variable(name: str, value: Value) -> DeploymentFields:
     return replace(GOOD, variables={name: value})
 
 
@@ -126,9 +126,9 @@ def test_an_unknown_template_is_refused_with_the_names_that_exist(value: str) ->
         (replace(GOOD, continues=""), "/continues"),
     ],
 )
-def test_what_is_designed_but_not_built_is_not_available(asked: Asked, pointer: str) -> None:
+def test_what_is_designed_but_not_built_is_not_available(requested: DeploymentFields, pointer: str) -> None:
     with pytest.raises(NotAvailable) as refusal:
-        check(asked)
+        check(requested)
     assert [(one.pointer, one.code) for one in refusal.value.problems] == [
         (pointer, "not_available")
     ]
@@ -136,7 +136,7 @@ def test_what_is_designed_but_not_built_is_not_available(asked: Asked, pointer: 
 
 def test_every_problem_is_told_at_once_and_in_one_answer() -> None:
     """What is not available was kept back until all else was right."""
-    asked = Asked(
+    requested = DeploymentFields(
         project_id="x",
         prefix="-",
         region="moon",
@@ -148,7 +148,7 @@ def test_every_problem_is_told_at_once_and_in_one_answer() -> None:
         timeouts=PhaseTimeouts(0, 3601, 14_401),
         continues="dep-x",
     )
-    assert named(asked) == [
+    assert named(requested) == [
         ("/project_id", "pattern"),
         ("/prefix", "pattern"),
         ("/region", "pattern"),
@@ -162,7 +162,7 @@ def test_every_problem_is_told_at_once_and_in_one_answer() -> None:
         ("/continues", "not_available"),
     ]
     with pytest.raises(InvalidRequest) as refusal:
-        check(asked)
+        check(requested)
     assert type(refusal.value) is InvalidRequest
 
 
@@ -242,9 +242,9 @@ def test_whatever_a_variable_is_the_answer_is_a_request_or_a_field_problem(
     value: Value, name: str
 ) -> None:
     for one in (name, "lines", "fail"):
-        asked = with_variable(one, value)
+        requested = with_variable(one, value)
         try:
-            travelled = json.loads(check(asked).variables_json)
+            travelled = json.loads(check(requested).variables_json)
         except InvalidRequest:
             continue
         assert travelled == {one: value}

@@ -8,7 +8,7 @@ from deployments.deployment import CancelRequest, DeploymentResult, Status
 from deployments.events import EndKind, Seal
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.results import fit
+from deployments.results import fit_to_memo
 from deployments.segment import Diagnostic, Output
 
 # What the design promises for the memo's `result`.
@@ -21,7 +21,7 @@ def encoded_bytes(result: DeploymentResult) -> int:
 
 
 def entries(result: DeploymentResult) -> int:
-    lists = (result.changed, result.not_done, result.unrecorded, result.unknown)
+    lists = (result.changed, result.not_applied, result.unrecorded, result.unknown)
     return sum(map(len, lists)) + len(result.diagnostics) + len(result.outputs)
 
 
@@ -39,7 +39,7 @@ RESULTS = st.builds(
     phase=st.sampled_from(Phase),
     detail=TEXTS,
     changed=ADDRESSES,
-    not_done=ADDRESSES,
+    not_applied=ADDRESSES,
     unrecorded=ADDRESSES,
     unknown=ADDRESSES,
     diagnostics=st.lists(
@@ -69,24 +69,24 @@ RESULTS = st.builds(
 @given(RESULTS)
 def test_whatever_went_in_fits_into_the_memo(result: DeploymentResult) -> None:
     """A cancel's reason of 20,000 characters, or one long address, made it too large."""
-    short = fit(result)
+    short = fit_to_memo(result)
     assert encoded_bytes(short) <= MEMO_BYTES
     assert entries(short) + short.omitted == entries(result) + result.omitted
     assert (short.status, short.reason, short.seals) == (result.status, result.reason, result.seals)
     assert set(short.changed) <= set(result.changed)
-    assert fit(short) == short
+    assert fit_to_memo(short) == short
 
 
 def test_a_small_result_is_left_as_it_is() -> None:
     result = DeploymentResult(
         Status.COMPLETED, Reason.APPLIED, Phase.APPLY, changed=["a.b"], cancel=CancelRequest("ann")
     )
-    assert fit(result) == result
+    assert fit_to_memo(result) == result
 
 
 def test_a_long_text_says_that_it_was_cut() -> None:
     result = DeploymentResult(Status.FAILED, Reason.APPLY_FAILED, Phase.APPLY, detail="x" * 9000)
-    assert fit(result).detail.endswith("x [cut]")
+    assert fit_to_memo(result).detail.endswith("x [cut]")
 
 
 def test_one_long_output_does_not_push_out_the_others() -> None:
@@ -95,5 +95,5 @@ def test_one_long_output_does_not_push_out_the_others() -> None:
     result = DeploymentResult(
         Status.COMPLETED, Reason.APPLIED, Phase.APPLY, changed=["a.b"], outputs=[large, small]
     )
-    short = fit(result)
+    short = fit_to_memo(result)
     assert (short.outputs, short.changed, short.omitted) == ([small], ["a.b"], 1)

@@ -10,14 +10,14 @@ from deployments.deployment import CancelRequest, DeploymentResult, Status
 from deployments.events import EndKind, Seal
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.results import Context, Settled, conclude
+from deployments.results import EndContext, Reconciliation, conclude
 from deployments.segment import (
     Counts,
     Diagnostic,
     Output,
-    SegmentKey,
-    SegmentOutcome,
-    SegmentResult,
+    StepKey,
+    StepOutcome,
+    StepResult,
     StopCause,
 )
 
@@ -25,33 +25,33 @@ BY_USER = CancelRequest(by="ann", reason="wrong project")
 BY_OPERATOR = CancelRequest(by="")
 
 
-def segment(phase: Phase, outcome: SegmentOutcome, **fields: object) -> SegmentResult:
-    return replace(SegmentResult(SegmentKey("dep-1", 1), phase, outcome), **fields)  # type: ignore[arg-type]  # any field of it
+def segment(phase: Phase, outcome: StepOutcome, **fields: object) -> StepResult:
+    return replace(StepResult(StepKey("dep-1", 1), phase, outcome), **fields)  # type: ignore[arg-type]  # any field of it
 
 
-INIT = segment(Phase.INIT, SegmentOutcome.DONE, exit_code=0)
-PLAN = segment(Phase.PLAN, SegmentOutcome.DONE, exit_code=0, counts=Counts(add=3), plan_sha256="ab")
+INIT = segment(Phase.INIT, StepOutcome.DONE, exit_code=0)
+PLAN = segment(Phase.PLAN, StepOutcome.DONE, exit_code=0, counts=Counts(add=3), plan_sha256="ab")
 APPLIED = segment(
-    Phase.APPLY, SegmentOutcome.DONE, exit_code=0, applied=True, counts=Counts(add=2, change=1)
+    Phase.APPLY, StepOutcome.DONE, exit_code=0, applied=True, counts=Counts(add=2, change=1)
 )
 
 
-def stopped(phase: Phase, cause: StopCause | None, **fields: object) -> SegmentResult:
-    return segment(phase, SegmentOutcome.STOPPED, stop=cause, exit_code=1, **fields)
+def stopped(phase: Phase, cause: StopCause | None, **fields: object) -> StepResult:
+    return segment(phase, StepOutcome.STOPPED, stop=cause, exit_code=1, **fields)
 
 
-def failed(phase: Phase, **fields: object) -> SegmentResult:
-    return segment(phase, SegmentOutcome.FAILED, exit_code=1, **fields)
+def failed(phase: Phase, **fields: object) -> StepResult:
+    return segment(phase, StepOutcome.FAILED, exit_code=1, **fields)
 
 
 def ended(
-    last: SegmentResult | None,
+    last: StepResult | None,
     cancel: CancelRequest | None = None,
-    settled: Settled | None = None,
+    reconciliation: Reconciliation | None = None,
     **context: object,
 ) -> tuple[Status, Reason]:
-    around = replace(Context(Phase.APPLY, cancel), **context)  # type: ignore[arg-type]  # any field of it
-    result = conclude([last] if last else [], around, settled or Settled())
+    end = replace(EndContext(Phase.APPLY, cancel), **context)  # type: ignore[arg-type]  # any field of it
+    result = conclude([last] if last else [], end, reconciliation or Reconciliation())
     return result.status, result.reason
 
 
@@ -67,7 +67,7 @@ def ended(
 )
 @pytest.mark.parametrize("cancel", [None, BY_USER, BY_OPERATOR])
 def test_an_apply_that_terraform_called_complete_is_completed(
-    last: SegmentResult, reason: Reason, cancel: CancelRequest | None
+    last: StepResult, reason: Reason, cancel: CancelRequest | None
 ) -> None:
     assert ended(last, cancel) == (Status.COMPLETED, reason)
 
@@ -84,7 +84,7 @@ def test_an_apply_that_terraform_called_complete_is_completed(
     ],
 )
 def test_completed_means_destroyed_where_that_was_asked(
-    last: SegmentResult, end: tuple[Status, Reason]
+    last: StepResult, end: tuple[Status, Reason]
 ) -> None:
     assert ended(last, destroy=True) == end
 
@@ -105,7 +105,7 @@ def test_completed_means_destroyed_where_that_was_asked(
 )
 @pytest.mark.parametrize("cancel", [None, BY_USER])
 def test_a_phase_that_failed_by_itself_says_so_whatever_was_asked_later(
-    last: SegmentResult, reason: Reason, cancel: CancelRequest | None
+    last: StepResult, reason: Reason, cancel: CancelRequest | None
 ) -> None:
     assert ended(last, cancel) == (Status.FAILED, reason)
 
@@ -140,11 +140,11 @@ def test_a_stop_that_nobody_asked_for_is_a_failure_with_its_cause(
         stopped(Phase.PLAN, StopCause.CANCEL, clean=False),
         stopped(Phase.APPLY, StopCause.CANCEL),
         stopped(Phase.APPLY, StopCause.DRAIN),
-        segment(Phase.APPLY, SegmentOutcome.NOT_STARTED),
-        segment(Phase.PLAN, SegmentOutcome.RUNNER_LOST, clean=False),
+        segment(Phase.APPLY, StepOutcome.NOT_STARTED),
+        segment(Phase.PLAN, StepOutcome.RUNNER_LOST, clean=False),
     ],
 )
-def test_a_cancel_that_came_in_time_is_cancelled_by_whom(last: SegmentResult | None) -> None:
+def test_a_cancel_that_came_in_time_is_cancelled_by_whom(last: StepResult | None) -> None:
     assert ended(last, BY_USER) == (Status.CANCELLED, Reason.CANCELLED_BY_USER)
     assert ended(last, BY_OPERATOR) == (Status.CANCELLED, Reason.CANCELLED_BY_OPERATOR)
 
@@ -155,15 +155,15 @@ def test_a_cancel_that_came_in_time_is_cancelled_by_whom(last: SegmentResult | N
         (None, (Status.FAILED, Reason.INTERNAL_ERROR)),
         (INIT, (Status.FAILED, Reason.INTERNAL_ERROR)),
         (PLAN, (Status.FAILED, Reason.INTERNAL_ERROR)),
-        (segment(Phase.APPLY, SegmentOutcome.NOT_STARTED), (Status.FAILED, Reason.INTERNAL_ERROR)),
-        (segment(Phase.INIT, SegmentOutcome.RUNNER_LOST), (Status.FAILED, Reason.RUNNER_LOST)),
-        (segment(Phase.PLAN, SegmentOutcome.RUNNER_LOST), (Status.FAILED, Reason.RUNNER_LOST)),
-        (segment(Phase.PLAN, SegmentOutcome.START_FAILED), (Status.FAILED, Reason.START_FAILED)),
-        (segment(Phase.APPLY, SegmentOutcome.START_FAILED), (Status.FAILED, Reason.START_FAILED)),
+        (segment(Phase.APPLY, StepOutcome.NOT_STARTED), (Status.FAILED, Reason.INTERNAL_ERROR)),
+        (segment(Phase.INIT, StepOutcome.RUNNER_LOST), (Status.FAILED, Reason.RUNNER_LOST)),
+        (segment(Phase.PLAN, StepOutcome.RUNNER_LOST), (Status.FAILED, Reason.RUNNER_LOST)),
+        (segment(Phase.PLAN, StepOutcome.START_FAILED), (Status.FAILED, Reason.START_FAILED)),
+        (segment(Phase.APPLY, StepOutcome.START_FAILED), (Status.FAILED, Reason.START_FAILED)),
     ],
 )
 def test_an_end_without_a_cancel_is_never_called_cancelled(
-    last: SegmentResult | None, end: tuple[Status, Reason]
+    last: StepResult | None, end: tuple[Status, Reason]
 ) -> None:
     assert ended(last) == end
 
@@ -171,20 +171,20 @@ def test_an_end_without_a_cancel_is_never_called_cancelled(
 @pytest.mark.parametrize(
     ("last", "reason"),
     [
-        (segment(Phase.APPLY, SegmentOutcome.RUNNER_LOST), Reason.RUNNER_LOST),
-        (segment(Phase.APPLY, SegmentOutcome.RUNNER_LOST, applied=True), Reason.RUNNER_LOST),
-        (segment(Phase.APPLY, SegmentOutcome.HOST_LOST), Reason.HOST_LOST),
-        (segment(Phase.PLAN, SegmentOutcome.HOST_LOST), Reason.HOST_LOST),
+        (segment(Phase.APPLY, StepOutcome.RUNNER_LOST), Reason.RUNNER_LOST),
+        (segment(Phase.APPLY, StepOutcome.RUNNER_LOST, applied=True), Reason.RUNNER_LOST),
+        (segment(Phase.APPLY, StepOutcome.HOST_LOST), Reason.HOST_LOST),
+        (segment(Phase.PLAN, StepOutcome.HOST_LOST), Reason.HOST_LOST),
         (stopped(Phase.APPLY, StopCause.CANCEL, clean=False), Reason.OUTCOME_UNKNOWN),
         (stopped(Phase.APPLY, StopCause.DEADLINE, clean=False), Reason.OUTCOME_UNKNOWN),
         (failed(Phase.APPLY, clean=False), Reason.OUTCOME_UNKNOWN),
         # Exit 0 and no word of an end: the disk was full and the log was lost.
-        (segment(Phase.APPLY, SegmentOutcome.DONE, exit_code=0), Reason.OUTCOME_UNKNOWN),
+        (segment(Phase.APPLY, StepOutcome.DONE, exit_code=0), Reason.OUTCOME_UNKNOWN),
     ],
 )
 @pytest.mark.parametrize("cancel", [None, BY_USER])
 def test_what_nobody_can_know_needs_attention(
-    last: SegmentResult, reason: Reason, cancel: CancelRequest | None
+    last: StepResult, reason: Reason, cancel: CancelRequest | None
 ) -> None:
     assert ended(last, cancel) == (Status.NEEDS_ATTENTION, reason)
 
@@ -195,11 +195,11 @@ def test_what_nobody_can_know_needs_attention(
         replace(APPLIED, exit_code=1),
         replace(APPLIED, exit_code=None),
         replace(APPLIED, clean=False),
-        replace(APPLIED, outcome=SegmentOutcome.FAILED, exit_code=1),
-        replace(APPLIED, outcome=SegmentOutcome.STOPPED, stop=StopCause.CANCEL, exit_code=None),
+        replace(APPLIED, outcome=StepOutcome.FAILED, exit_code=1),
+        replace(APPLIED, outcome=StepOutcome.STOPPED, stop=StopCause.CANCEL, exit_code=None),
     ],
 )
-def test_complete_by_word_and_not_by_its_end_is_unknown(last: SegmentResult) -> None:
+def test_complete_by_word_and_not_by_its_end_is_unknown(last: StepResult) -> None:
     """It was completed whatever the exit code; an apply killed at its end was cancelled."""
     assert ended(last, BY_USER) == (Status.NEEDS_ATTENTION, Reason.OUTCOME_UNKNOWN)
 
@@ -208,21 +208,21 @@ def test_complete_by_word_and_not_by_its_end_is_unknown(last: SegmentResult) -> 
 @pytest.mark.parametrize(
     ("settled", "reason"),
     [
-        (Settled(unrecorded=["a.b"]), Reason.UNRECORDED_RESOURCES),
-        (Settled(unrecorded=["a.b"], unsure=True), Reason.UNRECORDED_RESOURCES),
-        (Settled(unsure=True), Reason.OUTCOME_UNKNOWN),
-        (Settled(unknown=["a.b"]), Reason.OUTCOME_UNKNOWN),
+        (Reconciliation(unrecorded=["a.b"]), Reason.UNRECORDED_RESOURCES),
+        (Reconciliation(unrecorded=["a.b"], inconclusive=True), Reason.UNRECORDED_RESOURCES),
+        (Reconciliation(inconclusive=True), Reason.OUTCOME_UNKNOWN),
+        (Reconciliation(unknown=["a.b"]), Reason.OUTCOME_UNKNOWN),
     ],
 )
 def test_a_doubt_about_resources_needs_attention_whatever_terraform_said(
-    last: SegmentResult | None, settled: Settled, reason: Reason
+    last: StepResult | None, reconciliation: Reconciliation, reason: Reason
 ) -> None:
     """A resource of which nobody can say what became was in a result called cancelled."""
-    assert ended(last, BY_USER, settled) == (Status.NEEDS_ATTENTION, reason)
+    assert ended(last, BY_USER, reconciliation) == (Status.NEEDS_ATTENTION, reason)
 
 
 def test_a_host_that_never_came_back_is_named_before_all_else() -> None:
-    lost = ended(PLAN, BY_USER, Settled(unrecorded=["a.b"]), host_lost=True)
+    lost = ended(PLAN, BY_USER, Reconciliation(unrecorded=["a.b"]), host_lost=True)
     assert lost == (Status.NEEDS_ATTENTION, Reason.HOST_LOST)
 
 
@@ -252,8 +252,8 @@ def test_a_result_holds_what_its_segments_left() -> None:
     segments = [
         replace(one, seal=seal) for one, seal in zip((INIT, PLAN, last), seals, strict=True)
     ]
-    context = Context(Phase.APPLY, host="h", terraform_version="1.11.4", detail="words")
-    assert conclude(segments, context, Settled()) == DeploymentResult(
+    context = EndContext(Phase.APPLY, host="h", terraform_version="1.11.4", detail="words")
+    assert conclude(segments, context, Reconciliation()) == DeploymentResult(
         status=Status.COMPLETED,
         reason=Reason.APPLIED,
         phase=Phase.APPLY,
@@ -270,11 +270,11 @@ def test_a_result_holds_what_its_segments_left() -> None:
 
 
 def test_counts_are_the_plans_until_the_apply_is_complete() -> None:
-    context = Context(Phase.APPLY)
+    context = EndContext(Phase.APPLY)
     part = failed(Phase.APPLY, counts=Counts(add=1), error="exit 1")
-    result = conclude([INIT, PLAN, part], context, Settled())
+    result = conclude([INIT, PLAN, part], context, Reconciliation())
     assert (result.counts, result.outputs, result.detail) == (Counts(add=3), [], "exit 1")
-    assert conclude([INIT], context, Settled()).counts == Counts()
+    assert conclude([INIT], context, Reconciliation()).counts == Counts()
 
 
 @pytest.mark.parametrize(("cancel", "too_late"), [(BY_USER, True), (None, False)])
@@ -282,25 +282,25 @@ def test_a_cancel_after_the_work_was_done_is_kept_as_too_late(
     cancel: CancelRequest | None, too_late: bool
 ) -> None:
     """The record said that no cancel came too late, whatever came."""
-    assert conclude([APPLIED], Context(Phase.APPLY, cancel), Settled()).cancel_too_late is too_late
+    assert conclude([APPLIED], EndContext(Phase.APPLY, cancel), Reconciliation()).cancel_too_late is too_late
 
 
 def test_a_cancel_in_time_is_not_too_late() -> None:
     last = stopped(Phase.APPLY, StopCause.CANCEL)
-    assert not conclude([last], Context(Phase.APPLY, BY_USER), Settled()).cancel_too_late
+    assert not conclude([last], EndContext(Phase.APPLY, BY_USER), Reconciliation()).cancel_too_late
 
 
 def test_what_a_segment_left_out_stays_counted() -> None:
     """An apply of 500 resources said that 200 changed and that nothing was left out."""
-    result = conclude([replace(APPLIED, omitted=300)], Context(Phase.APPLY), Settled())
+    result = conclude([replace(APPLIED, omitted=300)], EndContext(Phase.APPLY), Reconciliation())
     assert result.omitted == 300
 
 
 SEGMENTS = st.builds(
-    SegmentResult,
-    key=st.just(SegmentKey("dep-1", 1)),
+    StepResult,
+    key=st.just(StepKey("dep-1", 1)),
     phase=st.sampled_from([Phase.INIT, Phase.PLAN, Phase.APPLY]),
-    outcome=st.sampled_from(SegmentOutcome),
+    outcome=st.sampled_from(StepOutcome),
     exit_code=st.sampled_from([None, 0, 1]),
     stop=st.none() | st.sampled_from(StopCause),
     clean=st.booleans(),
@@ -309,25 +309,25 @@ SEGMENTS = st.builds(
     seal=st.none(),
 )
 CONTEXTS = st.builds(
-    Context,
+    EndContext,
     phase=st.just(Phase.APPLY),
     cancel=st.sampled_from([None, BY_USER, BY_OPERATOR]),
     problem=st.sampled_from([None, None, Reason.STACK_BUSY]),
     host_lost=st.booleans(),
 )
 SETTLED = st.builds(
-    Settled,
+    Reconciliation,
     unrecorded=st.sampled_from([[], ["a.b"]]),
     unknown=st.sampled_from([[], ["a.c"]]),
-    unsure=st.booleans(),
+    inconclusive=st.booleans(),
 )
 
 
 @given(st.lists(SEGMENTS, max_size=4), CONTEXTS, SETTLED)
 def test_the_status_is_never_a_guess(
-    segments: list[SegmentResult], context: Context, settled: Settled
+    segments: list[StepResult], context: EndContext, reconciliation: Reconciliation
 ) -> None:
-    result = conclude(segments, context, settled)
+    result = conclude(segments, context, reconciliation)
     last = segments[-1] if segments else None
     if result.status is Status.COMPLETED:
         assert last is not None
@@ -336,7 +336,7 @@ def test_the_status_is_never_a_guess(
     if result.status is Status.CANCELLED:
         assert context.cancel is not None
         assert last is None or last.phase is not Phase.APPLY or not last.applied
-    if settled != Settled() or context.host_lost:
+    if reconciliation != Reconciliation() or context.host_lost:
         assert result.status is Status.NEEDS_ATTENTION
     if last is not None and last.phase is Phase.APPLY and not last.clean and not context.problem:
         assert result.status is Status.NEEDS_ATTENTION
@@ -349,16 +349,16 @@ def test_the_status_is_never_a_guess(
     }
 
 
-def refused(summary: str, **fields: object) -> SegmentResult:
+def refused(summary: str, **fields: object) -> StepResult:
     return failed(Phase.APPLY, diagnostics=[Diagnostic("error", summary)], **fields)
 
 
 def test_a_refusal_names_the_end_and_says_what_mends_it() -> None:
     last = refused("googleapi: Error 403: Permission 'a.b.create' denied")
-    result = conclude([last], Context(Phase.APPLY), Settled())
+    result = conclude([last], EndContext(Phase.APPLY), Reconciliation())
 
     assert (result.status, result.reason) == (Status.FAILED, Reason.PERMISSION_DENIED)
-    assert [one.sentence for one in result.findings] == ["The permission a.b.create is missing."]
+    assert [one.message for one in result.findings] == ["The permission a.b.create is missing."]
 
 
 def test_two_applies_of_one_deployment_are_counted_together() -> None:
@@ -367,7 +367,7 @@ def test_two_applies_of_one_deployment_are_counted_together() -> None:
         "googleapi: Error 503: down", changed=["a.one", "a.two"], counts=Counts(add=1, change=1)
     )
     second = replace(APPLIED, changed=["a.three", "a.two"], counts=Counts(add=2))
-    result = conclude([INIT, PLAN, first, PLAN, second], Context(Phase.APPLY), Settled())
+    result = conclude([INIT, PLAN, first, PLAN, second], EndContext(Phase.APPLY), Reconciliation())
 
     assert result.status is Status.COMPLETED
     assert result.changed == ["a.one", "a.two", "a.three"]
@@ -379,7 +379,7 @@ def test_a_second_apply_with_nothing_left_to_do_is_no_end_without_changes() -> N
     """The state was saved and only its lock was refused: all was made by the first."""
     first = refused("googleapi: Error 503: down", changed=["a.one"], counts=Counts(add=1))
     second = replace(APPLIED, counts=Counts())
-    result = conclude([PLAN, first, PLAN, second], Context(Phase.APPLY), Settled())
+    result = conclude([PLAN, first, PLAN, second], EndContext(Phase.APPLY), Reconciliation())
 
     assert (result.reason, result.counts.add) == (Reason.APPLIED, 1)
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from deployments.deployment import DeploymentRequest, Stack
-from deployments.requests import Asked, check
+from deployments.requests import DeploymentFields, check
 from deployments.templates import TEMPLATES
 from tests.deployments.workspace import FIELDS, TERRAFORM, Fields, Workspace, refused_here
 
@@ -48,7 +48,7 @@ def test_no_variable_may_be_null(name: str) -> None:
 
 @pytest.mark.parametrize("name", AVAILABLE)
 def test_the_defaults_of_a_request_are_those_of_the_hcl(name: str) -> None:
-    hcl, asked = declared(name), Asked(project_id="customer-1")
+    hcl, asked = declared(name), DeploymentFields(project_id="customer-1")
     for field in FIELDS - {"project_id"}:
         assert json.loads(hcl[field]["default"]) == getattr(asked, field), field
 
@@ -57,7 +57,7 @@ def test_the_defaults_of_a_request_are_those_of_the_hcl(name: str) -> None:
 def test_every_default_of_the_hcl_is_allowed_by_its_rule(name: str) -> None:
     hcl = declared(name)
     defaults = {one: json.loads(hcl[one]["default"]) for one in TEMPLATES[name].variables}
-    check(Asked(project_id="customer-1", template=name, variables=defaults))
+    check(DeploymentFields(project_id="customer-1", template=name, variables=defaults))
 
 
 @pytest.fixture(scope="module")
@@ -214,10 +214,10 @@ def test_a_resource_to_fail_that_is_not_there_is_found_by_terraform_alone(
 ) -> None:
     fields: Fields = {"resources": 2, "fail": "edge-3"}
     assert refused_here(fields, "sandbox") == []
-    (sentence,) = sandbox.refused(fields)
-    assert sentence.startswith("fail names a resource that exists")
+    (message,) = sandbox.refused(fields)
+    assert message.startswith("fail names a resource that exists")
 
 
 def test_a_stack_id_names_its_three_parts_without_doubt() -> None:
-    request: DeploymentRequest = check(Asked(project_id="customer-1", prefix="a-b"))
+    request: DeploymentRequest = check(DeploymentFields(project_id="customer-1", prefix="a-b"))
     assert request.stack == Stack(*request.stack.id.split("."))

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.timings import Ladder, PhaseTimeouts, Retries, Timings
+from deployments.timings import StopLadder, PhaseTimeouts, RetryLimits, Timings
 
 # Which limit lies below which; `True`: they may be equal.
 INEQUALITIES = [
     ("heartbeat_timeout_seconds", "lease_seconds", False),
-    ("ladder.lost_lease_kill_seconds", "takeover_wait_seconds", False),
+    ("ladder.lost_lease_kill_seconds", "failover_wait_seconds", False),
     ("ladder.lost_lease_second_seconds", "ladder.lost_lease_kill_seconds", False),
     ("host_silence_seconds", "host_absence_seconds", False),
     ("ladder.second_interrupt_seconds", "ladder.grace_seconds", True),
@@ -20,8 +20,8 @@ INEQUALITIES = [
 ]
 
 SECONDS = st.integers(1, 100_000)
-LADDERS = st.builds(Ladder, **dict.fromkeys((one.name for one in fields(Ladder)), SECONDS))
-RETRIES = st.builds(Retries, **dict.fromkeys((one.name for one in fields(Retries)), SECONDS))
+LADDERS = st.builds(StopLadder, **dict.fromkeys((one.name for one in fields(StopLadder)), SECONDS))
+RETRIES = st.builds(RetryLimits, **dict.fromkeys((one.name for one in fields(RetryLimits)), SECONDS))
 _NESTED = ("ladder", "retries")
 TIMINGS = st.builds(
     Timings,
@@ -61,8 +61,8 @@ def test_a_broken_inequality_is_told_alone_with_both_names(
 ) -> None:
     # The neighbours are moved out of the way, so that only these two can meet.
     apart = replace(
-        Timings(takeover_wait_seconds=5000),
-        ladder=Ladder(saving_limit_seconds=100_000, lost_lease_kill_seconds=4000),
+        Timings(failover_wait_seconds=5000),
+        ladder=StopLadder(saving_limit_seconds=100_000, lost_lease_kill_seconds=4000),
     )
     assert list(apart.contradictions()) == []
     border = with_value(apart, low, value(apart, high))
@@ -75,8 +75,8 @@ def test_a_broken_inequality_is_told_alone_with_both_names(
 @given(TIMINGS)
 def test_what_is_told_is_what_is_broken_and_all_of_it(timings: Timings) -> None:
     told = {
-        tuple(sentence.split()[:: len(sentence.split()) - 1])
-        for sentence in timings.contradictions()
+        tuple(message.split()[:: len(message.split()) - 1])
+        for message in timings.contradictions()
     }
     broken = {
         (low, high)
@@ -94,7 +94,7 @@ def test_the_backstop_is_longer_than_all_that_may_follow_the_deadline(
     ladder = timings.ladder
     longest = deadline + ladder.grace_seconds + ladder.saving_limit_seconds + ladder.kill_seconds
     backstop = timings.start_to_close_seconds(deadline)
-    assert backstop > longest + timings.takeover_wait_seconds
+    assert backstop > longest + timings.failover_wait_seconds
     # A host that lost Temporal at the deadline: its lease, its ladder, then the takeover.
-    lost = timings.lease_seconds + timings.takeover_wait_seconds
+    lost = timings.lease_seconds + timings.failover_wait_seconds
     assert backstop > deadline + lost

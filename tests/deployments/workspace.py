@@ -11,7 +11,7 @@ from adapters.settings import base_environment
 from adapters.terraform import command
 from deployments.errors import InvalidRequest, NotAvailable
 from deployments.phase import Phase
-from deployments.requests import Asked, Value, check
+from deployments.requests import DeploymentFields, Value, check
 
 TERRAFORM = Path(__file__).resolve().parent.parent.parent / "terraform"
 # Fields of a request of their own, for every template.
@@ -62,7 +62,7 @@ def refused_here(fields: Fields, template: str) -> list[str]:
     own: dict[str, Any] = {name: value for name, value in fields.items() if name in FIELDS}
     variables = {name: value for name, value in fields.items() if name not in FIELDS}
     try:
-        check(replace(Asked("customer-1", template=template, variables=variables), **own))
+        check(replace(DeploymentFields("customer-1", template=template, variables=variables), **own))
     except InvalidRequest as refusal:
         known = [one for one in refusal.problems if one.code != "not_available"]
         return sorted(problem.pointer.rpartition("/")[2] for problem in known)

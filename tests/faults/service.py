@@ -18,7 +18,7 @@ from adapters.redis_log import open_redis
 from deployments.deployment import Status
 from tests import stores
 from tests.faults.console import Console, console_worker
-from tests.faults.shipping import Behind, Servers, mend
+from tests.faults.shipping import Behind, Servers, repair
 from tests.scenarios.house import Deployment, House
 from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.scenarios.test_leaves_artifacts import ALWAYS, SEGMENTS
@@ -178,10 +178,10 @@ class Service:
         else:
             self.stores.lines[sink].latency_seconds = seconds
 
-    async def mend(self) -> None:
+    async def repair(self) -> None:
         self.console.reads.set()
         self.console.pause_seconds = 0.0
-        await mend(self.stores)
+        await repair(self.stores)
         await self.limit_redis("0")
 
     async def limit_redis(self, memory: str) -> None:

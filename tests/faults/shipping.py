@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.shipping import Shipper
+from activities.shipping import LogShipper
 from adapters.file_changes import FileChanges
 from adapters.firestore_client import Firestore, open_firestore
 from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource
@@ -15,11 +15,11 @@ from adapters.gcs_log import GcsLogSink, GcsLogSource
 from adapters.gcs_objects import Objects, open_objects
 from adapters.local_log import LocalLogSink
 from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
-from adapters.terraform.shipment import SegmentShipment
+from adapters.terraform.shipment import StepLogFile
 from deployments.events import Seal
 from deployments.log_ports import LogSink, LogSource
 from deployments.log_verification import Verdict, verify
-from deployments.segment import SegmentKey
+from deployments.segment import StepKey
 from tests import stores
 from tests.faults.grpc_proxy import GrpcProxy, grpc_proxy
 from tests.faults.http_proxy import HttpProxy, http_proxy
@@ -28,7 +28,7 @@ from tests.faults.verdicts import never
 from tests.logs import chunk, sealed
 from tests.servers import eventually
 
-__all__ = ["Behind", "Harbour", "Servers", "behind", "harbour", "mend", "servers"]
+__all__ = ["Behind", "Harbour", "Servers", "behind", "harbour", "repair", "servers"]
 
 # Lines of one write, as terraform's output comes.
 _PIECE_LINES = 500
@@ -80,7 +80,7 @@ async def behind(found: Servers) -> AsyncIterator[Behind]:
         yield Behind(lines, http, grpc)
 
 
-async def mend(found: Behind) -> None:
+async def repair(found: Behind) -> None:
     """Whatever was done to a line or by a rule is over."""
     for line in found.lines.values():
         if line.mode is Mode.BLACK_HOLE:
@@ -102,7 +102,7 @@ class Harbour:
     objects: Objects
     documents: Firestore
     changes: FileChanges
-    shipper: Shipper
+    shipper: LogShipper
     seals: list[Seal] = field(default_factory=list)
 
     def folder(self, segment: int) -> Path:
@@ -122,7 +122,7 @@ class Harbour:
         self.seals.append(seal)
 
     def begin(self, segment: int) -> None:
-        self.shipper.begin(SegmentKey(self.deployment, segment))
+        self.shipper.begin(StepKey(self.deployment, segment))
 
     def is_sealed(self, segment: int, sink: str) -> bool:
         path = self.folder(segment) / "cursors" / f"{sink}.json"
@@ -161,12 +161,12 @@ async def harbour(
         "firestore": FirestoreLogSink(documents),
     }
 
-    def open_shipment(key: SegmentKey) -> SegmentShipment:
+    def open_shipment(key: StepKey) -> StepLogFile:
         folder = run_root / key.deployment / "segments" / str(key.segment)
-        return SegmentShipment(folder, key, changes)
+        return StepLogFile(folder, key, changes)
 
     listed: list[LogSink] = list(sinks.values())
-    shipper = Shipper(listed, open_shipment, give_up_seconds)
+    shipper = LogShipper(listed, open_shipment, give_up_seconds)
     sources: dict[str, LogSource] = {
         "redis": RedisLogSource(redis),
         "gcs": GcsLogSource(objects),

@@ -165,7 +165,7 @@ async def run(
     if fault is down and size.pairs:
         assert not deployment.file(APPLY, "exit.json").exists(), "it was in the middle"
     mended = time.time()
-    await service.mend()
+    await service.repair()
     await service.until_holding(deployment, sinks, size.patience_seconds)
     late = {"caught_up": time.time() - mended}
     seconds = await service.completed(deployment, size.patience_seconds)
@@ -197,7 +197,7 @@ async def test_artifacts_follow_when_their_bucket_was_away_at_the_end(service: S
     await service.until_applying(deployment)
     await service.cut("gcs")
     await service.completed(deployment, SHORT.patience_seconds)
-    await service.mend()
+    await service.repair()
     await service.until_equal(deployment, SHORT.patience_seconds)
     await service.until_archived(deployment, SHORT.patience_seconds)
 
@@ -227,7 +227,7 @@ async def test_what_is_carried_out_but_not_heard_of_is_kept_once(
     assert any(f"artifacts/{deployment.id}" in name for name in lost), lost
     assert any(verdict is Verdict.SWALLOW for _, verdict in grpc.calls)
     assert redis.swallowed
-    await service.mend()
+    await service.repair()
     await service.until_equal(deployment, 120)
     await assert_kept_once(service, deployment, monkeypatch)
 

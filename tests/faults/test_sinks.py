@@ -10,10 +10,10 @@ import pytest
 
 from adapters.redis_log import open_redis
 from adapters.terraform import control_files
-from adapters.terraform.shipment import lacking
+from adapters.terraform.shipment import sinks_behind
 from tests import stores
 from tests.faults.copies import in_documents, in_objects, in_redis
-from tests.faults.shipping import Behind, Harbour, Servers, behind, harbour, mend, servers
+from tests.faults.shipping import Behind, Harbour, Servers, behind, harbour, repair, servers
 from tests.faults.tcp_proxy import Mode
 from tests.faults.verdicts import Verdict, always, seeded
 from tests.servers import eventually, free_port
@@ -114,7 +114,7 @@ async def test_a_dead_store_delays_nobody_and_has_every_line_once_when_it_is_bac
 
     await eventually(complain, "the reason why the dead store lags")
     await asyncio.sleep(size.down_seconds)
-    await mend(port.stores)
+    await repair(port.stores)
     for segment in (1, 2):
         await port.until_sealed(segment, ALL, size.patience_seconds)
     await port.assert_equal()
@@ -127,7 +127,7 @@ async def test_stores_that_take_200_ms_a_call_have_every_line_once(port: Harbour
     port.begin(1)
     await port.write(1, 20_000)
     await port.until_sealed(1, ALL)
-    await mend(port.stores)
+    await repair(port.stores)
     await port.assert_equal()
 
 
@@ -151,7 +151,7 @@ async def test_what_is_carried_out_but_not_heard_of_is_kept_once(
         for proxy in (stores_behind.http, stores_behind.grpc):
             lost = [one for one, verdict in proxy.calls if verdict is Verdict.SWALLOW]
             assert lost, "the fault did happen"
-        await mend(stores_behind)
+        await repair(stores_behind)
         await port.assert_equal()
         written = port.lines(1)
         client = open_redis(f"redis://{stores_behind.lines['redis'].host}")
@@ -194,10 +194,10 @@ async def test_a_redis_that_is_flushed_while_it_is_written_to_is_filled_again(
     after = await port.shipper.generations()
     assert before["redis"] != after["redis"]
     # As the worker asks every ten seconds.
-    assert lacking(port.folder(1), after, 3600) == ["redis"]
-    assert lacking(port.folder(1), after, 0) == [], "what is older than Redis keeps is not owed"
+    assert sinks_behind(port.folder(1), after, 3600) == ["redis"]
+    assert sinks_behind(port.folder(1), after, 0) == [], "what is older than Redis keeps is not owed"
     port.begin(1)
-    await eventually(lambda: lacking(port.folder(1), after, 3600) == [], "the refill")
+    await eventually(lambda: sinks_behind(port.folder(1), after, 3600) == [], "the refill")
     await port.assert_equal()
 
 
@@ -216,7 +216,7 @@ async def test_a_store_that_stays_dead_is_given_up_with_a_reason(
         assert str(cursor["given_up"]).startswith("sink_given_up: Cloud Storage")
         generations = await port.shipper.generations()
         assert set(generations) == set(ALL)
-        assert lacking(port.folder(1), generations, 3600) == []
+        assert sinks_behind(port.folder(1), generations, 3600) == []
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ async def test_a_damaged_cursor_is_none(port: Harbour, content: str) -> None:
     for name in ALL:
         (folder / f"{name}.json").write_text(content, errors="surrogateescape")
     generations = await port.shipper.generations()
-    assert lacking(port.folder(1), generations, 3600) == list(ALL)
+    assert sinks_behind(port.folder(1), generations, 3600) == list(ALL)
     port.begin(1)
     await port.until_sealed(1, ALL)
     await port.assert_equal()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.google_adoption import GoogleAdoption
+from adapters.google_adoption import GoogleImportFinder
 from adapters.google_api import GoogleApi
 from adapters.settings import Settings
-from deployments.adoption import Import, adoption_file, creations, replaced
+from deployments.adoption import Import, import_file, planned_creations, replaced_addresses
 from tests.google.answers import Json
 from tests.google.provider import Terraform, served
 from tests.google.serving import ServedStandIn, Token
@@ -54,7 +54,7 @@ class Stack:
         file = self.work / "adoption.tf.json"
         file.unlink(missing_ok=True)
         if imports:
-            file.write_text(adoption_file(imports))
+            file.write_text(import_file(imports))
         return summary(self.run("plan", "-json", f"-out={PLAN}"))
 
     def apply(self) -> Json:
@@ -69,9 +69,9 @@ class Stack:
             file.unlink()
 
     async def look(self) -> list[Import]:
-        assert replaced(self.planned()) == []
+        assert replaced_addresses(self.planned()) == []
         api = GoogleApi(Token(self.google.token()), self.google.endpoint)
-        found = await GoogleAdoption(api).survey("demo-proj", creations(self.planned()))
+        found = await GoogleImportFinder(api).find_existing("demo-proj", planned_creations(self.planned()))
         await api.close()
         assert found.findings == []
         return found.imports

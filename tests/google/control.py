@@ -50,7 +50,7 @@ class Control:
             "PUT /_control/settings": self._settings,
             "PUT /_control/rules": self._rules,
             "GET /_control/log": lambda _: {"requests": [one.view() for one in self.asked]},
-            "POST /_control/mint": self._mint,
+            "POST /_control/mint": self._provider,
             "POST /_control/revoke": self._revoke,
             "POST /_control/preload": self._preload,
             "POST /_control/project": self._project,
@@ -112,12 +112,12 @@ class Control:
             project.enabled = {str(service): world.now() for service in given["enabled"]}
         return {}
 
-    def _mint(self, given: Json) -> Json:
+    def _provider(self, given: Json) -> Json:
         seconds = float(given.get("seconds", self.world.token_seconds))
         may = given.get("permissions")
         permissions = None if may is None else frozenset(map(str, may))
         principal = str(given.get("principal", "user:caller@example.com"))
-        token = self.world.mint(seconds, principal, permissions)
+        token = self.world.provider(seconds, principal, permissions)
         return {"access_token": token, "expires_in": seconds, "token_type": "Bearer"}
 
     def _revoke(self, given: Json) -> Json:

@@ -16,7 +16,7 @@ BILLING = (Reason.BILLING_DISABLED, Action.ASK)
 DENIED = (Reason.PERMISSION_DENIED, Action.ASK)
 EXISTS = (Reason.ALREADY_EXISTS, Action.ADOPT)
 EXPIRED = (Reason.SIGN_IN_EXPIRED, Action.ASK)
-MISSED = (Reason.IMPORT_MISSED, Action.ADOPT)
+MISSED = (Reason.IMPORT_TARGET_MISSING, Action.ADOPT)
 POLICY = (Reason.POLICY_FORBIDS, Action.ASK)
 UNREACHABLE = (Reason.GOOGLE_UNREACHABLE, Action.RETRY)
 
@@ -51,10 +51,10 @@ PROVOKED: dict[str, tuple[Reason, Action] | None] = {
     "import-deleted-pool": MISSED,
     "import-missing": MISSED,
     "interrupted-twice": None,
-    "member-missing": (Reason.IDENTITY_NOT_READY, Action.RETRY),
+    "member-missing": (Reason.IDENTITY_PROPAGATING, Action.RETRY),
     "org-policy-account": POLICY,
     "org-policy-bucket": POLICY,
-    "project-unknown": (Reason.PROJECT_UNSEEN, Action.ASK),
+    "project-unknown": (Reason.PROJECT_NOT_FOUND, Action.ASK),
     "refused": UNREACHABLE,
     "token-account": EXPIRED,
     "token-bucket": EXPIRED,

@@ -162,7 +162,7 @@ class World:
 
     # Tokens.
 
-    def mint(
+    def provider(
         self, seconds: float, principal: str, permissions: frozenset[str] | None = None
     ) -> str:
         token = f"ya29.stand-in-{secrets.token_urlsafe(24)}"

@@ -10,10 +10,10 @@ from adapters.file_changes import FileChanges
 from adapters.local_artifacts import LocalArtifactStore
 from adapters.local_log import LocalLogSource
 from adapters.local_progress import LocalProgressSource
-from adapters.secret_box import AesSecretBox
+from adapters.secret_box import AesGcmCipher
 from api.app import build
 from api.dependencies import Services
-from api.deployments import Deployments
+from api.deployments import DeploymentService
 from api.temporal_health import TemporalHealth
 from tests.google.provider import served
 from tests.google.serving import ServedStandIn
@@ -52,7 +52,7 @@ async def front(house: House) -> AsyncIterator[Front]:
     changes = FileChanges()
     store = LocalArtifactStore(house.data)
     services = Services(
-        deployments=Deployments(house.client, SHORT, AesSecretBox.open((), house.data)),
+        deployments=DeploymentService(house.client, SHORT, AesGcmCipher.open((), house.data)),
         logs=LocalLogSource(house.data / "runs", changes),
         progress=LocalProgressSource(house.data / "runs"),
         health=TemporalHealth(house.client),

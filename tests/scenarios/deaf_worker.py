@@ -11,15 +11,15 @@ import sys
 from temporalio import activity
 
 import worker_main
-from activities.segments import Segments, StopInput
+from activities.segments import StepActivities, StopStepInput
 from adapters import settings
 
 
-class DeafSegments(Segments):
+class DeafSegments(StepActivities):
     """Hears no stop on the host's queue."""
 
     @activity.defn
-    async def stop_segment(self, input: StopInput) -> None:
+    async def stop_step(self, input: StopStepInput) -> None:
         await asyncio.Event().wait()
 
 

@@ -23,7 +23,7 @@ from adapters.settings import base_environment
 from adapters.terraform.settling import addresses_in
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack
 from deployments.names import SHARED_QUEUE, Attribute, Memo
-from deployments.timings import Ladder, PhaseTimeouts, Retries, Timings
+from deployments.timings import StopLadder, PhaseTimeouts, RetryLimits, Timings
 from tests.servers import ROOT, Process, eventually
 from workflows.deployment import DeploymentInput, DeploymentWorkflow
 
@@ -31,10 +31,10 @@ from workflows.deployment import DeploymentInput, DeploymentWorkflow
 SHORT = Timings(
     heartbeat_timeout_seconds=20,
     lease_seconds=60,
-    takeover_wait_seconds=30,
+    failover_wait_seconds=30,
     host_silence_seconds=20,
     host_absence_seconds=120,
-    ladder=Ladder(
+    ladder=StopLadder(
         second_interrupt_seconds=5,
         grace_seconds=10,
         saving_limit_seconds=20,
@@ -42,7 +42,7 @@ SHORT = Timings(
         lost_lease_second_seconds=10,
         lost_lease_kill_seconds=15,
     ),
-    retries=Retries(first_pause_seconds=2, longest_pause_seconds=8, propagation_seconds=60),
+    retries=RetryLimits(first_pause_seconds=2, longest_pause_seconds=8, propagation_seconds=60),
 )
 
 

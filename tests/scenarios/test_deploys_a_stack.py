@@ -33,7 +33,7 @@ async def test_a_failing_resource_is_named_with_file_and_line(house: House) -> N
     assert named[0].address == 'terraform_data.services["services-2"]'
     assert named[0].file == "main.tf"
     assert named[0].line > 0
-    assert named[0].address in result.not_done
+    assert named[0].address in result.not_applied
     assert set(result.changed) <= house.recorded(deployment)
 
 

@@ -130,7 +130,7 @@ async def test_a_worker_dies_in_an_apply_with_tokens_of_seconds(
 
     ended = await stack.ended(path)
     assert (ended["status"], ended["result"]["counts"]["add"]) == ("completed", RESOURCES)
-    assert [ended["result"][kind] for kind in ("not_done", "unrecorded", "unknown")] == [[], [], []]
+    assert [ended["result"][kind] for kind in ("not_applied", "unrecorded", "unknown")] == [[], [], []]
     assert set((await deployment.attempts()).values()) == {1}
     deployment.assert_log_whole(3)
     asked = google.asked()

@@ -102,7 +102,7 @@ def told(ended: dict[str, Any]) -> tuple[str, str, set[str], bool]:
     """Status, reason, types of the refused resources, and whether each is said how to mend it."""
     found = ended["result"]["findings"]
     types = {re.sub(r"[.].*", "", one["resource"]) for one in found if one["resource"]}
-    helped = bool(found) and all(one["sentence"] and one["advice"] for one in found)
+    helped = bool(found) and all(one["message"] and one["next_step"] for one in found)
     return ended["status"], ended["reason"], types, helped
 
 

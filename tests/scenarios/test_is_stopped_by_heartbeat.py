@@ -37,7 +37,7 @@ async def test_a_cancel_that_only_the_heartbeat_carries_interrupts_once(house: H
     assert exit_record["stop"]["cause"] == "cancel"
     assert [one["signal"] for one in exit_record["signals"]] == ["SIGINT"]
     result = await deployment.result()
-    assert await ends_of(deployment, "stop_segment") == 0
+    assert await ends_of(deployment, "stop_step") == 0
     assert result.status is Status.CANCELLED
     assert await deployment.temporal_status() is WorkflowExecutionStatus.CANCELED
     house.assert_unlocked(deployment)

@@ -16,7 +16,7 @@ async def test_a_deployment_is_told_what_the_one_before_took(house: House) -> No
     assert (await second.result()).status is Status.COMPLETED
 
     usual = [
-        {one["usual_seconds"] for one in json.loads(document.read_text())["resources"]}
+        {one["typical_seconds"] for one in json.loads(document.read_text())["resources"]}
         for document in (one.file(APPLY, "progress.json") for one in (first, second))
     ]
 

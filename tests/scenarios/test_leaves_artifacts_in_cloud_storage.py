@@ -13,10 +13,10 @@ from adapters.gcs_objects import open_objects
 from adapters.gcs_signing import LinkSigner
 from adapters.local_log import LocalLogSource
 from adapters.local_progress import LocalProgressSource
-from adapters.secret_box import AesSecretBox
+from adapters.secret_box import AesGcmCipher
 from api.app import build
 from api.dependencies import Services
-from api.deployments import Deployments
+from api.deployments import DeploymentService
 from api.temporal_health import TemporalHealth
 from tests import stores
 from tests.adapters.test_gcs_links import key as key
@@ -51,7 +51,7 @@ async def front(house: House, server: stores.Store, key_file: Path) -> AsyncIter
     changes = FileChanges()
     objects = open_objects(stores.BUCKET, f"http://{server.host}", None)
     services = Services(
-        deployments=Deployments(house.client, SHORT, AesSecretBox.open((), house.data)),
+        deployments=DeploymentService(house.client, SHORT, AesGcmCipher.open((), house.data)),
         logs=LocalLogSource(house.data / "runs", changes),
         progress=LocalProgressSource(house.data / "runs"),
         health=TemporalHealth(house.client),

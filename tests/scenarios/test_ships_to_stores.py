@@ -12,7 +12,7 @@ from adapters.firestore_client import open_firestore
 from adapters.firestore_log import FirestoreLogSource
 from adapters.gcs_log import GcsLogSource
 from adapters.gcs_objects import open_objects
-from adapters.local_sinks import LocalSinkStates
+from adapters.local_sinks import LocalSinkStatuses
 from adapters.redis_log import RedisLogSource, open_redis
 from deployments.deployment import DeploymentResult, Status
 from deployments.log_ports import LogSource
@@ -75,7 +75,7 @@ def on_the_console(log: Path, deployment: str) -> list[str]:
 
 async def until_seen(house: House, lines: int) -> None:
     """Health says of each store that it lacks so many lines, and why."""
-    states = LocalSinkStates(house.data / "runs")
+    states = LocalSinkStatuses(house.data / "runs")
 
     async def look() -> bool:
         found = [one for one in await states.look() if one.name != "console"]

@@ -35,10 +35,10 @@ class Finding:
     file: str
     line: int
     label: str
-    sentence: str
+    message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.label}: {self.sentence}"
+        return f"{self.file}:{self.line}: {self.label}: {self.message}"
 
 
 def findings(folder: Path, schema: Schema) -> list[Finding]:
@@ -49,11 +49,11 @@ def findings(folder: Path, schema: Schema) -> list[Finding]:
     """
     template = bodies(folder)
     found = [
-        Finding(body.file, line, body.label or body.keyword, sentence)
+        Finding(body.file, line, body.label or body.keyword, message)
         for body in template
-        for line, sentence in (*_structure(body, schema), *_references(body, template, schema))
+        for line, message in (*_structure(body, schema), *_references(body, template, schema))
     ]
-    return sorted(found, key=lambda one: (one.file, one.line, one.sentence))
+    return sorted(found, key=lambda one: (one.file, one.line, one.message))
 
 
 Found = Iterator[tuple[int, str]]
@@ -74,7 +74,7 @@ def _block(content: Json, block: Block, free: set[str], free_blocks: set[str]) -
     static, dynamic = _nested(content)
     arguments = {name for name in content if name not in MARKS | set(static) | {"dynamic"}}
     for name in sorted(arguments - free):
-        yield from ((line, sentence) for sentence in _argument(name, content[name], block))
+        yield from ((line, message) for message in _argument(name, content[name], block))
     for name, attribute in block.attributes.items():
         if attribute.required and name not in arguments:
             yield line, f"the argument {name} is required"
@@ -116,7 +116,7 @@ def _argument(name: str, value: Any, block: Block) -> Iterator[str]:
     elif not attribute.settable:
         yield f"the attribute {name} is Google's to set"
     else:
-        yield from (f"{name}{sentence}" for sentence in _type(value, attribute.kind))
+        yield from (f"{name}{message}" for message in _type(value, attribute.kind))
 
 
 def _blocks(name: str, inner: list[Json], line: int, block: Block) -> Found:
@@ -150,7 +150,7 @@ def _list(value: Any, kind: Any) -> Iterator[str]:
         yield f" must be a {kind[0]}"
         return
     for place, one in enumerate(value):
-        yield from (f"[{place}]{sentence}" for sentence in _type(one, kind[1]))
+        yield from (f"[{place}]{message}" for message in _type(one, kind[1]))
 
 
 def _map(value: Any, kind: Any) -> Iterator[str]:
@@ -162,7 +162,7 @@ def _map(value: Any, kind: Any) -> Iterator[str]:
         if inner is None:
             yield f" has no field {name}"
         else:
-            yield from (f".{name}{sentence}" for sentence in _type(one, inner))
+            yield from (f".{name}{message}" for message in _type(one, inner))
 
 
 def _is_expression(value: Any) -> bool:
@@ -183,8 +183,8 @@ def _references(body: Body, template: list[Body], schema: Schema) -> Found:
                 keyword = "data" if match[0].startswith("data.") else "resource"
                 known = schema.data if keyword == "data" else schema.resources
                 yield from (
-                    (body.content[LINE], sentence)
-                    for sentence in _reference(match[1], match[2], match[4], known)
+                    (body.content[LINE], message)
+                    for message in _reference(match[1], match[2], match[4], known)
                 )
                 if (keyword, f"{match[1]}.{match[2]}") not in labels:
                     yield body.content[LINE], f"{match[0]} is declared nowhere"

@@ -16,7 +16,7 @@ SCHEMA = provider_schema.load()
 
 def found(folder: Path, text: str) -> list[str]:
     (folder / "main.tf").write_text(text)
-    return [one.sentence for one in hcl_check.findings(folder, SCHEMA)]
+    return [one.message for one in hcl_check.findings(folder, SCHEMA)]
 
 
 BUCKET = """
@@ -62,7 +62,7 @@ def test_what_terraform_takes_passes(tmp_path: Path, inside: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("inside", "sentence"),
+    ("inside", "message"),
     [
         ('colour = "red"', "there is no argument colour"),
         ('cors {\n    colour = "red"\n  }', "there is no argument colour"),
@@ -105,8 +105,8 @@ def test_what_terraform_takes_passes(tmp_path: Path, inside: str) -> None:
         ),
     ],
 )
-def test_each_mistake_is_found(tmp_path: Path, inside: str, sentence: str) -> None:
-    assert found(tmp_path, BUCKET % inside) == [sentence]
+def test_each_mistake_is_found(tmp_path: Path, inside: str, message: str) -> None:
+    assert found(tmp_path, BUCKET % inside) == [message]
 
 
 def test_a_type_that_does_not_exist_is_found(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_provider_is_held_against_its_schema(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "old", "new", "sentence"),
+    ("part", "old", "new", "message"),
     [
         ("storage.tf", "uniform_bucket_level_access", "uniform_access", "there is no argument"),
         ("gateway.tf", "api_targets {", "targets {", "targets is no block here"),
@@ -149,7 +149,7 @@ def test_a_provider_is_held_against_its_schema(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_in_the_stack_itself_is_found(
-    tmp_path: Path, part: str, old: str, new: str, sentence: str
+    tmp_path: Path, part: str, old: str, new: str, message: str
 ) -> None:
     for file in ANAVA.glob("*.tf"):
         text = file.read_text()
@@ -158,7 +158,7 @@ def test_a_mistake_in_the_stack_itself_is_found(
             text = text.replace(old, new)
         (tmp_path / file.name).write_text(text)
 
-    assert sentence in "\n".join(str(one) for one in hcl_check.findings(tmp_path, SCHEMA))
+    assert message in "\n".join(str(one) for one in hcl_check.findings(tmp_path, SCHEMA))
 
 
 @pytest.mark.parametrize("text", ['resource "a" {', "}", "a = ", 'a = "\x00', "\x00", "é"])

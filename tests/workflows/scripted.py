@@ -13,42 +13,42 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import SearchAttributeKey
 from temporalio.worker import Worker
 
-from activities.deployments import FinalizeInput, PlanReportInput, PrepareInput
-from activities.preflight import CheckInput, SurveyInput
-from activities.segments import SegmentInput, StopInput
-from deployments.adoption import Survey
+from activities.deployments import FinalizeDeploymentInput, ReportPlanInput, PrepareDeploymentInput
+from activities.preflight import CheckProjectInput, FindExistingInput
+from activities.segments import RunStepInput, StopStepInput
+from deployments.adoption import ImportSurvey
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack
 from deployments.findings import Finding
 from deployments.names import SHARED_QUEUE, Attribute, Memo, host_queue
 from deployments.phase import Phase
-from deployments.ports import PlanSummary, Prepared
-from deployments.results import Settled, conclude
+from deployments.ports import PlanSummary, PreparedHost
+from deployments.results import Reconciliation, conclude
 from deployments.segment import (
     Counts,
     Diagnostic,
-    SegmentOrder,
-    SegmentOutcome,
-    SegmentResult,
+    StepOrder,
+    StepOutcome,
+    StepResult,
 )
-from deployments.timings import Retries, Timings
+from deployments.timings import RetryLimits, Timings
 from tests.servers import eventually
 from workflows.deployment import DeploymentInput, DeploymentWorkflow
-from workflows.turn import StackTurnWorkflow
+from workflows.turn import StackHolderWorkflow
 
 REASON = SearchAttributeKey.for_keyword(Attribute.REASON)
 STATUS = SearchAttributeKey.for_keyword(Attribute.STATUS)
 
-Answer = Callable[[SegmentOrder], SegmentResult]
+Answer = Callable[[StepOrder], StepResult]
 
 
-def done(order: SegmentOrder) -> SegmentResult:
+def done(order: StepOrder) -> StepResult:
     """What a segment gives when all is well; each plan is another one."""
     plan = f"plan-{order.key.segment}" if order.phase is Phase.PLAN else ""
     applied = order.phase is Phase.APPLY
-    return SegmentResult(
+    return StepResult(
         order.key,
         order.phase,
-        SegmentOutcome.DONE,
+        StepOutcome.DONE,
         exit_code=0,
         applied=applied,
         counts=Counts(add=1) if applied else Counts(),
@@ -59,10 +59,10 @@ def done(order: SegmentOrder) -> SegmentResult:
 def refused(*summaries: str) -> Answer:
     """A segment that ended with these errors."""
 
-    def answer(order: SegmentOrder) -> SegmentResult:
+    def answer(order: StepOrder) -> StepResult:
         return replace(
             done(order),
-            outcome=SegmentOutcome.FAILED,
+            outcome=StepOutcome.FAILED,
             exit_code=1,
             applied=False,
             counts=Counts(),
@@ -82,19 +82,19 @@ class ScriptedHost:
             Phase.PLAN: list(plans),
             Phase.APPLY: list(applies),
         }
-        self.orders: list[SegmentOrder] = []
+        self.orders: list[StepOrder] = []
         self.findings: list[Finding] = []
-        self.surveys = [Survey()]
+        self.surveys = [ImportSurvey()]
         self.looked = 0
         self.held = asyncio.Event()
         self.held.set()
 
     @activity.defn
-    async def prepare_deployment(self, input: PrepareInput) -> Prepared:
-        return Prepared("scripted", "1.11.4")
+    async def prepare_deployment(self, input: PrepareDeploymentInput) -> PreparedHost:
+        return PreparedHost("scripted", "1.11.4")
 
     @activity.defn
-    async def run_segment(self, input: SegmentInput) -> SegmentResult:
+    async def run_step(self, input: RunStepInput) -> StepResult:
         self.orders.append(input.order)
         if input.order.phase is Phase.APPLY:
             await self.held.wait()
@@ -103,25 +103,25 @@ class ScriptedHost:
         return answer(input.order)
 
     @activity.defn
-    async def stop_segment(self, input: StopInput) -> None:
+    async def stop_step(self, input: StopStepInput) -> None:
         return None
 
     @activity.defn
-    async def report_plan(self, input: PlanReportInput) -> PlanSummary:
+    async def report_plan(self, input: ReportPlanInput) -> PlanSummary:
         return PlanSummary("", [])
 
     @activity.defn
-    async def finalize_deployment(self, input: FinalizeInput) -> DeploymentResult:
-        return conclude(input.segments, input.context, Settled())
+    async def finalize_deployment(self, input: FinalizeDeploymentInput) -> DeploymentResult:
+        return conclude(input.segments, input.context, Reconciliation())
 
     @activity.defn
-    async def check_project(self, input: CheckInput) -> list[Finding]:
+    async def check_project(self, input: CheckProjectInput) -> list[Finding]:
         self.looked += 1
         await self.held.wait()
         return self.findings
 
     @activity.defn
-    async def survey_existing(self, input: SurveyInput) -> Survey:
+    async def find_existing(self, input: FindExistingInput) -> ImportSurvey:
         return self.surveys[0] if len(self.surveys) == 1 else self.surveys.pop(0)
 
     @property
@@ -134,7 +134,7 @@ class ScriptedHost:
         return Worker(
             client,
             task_queue=SHARED_QUEUE,
-            workflows=[DeploymentWorkflow, StackTurnWorkflow],
+            workflows=[DeploymentWorkflow, StackHolderWorkflow],
             activities=[self.prepare_deployment, self.check_project],
         )
 
@@ -144,11 +144,11 @@ class ScriptedHost:
             client,
             task_queue=host_queue("scripted"),
             activities=[
-                self.run_segment,
-                self.stop_segment,
+                self.run_step,
+                self.stop_step,
                 self.report_plan,
                 self.finalize_deployment,
-                self.survey_existing,
+                self.find_existing,
             ],
         )
 
@@ -166,7 +166,7 @@ class Scripted:
         self.handle = handle
 
     @classmethod
-    async def start(cls, client: Client, retries: Retries, template: str = "sandbox") -> "Scripted":
+    async def start(cls, client: Client, retries: RetryLimits, template: str = "sandbox") -> "Scripted":
         stack = Stack(template, "demo-project-1", f"p{uuid.uuid4().hex[:8]}")
         request = DeploymentRequest(stack, "us-central1", "US")
         handle = await client.start_workflow(

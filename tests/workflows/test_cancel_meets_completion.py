@@ -4,7 +4,7 @@ from pathlib import Path
 
 from deployments.deployment import Status
 from deployments.phase import Phase
-from deployments.timings import Retries
+from deployments.timings import RetryLimits
 from tests.servers import TemporalServer, eventually
 from tests.workflows.scripted import Scripted, ScriptedHost, done
 
@@ -18,7 +18,7 @@ async def test_a_finished_apply_survives_a_cancel_of_the_same_moment(tmp_path: P
         host.held.clear()
         async with host.own(client):
             async with host.shared(client):
-                scripted = await Scripted.start(client, Retries())
+                scripted = await Scripted.start(client, RetryLimits())
                 await eventually(lambda: Phase.APPLY in host.phases, "the apply")
             # No workflow worker now: both events wait for the next one's first task.
             host.held.set()

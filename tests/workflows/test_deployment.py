@@ -21,13 +21,13 @@ from temporalio.worker import (
 )
 from temporalio.workflow import ActivityHandle
 
-from activities.deployments import FinalizeInput
+from activities.deployments import FinalizeDeploymentInput
 from deployments.deployment import CancelRequest
 from deployments.phase import Phase
-from deployments.segment import SegmentOutcome
+from deployments.segment import StepOutcome
 from workflows.deployment import DeploymentWorkflow
 from workflows.telling import parse_cancel
-from workflows.turn import StackTurnWorkflow
+from workflows.turn import StackHolderWorkflow
 
 TASK_COMPLETED = "WORKFLOW_TASK_COMPLETED"
 HISTORIES = {
@@ -38,7 +38,7 @@ HISTORIES = {
 
 @pytest.mark.parametrize("name", HISTORIES)
 async def test_a_recorded_history_replays(name: str) -> None:
-    replayer = Replayer(workflows=[DeploymentWorkflow, StackTurnWorkflow])
+    replayer = Replayer(workflows=[DeploymentWorkflow, StackHolderWorkflow])
     history = WorkflowHistory.from_json("dep-replayed", HISTORIES[name])
     await replayer.replay_workflow(history)
 
@@ -63,7 +63,7 @@ class FinalizeInputs(Interceptor):
     """Takes down what finalize is told; a replay compares commands, not what is in them."""
 
     def __init__(self) -> None:
-        self.seen: list[FinalizeInput] = []
+        self.seen: list[FinalizeDeploymentInput] = []
 
     def workflow_interceptor_class(
         self, input: WorkflowInterceptorClassInput
@@ -72,7 +72,7 @@ class FinalizeInputs(Interceptor):
 
         class Outbound(WorkflowOutboundInterceptor):
             def start_activity(self, input: StartActivityInput) -> ActivityHandle[Any]:
-                seen.extend(one for one in input.args if isinstance(one, FinalizeInput))
+                seen.extend(one for one in input.args if isinstance(one, FinalizeDeploymentInput))
                 return super().start_activity(input)
 
         class Inbound(WorkflowInboundInterceptor):
@@ -86,7 +86,7 @@ async def test_a_cancel_in_the_moment_of_the_completion_loses_no_result() -> Non
     """With a single `await asyncio.shield(…)` finalize was told nothing of the finished apply."""
     inputs = FinalizeInputs()
     replayer = Replayer(
-        workflows=[DeploymentWorkflow, StackTurnWorkflow],
+        workflows=[DeploymentWorkflow, StackHolderWorkflow],
         interceptors=[inputs],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
@@ -94,7 +94,7 @@ async def test_a_cancel_in_the_moment_of_the_completion_loses_no_result() -> Non
     await replayer.replay_workflow(history)
 
     apply = inputs.seen[0].segments[-1]
-    assert (apply.phase, apply.outcome, apply.applied) == (Phase.APPLY, SegmentOutcome.DONE, True)
+    assert (apply.phase, apply.outcome, apply.applied) == (Phase.APPLY, StepOutcome.DONE, True)
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,20 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Replayer
 
-from deployments.adoption import Import, Survey
+from deployments.adoption import Import, ImportSurvey
 from deployments.deployment import Status
 from deployments.findings import Severity
 from deployments.phase import Phase
 from deployments.preflight import finding
 from deployments.reasons import Reason
-from deployments.timings import Retries
+from deployments.timings import RetryLimits
 from tests.deployments import refusals
 from tests.servers import eventually
 from tests.workflows.scripted import Scripted, ScriptedHost, done, refused
 from workflows.deployment import DeploymentWorkflow
-from workflows.turn import StackTurnWorkflow
+from workflows.turn import StackHolderWorkflow
 
-QUICK = Retries(first_pause_seconds=1, longest_pause_seconds=1, most=2)
+QUICK = RetryLimits(first_pause_seconds=1, longest_pause_seconds=1, most=2)
 INIT, PLAN, APPLY = Phase.INIT, Phase.PLAN, Phase.APPLY
 ACCOUNT = Import("google_service_account.a", "projects/p/serviceAccounts/a")
 CONFIG = Import("google_api_gateway_api_config.c", "projects/p/configs/c")
@@ -25,13 +25,13 @@ CONFIG = Import("google_api_gateway_api_config.c", "projects/p/configs/c")
 
 async def replay(deployment: Scripted) -> None:
     history = await deployment.handle.fetch_history()
-    replayer = Replayer(workflows=[DeploymentWorkflow, StackTurnWorkflow])
+    replayer = Replayer(workflows=[DeploymentWorkflow, StackHolderWorkflow])
     await replayer.replay_workflow(history)
 
 
 async def test_what_stands_in_the_way_ends_it_before_any_terraform(client: Client) -> None:
     host = ScriptedHost([done])
-    billing = finding(Reason.BILLING_DISABLED, mend="https://example.com")
+    billing = finding(Reason.BILLING_DISABLED, fix="https://example.com")
     host.findings = [billing, finding(Reason.API_DISABLED, severity=Severity.NOTE)]
     async with host.workers(client):
         deployment = await Scripted.start(client, QUICK, "anava")
@@ -81,7 +81,7 @@ async def test_a_preflight_can_be_cancelled(client: Client) -> None:
 async def test_what_exists_is_adopted_by_the_next_plan(client: Client) -> None:
     """A name that is only known when its parent is adopted is found by the look after."""
     host = ScriptedHost([done])
-    host.surveys = [Survey([ACCOUNT]), Survey([CONFIG]), Survey()]
+    host.surveys = [ImportSurvey([ACCOUNT]), ImportSurvey([CONFIG]), ImportSurvey()]
     async with host.workers(client):
         deployment = await Scripted.start(client, QUICK, "anava")
         result = await deployment.result()
@@ -99,7 +99,7 @@ async def test_what_appears_while_it_is_applied_is_looked_for_anew(
     client: Client, summary: str
 ) -> None:
     host = ScriptedHost([refused(summary), done])
-    host.surveys = [Survey(), Survey([ACCOUNT]), Survey()]
+    host.surveys = [ImportSurvey(), ImportSurvey([ACCOUNT]), ImportSurvey()]
     async with host.workers(client):
         result = await (await Scripted.start(client, QUICK, "anava")).result()
 
@@ -111,7 +111,7 @@ async def test_what_appears_while_it_is_applied_is_looked_for_anew(
 async def test_what_vanishes_before_it_is_adopted_is_made(client: Client) -> None:
     """An import of a missing object fails the whole plan (measured)."""
     host = ScriptedHost([done], plans=[done, refused(refusals.NOT_THERE), done])
-    host.surveys = [Survey([ACCOUNT]), Survey()]
+    host.surveys = [ImportSurvey([ACCOUNT]), ImportSurvey()]
     async with host.workers(client):
         result = await (await Scripted.start(client, QUICK, "anava")).result()
 
@@ -121,7 +121,7 @@ async def test_what_vanishes_before_it_is_adopted_is_made(client: Client) -> Non
 
 async def test_somebody_elses_bucket_ends_it_before_anything_is_made(client: Client) -> None:
     host = ScriptedHost([done])
-    host.surveys = [Survey(findings=[finding(Reason.NAME_TAKEN, resource="a.b")])]
+    host.surveys = [ImportSurvey(findings=[finding(Reason.NAME_TAKEN, resource="a.b")])]
     async with host.workers(client):
         deployment = await Scripted.start(client, QUICK, "anava")
         result = await deployment.result()

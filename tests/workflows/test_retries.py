@@ -14,20 +14,20 @@ from deployments.names import Signal
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.segment import Resource, ResourceStatus
-from deployments.timings import Retries
+from deployments.timings import RetryLimits
 from tests.deployments import refusals
 from tests.servers import eventually
 from tests.workflows.scripted import Scripted, ScriptedHost, done, refused
 from workflows.deployment import DeploymentWorkflow
-from workflows.turn import StackTurnWorkflow
+from workflows.turn import StackHolderWorkflow
 
-QUICK = Retries(first_pause_seconds=1, longest_pause_seconds=1, most=2)
-SLOW = Retries(first_pause_seconds=3600, longest_pause_seconds=3600)
+QUICK = RetryLimits(first_pause_seconds=1, longest_pause_seconds=1, most=2)
+SLOW = RetryLimits(first_pause_seconds=3600, longest_pause_seconds=3600)
 INIT, PLAN, APPLY = Phase.INIT, Phase.PLAN, Phase.APPLY
 
 
 async def replay(history: WorkflowHistory) -> None:
-    await Replayer(workflows=[DeploymentWorkflow, StackTurnWorkflow]).replay_workflow(history)
+    await Replayer(workflows=[DeploymentWorkflow, StackHolderWorkflow]).replay_workflow(history)
 
 
 async def test_a_service_that_was_down_is_tried_again_with_a_new_plan(client: Client) -> None:
@@ -130,7 +130,7 @@ async def test_what_takes_far_too_long_is_said_while_it_runs(client: Client) -> 
         ResourceStatus.RUNNING,
         started_at="2026-11-25T03:00:00Z",
         elapsed_seconds=70,
-        usual_seconds=5,
+        typical_seconds=5,
         overdue=True,
     )
     async with host.workers(client):

@@ -12,7 +12,7 @@ _OPEN_FILES = 65536
 _NOT_EXECUTED = 127  # a shell's status for "not found"; nobody sees it, the report says more
 
 
-class Child:
+class TerraformChild:
     """A forked process that becomes terraform when it is released."""
 
     __slots__ = ("_gate", "_report", "pid")
@@ -44,7 +44,7 @@ class Child:
             os.close(self._gate)
 
 
-def fork_terraform(argv: list[str], more: dict[bytes, bytes], spool: int, alive_lock: int) -> Child:
+def fork_terraform(argv: list[str], more: dict[bytes, bytes], spool: int, alive_lock: int) -> TerraformChild:
     """Make terraform's process; it waits at a gate: terraform never runs without started.json.
 
     `more` is added to its environment.
@@ -63,7 +63,7 @@ def fork_terraform(argv: list[str], more: dict[bytes, bytes], spool: int, alive_
     os.close(gate)
     os.close(write_report)
     os.setpgid(pid, pid)  # here and in the child, so that neither has to wait for the other
-    return Child(pid, open_gate, report)
+    return TerraformChild(pid, open_gate, report)
 
 
 def _become_terraform(

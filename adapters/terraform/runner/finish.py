@@ -7,10 +7,10 @@ is lost for good, since only a parent learns it.
 import time
 
 from adapters.terraform.runner import linux, segment_files
-from adapters.terraform.runner.record import Ending
-from adapters.terraform.runner.segment_files import STARTED, SegmentFolder
-from adapters.terraform.runner.sweep import LostSegment, Swept, open_exactly, sweep_lost
-from adapters.terraform.runner.watch import Settings, Terraform, Watch, read_settings
+from adapters.terraform.runner.record import ExitRecordWriter
+from adapters.terraform.runner.segment_files import STARTED, StepFiles
+from adapters.terraform.runner.sweep import LostStep, SweepResult, open_exactly, sweep_lost
+from adapters.terraform.runner.watch import StepSettings, TerraformProcess, RunnerControl, read_settings
 
 _LOCK_LOOK_SECONDS = 0.05  # as often as everything else is looked at
 
@@ -44,7 +44,7 @@ def finish(path: str) -> int:
     Returns:
         The runner's own exit status, see `segment_files`.
     """
-    folder = SegmentFolder(path)
+    folder = StepFiles(path)
     if folder.lock(segment_files.RUNNER_LOCK) is None:
         return segment_files.HELD
     if folder.exists(segment_files.EXIT):
@@ -56,42 +56,42 @@ def finish(path: str) -> int:
     return segment_files.ENDED
 
 
-def _finish(folder: SegmentFolder, started: _Started) -> None:
+def _finish(folder: StepFiles, started: _Started) -> None:
     same_boot = started.boot_id == linux.boot_id()
     pidfd = open_exactly(started.terraform_pid, started.terraform_ticks) if same_boot else None
-    terraform = Terraform(
+    terraform = TerraformProcess(
         -1 if pidfd is None else pidfd,
         group=None,
         started_at=started.started_at,
         started_boottime=started.started_boottime,
     )
-    watch = Watch(folder, _settings(folder), terraform, folder.open_spool())
+    watch = RunnerControl(folder, _settings(folder), terraform, folder.open_spool())
     watch.read_stop()
     if pidfd is not None:
         watch.interrupted_already()
         watch.until_end()
-    ending = Ending("runner_lost", started.started_at)
+    ending = ExitRecordWriter("runner_lost", started.started_at)
     ending.watch = watch
     if same_boot:
         ending.swept = _sweep(folder, started)
     ending.write(folder)
 
 
-def _settings(folder: SegmentFolder) -> Settings:
+def _settings(folder: StepFiles) -> StepSettings:
     try:
         return read_settings(folder)
     except (ValueError, OSError):
         # A segment must end whatever happened to its folder: the most careful phase, with the
         # design's limits.
-        return Settings(
+        return StepSettings(
             {"phase": "apply", "deadline_seconds": 0, "no_progress_seconds": 0, "ladder": {}}
         )
 
 
-def _sweep(folder: SegmentFolder, started: _Started) -> Swept:
+def _sweep(folder: StepFiles, started: _Started) -> SweepResult:
     """Sweep until alive.lock is free, and keep it: from then on nothing of the segment is alive."""
-    segment = LostSegment(folder, started.session, started.runner_ticks, started.terraform_ticks)
-    total = Swept()
+    segment = LostStep(folder, started.session, started.runner_ticks, started.terraform_ticks)
+    total = SweepResult()
     while True:
         swept = sweep_lost(segment)
         total.count += swept.count

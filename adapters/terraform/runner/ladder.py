@@ -17,7 +17,7 @@ FORCED_SECOND_INTERRUPT_SECONDS = 1.0
 _NEVER = float("inf")
 
 
-class Limits:
+class LadderLimits:
     """How long each step waits, in seconds. The defaults are the design's."""
 
     __slots__ = (
@@ -72,7 +72,7 @@ class Situation:
         self.saving_since: float | None = None
 
 
-def next_step(limits: Limits, situation: Situation, now: float) -> str:
+def next_action(limits: LadderLimits, situation: Situation, now: float) -> str:
     """What to do now with a terraform that is to stop: WAIT, INTERRUPT or KILL."""
     if situation.killed:
         return WAIT
@@ -85,21 +85,21 @@ def next_step(limits: Limits, situation: Situation, now: float) -> str:
     return WAIT
 
 
-def _kill_at(limits: Limits, situation: Situation) -> float:
+def _kill_at(limits: LadderLimits, situation: Situation) -> float:
     without_effect = _NEVER
     if len(situation.interrupted_at) > 1:
         without_effect = situation.interrupted_at[1] + limits.kill_seconds
     return min(without_effect, _after_lease(situation, limits.lost_lease_kill_seconds))
 
 
-def _second_interrupt_at(limits: Limits, situation: Situation) -> float:
+def _second_interrupt_at(limits: LadderLimits, situation: Situation) -> float:
     return min(
         _patience_ends_at(limits, situation),
         _after_lease(situation, limits.lost_lease_second_seconds),
     )
 
 
-def _patience_ends_at(limits: Limits, situation: Situation) -> float:
+def _patience_ends_at(limits: LadderLimits, situation: Situation) -> float:
     first = situation.interrupted_at[0]
     if situation.force:
         return first + FORCED_SECOND_INTERRUPT_SECONDS

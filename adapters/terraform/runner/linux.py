@@ -19,7 +19,7 @@ PR_SET_CHILD_SUBREAPER = 36
 _ANSWER_BYTES = 65536  # more than any /proc file we read, save an environment
 
 
-class Process:
+class ProcessHandle:
     """Facts about one process, from /proc/<pid>/stat (proc(5))."""
 
     __slots__ = ("alive", "parent", "pid", "session", "start_ticks")
@@ -68,15 +68,15 @@ def boot_id() -> str:
     return read_whole("/proc/sys/kernel/random/boot_id").decode().strip()
 
 
-def process(pid: int) -> Process | None:
+def process(pid: int) -> ProcessHandle | None:
     """The process with this pid, None when there is none."""
     try:
-        return Process(pid, read_whole(f"/proc/{pid}/stat"))
+        return ProcessHandle(pid, read_whole(f"/proc/{pid}/stat"))
     except (OSError, ValueError):
         return None
 
 
-def existing_process(pid: int) -> Process:
+def existing_process(pid: int) -> ProcessHandle:
     """Ourselves or an unburied child.
 
     Raises:
@@ -88,7 +88,7 @@ def existing_process(pid: int) -> Process:
     return found
 
 
-def processes() -> list[Process]:
+def processes() -> list[ProcessHandle]:
     """All processes that can be seen from here."""
     with os.scandir("/proc") as entries:
         pids = [int(entry.name) for entry in entries if entry.name.isdigit()]

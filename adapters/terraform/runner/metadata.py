@@ -10,7 +10,7 @@ import os
 import time
 
 from adapters.terraform.runner import linux
-from adapters.terraform.runner.segment_files import CREDENTIAL, SegmentFolder
+from adapters.terraform.runner.segment_files import CREDENTIAL, StepFiles
 
 TYPE_CHECKING = False  # typing's own costs an import; type checkers know the name
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ _TEXT, _JSON = "application/text", "application/json"
 _Answer = tuple[int, str, str]
 
 
-class Endpoint:
+class MetadataServer:
     """Bound before terraform starts, since its environment names the port; serves afterwards."""
 
     __slots__ = ("_descriptor", "_folder", "address")
 
-    def __init__(self, folder: SegmentFolder) -> None:
+    def __init__(self, folder: StepFiles) -> None:
         import _socket  # 0.4 ms; `socket`, with selectors and enums, takes ten times as long
 
         listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
@@ -65,11 +65,11 @@ class Endpoint:
         threading.Thread(target=_serve, args=(self._descriptor, self._folder), daemon=True).start()
 
 
-def _serve(descriptor: int, folder: SegmentFolder) -> None:
+def _serve(descriptor: int, folder: StepFiles) -> None:
     _server(descriptor, folder).serve_forever()
 
 
-def _server(descriptor: int, folder: SegmentFolder) -> "BaseServer":
+def _server(descriptor: int, folder: StepFiles) -> "BaseServer":
     # All of it is dear and only needed now that terraform runs; it asks first after some 100 ms.
     import socket
     import threading
@@ -123,7 +123,7 @@ def _server(descriptor: int, folder: SegmentFolder) -> "BaseServer":
     return server
 
 
-def _answer(folder: SegmentFolder, path: str, headers: object, ports: tuple[int, int]) -> _Answer:
+def _answer(folder: StepFiles, path: str, headers: object, ports: tuple[int, int]) -> _Answer:
     """What the protocol says: the header both ways, nothing through a proxy, nothing else."""
     get = headers.get  # type: ignore[attr-defined] # an email.message.Message, not worth its import
     if get("Metadata-Flavor") != "Google" or get("X-Forwarded-For") is not None:
@@ -136,7 +136,7 @@ def _answer(folder: SegmentFolder, path: str, headers: object, ports: tuple[int,
     return _fact(folder, name[len(_ROOT) :])
 
 
-def _fact(folder: SegmentFolder, name: str) -> _Answer:
+def _fact(folder: StepFiles, name: str) -> _Answer:
     if name in {"universe/universe_domain", "universe/universe-domain"}:
         return _OK, _TEXT, "googleapis.com"
     facts = {"project/project-id": "project_id", f"{_ACCOUNT}email": "email"}
@@ -148,7 +148,7 @@ def _fact(folder: SegmentFolder, name: str) -> _Answer:
     return _UNKNOWN, _TEXT, "not found\n"
 
 
-def _token(folder: SegmentFolder) -> _Answer:
+def _token(folder: StepFiles) -> _Answer:
     """The token, or that there is none: a worker may just be on its way with the next one."""
     import json
 
@@ -168,7 +168,7 @@ def _token(folder: SegmentFolder) -> _Answer:
         time.sleep(_LOOK_SECONDS)
 
 
-def _read(folder: SegmentFolder) -> dict[str, object] | None:
+def _read(folder: StepFiles) -> dict[str, object] | None:
     try:
         return folder.read_json(CREDENTIAL)
     except ValueError:

@@ -15,7 +15,7 @@ _CHUNK_BYTES = 1 << 20  # large enough that a call costs nothing, small beside 1
 _LONGEST_LINE_BYTES = 1 << 20
 
 
-class Operations:
+class OpenOperations:
     """The operations of one spool, as far as it was read."""
 
     __slots__ = ("_line", "_offset", "_open", "_skipping", "_spool", "completed", "started")

@@ -1,12 +1,12 @@
 """exit.json: what became of a segment, written once, at the very end."""
 
 from adapters.terraform.runner import linux
-from adapters.terraform.runner.segment_files import CREDENTIAL, EXIT, SegmentFolder, Stop
-from adapters.terraform.runner.sweep import Swept
-from adapters.terraform.runner.watch import Watch
+from adapters.terraform.runner.segment_files import CREDENTIAL, EXIT, StepFiles, StopRequest
+from adapters.terraform.runner.sweep import SweepResult
+from adapters.terraform.runner.watch import RunnerControl
 
 
-class Ending:
+class ExitRecordWriter:
     """The record while it is put together; what nobody sets stays at "nothing happened"."""
 
     __slots__ = (
@@ -29,11 +29,11 @@ class Ending:
         self.exit_code: int | None = None
         self.signal: int | None = None
         self.error: str | None = None
-        self.stop: Stop | None = None
-        self.watch: Watch | None = None
-        self.swept = Swept()
+        self.stop: StopRequest | None = None
+        self.watch: RunnerControl | None = None
+        self.swept = SweepResult()
 
-    def write(self, folder: SegmentFolder) -> None:
+    def write(self, folder: StepFiles) -> None:
         stop = self.watch.stop if self.watch is not None else self.stop
         # Nobody is left to ask for it, and whoever sees the record need not look for it.
         folder.remove(CREDENTIAL)

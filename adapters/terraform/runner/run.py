@@ -9,16 +9,16 @@ import os
 import sys
 
 from adapters.terraform.runner import linux, segment_files
-from adapters.terraform.runner.child import Child, fork_terraform
+from adapters.terraform.runner.child import TerraformChild, fork_terraform
 from adapters.terraform.runner.finish import finish
-from adapters.terraform.runner.record import Ending
-from adapters.terraform.runner.segment_files import SegmentFolder
+from adapters.terraform.runner.record import ExitRecordWriter
+from adapters.terraform.runner.segment_files import StepFiles
 from adapters.terraform.runner.sweep import reap_orphans, sweep_children
-from adapters.terraform.runner.watch import Termination, Terraform, Watch, read_settings
+from adapters.terraform.runner.watch import Termination, TerraformProcess, RunnerControl, read_settings
 
 TYPE_CHECKING = False  # typing's own costs an import; type checkers know the name
 if TYPE_CHECKING:
-    from adapters.terraform.runner.metadata import Endpoint
+    from adapters.terraform.runner.metadata import MetadataServer
 
 _USAGE = (
     "usage: __main__.py <segment folder> [--credential] -- <terraform argv...>"
@@ -40,18 +40,18 @@ def main(arguments: list[str]) -> int:
         case ["--finish", path]:
             return finish(path)
         case [path, "--", _, *_]:
-            return _run(SegmentFolder(path), arguments[2:], with_credential=False)
+            return _run(StepFiles(path), arguments[2:], with_credential=False)
         case [path, "--credential", "--", _, *_]:
-            return _run(SegmentFolder(path), arguments[3:], with_credential=True)
+            return _run(StepFiles(path), arguments[3:], with_credential=True)
     return _refuse(_USAGE)
 
 
-def _refuse(sentence: str) -> int:
-    sys.stderr.write(sentence + "\n")
+def _refuse(message: str) -> int:
+    sys.stderr.write(message + "\n")
     return segment_files.MISUSED
 
 
-def _run(folder: SegmentFolder, argv: list[str], *, with_credential: bool) -> int:
+def _run(folder: StepFiles, argv: list[str], *, with_credential: bool) -> int:
     if not _leads_session():
         return _refuse(_NO_SESSION)
     alive_lock = folder.lock(segment_files.ALIVE_LOCK)
@@ -68,11 +68,11 @@ def _run(folder: SegmentFolder, argv: list[str], *, with_credential: bool) -> in
     return segment_files.ENDED
 
 
-def _endpoint(folder: SegmentFolder) -> "Endpoint":
+def _endpoint(folder: StepFiles) -> "MetadataServer":
     # Like all of the runner it is loaded before terraform starts, but only where it is needed.
-    from adapters.terraform.runner.metadata import Endpoint
+    from adapters.terraform.runner.metadata import MetadataServer
 
-    return Endpoint(folder)
+    return MetadataServer(folder)
 
 
 def _leads_session() -> bool:
@@ -95,7 +95,7 @@ def _prepare() -> Termination:
     return termination
 
 
-def _reason_against_start(folder: SegmentFolder) -> int | None:
+def _reason_against_start(folder: StepFiles) -> int | None:
     """Why terraform must not start, as the runner's exit status; None when it may.
 
     The lease comes last: nothing but the fork is between it and terraform.
@@ -113,20 +113,20 @@ def _reason_against_start(folder: SegmentFolder) -> int | None:
     return None
 
 
-def _record_not_started(folder: SegmentFolder) -> None:
-    ending = Ending("not_started", None)
+def _record_not_started(folder: StepFiles) -> None:
+    ending = ExitRecordWriter("not_started", None)
     ending.stop = folder.read_stop()
     ending.write(folder)
 
 
 def _follow(
-    folder: SegmentFolder,
-    child: Child,
-    ours: "tuple[int, Endpoint | None]",
+    folder: StepFiles,
+    child: TerraformChild,
+    ours: "tuple[int, MetadataServer | None]",
     termination: Termination,
 ) -> None:
     spool, endpoint = ours
-    terraform = Terraform(
+    terraform = TerraformProcess(
         os.pidfd_open(child.pid),
         group=child.pid,
         started_at=linux.rfc3339_now(),
@@ -136,20 +136,20 @@ def _follow(
     error = child.release()
     if error is not None:
         os.waitpid(child.pid, 0)
-        ending = Ending("start_failed", terraform.started_at)
+        ending = ExitRecordWriter("start_failed", terraform.started_at)
         ending.error = error
         ending.write(folder)
         return
     if endpoint is not None:
         endpoint.serve()
-    watch = Watch(folder, read_settings(folder), terraform, spool)
+    watch = RunnerControl(folder, read_settings(folder), terraform, spool)
     watch.termination = termination
     watch.each_second = lambda: reap_orphans(child.pid)
     watch.until_end()
     _record_end(folder, child, terraform, watch)
 
 
-def _write_started(folder: SegmentFolder, child: Child, terraform: Terraform) -> None:
+def _write_started(folder: StepFiles, child: TerraformChild, terraform: TerraformProcess) -> None:
     """started.json, by hand: terraform waits for it, and `json` would take 9 ms.
 
     Nothing in it needs escaping.
@@ -175,10 +175,10 @@ def _hostname() -> str:
     return "".join(one for one in os.uname().nodename if one.isalnum() or one in "-._")
 
 
-def _record_end(folder: SegmentFolder, child: Child, terraform: Terraform, watch: Watch) -> None:
+def _record_end(folder: StepFiles, child: TerraformChild, terraform: TerraformProcess, watch: RunnerControl) -> None:
     # WNOWAIT: it stays unburied until its group is swept, so that the group's number stays ours.
     ended = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    ending = Ending("exited", terraform.started_at)
+    ending = ExitRecordWriter("exited", terraform.started_at)
     ending.watch = watch
     if ended is not None and ended.si_code == os.CLD_EXITED:
         ending.exit_code = ended.si_status

@@ -9,7 +9,7 @@ import time
 
 from adapters.terraform.runner.linux import rfc3339_now
 
-SEGMENT = "segment.json"
+STEP = "segment.json"
 LEASE = "lease"
 STOP = "stop.json"
 STARTED = "started.json"
@@ -38,7 +38,7 @@ _FILE_MODE = 0o600
 _READ_BYTES = 65536  # control files are a few hundred bytes; one read each
 
 
-class Stop:
+class StopRequest:
     """Why terraform is stopped: the first cause stays, force may be added."""
 
     __slots__ = ("cause", "force", "requested_at")
@@ -49,7 +49,7 @@ class Stop:
         self.force = False
 
 
-class SegmentFolder:
+class StepFiles:
     """One segment's folder, by descriptor."""
 
     __slots__ = ("fd",)
@@ -124,7 +124,7 @@ class SegmentFolder:
 
         self.write(name, json.dumps({"format": FORMAT, **content}, indent=1).encode() + b"\n")
 
-    def read_stop(self) -> Stop | None:
+    def read_stop(self) -> StopRequest | None:
         """What stop.json asks for. One that makes no sense is still a stop."""
         try:
             asked = self.read_json(STOP)
@@ -132,7 +132,7 @@ class SegmentFolder:
             asked = {}
         if asked is None:
             return None
-        stop = Stop(
+        stop = StopRequest(
             str(asked.get("cause", "unknown")), str(asked.get("requested_at", rfc3339_now()))
         )
         stop.force = asked.get("force") is True

@@ -7,7 +7,7 @@ import os
 import time
 
 from adapters.terraform.runner import linux
-from adapters.terraform.runner.segment_files import ALIVE_LOCK, SegmentFolder
+from adapters.terraform.runner.segment_files import ALIVE_LOCK, StepFiles
 
 # SIGKILL works at once, save on a process that waits for a broken disk or network file system.
 _LIMIT_SECONDS = 10.0
@@ -16,7 +16,7 @@ _PAUSE_SECONDS = 0.005  # between looks at what SIGKILL has left
 _CLOSE_ON_EXEC = os.O_CLOEXEC  # /proc/<pid>/fdinfo writes the flags as open(2) takes them
 
 
-class Swept:
+class SweepResult:
     """What a sweep did: how many it killed, and whether some would not die."""
 
     __slots__ = ("count", "left")
@@ -38,14 +38,14 @@ def reap_orphans(terraform: int) -> None:
         os.waitpid(ended.si_pid, 0)
 
 
-def sweep_children(terraform: int) -> Swept:
+def sweep_children(terraform: int) -> SweepResult:
     """Kill and bury all that an ended terraform left, itself included.
 
     The caller is child subreaper, so every orphan becomes its child and no pid can be used again
     before it is buried here. For the same reason terraform is not buried yet when its group is
     killed.
     """
-    swept = Swept()
+    swept = SweepResult()
     _kill_group(terraform)
     os.waitpid(terraform, 0)
     limit = time.monotonic() + _LIMIT_SECONDS
@@ -77,7 +77,7 @@ def _children() -> list[int]:
     return [one.pid for one in linux.processes() if one.parent == me]
 
 
-class LostSegment:
+class LostStep:
     """How to recognise the processes of a segment whose runner is dead.
 
     By its session, or by `alive.lock`: whoever inherited it from terraform holds it through a
@@ -87,7 +87,7 @@ class LostSegment:
 
     __slots__ = ("_folder", "_lock", "_since", "_trusted_session")
 
-    def __init__(self, folder: SegmentFolder, session: int, runner_ticks: int, since: int) -> None:
+    def __init__(self, folder: StepFiles, session: int, runner_ticks: int, since: int) -> None:
         self._folder = folder
         self._since = since
         # The session's leader was the runner. While the session has members the kernel gives its
@@ -98,7 +98,7 @@ class LostSegment:
         status = os.stat(ALIVE_LOCK, dir_fd=folder.fd)
         self._lock = (status.st_dev, status.st_ino)
 
-    def processes(self) -> list[linux.Process]:
+    def processes(self) -> list[linux.ProcessHandle]:
         """Its processes that are alive, ourselves excepted."""
         me = os.getpid()
         return [
@@ -135,10 +135,10 @@ class LostSegment:
         return not int(flags, 8) & _CLOSE_ON_EXEC
 
 
-def sweep_lost(segment: LostSegment) -> Swept:
+def sweep_lost(segment: LostStep) -> SweepResult:
     """Kill what is left of a segment whose terraform has ended and whose runner is dead."""
     killed: set[tuple[int, int]] = set()
-    swept = Swept()
+    swept = SweepResult()
     limit = time.monotonic() + _LIMIT_SECONDS
     while found := segment.processes():
         if time.monotonic() > limit:

@@ -5,8 +5,8 @@ import select
 import time
 
 from adapters.terraform.runner import ladder, linux
-from adapters.terraform.runner.operations import Operations
-from adapters.terraform.runner.segment_files import SEGMENT, STOP, SegmentFolder, Stop
+from adapters.terraform.runner.operations import OpenOperations
+from adapters.terraform.runner.segment_files import STEP, STOP, StepFiles, StopRequest
 
 TYPE_CHECKING = False  # typing's own costs an import; type checkers know the name
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _TICK_MILLISECONDS = 20
 _LEASE_LOOK_SECONDS = 1.0  # leases are minutes long
 
 
-class Settings:
+class StepSettings:
     """What segment.json says about how long things may take, in seconds."""
 
     __slots__ = ("deadline_seconds", "limits", "no_progress_seconds", "phase")
@@ -31,7 +31,7 @@ class Settings:
         steps = segment["ladder"]
         if not isinstance(steps, dict):
             raise TypeError("ladder is not an object")
-        self.limits = ladder.Limits({str(name): float(value) for name, value in steps.items()})
+        self.limits = ladder.LadderLimits({str(name): float(value) for name, value in steps.items()})
 
 
 def _number(segment: dict[str, object], name: str) -> float:
@@ -41,22 +41,22 @@ def _number(segment: dict[str, object], name: str) -> float:
     return float(value)
 
 
-def read_settings(folder: SegmentFolder) -> Settings:
+def read_settings(folder: StepFiles) -> StepSettings:
     """The segment's settings.
 
     Raises:
         ValueError: segment.json is missing or not what a worker writes.
     """
-    segment = folder.read_json(SEGMENT)
+    segment = folder.read_json(STEP)
     if segment is None:
-        raise ValueError(f"{SEGMENT} is missing")
+        raise ValueError(f"{STEP} is missing")
     try:
-        return Settings(segment)
+        return StepSettings(segment)
     except (KeyError, TypeError) as problem:
-        raise ValueError(f"{SEGMENT}: {problem}") from problem
+        raise ValueError(f"{STEP}: {problem}") from problem
 
 
-class Terraform:
+class TerraformProcess:
     """The terraform that is watched, and how it gets a signal."""
 
     __slots__ = ("group", "pidfd", "started_at", "started_boottime")
@@ -103,7 +103,7 @@ def _nothing() -> None:
     """What happens each second unless somebody wants something."""
 
 
-class Watch:
+class RunnerControl:
     """One terraform from its start to its end."""
 
     __slots__ = (
@@ -126,7 +126,7 @@ class Watch:
     )
 
     def __init__(
-        self, folder: SegmentFolder, settings: Settings, terraform: Terraform, spool: int
+        self, folder: StepFiles, settings: StepSettings, terraform: TerraformProcess, spool: int
     ) -> None:
         self._folder = folder
         self._settings = settings
@@ -138,9 +138,9 @@ class Watch:
         self._next_lease_look = 0.0
         self._spool_bytes = 0
         self._progress_at = time.monotonic()
-        self.operations = Operations(spool)
+        self.operations = OpenOperations(spool)
         self.signals: list[dict[str, object]] = []
-        self.stop: Stop | None = None
+        self.stop: StopRequest | None = None
         self.saving = False  # terraform was seen saving its state after it was told to stop
         self.termination = Termination()
         self.each_second: Callable[[], None] = _nothing
@@ -185,7 +185,7 @@ class Watch:
     def _stop_for(self, cause: str) -> None:
         """A cause of our own; not the cause when terraform is being stopped already."""
         if self.stop is None and not self.signals:
-            self.stop = Stop(cause, linux.rfc3339_now())
+            self.stop = StopRequest(cause, linux.rfc3339_now())
 
     def _look_at_lease(self, now: float) -> None:
         # A lease that cannot be read ends when the last one that could be read does.
@@ -221,7 +221,7 @@ class Watch:
         elif situation.interrupted_at:
             self.saving = True
             situation.saving_since = situation.saving_since or now
-        step = ladder.next_step(self._settings.limits, situation, now)
+        step = ladder.next_action(self._settings.limits, situation, now)
         if step == ladder.INTERRUPT:
             self._terraform.interrupt()
             self._record("SIGINT", now)

@@ -3,13 +3,13 @@
 import json
 from datetime import UTC, datetime
 
-from adapters.terraform.gcs_state import GcsState, StateLock
+from adapters.terraform.gcs_state import GcsStateBackend, StateLock
 
 NOW = datetime.now(UTC)
 OURS = {"ID": "1", "Operation": "OperationTypeApply", "Who": "anava@host-1", "Created": ""}
 
 
-def put(state: GcsState, kind: str, content: bytes) -> int:
+def put(state: GcsStateBackend, kind: str, content: bytes) -> int:
     """Write an object of the stack past the code; its generation."""
     backend = state.backend()["gcs"]
     assert isinstance(backend, dict)
@@ -21,7 +21,7 @@ def put(state: GcsState, kind: str, content: bytes) -> int:
     return generation
 
 
-def locked(state: GcsState, **fields: str) -> StateLock:
+def locked(state: GcsStateBackend, **fields: str) -> StateLock:
     put(state, "tflock", json.dumps(OURS | {"Created": NOW.isoformat()} | fields).encode())
     lock = state.lock()
     assert lock is not None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.terraform.gcs_state import GcsState
+from adapters.terraform.gcs_state import GcsStateBackend
 from tests import stores
 
 
@@ -16,8 +16,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stores.Store]:
 
 
 @pytest.fixture
-async def state(server: stores.Store, tmp_path: Path) -> GcsState:
+async def state(server: stores.Store, tmp_path: Path) -> GcsStateBackend:
     await server.until_up()
     await stores.make_bucket(server)
     prefix = f"stacks/{tmp_path.name}"
-    return GcsState(stores.BUCKET, prefix, f"http://{server.host}", None)
+    return GcsStateBackend(stores.BUCKET, prefix, f"http://{server.host}", None)

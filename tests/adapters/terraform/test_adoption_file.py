@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.settings import base_environment
-from deployments.adoption import Import, adoption_file
+from deployments.adoption import Import, import_file
 
 HCL = """
 resource "terraform_data" "one" {
@@ -34,7 +34,7 @@ def run(work: Path, *arguments: str) -> str:
 def test_terraform_takes_every_id_as_it_is(tmp_path: Path, id: str) -> None:
     (tmp_path / "main.tf").write_text(HCL)
     imports = [Import('terraform_data.one["a.b"]', id)]
-    (tmp_path / "adoption.tf.json").write_text(adoption_file(imports))
+    (tmp_path / "adoption.tf.json").write_text(import_file(imports))
     run(tmp_path, "init", "-input=false")
     run(tmp_path, "plan", "-input=false", "-out=plan.bin")
     plan = json.loads(run(tmp_path, "show", "-json", "plan.bin"))

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.settings import base_environment
 from adapters.terraform import command
-from adapters.terraform.stack_state import LocalState, backend_file
+from adapters.terraform.stack_state import LocalStateBackend, backend_file
 from deployments.phase import Phase
 from deployments.timings import Timings
 
@@ -165,7 +165,7 @@ def test_the_state_lies_where_the_backend_file_says_letter_by_letter(
     state.parent.mkdir()
     work = tmp_path / "work"
     work.mkdir()
-    (work / "backend.tf.json").write_text(backend_file(LocalState(state)))
+    (work / "backend.tf.json").write_text(backend_file(LocalStateBackend(state)))
     (work / "main.tf").write_text('output "one" {\n  value = 1\n}\n')
     (work / "terraform.tfvars.json").write_text("{}")
     for phase in (Phase.INIT, Phase.PLAN, Phase.APPLY):

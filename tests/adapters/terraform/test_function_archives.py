@@ -11,7 +11,7 @@ import pytest
 
 from adapters.terraform import function_archives
 from adapters.terraform.run_directory import RunDirectory
-from deployments.requests import Asked, check
+from deployments.requests import DeploymentFields, check
 from tests.servers import ROOT
 
 ANAVA = ROOT / "terraform" / "anava"
@@ -95,7 +95,7 @@ def test_other_code_is_another_archive(tmp_path: Path, change: str) -> None:
 
 
 def test_a_run_directory_has_the_archives_of_its_template(tmp_path: Path) -> None:
-    request = check(Asked(project_id="customer-1"))
+    request = check(DeploymentFields(project_id="customer-1"))
     directory = RunDirectory(tmp_path / "run")
 
     directory.make(ANAVA, request, "{}", ())
@@ -105,7 +105,7 @@ def test_a_run_directory_has_the_archives_of_its_template(tmp_path: Path) -> Non
 
 
 def test_a_template_without_functions_has_no_archives(tmp_path: Path) -> None:
-    request = check(Asked(project_id="customer-1"))
+    request = check(DeploymentFields(project_id="customer-1"))
     directory = RunDirectory(tmp_path / "run")
 
     directory.make(ROOT / "terraform" / "sandbox", request, "{}", ())

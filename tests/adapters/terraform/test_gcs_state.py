@@ -4,23 +4,23 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.terraform.gcs_state import GcsState, StateLock
+from adapters.terraform.gcs_state import GcsStateBackend, StateLock
 from deployments.errors import Unavailable
 from tests.adapters.terraform.bucket import locked, put
 
 
-async def test_a_stack_without_a_state_has_none_and_no_lock(state: GcsState) -> None:
+async def test_a_stack_without_a_state_has_none_and_no_lock(state: GcsStateBackend) -> None:
     assert (state.read(), state.lock()) == (b"", None)
 
 
-async def test_the_lock_says_who_holds_it_where_and_since_when(state: GcsState) -> None:
+async def test_the_lock_says_who_holds_it_where_and_since_when(state: GcsStateBackend) -> None:
     created = "2026-11-23T21:16:34.289808332Z"
     lock = locked(state, Who="an@odd@host-1", Created=created)
     at = datetime(2026, 11, 23, 21, 16, 34, 289808, UTC)
     assert (lock.host, lock.created_at) == ("host-1", at)
 
 
-async def test_exactly_the_lock_that_was_seen_is_removed(state: GcsState) -> None:
+async def test_exactly_the_lock_that_was_seen_is_removed(state: GcsStateBackend) -> None:
     lock = locked(state)
     newer = locked(state)
     assert newer.generation != lock.generation
@@ -45,7 +45,7 @@ async def test_exactly_the_lock_that_was_seen_is_removed(state: GcsState) -> Non
     ],
 )
 async def test_a_lock_that_nobody_can_read_is_a_lock_and_nobodys(
-    state: GcsState, content: bytes
+    state: GcsStateBackend, content: bytes
 ) -> None:
     generation = put(state, "tflock", content)
     assert state.lock() == StateLock(generation)
@@ -53,7 +53,7 @@ async def test_a_lock_that_nobody_can_read_is_a_lock_and_nobodys(
 
 
 async def test_a_server_that_is_down_is_no_missing_state() -> None:
-    state = GcsState("states", "x", "http://127.0.0.1:1", None)
+    state = GcsStateBackend("states", "x", "http://127.0.0.1:1", None)
     for ask in (state.read, state.lock, lambda: state.unlock(StateLock(1))):
         with pytest.raises(Unavailable, match="Cloud Storage"):
             ask()

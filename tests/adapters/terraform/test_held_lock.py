@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.terraform.gcs_state import GcsState
-from adapters.terraform.held_lock import HeldLock
-from adapters.terraform.stack_state import LocalState
+from adapters.terraform.gcs_state import GcsStateBackend
+from adapters.terraform.held_lock import LockRecord
+from adapters.terraform.stack_state import LocalStateBackend
 from deployments.errors import Unavailable
 from tests import stores
 from tests.adapters.terraform.bucket import NOW, locked
@@ -36,19 +36,19 @@ def living(folder: Path) -> Iterator[None]:
         yield
 
 
-async def is_noted(folder: Path, state: GcsState) -> bool:
-    HeldLock(folder, state).note()
+async def is_noted(folder: Path, state: GcsStateBackend) -> bool:
+    LockRecord(folder, state).note()
     await asyncio.gather(*(one for one in asyncio.all_tasks() if one.get_name() == "lock"))
     return (folder / "lock.json").exists()
 
 
 async def test_a_log_of_many_lines_asks_for_a_foreign_lock_once_a_second(
-    state: GcsState, tmp_path: Path
+    state: GcsStateBackend, tmp_path: Path
 ) -> None:
     """Each step of a log, 200 a second, asked the server for a lock that was not ours."""
     folder = segment(tmp_path / "3")
     locked(state, Who="me@laptop")
-    held = HeldLock(folder, state)
+    held = LockRecord(folder, state)
     asked = 0
     with living(folder):
         for _ in range(50):
@@ -61,27 +61,27 @@ async def test_a_log_of_many_lines_asks_for_a_foreign_lock_once_a_second(
 
 
 async def test_nobody_looks_for_a_lock_that_ends_with_its_holder(tmp_path: Path) -> None:
-    held = HeldLock(segment(tmp_path / "3"), LocalState(tmp_path / "terraform.tfstate"))
+    held = LockRecord(segment(tmp_path / "3"), LocalStateBackend(tmp_path / "terraform.tfstate"))
     held.note()
     assert [one for one in asyncio.all_tasks() if one.get_name() == "lock"] == []
 
 
 async def test_the_lock_of_a_dead_terraform_is_removed_once_and_only_that(
-    state: GcsState, tmp_path: Path
+    state: GcsStateBackend, tmp_path: Path
 ) -> None:
     folder = segment(tmp_path / "3")
     locked(state)
     with living(folder):
         assert await is_noted(folder, state)
-    HeldLock(folder, state).free()
+    LockRecord(folder, state).free()
     assert state.lock() is None
     theirs = locked(state)
-    HeldLock(folder, state).free()
+    LockRecord(folder, state).free()
     assert state.lock() == theirs
 
 
 async def test_a_lock_that_cannot_be_removed_now_is_removed_later(
-    server: stores.Store, state: GcsState, tmp_path: Path
+    server: stores.Store, state: GcsStateBackend, tmp_path: Path
 ) -> None:
     folder = segment(tmp_path / "3")
     locked(state)
@@ -90,11 +90,11 @@ async def test_a_lock_that_cannot_be_removed_now_is_removed_later(
     server.signal(signal.SIGKILL)
     await eventually(lambda: refuses(server), "the end of the server")
     with pytest.raises(Unavailable):
-        HeldLock(folder, state).free()
+        LockRecord(folder, state).free()
     server.kill()
     server.start()
     await server.until_up()
-    HeldLock(folder, state).free()
+    LockRecord(folder, state).free()
     assert state.lock() is None
 
 
@@ -104,14 +104,14 @@ def refuses(server: stores.Store) -> bool:
 
 
 async def test_a_terraform_that_ended_well_is_not_asked_about(
-    state: GcsState, tmp_path: Path
+    state: GcsStateBackend, tmp_path: Path
 ) -> None:
     folder = segment(tmp_path / "3")
     lock = locked(state)
     with living(folder):
         assert await is_noted(folder, state)
     (folder / "exit.json").write_text('{"exit_code": 0}')
-    HeldLock(folder, state).free()
+    LockRecord(folder, state).free()
     assert state.lock() == lock
 
 
@@ -127,7 +127,7 @@ async def test_a_terraform_that_ended_well_is_not_asked_about(
     ],
 )
 async def test_a_foreign_lock_is_not_noted(
-    state: GcsState, tmp_path: Path, who: str, created_at: datetime
+    state: GcsStateBackend, tmp_path: Path, who: str, created_at: datetime
 ) -> None:
     folder = segment(tmp_path / "3")
     locked(state, Who=who, Created=created_at.isoformat())
@@ -136,7 +136,7 @@ async def test_a_foreign_lock_is_not_noted(
 
 
 async def test_the_lock_that_is_there_after_terraforms_end_is_not_noted(
-    state: GcsState, tmp_path: Path
+    state: GcsStateBackend, tmp_path: Path
 ) -> None:
     locked(state)
     dead, ended = segment(tmp_path / "3"), segment(tmp_path / "4")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.redaction import Redactor
-from adapters.terraform.machine_ui import Fold, Message, decode
+from adapters.terraform.machine_ui import ProgressAccumulator, Message, decode
 from deployments.segment import Counts, ResourceStatus
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -21,18 +21,18 @@ def on(address: str) -> dict[str, object]:
     return {"hook": {"resource": {"addr": address}, "action": "create"}}
 
 
-def folded(*lines: dict[str, object]) -> Fold:
-    fold = Fold()
+def folded(*lines: dict[str, object]) -> ProgressAccumulator:
+    accumulator = ProgressAccumulator()
     for line in lines:
         message = decode(json.dumps(line).encode())
         assert message is not None
-        fold.add(message)
-    return fold
+        accumulator.add(message)
+    return accumulator
 
 
 def test_a_number_that_holds_a_secret_stays_json() -> None:
     """It became `[secret]` without quotes, and the API could not read the result."""
-    fold = Fold(Redactor(["123456789"]).clean)
+    accumulator = ProgressAccumulator(Redactor(["123456789"]).clean)
     line = {
         "@message": "Outputs: 1",
         "type": "outputs",
@@ -41,15 +41,15 @@ def test_a_number_that_holds_a_secret_stays_json() -> None:
     message = decode(json.dumps(line).encode())
     assert message is not None
 
-    fold.add(message)
+    accumulator.add(message)
 
-    value = json.loads(fold.outputs[0].value_json)
+    value = json.loads(accumulator.outputs[0].value_json)
     assert "123456789" not in str(value)
 
 
 def test_what_terraform_announced_and_held_back_has_not_begun() -> None:
     """It made an interrupted apply `outcome_unknown` now and then."""
-    fold = folded(
+    accumulator = folded(
         say("apply_start", **on("a.done")),
         say("apply_start", **on("a.failed")),
         say("apply_start", **on("a.held")),
@@ -57,15 +57,15 @@ def test_what_terraform_announced_and_held_back_has_not_begun() -> None:
         say("apply_errored", **on("a.failed")),
         say("diagnostic", diagnostic=HALTED),
     )
-    assert fold.addresses(ResourceStatus.DONE) == ["a.done"]
-    assert fold.addresses(ResourceStatus.FAILED) == ["a.failed"]
-    assert fold.addresses(ResourceStatus.PLANNED) == ["a.held"]
+    assert accumulator.addresses(ResourceStatus.DONE) == ["a.done"]
+    assert accumulator.addresses(ResourceStatus.FAILED) == ["a.failed"]
+    assert accumulator.addresses(ResourceStatus.PLANNED) == ["a.held"]
 
 
 def test_a_flood_of_complaints_does_not_hide_that_it_was_held_back() -> None:
     flood = [say("diagnostic", diagnostic={"summary": f"broken {number}"}) for number in range(100)]
-    fold = folded(say("apply_start", **on("a.held")), *flood, say("diagnostic", diagnostic=HALTED))
-    assert not fold.addresses(ResourceStatus.RUNNING)
+    accumulator = folded(say("apply_start", **on("a.held")), *flood, say("diagnostic", diagnostic=HALTED))
+    assert not accumulator.addresses(ResourceStatus.RUNNING)
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_a_flood_of_complaints_does_not_hide_that_it_was_held_back() -> None:
     ],
 )
 def test_nothing_else_takes_a_begun_operation_back(line: dict[str, object]) -> None:
-    fold = folded(say("apply_start", **on("a.begun")), line)
-    assert fold.addresses(ResourceStatus.RUNNING) == ["a.begun"]
+    accumulator = folded(say("apply_start", **on("a.begun")), line)
+    assert accumulator.addresses(ResourceStatus.RUNNING) == ["a.begun"]
 
 
 def test_what_terraform_stopped_waiting_for_has_no_known_end() -> None:
     """It was called failed, so nobody was told that Google may have made it all the same."""
-    fold = folded(
+    accumulator = folded(
         say("apply_start", **on("a.refused")),
         say("apply_start", **on("a.open")),
         say("apply_errored", **on("a.refused")),
@@ -93,22 +93,22 @@ def test_what_terraform_stopped_waiting_for_has_no_known_end() -> None:
         say("apply_errored", **on("a.open")),
         say("diagnostic", diagnostic=HALTED),
     )
-    assert fold.addresses(ResourceStatus.FAILED) == ["a.refused"]
-    assert fold.addresses(ResourceStatus.RUNNING) == ["a.open"]
+    assert accumulator.addresses(ResourceStatus.FAILED) == ["a.refused"]
+    assert accumulator.addresses(ResourceStatus.RUNNING) == ["a.open"]
 
 
 def test_a_real_interrupted_apply_leaves_nothing_open() -> None:
     lines = (CORPUS / "apply_interrupted.jsonl").read_bytes().splitlines()
-    fold = Fold()
+    accumulator = ProgressAccumulator()
     for line in lines:
         if message := decode(line):
-            fold.add(message)
-    assert not fold.addresses(ResourceStatus.RUNNING)
+            accumulator.add(message)
+    assert not accumulator.addresses(ResourceStatus.RUNNING)
 
 
 def test_what_a_failed_apply_achieved_is_counted_as_terraform_would() -> None:
     """Terraform prints no summary when it fails, and what is made is made."""
-    fold = folded(
+    accumulator = folded(
         *(
             say("planned_change", change={"resource": {"addr": f"a.{action}"}, "action": action})
             for action in ("create", "update", "delete", "replace", "held")
@@ -124,7 +124,7 @@ def test_what_a_failed_apply_achieved_is_counted_as_terraform_would() -> None:
             )
         ),
     )
-    assert fold.achieved() == Counts(add=2, change=1, remove=2)
+    assert accumulator.achieved() == Counts(add=2, change=1, remove=2)
 
 
 def working(seconds: float, kind: str = "google_secret_manager_secret") -> dict[str, object]:
@@ -144,7 +144,7 @@ def test_what_terraform_works_on_for_far_too_long_is_overdue_until_it_ends() -> 
     late = say("apply_progress", **working(70))
     begun.add(decode(json.dumps(late).encode()) or Message(""))
     (found,) = begun.overdue()
-    assert (found.address, found.usual_seconds) == ("google_secret_manager_secret.a", 5)
+    assert (found.address, found.typical_seconds) == ("google_secret_manager_secret.a", 5)
     assert found.overdue
 
     end = say("apply_errored", **working(1231))
@@ -155,8 +155,8 @@ def test_what_terraform_works_on_for_far_too_long_is_overdue_until_it_ends() -> 
 
 def test_a_resource_of_a_kind_that_nobody_knows_is_never_overdue() -> None:
     """The sandbox's resources take as long as their user asks for."""
-    fold = folded(
+    accumulator = folded(
         say("apply_start", **working(0, "terraform_data")),
         say("apply_progress", **working(3600, "terraform_data")),
     )
-    assert fold.overdue() == []
+    assert accumulator.overdue() == []

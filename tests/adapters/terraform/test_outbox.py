@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.local_artifacts import LocalArtifactStore
-from adapters.terraform.outbox import ARTIFACT_GIVEN_UP, Outboxes
+from adapters.terraform.outbox import ARTIFACT_GIVEN_UP, ArtifactOutbox
 from adapters.terraform.run_directory import RunDirectory
 from deployments.artifacts import Artifact
 from deployments.errors import Unavailable
@@ -52,14 +52,14 @@ def refuse(_: str) -> None:
 async def test_what_is_laid_arrives_byte_for_byte_and_then_nothing_is_owed(
     store: Store, directory: RunDirectory
 ) -> None:
-    boxes = Outboxes(store, WEEK)
-    assert not boxes.owes(directory)
+    boxes = ArtifactOutbox(store, WEEK)
+    assert not boxes.has_pending(directory)
     await boxes.send(directory)
-    boxes.lay(directory, "plan.txt", "+ é\r\n")
-    boxes.lay_logs(directory)
-    assert boxes.owes(directory)
+    boxes.enqueue(directory, "plan.txt", "+ é\r\n")
+    boxes.enqueue_logs(directory)
+    assert boxes.has_pending(directory)
     await boxes.send(directory)
-    assert not boxes.owes(directory)
+    assert not boxes.has_pending(directory)
     names = [one.name for one in await store.entries(DEPLOYMENT)]
     assert names == ["log.jsonl.gz", "log.txt", "plan.txt", "segment-1.jsonl"]
     assert await store.text("plan.txt") == "+ é\r\n"
@@ -69,9 +69,9 @@ async def test_what_is_laid_arrives_byte_for_byte_and_then_nothing_is_owed(
 async def test_a_dead_sender_leaves_what_it_had_not_sent_to_the_next_one(
     store: Store, directory: RunDirectory
 ) -> None:
-    boxes = Outboxes(store, WEEK)
+    boxes = ArtifactOutbox(store, WEEK)
     for name in ("outputs.json", "record.json"):
-        boxes.lay(directory, name, "{}")
+        boxes.enqueue(directory, name, "{}")
 
     def die(name: str) -> None:
         if name == "record.json":
@@ -82,23 +82,23 @@ async def test_a_dead_sender_leaves_what_it_had_not_sent_to_the_next_one(
         await boxes.send(directory)
     assert [one.name for one in await store.entries(DEPLOYMENT)] == ["outputs.json"]
     store.before = lambda _: None
-    await Outboxes(store, WEEK).send(directory)
+    await ArtifactOutbox(store, WEEK).send(directory)
     assert [one.name for one in await store.entries(DEPLOYMENT)] == ["outputs.json", "record.json"]
 
 
 async def test_what_is_laid_again_while_it_is_sent_is_sent_again(
     store: Store, directory: RunDirectory
 ) -> None:
-    boxes = Outboxes(store, WEEK)
+    boxes = ArtifactOutbox(store, WEEK)
     sent: list[str] = []
 
     def lay_again(name: str) -> None:
         sent.append(name)
         if len(sent) == 1:
-            boxes.lay(directory, "plan.txt", "the second plan")
+            boxes.enqueue(directory, "plan.txt", "the second plan")
 
     store.before = lay_again
-    boxes.lay(directory, "plan.txt", "the first plan")
+    boxes.enqueue(directory, "plan.txt", "the first plan")
     await boxes.send(directory)
     assert sent == ["plan.txt", "plan.txt"]
     assert await store.text("plan.txt") == "the second plan"
@@ -107,40 +107,40 @@ async def test_what_is_laid_again_while_it_is_sent_is_sent_again(
 async def test_what_one_deployment_cannot_send_holds_up_no_other(
     store: Store, directory: RunDirectory, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    boxes = Outboxes(store, WEEK)
+    boxes = ArtifactOutbox(store, WEEK)
     other = RunDirectory(tmp_path / "dep-other")
-    boxes.lay(directory, "plan.txt", "")
-    boxes.lay(other, "record.json", "{}")
+    boxes.enqueue(directory, "plan.txt", "")
+    boxes.enqueue(other, "record.json", "{}")
     store.before = lambda name: refuse(name) if name == "plan.txt" else None
-    await boxes.send_owed([RunDirectory(tmp_path / "dep-none"), directory, other])
-    assert (boxes.owes(directory), boxes.owes(other)) == (True, False)
+    await boxes.send_pending([RunDirectory(tmp_path / "dep-none"), directory, other])
+    assert (boxes.has_pending(directory), boxes.has_pending(other)) == (True, False)
     assert f"artifacts of {DEPLOYMENT} are still owed: out of order" in caplog.text
     store.before = lambda _: None
-    await boxes.send_owed([directory, other])
-    assert not boxes.owes(directory)
+    await boxes.send_pending([directory, other])
+    assert not boxes.has_pending(directory)
 
 
 async def test_two_workers_send_one_after_the_other(store: Store, directory: RunDirectory) -> None:
-    boxes = Outboxes(store, WEEK)
-    boxes.lay(directory, "record.json", "{}")
+    boxes = ArtifactOutbox(store, WEEK)
+    boxes.enqueue(directory, "record.json", "{}")
     other = os.open(directory.path / "outbox", os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
     sending = asyncio.create_task(boxes.send(directory))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(sending), 0.3)
-    assert boxes.owes(directory)
+    assert boxes.has_pending(directory)
     os.close(other)
     await sending
-    assert not boxes.owes(directory)
+    assert not boxes.has_pending(directory)
 
 
 async def test_what_is_too_old_is_given_up_with_its_reason(
     store: Store, directory: RunDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.before = refuse
-    boxes = Outboxes(store, WEEK)
+    boxes = ArtifactOutbox(store, WEEK)
     for name in ("plan.txt", "record.json"):
-        boxes.lay(directory, name, "{}")
+        boxes.enqueue(directory, name, "{}")
     with pytest.raises(Unavailable):
         await boxes.send(directory)
     os.utime(directory.path / "outbox" / "plan.txt", (0, 0))
@@ -156,10 +156,10 @@ async def test_what_is_no_artifact_in_the_outbox_is_let_lie(
     store: Store, directory: RunDirectory
 ) -> None:
     """A draft of a dead writer, a state that somebody put there."""
-    boxes = Outboxes(store, WEEK)
-    boxes.lay(directory, "record.json", "{}")
+    boxes = ArtifactOutbox(store, WEEK)
+    boxes.enqueue(directory, "record.json", "{}")
     for name in (".record.json.a1b2", "terraform.tfstate", "a name"):
         (directory.path / "outbox" / name).write_text("x")
     await boxes.send(directory)
     assert [one.name for one in await store.entries(DEPLOYMENT)] == ["record.json"]
-    assert not boxes.owes(directory)
+    assert not boxes.has_pending(directory)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.terraform.past_paces import past_paces
+from adapters.terraform.past_paces import load_typical_durations
 
 KIND = "google_apikeys_key"
 KEY = (KIND, "create")
@@ -39,19 +39,19 @@ def test_three_deployments_show_what_is_usual(tmp_path: Path) -> None:
     for name, seconds in (("a", 20), ("b", 24), ("c", 900)):
         left(tmp_path, name, seconds)
 
-    assert past_paces(tmp_path).seen == {KEY: 24}
+    assert load_typical_durations(tmp_path).seen == {KEY: 24}
 
 
 def test_an_empty_run_root_shows_nothing(tmp_path: Path) -> None:
-    assert not past_paces(tmp_path).seen
-    assert not past_paces(tmp_path / "missing").seen
+    assert not load_typical_durations(tmp_path).seen
+    assert not load_typical_durations(tmp_path / "missing").seen
 
 
 def test_one_that_still_runs_and_a_plan_show_nothing(tmp_path: Path) -> None:
     left(tmp_path, "running", 5, 5, 5, ended=False)
     left(tmp_path, "planned", 5, 5, 5, phase="plan")
 
-    assert not past_paces(tmp_path).seen
+    assert not load_typical_durations(tmp_path).seen
 
 
 def test_the_newest_ten_count(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_the_newest_ten_count(tmp_path: Path) -> None:
     left(tmp_path, "old", *[500] * 40)
     os.utime(tmp_path / "dep-old" / "record.json", (0, 0))
 
-    assert past_paces(tmp_path).seen == {KEY: 30}
+    assert load_typical_durations(tmp_path).seen == {KEY: 30}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_broken_document_costs_only_itself(tmp_path: Path, content: bytes) -> 
     left(tmp_path, "good", 7, 7, 7)
     left(tmp_path, "bad", 900, 900, 900, 900).write_bytes(content)
 
-    assert past_paces(tmp_path).seen == {KEY: 7}
+    assert load_typical_durations(tmp_path).seen == {KEY: 7}
 
 
 def test_a_folder_in_a_document_s_place_costs_only_itself(tmp_path: Path) -> None:
@@ -89,4 +89,4 @@ def test_a_folder_in_a_document_s_place_costs_only_itself(tmp_path: Path) -> Non
     progress.unlink()
     progress.mkdir()
 
-    assert past_paces(tmp_path).seen == {KEY: 7}
+    assert load_typical_durations(tmp_path).seen == {KEY: 7}

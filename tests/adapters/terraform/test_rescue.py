@@ -13,10 +13,10 @@ import pytest
 
 from adapters.redaction import Redactor
 from adapters.settings import base_environment
-from adapters.terraform.rescue import RESCUED_STATE, keep, unsaved_state
-from adapters.terraform.settling import Scene, addresses_in, find_out
+from adapters.terraform.rescue import RESCUED_STATE, preserve, read_errored_state
+from adapters.terraform.settling import ReconciliationInput, addresses_in, reconcile
 from adapters.terraform.spool import Translator
-from deployments.results import Settled
+from deployments.results import Reconciliation
 
 CORPUS = Path(__file__).parent / "corpus" / "apply_state_dump.jsonl"
 PLANTED = "hunter2-planted"
@@ -96,10 +96,10 @@ async def test_a_real_state_that_was_refused_is_kept_and_pushed_back(
     with backend() as address:
         (work / "main.tf").write_text(_HCL % address)
         apply(terraform, work, environment, spool)
-        assert addresses_in(unsaved_state(work, spool)) == {"terraform_data.a"}
+        assert addresses_in(read_errored_state(work, spool)) == {"terraform_data.a"}
         Backend.refuses = False
-        scene = Scene(work, tmp_path, tmp_path / "rescued", terraform, environment)
-        assert await find_out(scene) == Settled()
+        scene = ReconciliationInput(work, tmp_path, tmp_path / "rescued", terraform, environment)
+        assert await reconcile(scene) == Reconciliation()
         assert addresses_in(Backend.state) == {"terraform_data.a"}
 
     kept = tmp_path / "rescued" / RESCUED_STATE
@@ -123,7 +123,7 @@ def test_the_last_printed_state_counts(tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     spool.write_bytes(b'{"type":"log","state":{"serial":1}}\n{"type":"log","state":{"serial":2}}')
 
-    assert json.loads(unsaved_state(tmp_path, spool)) == {"serial": 2}
+    assert json.loads(read_errored_state(tmp_path, spool)) == {"serial": 2}
 
 
 @pytest.mark.parametrize(
@@ -144,17 +144,17 @@ def test_what_only_looks_like_a_printed_state_is_none(tmp_path: Path, printed: b
     spool = tmp_path / "spool"
     spool.write_bytes(printed)
 
-    assert unsaved_state(tmp_path, spool) == b""
+    assert read_errored_state(tmp_path, spool) == b""
 
 
 def test_an_empty_file_is_no_state_and_no_spool_is_none(tmp_path: Path) -> None:
     (tmp_path / RESCUED_STATE).touch()
 
-    assert unsaved_state(tmp_path, tmp_path / "spool") == b""
+    assert read_errored_state(tmp_path, tmp_path / "spool") == b""
 
 
 def test_keeping_it_again_replaces_it(tmp_path: Path) -> None:
-    keep(b"one", tmp_path / "a" / "b")
+    preserve(b"one", tmp_path / "a" / "b")
 
-    assert keep(b"two", tmp_path / "a" / "b").read_bytes() == b"two"
+    assert preserve(b"two", tmp_path / "a" / "b").read_bytes() == b"two"
     assert [one.name for one in (tmp_path / "a" / "b").iterdir()] == [RESCUED_STATE]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from adapters.terraform.segment_log import PROGRESS_FILE
-from adapters.terraform.settling import Scene, addresses_in, compare, find_out
-from deployments.results import Settled
+from adapters.terraform.settling import ReconciliationInput, addresses_in, compare_with_state, reconcile
+from deployments.results import Reconciliation
 
 
 def resource(address: str, status: str, action: str = "create") -> dict[str, object]:
@@ -17,23 +17,23 @@ def resource(address: str, status: str, action: str = "create") -> dict[str, obj
 @pytest.mark.parametrize(
     ("journal", "recorded", "settled"),
     [
-        ([], set(), Settled()),
-        ([resource("a.b", "done")], {"a.b"}, Settled()),
-        ([resource("a.b", "done")], set(), Settled(unrecorded=["a.b"])),
-        ([resource("a.b", "done", "update")], set(), Settled(unrecorded=["a.b"])),
-        ([resource("a.b", "done", "delete")], set(), Settled()),
-        ([resource("a.b", "running")], set(), Settled(unknown=["a.b"])),
+        ([], set(), Reconciliation()),
+        ([resource("a.b", "done")], {"a.b"}, Reconciliation()),
+        ([resource("a.b", "done")], set(), Reconciliation(unrecorded=["a.b"])),
+        ([resource("a.b", "done", "update")], set(), Reconciliation(unrecorded=["a.b"])),
+        ([resource("a.b", "done", "delete")], set(), Reconciliation()),
+        ([resource("a.b", "running")], set(), Reconciliation(unknown=["a.b"])),
         # Its delete had begun, and it is gone: that is what was wanted.
-        ([resource("a.b", "running", "delete")], set(), Settled()),
-        ([resource("a.b", "running", "delete")], {"a.b"}, Settled()),
-        ([resource("a.b", "running")], {"a.b"}, Settled()),
-        ([resource("a.b", "planned"), resource("c.d", "failed")], set(), Settled()),
+        ([resource("a.b", "running", "delete")], set(), Reconciliation()),
+        ([resource("a.b", "running", "delete")], {"a.b"}, Reconciliation()),
+        ([resource("a.b", "running")], {"a.b"}, Reconciliation()),
+        ([resource("a.b", "planned"), resource("c.d", "failed")], set(), Reconciliation()),
     ],
 )
 def test_the_journal_against_the_state(
-    journal: list[dict[str, object]], recorded: set[str], settled: Settled
+    journal: list[dict[str, object]], recorded: set[str], reconciliation: Reconciliation
 ) -> None:
-    assert compare(journal, recorded) == settled
+    assert compare_with_state(journal, recorded) == reconciliation
 
 
 def managed(name: str, **more: object) -> dict[str, object]:
@@ -62,34 +62,34 @@ def test_a_broken_state_has_no_address(broken: bytes) -> None:
     assert addresses_in(broken) == set()
 
 
-def scene(folder: Path, script: str) -> Scene:
+def inputs(folder: Path, script: str) -> ReconciliationInput:
     """A terraform that says what the script says, where an apply of `a.b` was left open."""
     terraform = folder / "terraform"
     terraform.write_text(f"#!/bin/sh\n{script}\n")
     terraform.chmod(0o755)
     progress = {"resources": [resource("a.b", "running")]}
     (folder / PROGRESS_FILE).write_text(json.dumps(progress))
-    return Scene(folder, folder, folder / "rescued", str(terraform), {"PATH": "/usr/bin:/bin"})
+    return ReconciliationInput(folder, folder, folder / "rescued", str(terraform), {"PATH": "/usr/bin:/bin"})
 
 
 async def test_a_state_that_does_not_answer_is_no_empty_state(tmp_path: Path) -> None:
-    assert await find_out(scene(tmp_path, "exit 1")) == Settled(unsure=True)
+    assert await reconcile(inputs(tmp_path, "exit 1")) == Reconciliation(inconclusive=True)
 
 
 async def test_what_began_and_is_not_in_the_state_is_unknown(tmp_path: Path) -> None:
-    assert await find_out(scene(tmp_path, "echo {}")) == Settled(unknown=["a.b"])
+    assert await reconcile(inputs(tmp_path, "echo {}")) == Reconciliation(unknown=["a.b"])
 
 
 async def test_an_unwritten_state_is_pushed_back_and_an_empty_one_never(tmp_path: Path) -> None:
     state = json.dumps({"resources": [managed("b")]})
     rescued = tmp_path / "errored.tfstate"
     script = 'case "$2" in push) cp "$3" pushed;; pull) cat pushed 2>/dev/null || echo {};; esac'
-    made = scene(tmp_path, script)
+    made = inputs(tmp_path, script)
 
     rescued.write_text("{}")
-    assert await find_out(made) == Settled(unknown=["a.b"])
+    assert await reconcile(made) == Reconciliation(unknown=["a.b"])
     assert not (tmp_path / "pushed").exists()
 
     rescued.write_text(state)
-    assert await find_out(made) == Settled()
+    assert await reconcile(made) == Reconciliation()
     assert (tmp_path / "rescued" / "errored.tfstate").read_text() == state

@@ -38,14 +38,14 @@ def fold_of(name: str) -> Translator:
 
 
 def test_a_successful_apply_is_folded_to_its_resources() -> None:
-    fold = fold_of("apply_success").fold
-    assert fold.applied
-    assert fold.tally() == {"planned": 0, "running": 0, "done": fold.counts.add, "failed": 0}
+    accumulator = fold_of("apply_success").accumulator
+    assert accumulator.applied
+    assert accumulator.tally() == {"planned": 0, "running": 0, "done": accumulator.counts.add, "failed": 0}
 
 
 def test_an_interrupted_or_lied_about_apply_is_not_complete() -> None:
-    assert not fold_of("apply_interrupted").fold.applied
-    assert not fold_of("apply_failure").fold.applied
+    assert not fold_of("apply_interrupted").accumulator.applied
+    assert not fold_of("apply_failure").accumulator.applied
 
 
 @given(cuts=st.lists(st.integers(0, 3000), max_size=8))

@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from adapters.settings import GcsSettings, Settings, StateSettings, base_environment
 from adapters.terraform import command
-from adapters.terraform.exit_record import ExitRecord, Traces, interpret
-from adapters.terraform.gcs_state import GcsState
-from adapters.terraform.machine_ui import Fold, decode
+from adapters.terraform.exit_record import ExitRecord, StepEvidence, interpret
+from adapters.terraform.gcs_state import GcsStateBackend
+from adapters.terraform.machine_ui import ProgressAccumulator, decode
 from adapters.terraform.stack_state import (
-    LocalState,
-    States,
+    LocalStateBackend,
+    StateBackends,
     backend_file,
     credentials_file,
     sensitive_outputs,
@@ -28,8 +28,8 @@ from adapters.terraform.stack_state import (
 from deployments.errors import Unavailable
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.results import Context, Settled, conclude
-from deployments.segment import SegmentKey
+from deployments.results import EndContext, Reconciliation, conclude
+from deployments.segment import StepKey
 from tests import stores
 from tests.adapters.terraform.bucket import locked
 
@@ -41,9 +41,9 @@ def settings(data: Path, endpoint: str | None) -> Settings:
 
 def test_a_run_directory_keeps_the_backend_it_was_made_with(tmp_path: Path) -> None:
     """The settings may name another bucket, or none, before its deployment has ended."""
-    made = States(settings(tmp_path, "http://gcs:4443"), {}).of("sandbox.p.x")
+    made = StateBackends(settings(tmp_path, "http://gcs:4443"), {}).of("sandbox.p.x")
     (tmp_path / "backend.tf.json").write_text(backend_file(made))
-    used = States(Settings(data_dir=tmp_path), {}).used_by(tmp_path)
+    used = StateBackends(Settings(data_dir=tmp_path), {}).used_by(tmp_path)
     assert used is not None
     assert used.backend() == made.backend()
     assert used.backend() == {
@@ -56,9 +56,9 @@ def test_a_run_directory_keeps_the_backend_it_was_made_with(tmp_path: Path) -> N
 
 
 def test_a_local_state_lies_below_the_data_folder(tmp_path: Path) -> None:
-    states = States(Settings(data_dir=tmp_path), {})
+    states = StateBackends(Settings(data_dir=tmp_path), {})
     state = states.of("sandbox.p.x")
-    assert state == LocalState(tmp_path / "stacks" / "sandbox.p.x" / "terraform.tfstate")
+    assert state == LocalStateBackend(tmp_path / "stacks" / "sandbox.p.x" / "terraform.tfstate")
     (tmp_path / "backend.tf.json").write_text(backend_file(state))
     assert states.used_by(tmp_path) == state
     assert (state.read(), state.lock()) == (b"", None)
@@ -67,7 +67,7 @@ def test_a_local_state_lies_below_the_data_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["{}", '{"terraform": []}', '{"terraform": {"backend": 1}}'])
 def test_a_cleared_or_strange_run_directory_has_no_state(tmp_path: Path, content: str) -> None:
-    states = States(Settings(data_dir=tmp_path), {})
+    states = StateBackends(Settings(data_dir=tmp_path), {})
     assert states.used_by(tmp_path) is None
     (tmp_path / "backend.tf.json").write_text(content)
     assert states.used_by(tmp_path) is None
@@ -112,34 +112,34 @@ def terraform() -> str:
     return found
 
 
-def configured(work: Path, state: GcsState) -> None:
+def configured(work: Path, state: GcsStateBackend) -> None:
     (work / "backend.tf.json").write_text(backend_file(state))
     (work / "main.tf").write_text('output "one" {\n  value = 1\n}\n')
     (work / "terraform.tfvars.json").write_text("{}")
 
 
 async def test_whoever_meets_a_foreign_lock_says_who_holds_it(
-    terraform: str, state: GcsState, tmp_path: Path
+    terraform: str, state: GcsStateBackend, tmp_path: Path
 ) -> None:
     configured(tmp_path, state)
     extra = {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{_port(state)}"}
     run(command.phase_argv(terraform, Phase.INIT), tmp_path, extra)
     lock = locked(state, Who="operator@laptop")
     argv = [one for one in command.phase_argv(terraform, Phase.PLAN) if "-lock-timeout" not in one]
-    fold = Fold()
+    accumulator = ProgressAccumulator()
     for message in map(decode, run(argv, tmp_path, extra)):
         if message is not None:
-            fold.add(message)
+            accumulator.add(message)
     record = ExitRecord("exited", exit_code=1)
-    ended = interpret(SegmentKey("dep-x", 2), Phase.PLAN, record, fold, Traces(None, "", 1))
-    result = conclude([ended], Context(Phase.PLAN), Settled())
+    ended = interpret(StepKey("dep-x", 2), Phase.PLAN, record, accumulator, StepEvidence(None, "", 1))
+    result = conclude([ended], EndContext(Phase.PLAN), Reconciliation())
     assert result.reason is Reason.STATE_LOCKED
     assert "operator@laptop" in result.diagnostics[0].detail
-    assert not fold.works_on_state, "so its lock is not asked for"
+    assert not accumulator.works_on_state, "so its lock is not asked for"
     assert state.lock() == lock
 
 
-def _port(state: GcsState) -> int:
+def _port(state: GcsStateBackend) -> int:
     backend = state.backend()["gcs"]
     assert isinstance(backend, dict)
     return urlsplit(backend["storage_custom_endpoint"]).port or 0
@@ -179,7 +179,7 @@ def tokens() -> Iterator[TokenServer]:
 
 async def test_at_google_the_backend_signs_in_with_the_workers_own_file(
     terraform: str,
-    state: GcsState,
+    state: GcsStateBackend,
     tokens: TokenServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -206,7 +206,7 @@ async def test_at_google_the_backend_signs_in_with_the_workers_own_file(
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
-    extra = States(settings(tmp_path, None), base_environment()).terraform_environment()
+    extra = StateBackends(settings(tmp_path, None), base_environment()).terraform_environment()
     assert extra == {"GOOGLE_BACKEND_CREDENTIALS": str(file)}
     configured(work, state)
     for phase in (Phase.INIT, Phase.PLAN, Phase.APPLY):
@@ -232,4 +232,4 @@ def test_without_credentials_a_worker_says_so_at_its_start(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
     with pytest.raises(Unavailable, match="Cloud Storage"):
-        States(settings(tmp_path, None), {})
+        StateBackends(settings(tmp_path, None), {})

@@ -34,7 +34,7 @@ def generate(call: Call) -> Json:
     if not found or not 0 < int(found[1]) <= MOST_SECONDS:
         raise invalid(f"Lifetime must be between 1s and {MOST_SECONDS}s.")
     seconds = int(found[1])
-    token = call.world.mint(seconds, f"serviceAccount:{account['email']}", call.permissions)
+    token = call.world.provider(seconds, f"serviceAccount:{account['email']}", call.permissions)
     return {"accessToken": token, "expireTime": call.world.stamp(seconds)}
 
 
@@ -48,7 +48,7 @@ def _form(call: Call) -> dict[str, str]:
 
 def _granted(call: Call, principal: str) -> Json:
     seconds = call.world.token_seconds
-    token = call.world.mint(seconds, principal)
+    token = call.world.provider(seconds, principal)
     return {"access_token": token, "expires_in": int(seconds), "token_type": "Bearer"}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.terraform.runner.operations import Operations
+from adapters.terraform.runner.operations import OpenOperations
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 
@@ -35,7 +35,7 @@ def message(kind: str, address: object) -> bytes:
 
 
 def seen(spool: Spool) -> tuple[int, int, list[str]]:
-    operations = Operations(spool.fd)
+    operations = OpenOperations(spool.fd)
     operations.read()
     return operations.started, operations.completed, operations.open
 
@@ -79,7 +79,7 @@ def _order(lines: list[bytes]) -> list[str]:
 @pytest.mark.parametrize("size", [1, 7, 4096])
 def test_output_may_arrive_in_pieces_of_any_size(spool: Spool, size: int) -> None:
     data = (CORPUS / "apply_failure.jsonl").read_bytes()
-    operations = Operations(spool.fd)
+    operations = OpenOperations(spool.fd)
     for at in range(0, len(data), size):
         spool.write(data[at : at + size])
         operations.read()
@@ -87,7 +87,7 @@ def test_output_may_arrive_in_pieces_of_any_size(spool: Spool, size: int) -> Non
 
 
 def test_a_line_counts_when_its_end_is_written(spool: Spool) -> None:
-    operations = Operations(spool.fd)
+    operations = OpenOperations(spool.fd)
     line = message("apply_start", "a.b")
     spool.write(line[:-1])
     operations.read()
@@ -125,7 +125,7 @@ def test_lines_of_any_length_pass_without_being_kept(spool: Spool) -> None:
 
 
 def test_a_replacement_works_on_one_address_twice(spool: Spool) -> None:
-    operations = Operations(spool.fd)
+    operations = OpenOperations(spool.fd)
     for kind in ("start", "start", "complete"):
         spool.write(message(f"apply_{kind}", "a.b"))
     operations.read()
