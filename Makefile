@@ -33,7 +33,7 @@ test-faults: setup ## Run the tests of faults in their long forms too: a store a
 	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
 
 test-google: setup ## Hold Google's real provider to the stand-in, lose a state and adopt it (ANAVA_TERRAFORM__MIRROR has it; 7 minutes)
-	$(BIN)/python -m pytest tests/google/proof_provider.py tests/google/adopt_the_stack.py --timeout 600 $(ARGS)
+	$(BIN)/python -m pytest tests/google_stand_in/proof_provider.py tests/google_stand_in/adopt_the_stack.py --timeout 600 $(ARGS)
 
 test-stack: setup ## The Anava stack on a stand-in for Google, by terraform and by the whole service: 20 minutes, needs the provider
 	$(BIN)/python -m pytest tests/terraform/stack tests/scenarios/test_deploys_the_anava_stack.py -m long $(ARGS)

@@ -12,31 +12,31 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.adoption import Reattachment
 from activities.deployments import DeploymentActivities
-from activities.keeper import Supervisors
-from activities.mirroring import StatusMirrorLoop
 from activities.preflight import PreflightActivities
-from activities.segments import StepActivities
-from activities.shipping import LogShipper
+from activities.steps import StepActivities
 from adapters import settings as settings_module
 from adapters.artifact_stores import open_artifact_store
-from adapters.file_changes import FileChanges
-from adapters.google_adoption import GoogleImportFinder
-from adapters.google_api import GoogleApi
-from adapters.google_mint import GoogleTokenProvider
-from adapters.google_preflight import GooglePreflight
-from adapters.log_stores import open_mirror, open_sinks
+from adapters.google.api import GoogleApi
+from adapters.google.imports import GoogleImportFinder
+from adapters.google.preflight import GooglePreflight
+from adapters.google.tokens import GoogleTokenProvider
+from adapters.local.inotify import FileChanges
+from adapters.logs.factory import open_mirror, open_sinks
 from adapters.settings import Settings
-from adapters.temporal_attempts import TemporalActivityAttempts
-from adapters.temporal_client import check_attributes, connect, worker_runtime
-from adapters.temporal_standings import TemporalStatusSnapshots
-from adapters.terraform.host import WorkerHost
-from adapters.worker_slots import shared_queue_tuner
+from adapters.temporal.activity_attempts import TemporalActivityAttempts
+from adapters.temporal.client import check_attributes, connect, worker_runtime
+from adapters.temporal.visibility import TemporalStatusSnapshots
 from deployments.errors import AnavaError
-from deployments.names import SHARED_QUEUE, host_queue
+from deployments.temporal_names import SHARED_QUEUE, host_queue
+from worker.admission import shared_queue_tuner
+from worker.host import WorkerHost
+from worker.log_shipper import LogShipper
+from worker.reattachment import Reattachment
+from worker.status_mirror import StatusMirrorLoop
+from worker.steps.supervisor import Supervisors
 from workflows.deployment import DeploymentWorkflow
-from workflows.turn import StackHolderWorkflow
+from workflows.stack_queue import StackHolderWorkflow
 
 __all__ = ["main", "run"]
 
@@ -49,7 +49,7 @@ _HEARTBEAT_THROTTLE = timedelta(seconds=1)
 _STICKY_TIMEOUT = timedelta(seconds=1)
 # Keepers let go in milliseconds; what is still busy then is killed with the process.
 _GRACE = timedelta(seconds=5)
-# Whoever keeps a segment ships it; this is for what a dead worker left or a store lost, and nobody
+# Whoever keeps a step ships it; this is for what a dead worker left or a store lost, and nobody
 # waits for it.
 _OWED_SECONDS = 10.0
 # How old the state of the sinks in `/health` may be.
@@ -109,7 +109,7 @@ async def run(settings: Settings) -> None:
 
 
 def _begin_aside(*works: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
-    return [asyncio.create_task(one) for one in works]
+    return [asyncio.create_task(work) for work in works]
 
 
 def _checks(host: WorkerHost, settings: Settings) -> PreflightActivities:
@@ -158,7 +158,7 @@ async def _mirror(settings: Settings, client: Client) -> None:
 
 async def _drain(supervisors: Supervisors) -> None:
     """Stop every terraform of this worker by the ladder and wait for their ends."""
-    _log.info("draining: stopping %s segments", supervisors.count)
+    _log.info("draining: stopping %s steps", supervisors.count)
     while supervisors.count:
         # Again and again: a phase that just ended may be followed by the next one.
         supervisors.drain()
@@ -183,14 +183,16 @@ def _shared_worker(
     )
 
 
-def _host_worker(client: Client, host: WorkerHost, segments: StepActivities, checks: PreflightActivities) -> Worker:
+def _host_worker(
+    client: Client, host: WorkerHost, steps: StepActivities, checks: PreflightActivities
+) -> Worker:
     deployments = DeploymentActivities(host)
     return Worker(
         client,
         task_queue=host_queue(host.id),
         activities=[
-            segments.run_step,
-            segments.stop_step,
+            steps.run_step,
+            steps.stop_step,
             deployments.report_plan,
             deployments.finalize_deployment,
             checks.find_existing,

@@ -7,17 +7,22 @@ from dataclasses import asdict, dataclass, replace
 import msgspec
 from temporalio import activity
 
-from activities.beating import auto_heartbeat
 from activities.failures import translated
+from activities.heartbeat import auto_heartbeat
 from deployments.deployment import DeploymentRequest, DeploymentResult, Operation, Status
 from deployments.errors import Unavailable
 from deployments.phase import Phase
 from deployments.ports import Host, PlanSummary, PreparedHost
 from deployments.results import EndContext, conclude
-from deployments.segment import StepResult
+from deployments.step import StepResult
 from deployments.templates import TEMPLATES
 
-__all__ = ["DeploymentActivities", "FinalizeDeploymentInput", "ReportPlanInput", "PrepareDeploymentInput"]
+__all__ = [
+    "DeploymentActivities",
+    "FinalizeDeploymentInput",
+    "PrepareDeploymentInput",
+    "ReportPlanInput",
+]
 
 
 # The state is asked again by the activity's next attempts, some 4 s in all. A deployment must not
@@ -50,7 +55,7 @@ class FinalizeDeploymentInput:
     deployment: str
     owner: str
     request: DeploymentRequest
-    segments: list[StepResult]
+    steps: list[StepResult]
     context: EndContext
 
 
@@ -93,15 +98,17 @@ class DeploymentActivities:
         """
         with translated():
             async with auto_heartbeat():
-                reconciliation = await self._host.settle(input.deployment, input.segments)
-                result = conclude(input.segments, input.context, reconciliation)
+                reconciliation = await self._host.settle(input.deployment, input.steps)
+                result = conclude(input.steps, input.context, reconciliation)
                 kept = await self._host.record(input.deployment, _record(input, result))
                 result = msgspec.convert(json.loads(kept)["result"], DeploymentResult)
                 await self._archive(input, kept, result)
                 await self._host.clear(input.deployment)
                 return result
 
-    async def _archive(self, input: FinalizeDeploymentInput, kept: str, result: DeploymentResult) -> None:
+    async def _archive(
+        self, input: FinalizeDeploymentInput, kept: str, result: DeploymentResult
+    ) -> None:
         if _gives_outputs(input):
             try:
                 await self._host.keep_outputs(input.deployment)
@@ -124,7 +131,7 @@ class DeploymentActivities:
 def _gives_outputs(input: FinalizeDeploymentInput) -> bool:
     """Whether cameras may want what the state now gives, however the apply ended."""
     request = input.request
-    applied = any(one.phase is Phase.APPLY for one in input.segments)
+    applied = any(step.phase is Phase.APPLY for step in input.steps)
     deployed = applied and request.operation is Operation.DEPLOY
     return deployed and TEMPLATES[request.stack.template].has_cameras
 
@@ -142,7 +149,7 @@ def _record(input: FinalizeDeploymentInput, result: DeploymentResult) -> str:
             "owner": input.owner,
             "request": asdict(request),
             "result": asdict(result),
-            "segments": [asdict(one) for one in input.segments],
+            "steps": [asdict(step) for step in input.steps],
         }
     )
 
@@ -150,13 +157,13 @@ def _record(input: FinalizeDeploymentInput, result: DeploymentResult) -> str:
 def _outputs(input: FinalizeDeploymentInput, result: DeploymentResult) -> str:
     """`outputs.json` without sensitive values; nothing when the deployment did not complete.
 
-    From the segment: the result holds only as many outputs as fit into a memo.
+    From the step: the result holds only as many outputs as fit into a memo.
     """
-    if result.status is not Status.COMPLETED or not input.segments:
+    if result.status is not Status.COMPLETED or not input.steps:
         return ""
     outputs = {
-        one.name: {"sensitive": one.sensitive, "value": _value(one.value_json)}
-        for one in input.segments[-1].outputs
+        output.name: {"sensitive": output.sensitive, "value": _value(output.value_json)}
+        for output in input.steps[-1].outputs
     }
     return json.dumps({"format": 1, "outputs": outputs}, sort_keys=True)
 

@@ -6,16 +6,16 @@ from typing import Protocol
 
 from temporalio import activity
 
-from activities.beating import auto_heartbeat
 from activities.failures import translated
-from deployments.adoption import PlannedCreation, ImportSurvey, planned_creations, replaced_addresses
+from activities.heartbeat import auto_heartbeat
 from deployments.deployment import DeploymentRequest
 from deployments.findings import Finding
+from deployments.imports import ImportSurvey, PlannedCreation, planned_creations, replaced_addresses
 from deployments.ports import Host
 from deployments.preflight import Preflight, finding
 from deployments.reasons import Reason
 
-__all__ = ["CheckProjectInput", "PreflightActivities", "FindExistingInput"]
+__all__ = ["CheckProjectInput", "FindExistingInput", "PreflightActivities"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class FindExistingInput:
 class ImportFinder(Protocol):
     """Who can see what exists in a project."""
 
-    async def find_existing(self, project: str, planned_creations: Sequence[PlannedCreation]) -> ImportSurvey:
+    async def find_existing(
+        self, project: str, planned_creations: Sequence[PlannedCreation]
+    ) -> ImportSurvey:
         """What of this exists; what was deleted and can come back is brought back.
 
         Raises:
@@ -77,7 +79,9 @@ class PreflightActivities:
                 plan_json = await self._host.plan_json(input.deployment)
                 if lost := replaced_addresses(plan_json):
                     return ImportSurvey(findings=[_would_be_lost(address) for address in lost])
-                return await self._adoption.find_existing(input.project, planned_creations(plan_json))
+                return await self._adoption.find_existing(
+                    input.project, planned_creations(plan_json)
+                )
 
 
 def _would_be_lost(address: str) -> Finding:

@@ -1,9 +1,9 @@
 """The store of artifacts that the settings name."""
 
-from adapters.gcs_artifacts import GcsArtifactStore
-from adapters.gcs_objects import open_objects
-from adapters.gcs_signing import LinkSigner
-from adapters.local_artifacts import LocalArtifactStore
+from adapters.gcs.artifacts import GcsArtifactStore
+from adapters.gcs.objects import open_objects
+from adapters.gcs.signing import LinkSigner
+from adapters.local.artifacts import LocalArtifactStore
 from adapters.settings import Settings
 from deployments.artifacts import ArtifactStore, Downloads
 

@@ -2,7 +2,7 @@
 
 from deployments.events import EventChunk
 
-__all__ = ["has_end_record", "chunk_after"]
+__all__ = ["chunk_after", "has_end_record"]
 
 
 def chunk_after(chunk: EventChunk, line: int) -> EventChunk:
@@ -12,11 +12,11 @@ def chunk_after(chunk: EventChunk, line: int) -> EventChunk:
     at = 0
     for _ in range(line - chunk.first + 1):
         at = chunk.data.index(b"\n", at) + 1
-    return EventChunk(chunk.segment, line + 1, chunk.last, chunk.data[at:])
+    return EventChunk(chunk.step, line + 1, chunk.last, chunk.data[at:])
 
 
 def has_end_record(data: bytes) -> bool:
-    """Whether the last line is the record that ends a segment.
+    """Whether the last line is the record that ends a step.
 
     It is `{"id":…,"end":…`; a text cannot look so, since its quotes are escaped.
     """

@@ -23,12 +23,16 @@ class Redactor:
     """Replaces each known secret by a mark; pure, so the same text always gives the same text."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = sorted({form for one in secrets for form in _forms(one)}, key=len, reverse=True)
+        forms = sorted(
+            {form for secret in secrets for form in _forms(secret)}, key=len, reverse=True
+        )
         pattern = "|".join(re.escape(form) for form in forms)
         self._text = re.compile(pattern) if forms else None
         needles = {_needle(form) for form in forms}
         # One that contains another is found with it; an empty one is found everywhere.
-        self._needles = [one for one in needles if not any(two in one for two in needles - {one})]
+        self._needles = [
+            needle for needle in needles if not any(two in needle for two in needles - {needle})
+        ]
 
     def touches(self, data: bytes) -> bool:
         """Whether there may be a secret in raw output: one search instead of one a line.

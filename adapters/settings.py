@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validat
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from deployments.errors import InvalidSettings
-from deployments.timings import StopLadder, RetryLimits, Timings
+from deployments.timings import RetryLimits, StopLadder, Timings
 
 __all__ = [
     "ApiSettings",
@@ -70,7 +70,7 @@ class LogSettings(_Group):
     """Sinks the worker ships to, sources the API reads from (first healthy wins).
 
     `redact` lists further texts that must never be seen, comma-separated. `give_up_seconds`: how
-    long after the end of a segment a sink that does not take its log is tried.
+    long after the end of a step a sink that does not take its log is tried.
     """
 
     sinks: Annotated[tuple[str, ...], NoDecode] = ("local",)
@@ -88,7 +88,7 @@ class LogSettings(_Group):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        unknown = [one for one in self.sources if one not in _STORES]
+        unknown = [source for source in self.sources if source not in _STORES]
         if unknown or not self.sources:
             raise ValueError(f"log.sources: {unknown} are none of {', '.join(_STORES)}")
         for name in self.sinks:
@@ -213,7 +213,7 @@ class WorkerSettings(_Group):
     """How much one host takes on, and how quickly a worker notices things.
 
     deployments: places of this host; one needs about 100 MB and, with Google's provider, 700.
-    scan_seconds, stale_seconds: how often a worker looks for segments without an owner, and how
+    scan_seconds, stale_seconds: how often a worker looks for steps without an owner, and how
         long a silent owner is believed.
     """
 
@@ -318,9 +318,9 @@ def load() -> Settings:
         return Settings()
     except ValidationError as error:
         wrong = [
-            f"ANAVA_{'__'.join(str(part).upper() for part in one['loc'])}: "
-            + one["msg"].removeprefix("Value error, ")
-            for one in error.errors(include_url=False, include_input=False)
+            f"ANAVA_{'__'.join(str(part).upper() for part in item['loc'])}: "
+            + item["msg"].removeprefix("Value error, ")
+            for item in error.errors(include_url=False, include_input=False)
         ]
         raise InvalidSettings("; ".join(wrong)) from None
     except SettingsError as error:

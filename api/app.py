@@ -7,10 +7,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import problems
-from api.broadcasts import BroadcastRegistry
 from api.dependencies import Services
-from api.documentation import add_components
-from api.guard import RequestGuard
+from api.middleware.request_guard import RequestGuard
+from api.openapi import add_components
 from api.routes import (
     acap_config,
     artifacts,
@@ -23,6 +22,7 @@ from api.routes import (
     plan,
     projects,
 )
+from api.streaming.registry import BroadcastRegistry
 
 __all__ = ["build"]
 

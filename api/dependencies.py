@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from api.broadcasts import BroadcastRegistry
-from api.services import Services
+from api.services.container import Services
+from api.streaming.registry import BroadcastRegistry
 
 __all__ = ["BroadcastsNeeded", "CurrentUser", "Services", "ServicesNeeded"]
 

@@ -77,7 +77,7 @@ _RESULT: dict[str, Any] = {
         {"name": "storage_location", "sensitive": False, "value": "US"},
         {"name": "api_key", "sensitive": True, "value": None},
     ],
-    "seals": [{"segment": 1, "end": "exited", "lines": 12, "sha256": _SHA256}],
+    "seals": [{"step": 1, "end": "exited", "lines": 12, "sha256": _SHA256}],
     "plan_sha256": _SHA256,
     "cancel": None,
     "terraform_version": "1.11.4",
@@ -114,7 +114,7 @@ CANCELLING: dict[str, Any] = {
     "result": None,
 }
 PROGRESS: dict[str, Any] = {
-    "segment": 3,
+    "step": 3,
     "phase": "apply",
     "until": "3-42",
     "resources": [
@@ -217,13 +217,13 @@ DESTRUCTION: dict[str, Any] = {
 }
 VERIFICATION: dict[str, Any] = {
     "equal": True,
-    "seals": [{"segment": 3, "end": "complete", "lines": 42, "sha256": _SHA256}],
+    "seals": [{"step": 3, "end": "complete", "lines": 42, "sha256": _SHA256}],
     "copies": [
         {
             "name": name,
             "verdict": "equal",
-            "segments": [
-                {"segment": 3, "verdict": "equal", "lines": 42, "sha256": _SHA256, "sealed": True}
+            "steps": [
+                {"step": 3, "verdict": "equal", "lines": 42, "sha256": _SHA256, "sealed": True}
             ],
             "error": "",
         }
@@ -249,7 +249,7 @@ HEALTH: dict[str, Any] = {
     "sinks": [
         {
             "name": "redis",
-            "segments": 1,
+            "steps": 1,
             "position": "",
             "behind_lines": 0,
             "late_seconds": 0.0,
@@ -275,7 +275,7 @@ WORKER_HEALTH: dict[str, Any] = {
         }
     ],
     "queues": [{"name": "anava", "kind": "workflow", "backlog": 0, "backlog_age_seconds": 0.0}],
-    "running_segments": 1,
+    "running_steps": 1,
 }
 VERSION: dict[str, Any] = {"version": "0.1.0"}
 VALIDATE: dict[str, Any] = {

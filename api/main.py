@@ -9,22 +9,22 @@ from collections.abc import Sequence
 from fastapi import FastAPI
 
 from adapters.artifact_stores import open_artifact_store
-from adapters.file_changes import FileChanges
-from adapters.google_api import GoogleApi
-from adapters.google_mint import GoogleTokenProvider
-from adapters.google_preflight import GooglePreflight
-from adapters.local_progress import LocalProgressSource
-from adapters.local_sinks import LocalSinkStatuses
-from adapters.log_stores import open_sources, preferred
-from adapters.secret_box import AesGcmCipher
+from adapters.encryption import AesGcmCipher
+from adapters.google.api import GoogleApi
+from adapters.google.preflight import GooglePreflight
+from adapters.google.tokens import GoogleTokenProvider
+from adapters.local.inotify import FileChanges
+from adapters.local.progress import LocalProgressSource
+from adapters.local.sink_status import LocalSinkStatuses
+from adapters.logs.factory import open_sources, preferred
 from adapters.settings import Settings, load
-from adapters.temporal_client import check_attributes, connect
+from adapters.temporal.client import check_attributes, connect
 from api.app import build
 from api.dependencies import Services
-from api.deployments import DeploymentService
-from api.guard import is_loopback
+from api.middleware.request_guard import is_loopback
 from api.server import Server
-from api.temporal_health import TemporalHealth
+from api.services.deployments import DeploymentService
+from api.services.health import TemporalHealth
 from deployments.errors import AnavaError, InvalidSettings
 
 __all__ = ["create_app", "main", "run"]

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api.pages import error_page, wants_page
+from api.pages.rendering import error_page, wants_page
 from deployments.errors import (
     AcapConfigIncomplete,
     AcapConfigMissing,
@@ -35,8 +35,8 @@ from deployments.errors import (
 
 __all__ = [
     "KINDS",
-    "ProblemKind",
     "Problem",
+    "ProblemKind",
     "document",
     "install",
     "problem_of",
@@ -65,7 +65,9 @@ class ProblemKind:
 
 def _of(error: type[AnavaError], status: int, title: str) -> ProblemKind:
     """The kind of an error class: its docstring says what it means."""
-    return ProblemKind(status, title, (error.__doc__ or "").strip().partition("\n")[0], error.next_step)
+    return ProblemKind(
+        status, title, (error.__doc__ or "").strip().partition("\n")[0], error.next_step
+    )
 
 
 # The nearest class counts, so a subclass may have its own line or share its parent's.
@@ -183,7 +185,7 @@ def document(problem: Problem, request_id: str) -> dict[str, object]:
         "detail": problem.detail,
         "code": problem.code,
         "request_id": request_id,
-        "errors": [asdict(one) for one in problem.errors],
+        "errors": [asdict(error) for error in problem.errors],
     }
     if problem.next_step:
         content["next_step"] = problem.next_step
@@ -210,7 +212,7 @@ def install(app: FastAPI) -> None:
 
 def problem_of(error: AnavaError) -> Problem | None:
     """The problem that an error of ours is; None for one that no caller should ever see."""
-    code = next((_CODES[one] for one in type(error).__mro__ if one in _CODES), None)
+    code = next((_CODES[item] for item in type(error).__mro__ if item in _CODES), None)
     if code is None:
         return None
     problems: list[FieldProblem] = []
@@ -222,8 +224,8 @@ def problem_of(error: AnavaError) -> Problem | None:
 def wrong_fields(found: Sequence[Mapping[str, Any]]) -> Problem:
     """The problem that pydantic's complaints are."""
     problems = [
-        FieldProblem(_pointer(one["loc"]), str(one["type"]), str(one["msg"])[:_LONGEST_MESSAGE])
-        for one in found[:_MOST_PROBLEMS]
+        FieldProblem(_pointer(item["loc"]), str(item["type"]), str(item["msg"])[:_LONGEST_MESSAGE])
+        for item in found[:_MOST_PROBLEMS]
     ]
     detail = "The request breaks a rule."
     return Problem("invalid_request", detail, InvalidRequest.next_step, problems)

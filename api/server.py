@@ -86,9 +86,9 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         milliseconds = int(self._stall_seconds * 1000)
         for server in self.servers:
-            for one in server.sockets:
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+            for item in server.sockets:
+                item.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+                item.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say it, then wait, then cut."""

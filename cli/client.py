@@ -86,9 +86,9 @@ class Client:
         while left > 0:
             query = httpx.QueryParams({**asked, "limit": min(left, 100)})
             page = await self.request("GET", f"{path}?{query}")
-            for one in page["items"]:
+            for item in page["items"]:
                 left -= 1
-                yield one
+                yield item
             if not page.get("next_cursor"):
                 return
             asked["cursor"] = page["next_cursor"]
@@ -161,7 +161,7 @@ def failure(answer: httpx.Response) -> Refused:
     first = problem.get("detail") or problem.get("title") or answer.reason_phrase
     lines = [f"{first} ({problem.get('code') or answer.status_code})"]
     lines += [
-        f"  {one.get('pointer')}: {one.get('message')}" for one in problem.get("errors") or []
+        f"  {error.get('pointer')}: {error.get('message')}" for error in problem.get("errors") or []
     ]
     if next_step := problem.get("next_step"):
         lines.append(str(next_step))

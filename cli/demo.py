@@ -5,10 +5,10 @@ import sys
 import typer
 
 from cli.client import Client
-from cli.endings import ExitCode, exit_code
+from cli.exit_codes import ExitCode, exit_code
 from cli.follow import Follower
+from cli.live_display import display
 from cli.render import deployment_lines
-from cli.screen import display
 from cli.up import Up
 
 __all__ = ["Demo"]
@@ -29,9 +29,9 @@ class Demo:
 
     async def run(self, up: Up) -> int | None:
         """Deploy and follow; None when it is to go on serving."""
-        local_environment = up.local_environment
-        typer.echo(f"API {local_environment.api}   Temporal {local_environment.ui}")
-        async with Client(local_environment.api) as http:
+        local = up.local
+        typer.echo(f"API {local.api}   Temporal {local.ui}")
+        async with Client(local.api) as http:
             started = await http.request("POST", "/api/deploy", _BODY)
             typer.echo(f"Deployment {started['id']}")
             with display(as_json=False) as shown:
@@ -39,7 +39,7 @@ class Demo:
             found = await http.request("GET", f"/api/deployment/{started['id']}")
         for text in deployment_lines(found):
             typer.echo(text)
-        typer.echo(f"  {local_environment.api}/api/deployment/{started['id']}")
+        typer.echo(f"  {local.api}/api/deployment/{started['id']}")
         status = exit_code(str(found.get("status")))
         if self._serve and status is ExitCode.OK:
             typer.echo("Serving until Ctrl-C.")

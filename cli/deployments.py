@@ -11,8 +11,9 @@ import httpx
 import typer
 
 from cli.client import Client, Document, write_private
-from cli.endings import ExitCode, exit_code, finish, is_open
+from cli.exit_codes import ExitCode, exit_code, finish, is_open
 from cli.follow import Follower
+from cli.live_display import display
 from cli.render import (
     artifact_lines,
     deployment_lines,
@@ -23,7 +24,6 @@ from cli.render import (
     parse_variables,
     verification_lines,
 )
-from cli.screen import display
 from deployments.log_text import visible
 
 __all__ = ["app"]
@@ -230,8 +230,8 @@ def list_deployments(
 
     async def work() -> int:
         async with _client(context, api) as http:
-            async for one in http.pages("/api/deployments", filters, limit):
-                typer.echo(json.dumps(one) if as_json else list_line(one))
+            async for page in http.pages("/api/deployments", filters, limit):
+                typer.echo(json.dumps(page) if as_json else list_line(page))
         return ExitCode.OK
 
     finish(work())
@@ -255,7 +255,7 @@ def artifacts(
         async with _client(context, api) as http:
             # Only a name that the list knows becomes a file name here.
             found = await http.request("GET", path)
-            entry = next((one for one in found["items"] if one["name"] == name), None)
+            entry = next((item for item in found["items"] if item["name"] == name), None)
             if entry is None:
                 typer.echo(f"There is no artifact {name!r}.", err=True)
                 return ExitCode.REFUSED

@@ -10,12 +10,14 @@ from typing import Annotated
 
 import typer
 
-from adapters import settings, temporal_client
-from cli import deployments, stand_in
+from adapters import settings
+from adapters.temporal import client
+from cli import deployments
 from cli import up as up_module
 from cli import worker as worker_module
 from cli.demo import Demo
-from cli.endings import ExitCode, finish
+from cli.exit_codes import ExitCode, finish
+from cli.google_stand_in import with_stand_in
 from cli.up import Up
 
 __all__ = ["app"]
@@ -59,9 +61,9 @@ def register() -> None:
     """Register what Temporal must know: search attributes, retention."""
 
     async def work() -> int:
-        connection = await temporal_client.connect()
-        await temporal_client.register(connection)
-        await temporal_client.set_retention(connection)
+        connection = await client.connect()
+        await client.register(connection)
+        await client.set_retention(connection)
         return ExitCode.OK
 
     finish(work())
@@ -79,20 +81,20 @@ def up(
     """Run the whole service on this machine."""
 
     async def serve(service: Up) -> int | None:
-        local_environment = service.local_environment
-        if local_environment.google_port is not None:
-            address = f"http://127.0.0.1:{local_environment.google_port}"
+        local = service.local
+        if local.google_port is not None:
+            address = f"http://127.0.0.1:{local.google_port}"
             typer.echo(f"Google       {address}, a stand-in with the project demo-proj")
-        typer.echo(f"API          {local_environment.api}\nTemporal UI  {local_environment.ui or 'off'}")
-        typer.echo(f"Logs         {local_environment.data / 'logs'}\nReady; Ctrl-C stops.")
+        typer.echo(f"API          {local.api}\nTemporal UI  {local.ui or 'off'}")
+        typer.echo(f"Logs         {local.data / 'logs'}\nReady; Ctrl-C stops.")
         return None
 
     async def work() -> int:
         ui_port = None if no_ui else temporal_ui_port
-        local_environment = up_module.default_environment(temporal_port, ui_port)
+        local = up_module.default_environment(temporal_port, ui_port)
         if google_stand_in:
-            local_environment = stand_in.with_stand_in(local_environment, settings.load().terraform.mirror)
-        return await up_module.run(local_environment, serve)
+            local = with_stand_in(local, settings.load().terraform.mirror)
+        return await up_module.run(local, serve)
 
     finish(work())
 

@@ -4,15 +4,12 @@ import json
 from collections.abc import Iterable, Iterator
 
 from cli.client import Document
-from cli.endings import ExitCode, exit_code
 from deployments.log_text import visible
 
 __all__ = [
-    "Exit",
     "artifact_lines",
     "deployment_lines",
     "destruction_lines",
-    "exit_of",
     "health_lines",
     "list_line",
     "log_line",
@@ -37,10 +34,10 @@ def deployment_lines(found: Document) -> Iterator[str]:
     for name in ("phase", "reason", "message", "detail", "next_step"):
         if known.get(name):
             yield f"  {name}: {known[name]}"
-    for one in result.get("findings") or []:
-        yield f"  {one['severity']}: {one['sentence']} {one['mend']}".rstrip()
-    for one in result.get("diagnostics") or []:
-        yield from _diagnostic(one)
+    for finding in result.get("findings") or []:
+        yield f"  {finding['severity']}: {finding['sentence']} {finding['mend']}".rstrip()
+    for diagnostic in result.get("diagnostics") or []:
+        yield from _diagnostic(diagnostic)
     for name, words in (("not_applied", "not done"), ("unrecorded", "not in the state")):
         if known.get(name):
             yield f"  {words}: {', '.join(known[name])}"
@@ -52,17 +49,19 @@ def deployment_lines(found: Document) -> Iterator[str]:
 def destruction_lines(found: Document) -> Iterator[str]:
     """What a destroy leaves, before it is confirmed."""
     yield f"Destroys the stack {found.get('stack')}. What stays:"
-    yield from (f"  - {one['what']}: {one['why']}" for one in found.get("kept") or [])
+    yield from (f"  - {item['what']}: {item['why']}" for item in found.get("kept") or [])
     if held := found.get("held"):
         yield "What Google keeps for a while:"
-        yield from (f"  - {one['what']}, {one['days']} days: {one['meaning']}" for one in held)
+        yield from (
+            f"  - {entry['what']}, {entry['days']} days: {entry['meaning']}" for entry in held
+        )
 
 
 def output_lines(found: Document) -> Iterator[str]:
     """Outputs, one a line."""
-    for one in found.get("outputs") or []:
-        shown = "(sensitive)" if one.get("sensitive") else _plain(one.get("value"))
-        yield f"{one.get('name')} = {shown}"
+    for output in found.get("outputs") or []:
+        shown = "(sensitive)" if output.get("sensitive") else _plain(output.get("value"))
+        yield f"{output.get('name')} = {shown}"
 
 
 def list_line(found: Document) -> str:
@@ -73,24 +72,25 @@ def list_line(found: Document) -> str:
 
 def artifact_lines(found: Document) -> Iterator[str]:
     """Files, one a line."""
-    for one in found.get("items") or []:
-        yield f"{one['name']:24} {one['size_bytes']:>12}  {one['sha256']}  {one['created_at'][:19]}"
+    for file in found.get("items") or []:
+        size, created_at = file["size_bytes"], file["created_at"][:19]
+        yield f"{file['name']:24} {size:>12}  {file['sha256']}  {created_at}"
 
 
 def verification_lines(found: Document) -> Iterator[str]:
-    """Every copy of a log against its seals: a line a segment and copy."""
+    """Every copy of a log against its seals: a line a step and copy."""
     row = "{:12} {:>7} {:>11}  {:64}  {}".format
-    yield row("copy", "segment", "lines", "sha256", "verdict").rstrip()
+    yield row("copy", "step", "lines", "sha256", "verdict").rstrip()
     for seal in found["seals"]:
-        yield row("seal", seal["segment"], seal["lines"], seal["sha256"], seal["end"])
-    for one in found["copies"]:
-        for part in one["segments"]:
+        yield row("seal", seal["step"], seal["lines"], seal["sha256"], seal["end"])
+    for item in found["copies"]:
+        for part in item["steps"]:
             words = part["verdict"]
             if part["lines"] and not part["sealed"]:
                 words += ", without its end record"
-            yield row(one["name"], part["segment"], part["lines"], part["sha256"], words)
-        if one["error"] or not one["segments"]:
-            yield row(one["name"], "", "", one["error"], one["verdict"])
+            yield row(item["name"], part["step"], part["lines"], part["sha256"], words)
+        if item["error"] or not item["steps"]:
+            yield row(item["name"], "", "", item["error"], item["verdict"])
     yield "All copies are equal." if found["equal"] else "Not all copies are equal."
 
 

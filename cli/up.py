@@ -12,14 +12,15 @@ from typing import NoReturn
 import typer
 from temporalio.service import RPCError
 
-from adapters import settings, temporal_client
-from adapters.temporal_running import RunningDeployments
-from cli import local, stand_in
+from adapters import settings
+from adapters.temporal import client as temporal
+from adapters.temporal.running_deployments import RunningDeployments
+from cli import google_stand_in, local_environment
 from cli.client import Client, Refused, Unreachable
-from cli.endings import ExitCode
-from cli.local import LocalEnvironment
-from cli.stopping import NOTHING_CANCELLED, ShutdownPrompt
-from cli.supervise import ChildProcess, stop_on_signals
+from cli.exit_codes import ExitCode
+from cli.local_environment import LocalEnvironment
+from cli.processes import ChildProcess, stop_on_signals
+from cli.shutdown import NOTHING_CANCELLED, ShutdownPrompt
 from deployments.errors import TemporalUnavailable
 
 __all__ = ["Up", "default_environment", "demo_environment", "run"]
@@ -36,22 +37,28 @@ def default_environment(temporal_port: int, ui_port: int | None) -> LocalEnviron
     """As the settings say."""
     found = settings.load()
     environment = settings.base_environment()
-    return LocalEnvironment(found.data, found.api.host, found.api.port, temporal_port, ui_port, environment)
+    return LocalEnvironment(
+        found.data, found.api.host, found.api.port, temporal_port, ui_port, environment
+    )
 
 
 def demo_environment() -> LocalEnvironment:
     """A folder of the demo's own; other ports where the usual ones are taken."""
-    local_environment = default_environment(7233, 8233)
-    if "ANAVA_DATA_DIR" not in local_environment.environment:
-        local_environment = replace(local_environment, data=Path("data/demo").resolve())
+    local = default_environment(7233, 8233)
+    if "ANAVA_DATA_DIR" not in local.environment:
+        local = replace(local, data=Path("data/demo").resolve())
 
     def port(host: str, wanted: int) -> int:
-        return wanted if wanted and local.is_free(host, wanted) else local.free_port()
+        return (
+            wanted
+            if wanted and local_environment.is_free(host, wanted)
+            else local_environment.free_port()
+        )
 
     return replace(
-        local_environment,
-        port=port(local_environment.host, local_environment.port),
-        temporal_port=port("127.0.0.1", local_environment.temporal_port),
+        local,
+        port=port(local.host, local.port),
+        temporal_port=port("127.0.0.1", local.temporal_port),
         ui_port=port("127.0.0.1", 8233),
     )
 
@@ -64,10 +71,10 @@ class Up:
         held: the descriptor that holds the data folder; every child inherits it.
     """
 
-    def __init__(self, local_environment: LocalEnvironment, held: int) -> None:
-        self.local_environment = local_environment
+    def __init__(self, local: LocalEnvironment, held: int) -> None:
+        self.local = local
         self.asked = stop_on_signals()
-        self.running = RunningDeployments(local_environment.children_environment())
+        self.running = RunningDeployments(local.children_environment())
         self.is_serving = False
         self._held = held
         self._children: list[ChildProcess] = []
@@ -78,23 +85,23 @@ class Up:
         Raises:
             CannotStart: something does not come up.
         """
-        local_environment = self.local_environment
-        local.check_ports(local_environment)
-        (local_environment.data / "logs").mkdir(exist_ok=True)
-        if local_environment.google_port is not None:
-            await self._begin_stand_in(local_environment.google_port)
+        local = self.local
+        local_environment.check_ports(local)
+        (local.data / "logs").mkdir(exist_ok=True)
+        if local.google_port is not None:
+            await self._begin_stand_in(local.google_port)
         self._begin("temporal", self._temporal_argv())
         message = f"Temporal did not come up; see {self._log('temporal')}."
-        port = local_environment.temporal_port
-        await local.eventually(
-            lambda: local.answers("127.0.0.1", port), _TEMPORAL_SECONDS, message
+        port = local.temporal_port
+        await local_environment.eventually(
+            lambda: local_environment.answers("127.0.0.1", port), _TEMPORAL_SECONDS, message
         )
-        await local.eventually(self._register, _TEMPORAL_SECONDS, message)
+        await local_environment.eventually(self._register, _TEMPORAL_SECONDS, message)
         self.is_serving = True
         self._begin("worker", [sys.executable, "-m", "worker_main"])
         self._begin("api", [sys.executable, "-m", "cli.main", "api"])
-        await local.eventually(
-            self._healthy, _HEALTHY_SECONDS, f"Not healthy; see {local_environment.data / 'logs'}."
+        await local_environment.eventually(
+            self._healthy, _HEALTHY_SECONDS, f"Not healthy; see {local.data / 'logs'}."
         )
 
     async def close_door(self) -> None:
@@ -108,51 +115,55 @@ class Up:
             await self._children.pop().stop(_STOP_SECONDS)
 
     def _temporal_argv(self) -> list[str]:
-        local_environment = self.local_environment
-        ui = ["--headless"] if local_environment.ui_port is None else ["--ui-port", str(local_environment.ui_port)]
+        local = self.local
+        ui = ["--headless"] if local.ui_port is None else ["--ui-port", str(local.ui_port)]
         return [
-            *(local.temporal_binary(), "server", "start-dev", "--ip", "127.0.0.1"),
-            *("--port", str(local_environment.temporal_port), *ui),
-            *("--log-level", "warn", *local.temporal_options(local_environment.data / "temporal.db")),
+            *(local_environment.temporal_binary(), "server", "start-dev", "--ip", "127.0.0.1"),
+            *("--port", str(local.temporal_port), *ui),
+            *(
+                "--log-level",
+                "warn",
+                *local_environment.temporal_options(local.data / "temporal.db"),
+            ),
         ]
 
     async def _begin_stand_in(self, port: int) -> None:
-        stand_in.forget(self.local_environment.data)
-        environment = stand_in.environment(self.local_environment.children_environment())
-        self._begin("google", stand_in.argv(port), environment)
+        google_stand_in.forget(self.local.data)
+        environment = google_stand_in.environment(self.local.children_environment())
+        self._begin("google", google_stand_in.argv(port), environment)
         message = f"The stand-in for Google did not come up; see {self._log('google')}."
-        await local.eventually(
-            lambda: local.answers("127.0.0.1", port), _STAND_IN_SECONDS, message
+        await local_environment.eventually(
+            lambda: local_environment.answers("127.0.0.1", port), _STAND_IN_SECONDS, message
         )
 
     def _begin(self, name: str, argv: list[str], environment: dict[str, str] | None = None) -> None:
-        environment = environment or self.local_environment.children_environment()
+        environment = environment or self.local.children_environment()
         child = ChildProcess(name, argv, environment, self._log(name))
         self._children.append(child)
         child.begin(holding=(self._held,))
 
     def _log(self, name: str) -> Path:
-        return self.local_environment.data / "logs" / f"{name}.log"
+        return self.local.data / "logs" / f"{name}.log"
 
     async def _register(self) -> bool:
         try:
-            client = await temporal_client.connect(self.local_environment.children_environment())
-            await temporal_client.register(client)
-            await temporal_client.set_retention(client)
+            client = await temporal.connect(self.local.children_environment())
+            await temporal.register(client)
+            await temporal.set_retention(client)
         except (TemporalUnavailable, RPCError):
             return False
         return True
 
     async def _healthy(self) -> bool:
         try:
-            async with Client(self.local_environment.api) as http:
+            async with Client(self.local.api) as http:
                 found = await http.request("GET", "/health")
         except (Unreachable, Refused):
             return False
         return found.get("status") == "healthy"
 
 
-async def run(local_environment: LocalEnvironment, work: Callable[[Up], Awaitable[int | None]]) -> NoReturn:
+async def run(local: LocalEnvironment, work: Callable[[Up], Awaitable[int | None]]) -> NoReturn:
     """Hold the folder, start, do the work, serve until a signal, stop; ends this process.
 
     A status from `work` ends everything; None goes on serving.
@@ -160,9 +171,9 @@ async def run(local_environment: LocalEnvironment, work: Callable[[Up], Awaitabl
     Raises:
         CannotStart: with the reason.
     """
-    await local.until_left(local_environment.data)
-    with local.lock(local_environment.data) as held:
-        up = Up(local_environment, held)
+    await local_environment.until_left(local.data)
+    with local_environment.lock(local.data) as held:
+        up = Up(local, held)
         try:
             status, number = await _until_asked(up, _begin_work(up, work))
             while number is not None and not await _settle(up, number):

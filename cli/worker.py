@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import worker_main
 from adapters import settings
-from cli.supervise import ChildProcess, reap_orphans, stop_on_signals
+from cli.processes import ChildProcess, reap_orphans, stop_on_signals
 
 __all__ = ["run", "supervise"]
 

@@ -75,7 +75,7 @@ def compose(recorded_json: str, origin: Origin) -> dict[str, dict[str, object]]:
         if isinstance(output, dict)
     }
     if missing := list(_missing(outputs)):
-        names = ", ".join(dict.fromkeys(one.source for one in missing))
+        names = ", ".join(dict.fromkeys(item.source for item in missing))
         raise AcapConfigIncomplete(
             f"These outputs were not recorded: {names}.", *map(_said, missing)
         )

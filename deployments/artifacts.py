@@ -136,9 +136,9 @@ class Downloads(Protocol):
         ...
 
 
-def step_log(segment: int) -> str:
-    """The log of one segment, as it was written: its seal is checked against this."""
-    return f"segment-{segment}.jsonl"
+def step_log(step: int) -> str:
+    """The log of one step, as it was written: its seal is checked against this."""
+    return f"step-{step}.jsonl"
 
 
 def is_name(name: str) -> bool:

@@ -7,7 +7,7 @@ from deployments.events import Seal
 from deployments.findings import Finding
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.segment import Counts, Diagnostic, Output
+from deployments.step import Counts, Diagnostic, Output
 from deployments.timings import PhaseTimeouts
 
 __all__ = [
@@ -95,8 +95,8 @@ class DeploymentResult:
     """How a deployment ended: what a reader needs when no worker is up.
 
     Kept in the workflow's memo, so it stays below 16 KB (`results.fit`).
-    `created`, `updated`, `destroyed` and `not_applied` are resource addresses; `unrecorded` were made
-    but are not in the state; of `unknown` nobody can say. `findings` say what stood in the way.
+    `changed` and `not_applied` are resource addresses; `unrecorded` were made but are not in
+    the state; of `unknown` nobody can say. `findings` say what stood in the way.
     """
 
     status: Status

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["DESTRUCTION", "Destruction", "SoftDeletedResource", "RetainedResource", "confirmation"]
+__all__ = ["DESTRUCTION", "Destruction", "RetainedResource", "SoftDeletedResource", "confirmation"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ DESTRUCTION: dict[str, Destruction] = {
                 "something else in the project may use them, and switching one off can delete data",
             ),
             RetainedResource("Firebase in the project", "Google offers no way to take it out"),
-            RetainedResource("the sign-in settings (Identity Platform)", "Google offers no way back"),
+            RetainedResource(
+                "the sign-in settings (Identity Platform)", "Google offers no way back"
+            ),
             RetainedResource(
                 "the Firestore database and the Firebase storage bucket",
                 "they hold the customer's data; it is deleted for good only when the stack was "
@@ -71,7 +73,9 @@ DESTRUCTION: dict[str, Destruction] = {
             # https://cloud.google.com/docs/authentication/api-keys#deleting_an_api_key
             SoftDeletedResource("API key", 30, "it is refused; Google can bring it back"),
             # https://cloud.google.com/iam/docs/service-accounts-delete-undelete
-            SoftDeletedResource("service accounts", 30, "Google can bring them back; new ones are other accounts"),
+            SoftDeletedResource(
+                "service accounts", 30, "Google can bring them back; new ones are other accounts"
+            ),
             # https://firebase.google.com/docs/reference/firebase-management/rest/v1beta1/projects.webApps/remove
             SoftDeletedResource("web app", 30, "Firebase can bring it back"),
             # https://cloud.google.com/service-infrastructure/docs/service-management/reference/rest/v1/services/delete

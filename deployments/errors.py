@@ -28,7 +28,7 @@ Tree:
         PlanChanged
         LogGap
         SecretsUnreadable
-      SegmentMoved
+      StepMoved
         Fenced
         AttemptGone
         HandedOver
@@ -63,8 +63,8 @@ __all__ = [
     "PlanTooLarge",
     "RunDirectoryBroken",
     "SecretsUnreadable",
-    "StepMoved",
     "SignInExpired",
+    "StepMoved",
     "TemporalUnavailable",
     "TerraformUnusable",
     "Unavailable",
@@ -230,11 +230,13 @@ class LogGap(HostFault):
 class SecretsUnreadable(HostFault):
     """What the API encrypted cannot be read on this host."""
 
-    next_step = "Give API and workers the same ANAVA_SECRETS__KEYS, or one data folder; deploy again."
+    next_step = (
+        "Give API and workers the same ANAVA_SECRETS__KEYS, or one data folder; deploy again."
+    )
 
 
 class StepMoved(AnavaError):
-    """Somebody else owns this segment now; the one who reads this must let go."""
+    """Somebody else owns this step now; the one who reads this must let go."""
 
     audience = Audience.OPERATOR
     next_step = "Nothing to do: the other owner goes on."
@@ -249,4 +251,4 @@ class AttemptGone(StepMoved):
 
 
 class HandedOver(StepMoved):
-    """This worker is going; the next one goes on with the segment."""
+    """This worker is going; the next one goes on with the step."""

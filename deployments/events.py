@@ -1,4 +1,4 @@
-"""The log: ids, chunks and the record that ends a segment."""
+"""The log: ids, chunks and the record that ends a step."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,16 +17,16 @@ _LARGEST_NUMBER = 9_999_999_999
 
 @dataclass(frozen=True, order=True)
 class EventId:
-    """`<segment>-<line>`, compared as a pair of integers; lines count from 1.
+    """`<step>-<line>`, compared as a pair of integers; lines count from 1.
 
-    Line 0 stands before the first line of a segment, so it can be a cursor but no event.
+    Line 0 stands before the first line of a step, so it can be a cursor but no event.
     """
 
-    segment: int
+    step: int
     line: int
 
     def __str__(self) -> str:
-        return f"{self.segment}-{self.line}"
+        return f"{self.step}-{self.line}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -47,12 +47,12 @@ class EventId:
 
 @dataclass(frozen=True)
 class EventChunk:
-    """Consecutive events of one segment as they stand in the event file.
+    """Consecutive events of one step as they stand in the event file.
 
     `data` holds one JSON event a line, lines `first` to `last`, each ended by a newline.
     """
 
-    segment: int
+    step: int
     first: int
     last: int
     data: bytes
@@ -60,11 +60,11 @@ class EventChunk:
     @property
     def id(self) -> EventId:
         """A chunk's id is its last event's."""
-        return EventId(self.segment, self.last)
+        return EventId(self.step, self.last)
 
 
 class EndKind(StrEnum):
-    """How a segment's log ends."""
+    """How a step's log ends."""
 
     COMPLETE = "complete"
     LOST = "lost"
@@ -72,12 +72,12 @@ class EndKind(StrEnum):
 
 @dataclass(frozen=True)
 class Seal:
-    """The end record of one segment: against it every store can be checked.
+    """The end record of one step: against it every store can be checked.
 
     `sha256` is the hash of the event file's first `lines` lines as written.
     """
 
-    segment: int
+    step: int
     end: EndKind
     lines: int
     sha256: str

@@ -66,7 +66,7 @@ def parse(text: str) -> GoogleError:
     words, _, old = words.partition(_OLD_DETAILS)
     found, tail = _json(details)
     reasons = {*_OLD_REASON.findall(old + details)}
-    reasons |= {one[1] for one in (_LAST_WORD.search(words), _LAST_WORD.search(tail)) if one}
+    reasons |= {item[1] for item in (_LAST_WORD.search(words), _LAST_WORD.search(tail)) if item}
     named, values = read_details(found)
     said = {
         name: value
@@ -81,13 +81,13 @@ def read_details(details: object) -> tuple[set[str], dict[str, str]]:
     """Google's reasons and values in the `details` of an error."""
     reasons: set[str] = set()
     values: dict[str, str] = {}
-    for one in _objects(details):
-        _add(reasons, one.get("reason"))
-        for violation in _objects(one.get("violations")):
+    for item in _objects(details):
+        _add(reasons, item.get("reason"))
+        for violation in _objects(item.get("violations")):
             _add(reasons, violation.get("type"))
             if str(violation.get("type")).startswith("constraints/"):
                 values["constraint"] = str(violation["type"])
-        metadata = one.get("metadata")
+        metadata = item.get("metadata")
         if isinstance(metadata, dict):
             values |= {str(name): str(value) for name, value in metadata.items()}
     return reasons, {name: value for name, value in values.items() if _HARMLESS.fullmatch(value)}
@@ -112,7 +112,7 @@ def _json(text: str) -> tuple[object, str]:
 
 def _objects(value: object) -> Iterator[dict[str, object]]:
     if isinstance(value, list):
-        yield from (one for one in value if isinstance(one, dict))
+        yield from (item for item in value if isinstance(item, dict))
 
 
 def _add(reasons: set[str], reason: object) -> None:

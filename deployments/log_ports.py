@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deployments.events import EventChunk, EventId, Seal
-from deployments.segment import Resource, StepKey
+from deployments.step import Resource, StepKey
 
 __all__ = [
     "LogSink",
     "LogSource",
     "Progress",
     "ProgressSource",
-    "StepLog",
     "SinkStatus",
     "SinkStatuses",
+    "StepLog",
 ]
 
 
@@ -51,7 +51,7 @@ class LogSink(Protocol):
         """Keep a chunk that follows what is held; any other changes nothing.
 
         Returns:
-            The last line of the segment that is held now: the shipper goes on behind it, also
+            The last line of the step that is held now: the shipper goes on behind it, also
             back, where a store has lost lines.
 
         Raises:
@@ -60,7 +60,7 @@ class LogSink(Protocol):
         ...
 
     async def seal(self, deployment: str, seal: Seal) -> int:
-        """Say that the segment's log is whole, end record included; a repeat changes nothing.
+        """Say that the step's log is whole, end record included; a repeat changes nothing.
 
         Returns:
             The last line that is held. Only `seal.lines + 1` means that the seal was taken.
@@ -83,7 +83,7 @@ class LogSource(Protocol):
     async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
         """What follows the cursor, in order, about `most_bytes` at most.
 
-        End records are in it: a chunk whose `last` is the end record's line ends its segment.
+        End records are in it: a chunk whose `last` is the end record's line ends its step.
 
         Raises:
             Unavailable: it does not answer, or does not hold this log any more.
@@ -97,11 +97,11 @@ class LogSource(Protocol):
 
 
 class StepLog(Protocol):
-    """A segment's log on its way to the sinks, and where each of them stands."""
+    """A step's log on its way to the sinks, and where each of them stands."""
 
     @property
     def key(self) -> StepKey:
-        """Which segment."""
+        """Which step."""
         ...
 
     def seal(self) -> Seal | None:
@@ -147,7 +147,7 @@ class StepLog(Protocol):
 
 @dataclass(frozen=True)
 class SinkStatus:
-    """How a sink is, over all segments that are shipped to it just now.
+    """How a sink is, over all steps that are shipped to it just now.
 
     `behind_lines`: events it lacks. `late_seconds`: since when it has not caught up. `position`:
     `<deployment>/<event id>` up to which it holds the log that waits longest, empty when none does.
@@ -155,7 +155,7 @@ class SinkStatus:
     """
 
     name: str
-    segments: int
+    steps: int
     position: str
     behind_lines: int
     late_seconds: float
@@ -172,9 +172,9 @@ class SinkStatuses(Protocol):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a segment is, true up to and with the event `until`."""
+    """How far a step is, true up to and with the event `until`."""
 
-    segment: int
+    step: int
     phase: str
     until: str
     resources: list[Resource]
@@ -185,5 +185,5 @@ class ProgressSource(Protocol):
     """Where the progress of a deployment can be read from."""
 
     async def latest(self, deployment: str) -> Progress | None:
-        """The newest segment's progress that names resources; None before there is one."""
+        """The newest step's progress that names resources; None before there is one."""
         ...

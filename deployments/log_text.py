@@ -23,7 +23,9 @@ def full_text(text: str, diagnostic: Mapping[str, object] | None, truncated_byte
         where = str(diagnostic.get("address", ""))
         if diagnostic.get("file"):
             where += f" ({diagnostic['file']}:{diagnostic.get('line', 0)})"
-        parts += [one for one in (where.strip(), str(diagnostic.get("detail", "")).strip()) if one]
+        parts += [
+            item for item in (where.strip(), str(diagnostic.get("detail", "")).strip()) if item
+        ]
     return "\n".join(parts)
 
 

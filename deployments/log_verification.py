@@ -27,12 +27,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class StepHolding:
-    """What a store holds of one segment: `lines` and their `sha256`, both without the end record.
+    """What a store holds of one step: `lines` and their `sha256`, both without the end record.
 
     `sealed`: its last line is the end record.
     """
 
-    segment: int
+    step: int
     verdict: Verdict
     lines: int = 0
     sha256: str = ""
@@ -45,29 +45,29 @@ class Holding:
 
     name: str
     verdict: Verdict
-    segments: list[StepHolding] = field(default_factory=list)
+    steps: list[StepHolding] = field(default_factory=list)
     error: str = ""
 
 
 def compare(name: str, kept: Iterable[Seal], seals: Sequence[Seal]) -> Holding:
     """Seals that are kept elsewhere against the seals of the result."""
-    known = {one.segment: one for one in kept}
-    found = [_of_seal(known.get(one.segment), one) for one in seals]
-    extra = sorted(known.keys() - {one.segment for one in seals})
+    known = {item.step: item for item in kept}
+    found = [_of_seal(known.get(seal.step), seal) for seal in seals]
+    extra = sorted(known.keys() - {entry.step for entry in seals})
     found += [_of_seal(known[number], None) for number in extra]
     return Holding(name, _worst(found), found)
 
 
 async def verify(source: LogSource, deployment: str, seals: Sequence[Seal]) -> Holding:
-    """Read a store's copy once, a piece at a time, and compare each segment with its seal."""
+    """Read a store's copy once, a piece at a time, and compare each step with its seal."""
     tallies: dict[int, _Tally] = {}
     try:
         await _read(source, deployment, seals, tallies)
     except Unavailable as error:
         # What was equal is; of the rest nobody can say.
         found = [
-            one if one.verdict is Verdict.EQUAL else StepHolding(one.segment, _UNKNOWN)
-            for one in _judged(tallies, seals)
+            item if item.verdict is Verdict.EQUAL else StepHolding(item.step, _UNKNOWN)
+            for item in _judged(tallies, seals)
         ]
         return Holding(source.name, _UNKNOWN, found, str(error))
     except LogGap as error:
@@ -80,7 +80,7 @@ _UNKNOWN = Verdict.UNAVAILABLE
 
 
 class _Tally:
-    """The count and the hash of one segment; the last line waits, for it may be the end record."""
+    """The count and the hash of one step; the last line waits, for it may be the end record."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
@@ -93,7 +93,7 @@ class _Tally:
         self._count(data[:cut])
         self._last = data[cut:]
 
-    def judged(self, segment: int, seal: Seal | None) -> StepHolding:
+    def judged(self, step: int, seal: Seal | None) -> StepHolding:
         # `{"id":…,"end":…`: a text cannot look so, its quotes are escaped.
         sealed = self._last.partition(b",")[2].startswith(b'"end":')
         if not sealed:
@@ -102,7 +102,7 @@ class _Tally:
         wanted = seal and (seal.lines, seal.sha256, _end_record(seal))
         equal = wanted == (self._lines, sha256, self._last)
         verdict = Verdict.EQUAL if equal else Verdict.DIFFERS
-        return StepHolding(segment, verdict, self._lines, sha256, sealed)
+        return StepHolding(step, verdict, self._lines, sha256, sealed)
 
     def _count(self, data: bytes) -> None:
         self._hash.update(data)
@@ -112,40 +112,40 @@ class _Tally:
 async def _read(
     source: LogSource, deployment: str, seals: Sequence[Seal], tallies: dict[int, _Tally]
 ) -> None:
-    """All that is there; a segment that lacks its end does not hide the ones behind it."""
-    starts = sorted(one.segment for one in seals)
+    """All that is there; a step that lacks its end does not hide the ones behind it."""
+    starts = sorted(seal.step for seal in seals)
     cursor = EventId(0, 0)
     while True:
         chunks: list[EventChunk] = await source.read(deployment, cursor, _READ_BYTES)
         for chunk in chunks:
-            tallies.setdefault(chunk.segment, _Tally()).add(chunk.data)
+            tallies.setdefault(chunk.step, _Tally()).add(chunk.data)
             cursor = chunk.id
         if not chunks:
-            later = next((one for one in starts if one > cursor.segment), None)
+            later = next((start for start in starts if start > cursor.step), None)
             if later is None:
                 return
             cursor = EventId(later, 0)
 
 
 def _judged(tallies: dict[int, _Tally], seals: Sequence[Seal]) -> list[StepHolding]:
-    by_segment = {one.segment: one for one in seals}
+    by_step = {seal.step: seal for seal in seals}
     return [
-        tallies[number].judged(number, by_segment.get(number))
+        tallies[number].judged(number, by_step.get(number))
         if number in tallies
         else StepHolding(number, Verdict.MISSING)
-        for number in sorted(tallies.keys() | by_segment.keys())
+        for number in sorted(tallies.keys() | by_step.keys())
     ]
 
 
 def _of_seal(kept: Seal | None, seal: Seal | None) -> StepHolding:
     if kept is None:
-        return StepHolding(seal.segment if seal else 0, Verdict.MISSING)
+        return StepHolding(seal.step if seal else 0, Verdict.MISSING)
     verdict = Verdict.EQUAL if kept == seal else Verdict.DIFFERS
-    return StepHolding(kept.segment, verdict, kept.lines, kept.sha256, sealed=True)
+    return StepHolding(kept.step, verdict, kept.lines, kept.sha256, sealed=True)
 
 
 def _worst(found: Iterable[StepHolding]) -> Verdict:
-    verdicts = {one.verdict for one in found}
+    verdicts = {item.verdict for item in found}
     if verdicts <= {Verdict.EQUAL}:
         return Verdict.EQUAL
     return Verdict.MISSING if verdicts == {Verdict.MISSING} else Verdict.DIFFERS
@@ -154,7 +154,7 @@ def _worst(found: Iterable[StepHolding]) -> Verdict:
 def _end_record(seal: Seal) -> bytes:
     """As the writer of the event file writes it, newline included."""
     content = {
-        "id": str(EventId(seal.segment, seal.lines + 1)),
+        "id": str(EventId(seal.step, seal.lines + 1)),
         "end": str(seal.end),
         "lines": seal.lines,
         "sha256": seal.sha256,

@@ -13,22 +13,22 @@ from deployments.events import Seal
 from deployments.log_ports import StepLog
 from deployments.phase import Phase
 from deployments.results import Reconciliation
-from deployments.segment import Resource, StepKey, StepOrder, StepResult, StopCause
+from deployments.step import Resource, StepKey, StepOrder, StepResult, StopCause
 
 __all__ = [
     "ActivityAttempts",
+    "ActivityToken",
     "Heartbeat",
     "Host",
     "PlanSummary",
     "PreparedHost",
-    "SegmentFolder",
+    "StepFolder",
     "StepStatus",
-    "ActivityToken",
 ]
 
 
 class Heartbeat(Protocol):
-    """The tie between a segment and its activity attempt in Temporal."""
+    """The tie between a step and its activity attempt in Temporal."""
 
     @property
     def acknowledge_seconds(self) -> float:
@@ -60,7 +60,7 @@ class Heartbeat(Protocol):
 
 @dataclass(frozen=True)
 class ActivityToken:
-    """What makes a segment somebody's: the attempt it belongs to.
+    """What makes a step somebody's: the attempt it belongs to.
 
     `may_start` is true only for the first attempt of the first scheduling; any other attaches.
     """
@@ -77,14 +77,16 @@ class ActivityAttempts(Protocol):
     """What Temporal knows of attempts and deployments."""
 
     def heartbeat(self, activity_token: ActivityToken) -> Heartbeat:
-        """The tie of an adopted segment."""
+        """The tie of an adopted step."""
         ...
 
     async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
         """Whether the workflow still waits for this activity, started or not."""
         ...
 
-    async def report_overdue(self, activity_token: ActivityToken, resources: Sequence[Resource]) -> None:
+    async def report_overdue(
+        self, activity_token: ActivityToken, resources: Sequence[Resource]
+    ) -> None:
         """Tell the workflow what takes far longer than usual; all of it, each time.
 
         Raises:
@@ -100,7 +102,7 @@ class ActivityAttempts(Protocol):
 
 @dataclass(frozen=True)
 class StepStatus:
-    """What can be seen of a segment on this host.
+    """What can be seen of a step on this host.
 
     `alive`: terraform or a child of it or its runner; `watched`: its runner; `sealed`: the log has
     its end record; `stopping`: it was asked to stop.
@@ -115,17 +117,17 @@ class StepStatus:
     stopping: bool = False
 
 
-class SegmentFolder(Protocol):
-    """One segment's folder below the run root, seen by the worker that claims it."""
+class StepFolder(Protocol):
+    """One step's folder below the run root, seen by the worker that claims it."""
 
     @property
     def key(self) -> StepKey:
-        """Which segment."""
+        """Which step."""
         ...
 
     @property
     def detail(self) -> str:
-        """One line on how far the segment is."""
+        """One line on how far the step is."""
         ...
 
     def overdue(self) -> Sequence[Resource]:
@@ -157,7 +159,7 @@ class SegmentFolder(Protocol):
         ...
 
     def extend_lease(self, sent_at: float) -> None:
-        """Own the segment on this host for the lease's length from `sent_at` on."""
+        """Own the step on this host for the lease's length from `sent_at` on."""
         ...
 
     def credential_reference(self) -> str:
@@ -165,7 +167,7 @@ class SegmentFolder(Protocol):
         ...
 
     def write_credential(self, credential: Credential) -> None:
-        """Put it where this segment's terraform finds it; an ended segment keeps none."""
+        """Put it where this step's terraform finds it; an ended step keeps none."""
         ...
 
     def place(self, order: StepOrder) -> None:
@@ -202,7 +204,7 @@ class SegmentFolder(Protocol):
         ...
 
     async def changed(self, seconds: float) -> None:
-        """Return when a file of the segment changed, or after so many seconds."""
+        """Return when a file of the step changed, or after so many seconds."""
         ...
 
     def wake(self) -> None:
@@ -214,7 +216,7 @@ class SegmentFolder(Protocol):
         ...
 
     def result(self) -> StepResult:
-        """What the segment left behind; it has ended."""
+        """What the step left behind; it has ended."""
         ...
 
     def release(self) -> None:
@@ -222,7 +224,7 @@ class SegmentFolder(Protocol):
         ...
 
     def settle(self) -> None:
-        """Nobody needs to look after this segment any more."""
+        """Nobody needs to look after this step any more."""
         ...
 
 
@@ -254,24 +256,24 @@ class Host(Protocol):
         """Make the run directory; a repeat finds it made."""
         ...
 
-    def segment(self, key: StepKey) -> SegmentFolder:
-        """The folder of a segment, there or not."""
+    def step(self, key: StepKey) -> StepFolder:
+        """The folder of a step, there or not."""
         ...
 
     def shipment(self, key: StepKey) -> StepLog:
-        """The log of a segment, there or not, as sinks are given it."""
+        """The log of a step, there or not, as sinks are given it."""
         ...
 
     def unshipped_logs(self, generations: Mapping[str, str]) -> Sequence[tuple[StepKey, str]]:
-        """Ended segments and the sink that lacks something, by the sinks' present generations."""
+        """Ended steps and the sink that lacks something, by the sinks' present generations."""
         ...
 
-    def stale_steps(self) -> Sequence[SegmentFolder]:
-        """Segments that nobody looks after: their claim is stale."""
+    def stale_steps(self) -> Sequence[StepFolder]:
+        """Steps that nobody looks after: their claim is stale."""
         ...
 
     def idle_deployments(self) -> Sequence[str]:
-        """Open deployments with no segment that needs looking after."""
+        """Open deployments with no step that needs looking after."""
         ...
 
     async def plan_json(self, deployment: str) -> bytes:
@@ -290,7 +292,7 @@ class Host(Protocol):
         """
         ...
 
-    async def settle(self, deployment: str, segments: Sequence[StepResult]) -> Reconciliation:
+    async def settle(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation:
         """Find out what is true after an abnormal end; stops what still runs."""
         ...
 

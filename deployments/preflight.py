@@ -133,7 +133,9 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 def blocking(findings: Iterable[Finding]) -> Reason | None:
     """The name of the first one that stands in the way."""
-    return next((one.code for one in findings if one.severity is Severity.BLOCKING), None)
+    return next(
+        (finding.code for finding in findings if finding.severity is Severity.BLOCKING), None
+    )
 
 
 def ungranted(project: str, needed: Iterable[str], granted: Iterable[str]) -> Iterator[Finding]:
@@ -178,22 +180,22 @@ def unfit_region(request: DeploymentRequest) -> Iterator[Finding]:
 def existing(request: DeploymentRequest, found: Iterable[Existing]) -> Iterator[Finding]:
     """What is there under the prefix: adopted, unless it lies elsewhere than it was asked for."""
     wanted = {"bucket": request.storage_location}
-    for one in found:
-        place = wanted.get(one.kind, "")
-        if place and one.location and one.location.lower() != place.lower():
+    for item in found:
+        place = wanted.get(item.kind, "")
+        if place and item.location and item.location.lower() != place.lower():
             yield finding(
                 Reason.LOCATION_MISMATCH,
-                f"The {one.kind} {one.name} exists in {one.location}, not in {place}: it cannot "
+                f"The {item.kind} {item.name} exists in {item.location}, not in {place}: it cannot "
                 f"be moved.",
-                fix=f"deploy with storage_location {one.location}",
-                resource=one.name,
+                fix=f"deploy with storage_location {item.location}",
+                resource=item.name,
             )
         else:
             yield finding(
                 Reason.ALREADY_EXISTS,
-                f"The {one.kind} {one.name} exists and will be adopted.",
+                f"The {item.kind} {item.name} exists and will be adopted.",
                 Severity.NOTE,
-                resource=one.name,
+                resource=item.name,
             )
 
 
@@ -220,10 +222,10 @@ def forbidden(
     """
     refused = ""
     if constraint == _ACCOUNTS:
-        refused = "service accounts" if any(one.get("enforce") for one in rules) else ""
+        refused = "service accounts" if any(rule.get("enforce") for rule in rules) else ""
     elif constraint == _LOCATIONS:
         wanted = (request.region, request.storage_location)
-        refused = ", ".join(one for one in wanted if not _location_allowed(rules, one))
+        refused = ", ".join(item for item in wanted if not _location_allowed(rules, item))
     elif constraint == _POOLS:
         issuer = _ISSUER + request.stack.project_id
         refused = issuer if not _allowed(rules, issuer) else ""
@@ -240,15 +242,15 @@ def forbidden(
 
 
 def _values(rules: Sequence[Mapping[str, object]], name: str) -> list[str]:
-    lists = [one.get("values") for one in rules]
+    lists = [rule.get("values") for rule in rules]
     return [
-        str(value) for one in lists if isinstance(one, Mapping) for value in one.get(name) or ()
+        str(value) for item in lists if isinstance(item, Mapping) for value in item.get(name) or ()
     ]
 
 
 def _allowed(rules: Sequence[Mapping[str, object]], value: str) -> bool:
     """By a list constraint: not denied, and among the allowed where there is such a list."""
-    if any(one.get("denyAll") for one in rules) or value in _values(rules, "deniedValues"):
+    if any(rule.get("denyAll") for rule in rules) or value in _values(rules, "deniedValues"):
         return False
     allowed = _values(rules, "allowedValues")
     return not allowed or value in allowed or f"is:{value}" in allowed
@@ -259,11 +261,11 @@ def _location_allowed(rules: Sequence[Mapping[str, object]], location: str) -> b
 
     https://cloud.google.com/resource-manager/docs/organization-policy/defining-locations
     """
-    if any(one.get("denyAll") for one in rules):
+    if any(rule.get("denyAll") for rule in rules):
         return False
     place = location.lower()
     allowed = _values(rules, "allowedValues")
-    return not allowed or any(_holds(one.lower(), place) for one in allowed)
+    return not allowed or any(_holds(item.lower(), place) for item in allowed)
 
 
 def _holds(allowed: str, place: str) -> bool:

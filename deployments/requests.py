@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
 from deployments.destruction import confirmation
 from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
-from deployments.templates import TEMPLATES, VariableKind, Variable
+from deployments.templates import TEMPLATES, Variable, VariableKind
 from deployments.timings import PhaseTimeouts
 
 __all__ = ["DeploymentFields", "Scalar", "Value", "check", "check_target"]

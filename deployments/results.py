@@ -1,15 +1,15 @@
-"""How a deployment ended, worked out from what its segments left behind."""
+"""How a deployment ended, worked out from what its steps left behind."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from deployments.causes import refusals_of
 from deployments.deployment import CancelRequest, DeploymentResult, Status
 from deployments.findings import Finding
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.segment import (
+from deployments.refusal_causes import refusals_of
+from deployments.step import (
     Counts,
     Diagnostic,
     Output,
@@ -25,10 +25,10 @@ _Verdict = tuple[Status, Reason]
 # Temporal's memo shows in every list; the design promises 16 KB, the rest is its envelope.
 _MOST_BYTES = 15_000
 _MARK = " [cut]"
-# A segment's result carries outputs of up to 4,000 characters.
+# A step's result carries outputs of up to 4,000 characters.
 _LONGEST_OUTPUT = 4_100
 # Entries a list and characters a text that are tried one after the other. JSON writes a character
-# with up to 12 bytes, so the last step takes 6 KB at most, beside a seal (140 bytes) a segment.
+# with up to 12 bytes, so the last step takes 6 KB at most, beside a seal (140 bytes) a step.
 _STEPS = ((1000, 1200), (200, 1200), (50, 1200), (10, 1200), (3, 1200), (1, 300), (0, 100))
 
 _REFUSED: dict[Phase, Reason] = {
@@ -82,9 +82,9 @@ class Reconciliation:
 
 @dataclass(frozen=True)
 class EndContext:
-    """All that decides a deployment's end besides its segments.
+    """All that decides a deployment's end besides its steps.
 
-    `problem` is what ended it outside any segment, `findings` are what preflight found;
+    `problem` is what ended it outside any step, `findings` are what preflight found;
     `host_lost`: its host never answered again; `waiting`: it was about to try again; `destroy`: the
     stack was to be destroyed.
     """
@@ -102,19 +102,19 @@ class EndContext:
 
 
 def conclude(
-    segments: Sequence[StepResult], context: EndContext, reconciliation: Reconciliation
+    steps: Sequence[StepResult], context: EndContext, reconciliation: Reconciliation
 ) -> DeploymentResult:
     """Name the end: `completed` only for an apply that terraform called complete and ended well.
 
     What nobody can know is `needs_attention`, never a guess.
     """
-    status, reason = _verdict(segments, context, reconciliation)
+    status, reason = _verdict(steps, context, reconciliation)
     if context.destroy:
         reason = _DESTROYED.get(reason, reason)
-    last = segments[-1] if segments else None
-    applies = _applies(segments)
+    last = steps[-1] if steps else None
+    applies = _applies(steps)
     apply = last if last is not None and last.phase is Phase.APPLY else None
-    plan = next((one for one in reversed(segments) if one.phase is Phase.PLAN), None)
+    plan = next((step for step in reversed(steps) if step.phase is Phase.PLAN), None)
     return fit_to_memo(
         DeploymentResult(
             status=status,
@@ -123,13 +123,13 @@ def conclude(
             detail=context.detail or (last.error if last else ""),
             counts=_counts(applies, plan),
             # What an earlier apply of this deployment made before it was refused is made, too.
-            changed=list(dict.fromkeys(name for one in applies for name in one.changed)),
+            changed=list(dict.fromkeys(name for entry in applies for name in entry.changed)),
             not_applied=apply.not_applied if apply else [],
             unrecorded=reconciliation.unrecorded,
             unknown=reconciliation.unknown,
             diagnostics=last.diagnostics if last else [],
             outputs=apply.outputs if apply and status is Status.COMPLETED else [],
-            seals=[one.seal for one in segments if one.seal is not None],
+            seals=[item.seal for item in steps if item.seal is not None],
             plan_sha256=plan.plan_sha256 if plan else "",
             cancel=context.cancel,
             cancel_too_late=context.cancel is not None and status is Status.COMPLETED,
@@ -142,30 +142,32 @@ def conclude(
     )
 
 
-def _applies(segments: Sequence[StepResult]) -> list[StepResult]:
-    return [one for one in segments if one.phase is Phase.APPLY]
+def _applies(steps: Sequence[StepResult]) -> list[StepResult]:
+    return [step for step in steps if step.phase is Phase.APPLY]
 
 
 def _counts(applies: Sequence[StepResult], plan: StepResult | None) -> Counts:
     """What was done, by all applies; where that is not known, what was planned."""
     if applies and applies[-1].applied:
-        return sum((one.counts for one in applies), start=Counts())
+        return sum((apply.counts for apply in applies), start=Counts())
     return plan.counts if plan is not None else Counts()
 
 
 def _findings(last: StepResult | None, context: EndContext) -> list[Finding]:
     refusals = refusals_of(last) if last is not None else []
-    return [*context.findings, *(one.finding for one in refusals)]
+    return [*context.findings, *(refusal.finding for refusal in refusals)]
 
 
-def _verdict(segments: Sequence[StepResult], context: EndContext, reconciliation: Reconciliation) -> _Verdict:
+def _verdict(
+    steps: Sequence[StepResult], context: EndContext, reconciliation: Reconciliation
+) -> _Verdict:
     if doubt := _doubt(context, reconciliation):
         return Status.NEEDS_ATTENTION, doubt
     if context.problem is not None:
         return Status.FAILED, context.problem
-    if not segments or (context.waiting and context.cancel is not None):
+    if not steps or (context.waiting and context.cancel is not None):
         return _cancelled(context)
-    return _of_segment(segments, context)
+    return _of_step(steps, context)
 
 
 def _doubt(context: EndContext, reconciliation: Reconciliation) -> Reason | None:
@@ -176,9 +178,9 @@ def _doubt(context: EndContext, reconciliation: Reconciliation) -> Reason | None
     return Reason.OUTCOME_UNKNOWN if reconciliation.inconclusive or reconciliation.unknown else None
 
 
-def _of_segment(segments: Sequence[StepResult], context: EndContext) -> _Verdict:
-    last = segments[-1]
-    if last.phase is Phase.APPLY and (verdict := _of_apply(last, _applies(segments))):
+def _of_step(steps: Sequence[StepResult], context: EndContext) -> _Verdict:
+    last = steps[-1]
+    if last.phase is Phase.APPLY and (verdict := _of_apply(last, _applies(steps))):
         return verdict
     if last.outcome is StepOutcome.FAILED:
         return Status.FAILED, _refusal(last)
@@ -188,7 +190,7 @@ def _of_segment(segments: Sequence[StepResult], context: EndContext) -> _Verdict
 def _of_apply(last: StepResult, applies: Sequence[StepResult]) -> _Verdict | None:
     done = last.outcome is StepOutcome.DONE
     if done and last.applied and last.clean and last.exit_code == 0:
-        changed = any(one.counts.total for one in applies)
+        changed = any(apply.counts.total for apply in applies)
         return Status.COMPLETED, Reason.APPLIED if changed else Reason.NO_CHANGES
     if last.outcome is StepOutcome.RUNNER_LOST:
         return Status.NEEDS_ATTENTION, Reason.RUNNER_LOST
@@ -246,9 +248,9 @@ def _shortened(result: DeploymentResult, most: int, longest: int) -> DeploymentR
         not_applied=_named(result.not_applied, most, longest),
         unrecorded=_named(result.unrecorded, most, longest),
         unknown=_named(result.unknown, most, longest),
-        diagnostics=[_short(one, longest) for one in result.diagnostics[:most]],
-        findings=[_briefly(one, longest) for one in result.findings[:most]],
-        outputs=[one for one in result.outputs if _is_short(one)][:most],
+        diagnostics=[_short(diagnostic, longest) for diagnostic in result.diagnostics[:most]],
+        findings=[_briefly(finding, longest) for finding in result.findings[:most]],
+        outputs=[output for output in result.outputs if _is_short(output)][:most],
     )
     return replace(shorter, omitted=result.omitted + _entries(result) - _entries(shorter))
 
@@ -265,7 +267,7 @@ def _size(result: DeploymentResult) -> int:
 
 def _named(addresses: list[str], most: int, longest: int) -> list[str]:
     """Only whole addresses: half a one would name another resource."""
-    return [one for one in addresses if len(one) <= longest][:most]
+    return [address for address in addresses if len(address) <= longest][:most]
 
 
 def _is_short(output: Output) -> bool:

@@ -10,7 +10,7 @@ from typing import Protocol
 from deployments.deployment import DeploymentRequest
 from deployments.templates import TEMPLATES
 
-__all__ = ["Cipher", "encrypt_variables", "decrypt_variables"]
+__all__ = ["Cipher", "decrypt_variables", "encrypt_variables"]
 
 
 class Cipher(Protocol):
@@ -29,7 +29,9 @@ class Cipher(Protocol):
         ...
 
 
-def encrypt_variables(request: DeploymentRequest, deployment: str, cipher: Cipher) -> DeploymentRequest:
+def encrypt_variables(
+    request: DeploymentRequest, deployment: str, cipher: Cipher
+) -> DeploymentRequest:
     """The request with its sensitive variables encrypted."""
     values: dict[str, object] = json.loads(request.variables_json)
     hidden = TEMPLATES[request.stack.template].sensitive & values.keys()
@@ -43,7 +45,9 @@ def encrypt_variables(request: DeploymentRequest, deployment: str, cipher: Ciphe
     )
 
 
-def decrypt_variables(request: DeploymentRequest, deployment: str, cipher: Cipher) -> DeploymentRequest:
+def decrypt_variables(
+    request: DeploymentRequest, deployment: str, cipher: Cipher
+) -> DeploymentRequest:
     """The request as it was asked.
 
     Raises:

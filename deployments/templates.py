@@ -6,7 +6,7 @@ The HCL is the truth; `tests/deployments/test_templates.py` holds this page agai
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["TEMPLATES", "VariableKind", "Template", "Variable"]
+__all__ = ["TEMPLATES", "Template", "Variable", "VariableKind"]
 
 
 class VariableKind(StrEnum):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["StopLadder", "PhaseTimeouts", "RetryLimits", "Timings"]
+__all__ = ["PhaseTimeouts", "RetryLimits", "StopLadder", "Timings"]
 
 _DAY_SECONDS = 86_400
 
@@ -64,7 +64,7 @@ class Timings:
 
     heartbeat_timeout_seconds: 90; a server restart of 60 s started a second attempt with 10 s
         (measured). The delay of a cancel comes from the throttle, not from this.
-    lease_seconds: how long a host owns a segment after its last acknowledged heartbeat.
+    lease_seconds: how long a host owns a step after its last acknowledged heartbeat.
     failover_wait_seconds: what another host waits after a lease that ended.
     host_silence_seconds: how long a task may lie on a host's queue before the deployment says
         that it waits for its host.

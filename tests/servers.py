@@ -12,8 +12,8 @@ from typing import TypeVar, overload
 from temporalio.client import Client
 
 from adapters.settings import base_environment
-from adapters.temporal_client import register
-from cli.local import temporal_options
+from adapters.temporal.client import register
+from cli.local_environment import temporal_options
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPORAL = Path(sys.executable).parent / "temporal"

@@ -13,9 +13,7 @@ with workflow.unsafe.imports_passed_through():
         FinalizeDeploymentInput,
         PrepareDeploymentInput,
     )
-    from activities.segments import StartMode, RunStepInput, StepActivities, StopStepInput
-    from deployments.adoption import Import
-    from deployments.causes import refusals_of
+    from activities.steps import RunStepInput, StartMode, StepActivities, StopStepInput
     from deployments.deployment import (
         CancelRequest,
         DeploymentResult,
@@ -23,33 +21,45 @@ with workflow.unsafe.imports_passed_through():
         Status,
     )
     from deployments.findings import Finding
-    from deployments.names import Attribute, Memo, Signal, host_queue
-    from deployments.patience import RetryBudget
+    from deployments.imports import Import
     from deployments.phase import Phase
     from deployments.ports import PreparedHost
     from deployments.preflight import blocking
     from deployments.reasons import Reason, explain
+    from deployments.refusal_causes import refusals_of
     from deployments.results import EndContext, Reconciliation, conclude
-    from deployments.segment import (
+    from deployments.retry_budget import RetryBudget
+    from deployments.step import (
         Resource,
         StepKey,
         StepOrder,
         StepOutcome,
         StepResult,
     )
+    from deployments.temporal_names import Attribute, Memo, Signal, host_queue
     from deployments.transitions import may_follow
-    from workflows.checking import check_project, needs_google, find_existing
-    from workflows.judging import complete, is_schedule_to_start_timeout, is_safe_to_rerun, failure_message
-    from workflows.ordering import DeploymentInput, step_order
-    from workflows.outlasting import shielded
-    from workflows.reporting import report_plan
-    from workflows.telling import current_details, overdue_details, parse_cancel, retry_details
-    from workflows.turn import acquire_stack
+    from workflows.cancellation import shielded
+    from workflows.current_details import (
+        current_details,
+        overdue_details,
+        parse_cancel,
+        retry_details,
+    )
+    from workflows.outcomes import (
+        complete,
+        failure_message,
+        is_safe_to_rerun,
+        is_schedule_to_start_timeout,
+    )
+    from workflows.plan_report import report_plan
+    from workflows.preflight import check_project, find_existing, needs_google
+    from workflows.stack_queue import acquire_stack
+    from workflows.step_order import DeploymentInput, step_order
 
 __all__ = ["DeploymentInput", "DeploymentWorkflow"]
 
-# A segment that never began, or whose runner was killed while nothing could be lost.
-_MOST_SEGMENTS_A_PHASE = 3
+# A step that never began, or whose runner was killed while nothing could be lost.
+_MOST_STEPS_A_PHASE = 3
 # A name that only becomes known when another resource is adopted is found by the next look; what
 # the last look finds is refused by the apply and adopted then.
 _MOST_SURVEYS = 3
@@ -83,7 +93,7 @@ class DeploymentWorkflow:
         self._input = input
         self._status = Status.QUEUED
         self._phase = Phase.QUEUE
-        self._segments: list[StepResult] = []
+        self._steps: list[StepResult] = []
         self._number = 0
         self._running: StepKey | None = None
         self._prepared: PreparedHost | None = None
@@ -134,7 +144,7 @@ class DeploymentWorkflow:
             self._tell(overdue_details(resources))
 
     async def _deploy(self) -> Reason | None:
-        """All phases; the reason of an end outside any segment."""
+        """All phases; the reason of an end outside any step."""
         if not await acquire_stack(self._input.request.stack.id):
             return Reason.STACK_BUSY
         if problem := await self._preflight():
@@ -185,7 +195,7 @@ class DeploymentWorkflow:
 
     async def _may_try_again(self) -> bool:
         """Wait where waiting may help. The next try plans anew: an old plan is never applied."""
-        refusals = [] if self._cancel() else refusals_of(self._segments[-1])
+        refusals = [] if self._cancel() else refusals_of(self._steps[-1])
         if not refusals:
             return False
         first = refusals[0]
@@ -222,22 +232,22 @@ class DeploymentWorkflow:
         """Policy `auto` asks nobody; the other policies come with their own issue."""
 
     async def _run_phase(self, phase: Phase) -> bool:
-        """Run a phase, in a new segment where one never began; whether the next phase may run."""
+        """Run a phase, in a new step where one never began; whether the next phase may run."""
         self._enter(Status.RUNNING, phase)
-        for _ in range(_MOST_SEGMENTS_A_PHASE):
-            result = await self._run_segment(phase)
-            self._segments.append(result)
+        for _ in range(_MOST_STEPS_A_PHASE):
+            result = await self._run_step(phase)
+            self._steps.append(result)
             if self._cancel() or not is_safe_to_rerun(result):
                 break
         return result.outcome is StepOutcome.DONE and self._cancel() is None
 
-    async def _run_segment(self, phase: Phase) -> StepResult:
+    async def _run_step(self, phase: Phase) -> StepResult:
         self._number += 1
         order = step_order(
             phase,
             StepKey(workflow.info().workflow_id, self._number),
             self._input,
-            self._segments,
+            self._steps,
             self._imports,
         )
         self._running = order.key
@@ -250,7 +260,9 @@ class DeploymentWorkflow:
                     return await self._attempt(RunStepInput(order, mode), wait)
                 except ActivityError as error:
                     if isinstance(error.cause, ApplicationError):
-                        return self._not_run(order, StepOutcome.START_FAILED, failure_message(error))
+                        return self._not_run(
+                            order, StepOutcome.START_FAILED, failure_message(error)
+                        )
                     if mode is StartMode.ATTACH and is_schedule_to_start_timeout(error):
                         break
                 # Lost from sight, or cancelled before it was seen: what is there must be found
@@ -259,7 +271,7 @@ class DeploymentWorkflow:
                 self._tell(f"Waiting for host {self._host()}: its workers are silent.")
         finally:
             self._running = None
-        self._segments.append(self._not_run(order, StepOutcome.HOST_LOST))
+        self._steps.append(self._not_run(order, StepOutcome.HOST_LOST))
         raise _HostLostError
 
     async def _attempt(self, input: RunStepInput, wait: timedelta) -> StepResult:
@@ -303,12 +315,12 @@ class DeploymentWorkflow:
                 summary="asks the runner to stop terraform",
             )
         except (ActivityError, asyncio.CancelledError) as error:
-            workflow.logger.warning("stop_segment: %s", error)
+            workflow.logger.warning("stop_step: %s", error)
 
     async def _finalize(self, problem: Reason | None) -> DeploymentResult:
         context = self._context(problem)
         if self._prepared is None or self._host_lost:
-            return conclude(self._segments, context, Reconciliation())
+            return conclude(self._steps, context, Reconciliation())
         self._enter(self._status, Phase.FINALIZE)
         handle = workflow.start_activity_method(
             DeploymentActivities.finalize_deployment,
@@ -316,7 +328,7 @@ class DeploymentWorkflow:
                 workflow.info().workflow_id,
                 self._input.owner,
                 self._input.request,
-                self._segments,
+                self._steps,
                 context,
             ),
             task_queue=self._queue(),
@@ -330,7 +342,7 @@ class DeploymentWorkflow:
             result = await shielded(handle)
         except ActivityError as error:
             workflow.logger.error("finalize failed: %s", failure_message(error))
-            return conclude(self._segments, self._context(problem), Reconciliation(inconclusive=True))
+            return conclude(self._steps, self._context(problem), Reconciliation(inconclusive=True))
         return result
 
     def _publish(self, result: DeploymentResult) -> None:
@@ -361,12 +373,10 @@ class DeploymentWorkflow:
         """What the Temporal Web UI shows as current details."""
         input = self._input
         workflow.set_current_details(
-            current_details(words, input.request.stack.id, input.owner, self._phase, self._segments)
+            current_details(words, input.request.stack.id, input.owner, self._phase, self._steps)
         )
 
-    def _not_run(
-        self, order: StepOrder, outcome: StepOutcome, error: str = ""
-    ) -> StepResult:
+    def _not_run(self, order: StepOrder, outcome: StepOutcome, error: str = "") -> StepResult:
         return StepResult(order.key, order.phase, outcome, error=error)
 
     def _context(self, problem: Reason | None) -> EndContext:

@@ -48,10 +48,10 @@ def _marked(value: Any, sensitive: Any) -> Iterator[str]:  # noqa: ANN401 - any 
 
 def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
-        for one in value.values():
-            yield from _texts(one)
+        for item in value.values():
+            yield from _texts(item)
     elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
+        for entry in value:
+            yield from _texts(entry)
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
         yield str(value)

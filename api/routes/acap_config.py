@@ -4,9 +4,9 @@ from fastapi import APIRouter, Response
 
 from api import examples
 from api.dependencies import CurrentUser, Services, ServicesNeeded
-from api.documentation import answers
+from api.openapi import answers
 from api.schemas.acap_config import AcapConfigBody
-from api.view import DeploymentSnapshot
+from api.services.deployment_view import DeploymentSnapshot
 from deployments.acap_config import SECRETS, Origin, compose
 from deployments.artifacts import SEALED_OUTPUTS, disposition
 from deployments.deployment import Operation
@@ -40,7 +40,9 @@ async def get_acap_config(
     """
     snapshot = await services.deployments.get(user, deployment)
     recorded = await _recorded(services, snapshot)
-    origin = Origin(snapshot.id, str(snapshot.request["project_id"]), str(snapshot.request["region"]))
+    origin = Origin(
+        snapshot.id, str(snapshot.request["project_id"]), str(snapshot.request["region"])
+    )
     body = AcapConfigBody.model_validate(compose(recorded, origin))
     headers = {"Cache-Control": "private, no-store", "Anava-Secrets": ", ".join(SECRETS)}
     if download:

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from api import examples
-from api.conditional import UNCHANGED, conditional
 from api.dependencies import CurrentUser, ServicesNeeded
-from api.documentation import answers
+from api.middleware.etag import UNCHANGED, conditional
+from api.openapi import answers
 from api.schemas.artifacts import ArtifactBody, ArtifactList
 from deployments.artifacts import disposition
 from deployments.errors import NotFound
@@ -41,7 +41,7 @@ async def list_artifacts(
     """What can be downloaded now; more comes with the plan and at the end."""
     snapshot = await services.deployments.get(user, deployment)
     found = await services.artifacts.entries(snapshot.id)
-    items = [ArtifactBody(**asdict(one)) for one in found]
+    items = [ArtifactBody(**asdict(item)) for item in found]
     return conditional(request, ArtifactList(items=items))
 
 

@@ -7,10 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from api import examples
-from api.conditional import UNCHANGED, conditional, etag, is_known
 from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNeeded
-from api.documentation import answers
-from api.listing import Filters
+from api.middleware.etag import UNCHANGED, conditional, etag, is_known
+from api.openapi import answers
 from api.schemas.deployments import (
     AcceptedBody,
     CancelBody,
@@ -21,7 +20,8 @@ from api.schemas.deployments import (
     ProgressBody,
     ResourceBody,
 )
-from api.view import to_body, to_links, to_summary
+from api.services.deployment_view import to_body, to_links, to_summary
+from api.services.visibility_query import Filters
 from deployments.errors import FieldProblem, InvalidRequest
 from deployments.requests import check
 
@@ -93,7 +93,9 @@ async def list_deployments(
     """The caller's deployments; the header Link leads to the next page."""
     filters = Filters(asked.status, asked.project, asked.stack)
     page = await services.deployments.list(user, filters, asked.limit, asked.cursor)
-    shown = DeploymentPage(items=[to_summary(one) for one in page.items], next_cursor=page.next_cursor)
+    shown = DeploymentPage(
+        items=[to_summary(item) for item in page.items], next_cursor=page.next_cursor
+    )
     if page.next_cursor is None:
         return conditional(request, shown)
     after = request.url.include_query_params(cursor=page.next_cursor)
@@ -170,12 +172,12 @@ async def _progress(services: Services, user: str, deployment: str) -> ProgressB
     snapshot = await services.deployments.get(user, deployment)
     found = await services.progress.latest(snapshot.id)
     if found is None:
-        return ProgressBody(segment=0, phase=snapshot.phase, until="0-0", resources=[], counts={})
+        return ProgressBody(step=0, phase=snapshot.phase, until="0-0", resources=[], counts={})
     return ProgressBody(
-        segment=found.segment,
+        step=found.step,
         phase=found.phase,
         until=found.until,
-        resources=[ResourceBody(**asdict(one)) for one in found.resources],
+        resources=[ResourceBody(**asdict(resource)) for resource in found.resources],
         counts=found.counts,
     )
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import examples
-from api.documentation import answers
+from api.openapi import answers
 from api.schemas.destruction import DestructionBody, HeldBody, KeptBody
 from deployments.destruction import DESTRUCTION, confirmation
 from deployments.requests import DeploymentFields, check
@@ -30,11 +30,13 @@ class _StackQuery(BaseModel):
 @router.get("/destruction", responses=answers(examples.DESTRUCTION, "invalid_request"))
 async def get_destruction(asked: Annotated[_StackQuery, Query()]) -> DestructionBody:
     """What a destroy of this stack leaves and why, and what Google keeps for a while."""
-    stack = check(DeploymentFields(asked.project_id, prefix=asked.prefix, template=asked.template)).stack
+    stack = check(
+        DeploymentFields(asked.project_id, prefix=asked.prefix, template=asked.template)
+    ).stack
     found = DESTRUCTION[stack.template]
     return DestructionBody(
         stack=stack.id,
         confirm=confirmation(stack.project_id, stack.prefix),
-        kept=[KeptBody(**asdict(one)) for one in found.kept],
-        held=[HeldBody(**asdict(one)) for one in found.held],
+        kept=[KeptBody(**asdict(item)) for item in found.kept],
+        held=[HeldBody(**asdict(entry)) for entry in found.held],
     )

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from api import examples
 from api.dependencies import ServicesNeeded
-from api.documentation import answers
+from api.openapi import answers
 from api.schemas.health import HealthBody, LivenessBody, SinkBody, VersionBody, WorkerHealthBody
 
 __all__ = ["router"]
@@ -45,14 +45,14 @@ async def health(services: ServicesNeeded, response: Response) -> HealthBody:
     sinks = await services.sinks.look() if services.sinks else []
     if not found.temporal:
         response.status_code = 503
-    elif any(one.error for one in sinks):
+    elif any(sink.error for sink in sinks):
         found = replace(found, status="degraded")
-    return HealthBody(**asdict(found), sinks=[SinkBody(**asdict(one)) for one in sinks])
+    return HealthBody(**asdict(found), sinks=[SinkBody(**asdict(item)) for item in sinks])
 
 
 @router.get("/api/worker/health", responses=answers(examples.WORKER_HEALTH, "temporal_unavailable"))
 async def worker_health(services: ServicesNeeded) -> WorkerHealthBody:
-    """Every worker with its slots, what waits for them, and how many segments run."""
+    """Every worker with its slots, what waits for them, and how many steps run."""
     return WorkerHealthBody.model_validate(asdict(await services.health.workers()))
 
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, WebSocket
 
-from api.conversation import WebSocketSession
 from api.dependencies import BroadcastsNeeded, CurrentUser, ServicesNeeded
+from api.streaming.websocket import WebSocketSession
 from deployments.events import EventId
 
 __all__ = ["router"]

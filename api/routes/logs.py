@@ -10,13 +10,13 @@ from fastapi.responses import StreamingResponse
 
 from api import examples
 from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNeeded
-from api.documentation import answers
-from api.log_reader import LogReader
+from api.openapi import answers
 from api.schemas.deployments import SealBody
 from api.schemas.logs import HoldingBody, LogFormat, LogPage, LogQuery, VerificationBody
-from api.stream import Viewer, has_all
-from api.verification import verify_copies
-from api.view import DeploymentSnapshot
+from api.services.deployment_view import DeploymentSnapshot
+from api.services.log_reader import LogReader
+from api.services.log_verification import verify_copies
+from api.streaming.viewer import Viewer, has_all
 from deployments.events import EventId
 from deployments.log_verification import Verdict
 
@@ -106,9 +106,9 @@ async def verify_logs(
     seals, copies = await verify_copies(services, snapshot)
     response.headers.update(_HEADERS)
     return VerificationBody(
-        equal=all(one.verdict is Verdict.EQUAL for one in copies),
-        seals=[SealBody(**asdict(one)) for one in seals],
-        copies=[HoldingBody.model_validate(asdict(one)) for one in copies],
+        equal=all(entry.verdict is Verdict.EQUAL for entry in copies),
+        seals=[SealBody(**asdict(seal)) for seal in seals],
+        copies=[HoldingBody.model_validate(asdict(item)) for item in copies],
     )
 
 
@@ -146,7 +146,7 @@ async def stream_logs(
 async def _parts(viewer: Viewer) -> AsyncIterator[bytes]:
     async with aclosing(viewer.frames()) as found:
         async for frames in found:
-            yield b"".join(one.sse for one in frames)
+            yield b"".join(frame.sse for frame in frames)
 
 
 async def _is_over(services: Services, snapshot: DeploymentSnapshot, cursor: EventId) -> bool:

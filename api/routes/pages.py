@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict
 
-from api import reading
 from api.dependencies import CurrentUser, ServicesNeeded
-from api.listing import Filters
-from api.pages import page, static_digest, static_files
+from api.pages import presenters
+from api.pages.rendering import page, static_digest, static_files
 from api.problems import KINDS
-from api.view import DeploymentSnapshot, to_body, to_summary
+from api.services.deployment_view import DeploymentSnapshot, to_body, to_summary
+from api.services.visibility_query import Filters
 from deployments.deployment import Operation, Status
 from deployments.errors import AlreadyFinished, NotFound
 from deployments.templates import TEMPLATES
@@ -49,8 +49,8 @@ async def list_page(
     older = request.url.include_query_params(cursor=found.next_cursor)
     return page(
         "deployments.html",
-        rows=[reading.row(to_summary(one), one) for one in found.items],
-        statuses=[(str(one), reading.status_word(one)) for one in Status],
+        rows=[presenters.row(to_summary(item), item) for item in found.items],
+        statuses=[(str(entry), presenters.status_word(entry)) for entry in Status],
         asked=asked,
         filtered=bool(status or filters.project),
         older=f"/?{older.query}" if found.next_cursor else "",
@@ -66,12 +66,12 @@ async def deployment_page(deployment: str, user: CurrentUser, services: Services
     return page(
         "deployment.html",
         it=to_body(snapshot),
-        word=reading.word(snapshot),
-        steps=reading.phase_items(snapshot),
+        word=presenters.word(snapshot),
+        steps=presenters.phase_items(snapshot),
         resources=progress.resources if progress else [],
         artifacts=await services.artifacts.entries(snapshot.id),
         ended=snapshot.is_terminal,
-        counts=reading.counts(snapshot),
+        counts=presenters.counts(snapshot),
         cameras=_has_config(snapshot),
     )
 
@@ -110,7 +110,7 @@ async def problem_page(code: str) -> Response:
 async def docs_page(request: Request) -> Response:
     """The API, from its OpenAPI document."""
     openapi = request.app.openapi()
-    return page("docs.html", api=openapi, operations=reading.operations(openapi))
+    return page("docs.html", api=openapi, operations=presenters.operations(openapi))
 
 
 @router.get("/static/{digest}/{name}")

@@ -4,10 +4,11 @@ import asyncio
 
 from fastapi import APIRouter, Response
 
-from api import examples, plan
+from api import examples
 from api.dependencies import CurrentUser, ServicesNeeded
-from api.documentation import answers
+from api.openapi import answers
 from api.schemas.plan import PlanBody
+from api.services import plan_view
 from deployments.artifacts import PLAN_JSON, ArtifactStore
 from deployments.errors import NotFound, PlanNotReady, PlanTooLarge
 
@@ -38,7 +39,7 @@ async def get_plan(deployment: str, user: CurrentUser, services: ServicesNeeded)
     snapshot = await services.deployments.get(user, deployment)
     plan_json = await _read(services.artifacts, snapshot.id)
     # Some 0.1 s for the largest: too long for everybody else to wait.
-    body = await asyncio.to_thread(lambda: plan.plan_view(plan_json).model_dump_json())
+    body = await asyncio.to_thread(lambda: plan_view.plan_view(plan_json).model_dump_json())
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

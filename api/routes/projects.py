@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from api import examples
 from api.dependencies import CurrentUser, Services, ServicesNeeded
-from api.documentation import answers
+from api.openapi import answers
 from api.schemas.deployments import FindingBody
 from api.schemas.projects import ProjectBody, ProjectList, ValidateBody, ValidationBody
 from deployments.errors import Unavailable
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/api", tags=["projects"])
 async def list_projects(user: CurrentUser, services: ServicesNeeded) -> ProjectList:
     """The active projects that the caller may see."""
     found = await _preflight(services).projects()
-    return ProjectList(items=[ProjectBody(**asdict(one)) for one in found])
+    return ProjectList(items=[ProjectBody(**asdict(item)) for item in found])
 
 
 @router.post(
@@ -40,7 +40,7 @@ async def validate_project(
     return ValidationBody(
         project_id=request.stack.project_id,
         ready=blocking(findings) is None,
-        findings=[FindingBody(**asdict(one)) for one in findings],
+        findings=[FindingBody(**asdict(finding)) for finding in findings],
     )
 
 

@@ -118,7 +118,11 @@ class DeployBody(_Asked):
     def _location(self) -> str:
         if self.storage_location is not None:
             return self.storage_location
-        return DeploymentFields.storage_location if self.storageLocation is None else self.storageLocation
+        return (
+            DeploymentFields.storage_location
+            if self.storageLocation is None
+            else self.storageLocation
+        )
 
 
 class CancelBody(_Asked):
@@ -214,9 +218,9 @@ class CancelInfoBody(BaseModel):
 
 
 class SealBody(BaseModel):
-    """The end record of one segment's log."""
+    """The end record of one step's log."""
 
-    segment: int
+    step: int
     end: str
     lines: int
     sha256: str
@@ -315,7 +319,7 @@ class ResourceBody(BaseModel):
 class ProgressBody(BaseModel):
     """How far a deployment is, true up to and with the event `until`."""
 
-    segment: int
+    step: int
     phase: str
     until: str
     resources: list[ResourceBody]

@@ -23,7 +23,7 @@ class LivenessBody(BaseModel):
 
 
 class SinkBody(BaseModel):
-    """A sink of the log, over all segments that this machine's workers ship to it just now.
+    """A sink of the log, over all steps that this machine's workers ship to it just now.
 
     `behind_lines`: events it lacks. `late_seconds`: since when it has not caught up. `position`:
     `<deployment>/<event id>` up to which it holds the log that waits longest. `error`: the last
@@ -31,7 +31,7 @@ class SinkBody(BaseModel):
     """
 
     name: str
-    segments: int
+    steps: int
     position: str
     behind_lines: int
     late_seconds: float
@@ -92,9 +92,9 @@ class QueueBody(BaseModel):
 
 
 class WorkerHealthBody(BaseModel):
-    """`degraded`: no worker runs. `running_segments` counts terraform runs of all hosts."""
+    """`degraded`: no worker runs. `running_steps` counts terraform runs of all hosts."""
 
     status: Literal["healthy", "degraded"]
     workers: list[WorkerBody]
     queues: list[QueueBody]
-    running_segments: int
+    running_steps: int

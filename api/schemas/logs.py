@@ -82,8 +82,8 @@ class LogPage(BaseModel):
     end: bool
 
 
-class _SegmentHolding(BaseModel):
-    segment: int
+class _StepHolding(BaseModel):
+    step: int
     verdict: Verdict
     lines: int
     sha256: str
@@ -95,7 +95,7 @@ class HoldingBody(BaseModel):
 
     name: str
     verdict: Verdict
-    segments: list[_SegmentHolding]
+    steps: list[_StepHolding]
     error: str
 
 

@@ -9,7 +9,7 @@ export class LogView {
     this.onFollow = onFollow;
     this.block = null;
     this.lines = 0;
-    this.segment = "";
+    this.step = "";
     this.following = true;
     // Up goes a person, or a log that became shorter because a block was measured.
     let top = 0;
@@ -64,9 +64,9 @@ export class LogView {
     const line = document.createElement("div");
     line.className = level === "info" ? "line" : `line ${level}`;
     line.id = `L${id}`;
-    const segment = id.split("-")[0];
-    if (this.segment && segment !== this.segment) line.classList.add("first");
-    this.segment = segment;
+    const step = id.split("-")[0];
+    if (this.step && step !== this.step) line.classList.add("first");
+    this.step = step;
     const clock = document.createElement("time");
     clock.textContent = time.slice(11, 19);
     clock.dateTime = time;

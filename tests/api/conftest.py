@@ -12,18 +12,18 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from adapters.file_changes import FileChanges
-from adapters.local_artifacts import LocalArtifactStore
-from adapters.local_log import LocalLogSource
-from adapters.local_progress import LocalProgressSource
-from adapters.secret_box import AesGcmCipher
-from adapters.temporal_client import register
+from adapters.encryption import AesGcmCipher
+from adapters.local.artifacts import LocalArtifactStore
+from adapters.local.inotify import FileChanges
+from adapters.local.log import LocalLogSource
+from adapters.local.progress import LocalProgressSource
+from adapters.temporal.client import register
 from api.app import build
 from api.dependencies import Services
-from api.deployments import DeploymentService
 from api.server import Server
-from api.temporal_health import TemporalHealth
-from deployments.names import SHARED_QUEUE
+from api.services.deployments import DeploymentService
+from api.services.health import TemporalHealth
+from deployments.temporal_names import SHARED_QUEUE
 from deployments.timings import Timings
 from tests.api.scripted import ScriptedWorkflow
 from tests.servers import eventually

@@ -10,13 +10,13 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 
-from adapters.local_log import LocalLogSink
+from adapters.local.log import LocalLogSink
 from deployments.deployment import DeploymentResult, Status
 from deployments.events import EndKind, EventChunk, Seal
-from deployments.names import Attribute, Memo
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.segment import Counts, Diagnostic, Output
+from deployments.step import Counts, Diagnostic, Output
+from deployments.temporal_names import Attribute, Memo
 from workflows.deployment import DeploymentInput
 
 Event = tuple[str, str, dict[str, object]]
@@ -47,10 +47,10 @@ async def deploy(api: httpx.AsyncClient) -> str:
     return str(answer.json()["id"])
 
 
-async def write(run_root: Path, deployment: str, segment: int, lines: int) -> Seal:
+async def write(run_root: Path, deployment: str, step: int, lines: int) -> Seal:
     events = [
         {
-            "id": f"{segment}-{line}",
+            "id": f"{step}-{line}",
             "time": "2026-01-01T00:00:00Z",
             "level": "info",
             "phase": "apply",
@@ -58,10 +58,10 @@ async def write(run_root: Path, deployment: str, segment: int, lines: int) -> Se
         }
         for line in range(1, lines + 1)
     ]
-    data = b"".join(json.dumps(one).encode() + b"\n" for one in events)
+    data = b"".join(json.dumps(event).encode() + b"\n" for event in events)
     sink = LocalLogSink(run_root)
-    await sink.write(deployment, EventChunk(segment, 1, lines, data))
-    seal = Seal(segment, EndKind.COMPLETE, lines, hashlib.sha256(data).hexdigest())
+    await sink.write(deployment, EventChunk(step, 1, lines, data))
+    seal = Seal(step, EndKind.COMPLETE, lines, hashlib.sha256(data).hexdigest())
     await sink.seal(deployment, seal)
     return seal
 

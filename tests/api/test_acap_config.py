@@ -6,7 +6,7 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from adapters.secret_box import AesGcmCipher
+from adapters.encryption import AesGcmCipher
 from api.dependencies import Services
 from api.schemas.acap_config import AcapConfigBody
 from deployments.acap_config import SECRETS

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.local_artifacts import LocalArtifactStore
+from adapters.local.artifacts import LocalArtifactStore
 from api.app import build
 from api.dependencies import Services
 from deployments.artifacts import LINK_SECONDS
@@ -62,7 +62,7 @@ async def link(api: httpx.AsyncClient, path: str, name: str) -> str:
 async def test_the_list_tells_size_hash_type_and_time(api: httpx.AsyncClient, path: str) -> None:
     answer = await api.get(path)
     items = answer.json()["items"]
-    assert [one["name"] for one in items] == ["log.txt", "page.html", "plan.json"]
+    assert [item["name"] for item in items] == ["log.txt", "page.html", "plan.json"]
     assert items[0]["size_bytes"] == len(LOG)
     assert items[0]["sha256"] == hashlib.sha256(LOG).hexdigest()
     assert items[0]["content_type"] == "text/plain; charset=utf-8"

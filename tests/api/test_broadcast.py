@@ -11,11 +11,11 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from api import broadcast, stream
-from api.broadcasts import BroadcastRegistry
-from api.frames import Frame
-from api.services import Services
-from api.stream import Viewer
+from api.services.container import Services
+from api.streaming import broadcast, viewer
+from api.streaming.frames import Frame
+from api.streaming.registry import BroadcastRegistry
+from api.streaming.viewer import Viewer
 from deployments.errors import Unavailable
 from deployments.events import EventChunk, EventId, Seal
 from deployments.log_ports import LogSource
@@ -72,7 +72,7 @@ class Hall:
                 yield list(frames)
 
     async def read(self, after: EventId = START) -> list[Frame]:
-        return [one async for frames in self.viewer(after) for one in frames]
+        return [frame async for frames in self.viewer(after) for frame in frames]
 
     async def on_the_ring(self, cursor: EventId, viewers: int = 1) -> None:
         """Return when so many watch, and who has all up to here needs the store no more."""
@@ -85,8 +85,8 @@ class Hall:
         await eventually(there, "the viewers")
         self.broadcasts.leave(one)
 
-    async def write(self, segment: int, lines: int) -> Seal:
-        return await write(self.runs, self.id, segment, lines)
+    async def write(self, step: int, lines: int) -> Seal:
+        return await write(self.runs, self.id, step, lines)
 
     async def finish(self, *seals: Seal) -> None:
         await finish(self.client, self.id, *seals)
@@ -102,15 +102,15 @@ async def hall(
 
 
 def logs(frames: list[Frame]) -> list[Frame]:
-    return [one for one in frames if one.event == "log"]
+    return [frame for frame in frames if frame.event == "log"]
 
 
 def ids(frames: list[Frame]) -> list[str]:
-    return [line[0] for one in logs(frames) for line in json.loads(one.content)["lines"]]
+    return [line[0] for log in logs(frames) for line in json.loads(log.content)["lines"]]
 
 
 def expected(*lines: int) -> list[str]:
-    """Every id of segments with so many lines."""
+    """Every id of steps with so many lines."""
     return [f"{number}-{n}" for number, most in enumerate(lines, 1) for n in range(1, most + 1)]
 
 
@@ -121,8 +121,8 @@ async def test_a_log_is_followed_once_and_encoded_once_for_all(hall: Hall) -> No
     first, *others = await asyncio.gather(*tasks)
     assert hall.source.follows == [START]
     assert ids(first) == expected(700, 40)
-    for one in others:
-        assert list(map(id, logs(one))) == list(map(id, logs(first)))
+    for other in others:
+        assert list(map(id, logs(other))) == list(map(id, logs(first)))
 
 
 @pytest.mark.parametrize("after", [START, EventId(1, 0), EventId(1, 7), EventId(1, 600)])
@@ -137,7 +137,7 @@ async def test_one_that_comes_later_misses_no_line(hall: Hall, after: EventId) -
     seals.append(await hall.write(2, 40))
     await hall.finish(*seals)
     assert ids(await first) == expected(700, 40)
-    assert ids(await second) == [one for one in expected(700, 40) if EventId.parse(one) > after]
+    assert ids(await second) == [item for item in expected(700, 40) if EventId.parse(item) > after]
 
 
 async def test_viewers_that_come_together_read_the_store_once(hall: Hall) -> None:
@@ -145,9 +145,9 @@ async def test_viewers_that_come_together_read_the_store_once(hall: Hall) -> Non
     tasks = [asyncio.create_task(hall.read()) for _ in range(40)]
     await hall.on_the_ring(EventId(2, 11), 40)
     await hall.finish(*seals)
-    for one in await asyncio.gather(*tasks):
-        assert ids(one) == expected(5000, 10)
-    filled = [one for one in hall.source.reads if one < EventId(2, 11)]
+    for item in await asyncio.gather(*tasks):
+        assert ids(item) == expected(5000, 10)
+    filled = [read for read in hall.source.reads if read < EventId(2, 11)]
     assert len(filled) == len(set(filled)) > 2
 
 
@@ -163,7 +163,7 @@ async def test_one_that_falls_behind_reads_from_the_store_again(
     await hall.on_the_ring(EventId(1, 3001))
     seals.append(await hall.write(2, 10))
     await hall.finish(*seals)
-    found += [one async for frames in slow for one in frames]
+    found += [frame async for frames in slow for frame in frames]
     assert ids(await quick) == expected(3000, 10)
     assert ids(found) == expected(3000, 10)
     assert found[-1].event == "end"
@@ -181,7 +181,7 @@ async def test_a_stop_while_one_catches_up_skips_no_line(hall: Hall) -> None:
     await hall.write(2, 10)
     await hall.on_the_ring(EventId(2, 11))
     hall.services.stopping.set()
-    found += [one async for frames in late for one in frames]
+    found += [frame async for frames in late for frame in frames]
     assert ids(found) == expected(5000)[: len(ids(found))]
     assert found[-1].event == "bye"
     assert ids(await quick) == [f"2-{n}" for n in range(1, 11)]
@@ -203,11 +203,11 @@ async def test_one_whose_store_is_behind_at_the_end_is_told_to_come_back(hall: H
 
 
 async def test_one_that_waits_is_pinged(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert stream._PING_SECONDS == 15
-    monkeypatch.setattr(stream, "_PING_SECONDS", 0.1)
+    assert viewer._PING_SECONDS == 15
+    monkeypatch.setattr(viewer, "_PING_SECONDS", 0.1)
     async with asyncio.timeout(10):
         async for frames in hall.viewer():
-            if any(one.sse == b"event: ping\ndata: {}\n\n" for one in frames):
+            if any(frame.sse == b"event: ping\ndata: {}\n\n" for frame in frames):
                 break
 
 
@@ -236,7 +236,7 @@ async def test_a_change_of_the_source_is_told_and_told_to_who_comes_later(hall: 
         {"source": "redis", "words": "reading from Redis again"},
     ]
     for found in (await first, await second):
-        assert [json.loads(one.content) for one in found if one.event == "source"] == wanted
-        events = [one.event for one in found]
+        assert [json.loads(entry.content) for entry in found if entry.event == "source"] == wanted
+        events = [item.event for item in found]
         assert events.index("source") < events.index("log"), "before the first line from there"
         assert ids(found) == expected(3, 3)

@@ -7,8 +7,8 @@ import pytest
 from temporalio.client import Client
 
 from api.dependencies import Services
-from deployments.names import Memo
 from deployments.requests import DeploymentFields, check
+from deployments.temporal_names import Memo
 
 PROJECT = "customer-1"
 UNKNOWN = "dep-" + "a" * 26
@@ -33,8 +33,8 @@ async def test_fifty_equal_requests_at_once_start_one_deployment(
     answers = await asyncio.gather(
         *(api.post("/api/deploy", json=body, headers=headers) for _ in range(50))
     )
-    assert {one.status_code for one in answers} == {202}
-    assert len({one.content for one in answers}) == 1
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({item.content for item in answers}) == 1
     first = answers[0].json()
     assert answers[0].headers["Location"] == f"/api/deployment/{first['id']}"
     await client.get_workflow_handle(first["id"]).terminate()
@@ -145,12 +145,12 @@ async def test_a_list_has_filters_and_a_cursor(api: httpx.AsyncClient) -> None:
             page = (await api.get(f"/api/deployments?project={project}&status=queued")).json()
             if len(page["items"]) == len(made):
                 break
-    assert {one["id"] for one in page["items"]} == made
+    assert {item["id"] for item in page["items"]} == made
     snapshot: list[str] = []
     cursor = ""
     while True:
         part = (await api.get(f"/api/deployments?project={project}&limit=2{cursor}")).json()
-        snapshot += [one["id"] for one in part["items"]]
+        snapshot += [entry["id"] for entry in part["items"]]
         if part["next_cursor"] is None:
             break
         cursor = f"&cursor={part['next_cursor']}"

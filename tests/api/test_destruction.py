@@ -21,10 +21,10 @@ async def test_what_stays_and_what_google_keeps_is_said_with_the_words_to_confir
     told = answer.json()
     assert (answer.status_code, told["stack"]) == (200, "anava.customer-1.front")
     assert told["confirm"] == "customer-1/front"
-    assert any("Firestore database" in one["what"] for one in told["kept"])
-    assert all(one["why"] for one in told["kept"])
-    assert {one["days"] for one in told["held"]} == {30}
-    assert any("workload identity pool" in one["what"] for one in told["held"])
+    assert any("Firestore database" in item["what"] for item in told["kept"])
+    assert all(entry["why"] for entry in told["kept"])
+    assert {element["days"] for element in told["held"]} == {30}
+    assert any("workload identity pool" in value["what"] for value in told["held"])
     sandbox = (await api.get("/api/destruction?project_id=customer-1")).json()
     assert (sandbox["confirm"], sandbox["held"]) == ("customer-1/anava", [])
 
@@ -56,7 +56,7 @@ async def test_an_unconfirmed_destroy_starts_nothing(
     body = {"project_id": project, "operation": "destroy", **confirm}
     answer = await api.post("/api/deploy", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert [one["pointer"] for one in answer.json()["errors"]] == ["/confirm"]
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/confirm"]
     assert (await api.get(f"/api/deployments?project={project}")).json()["items"] == []
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.local_sinks import LocalSinkStatuses
-from adapters.terraform.run_root import RunRoot, sinks_file
+from adapters.local.sink_status import LocalSinkStatuses, sink_status_file
 from api.app import build
 from api.dependencies import Services
 from deployments.log_ports import SinkStatus
 from tests.api.conftest import temporal_server
+from worker.run_root import RunRoot
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ LATE = SinkStatus("redis", 2, "dep-x/3-42", 7, 12.5, "no answer")
 async def sinks(api: httpx.AsyncClient) -> list[SinkStatus]:
     answer = await api.get("/health")
     assert answer.status_code == 200, answer.text
-    return [SinkStatus(**one) for one in answer.json()["sinks"]]
+    return [SinkStatus(**sink) for sink in answer.json()["sinks"]]
 
 
 async def test_every_living_worker_tells_of_its_sinks(
@@ -63,8 +63,10 @@ async def test_every_living_worker_tells_of_its_sinks(
     first, second = RunRoot(tmp_path), RunRoot(tmp_path)
     first.publish_sink_statuses([LATE, WELL])
     assert await sinks(snapshot) == [LATE, WELL]
-    second.publish_sink_statuses([dataclasses.replace(LATE, late_seconds=99, position="dep-y/1-1", error="")])
-    (joined,) = [one for one in await sinks(snapshot) if one.name == "redis"]
+    second.publish_sink_statuses(
+        [dataclasses.replace(LATE, late_seconds=99, position="dep-y/1-1", error="")]
+    )
+    (joined,) = [sink for sink in await sinks(snapshot) if sink.name == "redis"]
     assert joined == SinkStatus("redis", 4, "dep-y/1-1", 14, 99, "no answer")
     second.close()
     assert LATE in await sinks(snapshot)
@@ -83,7 +85,7 @@ async def test_a_worker_that_died_or_fell_silent_tells_nothing(
     assert await sinks(snapshot) == []
     silent = RunRoot(tmp_path)
     silent.publish_sink_statuses([LATE])
-    os.utime(sinks_file(silent.workers, silent.worker), (0, 0))
+    os.utime(sink_status_file(silent.workers, silent.worker), (0, 0))
     assert await sinks(snapshot) == []
     silent.close()
 
@@ -105,6 +107,6 @@ async def test_what_a_worker_did_not_write_is_not_believed(
     snapshot: httpx.AsyncClient, tmp_path: Path, content: bytes
 ) -> None:
     root = RunRoot(tmp_path)
-    sinks_file(root.workers, root.worker).write_bytes(content)
+    sink_status_file(root.workers, root.worker).write_bytes(content)
     assert await sinks(snapshot) == []
     root.close()

@@ -170,7 +170,7 @@ async def test_what_was_refused_started_nothing(api: httpx.AsyncClient) -> None:
 
     async def ids() -> list[str]:
         found = await api.get(f"/api/deployments?project={project}")
-        return [one["id"] for one in found.json()["items"]]
+        return [item["id"] for item in found.json()["items"]]
 
     assert await eventually(ids, "the one that was accepted") == [accepted.json()["id"]]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.local_log import LocalLogSink
+from adapters.local.log import LocalLogSink
 from deployments.events import EventChunk
 from tests.api.scripted import deploy, write
 
@@ -21,10 +21,10 @@ async def page(api: httpx.AsyncClient, found: str, query: str) -> dict[str, obje
 def ids(content: dict[str, object]) -> list[str]:
     events = content["events"]
     assert isinstance(events, list)
-    return [one["id"] for one in events]
+    return [event["id"] for event in events]
 
 
-async def test_pages_go_backwards_over_segments_to_the_start(
+async def test_pages_go_backwards_over_steps_to_the_start(
     api: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     found = await deploy(api)
@@ -35,8 +35,8 @@ async def test_pages_go_backwards_over_segments_to_the_start(
         content = await page(api, found, f"before={before}&limit=8")
         pages.append(ids(content))
         before = str(content["previous_before"])
-    assert [len(one) for one in pages] == [8, 8, 8, 8, 3]
-    assert [one for content in reversed(pages) for one in content] == [
+    assert [len(item) for item in pages] == [8, 8, 8, 8, 3]
+    assert [entry for content in reversed(pages) for entry in content] == [
         *(f"1-{n}" for n in range(1, 31)),
         *(f"2-{n}" for n in range(1, 6)),
     ]

@@ -11,9 +11,9 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from adapters.file_changes import FileChanges
-from adapters.local_log import LocalLogSource
-from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
+from adapters.local.inotify import FileChanges
+from adapters.local.log import LocalLogSource
+from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from api.app import build
 from api.dependencies import Services
 from deployments.artifacts import RECORD
@@ -58,8 +58,8 @@ async def ship(redis: stores.Store, run_root: Path, deployment: str) -> None:
 
 
 async def record(services: Services, deployment: str, *seals: Seal) -> None:
-    segments = [{"seal": dataclasses.asdict(one)} for one in seals] + [{"seal": None}]
-    await services.artifacts.put(deployment, RECORD, [json.dumps({"segments": segments}).encode()])
+    steps = [{"seal": dataclasses.asdict(seal)} for seal in seals] + [{"seal": None}]
+    await services.artifacts.put(deployment, RECORD, [json.dumps({"steps": steps}).encode()])
 
 
 async def verify(api: httpx.AsyncClient, deployment: str) -> dict[str, Any]:
@@ -87,17 +87,17 @@ async def test_equal_copies_are_called_equal_and_a_difference_is_named(
     await finish(client, deployment, *seals)
     found = await verify(api, deployment)
     assert found["equal"] is True
-    assert [one["name"] for one in found["copies"]] == ["record.json", "local", "redis"]
-    assert found["seals"] == [dataclasses.asdict(one) for one in seals]
+    assert [item["name"] for item in found["copies"]] == ["record.json", "local", "redis"]
+    assert found["seals"] == [dataclasses.asdict(seal) for seal in seals]
     flushed = open_redis(f"redis://{redis.host}")
     await flushed.flushall()
     await flushed.aclose()
     await record(services, deployment, seals[0])
-    with (tmp_path / deployment / "segments" / "2" / "events.jsonl").open("ab") as file:
+    with (tmp_path / deployment / "steps" / "2" / "events.jsonl").open("ab") as file:
         file.write(b'{"id":"2-32"}\n')
     found = await verify(api, deployment)
     assert found["equal"] is False
-    assert [one["verdict"] for one in found["copies"]] == ["differs", "differs", "missing"]
+    assert [entry["verdict"] for entry in found["copies"]] == ["differs", "differs", "missing"]
     redis.kill()
     found = await verify(api, deployment)
     assert found["copies"][2]["verdict"] == "unavailable"
@@ -110,11 +110,11 @@ async def test_equal_copies_are_called_equal_and_a_difference_is_named(
         b"",
         b"[]",
         b"{",
-        b'{"segments": 1}',
-        b'{"segments": [{"seal": 1}]}',
-        b'{"segments": [{}]}',
-        b'{"segments": [{"seal": {"segment": "1", "end": "complete", "lines": 1, "sha256": ""}}]}',
-        b'{"segments": [{"seal": {"segment": 1, "end": "odd", "lines": 1, "sha256": ""}}]}',
+        b'{"steps": 1}',
+        b'{"steps": [{"seal": 1}]}',
+        b'{"steps": [{}]}',
+        b'{"steps": [{"seal": {"step": "1", "end": "complete", "lines": 1, "sha256": ""}}]}',
+        b'{"steps": [{"seal": {"step": 1, "end": "odd", "lines": 1, "sha256": ""}}]}',
         b"[" * 100_000,
         b"\xff\xfe",
     ],
@@ -133,7 +133,7 @@ async def test_a_damaged_record_differs(
     assert found["copies"][0] == {
         "name": RECORD,
         "verdict": "differs",
-        "segments": [],
+        "steps": [],
         "error": "it is no record",
     }
 
@@ -152,7 +152,7 @@ async def test_one_that_an_operator_terminated_has_no_seal_unless_its_record_has
     seal = await write(tmp_path, deployment, 1, 3)
     await record(services, deployment, seal)
     found = await verify(api, deployment)
-    assert [one["verdict"] for one in found["copies"]] == ["equal", "equal", "missing"]
+    assert [item["verdict"] for item in found["copies"]] == ["equal", "equal", "missing"]
 
 
 @pytest.mark.parametrize(

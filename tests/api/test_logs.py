@@ -23,7 +23,7 @@ async def test_a_page_goes_on_where_the_last_one_ended(
         url = f"/api/deployment/{found}/logs?after={after}&limit=7"
         page = (await api.get(url)).json()
         assert len(page["events"]) <= 7
-        ids += [one["id"] for one in page["events"]]
+        ids += [event["id"] for event in page["events"]]
         after = page["next_after"]
         if not page["events"]:
             break
@@ -38,14 +38,14 @@ async def test_a_stream_brings_all_lines_then_ends_and_is_then_over(
 ) -> None:
     found = await deploy(api)
     stream = asyncio.create_task(api.get(f"/api/deployment/{found}/logs/stream"))
-    seals = [await write(tmp_path, found, segment, 1200) for segment in (1, 2)]
+    seals = [await write(tmp_path, found, step, 1200) for step in (1, 2)]
     await finish(client, found, *seals)
     answer = await stream
     got = events(answer.text)
     assert answer.headers["Cache-Control"] == "no-store"
     assert got[0][0] == "status"
     assert got[-1][:1] + got[-1][2:] == ("end", {"status": "completed"})
-    assert log_ids(got) == [f"{segment}-{n}" for segment in (1, 2) for n in range(1, 1201)]
+    assert log_ids(got) == [f"{step}-{n}" for step in (1, 2) for n in range(1, 1201)]
     last = next(cursor for name, cursor, _ in reversed(got) if name == "log")
     assert last == "2-1201"
     url = f"/api/deployment/{found}/logs/stream"
@@ -89,7 +89,7 @@ async def test_a_stopping_server_says_bye(api: httpx.AsyncClient, services: Serv
     assert got[-1][0] == "bye"
 
 
-async def test_progress_is_the_newest_segment_that_names_resources(
+async def test_progress_is_the_newest_step_that_names_resources(
     api: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     found = await deploy(api)
@@ -97,11 +97,11 @@ async def test_progress_is_the_newest_segment_that_names_resources(
     assert (await api.get(url)).json()["resources"] == []
     resource = {"address": "a.b", "action": "create", "status": "running"}
     for number, resources in ((2, [resource]), (10, [])):
-        folder = tmp_path / found / "segments" / str(number)
+        folder = tmp_path / found / "steps" / str(number)
         folder.mkdir(parents=True)
         content = {
             "format": 1,
-            "segment": number,
+            "step": number,
             "phase": "apply",
             "until": f"{number}-3",
             "counts": {"running": 1},
@@ -109,7 +109,7 @@ async def test_progress_is_the_newest_segment_that_names_resources(
         }
         (folder / "progress.json").write_text(json.dumps(content))
     body = (await api.get(url)).json()
-    assert (body["segment"], body["until"]) == (2, "2-3")
+    assert (body["step"], body["until"]) == (2, "2-3")
     assert body["resources"][0]["address"] == "a.b"
     assert (await api.get(f"/api/deployment/{found}/resources")).json() == body
 

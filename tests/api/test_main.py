@@ -3,8 +3,8 @@ import asyncio
 import pytest
 
 from adapters.settings import ApiSettings, Settings
-from api.guard import is_loopback
 from api.main import create_app
+from api.middleware.request_guard import is_loopback
 from deployments.errors import InvalidSettings
 
 

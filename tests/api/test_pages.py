@@ -6,7 +6,7 @@ import secrets
 import httpx
 import pytest
 
-from api.pages import error_page
+from api.pages.rendering import error_page
 from api.problems import KINDS
 from tests.api.test_deployments import deploy
 

@@ -86,7 +86,7 @@ async def plan(api: httpx.AsyncClient, services: Services, deployment: str) -> d
 
 
 def change(plan: dict[str, Any], address: str) -> dict[str, Any]:
-    return next(one for one in plan["changes"] if one["address"] == address)
+    return next(change for change in plan["changes"] if change["address"] == address)
 
 
 async def test_before_there_is_a_plan_it_is_not_ready(
@@ -98,7 +98,7 @@ async def test_before_there_is_a_plan_it_is_not_ready(
 
 
 async def test_each_change_has_one_word(plan: dict[str, Any]) -> None:
-    words = {one["address"]: one["action"] for one in plan["changes"]}
+    words = {change["address"]: change["action"] for change in plan["changes"]}
     assert words == {
         "x.new": "create",
         "x.same": "no-op",

@@ -7,13 +7,13 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from adapters.google_api import GoogleApi
-from adapters.google_preflight import GooglePreflight, read_requirements
+from adapters.google.api import GoogleApi
+from adapters.google.preflight import GooglePreflight, read_requirements
 from api.app import build
 from api.dependencies import Services
 from deployments.errors import SignInExpired
-from tests.google.provider import served as running
-from tests.google.serving import ServedStandIn, Token
+from tests.google_stand_in.provider import served as running
+from tests.google_stand_in.serving import ServedStandIn, Token
 from tests.servers import ROOT, free_port
 
 TEMPLATES = ROOT / "terraform"
@@ -70,7 +70,7 @@ async def test_what_stands_in_the_way_is_told_with_what_mends_it(
     found = (await front.post("/api/validate-project", json={"project_id": "demo-proj"})).json()
 
     assert not found["ready"]
-    assert [(one["code"], one["severity"]) for one in found["findings"]] == [
+    assert [(finding["code"], finding["severity"]) for finding in found["findings"]] == [
         ("billing_disabled", "blocking"),
         ("api_disabled", "note"),
     ]
@@ -99,7 +99,7 @@ async def test_a_bad_body_is_a_problem_and_google_is_not_asked(
 
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
-    assert [one["pointer"] for one in answer.json()["errors"]] == [pointer]
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
     assert google.asked() == []
 
 
@@ -128,7 +128,7 @@ async def test_an_expired_token_is_a_401_for_the_list_and_a_finding_for_the_chec
         checked = await front.post("/api/validate-project", json={"project_id": "demo-proj"})
 
     assert (listed.status_code, listed.json()["code"]) == (401, "sign_in_expired")
-    assert [one["code"] for one in checked.json()["findings"]] == ["sign_in_expired"]
+    assert [finding["code"] for finding in checked.json()["findings"]] == ["sign_in_expired"]
 
 
 @pytest.mark.parametrize("path", ["/api/projects", "/api/validate-project"])

@@ -40,7 +40,7 @@ async def test_many_that_stall_are_cut_and_cost_the_others_nothing(
     connections = server.server_state.connections
 
     def lying() -> list[int]:
-        return [one.transport.get_write_buffer_size() for one in connections]
+        return [connection.transport.get_write_buffer_size() for connection in connections]
 
     await eventually(lambda: sum(size > 0 for size in lying()) == 60, "all of them to stall")
     assert max(lying()) < 256 * 1024

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from api.strict_json import MOST_LEVELS, complaint
+from api.middleware.strict_json import MOST_LEVELS, complaint
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Origin
 
 from api.server import Server
-from api.services import Services
+from api.services.container import Services
 from tests.api.scripted import deploy, finish, write
 from tests.servers import eventually
 
@@ -56,7 +56,9 @@ async def rest(socket: ClientConnection) -> list[dict[str, Any]]:
 
 
 def ids(found: list[dict[str, Any]]) -> list[str]:
-    return [line[0] for one in found if one.get("event") == "log" for line in one["data"]["lines"]]
+    return [
+        line[0] for item in found if item.get("event") == "log" for line in item["data"]["lines"]
+    ]
 
 
 async def test_events_are_those_of_the_stream_and_the_end_closes(
@@ -67,17 +69,17 @@ async def test_events_are_those_of_the_stream_and_the_end_closes(
         first = await receive(socket)
         assert (first["event"], first["data"]["status"]) == ("status", "queued")
         assert "id" not in first
-        seals = [await write(tmp_path, id, segment, 600) for segment in (1, 2)]
+        seals = [await write(tmp_path, id, step, 600) for step in (1, 2)]
         await finish(client, id, *seals)
         found = await rest(socket)
         assert socket.close_code == 1000
-    assert ids(found) == [f"{segment}-{n}" for segment in (1, 2) for n in range(1, 601)]
+    assert ids(found) == [f"{step}-{n}" for step in (1, 2) for n in range(1, 601)]
     assert found[-1] == {"event": "end", "data": {"status": "completed"}}
-    assert [one["id"] for one in found if one["event"] == "log"][-1] == "2-601"
+    assert [item["id"] for item in found if item["event"] == "log"][-1] == "2-601"
     async with talk(server, id, "?after=2-590") as socket:
         assert ids(await rest(socket)) == [f"2-{n}" for n in range(591, 601)]
     async with talk(server, id, "?after=2-601") as socket:
-        assert [one["event"] for one in await rest(socket)] == ["status", "end"]
+        assert [entry["event"] for entry in await rest(socket)] == ["status", "end"]
 
 
 async def test_every_request_has_its_own_answer(
@@ -113,7 +115,9 @@ async def test_a_cancel_is_asked_for_and_seen(
             found += [one] if one.get("answer") or one["data"].get("cancel_requested") else []
     assert {"answer": "c1", "ok": True} in found
     events = client.get_workflow_handle(id).fetch_history_events()
-    said = [one.workflow_execution_cancel_requested_event_attributes.cause async for one in events]
+    said = [
+        event.workflow_execution_cancel_requested_event_attributes.cause async for event in events
+    ]
     assert f"anava:{json.dumps({'by': 'local', 'reason': reason})}" in said
 
 
@@ -155,7 +159,7 @@ async def test_a_strange_id_is_no_place_to_resume_from(
     async with talk(server, await deploy(live)) as socket:
         answer = await ask(socket, {"type": "resume_from", "request": "r", "id": id})
         assert (answer["answer"], answer["ok"], answer["status"]) == ("r", False, 422)
-        assert [one["pointer"] for one in answer["errors"]] == ["/id"]
+        assert [error["pointer"] for error in answer["errors"]] == ["/id"]
         assert (await ask(socket, {"type": "ping", "request": "p"}))["ok"] is True
 
 
@@ -246,7 +250,7 @@ async def test_a_text_that_is_no_utf8_closes_without_a_traceback(
         await socket.send(b'{"type":"\xff\xfe"}', text=True)
         await rest(socket)
         assert socket.close_code == 1007
-    assert [one for one in caplog.records if one.exc_info] == []
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 async def test_who_is_refused_over_http_is_refused_before_the_upgrade(

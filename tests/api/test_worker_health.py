@@ -8,8 +8,8 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from adapters.temporal_client import connect, worker_runtime
-from deployments.names import SHARED_QUEUE
+from adapters.temporal.client import connect, worker_runtime
+from deployments.temporal_names import SHARED_QUEUE
 
 
 @activity.defn
@@ -21,7 +21,7 @@ async def test_without_a_worker_it_is_degraded(api: httpx.AsyncClient) -> None:
     answer = await api.get("/api/worker/health")
     assert answer.status_code == 200
     assert answer.json()["status"] in {"degraded", "healthy"}
-    assert {one["name"] for one in answer.json()["queues"]} >= {SHARED_QUEUE}
+    assert {queue["name"] for queue in answer.json()["queues"]} >= {SHARED_QUEUE}
 
 
 async def test_a_worker_is_shown_with_its_slots(
@@ -42,7 +42,7 @@ async def test_a_worker_is_shown_with_its_slots(
         shown: list[dict[str, object]] = []
         while not shown:
             found = (await api.get("/api/worker/health")).json()
-            shown = [one for one in found["workers"] if one["identity"] == identity]
+            shown = [worker for worker in found["workers"] if worker["identity"] == identity]
             await asyncio.sleep(0.1)
     assert (shown[0]["host"], shown[0]["status"]) == ("host-7", "running")
     assert shown[0]["activities"] in ({"used": 0, "free": 7}, {"used": 0, "free": 0})

@@ -7,7 +7,17 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("api", "workflows", "activities", "deployments", "adapters", "cli")
+ROOMS = (
+    "api",
+    "workflows",
+    "activities",
+    "worker",
+    "runner",
+    "deployments",
+    "adapters",
+    "cli",
+    "google_stand_in",
+)
 
 
 @cache

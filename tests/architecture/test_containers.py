@@ -32,7 +32,7 @@ def test_what_is_brought_up_is_the_whole_service() -> None:
 def test_a_command_is_one_of_ours_with_its_options(name: str) -> None:
     command, *options = COMMANDS[name]
     known = get_command(app).commands[command]  # type: ignore[attr-defined] # it is a group
-    assert set(options) <= {option for one in known.params for option in one.opts}
+    assert set(options) <= {option for param in known.params for option in param.opts}
 
 
 @pytest.mark.parametrize("name", sorted(ROLES))
@@ -86,7 +86,7 @@ def test_the_buckets_that_are_made_are_those_of_the_settings() -> None:
 
 
 def test_everything_is_published_on_loopback_only() -> None:
-    published = [port for one in SERVICES.values() for port in one.get("ports", ())]
+    published = [port for service in SERVICES.values() for port in service.get("ports", ())]
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
     assert {name for name, one in SERVICES.items() if "network_mode" in one} == {"api"}
 
@@ -110,15 +110,15 @@ def test_every_role_has_a_health_check_and_a_worker_time_to_stop() -> None:
         "CMD",
         "python3",
         "-m",
-        "cli.alive",
+        "cli.worker_healthcheck",
         "/data/runs",
     ]
 
 
 def test_what_is_used_is_declared() -> None:
-    for one in SERVICES.values():
-        assert set(one.get("depends_on", ())) <= set(SERVICES)
-        volumes = {volume.partition(":")[0] for volume in one.get("volumes", ())}
+    for service in SERVICES.values():
+        assert set(service.get("depends_on", ())) <= set(SERVICES)
+        volumes = {volume.partition(":")[0] for volume in service.get("volumes", ())}
         assert volumes <= set(COMPOSE["volumes"])
 
 
@@ -146,4 +146,4 @@ def test_the_build_sees_every_room_and_nothing_that_is_not_committed() -> None:
     tops = {path.parts[0] for path in files()}
     assert set(let_in) <= tops
     assert {*ROOMS, "terraform", "worker_main.py"} <= set(let_in)
-    assert not any(fnmatch(name, one) for name in (".env", "data", ".git") for one in let_in)
+    assert not any(fnmatch(name, item) for name in (".env", "data", ".git") for item in let_in)

@@ -22,7 +22,7 @@ ELSEWHERE = {
     "data",
     "hashicorp",
     "runs",
-    "segments",
+    "steps",
     "text",
     "work",
     "workers",

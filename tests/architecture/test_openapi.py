@@ -30,7 +30,7 @@ from api.schemas.projects import ProjectList, ValidateBody, ValidationBody
 from tests.architecture.repository import ROOT
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text())
-OPERATIONS = [one for methods in DOCUMENT["paths"].values() for one in methods.values()]
+OPERATIONS = [method for methods in DOCUMENT["paths"].values() for method in methods.values()]
 
 
 def test_the_document_is_what_the_routes_give() -> None:
@@ -66,7 +66,7 @@ def test_the_document_is_what_the_routes_give() -> None:
         (examples.VALIDATE, ValidateBody),
         (examples.VALIDATION, ValidationBody),
         (examples.PROJECTS, ProjectList),
-        *((one["value"], ProblemBody) for one in DOCUMENT["components"]["examples"].values()),
+        *((item["value"], ProblemBody) for item in DOCUMENT["components"]["examples"].values()),
     ],
 )
 def test_an_example_has_the_fields_of_its_body(
@@ -77,20 +77,20 @@ def test_an_example_has_the_fields_of_its_body(
 
 
 def test_every_operation_has_an_id_of_its_own_words_and_an_example() -> None:
-    ids = [one["operationId"] for one in OPERATIONS]
+    ids = [item["operationId"] for item in OPERATIONS]
     assert len(set(ids)) == len(ids)
-    for one in OPERATIONS:
-        assert re.fullmatch(r"[a-z_]+", one["operationId"])
-        assert one["description"]
-        answer = next(iter(one["responses"].values()))
+    for operation in OPERATIONS:
+        assert re.fullmatch(r"[a-z_]+", operation["operationId"])
+        assert operation["description"]
+        answer = next(iter(operation["responses"].values()))
         assert any("example" in content for content in answer["content"].values())
 
 
 def test_every_problem_that_a_route_names_is_explained() -> None:
     named = {
         code
-        for one in OPERATIONS
-        for answer in one["responses"].values()
+        for operation in OPERATIONS
+        for answer in operation["responses"].values()
         for content in answer.get("content", {}).values()
         for code in content.get("examples", {})
     }

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from api.conversation import CloseCode
 from api.schemas.messages import Message
+from api.streaming.websocket import CloseCode
 from tests.architecture.repository import python_files, text
 
 DOCUMENT = text(Path("docs/stream.md"))

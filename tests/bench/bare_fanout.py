@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from adapters.file_changes import FileChanges
+from adapters.local.inotify import FileChanges
 
 _READ_BYTES = 256 * 1024
 
@@ -41,7 +41,7 @@ async def _serve(path: Path, port: int, viewers: int) -> None:
             await watch.changed(0.1)
     for writer in connected:
         writer.close()
-    await asyncio.gather(*(one.wait_closed() for one in connected))
+    await asyncio.gather(*(item.wait_closed() for item in connected))
     server.close()
 
 

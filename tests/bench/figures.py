@@ -66,16 +66,16 @@ _HEAD = ("figure", "unit", "p50", "p99", "min to max", "base p50", "p99", "ratio
 
 def table(figures: Sequence[Figure]) -> str:
     """All figures as text, columns aligned; notes below."""
-    rows = [_HEAD, *(_row(one) for one in figures)]
+    rows = [_HEAD, *(_row(item) for item in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    notes = [f"  {one.name}: {one.note}" for one in figures if one.note]
+    notes = [f"  {figure.name}: {figure.note}" for figure in figures if figure.note]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], "", *notes])
 
 
 def as_json(figures: Sequence[Figure], about: Mapping[str, object]) -> str:
     """All figures with what they were measured on."""
-    rows = [{**asdict(one), "ratio": one.ratio} for one in figures]
+    rows = [{**asdict(figure), "ratio": figure.ratio} for figure in figures]
     return json.dumps({"format": 1, **about, "figures": rows}, indent=1)
 
 

@@ -10,18 +10,18 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from adapters.redaction import Redactor
-from adapters.terraform.segment_log import SPOOL_FILE, EventLog
-from adapters.terraform.spool import Translator
+from adapters.terraform.output.events import Translator
 from deployments.phase import Phase
-from deployments.segment import StepKey
+from deployments.step import StepKey
 from tests.bench.figures import Figure, spread
 from tests.bench.processes import Usage
 from tests.bench.raw import RawRun
 from tests.bench.scene import APPLY, Scene, moment
 from tests.bench.sizes import Size
-from tests.scenarios.house import Deployment
+from tests.scenarios.service import Deployment
 from tests.scenarios.sinks import every_sink, open_stores
 from tests.servers import eventually
+from worker.steps.event_log import SPOOL_FILE, EventLog
 
 __all__ = ["bursts", "shipping", "translation"]
 
@@ -76,7 +76,7 @@ async def _written(data: bytes) -> float:
         folder = Path(name)
         (folder / SPOOL_FILE).write_bytes(data)
         key = StepKey("dep-bench", APPLY)
-        translator = Translator(key.segment, Phase.APPLY, "", Redactor(_SECRETS))
+        translator = Translator(key.step, Phase.APPLY, "", Redactor(_SECRETS))
         log = EventLog(folder, key, translator, lambda: None)
         begin = time.perf_counter()
         await log.pump()
@@ -95,7 +95,7 @@ def _recoded(data: bytes) -> float:
 
 async def bursts(scene: Scene, size: Size) -> list[Figure]:
     """One resource that prints as fast as it can."""
-    return [figure for one in size.bursts for figure in await _bursts(scene, *one)]
+    return [figure for burst in size.bursts for figure in await _bursts(scene, *burst)]
 
 
 async def _bursts(scene: Scene, lines: int, pairs: int) -> list[Figure]:

@@ -22,7 +22,7 @@ from tests.bench.processes import Usage
 from tests.bench.scene import APPLY, Scene
 from tests.bench.sizes import Size
 from tests.bench.viewers import Order, Seen
-from tests.scenarios.house import Deployment
+from tests.scenarios.service import Deployment
 from tests.servers import ROOT, eventually, free_port
 
 __all__ = ["crowd", "latency", "stalled"]
@@ -47,7 +47,7 @@ class Show:
 
 async def latency(scene: Scene, size: Size) -> list[Figure]:
     """A few viewers."""
-    return [await _latency(scene, size, *one) for one in size.viewers]
+    return [await _latency(scene, size, *viewer) for viewer in size.viewers]
 
 
 async def _latency(scene: Scene, size: Size, viewers: int, goal: float) -> Figure:
@@ -55,12 +55,12 @@ async def _latency(scene: Scene, size: Size, viewers: int, goal: float) -> Figur
     for _ in range(min(size.rounds, 2)):
         ours.append(await _ours(scene, Order(scene.port, "-", viewers), size.live_seconds))
         bare.append(await _bare(scene, viewers, size.live_seconds))
-    of_ours = _together([one.seen.latency for one in ours])
+    of_ours = _together([our.seen.latency for our in ours])
     return Figure(
         name=f"terraform's write to {viewers} viewers at 1,000 lines/s",
         unit="ms",
         ours=of_ours,
-        baseline=_together([one.seen.latency for one in bare]),
+        baseline=_together([item.seen.latency for item in bare]),
         goal=f"p99 <= {goal:.0f}",
         reached=of_ours.p99 <= goal and not any(_faults(one.seen) for one in ours),
         note=f"bare fan-out of the spool; {_told(ours)}",
@@ -153,11 +153,11 @@ async def _ours(scene: Scene, order: Order, seconds: float) -> Show:
 def _assert_whole(deployment: Deployment, seen: Seen) -> None:
     """The first viewer has seen every byte, and all have the same ids."""
     written = hashlib.sha256()
-    for segment, last in seen.last.items():
-        events = deployment.events(int(segment))
-        assert last == len(events), f"{last} of {len(events)} ids of segment {segment}"
-        for one in events[:-1]:
-            written.update(f"{one['id']} {one['time']} {one['text']}\n".encode())
+    for step, last in seen.last.items():
+        events = deployment.events(int(step))
+        assert last == len(events), f"{last} of {len(events)} ids of step {step}"
+        for event in events[:-1]:
+            written.update(f"{event['id']} {event['time']} {event['text']}\n".encode())
     assert seen.shown == written.hexdigest(), "the texts are not those of the event file"
 
 
@@ -240,11 +240,11 @@ def _together(spreads: list[Spread]) -> Spread:
         return spread(values).p50
 
     return Spread(
-        count=sum(one.count for one in spreads),
-        p50=middle([one.p50 for one in spreads]),
-        p95=middle([one.p95 for one in spreads]),
-        p99=middle([one.p99 for one in spreads]),
-        low=min(one.low for one in spreads),
+        count=sum(item.count for item in spreads),
+        p50=middle([entry.p50 for entry in spreads]),
+        p95=middle([element.p95 for element in spreads]),
+        p99=middle([value.p99 for value in spreads]),
+        low=min(each.low for each in spreads),
         high=max(one.high for one in spreads),
     )
 
@@ -254,8 +254,8 @@ def _faults(seen: Seen) -> int:
 
 
 def _told(shows: list[Show]) -> str:
-    lost = sum(one.seen.lost for one in shows)
-    doubled = sum(one.seen.doubled for one in shows)
-    lines = sum(one.seen.lines * one.seen.viewers for one in shows)
-    received = sum(one.seen.received_mb for one in shows)
+    lost = sum(show.seen.lost for show in shows)
+    doubled = sum(item.seen.doubled for item in shows)
+    lines = sum(entry.seen.lines * entry.seen.viewers for entry in shows)
+    received = sum(element.seen.received_mb for element in shows)
     return f"{lines:,} lines, {received:,.0f} MB, {lost} lost, {doubled} doubled"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.terraform import command
-from adapters.terraform.stack_state import BACKEND_FILE, LocalStateBackend, backend_file
+from adapters.terraform.state.backends import BACKEND_FILE, LocalStateBackend, backend_file
 from deployments.phase import Phase
 
 __all__ = ["TEMPLATES", "RawRun"]

@@ -17,7 +17,7 @@ from temporalio.client import WorkflowFailureError
 
 from adapters.settings import base_environment
 from tests.bench.raw import TEMPLATES, RawRun
-from tests.scenarios.house import Deployment, House
+from tests.scenarios.service import Deployment, House
 from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.servers import Process, TemporalServer, eventually, free_port
 

@@ -41,11 +41,11 @@ async def _compare(ours: tuple[int, str], bare: tuple[int, str], size: Size) -> 
     latencies: dict[tuple[int, str], list[float]] = {ours: [], bare: []}
     rates: dict[tuple[int, str], list[float]] = {ours: [], bare: []}
     for _ in range(size.rounds):
-        for one in (ours, bare):
-            found, _ = await _get(*one, size.requests, 1)
-            latencies[one] += found
-            _, seconds = await _get(*one, size.requests, _AT_ONCE)
-            rates[one].append(size.requests / seconds)
+        for item in (ours, bare):
+            found, _ = await _get(*item, size.requests, 1)
+            latencies[item] += found
+            _, seconds = await _get(*item, size.requests, _AT_ONCE)
+            rates[item].append(size.requests / seconds)
     mine, base = spread(latencies[ours]), spread(latencies[bare])
     return [
         Figure(

@@ -6,14 +6,14 @@ import sys
 import time
 from pathlib import Path
 
+from adapters.local import atomic_files
 from adapters.settings import base_environment
-from adapters.terraform import control_files
 from deployments.phase import Phase
 from tests.bench.figures import Figure, spread
 from tests.bench.raw import RawRun
 from tests.bench.scene import APPLY, Scene, moment, until_line
 from tests.bench.sizes import Size
-from tests.scenarios.house import Deployment
+from tests.scenarios.service import Deployment
 from tests.servers import ROOT, eventually
 
 __all__ = ["adoption", "cancel"]
@@ -118,7 +118,7 @@ async def _adopted_by_sibling(scene: Scene) -> tuple[float, float]:
     sibling = await scene.next_worker()
     begin = time.monotonic()
     scene.worker.kill()
-    await eventually(lambda: not control_files.is_locked(lock), "the freed lock")
+    await eventually(lambda: not atomic_files.is_locked(lock), "the freed lock")
     free = time.monotonic() - begin
     await deployment.until_file(APPLY, "claim.2.json")
     seconds = time.monotonic() - begin
@@ -131,7 +131,7 @@ def _lock_of(scene: Scene) -> Path:
     (lock,) = (
         path
         for path in (scene.house.data / "runs" / "workers").glob("*.lock")
-        if control_files.is_locked(path)
+        if atomic_files.is_locked(path)
     )
     return lock
 

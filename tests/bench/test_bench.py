@@ -14,7 +14,7 @@ from tests.bench.sizes import SMOKE
 async def test_every_benchmark_gives_figures_with_baselines(tmp_path: Path) -> None:
     figures: list[Figure] = []
     assert await measure(tmp_path, list(BENCHMARKS), SMOKE, figures) == []
-    assert len({one.name for one in figures}) == len(figures)
+    assert len({element.name for element in figures}) == len(figures)
     kept = json.loads(as_json(figures, {"size": SMOKE.name}))
     assert (kept["format"], kept["size"], len(kept["figures"])) == (1, "smoke", len(figures))
     for row in kept["figures"]:
@@ -22,10 +22,10 @@ async def test_every_benchmark_gives_figures_with_baselines(tmp_path: Path) -> N
         assert ours["count"] > 0
         assert ours["low"] <= ours["p50"] <= ours["p95"] <= ours["p99"] <= ours["high"]
         assert (row["goal"] == "") == (row["reached"] is None), row["name"]
-    lost = [one for one in figures if "lost or doubled" in one.name]
-    assert [(one.ours.high, one.reached) for one in lost] == [(0, True)]
+    lost = [figure for figure in figures if "lost or doubled" in figure.name]
+    assert [(item.ours.high, item.reached) for item in lost] == [(0, True)]
     shown = table(figures)
-    assert all(one.name in shown for one in figures)
+    assert all(entry.name in shown for entry in figures)
 
 
 def test_a_figure_says_its_ratio_and_whether_its_goal_is_reached() -> None:

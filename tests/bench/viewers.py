@@ -59,7 +59,7 @@ class Seen:
         unequal: viewers that did not end with the same ids as the first.
         latency: from terraform's time of a line to its receipt, in milliseconds.
         shown: the hash over id, time and text of all lines of the first viewer.
-        last: the last id of each segment.
+        last: the last id of each step.
     """
 
     viewers: int
@@ -90,7 +90,7 @@ class Viewer:
         self.lost = self.doubled = 0
         self.last: dict[int, int] = {}
         self.ended = False
-        # One entry a frame: when, which segment, first and last line.
+        # One entry a frame: when, which step, first and last line.
         self.arrived = array("d")
         self.ranges = array("q")
 
@@ -118,18 +118,18 @@ class Viewer:
 
     def _frame(self, frame: bytes, at: int, now: float) -> None:
         last = frame[frame.rfind(b"id: ", 0, at) + 4 : at].split(b"-")
-        segment, end = int(last[0]), int(last[1])
+        step, end = int(last[0]), int(last[1])
         begin = at + len(_LOG)
         if not frame.startswith(_FIRST, begin):
             # Nothing but an end record.
-            self._range(now, segment, end, 1)
+            self._range(now, step, end, 1)
             return
         begin += len(_FIRST)
         first = frame[begin : frame.index(b'"', begin)].split(b"-")
-        if int(first[0]) == segment:
-            self._range(now, segment, int(first[1]), end - int(first[1]) + 1)
+        if int(first[0]) == step:
+            self._range(now, step, int(first[1]), end - int(first[1]) + 1)
             return
-        # Over the end of a segment, whose record is shown as no line; it happens twice.
+        # Over the end of a step, whose record is shown as no line; it happens twice.
         before = 0
         for line in json.loads(frame[at + len(_LOG) :])["lines"]:
             part, number = map(int, line[0].split("-"))
@@ -137,16 +137,16 @@ class Viewer:
                 self._range(now, before, self.last[before] + 1, 1)
             before = part
             self._range(now, part, number, 1)
-        if self.last.get(segment, 0) < end:
-            self._range(now, segment, end, 1)
+        if self.last.get(step, 0) < end:
+            self._range(now, step, end, 1)
 
-    def _range(self, now: float, segment: int, first: int, count: int) -> None:
-        expected = self.last.get(segment, 0) + 1
+    def _range(self, now: float, step: int, first: int, count: int) -> None:
+        expected = self.last.get(step, 0) + 1
         self.lost += max(0, first - expected)
         self.doubled += max(0, min(count, expected - first))
-        self.last[segment] = max(expected - 1, first + count - 1)
+        self.last[step] = max(expected - 1, first + count - 1)
         self.arrived.append(now)
-        self.ranges.extend((segment, first, first + count - 1))
+        self.ranges.extend((step, first, first + count - 1))
 
 
 def _framed(viewer: Viewer) -> tuple[dict[int, float], str]:
@@ -178,8 +178,8 @@ def _latencies(viewers: list[Viewer], times: dict[int, float]) -> list[float]:
     found: list[float] = []
     for viewer in viewers:
         for at, now in enumerate(viewer.arrived):
-            segment, first, last = viewer.ranges[3 * at : 3 * at + 3]
-            if segment == APPLY:
+            step, first, last = viewer.ranges[3 * at : 3 * at + 3]
+            if step == APPLY:
                 # The same lines for every viewer, whatever the frames.
                 lines = range(first + -first % step, last + 1, step)
                 found += [1000 * (now - times[line]) for line in lines if line in times]
@@ -190,9 +190,9 @@ def _watch(order: Order) -> list[Viewer]:
     gc.disable()
     viewers = [Viewer(order, whole=number == 0) for number in range(order.viewers)]
     stalled = [Viewer(order, whole=False) for _ in range(order.stalled)]
-    _follow({one.socket.fileno(): one for one in viewers}, order)
-    for one in (*viewers, *stalled):
-        one.socket.close()
+    _follow({viewer.socket.fileno(): viewer for viewer in viewers}, order)
+    for item in (*viewers, *stalled):
+        item.socket.close()
     return viewers
 
 
@@ -232,14 +232,14 @@ def main() -> None:
     times, shown = _framed(viewers[0]) if order.path else (_bare(viewers[0]), "")
     seen = Seen(
         viewers=len(viewers),
-        lost=sum(one.lost for one in viewers),
-        doubled=sum(one.doubled for one in viewers),
+        lost=sum(viewer.lost for viewer in viewers),
+        doubled=sum(item.doubled for item in viewers),
         lines=len(times),
-        unequal=sum(one.last != viewers[0].last for one in viewers),
-        received_mb=sum(one.bytes for one in viewers) / 1e6,
+        unequal=sum(entry.last != viewers[0].last for entry in viewers),
+        received_mb=sum(element.bytes for element in viewers) / 1e6,
         latency=spread(_latencies(viewers, times)),
         shown=shown,
-        last={str(segment): line for segment, line in viewers[0].last.items()},
+        last={str(step): line for step, line in viewers[0].last.items()},
     )
     sys.stdout.write(json.dumps(asdict(seen)) + "\n")
 

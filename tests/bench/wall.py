@@ -11,7 +11,7 @@ from tests.bench.figures import Figure, spread
 from tests.bench.raw import RawRun
 from tests.bench.scene import Scene, moment
 from tests.bench.sizes import Size
-from tests.scenarios.house import Deployment
+from tests.scenarios.service import Deployment
 
 __all__ = ["first_line", "together", "wall_time"]
 
@@ -64,7 +64,7 @@ async def _together(scene: Scene, pairs: int, number: int, seconds: float) -> Fi
     for _ in range(pairs):
         ours.append(await _timed(lambda: _deploy_many(scene, number, variables)))
         runs = [scene.raw(**variables) for _ in range(number)]
-        raw.append(await _timed(lambda runs=runs: asyncio.gather(*(_apart(one) for one in runs))))  # type: ignore[misc]
+        raw.append(await _timed(lambda runs=runs: asyncio.gather(*(_apart(run) for run in runs))))  # type: ignore[misc]
     mine, base = spread(ours), spread(raw)
     return Figure(
         f"{number} deployments at once, {_RESOURCES} resources x {seconds:g} s",
@@ -73,22 +73,22 @@ async def _together(scene: Scene, pairs: int, number: int, seconds: float) -> Fi
         base,
         f"<= {_TOGETHER_FACTOR} x",
         mine.p50 <= _TOGETHER_FACTOR * base.p50,
-        "as many raw terraforms at once; all ended completed, one attempt a segment, logs whole",
+        "as many raw terraforms at once; all ended completed, one attempt a step, logs whole",
     )
 
 
 async def _deploy_many(scene: Scene, number: int, variables: dict[str, float]) -> None:
     found = await asyncio.gather(*(scene.deploy(**variables) for _ in range(number)))
-    await asyncio.gather(*(scene.completed(one) for one in found))
-    for one in found:
-        _assert_truthful(one)
+    await asyncio.gather(*(scene.completed(entry) for entry in found))
+    for item in found:
+        _assert_truthful(item)
 
 
 def _assert_truthful(deployment: Deployment) -> None:
-    for segment in (1, 2, 3):
-        deployment.assert_log_whole(segment)
-    messages = [one["text"] for one in deployment.events(3) if "text" in one]
-    made = [one for one in messages if "Creation complete" in one]
+    for step in (1, 2, 3):
+        deployment.assert_log_whole(step)
+    messages = [event["text"] for event in deployment.events(3) if "text" in event]
+    made = [message for message in messages if "Creation complete" in message]
     assert len(made) == _RESOURCES, f"{len(made)} of {deployment.id} are complete"
 
 

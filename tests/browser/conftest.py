@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.async_api import ConsoleMessage, Page, async_playwright, expect
 
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.servers import Process, TemporalServer, free_port
 
@@ -58,7 +58,7 @@ class Site:
         await until_ready(self.session)
 
     def heard(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and not any(one in message.text for one in _AWAY):
+        if message.type in {"error", "warning"} and not any(item in message.text for item in _AWAY):
             self.complaints.append(message.text)
 
 

@@ -31,7 +31,9 @@ async def test_every_page_in_every_state(site: Site, page: Page) -> None:
         await page.goto(path)
         await assert_accessible(page)
         await assert_fits_a_phone(page)
-    site.complaints = [one for one in site.complaints if "404 (Not Found)" not in one]
+    site.complaints = [
+        complaint for complaint in site.complaints if "404 (Not Found)" not in complaint
+    ]
 
     running = await site.deploy(resource_seconds=30)
     await page.goto(f"/deployment/{running}")

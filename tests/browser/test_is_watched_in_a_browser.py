@@ -13,9 +13,9 @@ PLANTED = "hunter2-hunter2"
 
 def stored_ids(site: Site, id: str) -> list[str]:
     found = []
-    for path in sorted((site.house.data / "runs" / id / "segments").glob("*/events.jsonl")):
-        lines = [json.loads(one) for one in path.read_text().splitlines()]
-        found += [one["id"] for one in lines if "end" not in one]
+    for path in sorted((site.house.data / "runs" / id / "steps").glob("*/events.jsonl")):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        found += [item["id"] for item in lines if "end" not in item]
     return found
 
 

@@ -65,20 +65,20 @@ async def test_it_is_whole_and_inert_everywhere(site: Site, page: Page) -> None:
     )
 
     assert await page.evaluate("window.owned") is None
-    assert any(_SCRIPT in one for one in shown)
-    assert any(one.endswith("fin") for one in shown)
+    assert any(_SCRIPT in item for item in shown)
+    assert any(entry.endswith("fin") for entry in shown)
     assert whole_or_marked("\n".join(shown))
     assert await page.locator("#log script, #log img, #log a").count() == 0
     await expect(page.locator("#tally")).to_have_text("13 of 13")
 
     stream = (await site.session.get(f"/api/deployment/{id}/logs/stream")).text
-    frames = [one for one in stream.split("\n\n") if one]
-    assert sum(one.startswith("event: end\n") for one in frames) == 1
+    frames = [part for part in stream.split("\n\n") if part]
+    assert sum(element.startswith("event: end\n") for element in frames) == 1
     lines = [
         line[3]
-        for one in frames
-        if "event: log\n" in one
-        for line in json.loads(one.partition("\ndata: ")[2])["lines"]
+        for frame in frames
+        if "event: log\n" in frame
+        for line in json.loads(frame.partition("\ndata: ")[2])["lines"]
     ]
     assert lines == shown
 
@@ -99,6 +99,6 @@ async def test_it_is_whole_and_inert_everywhere(site: Site, page: Page) -> None:
 
 def whole_or_marked(text: str) -> bool:
     """What was printed is there; of the long message, all or a mark that says how much is not."""
-    marks = [int(one) for one in re.findall(r"\[(\d+) bytes cut\]", text)]
-    longest = max(len(one) for one in re.findall(r"y+", text))
+    marks = [int(item) for item in re.findall(r"\[(\d+) bytes cut\]", text)]
+    longest = max(len(entry) for entry in re.findall(r"y+", text))
     return "x" * _PRINTED in text and longest + max(marks, default=0) >= _BYTES

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.client import failure
-from cli.endings import ExitCode, exit_code
-from cli.local import CannotStart, free_port, lock
+from cli.exit_codes import ExitCode, exit_code
+from cli.local_environment import CannotStart, free_port, lock
 from cli.main import app
 from cli.render import (
     deployment_lines,
@@ -62,18 +62,18 @@ def test_a_sensitive_output_is_never_shown() -> None:
 
 
 def test_a_comparison_of_copies_is_a_table_that_ends_with_its_verdict() -> None:
-    part = {"segment": 1, "verdict": "differs", "lines": 3, "sha256": "a" * 64, "sealed": False}
+    part = {"step": 1, "verdict": "differs", "lines": 3, "sha256": "a" * 64, "sealed": False}
     found = {
         "equal": False,
-        "seals": [{"segment": 1, "end": "complete", "lines": 4, "sha256": "b" * 64}],
+        "seals": [{"step": 1, "end": "complete", "lines": 4, "sha256": "b" * 64}],
         "copies": [
-            {"name": "redis", "verdict": "differs", "segments": [part], "error": ""},
-            {"name": "gcs", "verdict": "unavailable", "segments": [], "error": "no answer"},
+            {"name": "redis", "verdict": "differs", "steps": [part], "error": ""},
+            {"name": "gcs", "verdict": "unavailable", "steps": [], "error": "no answer"},
         ],
     }
 
     assert [line.split() for line in verification_lines(found)] == [
-        ["copy", "segment", "lines", "sha256", "verdict"],
+        ["copy", "step", "lines", "sha256", "verdict"],
         ["seal", "1", "4", "b" * 64, "complete"],
         ["redis", "1", "3", "a" * 64, "differs,", "without", "its", "end", "record"],
         ["gcs", "no", "answer", "unavailable"],

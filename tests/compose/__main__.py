@@ -92,7 +92,7 @@ class Stack:
     def applying(self) -> str:
         """The worker's container in which terraform applies; empty when it is none."""
         for service in WORKERS:
-            if any("terraform apply" in one for one in self.processes(service).values()):
+            if any("terraform apply" in process for process in self.processes(service).values()):
                 return service
         return ""
 
@@ -160,7 +160,7 @@ def check_killed_worker(stack: Stack) -> str:
     worker = stack.worker(service)
     stack.inside(service, "python3", "-c", f"import os; os.kill({worker}, 9)")
     assert stack.end(deployment) == ("completed", "applied")
-    apply = stack.record(deployment)["segments"][-1]
+    apply = stack.record(deployment)["steps"][-1]
     assert (apply["phase"], apply["epoch"] >= 2) == ("apply", True), "somebody adopted it"
     assert stack.container(service)["RestartCount"] == 0, "its container went on"
     eventually(lambda: stack.worker(service) not in {0, worker}, "the next worker", 30)
@@ -171,7 +171,7 @@ def check_logs(stack: Stack, deployment: str) -> None:
     def are_equal() -> bool:
         held = stack.logs(deployment)
         assert set(held) == SINKS
-        return all(one == held["local"] for one in held.values())
+        return all(item == held["local"] for item in held.values())
 
     eventually(are_equal, "the same log in every sink", 60)
     ids = stack.logs(deployment)["local"]["ids"]
@@ -180,8 +180,8 @@ def check_logs(stack: Stack, deployment: str) -> None:
     eventually(lambda: set(ids) - ends <= stack.printed_ids(deployment), "the console's log", 30)
 
 
-def _lines(ids: list[str], segment: int) -> list[int]:
-    return [int(one.partition("-")[2]) for one in ids if one.startswith(f"{segment}-")]
+def _lines(ids: list[str], step: int) -> list[int]:
+    return [int(id.partition("-")[2]) for id in ids if id.startswith(f"{step}-")]
 
 
 def check_stop(stack: Stack) -> None:

@@ -9,8 +9,8 @@ import json
 import sys
 from collections.abc import AsyncIterator
 
-from adapters.file_changes import FileChanges
-from adapters.log_stores import open_sources
+from adapters.local.inotify import FileChanges
+from adapters.logs.factory import open_sources
 from adapters.settings import LogSettings, Settings, load
 from deployments.errors import AnavaError
 from deployments.events import EventId

@@ -73,7 +73,7 @@ def test_every_key_that_cameras_read_is_filled() -> None:
 def test_its_outputs_hold_no_secret_again_and_the_secrets_are_marked() -> None:
     document: Any = compose(recorded(OUTPUTS), ORIGIN)
     assert "planted" not in json.dumps(document["deployment"])
-    marked = [document[one.split("/")[1]][one.split("/")[2]] for one in SECRETS]
+    marked = [document[secret.split("/")[1]][secret.split("/")[2]] for secret in SECRETS]
     assert marked == [WEB_KEY, GATEWAY_KEY, GATEWAY_KEY]
 
 
@@ -81,8 +81,8 @@ def lacking(outputs: Any) -> list[str]:
     with pytest.raises(AcapConfigIncomplete) as refused:
         compose(recorded(outputs), ORIGIN)
     assert "planted" not in f"{refused.value} {refused.value.problems}"
-    assert {one.code for one in refused.value.problems} == {"missing"}
-    return [one.pointer for one in refused.value.problems]
+    assert {item.code for item in refused.value.problems} == {"missing"}
+    return [problem.pointer for problem in refused.value.problems]
 
 
 @pytest.mark.parametrize("missing", [None, "", "  ", 0, 7, False, [], {}, ["x"], {"x": 1}])
@@ -130,6 +130,6 @@ def test_without_outputs_all_that_lacks_is_named(outputs: Any) -> None:
 )
 def test_whatever_else_was_recorded_what_lacks_is_named(outputs: Any) -> None:
     wanted = set(OUTPUTS) - {"services"}
-    if wanted <= set(outputs) and all(isinstance(one, dict) for one in outputs.values()):
+    if wanted <= set(outputs) and all(isinstance(output, dict) for output in outputs.values()):
         return
     assert lacking(outputs)

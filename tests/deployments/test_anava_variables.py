@@ -37,15 +37,18 @@ def test_a_variable_of_the_real_template_travels_as_it_was_written(name: str, va
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("firestore_database_id", one) for one in [*HOSTILE_NAMES, "abc", 1]),
-        *(("firestore_location", one) for one in [*HOSTILE_NAMES, "nam6", "nam7", "US", "nam5 "]),
+        *(("firestore_database_id", item) for item in [*HOSTILE_NAMES, "abc", 1]),
+        *(
+            ("firestore_location", entry)
+            for entry in [*HOSTILE_NAMES, "nam6", "nam7", "US", "nam5 "]
+        ),
         ("firebase_web_app_name", ""),
         ("firebase_web_app_name", "two\nlines"),
         ("firebase_web_app_name", "\x1b[31m"),
         ("firebase_web_app_name", "x" * 64),
         ("firebase_web_app_name", "Kameras für ${x} <b>"),
-        *(("pool_suffix", one) for one in [*HOSTILE_NAMES[1:], "x" * 9, "A"]),
-        *(("key_suffix", one) for one in [*HOSTILE_NAMES[1:], "x" * 9, 1]),
+        *(("pool_suffix", element) for element in [*HOSTILE_NAMES[1:], "x" * 9, "A"]),
+        *(("key_suffix", each) for each in [*HOSTILE_NAMES[1:], "x" * 9, 1]),
         ("destroy_customer_data", "true"),
         ("destroy_customer_data", 1),
     ],

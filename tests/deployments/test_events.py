@@ -18,12 +18,12 @@ def test_an_id_reads_as_it_is_written(one: EventId) -> None:
 
 @given(IDS, IDS)
 def test_ids_are_ordered_as_pairs_of_numbers(one: EventId, other: EventId) -> None:
-    assert (one < other) is ((one.segment, one.line) < (other.segment, other.line))
+    assert (one < other) is ((one.step, one.line) < (other.step, other.line))
 
 
 @given(IDS, IDS)
 def test_zero_padded_text_sorts_as_the_ids_do(one: EventId, other: EventId) -> None:
-    padded = [f"{each.segment:010}-{each.line:010}" for each in (one, other)]
+    padded = [f"{each.step:010}-{each.line:010}" for each in (one, other)]
     assert (padded[0] < padded[1]) is (one < other)
 
 
@@ -66,7 +66,7 @@ def test_ten_comes_after_nine() -> None:
 def test_what_is_no_id_is_refused_by_its_field(text: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
         EventId.parse(text)
-    assert [one.pointer for one in refusal.value.problems] == ["/after"]
+    assert [problem.pointer for problem in refusal.value.problems] == ["/after"]
     assert str(refusal.value) == "An event id looks like 3-42."
 
 

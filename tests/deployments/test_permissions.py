@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from adapters.google_preflight import read_requirements
+from adapters.google.preflight import read_requirements
 
 TERRAFORM = Path(__file__).resolve().parent.parent.parent / "terraform"
 ANAVA = TERRAFORM / "anava"

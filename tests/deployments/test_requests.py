@@ -24,7 +24,7 @@ def problems(requested: DeploymentFields) -> list[FieldProblem]:
 
 
 def named(requested: DeploymentFields) -> list[tuple[str, str]]:
-    return [(one.pointer, one.code) for one in problems(requested)]
+    return [(problem.pointer, problem.code) for problem in problems(requested)]
 
 
 def with_variable(name: str, value: Value) -> DeploymentFields:
@@ -118,7 +118,7 @@ def test_an_unknown_template_is_refused_with_the_names_that_exist(value: str) ->
 
 
 @pytest.mark.parametrize(
-    ("asked", "pointer"),
+    ("requested", "pointer"),
     [
         (replace(GOOD, approval=ApprovalPolicy.IF_DESTRUCTIVE), "/approval"),
         (replace(GOOD, approval=ApprovalPolicy.ALWAYS), "/approval"),
@@ -126,10 +126,12 @@ def test_an_unknown_template_is_refused_with_the_names_that_exist(value: str) ->
         (replace(GOOD, continues=""), "/continues"),
     ],
 )
-def test_what_is_designed_but_not_built_is_not_available(requested: DeploymentFields, pointer: str) -> None:
+def test_what_is_designed_but_not_built_is_not_available(
+    requested: DeploymentFields, pointer: str
+) -> None:
     with pytest.raises(NotAvailable) as refusal:
         check(requested)
-    assert [(one.pointer, one.code) for one in refusal.value.problems] == [
+    assert [(problem.pointer, problem.code) for problem in refusal.value.problems] == [
         (pointer, "not_available")
     ]
 
@@ -241,13 +243,13 @@ def test_what_means_something_elsewhere_is_only_text_in_a_variable(text: str) ->
 def test_whatever_a_variable_is_the_answer_is_a_request_or_a_field_problem(
     value: Value, name: str
 ) -> None:
-    for one in (name, "lines", "fail"):
-        requested = with_variable(one, value)
+    for item in (name, "lines", "fail"):
+        requested = with_variable(item, value)
         try:
             travelled = json.loads(check(requested).variables_json)
         except InvalidRequest:
             continue
-        assert travelled == {one: value}
+        assert travelled == {item: value}
 
 
 @pytest.mark.parametrize("phase", ["init_seconds", "plan_seconds", "apply_seconds"])

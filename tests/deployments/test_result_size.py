@@ -9,7 +9,7 @@ from deployments.events import EndKind, Seal
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.results import fit_to_memo
-from deployments.segment import Diagnostic, Output
+from deployments.step import Diagnostic, Output
 
 # What the design promises for the memo's `result`.
 MEMO_BYTES = 16 * 1024

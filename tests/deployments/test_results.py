@@ -11,7 +11,7 @@ from deployments.events import EndKind, Seal
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.results import EndContext, Reconciliation, conclude
-from deployments.segment import (
+from deployments.step import (
     Counts,
     Diagnostic,
     Output,
@@ -25,23 +25,23 @@ BY_USER = CancelRequest(by="ann", reason="wrong project")
 BY_OPERATOR = CancelRequest(by="")
 
 
-def segment(phase: Phase, outcome: StepOutcome, **fields: object) -> StepResult:
+def step(phase: Phase, outcome: StepOutcome, **fields: object) -> StepResult:
     return replace(StepResult(StepKey("dep-1", 1), phase, outcome), **fields)  # type: ignore[arg-type]  # any field of it
 
 
-INIT = segment(Phase.INIT, StepOutcome.DONE, exit_code=0)
-PLAN = segment(Phase.PLAN, StepOutcome.DONE, exit_code=0, counts=Counts(add=3), plan_sha256="ab")
-APPLIED = segment(
+INIT = step(Phase.INIT, StepOutcome.DONE, exit_code=0)
+PLAN = step(Phase.PLAN, StepOutcome.DONE, exit_code=0, counts=Counts(add=3), plan_sha256="ab")
+APPLIED = step(
     Phase.APPLY, StepOutcome.DONE, exit_code=0, applied=True, counts=Counts(add=2, change=1)
 )
 
 
 def stopped(phase: Phase, cause: StopCause | None, **fields: object) -> StepResult:
-    return segment(phase, StepOutcome.STOPPED, stop=cause, exit_code=1, **fields)
+    return step(phase, StepOutcome.STOPPED, stop=cause, exit_code=1, **fields)
 
 
 def failed(phase: Phase, **fields: object) -> StepResult:
-    return segment(phase, StepOutcome.FAILED, exit_code=1, **fields)
+    return step(phase, StepOutcome.FAILED, exit_code=1, **fields)
 
 
 def ended(
@@ -140,8 +140,8 @@ def test_a_stop_that_nobody_asked_for_is_a_failure_with_its_cause(
         stopped(Phase.PLAN, StopCause.CANCEL, clean=False),
         stopped(Phase.APPLY, StopCause.CANCEL),
         stopped(Phase.APPLY, StopCause.DRAIN),
-        segment(Phase.APPLY, StepOutcome.NOT_STARTED),
-        segment(Phase.PLAN, StepOutcome.RUNNER_LOST, clean=False),
+        step(Phase.APPLY, StepOutcome.NOT_STARTED),
+        step(Phase.PLAN, StepOutcome.RUNNER_LOST, clean=False),
     ],
 )
 def test_a_cancel_that_came_in_time_is_cancelled_by_whom(last: StepResult | None) -> None:
@@ -155,11 +155,11 @@ def test_a_cancel_that_came_in_time_is_cancelled_by_whom(last: StepResult | None
         (None, (Status.FAILED, Reason.INTERNAL_ERROR)),
         (INIT, (Status.FAILED, Reason.INTERNAL_ERROR)),
         (PLAN, (Status.FAILED, Reason.INTERNAL_ERROR)),
-        (segment(Phase.APPLY, StepOutcome.NOT_STARTED), (Status.FAILED, Reason.INTERNAL_ERROR)),
-        (segment(Phase.INIT, StepOutcome.RUNNER_LOST), (Status.FAILED, Reason.RUNNER_LOST)),
-        (segment(Phase.PLAN, StepOutcome.RUNNER_LOST), (Status.FAILED, Reason.RUNNER_LOST)),
-        (segment(Phase.PLAN, StepOutcome.START_FAILED), (Status.FAILED, Reason.START_FAILED)),
-        (segment(Phase.APPLY, StepOutcome.START_FAILED), (Status.FAILED, Reason.START_FAILED)),
+        (step(Phase.APPLY, StepOutcome.NOT_STARTED), (Status.FAILED, Reason.INTERNAL_ERROR)),
+        (step(Phase.INIT, StepOutcome.RUNNER_LOST), (Status.FAILED, Reason.RUNNER_LOST)),
+        (step(Phase.PLAN, StepOutcome.RUNNER_LOST), (Status.FAILED, Reason.RUNNER_LOST)),
+        (step(Phase.PLAN, StepOutcome.START_FAILED), (Status.FAILED, Reason.START_FAILED)),
+        (step(Phase.APPLY, StepOutcome.START_FAILED), (Status.FAILED, Reason.START_FAILED)),
     ],
 )
 def test_an_end_without_a_cancel_is_never_called_cancelled(
@@ -171,15 +171,15 @@ def test_an_end_without_a_cancel_is_never_called_cancelled(
 @pytest.mark.parametrize(
     ("last", "reason"),
     [
-        (segment(Phase.APPLY, StepOutcome.RUNNER_LOST), Reason.RUNNER_LOST),
-        (segment(Phase.APPLY, StepOutcome.RUNNER_LOST, applied=True), Reason.RUNNER_LOST),
-        (segment(Phase.APPLY, StepOutcome.HOST_LOST), Reason.HOST_LOST),
-        (segment(Phase.PLAN, StepOutcome.HOST_LOST), Reason.HOST_LOST),
+        (step(Phase.APPLY, StepOutcome.RUNNER_LOST), Reason.RUNNER_LOST),
+        (step(Phase.APPLY, StepOutcome.RUNNER_LOST, applied=True), Reason.RUNNER_LOST),
+        (step(Phase.APPLY, StepOutcome.HOST_LOST), Reason.HOST_LOST),
+        (step(Phase.PLAN, StepOutcome.HOST_LOST), Reason.HOST_LOST),
         (stopped(Phase.APPLY, StopCause.CANCEL, clean=False), Reason.OUTCOME_UNKNOWN),
         (stopped(Phase.APPLY, StopCause.DEADLINE, clean=False), Reason.OUTCOME_UNKNOWN),
         (failed(Phase.APPLY, clean=False), Reason.OUTCOME_UNKNOWN),
         # Exit 0 and no word of an end: the disk was full and the log was lost.
-        (segment(Phase.APPLY, StepOutcome.DONE, exit_code=0), Reason.OUTCOME_UNKNOWN),
+        (step(Phase.APPLY, StepOutcome.DONE, exit_code=0), Reason.OUTCOME_UNKNOWN),
     ],
 )
 @pytest.mark.parametrize("cancel", [None, BY_USER])
@@ -206,7 +206,7 @@ def test_complete_by_word_and_not_by_its_end_is_unknown(last: StepResult) -> Non
 
 @pytest.mark.parametrize("last", [APPLIED, stopped(Phase.APPLY, StopCause.CANCEL), PLAN, None])
 @pytest.mark.parametrize(
-    ("settled", "reason"),
+    ("reconciliation", "reason"),
     [
         (Reconciliation(unrecorded=["a.b"]), Reason.UNRECORDED_RESOURCES),
         (Reconciliation(unrecorded=["a.b"], inconclusive=True), Reason.UNRECORDED_RESOURCES),
@@ -227,7 +227,7 @@ def test_a_host_that_never_came_back_is_named_before_all_else() -> None:
 
 
 @pytest.mark.parametrize("problem", [Reason.STACK_BUSY, Reason.PREPARE_FAILED])
-def test_a_problem_outside_any_segment_is_the_reason(problem: Reason) -> None:
+def test_a_problem_outside_any_step_is_the_reason(problem: Reason) -> None:
     assert ended(None, problem=problem) == (Status.FAILED, problem)
 
 
@@ -244,16 +244,14 @@ def test_a_held_lock_is_told_from_a_dead_backend(diagnostic: Diagnostic, reason:
     assert ended(last) == (Status.FAILED, Reason(reason))
 
 
-def test_a_result_holds_what_its_segments_left() -> None:
+def test_a_result_holds_what_its_steps_left() -> None:
     seals = [Seal(number, EndKind.COMPLETE, 9, "00") for number in (1, 2, 3)]
     last = replace(
         APPLIED, changed=["a.b"], outputs=[Output("url", sensitive=False)], ended_at="then"
     )
-    segments = [
-        replace(one, seal=seal) for one, seal in zip((INIT, PLAN, last), seals, strict=True)
-    ]
+    steps = [replace(one, seal=seal) for one, seal in zip((INIT, PLAN, last), seals, strict=True)]
     context = EndContext(Phase.APPLY, host="h", terraform_version="1.11.4", detail="words")
-    assert conclude(segments, context, Reconciliation()) == DeploymentResult(
+    assert conclude(steps, context, Reconciliation()) == DeploymentResult(
         status=Status.COMPLETED,
         reason=Reason.APPLIED,
         phase=Phase.APPLY,
@@ -282,7 +280,10 @@ def test_a_cancel_after_the_work_was_done_is_kept_as_too_late(
     cancel: CancelRequest | None, too_late: bool
 ) -> None:
     """The record said that no cancel came too late, whatever came."""
-    assert conclude([APPLIED], EndContext(Phase.APPLY, cancel), Reconciliation()).cancel_too_late is too_late
+    assert (
+        conclude([APPLIED], EndContext(Phase.APPLY, cancel), Reconciliation()).cancel_too_late
+        is too_late
+    )
 
 
 def test_a_cancel_in_time_is_not_too_late() -> None:
@@ -290,13 +291,13 @@ def test_a_cancel_in_time_is_not_too_late() -> None:
     assert not conclude([last], EndContext(Phase.APPLY, BY_USER), Reconciliation()).cancel_too_late
 
 
-def test_what_a_segment_left_out_stays_counted() -> None:
+def test_what_a_step_left_out_stays_counted() -> None:
     """An apply of 500 resources said that 200 changed and that nothing was left out."""
     result = conclude([replace(APPLIED, omitted=300)], EndContext(Phase.APPLY), Reconciliation())
     assert result.omitted == 300
 
 
-SEGMENTS = st.builds(
+STEPS = st.builds(
     StepResult,
     key=st.just(StepKey("dep-1", 1)),
     phase=st.sampled_from([Phase.INIT, Phase.PLAN, Phase.APPLY]),
@@ -323,12 +324,12 @@ SETTLED = st.builds(
 )
 
 
-@given(st.lists(SEGMENTS, max_size=4), CONTEXTS, SETTLED)
+@given(st.lists(STEPS, max_size=4), CONTEXTS, SETTLED)
 def test_the_status_is_never_a_guess(
-    segments: list[StepResult], context: EndContext, reconciliation: Reconciliation
+    steps: list[StepResult], context: EndContext, reconciliation: Reconciliation
 ) -> None:
-    result = conclude(segments, context, reconciliation)
-    last = segments[-1] if segments else None
+    result = conclude(steps, context, reconciliation)
+    last = steps[-1] if steps else None
     if result.status is Status.COMPLETED:
         assert last is not None
         assert (last.phase, last.exit_code, last.clean) == (Phase.APPLY, 0, True)
@@ -358,7 +359,9 @@ def test_a_refusal_names_the_end_and_says_what_mends_it() -> None:
     result = conclude([last], EndContext(Phase.APPLY), Reconciliation())
 
     assert (result.status, result.reason) == (Status.FAILED, Reason.PERMISSION_DENIED)
-    assert [one.message for one in result.findings] == ["The permission a.b.create is missing."]
+    assert [finding.message for finding in result.findings] == [
+        "The permission a.b.create is missing."
+    ]
 
 
 def test_two_applies_of_one_deployment_are_counted_together() -> None:

@@ -56,7 +56,9 @@ def test_the_defaults_of_a_request_are_those_of_the_hcl(name: str) -> None:
 @pytest.mark.parametrize("name", AVAILABLE)
 def test_every_default_of_the_hcl_is_allowed_by_its_rule(name: str) -> None:
     hcl = declared(name)
-    defaults = {one: json.loads(hcl[one]["default"]) for one in TEMPLATES[name].variables}
+    defaults = {
+        variable: json.loads(hcl[variable]["default"]) for variable in TEMPLATES[name].variables
+    }
     check(DeploymentFields(project_id="customer-1", template=name, variables=defaults))
 
 

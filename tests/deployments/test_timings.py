@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.timings import StopLadder, PhaseTimeouts, RetryLimits, Timings
+from deployments.timings import PhaseTimeouts, RetryLimits, StopLadder, Timings
 
 # Which limit lies below which; `True`: they may be equal.
 INEQUALITIES = [
@@ -20,12 +20,18 @@ INEQUALITIES = [
 ]
 
 SECONDS = st.integers(1, 100_000)
-LADDERS = st.builds(StopLadder, **dict.fromkeys((one.name for one in fields(StopLadder)), SECONDS))
-RETRIES = st.builds(RetryLimits, **dict.fromkeys((one.name for one in fields(RetryLimits)), SECONDS))
+LADDERS = st.builds(
+    StopLadder, **dict.fromkeys((field.name for field in fields(StopLadder)), SECONDS)
+)
+RETRIES = st.builds(
+    RetryLimits, **dict.fromkeys((item.name for item in fields(RetryLimits)), SECONDS)
+)
 _NESTED = ("ladder", "retries")
 TIMINGS = st.builds(
     Timings,
-    **dict.fromkeys((one.name for one in fields(Timings) if one.name not in _NESTED), SECONDS),
+    **dict.fromkeys(
+        (entry.name for entry in fields(Timings) if entry.name not in _NESTED), SECONDS
+    ),
     ladder=LADDERS,
     retries=RETRIES,
 )
@@ -75,8 +81,7 @@ def test_a_broken_inequality_is_told_alone_with_both_names(
 @given(TIMINGS)
 def test_what_is_told_is_what_is_broken_and_all_of_it(timings: Timings) -> None:
     told = {
-        tuple(message.split()[:: len(message.split()) - 1])
-        for message in timings.contradictions()
+        tuple(message.split()[:: len(message.split()) - 1]) for message in timings.contradictions()
     }
     broken = {
         (low, high)

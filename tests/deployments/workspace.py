@@ -62,9 +62,11 @@ def refused_here(fields: Fields, template: str) -> list[str]:
     own: dict[str, Any] = {name: value for name, value in fields.items() if name in FIELDS}
     variables = {name: value for name, value in fields.items() if name not in FIELDS}
     try:
-        check(replace(DeploymentFields("customer-1", template=template, variables=variables), **own))
+        check(
+            replace(DeploymentFields("customer-1", template=template, variables=variables), **own)
+        )
     except InvalidRequest as refusal:
-        known = [one for one in refusal.problems if one.code != "not_available"]
+        known = [item for item in refusal.problems if item.code != "not_available"]
         return sorted(problem.pointer.rpartition("/")[2] for problem in known)
     except NotAvailable:
         return []

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.scenarios.house import Deployment, House
+from tests.scenarios.service import Deployment, House
 from tests.servers import ROOT, Process
 
 __all__ = ["Console", "console_worker"]
@@ -58,34 +58,34 @@ class Console:
         lines = bytes(self._said[: self._said.rfind(b"\n") + 1]).splitlines()
         return [json.loads(line) for line in lines if start in line]
 
-    def equals(self, deployment: Deployment, segments: int) -> bool:
-        """Whether each event of each segment was said once, and what it says."""
+    def equals(self, deployment: Deployment, steps: int) -> bool:
+        """Whether each event of each step was said once, and what it says."""
         said = _messages(self.entries(deployment.id))
-        return said == sorted(_wanted(deployment, segments).items())
+        return said == sorted(_wanted(deployment, steps).items())
 
-    def holds_rest_of(self, other: "Console", deployment: Deployment, segments: int) -> bool:
+    def holds_rest_of(self, other: "Console", deployment: Deployment, steps: int) -> bool:
         """Whether both together said each event; at least once is what is promised."""
         both = [*other.entries(deployment.id), *self.entries(deployment.id)]
-        return dict(_messages(both)) == _wanted(deployment, segments)
+        return dict(_messages(both)) == _wanted(deployment, steps)
 
 
 def _messages(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return sorted((one["logging.googleapis.com/insertId"], one["message"]) for one in entries)
+    return sorted((entry["logging.googleapis.com/insertId"], entry["message"]) for entry in entries)
 
 
-def _wanted(deployment: Deployment, segments: int) -> dict[str, str]:
+def _wanted(deployment: Deployment, steps: int) -> dict[str, str]:
     wanted: dict[str, str] = {}
-    for segment in range(1, segments + 1):
-        *events, end = deployment.events(segment)
+    for step in range(1, steps + 1):
+        *events, end = deployment.events(step)
         for line, event in enumerate(events, 1):
-            wanted[_insert_id(deployment, segment, line)] = event["text"]
-        last = f"end of segment {segment}: {end['end']}"
-        wanted[_insert_id(deployment, segment, len(events) + 1)] = last
+            wanted[_insert_id(deployment, step, line)] = event["text"]
+        last = f"end of step {step}: {end['end']}"
+        wanted[_insert_id(deployment, step, len(events) + 1)] = last
     return wanted
 
 
-def _insert_id(deployment: Deployment, segment: int, line: int) -> str:
-    return f"{deployment.id}.{segment:010}-{line:010}"
+def _insert_id(deployment: Deployment, step: int, line: int) -> str:
+    return f"{deployment.id}.{step:010}-{line:010}"
 
 
 def console_worker(house: House) -> Process:

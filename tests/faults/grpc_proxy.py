@@ -72,7 +72,7 @@ class GrpcProxy(grpc.GenericRpcHandler):  # type: ignore[misc] # the library is 
         except grpc.aio.AioRpcError as error:
             # A tuple: abort fails with the library's own type, and the caller hears of that.
             found = error.trailing_metadata() or ()
-            kept = tuple(one for one in found if not one[0].startswith(_OF_THE_HOP))
+            kept = tuple(item for item in found if not item[0].startswith(_OF_THE_HOP))
             await context.abort(error.code(), error.details(), kept)
         if verdict is Verdict.SWALLOW:
             # It was carried out; the caller waits until its own time is over.

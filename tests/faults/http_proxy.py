@@ -86,7 +86,7 @@ class HttpProxy:
 
     async def _ask(self, upstream: httpx.AsyncClient, request: h11.Request, body: bytes) -> _Answer:
         url = self.target + request.target.decode()
-        headers = [one for one in request.headers if one[0] not in _OF_THE_HOP]
+        headers = [header for header in request.headers if header[0] not in _OF_THE_HOP]
         asked = upstream.build_request(
             request.method.decode(), url, headers=headers, content=body or None
         )
@@ -96,7 +96,7 @@ class HttpProxy:
             content = b"".join([part async for part in answer.aiter_raw()])
         finally:
             await answer.aclose()
-        kept = [one for one in answer.headers.raw if one[0].lower() not in _OF_THE_HOP]
+        kept = [item for item in answer.headers.raw if item[0].lower() not in _OF_THE_HOP]
         return _Answer(answer.status_code, kept, content)
 
 

@@ -14,14 +14,14 @@ from typing import Any
 import httpx
 from temporalio.client import Client
 
-from adapters.redis_log import open_redis
+from adapters.redis.log import open_redis
 from deployments.deployment import Status
 from tests import stores
 from tests.faults.console import Console, console_worker
 from tests.faults.shipping import Behind, Servers, repair
-from tests.scenarios.house import Deployment, House
+from tests.scenarios.service import Deployment, House
 from tests.scenarios.test_is_followed_live import start_api, until_ready
-from tests.scenarios.test_leaves_artifacts import ALWAYS, SEGMENTS
+from tests.scenarios.test_leaves_artifacts import ALWAYS, STEPS
 from tests.servers import TemporalServer, eventually, free_port
 
 __all__ = ["APPLY", "ARTIFACTS", "STORES", "Service", "open_service"]
@@ -29,7 +29,7 @@ __all__ = ["APPLY", "ARTIFACTS", "STORES", "Service", "open_service"]
 STORES = ("redis", "gcs", "firestore")
 # Init, plan and this one.
 APPLY = 3
-ARTIFACTS = ALWAYS | SEGMENTS | {"outputs.json"}
+ARTIFACTS = ALWAYS | STEPS | {"outputs.json"}
 _RESOURCES = 4
 _LAYERS = 3
 
@@ -70,8 +70,8 @@ class Service:
         result = await deployment.result(seconds)
         assert result.status is Status.COMPLETED, result
         assert set((await deployment.attempts()).values()) == {1}
-        for segment in range(1, APPLY + 1):
-            deployment.assert_log_whole(segment)
+        for step in range(1, APPLY + 1):
+            deployment.assert_log_whole(step)
         record = deployment.exit(APPLY)
         begin, end = (datetime.fromisoformat(record[name]) for name in ("started_at", "ended_at"))
         return (end - begin).total_seconds()
@@ -79,12 +79,12 @@ class Service:
     async def health(self) -> dict[str, dict[str, Any]]:
         """Each sink as `/health` tells it."""
         answer = await self.session.get("/health")
-        return {one["name"]: one for one in answer.json()["sinks"]}
+        return {sink["name"]: sink for sink in answer.json()["sinks"]}
 
     async def until_behind(self, sinks: tuple[str, ...], seconds: float) -> None:
         async def behind() -> bool:
             seen = await self.health()
-            return all(one in seen and seen[one]["behind_lines"] > 0 for one in sinks)
+            return all(sink in seen and seen[sink]["behind_lines"] > 0 for sink in sinks)
 
         await eventually(behind, f"the lag of {sinks} in /health", seconds)
 
@@ -116,7 +116,7 @@ class Service:
             answer = await self.session.get(f"/api/deployment/{deployment.id}/artifacts")
             if answer.status_code != 200:
                 return False
-            return {one["name"] for one in answer.json()["items"]} == ARTIFACTS
+            return {item["name"] for item in answer.json()["items"]} == ARTIFACTS
 
         await eventually(archived, "the artifacts", seconds)
 
@@ -129,7 +129,7 @@ class Service:
             stdout=asyncio.subprocess.PIPE,
         )
         told, _ = await command.communicate()
-        found = {one["name"]: one["verdict"] for one in json.loads(told)["copies"]}
+        found = {item["name"]: item["verdict"] for item in json.loads(told)["copies"]}
         equal = command.returncode == 0
         assert equal == (set(found.values()) == {"equal"}), found
         assert {"local", *STORES} <= set(found), found
@@ -141,12 +141,12 @@ class Service:
         return path.stat().st_mtime if self._cursor(deployment, sink).get("sealed") else 0.0
 
     async def until_sealed(self, deployment: Deployment, seconds: float) -> None:
-        """Every store has all of every segment."""
+        """Every store has all of every step."""
 
         def sealed() -> bool:
-            cursors = deployment.folder.glob("segments/*/cursors/*.json")
-            found = [one.stem for one in cursors if json.loads(one.read_text())["sealed"]]
-            return all(found.count(one) == APPLY for one in STORES)
+            cursors = deployment.folder.glob("steps/*/cursors/*.json")
+            found = [cursor.stem for cursor in cursors if json.loads(cursor.read_text())["sealed"]]
+            return all(found.count(store) == APPLY for store in STORES)
 
         await eventually(sealed, "the seals", seconds)
 
@@ -157,7 +157,7 @@ class Service:
         lines = deployment.file(APPLY, "events.jsonl").read_bytes().count(b"\n")
 
         def caught_up() -> bool:
-            return all(self._cursor(deployment, one).get("line", 0) >= lines for one in sinks)
+            return all(self._cursor(deployment, sink).get("line", 0) >= lines for sink in sinks)
 
         await eventually(caught_up, f"what {sinks} lack", seconds)
 

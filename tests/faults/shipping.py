@@ -7,19 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from activities.shipping import LogShipper
-from adapters.file_changes import FileChanges
-from adapters.firestore_client import Firestore, open_firestore
-from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource
-from adapters.gcs_log import GcsLogSink, GcsLogSource
-from adapters.gcs_objects import Objects, open_objects
-from adapters.local_log import LocalLogSink
-from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
-from adapters.terraform.shipment import StepLogFile
+from adapters.firestore.client import Firestore, open_firestore
+from adapters.firestore.log import FirestoreLogSink, FirestoreLogSource
+from adapters.gcs.log import GcsLogSink, GcsLogSource
+from adapters.gcs.objects import Objects, open_objects
+from adapters.local.inotify import FileChanges
+from adapters.local.log import LocalLogSink
+from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from deployments.events import Seal
 from deployments.log_ports import LogSink, LogSource
 from deployments.log_verification import Verdict, verify
-from deployments.segment import StepKey
+from deployments.step import StepKey
 from tests import stores
 from tests.faults.grpc_proxy import GrpcProxy, grpc_proxy
 from tests.faults.http_proxy import HttpProxy, http_proxy
@@ -27,6 +25,8 @@ from tests.faults.tcp_proxy import Mode, TcpProxy, tcp_proxy
 from tests.faults.verdicts import never
 from tests.logs import chunk, sealed
 from tests.servers import eventually
+from worker.log_shipper import LogShipper
+from worker.steps.log_cursor import StepLogFile
 
 __all__ = ["Behind", "Harbour", "Servers", "behind", "harbour", "repair", "servers"]
 
@@ -66,8 +66,8 @@ class Behind:
 @asynccontextmanager
 async def behind(found: Servers) -> AsyncIterator[Behind]:
     """Each store behind a line that can be cut, Google's also behind rules for calls."""
-    for one in (found.redis, found.objects, found.firestore):
-        await one.until_up()
+    for item in (found.redis, found.objects, found.firestore):
+        await item.until_up()
     await stores.make_bucket(found.objects)
     async with AsyncExitStack() as open_:
         http = await open_.enter_async_context(http_proxy(f"http://{found.objects.host}"))
@@ -92,7 +92,7 @@ async def repair(found: Behind) -> None:
 
 @dataclass
 class Harbour:
-    """Segments of one deployment, shipped to three stores."""
+    """Steps of one deployment, shipped to three stores."""
 
     run_root: Path
     deployment: str
@@ -105,32 +105,32 @@ class Harbour:
     shipper: LogShipper
     seals: list[Seal] = field(default_factory=list)
 
-    def folder(self, segment: int) -> Path:
-        return self.run_root / self.deployment / "segments" / str(segment)
+    def folder(self, step: int) -> Path:
+        return self.run_root / self.deployment / "steps" / str(step)
 
-    def lines(self, segment: int) -> bytes:
-        return (self.folder(segment) / "events.jsonl").read_bytes()
+    def lines(self, step: int) -> bytes:
+        return (self.folder(step) / "events.jsonl").read_bytes()
 
-    async def write(self, segment: int, lines: int) -> None:
+    async def write(self, step: int, lines: int) -> None:
         """As terraform's log is written: piece by piece, then the end record."""
         local = LocalLogSink(self.run_root)
         for first in range(1, lines + 1, _PIECE_LINES):
             last = min(lines, first + _PIECE_LINES - 1)
-            await local.write(self.deployment, chunk(segment, first, last))
-        seal, end = sealed(segment, lines)
+            await local.write(self.deployment, chunk(step, first, last))
+        seal, end = sealed(step, lines)
         await local.write(self.deployment, end)
         self.seals.append(seal)
 
-    def begin(self, segment: int) -> None:
-        self.shipper.begin(StepKey(self.deployment, segment))
+    def begin(self, step: int) -> None:
+        self.shipper.begin(StepKey(self.deployment, step))
 
-    def is_sealed(self, segment: int, sink: str) -> bool:
-        path = self.folder(segment) / "cursors" / f"{sink}.json"
+    def is_sealed(self, step: int, sink: str) -> bool:
+        path = self.folder(step) / "cursors" / f"{sink}.json"
         return path.exists() and b'"sealed": true' in path.read_bytes()
 
-    async def until_sealed(self, segment: int, sinks: Sequence[str], seconds: float = 60) -> None:
+    async def until_sealed(self, step: int, sinks: Sequence[str], seconds: float = 60) -> None:
         def all_sealed() -> bool:
-            return all(self.is_sealed(segment, one) for one in sinks)
+            return all(self.is_sealed(step, sink) for sink in sinks)
 
         await eventually(all_sealed, f"the seals of {sinks}", seconds)
 
@@ -162,7 +162,7 @@ async def harbour(
     }
 
     def open_shipment(key: StepKey) -> StepLogFile:
-        folder = run_root / key.deployment / "segments" / str(key.segment)
+        folder = run_root / key.deployment / "steps" / str(key.step)
         return StepLogFile(folder, key, changes)
 
     listed: list[LogSink] = list(sinks.values())

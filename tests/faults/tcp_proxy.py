@@ -110,8 +110,8 @@ class TcpProxy:
             _reset(writer)
         finally:
             self._open.discard(writer)
-            for one in ends:
-                one.close()
+            for end in ends:
+                end.close()
 
 
 class _Connection:

@@ -7,7 +7,7 @@ from deployments.deployment import Status
 from tests.faults.console import Console, console_worker
 from tests.scenarios.conftest import house as house
 from tests.scenarios.conftest import temporal as temporal
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.servers import eventually
 
 

@@ -12,15 +12,15 @@ from urllib.parse import unquote
 import pytest
 import pytest_asyncio
 
-from adapters.firestore_client import open_firestore
-from adapters.gcs_objects import open_objects
-from adapters.redis_log import open_redis
+from adapters.firestore.client import open_firestore
+from adapters.gcs.objects import open_objects
+from adapters.redis.log import open_redis
 from tests import stores
 from tests.faults.copies import in_documents, in_objects, in_redis
 from tests.faults.service import APPLY, ARTIFACTS, STORES, Service, open_service
 from tests.faults.shipping import behind, servers
 from tests.faults.verdicts import Rule, Verdict, nth, seeded, writes
-from tests.scenarios.house import Deployment
+from tests.scenarios.service import Deployment
 from tests.servers import ROOT, TemporalServer, free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -52,8 +52,8 @@ async def nothing(service: Service, deployment: Deployment, _: tuple[str, ...], 
 async def down(
     service: Service, deployment: Deployment, sinks: tuple[str, ...], size: Size
 ) -> None:
-    for one in sinks:
-        await service.cut(one)
+    for sink in sinks:
+        await service.cut(sink)
     begin = time.monotonic()
     await service.until_behind(sinks, size.patience_seconds)
     await asyncio.sleep(max(0.0, size.away_seconds - (time.monotonic() - begin)))
@@ -62,8 +62,8 @@ async def down(
 async def slow(
     service: Service, deployment: Deployment, sinks: tuple[str, ...], size: Size
 ) -> None:
-    for one in sinks:
-        service.delay(one, 0.2)
+    for sink in sinks:
+        service.delay(sink, 0.2)
     await service.until_applied(deployment, size.patience_seconds)
 
 
@@ -103,8 +103,8 @@ CASES = [
     short(flushed, "redis"),
     short(full, "redis"),
     long(LONG, nothing),
-    *(long(MINUTE, down, one) for one in (*STORES, "console")),
-    *(long(LONG, slow, one) for one in (*STORES, "console")),
+    *(long(MINUTE, down, entry) for entry in (*STORES, "console")),
+    *(long(LONG, slow, element) for element in (*STORES, "console")),
     long(LONG, flushed, "redis"),
     long(LONG, full, "redis"),
 ]
@@ -171,7 +171,7 @@ async def run(
     seconds = await service.completed(deployment, size.patience_seconds)
     await service.until_equal(deployment, size.patience_seconds)
     ended = max(mended, deployment.file(APPLY, "events.jsonl").stat().st_mtime)
-    late |= {one: service.sealed_at(deployment, one) - ended for one in (*STORES, "console")}
+    late |= {item: service.sealed_at(deployment, item) - ended for item in (*STORES, "console")}
     return seconds, {name: round(one, 1) for name, one in late.items()}
 
 
@@ -179,7 +179,7 @@ def record(name: str, size: Size, ratios: list[float], late: dict[str, float]) -
     found = {
         "case": name,
         **asdict(size),
-        "terraform_ratios": [round(one, 3) for one in ratios],
+        "terraform_ratios": [round(ratio, 3) for ratio in ratios],
         "median": round(statistics.median(ratios), 3),
         "promise": SLOWED,
         # From the repair to all that was written until then; from the end to each sink's seal.
@@ -251,17 +251,17 @@ async def assert_kept_once(
     redis = open_redis(f"redis://{real.redis.host}")
     documents = open_firestore("a-test")
     objects = open_objects(stores.BUCKET, f"http://{real.objects.host}", None)
-    for segment in range(1, APPLY + 1):
-        written = deployment.file(segment, "events.jsonl").read_bytes()
-        assert await in_redis(redis, deployment.id, segment) == written
-        assert await in_objects(objects, deployment.id, segment) == written
-        assert await in_documents(documents, deployment.id, segment) == written
+    for step in range(1, APPLY + 1):
+        written = deployment.file(step, "events.jsonl").read_bytes()
+        assert await in_redis(redis, deployment.id, step) == written
+        assert await in_objects(objects, deployment.id, step) == written
+        assert await in_documents(documents, deployment.id, step) == written
     kept = await objects.threaded(objects.entries, f"artifacts/{deployment.id}/")
-    names = [one.name.rpartition("/")[2] for one in kept]
+    names = [item.name.rpartition("/")[2] for item in kept]
     assert sorted(names) == sorted(ARTIFACTS)
-    for segment in range(1, APPLY + 1):
-        name = f"artifacts/{deployment.id}/segment-{segment}.jsonl"
-        written = deployment.file(segment, "events.jsonl").read_bytes()
+    for step in range(1, APPLY + 1):
+        name = f"artifacts/{deployment.id}/step-{step}.jsonl"
+        written = deployment.file(step, "events.jsonl").read_bytes()
         assert await objects.threaded(objects.read, name) == written
     await redis.aclose()
     documents.client.close()  # type: ignore[no-untyped-call] # the library does not annotate it

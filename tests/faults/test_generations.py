@@ -1,10 +1,10 @@
-"""What Cloud Storage is asked: packed chunks while a segment runs, one object at its end."""
+"""What Cloud Storage is asked: packed chunks while a step runs, one object at its end."""
 
 import gzip
 import re
 
-from adapters.gcs_log import GcsLogSink
-from adapters.gcs_objects import open_objects
+from adapters.gcs.log import GcsLogSink
+from adapters.gcs.objects import open_objects
 from tests import stores
 from tests.faults.conftest import Fronted
 from tests.faults.http_proxy import http_proxy
@@ -37,12 +37,12 @@ async def test_every_write_says_which_generation_it_expects(fronted: Fronted) ->
         packed = await objects.threaded(objects.read, f"{FOLDER}.jsonl.gz")
         assert gzip.decompress(packed) == whole
     calls = [call for call, _ in proxy.calls]
-    made = [one for one in calls if one.startswith("POST /upload") and "GenerationMatch" in one]
+    made = [item for item in calls if item.startswith("POST /upload") and "GenerationMatch" in item]
     assert len(made) == 81
-    assert all("ifGenerationMatch=0" in one for one in made)
-    composed = [one for one in calls if one.startswith("POST") and "/compose" in one]
+    assert all("ifGenerationMatch=0" in value for value in made)
+    composed = [entry for entry in calls if entry.startswith("POST") and "/compose" in entry]
     # Steps on the way may be written over; what is read in the end is made once.
-    assert [("ifGenerationMatch=0" in one) for one in composed] == [False] * 3 + [True]
-    removed = [one for one in calls if one.startswith("DELETE")]
+    assert [("ifGenerationMatch=0" in each) for each in composed] == [False] * 3 + [True]
+    removed = [element for element in calls if element.startswith("DELETE")]
     assert len(removed) == 81 + 3
     assert all(re.search(r"ifGenerationMatch=[1-9]", one) for one in removed)

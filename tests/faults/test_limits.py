@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from google.cloud import storage
 from google.oauth2 import service_account
 
-from adapters.firestore_client import open_firestore
-from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource
-from adapters.gcs_artifacts import GcsArtifactStore
-from adapters.gcs_log import GcsLogSink, GcsLogSource
-from adapters.gcs_objects import Objects, open_objects
-from adapters.gcs_signing import LinkSigner
+from adapters.firestore.client import open_firestore
+from adapters.firestore.log import FirestoreLogSink, FirestoreLogSource
+from adapters.gcs.artifacts import GcsArtifactStore
+from adapters.gcs.log import GcsLogSink, GcsLogSource
+from adapters.gcs.objects import Objects, open_objects
+from adapters.gcs.signing import LinkSigner
 from deployments.errors import NotFound, Unavailable
 from deployments.log_ports import LogSink, LogSource
 from tests import stores
@@ -138,21 +138,25 @@ async def until_done(step: Step, deployment: str) -> None:
     await eventually(done, "an answer in the limit")
 
 
-@pytest.mark.parametrize("works", WORKS, ids=lambda works: "_".join(one.__name__ for one in works))
+@pytest.mark.parametrize(
+    "works", WORKS, ids=lambda works: "_".join(entry.__name__ for entry in works)
+)
 async def test_each_call_to_cloud_storage_gives_up_in_its_limit(
     fronted: Fronted, works: tuple[Work, Work]
 ) -> None:
     async with cloud_storage(fronted) as (proxy, sink, source):
-        prepare, work = (partial(one, sink, source) for one in works)
+        prepare, work = (partial(item, sink, source) for item in works)
         assert await each_call_gives_up(proxy, prepare, work) >= 3
 
 
-@pytest.mark.parametrize("works", WORKS, ids=lambda works: "_".join(one.__name__ for one in works))
+@pytest.mark.parametrize(
+    "works", WORKS, ids=lambda works: "_".join(entry.__name__ for entry in works)
+)
 async def test_each_call_to_firestore_gives_up_in_its_limit(
     firestore_server: stores.Store, monkeypatch: pytest.MonkeyPatch, works: tuple[Work, Work]
 ) -> None:
     async with firestore(firestore_server, monkeypatch) as (proxy, sink, source):
-        prepare, work = (partial(one, sink, source) for one in works)
+        prepare, work = (partial(item, sink, source) for item in works)
         assert await each_call_gives_up(proxy, prepare, work) >= 2
 
 
@@ -167,11 +171,11 @@ async def prepare_one(store: GcsArtifactStore, deployment: str) -> None:
 
 async def load(store: GcsArtifactStore, deployment: str) -> None:
     content = await store.open(deployment, "log.txt")
-    assert [one async for one in content.chunks] == [b"x"]
+    assert [chunk async for chunk in content.chunks] == [b"x"]
 
 
 async def listed(store: GcsArtifactStore, deployment: str) -> None:
-    assert [one.name for one in await store.entries(deployment)] == ["log.txt"]
+    assert [entry.name for entry in await store.entries(deployment)] == ["log.txt"]
 
 
 async def missing(store: GcsArtifactStore, deployment: str) -> None:

@@ -197,7 +197,7 @@ async def test_grpc_passes_refuses_and_swallows(
         await document.set({"big": b"x" * 900_000}, retry=None, timeout=30)
         assert (await document.get(retry=None, timeout=30)).get("big") == b"x" * 900_000
         names = [
-            one.id async for one in client.collection("proxied").stream(retry=None, timeout=30)
+            item.id async for item in client.collection("proxied").stream(retry=None, timeout=30)
         ]
         assert names == ["one"]
         with pytest.raises(AlreadyExists):

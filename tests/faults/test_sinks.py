@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from adapters.redis_log import open_redis
-from adapters.terraform import control_files
-from adapters.terraform.shipment import sinks_behind
+from adapters.local import atomic_files
+from adapters.redis.log import open_redis
 from tests import stores
 from tests.faults.copies import in_documents, in_objects, in_redis
 from tests.faults.shipping import Behind, Harbour, Servers, behind, harbour, repair, servers
 from tests.faults.tcp_proxy import Mode
 from tests.faults.verdicts import Verdict, always, seeded
 from tests.servers import eventually, free_port
+from worker.steps.log_cursor import sinks_behind
 
 ALL = ("redis", "gcs", "firestore")
 
@@ -106,19 +106,19 @@ async def test_a_dead_store_delays_nobody_and_has_every_line_once_when_it_is_bac
     await port.write(2, size.lines)
     await port.until_sealed(2, others, size.patience_seconds)
     dead = [name for name in ALL if name not in others]
-    # It is still away, though the segment and all the other stores have ended.
+    # It is still away, though the step and all the other stores have ended.
     assert not any(port.is_sealed(2, name) for name in dead)
 
     def complain() -> bool:
-        return all(one.error for one in port.shipper.states() if one.name in dead)
+        return all(state.error for state in port.shipper.states() if state.name in dead)
 
     await eventually(complain, "the reason why the dead store lags")
     await asyncio.sleep(size.down_seconds)
     await repair(port.stores)
-    for segment in (1, 2):
-        await port.until_sealed(segment, ALL, size.patience_seconds)
+    for step in (1, 2):
+        await port.until_sealed(step, ALL, size.patience_seconds)
     await port.assert_equal()
-    assert [(one.error, one.behind_lines) for one in port.shipper.states()] == [("", 0)] * 3
+    assert [(state.error, state.behind_lines) for state in port.shipper.states()] == [("", 0)] * 3
 
 
 async def test_stores_that_take_200_ms_a_call_have_every_line_once(port: Harbour) -> None:
@@ -171,7 +171,7 @@ async def test_a_full_redis_delays_nobody_and_has_every_line_once_when_it_has_ro
             port.begin(1)
             await port.write(1, 200_000)
             await port.until_sealed(1, ("gcs", "firestore"))
-            (state,) = [one for one in port.shipper.states() if one.name == "redis"]
+            (state,) = [item for item in port.shipper.states() if item.name == "redis"]
             assert "OutOfMemory" in state.error
             client = open_redis(f"redis://{small.host}")
             await client.config_set("maxmemory", "200mb")
@@ -186,7 +186,7 @@ async def test_a_redis_that_is_flushed_while_it_is_written_to_is_filled_again(
     port.begin(1)
     await port.write(1, 20_000)
     await port.until_sealed(1, ALL)
-    await eventually(lambda: not any(one.segments for one in port.shipper.states()), "its end")
+    await eventually(lambda: not any(state.steps for state in port.shipper.states()), "its end")
     client = open_redis(f"redis://{real.redis.host}")
     before = await port.shipper.generations()
     await client.flushall()
@@ -195,7 +195,9 @@ async def test_a_redis_that_is_flushed_while_it_is_written_to_is_filled_again(
     assert before["redis"] != after["redis"]
     # As the worker asks every ten seconds.
     assert sinks_behind(port.folder(1), after, 3600) == ["redis"]
-    assert sinks_behind(port.folder(1), after, 0) == [], "what is older than Redis keeps is not owed"
+    assert sinks_behind(port.folder(1), after, 0) == [], (
+        "what is older than Redis keeps is not owed"
+    )
     port.begin(1)
     await eventually(lambda: sinks_behind(port.folder(1), after, 3600) == [], "the refill")
     await port.assert_equal()
@@ -210,9 +212,9 @@ async def test_a_store_that_stays_dead_is_given_up_with_a_reason(
         port.begin(1)
         await port.until_sealed(1, ("redis", "firestore"))
         await eventually(
-            lambda: not any(one.segments for one in port.shipper.states()), "the end of shipping"
+            lambda: not any(state.steps for state in port.shipper.states()), "the end of shipping"
         )
-        cursor = control_files.read(port.folder(1) / "cursors" / "gcs.json") or {}
+        cursor = atomic_files.read(port.folder(1) / "cursors" / "gcs.json") or {}
         assert str(cursor["given_up"]).startswith("sink_given_up: Cloud Storage")
         generations = await port.shipper.generations()
         assert set(generations) == set(ALL)

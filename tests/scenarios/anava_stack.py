@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.google.answers import Json
-from tests.google.serving import ServedStandIn
+from google_stand_in.answers import Json
+from tests.google_stand_in.serving import ServedStandIn
 from tests.scenarios.front import Front
-from tests.scenarios.house import Deployment, House
+from tests.scenarios.service import Deployment, House
 from tests.terraform.real_provider import NO_MIRROR, mirror
 
 __all__ = ["APPLY_SECONDS", "Stack", "settings"]
@@ -108,14 +108,16 @@ class Stack:
         """Who may do what, with each resource."""
         found: dict[str, Any] = self.google.control("GET", "state")["policies"]
         return {
-            name: sorted((one["role"], sorted(one["members"])) for one in policy["bindings"])
+            name: sorted(
+                (binding["role"], sorted(binding["members"])) for binding in policy["bindings"]
+            )
             for name, policy in found.items()
         }
 
     def is_deleted(self, kind: str) -> bool:
         """Whether all of them are, for a while."""
         found = self._resources()[kind].values()
-        return all(one.get("state") == "DELETED" or "deleteTime" in one for one in found)
+        return all(item.get("state") == "DELETED" or "deleteTime" in item for item in found)
 
     def _resources(self) -> dict[str, Any]:
         found: dict[str, Any] = self.google.control("GET", "state")["resources"]

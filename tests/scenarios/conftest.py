@@ -6,20 +6,20 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.file_changes import FileChanges
-from adapters.local_artifacts import LocalArtifactStore
-from adapters.local_log import LocalLogSource
-from adapters.local_progress import LocalProgressSource
-from adapters.secret_box import AesGcmCipher
+from adapters.encryption import AesGcmCipher
+from adapters.local.artifacts import LocalArtifactStore
+from adapters.local.inotify import FileChanges
+from adapters.local.log import LocalLogSource
+from adapters.local.progress import LocalProgressSource
 from api.app import build
 from api.dependencies import Services
-from api.deployments import DeploymentService
-from api.temporal_health import TemporalHealth
-from tests.google.provider import served
-from tests.google.serving import ServedStandIn
+from api.services.deployments import DeploymentService
+from api.services.health import TemporalHealth
+from tests.google_stand_in.provider import served
+from tests.google_stand_in.serving import ServedStandIn
 from tests.scenarios.anava_stack import Stack, settings
 from tests.scenarios.front import Front
-from tests.scenarios.house import SHORT, House
+from tests.scenarios.service import SHORT, House
 from tests.scenarios.sinks import open_stores
 from tests.servers import TemporalServer
 from tests.stores import Store

@@ -1,4 +1,4 @@
-"""A worker whose `stop_segment` never arrives: what is left is the heartbeat.
+"""A worker whose `stop_step` never arrives: what is left is the heartbeat.
 
 Run as a program, in place of `worker_main.py`.
 """
@@ -11,11 +11,11 @@ import sys
 from temporalio import activity
 
 import worker_main
-from activities.segments import StepActivities, StopStepInput
+from activities.steps import StepActivities, StopStepInput
 from adapters import settings
 
 
-class DeafSegments(StepActivities):
+class DeafSteps(StepActivities):
     """Hears no stop on the host's queue."""
 
     @activity.defn
@@ -25,7 +25,7 @@ class DeafSegments(StepActivities):
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    setattr(worker_main, "Segments", DeafSegments)  # noqa: B010 - a name that is not exported
+    setattr(worker_main, "Steps", DeafSteps)  # noqa: B010 - a name that is not exported
     asyncio.run(worker_main.run(settings.load()))
     sys.stdout.flush()
     # As worker_main does: the SDK can crash the interpreter's own end.

@@ -19,7 +19,7 @@ import httpx
 from temporalio.client import Client
 
 from adapters.settings import base_environment
-from tests.scenarios.house import Deployment, House, processes_below
+from tests.scenarios.service import Deployment, House, processes_below
 from tests.servers import ROOT, eventually, free_port
 
 CHILDREN = {"server start-dev": "temporal", "worker_main": "worker", "cli.main api": "api"}

@@ -48,18 +48,18 @@ def every_sink(stores: Mapping[str, Store]) -> dict[str, str]:
 
 
 async def until_shipped(data: Path) -> None:
-    """Every sink has the seal of each of three segments."""
+    """Every sink has the seal of each of three steps."""
 
     def shipped() -> bool:
-        folders = list(data.glob("runs/dep-*/segments/*"))
-        return len(folders) == 3 and all(_sealed(one) >= _SHIPPED for one in folders)
+        folders = list(data.glob("runs/dep-*/steps/*"))
+        return len(folders) == 3 and all(_sealed(folder) >= _SHIPPED for folder in folders)
 
     await eventually(shipped, "the seal in every sink")
 
 
-def _sealed(segment: Path) -> set[str]:
-    cursors = segment.glob("cursors/*.json")
-    return {one.stem for one in cursors if json.loads(one.read_text()).get("sealed")}
+def _sealed(step: Path) -> set[str]:
+    cursors = step.glob("cursors/*.json")
+    return {cursor.stem for cursor in cursors if json.loads(cursor.read_text()).get("sealed")}
 
 
 def in_redis(store: Store) -> Iterator[tuple[str, bytes]]:
@@ -82,9 +82,9 @@ def in_firestore(store: Store) -> Iterator[tuple[str, bytes]]:
         client = Firestore(project=_PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # google-auth
     for collection in client.collections():
         for document in collection.list_documents():
-            inner = [one for below in document.collections() for one in below.stream()]
-            for one in (document.get(), *inner):
-                for name, value in (one.to_dict() or {}).items():
+            inner = [entry for below in document.collections() for entry in below.stream()]
+            for item in (document.get(), *inner):
+                for name, value in (item.to_dict() or {}).items():
                     content = value if isinstance(value, bytes) else repr(value).encode()
-                    yield f"firestore {one.reference.path} {name}", content
+                    yield f"firestore {item.reference.path} {name}", content
     client.close()  # type: ignore[no-untyped-call]  # google-cloud-firestore

@@ -8,19 +8,19 @@ from temporalio.client import WorkflowExecutionStatus
 from deployments.deployment import Status
 from deployments.reasons import Reason
 from deployments.timings import PhaseTimeouts
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.servers import ROOT, TEMPORAL, eventually
 
 INIT, PLAN, APPLY = 1, 2, 3
 BY_US = 'anava:{"by": "local", "reason": "a test"}'
 
 
-@pytest.mark.parametrize("segment", [INIT, PLAN, APPLY])
-@pytest.mark.parametrize("name", ["segment.json", "started.json"])
-async def test_cancel_in_every_phase(house: House, segment: int, name: str) -> None:
+@pytest.mark.parametrize("step", [INIT, PLAN, APPLY])
+@pytest.mark.parametrize("name", ["step.json", "started.json"])
+async def test_cancel_in_every_phase(house: House, step: int, name: str) -> None:
     house.worker()
     deployment = await house.deploy(resource_seconds=20)
-    await deployment.until_file(segment, name)
+    await deployment.until_file(step, name)
     await deployment.handle.cancel(reason=BY_US)
     result = await deployment.result()
     assert (result.status, result.reason) == (Status.CANCELLED, Reason.CANCELLED_BY_USER)
@@ -39,7 +39,7 @@ async def test_cancel_in_apply_interrupts_once_and_keeps_what_was_made(house: Ho
     await deployment.handle.cancel(reason=BY_US)
     result = await deployment.result()
     assert result.status is Status.CANCELLED
-    assert [one["signal"] for one in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
+    assert [signal["signal"] for signal in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
     recorded = house.recorded(deployment)
     assert set(result.changed) <= recorded
     assert result.changed
@@ -75,7 +75,7 @@ async def test_cancel_with_no_worker_is_carried_out_by_the_next(house: House) ->
     house.worker()
     result = await deployment.result()
     assert (result.status, result.reason) == (Status.CANCELLED, Reason.CANCELLED_BY_USER)
-    assert [one["signal"] for one in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
+    assert [signal["signal"] for signal in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
     house.assert_unlocked(deployment)
 
 

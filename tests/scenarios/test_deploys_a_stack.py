@@ -4,7 +4,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from deployments.deployment import DeploymentRequest, Stack, Status
 from deployments.reasons import Reason
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 
 
 async def test_twelve_resources_and_a_hidden_output(house: House) -> None:
@@ -14,12 +14,12 @@ async def test_twelve_resources_and_a_hidden_output(house: House) -> None:
     assert (result.status, result.reason) == (Status.COMPLETED, Reason.APPLIED)
     assert result.counts.add == 12
     assert len(house.recorded(deployment)) == 12
-    hidden = {one.name: one.value_json for one in result.outputs if one.sensitive}
+    hidden = {output.name: output.value_json for output in result.outputs if output.sensitive}
     assert hidden == {"api_key": ""}
     for path in deployment.folder.rglob("*"):
         if path.is_file():
             assert b"hunter2-planted" not in path.read_bytes(), path
-    assert result.seals == [one for one in result.seals if one.lines > 0]
+    assert result.seals == [seal for seal in result.seals if seal.lines > 0]
     await house.assert_nothing_left(deployment)
 
 
@@ -29,7 +29,7 @@ async def test_a_failing_resource_is_named_with_file_and_line(house: House) -> N
     result = await deployment.result()
     assert (result.status, result.reason) == (Status.FAILED, Reason.APPLY_FAILED)
     assert await deployment.temporal_status() is WorkflowExecutionStatus.FAILED
-    named = [one for one in result.diagnostics if one.address]
+    named = [diagnostic for diagnostic in result.diagnostics if diagnostic.address]
     assert named[0].address == 'terraform_data.services["services-2"]'
     assert named[0].file == "main.tf"
     assert named[0].line > 0

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.google.serving import ServedStandIn
+from tests.google_stand_in.serving import ServedStandIn
 from tests.scenarios.anava_stack import Stack
 from tests.scenarios.demonstration import as_example, demonstrate
-from tests.scenarios.house import SHORT, Deployment
+from tests.scenarios.service import SHORT, Deployment
 from tests.scenarios.test_uses_a_credential import (
     PLANTED,
     assert_hidden,
@@ -60,8 +60,8 @@ async def test_it_is_deployed_left_alone_destroyed_and_deployed_again(stack: Sta
     there = stack.there()
     second = await stack.deploy()
     assert second["reason"] == "no_changes"
-    for one in (first, second):
-        assert_complete(await stack.front.json(f"{one['links']['self']}/acap-config"))
+    for item in (first, second):
+        assert_complete(await stack.front.json(f"{item['links']['self']}/acap-config"))
 
     gone = await stack.destroy()
     assert (gone["reason"], gone["result"]["counts"]["remove"]) == ("destroyed", RESOURCES)
@@ -103,7 +103,7 @@ def assert_in_one_file_alone(stack: Stack, deployment: Deployment) -> None:
     assert_masked(deployment)
     mine = deployment.file(3, "credential.json")
     assert PLANTED in mine.read_text()
-    assert_in_no_file(one for one in stack.house.data.rglob("*") if one != mine)
+    assert_in_no_file(path for path in stack.house.data.rglob("*") if path != mine)
     plan = zipfile.ZipFile(deployment.folder / "work" / "plan.tfplan")
     for member in plan.namelist():
         assert_hidden(plan.read(member), f"{member} of the plan")
@@ -130,17 +130,21 @@ async def test_a_worker_dies_in_an_apply_with_tokens_of_seconds(
 
     ended = await stack.ended(path)
     assert (ended["status"], ended["result"]["counts"]["add"]) == ("completed", RESOURCES)
-    assert [ended["result"][kind] for kind in ("not_applied", "unrecorded", "unknown")] == [[], [], []]
+    assert [ended["result"][kind] for kind in ("not_applied", "unrecorded", "unknown")] == [
+        [],
+        [],
+        [],
+    ]
     assert set((await deployment.attempts()).values()) == {1}
     deployment.assert_log_whole(3)
     asked = google.asked()
-    mints = [one for one in asked if ":generateAccessToken" in one["path"]]
-    assert len(mints) >= 5, "a token for each of three segments, and again in the apply"
-    assert [one for one in asked if one["status"] == 401] == []
+    mints = [entry for entry in asked if ":generateAccessToken" in entry["path"]]
+    assert len(mints) >= 5, "a token for each of three steps, and again in the apply"
+    assert [element for element in asked if element["status"] == 401] == []
     await stack.house.assert_nothing_left(deployment)
     assert (await stack.deploy())["reason"] == "no_changes"
-    for one in stack.house.workers:
-        one.end()
+    for item in stack.house.workers:
+        item.end()
     assert_in_no_file(stack.house.data.rglob("*"))
     assert_in_no_file(temporal.files())
 
@@ -163,7 +167,9 @@ async def test_a_refusal_that_does_not_end_is_said_and_can_be_cancelled(
 
     await eventually(told, "that Google keeps refusing", 60)
     progress = await stack.front.json(f"{path}/resources")
-    assert REFUSED in [one["address"] for one in progress["resources"] if one["overdue"]]
+    assert REFUSED in [
+        resource["address"] for resource in progress["resources"] if resource["overdue"]
+    ]
 
     answer = await stack.front.session.post(f"{path}/cancel", json={"reason": "too many calls"})
     assert answer.status_code == 202, answer.text

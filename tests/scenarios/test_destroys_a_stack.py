@@ -3,7 +3,7 @@
 import json
 
 from tests.scenarios.front import Front
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.scenarios.test_is_used_by_command_line import CommandLine, anava
 from tests.scenarios.test_leaves_artifacts import prefix
 
@@ -33,7 +33,9 @@ async def test_a_stack_is_deployed_destroyed_and_deployed_again(house: House, fr
     plan = await front.json(f"{path}/plan")
     assert plan["counts"] == {"delete": 12}
     progress = await front.json(f"{path}/resources")
-    assert {(one["action"], one["status"]) for one in progress["resources"]} == {("delete", "done")}
+    assert {(resource["action"], resource["status"]) for resource in progress["resources"]} == {
+        ("delete", "done")
+    }
     page = await front.session.get(path.removeprefix("/api"), headers={"Accept": "text/html"})
     assert "Destroyed" in page.text
     assert "Resources: 12 destroyed." in page.text

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.google.serving import ServedStandIn
+from tests.google_stand_in.serving import ServedStandIn
 from tests.scenarios.camera_stack import DATABASE_URL, KEY, WEB_KEY
 from tests.scenarios.front import Front
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.scenarios.test_is_used_by_command_line import CommandLine, command_line
 from tests.scenarios.test_leaves_artifacts import prefix
 from tests.scenarios.test_uses_a_credential import google, signed_in
@@ -37,8 +37,8 @@ def anava(stack: str, **variables: object) -> dict[str, object]:
 async def problem(front: Front, path: str) -> tuple[int, str, list[str]]:
     answer = await front.session.get(f"{path}/acap-config")
     found = answer.json()
-    assert not any(one in answer.text for one in SECRETS)
-    return answer.status_code, found["code"], [one["pointer"] for one in found["errors"]]
+    assert not any(secret in answer.text for secret in SECRETS)
+    return answer.status_code, found["code"], [error["pointer"] for error in found["errors"]]
 
 
 async def test_it_is_whole_after_a_partial_apply_and_a_retry(
@@ -119,22 +119,22 @@ async def assert_kept_apart(
     house: House, front: Front, temporal: TemporalServer, path: str
 ) -> None:
     """The secrets are in the state and, encrypted, in one file that no other route gives."""
-    names = [one["name"] for one in (await front.json(f"{path}/artifacts"))["items"]]
+    names = [item["name"] for item in (await front.json(f"{path}/artifacts"))["items"]]
     assert "outputs.json" in names
     assert not any(name.endswith(".sealed") for name in names)
     assert (await front.session.get(f"{path}/artifacts/outputs.sealed")).status_code == 404
     for what in ("", "/plan", "/logs?format=text", "/artifacts"):
         text = (await front.session.get(path + what)).text
-        assert not any(one in text for one in SECRETS), what
+        assert not any(secret in text for secret in SECRETS), what
     sealed = house.data / "artifacts" / path.rpartition("/")[2] / "outputs.sealed"
     assert stat.S_IMODE(sealed.stat().st_mode) == 0o600
     # Our own template has its secrets in its text, so its plan and its folder have them, too.
     apart = (house.data / "stacks", house.data / "plans", house.data / "runs")
-    files = [one for one in house.data.rglob("*") if one.is_file()]
+    files = [entry for entry in house.data.rglob("*") if entry.is_file()]
     for file in (*files, *temporal.files()):
-        if not any(file.is_relative_to(one) for one in apart):
+        if not any(file.is_relative_to(element) for element in apart):
             content = file.read_bytes()
-            assert not any(one.encode() in content for one in SECRETS), file
+            assert not any(value.encode() in content for value in SECRETS), file
 
 
 async def test_an_output_without_a_value_is_named(house: House, front: Front) -> None:

@@ -12,7 +12,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from deployments.deployment import CancelRequest, Status
 from deployments.reasons import Reason
-from tests.scenarios.house import Deployment, House
+from tests.scenarios.service import Deployment, House
 from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.servers import eventually, free_port
 
@@ -74,8 +74,8 @@ async def cancel(
     return await session.post(path, json={"reason": "wrong project", **more})
 
 
-def signals(deployment: Deployment, segment: int) -> list[str]:
-    return [one["signal"] for one in deployment.exit(segment)["signals"]]
+def signals(deployment: Deployment, step: int) -> list[str]:
+    return [signal["signal"] for signal in deployment.exit(step)["signals"]]
 
 
 async def assert_cancelled(
@@ -93,14 +93,14 @@ async def assert_cancelled(
     return result
 
 
-@pytest.mark.parametrize("segment", [INIT, PLAN, APPLY])
-@pytest.mark.parametrize("name", ["segment.json", "started.json"])
+@pytest.mark.parametrize("step", [INIT, PLAN, APPLY])
+@pytest.mark.parametrize("name", ["step.json", "started.json"])
 async def test_a_running_phase_is_interrupted_once(
-    house: House, session: httpx.AsyncClient, segment: int, name: str
+    house: House, session: httpx.AsyncClient, step: int, name: str
 ) -> None:
     house.worker()
     deployment = await deploy(session, house, BODY)
-    await deployment.until_file(segment, name)
+    await deployment.until_file(step, name)
     answer = await cancel(session, deployment)
     assert answer.status_code == 202
     assert answer.json()["cancel_requested"] is True
@@ -108,7 +108,7 @@ async def test_a_running_phase_is_interrupted_once(
 
     await assert_cancelled(session, house, deployment)
 
-    last = max(int(path.name) for path in (deployment.folder / "segments").iterdir())
+    last = max(int(path.name) for path in (deployment.folder / "steps").iterdir())
     end = deployment.exit(last)
     if not signals(deployment, last):
         # Too quick to be met: it was done, and no further phase began; or it never began.
@@ -133,7 +133,7 @@ async def test_a_long_plan_is_interrupted_once_and_nothing_is_made(
     await assert_cancelled(session, house, deployment)
 
     assert signals(deployment, PLAN) == ["SIGINT"]
-    assert not deployment.file(APPLY, "segment.json").exists()
+    assert not deployment.file(APPLY, "step.json").exists()
     assert not house.recorded(deployment)
 
 
@@ -171,7 +171,7 @@ async def test_what_waits_for_a_worker_is_cancelled_when_one_comes(
     house.worker()
 
     await assert_cancelled(session, house, deployment)
-    assert not (deployment.folder / "segments").exists()
+    assert not (deployment.folder / "steps").exists()
 
 
 async def test_what_was_made_before_the_cancel_stays(
@@ -212,7 +212,7 @@ async def test_two_cancels_at_once_are_one(house: House, session: httpx.AsyncCli
     deployment = await deploy(session, house, BODY)
     await deployment.until_text(APPLY, "apply_start")
     answers = await asyncio.gather(cancel(session, deployment), cancel(session, deployment))
-    assert [one.status_code for one in answers] == [202, 202]
+    assert [answer.status_code for answer in answers] == [202, 202]
 
     await assert_cancelled(session, house, deployment)
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests import stores
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.servers import ROOT, Process, eventually, free_port
 
@@ -56,8 +56,8 @@ async def test_it_goes_on_over_a_killed_api_and_says_when_redis_is_gone(
     assert "reading from this machine\n" in err.read_text()
     *lines, last = [json.loads(line) for line in out.read_text().splitlines()]
     stored = []
-    for segment in (1, 2, 3):
-        path = house.data / "runs" / id / "segments" / str(segment) / "events.jsonl"
+    for step in (1, 2, 3):
+        path = house.data / "runs" / id / "steps" / str(step) / "events.jsonl"
         stored += [json.loads(line)["id"] for line in path.read_text().splitlines()[:-1]]
-    assert [one["id"] for one in lines] == stored
+    assert [item["id"] for item in lines] == stored
     assert last["status"] == "completed"

@@ -6,7 +6,7 @@ import sys
 import httpx
 from httpx_sse import aconnect_sse
 
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.servers import Process, eventually, free_port
 
 
@@ -63,10 +63,10 @@ async def test_a_killed_api_costs_a_viewer_no_line_and_repeats_none(house: House
         start_api(house, port)
         await until_ready(session)
         ids += await read_ids(session, id, ids[-1], 1_000_000)
-        runs = house.data / "runs" / id / "segments"
+        runs = house.data / "runs" / id / "steps"
         expected = []
-        for segment in (1, 2, 3):
-            lines = (runs / str(segment) / "events.jsonl").read_text().splitlines()
+        for step in (1, 2, 3):
+            lines = (runs / str(step) / "events.jsonl").read_text().splitlines()
             expected += [json.loads(line)["id"] for line in lines[:-1]]
         assert ids == expected
         body = (await session.get(f"/api/deployment/{id}")).json()
@@ -84,7 +84,7 @@ async def test_cancel_by_the_command_line_says_who_asked(house: House) -> None:
         await until_ready(session)
         body = {"project_id": "demo-project-1", "variables": {"resource_seconds": 30}}
         id = (await session.post("/api/deploy", json=body)).json()["id"]
-        spool = house.data / "runs" / id / "segments" / "3" / "spool"
+        spool = house.data / "runs" / id / "steps" / "3" / "spool"
         await eventually(lambda: spool.exists() and "apply_start" in spool.read_text(), "the apply")
         command = Process(
             [sys.executable, "-m", "cli.main", "cancel", id, "--reason", "enough", "--api", url],

@@ -1,7 +1,7 @@
 """Each refusal that can be told at once, through a whole deployment with the real provider.
 
 Those that the provider repeats for minutes are told by `test_a_refusal_that_does_not_end…`; all of
-them, as the provider words them, by `tests/google/test_causes_of_corpus.py`.
+them, as the provider words them, by `tests/google_stand_in/test_causes_of_corpus.py`.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.google.serving import ServedStandIn
+from tests.google_stand_in.serving import ServedStandIn
 from tests.scenarios.anava_stack import Stack
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
@@ -101,8 +101,8 @@ PASSING = [
 def told(ended: dict[str, Any]) -> tuple[str, str, set[str], bool]:
     """Status, reason, types of the refused resources, and whether each is said how to mend it."""
     found = ended["result"]["findings"]
-    types = {re.sub(r"[.].*", "", one["resource"]) for one in found if one["resource"]}
-    helped = bool(found) and all(one["message"] and one["next_step"] for one in found)
+    types = {re.sub(r"[.].*", "", item["resource"]) for item in found if item["resource"]}
+    helped = bool(found) and all(entry["message"] and entry["next_step"] for entry in found)
     return ended["status"], ended["reason"], types, helped
 
 

@@ -1,10 +1,10 @@
-"""Where `stop_segment` does not arrive, the heartbeat carries the cancel."""
+"""Where `stop_step` does not arrive, the heartbeat carries the cancel."""
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
 from deployments.deployment import Status
-from tests.scenarios.house import Deployment, House
+from tests.scenarios.service import Deployment, House
 from tests.servers import eventually
 
 APPLY = 3
@@ -35,7 +35,7 @@ async def test_a_cancel_that_only_the_heartbeat_carries_interrupts_once(house: H
     await eventually(deployment.file(APPLY, "exit.json").exists, "the stop", 5)
     exit_record = deployment.exit(APPLY)
     assert exit_record["stop"]["cause"] == "cancel"
-    assert [one["signal"] for one in exit_record["signals"]] == ["SIGINT"]
+    assert [signal["signal"] for signal in exit_record["signals"]] == ["SIGINT"]
     result = await deployment.result()
     assert await ends_of(deployment, "stop_step") == 0
     assert result.status is Status.CANCELLED

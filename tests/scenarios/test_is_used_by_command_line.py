@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.servers import ROOT, eventually, free_port
 
@@ -84,7 +84,7 @@ async def test_a_deployment_is_started_followed_listed_read_downloaded(anava: Co
 
     assert f"{id}: completed" in (await anava.run("status", id)).out
     outputs = json.loads((await anava.run("outputs", id, "--json")).out)["outputs"]
-    assert {one["name"]: one["value"] for one in outputs}["api_key"] is None
+    assert {output["name"]: output["value"] for output in outputs}["api_key"] is None
     lines = (await anava.run("logs", id, "--json")).out.splitlines()
     assert json.loads(lines[0])["id"] == "1-1"
     resumed = (await anava.run("logs", id, "--after", "2-1", "--json")).out.splitlines()
@@ -109,11 +109,11 @@ async def test_copies_of_a_log_are_compared_and_a_difference_is_an_exit_code(
     compared = await anava.run("logs", "--verify", id)
     assert compared.code == 0, compared.out + compared.err
     assert compared.out.endswith("All copies are equal.\n")
-    with (anava.house.data / "runs" / id / "segments" / "3" / "events.jsonl").open("ab") as file:
+    with (anava.house.data / "runs" / id / "steps" / "3" / "events.jsonl").open("ab") as file:
         file.write(b"{}\n")
     compared = await anava.run("logs", "--verify", id, "--json")
     assert compared.code == 1
-    verdicts = {one["name"]: one["verdict"] for one in json.loads(compared.out)["copies"]}
+    verdicts = {item["name"]: item["verdict"] for item in json.loads(compared.out)["copies"]}
     assert verdicts == {"record.json": "equal", "local": "differs"}
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.scenarios.sinks import every_sink, in_firestore, in_redis, until_shipped
 from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.servers import ROOT, TemporalServer, free_port
@@ -47,7 +47,7 @@ def traces() -> list[bytes]:
     raw = PLANTED.encode()
     texts = [raw.hex(), raw.hex().upper(), quote(PLANTED, safe=""), "rosebud7", "planted9"]
     encoded = [base64.b64encode(b"-" * shift + raw).decode()[4:24] for shift in range(3)]
-    return [one.encode() for one in (*texts, *encoded)]
+    return [item.encode() for item in (*texts, *encoded)]
 
 
 def assert_hidden(content: bytes, where: str) -> None:
@@ -94,8 +94,8 @@ async def test_it_is_in_no_store_history_answer_page_or_file(
         assert ended.json()["status"] == "completed", ended.text
         assert stream.text.count("(sensitive)") > 50, "it was printed, and hidden"
         pages = ["", "/plan", "/resources", "/progress", "/artifacts", "/logs", "/logs?format=text"]
-        for one in (*pages, "/logs?format=ndjson", f"/../../..{path.removeprefix('/api')}"):
-            assert_hidden((await session.get(path + one)).content, one)
+        for entry in (*pages, "/logs?format=ndjson", f"/../../..{path.removeprefix('/api')}"):
+            assert_hidden((await session.get(path + entry)).content, entry)
         for item in (await session.get(f"{path}/artifacts")).json()["items"]:
             answer = await session.get(f"{path}/artifacts/{item['name']}", follow_redirects=True)
             assert_hidden(answer.content, item["name"])
@@ -105,13 +105,13 @@ async def test_it_is_in_no_store_history_answer_page_or_file(
     for worker in leaky.workers:
         worker.end()
     shipped = [*in_redis(stores["redis"]), *in_firestore(stores["firestore"])]
-    assert len(shipped) >= 6, "three segments in each"
+    assert len(shipped) >= 6, "three steps in each"
     for where, content in shipped:
         assert_hidden(content, where)
     # The state and the plan hold every secret by nature; neither is ever served.
     apart = (leaky.data / "stacks", leaky.data / "plans")
     for file in (*leaky.data.rglob("*"), *(tmp_path / "buckets").rglob("*")):
-        if file.is_file() and not any(file.is_relative_to(one) for one in apart):
+        if file.is_file() and not any(file.is_relative_to(element) for element in apart):
             assert_hidden(file.read_bytes(), str(file))
     for file in temporal.files():
         assert_hidden(file.read_bytes(), file.name)

@@ -10,12 +10,12 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from adapters.terraform.settling import addresses_in
 from deployments.deployment import DeploymentRequest, Stack, Status
 from deployments.reasons import Reason
 from tests import stores
-from tests.scenarios.house import Deployment, House
+from tests.scenarios.service import Deployment, House
 from tests.servers import Process, eventually
+from worker.state_reconciliation import addresses_in
 
 APPLY = 3
 
@@ -113,7 +113,7 @@ async def test_the_secret_output_of_an_earlier_deployment_stays_hidden(
     assert b"hunter2-hunter2" in await bucket.get(first, "tfstate")
     prefix = first.stack.rpartition(".")[2]
     second = await house.start(request(prefix, resource_seconds=0, lines=0))
-    await second.until_file(1, "segment.json")
+    await second.until_file(1, "step.json")
     hidden = json.loads((second.folder / "secrets.json").read_text())["secrets"]
     assert f"{prefix}-hunter2-hunter2" in hidden
     assert (await second.result()).status is Status.COMPLETED
@@ -188,7 +188,7 @@ async def test_a_bucket_that_is_down_is_waited_for(
 
     async def was_tried() -> bool:
         pending = (await deployment.handle.describe()).raw_description.pending_activities
-        return any("Cloud Storage" in one.last_failure.message for one in pending)
+        return any("Cloud Storage" in item.last_failure.message for item in pending)
 
     await eventually(was_tried, "an attempt that finds no bucket")
     server.start()

@@ -3,7 +3,7 @@
 import json
 
 from deployments.deployment import Status
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 
 APPLY = 3
 
@@ -16,8 +16,8 @@ async def test_a_deployment_is_told_what_the_one_before_took(house: House) -> No
     assert (await second.result()).status is Status.COMPLETED
 
     usual = [
-        {one["typical_seconds"] for one in json.loads(document.read_text())["resources"]}
-        for document in (one.file(APPLY, "progress.json") for one in (first, second))
+        {resource["typical_seconds"] for resource in json.loads(document.read_text())["resources"]}
+        for document in (item.file(APPLY, "progress.json") for item in (first, second))
     ]
 
     assert usual[0] == {0}, "nobody knew"

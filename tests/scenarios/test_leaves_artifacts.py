@@ -10,13 +10,13 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.scenarios.front import Front
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.servers import eventually
 
 FIRST = 'hunter2/"<planted>"&+é'
 SECOND = "another-planted-secret"
 ALWAYS = {"log.jsonl.gz", "log.txt", "plan.json", "plan.txt", "record.json"}
-SEGMENTS = {f"segment-{number}.jsonl" for number in (1, 2, 3)}
+STEPS = {f"step-{number}.jsonl" for number in (1, 2, 3)}
 
 
 def forms(secret: str) -> Iterator[bytes]:
@@ -54,7 +54,7 @@ async def test_all_that_is_promised_can_be_downloaded_and_hides_the_secret(
         seen = await front.json(path)
         assert seen["status"] == "completed", seen
         files = await front.downloads(path)
-        assert set(files) == ALWAYS | SEGMENTS | {"outputs.json"}
+        assert set(files) == ALWAYS | STEPS | {"outputs.json"}
         assert text in files["plan.txt"].decode()
         for name, data in files.items():
             assert_hidden(gzip.decompress(data) if name.endswith(".gz") else data, name)
@@ -66,11 +66,11 @@ async def test_all_that_is_promised_can_be_downloaded_and_hides_the_secret(
 
 
 def assert_whole(files: dict[str, bytes], seen: dict[str, Any]) -> None:
-    segments = [files[name] for name in sorted(SEGMENTS)]
-    assert gzip.decompress(files["log.jsonl.gz"]) == b"".join(segments)
+    steps = [files[name] for name in sorted(STEPS)]
+    assert gzip.decompress(files["log.jsonl.gz"]) == b"".join(steps)
     seals = seen["result"]["seals"]
-    for segment, seal in zip(segments, seals, strict=True):
-        *lines, _end = segment.splitlines(keepends=True)
+    for step, seal in zip(steps, seals, strict=True):
+        *lines, _end = step.splitlines(keepends=True)
         assert len(lines) == seal["lines"]
         assert hashlib.sha256(b"".join(lines)).hexdigest() == seal["sha256"]
     # A text of several lines is indented behind its first.
@@ -89,7 +89,7 @@ async def test_a_plan_tells_what_it_makes_and_what_it_replaces(house: House, fro
     assert first["counts"] == {"create": 12}
     assert (first["destroyed"], first["replaced"]) == ([], [])
     edge = 'terraform_data.edge["edge-4"]'
-    made = next(one for one in first["changes"] if one["address"] == edge)
+    made = next(change for change in first["changes"] if change["address"] == edge)
     assert made["after"]["input"]["api_key"] == "(sensitive)"
     assert made["after"]["id"] == "(known after apply)"
     fewer = await front.json(await front.deploy(stack, resource_seconds=0, resources=3) + "/plan")
@@ -98,7 +98,7 @@ async def test_a_plan_tells_what_it_makes_and_what_it_replaces(house: House, fro
         'terraform_data.foundation["foundation-4"]',
         'terraform_data.services["services-4"]',
     ]
-    gone = next(one for one in fewer["changes"] if one["address"] == edge)
+    gone = next(item for item in fewer["changes"] if item["address"] == edge)
     assert (gone["action"], gone["reason"]) == ("delete", "delete_because_each_key")
 
 
@@ -109,7 +109,7 @@ async def test_a_failed_deployment_leaves_its_logs_and_no_outputs(
     path = await front.deploy(prefix(), resource_seconds=0.1, fail="services-2", secret=FIRST)
     assert (await front.json(path))["status"] == "failed"
     files = await front.downloads(path)
-    assert set(files) == ALWAYS | SEGMENTS
+    assert set(files) == ALWAYS | STEPS
     assert b"as the variable fail asks" in files["log.txt"]
     for name, data in files.items():
         assert_hidden(gzip.decompress(data) if name.endswith(".gz") else data, name)
@@ -124,7 +124,7 @@ async def test_the_plan_file_and_the_state_are_kept_apart_and_never_served(
     plan = house.data / "plans" / deployment / "plan.tfplan"
     assert plan.stat().st_mode & 0o777 == 0o600
     artifacts = house.data / "artifacts"
-    assert {one.parent.name for one in artifacts.rglob("*.*")} == {deployment}
+    assert {item.parent.name for item in artifacts.rglob("*.*")} == {deployment}
     assert not list(artifacts.rglob("*.tf*"))
     for name in ("plan.tfplan", "terraform.tfstate", "..%2f..%2fplans%2f" + deployment):
         answer = await front.session.get(f"{path}/artifacts/{name}")

@@ -7,26 +7,26 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.file_changes import FileChanges
-from adapters.gcs_artifacts import GcsArtifactStore
-from adapters.gcs_objects import open_objects
-from adapters.gcs_signing import LinkSigner
-from adapters.local_log import LocalLogSource
-from adapters.local_progress import LocalProgressSource
-from adapters.secret_box import AesGcmCipher
+from adapters.encryption import AesGcmCipher
+from adapters.gcs.artifacts import GcsArtifactStore
+from adapters.gcs.objects import open_objects
+from adapters.gcs.signing import LinkSigner
+from adapters.local.inotify import FileChanges
+from adapters.local.log import LocalLogSource
+from adapters.local.progress import LocalProgressSource
 from api.app import build
 from api.dependencies import Services
-from api.deployments import DeploymentService
-from api.temporal_health import TemporalHealth
+from api.services.deployments import DeploymentService
+from api.services.health import TemporalHealth
 from tests import stores
-from tests.adapters.test_gcs_links import key as key
-from tests.adapters.test_gcs_links import key_file as key_file
+from tests.adapters.gcs.test_signing import key as key
+from tests.adapters.gcs.test_signing import key_file as key_file
 from tests.scenarios.front import Front
-from tests.scenarios.house import SHORT, House
+from tests.scenarios.service import SHORT, House
 from tests.scenarios.test_leaves_artifacts import (
     ALWAYS,
     FIRST,
-    SEGMENTS,
+    STEPS,
     assert_hidden,
     assert_whole,
     prefix,
@@ -74,7 +74,7 @@ async def test_all_that_is_promised_can_be_downloaded_from_cloud_storage(
     seen = await front.json(path)
     assert seen["status"] == "completed", seen
     files = await front.downloads(path)
-    assert set(files) == ALWAYS | SEGMENTS | {"outputs.json"}
+    assert set(files) == ALWAYS | STEPS | {"outputs.json"}
     assert_whole(files, seen)
     for name, data in files.items():
         assert_hidden(gzip.decompress(data) if name.endswith(".gz") else data, name)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests import stores
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.servers import Process, eventually, free_port
 
@@ -49,11 +49,11 @@ class Crowd:
 def everything(house: House, id: str) -> tuple[int, str]:
     """How many lines the worker wrote, and the hash of their ids."""
     digest, count = hashlib.sha256(), 0
-    for segment in (1, 2, 3):
-        path = house.data / "runs" / id / "segments" / str(segment) / "events.jsonl"
+    for step in (1, 2, 3):
+        path = house.data / "runs" / id / "steps" / str(step) / "events.jsonl"
         events = [json.loads(line) for line in path.read_text().splitlines()]
-        for one in events[:-1]:
-            digest.update(f"{one['id']},".encode())
+        for event in events[:-1]:
+            digest.update(f"{event['id']},".encode())
             count += 1
     return count, digest.hexdigest()
 
@@ -85,7 +85,7 @@ async def test_a_hundred_go_on_from_the_next_source_when_redis_is_killed(
         id = await deploy(session, "redis-dies", resource_seconds=3, lines=160)
         crowd = Crowd(house, port, id, 100)
         await crowd.until_watching()
-        spool = house.data / "runs" / id / "segments" / "3" / "spool"
+        spool = house.data / "runs" / id / "steps" / "3" / "spool"
         await eventually(lambda: spool.exists() and "line 80 of" in spool.read_text(), "the apply")
         redis.kill()
         found = await crowd.outcome()

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.firestore_client import open_firestore
-from adapters.firestore_log import FirestoreLogSource
-from adapters.gcs_log import GcsLogSource
-from adapters.gcs_objects import open_objects
-from adapters.local_sinks import LocalSinkStatuses
-from adapters.redis_log import RedisLogSource, open_redis
+from adapters.firestore.client import open_firestore
+from adapters.firestore.log import FirestoreLogSource
+from adapters.gcs.log import GcsLogSource
+from adapters.gcs.objects import open_objects
+from adapters.local.sink_status import LocalSinkStatuses
+from adapters.redis.log import RedisLogSource, open_redis
 from deployments.deployment import DeploymentResult, Status
 from deployments.log_ports import LogSource
 from deployments.log_verification import Verdict, verify
@@ -21,7 +21,7 @@ from tests import stores
 from tests.faults.shipping import Behind, Servers, behind, servers
 from tests.faults.verdicts import Verdict as Fate
 from tests.faults.verdicts import always, never
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.servers import eventually, free_port
 
 
@@ -62,15 +62,15 @@ async def sources(real: Servers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 async def until_equal(found: list[LogSource], deployment: str, result: DeploymentResult) -> None:
     async def equal() -> bool:
-        copies = [await verify(one, deployment, result.seals) for one in found]
-        return all(one.verdict is Verdict.EQUAL for one in copies)
+        copies = [await verify(item, deployment, result.seals) for item in found]
+        return all(entry.verdict is Verdict.EQUAL for entry in copies)
 
     await eventually(equal, "equal copies everywhere", 90)
 
 
 def on_the_console(log: Path, deployment: str) -> list[str]:
     entries = (line for line in log.read_text().splitlines() if f'"{deployment}.' in line)
-    return [str(json.loads(one)["logging.googleapis.com/insertId"]) for one in entries]
+    return [str(json.loads(entry)["logging.googleapis.com/insertId"]) for entry in entries]
 
 
 async def until_seen(house: House, lines: int) -> None:
@@ -78,9 +78,9 @@ async def until_seen(house: House, lines: int) -> None:
     states = LocalSinkStatuses(house.data / "runs")
 
     async def look() -> bool:
-        found = [one for one in await states.look() if one.name != "console"]
+        found = [item for item in await states.look() if item.name != "console"]
         return len(found) == 3 and all(
-            (one.behind_lines, bool(one.error)) == (lines, lines > 0) for one in found
+            (entry.behind_lines, bool(entry.error)) == (lines, lines > 0) for entry in found
         )
 
     await eventually(look, "what health should say", 60)
@@ -97,7 +97,7 @@ async def test_a_deployment_ends_with_all_stores_dead_and_the_next_worker_ships_
     deployment = await house.deploy(resource_seconds=0.2, lines=50)
     result = await deployment.result()
     assert result.status is Status.COMPLETED
-    await until_seen(house, sum(one.lines + 1 for one in result.seals))
+    await until_seen(house, sum(seal.lines + 1 for seal in result.seals))
     worker.signal(signal.SIGTERM)
     await eventually(lambda: worker.popen.poll() is not None, "the end of the worker")
     async with sources(real, monkeypatch) as found:
@@ -128,4 +128,4 @@ async def test_what_redis_lost_after_the_end_is_filled_in_and_the_console_repeat
         await client.aclose()
         await until_equal(found, deployment.id, result)
     shown = on_the_console(house.data / "worker.log", deployment.id)
-    assert len(shown) == len(set(shown)) == sum(one.lines + 1 for one in result.seals)
+    assert len(shown) == len(set(shown)) == sum(seal.lines + 1 for seal in result.seals)

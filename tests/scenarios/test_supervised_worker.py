@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cli import alive
+from cli import worker_healthcheck
 from deployments.deployment import Status
 from deployments.reasons import Reason
-from tests.scenarios.house import House
+from tests.scenarios.service import House
 from tests.servers import ROOT, Process, eventually
 
 APPLY = 3
@@ -27,7 +27,7 @@ def start(house: House, *options: str) -> Process:
 
 
 def children(pid: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(part) for part in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 async def test_a_killed_worker_is_restarted_and_adopts(house: House) -> None:
@@ -76,7 +76,7 @@ async def test_a_draining_worker_stops_terraform_and_says_so(
     await deployment.until_text(APPLY, "apply_start")
     worker.signal(signal.SIGTERM)
     assert worker.popen.wait(30) == 0
-    assert [one["signal"] for one in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
+    assert [item["signal"] for item in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
     house.assert_unlocked(deployment)
 
     # Its end is told by the next worker at the latest.
@@ -100,21 +100,21 @@ async def test_a_cancel_without_a_worker_is_carried_out_soon_after_one_starts(
 
     await eventually(deployment.file(APPLY, "exit.json").exists, "the stop", 10)
 
-    assert [one["signal"] for one in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
+    assert [signal["signal"] for signal in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
     assert (await deployment.result()).status is Status.CANCELLED
 
 
 async def test_a_health_check_tells_a_worker_that_stands_still(house: House) -> None:
     runs = house.data / "runs"
-    assert alive.main(str(runs)) == 1, "there is none"
+    assert worker_healthcheck.main(str(runs)) == 1, "there is none"
     worker = house.worker()
     await house.until_up()
     [lock] = (runs / "workers").glob("*.lock")
     os.utime(lock, (0, 0))
-    await eventually(lambda: alive.main(str(runs)) == 0, "a sign of life")
+    await eventually(lambda: worker_healthcheck.main(str(runs)) == 0, "a sign of life")
     worker.signal(signal.SIGSTOP)
     os.utime(lock, (0, 0))
-    assert alive.main(str(runs)) == 1
+    assert worker_healthcheck.main(str(runs)) == 1
     os.utime(lock)
     lock.write_text("another-machine")
-    assert alive.main(str(runs)) == 1
+    assert worker_healthcheck.main(str(runs)) == 1

@@ -8,28 +8,28 @@ import pytest
 
 from deployments.deployment import Status
 from deployments.reasons import Reason
-from tests.scenarios.house import Deployment, House
+from tests.scenarios.service import Deployment, House
 from tests.servers import eventually
 
 APPLY = 3
 
 
-def kill_runner(deployment: Deployment, segment: int) -> None:
-    started = json.loads(deployment.file(segment, "started.json").read_text())
+def kill_runner(deployment: Deployment, step: int) -> None:
+    started = json.loads(deployment.file(step, "started.json").read_text())
     os.kill(started["runner_pid"], signal.SIGKILL)
 
 
-@pytest.mark.parametrize("segment", [1, 2])
-async def test_init_and_plan_are_run_again_in_a_new_segment(house: House, segment: int) -> None:
+@pytest.mark.parametrize("step", [1, 2])
+async def test_init_and_plan_are_run_again_in_a_new_step(house: House, step: int) -> None:
     house.worker()
     deployment = await house.deploy(resource_seconds=0.1)
-    await deployment.until_file(segment, "started.json")
-    kill_runner(deployment, segment)
+    await deployment.until_file(step, "started.json")
+    kill_runner(deployment, step)
     result = await deployment.result()
     assert (result.status, result.reason) == (Status.COMPLETED, Reason.APPLIED)
     assert len(house.recorded(deployment)) == 12
     # A phase that was over before its runner could be killed is not repeated, and needs not be.
-    lost = deployment.exit(segment)["outcome"] == "runner_lost"
+    lost = deployment.exit(step)["outcome"] == "runner_lost"
     assert len(result.seals) == (4 if lost else 3)
     await house.assert_nothing_left(deployment)
 

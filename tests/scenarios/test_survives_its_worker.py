@@ -11,7 +11,7 @@ from temporalio.api.enums.v1 import EventType
 
 from deployments.deployment import Status
 from deployments.reasons import Reason
-from tests.scenarios.house import SHORT, Deployment, House
+from tests.scenarios.service import SHORT, Deployment, House
 from tests.servers import TemporalServer, eventually
 
 INIT, PLAN, APPLY = 1, 2, 3
@@ -20,34 +20,34 @@ INIT, PLAN, APPLY = 1, 2, 3
 async def assert_completed(
     house: House, deployment: Deployment, begun: set[int] | None = None
 ) -> None:
-    """The end of a deployment of which these segments had begun when their worker died.
+    """The end of a deployment of which these steps had begun when their worker died.
 
-    A task that a worker took and died with before its `segment.json` started nothing: Temporal
-    repeats it, or the phase gets another segment. Whatever had begun keeps its attempt.
+    A task that a worker took and died with before its `step.json` started nothing: Temporal
+    repeats it, or the phase gets another step. Whatever had begun keeps its attempt.
     """
     result = await deployment.result()
     assert result.status is Status.COMPLETED
     attempts = await deployment.attempts()
-    sealed = {seal.segment for seal in result.seals}
+    sealed = {seal.step for seal in result.seals}
     kept = sealed if begun is None else begun
     assert kept <= sealed
-    assert [attempts[segment] for segment in kept] == [1 for _ in kept]
+    assert [attempts[step] for step in kept] == [1 for _ in kept]
     assert len(sealed) == len((INIT, PLAN, APPLY))
-    for segment in sealed:
-        deployment.assert_log_whole(segment)
+    for step in sealed:
+        deployment.assert_log_whole(step)
     assert len(house.recorded(deployment)) == 12
     await house.assert_nothing_left(deployment)
     house.assert_unlocked(deployment)
 
 
-@pytest.mark.parametrize("segment", [INIT, PLAN, APPLY])
+@pytest.mark.parametrize("step", [INIT, PLAN, APPLY])
 @pytest.mark.parametrize("milliseconds", [0, 8, 25, 80, 120])
 async def test_a_killed_worker_is_followed_by_the_next(
-    house: House, segment: int, milliseconds: int
+    house: House, step: int, milliseconds: int
 ) -> None:
     worker = house.worker()
     deployment = await house.deploy(resource_seconds=0.3)
-    await deployment.until_file(segment, "segment.json")
+    await deployment.until_file(step, "step.json")
     never = asyncio.Event()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(never.wait(), milliseconds / 1000)

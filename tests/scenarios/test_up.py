@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from deployments.deployment import Status
-from tests.scenarios.house import Deployment, House, processes_below
 from tests.scenarios.machine import Machine, is_alive
+from tests.scenarios.service import Deployment, House, processes_below
 from tests.servers import ROOT, eventually, free_port
 
 INIT, PLAN, APPLY = 1, 2, 3
@@ -54,8 +54,8 @@ async def assert_adopted(machine: Machine, deployment: Deployment) -> None:
 async def assert_completed(house: House, deployment: Deployment) -> None:
     result = await deployment.result()
     assert result.status is Status.COMPLETED
-    for segment in (INIT, PLAN, APPLY):
-        deployment.assert_log_whole(segment)
+    for step in (INIT, PLAN, APPLY):
+        deployment.assert_log_whole(step)
     assert len(house.recorded(deployment)) == 12
     await house.assert_nothing_left(deployment)
     house.assert_unlocked(deployment)
@@ -143,7 +143,7 @@ async def test_sigterm_cancels_what_runs_or_starts_meanwhile(machine: Machine) -
     await machine.until_said("Cancelling")
     late = await machine.deploy(house, resource_seconds=30)
     assert await machine.ended() == 0
-    assert [one["signal"] for one in first.exit(APPLY)["signals"]] == ["SIGINT"]
+    assert [item["signal"] for item in first.exit(APPLY)["signals"]] == ["SIGINT"]
     assert_cancelled(machine, house, first)
     assert_no_process_left(machine, children)
     house = await machine.up()

@@ -13,10 +13,10 @@ from deployments.credentials import SERVICE
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from tests.google.key_file import write_key
-from tests.google.serving import ServedStandIn
+from tests.google_stand_in.key_file import write_key
+from tests.google_stand_in.serving import ServedStandIn
 from tests.scenarios.camera_stack import anava_template
-from tests.scenarios.house import Deployment, House, processes_below
+from tests.scenarios.service import Deployment, House, processes_below
 from tests.scenarios.sinks import every_sink, in_firestore, in_redis, until_shipped
 from tests.servers import TemporalServer
 from tests.stores import Store
@@ -117,7 +117,7 @@ def environment_of(pid: int) -> dict[str, str]:
 
 def marks(deployment: Deployment) -> list[str]:
     """A mark of each token that was given during the apply."""
-    texts = [one.get("text", "") for one in deployment.events(APPLY)]
+    texts = [event.get("text", "") for event in deployment.events(APPLY)]
     found = [text.partition("token ")[2].split()[0] for text in texts if "): token " in text]
     return list(dict.fromkeys(found))
 
@@ -143,10 +143,10 @@ async def test_tokens_of_seconds_last_for_an_apply_whose_worker_is_killed(
     assert set((await deployment.attempts()).values()) == {1}
     assert len(marks(deployment)) >= 3, "the token was renewed again and again"
     # The template asks for the project; preflight also asks what is switched off in it.
-    asked = [one for one in google.asked() if one["path"].endswith("/projects/demo-proj")]
-    assert {one["status"] for one in asked} == {200}
-    for segment in (PLAN, APPLY):
-        assert not deployment.file(segment, "credential.json").exists()
+    asked = [item for item in google.asked() if item["path"].endswith("/projects/demo-proj")]
+    assert {entry["status"] for entry in asked} == {200}
+    for step in (PLAN, APPLY):
+        assert not deployment.file(step, "credential.json").exists()
 
 
 async def test_a_token_is_in_no_file_store_history_or_process(
@@ -161,7 +161,7 @@ async def test_a_token_is_in_no_file_store_history_or_process(
     assert PLANTED in mine.read_text()
     assert mine.stat().st_mode & 0o777 == 0o600
     assert_masked(deployment)
-    assert_in_no_file(one for one in signed_in.data.rglob("*") if one.name != mine.name)
+    assert_in_no_file(path for path in signed_in.data.rglob("*") if path.name != mine.name)
     plan = zipfile.ZipFile(deployment.folder / "work" / "plan.tfplan")
     for member in plan.namelist():
         assert_hidden(plan.read(member), f"{member} of the plan")
@@ -198,6 +198,6 @@ async def test_a_run_of_the_sandbox_has_no_endpoint_and_no_file(house: House) ->
     await deployment.until_text(APPLY, "apply_start")
     running = [environment_of(pid) for pid in processes_below(deployment.folder / "work")]
     assert running
-    assert not any("GCE_METADATA_HOST" in one for one in running)
+    assert not any("GCE_METADATA_HOST" in item for item in running)
     assert not deployment.file(APPLY, "credential.json").exists()
     assert (await deployment.result()).status is Status.COMPLETED

@@ -87,17 +87,17 @@ class Viewer:
 
 async def main(port: int, id: str, count: int) -> None:
     viewers = [Viewer(port, id) for _ in range(count)]
-    running = [asyncio.create_task(one.run()) for one in viewers]
-    for one in viewers:
-        await one.began.wait()
+    running = [asyncio.create_task(item.run()) for item in viewers]
+    for viewer in viewers:
+        await viewer.began.wait()
     sys.stdout.write("watching\n")
     sys.stdout.flush()
     found = Counter(await asyncio.gather(*running))
     said = {
         "digests": found,
-        "lines": Counter(one.lines for one in viewers),
-        "sources": Counter("; ".join(one.sources) for one in viewers),
-        "connections": Counter(one.connections for one in viewers),
+        "lines": Counter(entry.lines for entry in viewers),
+        "sources": Counter("; ".join(element.sources) for element in viewers),
+        "connections": Counter(value.connections for value in viewers),
     }
     sys.stdout.write(json.dumps(said) + "\n")
 

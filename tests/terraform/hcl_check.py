@@ -95,8 +95,8 @@ def _nested(content: Json) -> tuple[dict[str, list[Json]], dict[str, list[Json]]
     }
     dynamic = {
         name: inner["content"]
-        for one in content.get("dynamic", [])
-        for name, inner in one.items()
+        for item in content.get("dynamic", [])
+        for name, inner in item.items()
         if name not in MARKS
     }
     return static, dynamic
@@ -127,8 +127,8 @@ def _blocks(name: str, inner: list[Json], line: int, block: Block) -> Found:
         return
     if nested.most and len(inner) > nested.most:
         yield line, f"the block {name} may stand {nested.most} times at most"
-    for one in inner:
-        yield from _block(one, nested.body, set(), set())
+    for item in inner:
+        yield from _block(item, nested.body, set(), set())
 
 
 def _type(value: Any, kind: Any) -> Iterator[str]:
@@ -170,9 +170,11 @@ def _is_expression(value: Any) -> bool:
 
 
 def _references(body: Body, template: list[Body], schema: Schema) -> Found:
-    labels = {(one.keyword, one.label): one for one in template}
-    variables = {one.label for one in template if one.keyword == "variable"}
-    local = {name for one in template if one.keyword == "locals" for name in one.content}
+    labels = {(item.keyword, item.label): item for item in template}
+    variables = {entry.label for entry in template if entry.keyword == "variable"}
+    local = {
+        name for element in template if element.keyword == "locals" for name in element.content
+    }
     declared = {"var": variables, "local": local}
     for text in texts(body.content):
         for expression in expressions(text):

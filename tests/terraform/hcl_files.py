@@ -71,8 +71,8 @@ def texts(value: Any) -> Iterator[str]:
             yield name
             yield from texts(one)
     elif isinstance(value, list):
-        for one in value:
-            yield from texts(one)
+        for item in value:
+            yield from texts(item)
 
 
 REFERENCE = re.compile(

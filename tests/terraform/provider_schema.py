@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SCHEMA_FILE = Path(__file__).parent.parent / "google" / "google-beta-schema.json"
+SCHEMA_FILE = Path(__file__).parent.parent / "google_stand_in" / "google-beta-schema.json"
 ADDRESS = "registry.terraform.io/hashicorp/google-beta"
 
 Json = dict[str, Any]
@@ -102,4 +102,4 @@ def _stripped(value: Any) -> Any:
             for name, one in value.items()
             if not (name in _WORDS and not isinstance(one, dict))
         }
-    return [_stripped(one) for one in value] if isinstance(value, list) else value
+    return [_stripped(item) for item in value] if isinstance(value, list) else value

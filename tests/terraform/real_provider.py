@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.settings import Settings, base_environment
 from adapters.terraform import command, function_archives
-from tests.google.endpoints import endpoints
+from tests.google_stand_in.endpoints import endpoints
 from tests.servers import ROOT
 
 ANAVA = ROOT / "terraform" / "anava"
@@ -81,9 +81,9 @@ class Template:
     def changes(self) -> dict[str, list[str]]:
         """What a plan would do, by address."""
         return {
-            one["address"]: one["change"]["actions"]
-            for one in self.plan()["resource_changes"]
-            if one["change"]["actions"] not in (["no-op"], ["read"])
+            resource_change["address"]: resource_change["change"]["actions"]
+            for resource_change in self.plan()["resource_changes"]
+            if resource_change["change"]["actions"] not in (["no-op"], ["read"])
         }
 
     def pack(self) -> None:

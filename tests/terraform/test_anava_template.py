@@ -68,7 +68,9 @@ def test_no_path_leads_out_of_the_module() -> None:
     opened = re.findall(r"\b(?:file\w*|templatefile|fileset)\(([^)]*)\)", written)
 
     assert opened != []
-    assert [one for one in opened if not one.startswith(('"${path.module}/', "each.value"))] == []
+    assert [
+        item for item in opened if not item.startswith(('"${path.module}/', "each.value"))
+    ] == []
     assert re.findall(r"path\.(?!module\b)\w+|\.\./", written) == []
 
 
@@ -121,7 +123,7 @@ def test_each_permission_of_the_rules_is_a_devices_own(rules: str) -> None:
     own = "if request.auth != null && request.auth.uid == deviceId"
 
     assert allowed != []
-    assert [one for one in allowed if not " ".join(one.split()).startswith(own)] == []
+    assert [item for item in allowed if not " ".join(item.split()).startswith(own)] == []
     assert len(re.findall(r"\{deviceId\}", text)) == 1
     assert text.index("/devices/{deviceId}") < text.index("allow")
 
@@ -129,6 +131,6 @@ def test_each_permission_of_the_rules_is_a_devices_own(rules: str) -> None:
 def test_every_ruleset_has_its_release() -> None:
     labels = [label for label, _ in of("resource")]
 
-    assert {one.replace("_ruleset.", "_release.") for one in labels if "_ruleset." in one} == {
-        one for one in labels if "_release." in one
+    assert {item.replace("_ruleset.", "_release.") for item in labels if "_ruleset." in item} == {
+        entry for entry in labels if "_release." in entry
     }

@@ -16,7 +16,7 @@ SCHEMA = provider_schema.load()
 
 def found(folder: Path, text: str) -> list[str]:
     (folder / "main.tf").write_text(text)
-    return [one.message for one in hcl_check.findings(folder, SCHEMA)]
+    return [finding.message for finding in hcl_check.findings(folder, SCHEMA)]
 
 
 BUCKET = """
@@ -30,11 +30,11 @@ resource "google_storage_bucket" "files" {
 
 
 def test_the_stack_fits_the_schema() -> None:
-    assert [str(one) for one in hcl_check.findings(ANAVA, SCHEMA)] == []
+    assert [str(finding) for finding in hcl_check.findings(ANAVA, SCHEMA)] == []
 
 
 def test_the_stack_was_read() -> None:
-    read = {(one.keyword, one.type) for one in bodies(ANAVA)}
+    read = {(body.keyword, body.type) for body in bodies(ANAVA)}
 
     assert ("resource", "google_api_gateway_api_config") in read
     assert ("data", "google_firebase_web_app_config") in read
@@ -121,7 +121,7 @@ def test_a_type_that_does_not_exist_is_found(tmp_path: Path) -> None:
 def test_a_missing_argument_is_found_on_the_line_of_its_block(tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text('\n\nresource "google_storage_bucket" "a" {\n}\n')
 
-    assert [str(one) for one in hcl_check.findings(tmp_path, SCHEMA)] == [
+    assert [str(finding) for finding in hcl_check.findings(tmp_path, SCHEMA)] == [
         "main.tf:3: google_storage_bucket.a: the argument location is required",
         "main.tf:3: google_storage_bucket.a: the argument name is required",
     ]
@@ -158,7 +158,7 @@ def test_a_mistake_in_the_stack_itself_is_found(
             text = text.replace(old, new)
         (tmp_path / file.name).write_text(text)
 
-    assert message in "\n".join(str(one) for one in hcl_check.findings(tmp_path, SCHEMA))
+    assert message in "\n".join(str(finding) for finding in hcl_check.findings(tmp_path, SCHEMA))
 
 
 @pytest.mark.parametrize("text", ['resource "a" {', "}", "a = ", 'a = "\x00', "\x00", "é"])

@@ -1,4 +1,4 @@
-"""A deployment on a real Temporal server whose host is a script: it says what each segment gave."""
+"""A deployment on a real Temporal server whose host is a script: it says what each step gave."""
 
 import asyncio
 import contextlib
@@ -13,27 +13,27 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import SearchAttributeKey
 from temporalio.worker import Worker
 
-from activities.deployments import FinalizeDeploymentInput, ReportPlanInput, PrepareDeploymentInput
+from activities.deployments import FinalizeDeploymentInput, PrepareDeploymentInput, ReportPlanInput
 from activities.preflight import CheckProjectInput, FindExistingInput
-from activities.segments import RunStepInput, StopStepInput
-from deployments.adoption import ImportSurvey
+from activities.steps import RunStepInput, StopStepInput
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack
 from deployments.findings import Finding
-from deployments.names import SHARED_QUEUE, Attribute, Memo, host_queue
+from deployments.imports import ImportSurvey
 from deployments.phase import Phase
 from deployments.ports import PlanSummary, PreparedHost
 from deployments.results import Reconciliation, conclude
-from deployments.segment import (
+from deployments.step import (
     Counts,
     Diagnostic,
     StepOrder,
     StepOutcome,
     StepResult,
 )
+from deployments.temporal_names import SHARED_QUEUE, Attribute, Memo, host_queue
 from deployments.timings import RetryLimits, Timings
 from tests.servers import eventually
 from workflows.deployment import DeploymentInput, DeploymentWorkflow
-from workflows.turn import StackHolderWorkflow
+from workflows.stack_queue import StackHolderWorkflow
 
 REASON = SearchAttributeKey.for_keyword(Attribute.REASON)
 STATUS = SearchAttributeKey.for_keyword(Attribute.STATUS)
@@ -42,8 +42,8 @@ Answer = Callable[[StepOrder], StepResult]
 
 
 def done(order: StepOrder) -> StepResult:
-    """What a segment gives when all is well; each plan is another one."""
-    plan = f"plan-{order.key.segment}" if order.phase is Phase.PLAN else ""
+    """What a step gives when all is well; each plan is another one."""
+    plan = f"plan-{order.key.step}" if order.phase is Phase.PLAN else ""
     applied = order.phase is Phase.APPLY
     return StepResult(
         order.key,
@@ -57,7 +57,7 @@ def done(order: StepOrder) -> StepResult:
 
 
 def refused(*summaries: str) -> Answer:
-    """A segment that ended with these errors."""
+    """A step that ended with these errors."""
 
     def answer(order: StepOrder) -> StepResult:
         return replace(
@@ -112,7 +112,7 @@ class ScriptedHost:
 
     @activity.defn
     async def finalize_deployment(self, input: FinalizeDeploymentInput) -> DeploymentResult:
-        return conclude(input.segments, input.context, Reconciliation())
+        return conclude(input.steps, input.context, Reconciliation())
 
     @activity.defn
     async def check_project(self, input: CheckProjectInput) -> list[Finding]:
@@ -127,7 +127,7 @@ class ScriptedHost:
     @property
     def phases(self) -> list[Phase]:
         """What ran, in order."""
-        return [one.phase for one in self.orders]
+        return [order.phase for order in self.orders]
 
     def shared(self, client: Client) -> Worker:
         """The worker of the shared queue: workflows and what any host can do."""
@@ -166,7 +166,9 @@ class Scripted:
         self.handle = handle
 
     @classmethod
-    async def start(cls, client: Client, retries: RetryLimits, template: str = "sandbox") -> "Scripted":
+    async def start(
+        cls, client: Client, retries: RetryLimits, template: str = "sandbox"
+    ) -> "Scripted":
         stack = Stack(template, "demo-project-1", f"p{uuid.uuid4().hex[:8]}")
         request = DeploymentRequest(stack, "us-central1", "US")
         handle = await client.start_workflow(

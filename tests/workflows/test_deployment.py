@@ -24,10 +24,10 @@ from temporalio.workflow import ActivityHandle
 from activities.deployments import FinalizeDeploymentInput
 from deployments.deployment import CancelRequest
 from deployments.phase import Phase
-from deployments.segment import StepOutcome
+from deployments.step import StepOutcome
+from workflows.current_details import parse_cancel
 from workflows.deployment import DeploymentWorkflow
-from workflows.telling import parse_cancel
-from workflows.turn import StackHolderWorkflow
+from workflows.stack_queue import StackHolderWorkflow
 
 TASK_COMPLETED = "WORKFLOW_TASK_COMPLETED"
 HISTORIES = {
@@ -72,7 +72,7 @@ class FinalizeInputs(Interceptor):
 
         class Outbound(WorkflowOutboundInterceptor):
             def start_activity(self, input: StartActivityInput) -> ActivityHandle[Any]:
-                seen.extend(one for one in input.args if isinstance(one, FinalizeDeploymentInput))
+                seen.extend(arg for arg in input.args if isinstance(arg, FinalizeDeploymentInput))
                 return super().start_activity(input)
 
         class Inbound(WorkflowInboundInterceptor):
@@ -93,7 +93,7 @@ async def test_a_cancel_in_the_moment_of_the_completion_loses_no_result() -> Non
     history = WorkflowHistory.from_json("dep-replayed", HISTORIES["cancel_meets_completion"])
     await replayer.replay_workflow(history)
 
-    apply = inputs.seen[0].segments[-1]
+    apply = inputs.seen[0].steps[-1]
     assert (apply.phase, apply.outcome, apply.applied) == (Phase.APPLY, StepOutcome.DONE, True)
 
 

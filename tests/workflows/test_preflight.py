@@ -4,9 +4,9 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Replayer
 
-from deployments.adoption import Import, ImportSurvey
 from deployments.deployment import Status
 from deployments.findings import Severity
+from deployments.imports import Import, ImportSurvey
 from deployments.phase import Phase
 from deployments.preflight import finding
 from deployments.reasons import Reason
@@ -15,7 +15,7 @@ from tests.deployments import refusals
 from tests.servers import eventually
 from tests.workflows.scripted import Scripted, ScriptedHost, done, refused
 from workflows.deployment import DeploymentWorkflow
-from workflows.turn import StackHolderWorkflow
+from workflows.stack_queue import StackHolderWorkflow
 
 QUICK = RetryLimits(first_pause_seconds=1, longest_pause_seconds=1, most=2)
 INIT, PLAN, APPLY = Phase.INIT, Phase.PLAN, Phase.APPLY
@@ -89,7 +89,7 @@ async def test_what_exists_is_adopted_by_the_next_plan(client: Client) -> None:
 
     assert result.status is Status.COMPLETED
     assert host.phases == [INIT, PLAN, PLAN, PLAN, APPLY]
-    assert [one.imports for one in host.orders] == [[], [], [ACCOUNT], [ACCOUNT, CONFIG], []]
+    assert [order.imports for order in host.orders] == [[], [], [ACCOUNT], [ACCOUNT, CONFIG], []]
     # The plan that is applied is the last one.
     assert host.orders[-1].plan_sha256 == "plan-4"
 
@@ -116,7 +116,7 @@ async def test_what_vanishes_before_it_is_adopted_is_made(client: Client) -> Non
         result = await (await Scripted.start(client, QUICK, "anava")).result()
 
     assert result.status is Status.COMPLETED
-    assert [one.imports for one in host.orders if one.phase is PLAN] == [[], [ACCOUNT], []]
+    assert [order.imports for order in host.orders if order.phase is PLAN] == [[], [ACCOUNT], []]
 
 
 async def test_somebody_elses_bucket_ends_it_before_anything_is_made(client: Client) -> None:
@@ -128,5 +128,5 @@ async def test_somebody_elses_bucket_ends_it_before_anything_is_made(client: Cli
         await replay(deployment)
 
     assert (result.status, result.reason) == (Status.FAILED, Reason.NAME_TAKEN)
-    assert [one.resource for one in result.findings] == ["a.b"]
+    assert [item.resource for item in result.findings] == ["a.b"]
     assert host.phases == [INIT, PLAN]

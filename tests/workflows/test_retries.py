@@ -10,16 +10,16 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHistory
 from temporalio.worker import Replayer
 
 from deployments.deployment import Status
-from deployments.names import Signal
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.segment import Resource, ResourceStatus
+from deployments.step import Resource, ResourceStatus
+from deployments.temporal_names import Signal
 from deployments.timings import RetryLimits
 from tests.deployments import refusals
 from tests.servers import eventually
 from tests.workflows.scripted import Scripted, ScriptedHost, done, refused
 from workflows.deployment import DeploymentWorkflow
-from workflows.turn import StackHolderWorkflow
+from workflows.stack_queue import StackHolderWorkflow
 
 QUICK = RetryLimits(first_pause_seconds=1, longest_pause_seconds=1, most=2)
 SLOW = RetryLimits(first_pause_seconds=3600, longest_pause_seconds=3600)
@@ -40,8 +40,11 @@ async def test_a_service_that_was_down_is_tried_again_with_a_new_plan(client: Cl
     assert (result.status, result.reason) == (Status.COMPLETED, Reason.APPLIED)
     assert host.phases == [INIT, PLAN, APPLY, PLAN, APPLY]
     # The old plan is never applied again.
-    assert [one.plan_sha256 for one in host.orders if one.phase is APPLY] == ["plan-2", "plan-4"]
-    assert [one.key.segment for one in host.orders] == [1, 2, 3, 4, 5]
+    assert [order.plan_sha256 for order in host.orders if order.phase is APPLY] == [
+        "plan-2",
+        "plan-4",
+    ]
+    assert [item.key.step for item in host.orders] == [1, 2, 3, 4, 5]
     assert result.findings == []
     await replay(history)
 
@@ -78,7 +81,7 @@ async def test_what_never_passes_ends_after_the_tries_it_has(client: Client) -> 
 
     assert (result.status, result.reason) == (Status.FAILED, Reason.RATE_LIMITED)
     assert host.phases == [INIT, PLAN, APPLY, PLAN, APPLY, PLAN, APPLY]
-    assert [one.code for one in result.findings] == [Reason.RATE_LIMITED]
+    assert [finding.code for finding in result.findings] == [Reason.RATE_LIMITED]
     await replay(history)
 
 

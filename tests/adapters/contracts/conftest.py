@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters.file_changes import FileChanges
-from adapters.firestore_client import open_firestore
-from adapters.firestore_log import FirestoreLogSink, FirestoreLogSource
-from adapters.gcs_log import GcsLogSink, GcsLogSource
-from adapters.gcs_objects import open_objects
-from adapters.local_log import LocalLogSink, LocalLogSource
-from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
+from adapters.firestore.client import open_firestore
+from adapters.firestore.log import FirestoreLogSink, FirestoreLogSource
+from adapters.gcs.log import GcsLogSink, GcsLogSource
+from adapters.gcs.objects import open_objects
+from adapters.local.inotify import FileChanges
+from adapters.local.log import LocalLogSink, LocalLogSource
+from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from tests import stores
-from tests.adapters.contracts.kept import Kept
+from tests.adapters.contracts.event_files import Kept
 
 STORES = ("local", "redis", "gcs", "firestore")
 

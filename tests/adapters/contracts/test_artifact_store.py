@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from adapters.gcs_artifacts import GcsArtifactStore
-from adapters.gcs_objects import open_objects
-from adapters.gcs_signing import LinkSigner
-from adapters.local_artifacts import LocalArtifactStore
+from adapters.gcs.artifacts import GcsArtifactStore
+from adapters.gcs.objects import open_objects
+from adapters.gcs.signing import LinkSigner
+from adapters.local.artifacts import LocalArtifactStore
 from deployments.artifacts import (
     LINK_SECONDS,
     SEALED_OUTPUTS,
@@ -88,7 +88,7 @@ async def test_what_is_put_is_listed_by_name_with_its_hash(store: ArtifactStore)
     put = await store.put(DEPLOYMENT, "plan.json", [b"{", b"}"])
     await store.put(DEPLOYMENT, "log.jsonl.gz", [b"x" * 700_000])
     found = await store.entries(DEPLOYMENT)
-    assert [one.name for one in found] == ["log.jsonl.gz", "plan.json"]
+    assert [item.name for item in found] == ["log.jsonl.gz", "plan.json"]
     assert found[1] == put
     assert (put.size_bytes, put.content_type) == (2, "application/json")
     assert put.sha256 == hashlib.sha256(b"{}").hexdigest()
@@ -136,7 +136,7 @@ async def test_a_put_that_breaks_off_leaves_the_old_one_and_nothing_else(
         await store.put(DEPLOYMENT, "log.txt", breaking())
     with pytest.raises(Unavailable):
         await store.put(DEPLOYMENT, "plan.txt", breaking())
-    assert [one.name for one in await store.entries(DEPLOYMENT)] == ["log.txt"]
+    assert [entry.name for entry in await store.entries(DEPLOYMENT)] == ["log.txt"]
     assert await read(store, "log.txt") == b"whole"
 
 
@@ -216,10 +216,10 @@ async def test_a_local_link_holds_for_five_minutes_and_for_one_file(tmp_path: Pa
 async def test_every_process_of_a_data_folder_takes_the_links_of_the_others(tmp_path: Path) -> None:
     stores = [LocalArtifactStore(tmp_path) for _ in range(8)]
     await stores[0].put(DEPLOYMENT, "plan.json", [b"{}"])
-    links = await asyncio.gather(*(one.link(DEPLOYMENT, "plan.json") for one in stores))
+    links = await asyncio.gather(*(item.link(DEPLOYMENT, "plan.json") for item in stores))
     for link in links:
-        for one in stores:
-            one.admit(DEPLOYMENT, "plan.json", *parts(link.url))
+        for store in stores:
+            store.admit(DEPLOYMENT, "plan.json", *parts(link.url))
     assert (tmp_path / "download.key").stat().st_mode & 0o777 == 0o600
     stranger = LocalArtifactStore(tmp_path / "elsewhere")
     with pytest.raises(LinkRefused):
@@ -232,7 +232,7 @@ async def test_a_link_of_the_file_system_leads_nowhere(tmp_path: Path) -> None:
     store = LocalArtifactStore(tmp_path)
     await store.put(DEPLOYMENT, "plan.json", [b"{}"])
     (tmp_path / "artifacts" / DEPLOYMENT / "log.txt").symlink_to(secret)
-    assert [one.name for one in await store.entries(DEPLOYMENT)] == ["plan.json"]
+    assert [entry.name for entry in await store.entries(DEPLOYMENT)] == ["plan.json"]
     with pytest.raises(NotFound):
         await store.open(DEPLOYMENT, "log.txt")
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from adapters.fallback_log import FallbackLogSource
-from adapters.file_changes import FileChanges
-from adapters.local_log import LocalLogSink, LocalLogSource
-from adapters.redis_log import RedisLogSink, RedisLogSource, open_redis
+from adapters.local.inotify import FileChanges
+from adapters.local.log import LocalLogSink, LocalLogSource
+from adapters.logs.fallback import FallbackLogSource
+from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from deployments.errors import LogGap, Unavailable
 from deployments.events import EventChunk, EventId
 from tests import stores
-from tests.adapters.contracts.kept import Kept
+from tests.adapters.contracts.event_files import Kept
 from tests.logs import START, chunk, sealed
 
 
@@ -56,7 +56,7 @@ async def test_many_chunks_are_sealed_as_one(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize("after", [EventId(0, 0), EventId(1, 2), EventId(1, 4), EventId(2, 1)])
-async def test_a_reader_goes_on_at_any_cursor_and_over_segments(kept: Kept, after: EventId) -> None:
+async def test_a_reader_goes_on_at_any_cursor_and_over_steps(kept: Kept, after: EventId) -> None:
     seal, end = sealed(1, 3)
     await kept.sink.write(kept.deployment, chunk(1, 1, 3))
     await kept.sink.write(kept.deployment, end)
@@ -72,7 +72,7 @@ async def test_a_reader_goes_on_at_any_cursor_and_over_segments(kept: Kept, afte
     assert await kept.all(after) == expected
 
 
-async def test_the_next_segment_waits_for_the_end_of_the_one_before(kept: Kept) -> None:
+async def test_the_next_step_waits_for_the_end_of_the_one_before(kept: Kept) -> None:
     await kept.sink.write(kept.deployment, chunk(1, 1, 2))
     await kept.sink.write(kept.deployment, chunk(2, 1, 2))
     assert await kept.all() == chunk(1, 1, 2).data.splitlines()
@@ -84,8 +84,8 @@ async def test_a_follower_gets_what_comes_after_it_began(kept: Kept) -> None:
 
     async def follow() -> None:
         async for chunks in kept.source.follow(kept.deployment, EventId(1, 1)):
-            for one in chunks:
-                seen.extend(one.data.splitlines())
+            for received in chunks:
+                seen.extend(received.data.splitlines())
             if len(seen) >= 6:
                 reached.set()
 
@@ -119,7 +119,7 @@ async def test_a_flushed_redis_says_what_it_lost_and_is_filled_again(
         await source.read("dep-flushed", EventId(1, 5), 1000)
     assert await sink.write("dep-flushed", chunk(1, 6, 7)) == 0
     assert await sink.write("dep-flushed", chunk(1, 1, 7)) == 7
-    assert [one.last for one in await source.read("dep-flushed", EventId(1, 5), 1000)] == [7]
+    assert [item.last for item in await source.read("dep-flushed", EventId(1, 5), 1000)] == [7]
     await client.aclose()
 
 
@@ -157,7 +157,7 @@ async def test_a_killed_store_is_unavailable_and_another_goes_on_behind_the_same
         async def follow() -> None:
             async for chunks in source.follow("dep-1", START):
                 async with came:
-                    seen.extend(line for one in chunks for line in one.data.splitlines())
+                    seen.extend(line for chunk in chunks for line in chunk.data.splitlines())
                     came.notify_all()
 
         async def until(count: int) -> None:
@@ -165,9 +165,9 @@ async def test_a_killed_store_is_unavailable_and_another_goes_on_behind_the_same
                 await came.wait_for(lambda: len(seen) >= count)
 
         task = asyncio.create_task(follow())
-        for one in (chunk(1, 1, 3), chunk(1, 4, 6)):
-            await local.write("dep-1", one)
-            await RedisLogSink(client, 60).write("dep-1", one)
+        for item in (chunk(1, 1, 3), chunk(1, 4, 6)):
+            await local.write("dep-1", item)
+            await RedisLogSink(client, 60).write("dep-1", item)
         await until(6)
         assert source.reading("dep-1") == "redis"
         server.kill()
@@ -201,7 +201,7 @@ async def test_a_source_that_lacks_lines_is_not_read_over_its_gap(tmp_path: Path
     await LocalLogSink(tmp_path).write("dep-1", chunk(1, 1, 2))
     source = FallbackLogSource([Gap(), LocalLogSource(tmp_path, changes)])
     found = await source.read("dep-1", START, 1000)
-    assert [one.last for one in found] == [2]
+    assert [item.last for item in found] == [2]
     with pytest.raises(Unavailable, match="line 1 is missing"):
         await FallbackLogSource([Gap()]).read("dep-1", START, 1000)
     changes.close()
@@ -211,7 +211,7 @@ async def test_a_torn_last_line_of_an_event_file_is_cut(tmp_path: Path) -> None:
     changes = FileChanges()
     kept = Kept(LocalLogSink(tmp_path), LocalLogSource(tmp_path, changes), "dep-1")
     await kept.sink.write("dep-1", chunk(1, 1, 2))
-    with (tmp_path / "dep-1" / "segments" / "1" / "events.jsonl").open("ab") as file:
+    with (tmp_path / "dep-1" / "steps" / "1" / "events.jsonl").open("ab") as file:
         file.write(b'{"id":"1-')
     assert await kept.sink.write("dep-1", chunk(1, 3, 3)) == 3
     assert await kept.all() == chunk(1, 1, 3).data.splitlines()

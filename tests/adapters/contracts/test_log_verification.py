@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from adapters.file_changes import FileChanges
-from adapters.local_log import LocalLogSink, LocalLogSource
-from adapters.redis_log import RedisLogSource, open_redis
+from adapters.local.inotify import FileChanges
+from adapters.local.log import LocalLogSink, LocalLogSource
+from adapters.redis.log import RedisLogSource, open_redis
 from deployments.events import EventChunk, Seal
 from deployments.log_verification import Verdict, compare, verify
-from tests.adapters.contracts.kept import Kept
+from tests.adapters.contracts.event_files import Kept
 from tests.logs import chunk, sealed
 from tests.servers import free_port
 
 
-async def fill(kept: Kept, segment: int, lines: int) -> Seal:
-    seal, end = sealed(segment, lines)
-    await kept.sink.write(kept.deployment, chunk(segment, 1, lines))
+async def fill(kept: Kept, step: int, lines: int) -> Seal:
+    seal, end = sealed(step, lines)
+    await kept.sink.write(kept.deployment, chunk(step, 1, lines))
     await kept.sink.write(kept.deployment, end)
     await kept.sink.seal(kept.deployment, seal)
     return seal
@@ -28,19 +28,19 @@ async def test_a_whole_copy_is_equal(kept: Kept) -> None:
     seals = [await fill(kept, 1, 40), await fill(kept, 2, 1), await fill(kept, 3, 20_000)]
     found = await verify(kept.source, kept.deployment, seals)
     assert found.verdict is Verdict.EQUAL, found
-    assert [(one.lines, one.sha256) for one in found.segments] == [
-        (one.lines, one.sha256) for one in seals
+    assert [(step.lines, step.sha256) for step in found.steps] == [
+        (seal.lines, seal.sha256) for seal in seals
     ]
 
 
-async def test_a_copy_without_a_segment_says_which_one_and_still_looks_at_the_next(
+async def test_a_copy_without_a_step_says_which_one_and_still_looks_at_the_next(
     kept: Kept,
 ) -> None:
     first, third = await fill(kept, 1, 3), await fill(kept, 3, 5)
     second, _ = sealed(2, 4)
     found = await verify(kept.source, kept.deployment, [first, second, third])
     assert found.verdict is Verdict.DIFFERS
-    assert [one.verdict for one in found.segments] == ["equal", "missing", "equal"]
+    assert [step.verdict for step in found.steps] == ["equal", "missing", "equal"]
 
 
 async def test_a_copy_that_lacks_lines_or_its_end_differs(kept: Kept) -> None:
@@ -48,22 +48,22 @@ async def test_a_copy_that_lacks_lines_or_its_end_differs(kept: Kept) -> None:
     await kept.sink.write(kept.deployment, chunk(1, 1, 7))
     second = await fill(kept, 2, 4)
     found = await verify(kept.source, kept.deployment, [seal, second])
-    assert [one.verdict for one in found.segments] == ["differs", "equal"]
-    assert found.segments[0].lines == 7
-    assert not found.segments[0].sealed
+    assert [step.verdict for step in found.steps] == ["differs", "equal"]
+    assert found.steps[0].lines == 7
+    assert not found.steps[0].sealed
 
 
-async def test_a_copy_with_another_line_another_seal_or_more_segments_differs(kept: Kept) -> None:
+async def test_a_copy_with_another_line_another_seal_or_more_steps_differs(kept: Kept) -> None:
     seal = await fill(kept, 1, 9)
     changed = chunk(1, 1, 9).data.replace(b'1-5","text":"x', b'1-5","text":"y')
     other = replace(seal, sha256=hashlib.sha256(changed).hexdigest())
     for wanted in (other, replace(seal, lines=8)):
         found = await verify(kept.source, kept.deployment, [wanted])
-        assert [one.verdict for one in found.segments] == ["differs"]
-        assert found.segments[0].sha256 == seal.sha256
+        assert [step.verdict for step in found.steps] == ["differs"]
+        assert found.steps[0].sha256 == seal.sha256
     await fill(kept, 2, 1)
     found = await verify(kept.source, kept.deployment, [seal])
-    assert (found.verdict, len(found.segments)) == (Verdict.DIFFERS, 2)
+    assert (found.verdict, len(found.steps)) == (Verdict.DIFFERS, 2)
 
 
 async def test_a_copy_of_nothing_is_missing_and_none_is_wanted_of_a_deployment_without_a_log(
@@ -79,7 +79,7 @@ async def test_a_store_that_does_not_answer_is_unavailable_and_says_why() -> Non
     seal, _ = sealed(1, 3)
     found = await verify(RedisLogSource(client), "dep-1", [seal])
     assert found.verdict is Verdict.UNAVAILABLE
-    assert [one.verdict for one in found.segments] == ["unavailable"]
+    assert [step.verdict for step in found.steps] == ["unavailable"]
     assert "Redis" in found.error
     await client.aclose()
 
@@ -102,10 +102,10 @@ async def test_a_damaged_event_file_differs(tmp_path: Path, tail: bytes) -> None
     changes = FileChanges()
     await LocalLogSink(tmp_path).write("dep-1", chunk(1, 1, 3))
     seal, _ = sealed(1, 3)
-    with (tmp_path / "dep-1" / "segments" / "1" / "events.jsonl").open("ab") as file:
+    with (tmp_path / "dep-1" / "steps" / "1" / "events.jsonl").open("ab") as file:
         file.write(tail.replace(b"SHA", seal.sha256.encode()))
     found = await verify(LocalLogSource(tmp_path, changes), "dep-1", [seal])
-    assert [one.verdict for one in found.segments] == ["differs"]
+    assert [step.verdict for step in found.steps] == ["differs"]
     changes.close()
 
 
@@ -127,7 +127,7 @@ def test_seals_that_are_kept_elsewhere_are_compared_one_by_one() -> None:
     one, two, three = (sealed(number, number)[0] for number in (1, 2, 3))
     assert compare("record.json", [one, two], [one, two]).verdict is Verdict.EQUAL
     found = compare("record.json", [replace(one, lines=7), three], [one, two])
-    assert [(part.segment, part.verdict) for part in found.segments] == [
+    assert [(part.step, part.verdict) for part in found.steps] == [
         (1, "differs"),
         (2, "missing"),
         (3, "differs"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.terraform.gcs_state import GcsStateBackend
+from adapters.terraform.state.gcs import GcsStateBackend
 from tests import stores
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.settings import base_environment
 from adapters.terraform import command
-from adapters.terraform.stack_state import LocalStateBackend, backend_file
+from adapters.terraform.state.backends import LocalStateBackend, backend_file
 from deployments.phase import Phase
 from deployments.timings import Timings
 
@@ -78,13 +78,15 @@ def test_no_other_phase_runs_terraform(phase: Phase) -> None:
 @pytest.mark.parametrize("argv", ALL_ARGV)
 def test_a_command_is_the_binary_with_plain_arguments(argv: list[str]) -> None:
     assert argv[0] == BINARY
-    assert not any(set(one) & set(" \n\0$`'\"") for one in argv[1:])
+    assert not any(set(item) & set(" \n\0$`'\"") for item in argv[1:])
     # A value on a command line is in the process list; it may also change what is planned.
-    assert not any(one.startswith(("-var=", "-backend-config", "-destroy")) for one in argv)
+    assert not any(entry.startswith(("-var=", "-backend-config", "-destroy")) for entry in argv)
 
 
 def test_waiting_for_a_lock_ends_before_it_looks_like_no_progress() -> None:
-    (timeout,) = [one for one in command.phase_argv(BINARY, Phase.APPLY) if "-lock-timeout" in one]
+    (timeout,) = [
+        item for item in command.phase_argv(BINARY, Phase.APPLY) if "-lock-timeout" in item
+    ]
     seconds = int(timeout.removeprefix("-lock-timeout=").removesuffix("s"))
     assert seconds < Timings().no_progress_seconds
 
@@ -151,7 +153,7 @@ def test_terraform_looks_for_a_provider_in_the_mirror_and_nowhere_else(
     assert run(command.version_argv(terraform), tmp_path, config).stderr == b""
     ended = run(command.phase_argv(terraform, Phase.INIT), tmp_path, config)
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
-    (detail,) = [one["diagnostic"]["detail"] for one in lines if one["@level"] == "error"]
+    (detail,) = [item["diagnostic"]["detail"] for item in lines if item["@level"] == "error"]
     assert "was not found in any of the search locations" in detail
     assert [line for line in detail.splitlines() if "- " in line] == [f"  - {mirror}"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from adapters.terraform import function_archives
-from adapters.terraform.run_directory import RunDirectory
 from deployments.requests import DeploymentFields, check
 from tests.servers import ROOT
+from worker.run_directory import RunDirectory
 
 ANAVA = ROOT / "terraform" / "anava"
 FUNCTIONS = ("device-auth", "token-vending")

@@ -53,7 +53,7 @@ class Google:
         self.asked.clear()
 
     def paths(self) -> list[str]:
-        return [one.path for one in self.asked]
+        return [item.path for item in self.asked]
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.google.provider import served
-from tests.google.serving import ServedStandIn
+from tests.google_stand_in.provider import served
+from tests.google_stand_in.serving import ServedStandIn
 from tests.terraform.real_provider import PROJECT, Template
 
 # What a destroy leaves on purpose, and what Google has no way to undo: the next one adopts it.

@@ -74,7 +74,7 @@ def test_each_identity_has_its_roles_and_no_other(stack: Stack) -> None:
 
 def test_the_data_of_one_database_is_all_that_a_device_reaches(stack: Stack) -> None:
     bindings = stack.world()["policies"][f"projects/{PROJECT}"]["bindings"]
-    (binding,) = [one for one in bindings if one["role"] == "roles/datastore.user"]
+    (binding,) = [item for item in bindings if item["role"] == "roles/datastore.user"]
 
     assert binding["condition"]["expression"] == (
         f'resource.name == "projects/{PROJECT}/databases/anava"'
@@ -132,7 +132,7 @@ def test_the_key_opens_this_gateway_and_nothing_else(stack: Stack) -> None:
     (key,) = stack.world()["resources"]["keys"].values()
     (api,) = stack.world()["resources"]["apis"].values()
 
-    targets = [one["service"] for one in key["restrictions"]["apiTargets"]]
+    targets = [api_target["service"] for api_target in key["restrictions"]["apiTargets"]]
     assert targets == [api["managedService"]]
     assert key["keyString"] == outputs(stack)["api_key"]
 
@@ -150,9 +150,9 @@ def test_the_texts_of_secrets_are_in_neither_plan_nor_state_of_their_versions(
 ) -> None:
     state = json.loads(stack.template.run("show", "-json"))
     versions = [
-        one["values"]
-        for one in state["values"]["root_module"]["resources"]
-        if one["type"] == "google_secret_manager_secret_version"
+        resource["values"]
+        for resource in state["values"]["root_module"]["resources"]
+        if resource["type"] == "google_secret_manager_secret_version"
     ]
     key = outputs(stack)["firebase_config"]["apiKey"]
 
@@ -214,7 +214,11 @@ def test_zz_a_destroy_keeps_camera_data_and_the_next_deployment_adopts_it(stack:
     stack.template.set(pool_suffix="2", key_suffix="2", destroy_customer_data=True)
     stack.adopt()
     plan = stack.apply()
-    adopted = {one["address"] for one in plan["resource_changes"] if "importing" in one["change"]}
+    adopted = {
+        resource_change["address"]
+        for resource_change in plan["resource_changes"]
+        if "importing" in resource_change["change"]
+    }
     assert len(adopted) == 4
     stack.disown()
     assert stack.template.changes() == {}

@@ -1,0 +1,1 @@
+"""The log on standard output, as Cloud Logging reads it."""

@@ -1,0 +1,1 @@
+"""Firestore: the log and the status mirror."""

@@ -1,0 +1,1 @@
+"""Files of this machine: event files, artifacts, progress, keys."""

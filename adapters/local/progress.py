@@ -1,0 +1,42 @@
+"""Progress on this machine: the small document beside each step's log."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+
+from deployments.log_ports import Progress
+
+__all__ = ["LocalProgressSource"]
+
+_FILE = "progress.json"
+
+
+class LocalProgressSource:
+    """Reads `<run root>/<deployment>/steps/<n>/progress.json`."""
+
+    def __init__(self, run_root: Path) -> None:
+        self._run_root = run_root
+
+    async def latest(self, deployment: str) -> Progress | None:
+        """Port `ProgressSource`."""
+        return await asyncio.to_thread(self._latest, self._run_root / deployment / "steps")
+
+    def _latest(self, steps: Path) -> Progress | None:
+        try:
+            numbers = [int(path.name) for path in steps.iterdir() if path.name.isdigit()]
+        except FileNotFoundError:
+            return None
+        for number in sorted(numbers, reverse=True):
+            progress = _read(steps / str(number) / _FILE)
+            if progress is not None and progress.resources:
+                return progress
+        return None
+
+
+def _read(path: Path) -> Progress | None:
+    """One document; None when it is missing or not ours. The writer puts it in place whole."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Progress)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None

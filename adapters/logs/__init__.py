@@ -1,0 +1,1 @@
+"""Logs over several stores: which are configured, and fallback between them."""

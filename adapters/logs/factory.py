@@ -1,0 +1,70 @@
+"""The sinks and sources of the log that the settings name."""
+
+from collections.abc import Callable, Sequence
+from typing import IO
+
+from redis.asyncio import Redis
+
+from adapters.console.log import ConsoleLogSink
+from adapters.firestore.client import open_firestore
+from adapters.firestore.log import FirestoreLogSink, FirestoreLogSource
+from adapters.firestore.status import FirestoreStatusMirror
+from adapters.gcs.log import GcsLogSink, GcsLogSource
+from adapters.gcs.objects import Objects, open_objects
+from adapters.local.inotify import FileChanges
+from adapters.local.log import LocalLogSource
+from adapters.logs.fallback import FallbackLogSource
+from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
+from adapters.settings import Settings
+from deployments.log_ports import LogSink, LogSource
+from deployments.status_snapshot import StatusMirror
+
+__all__ = ["open_mirror", "open_sinks", "open_sources", "preferred"]
+
+
+def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
+    """The sinks that logs are shipped to; `local` is the event file itself, so it is none."""
+    makers: dict[str, Callable[[], LogSink]] = {
+        "console": lambda: ConsoleLogSink(console, settings.google.project),
+        "redis": lambda: RedisLogSink(_redis(settings), settings.redis.keep_seconds),
+        "gcs": lambda: GcsLogSink(_objects(settings)),
+        "firestore": lambda: FirestoreLogSink(open_firestore(settings.google.project)),
+    }
+    return [makers[name]() for name in settings.log.sinks if name != "local"]
+
+
+def open_sources(settings: Settings, changes: FileChanges) -> list[LogSource]:
+    """Every store that this process can read logs from: `log.sources`, then the other sinks.
+
+    Only `log.sources` says whether the worker's disk can be read here.
+    """
+    makers: dict[str, Callable[[], LogSource]] = {
+        "local": lambda: LocalLogSource(settings.runs, changes),
+        "redis": lambda: RedisLogSource(_redis(settings)),
+        "gcs": lambda: GcsLogSource(_objects(settings)),
+        "firestore": lambda: FirestoreLogSource(open_firestore(settings.google.project)),
+    }
+    others = [name for name in settings.log.sinks if name in makers and name != "local"]
+    return [makers[name]() for name in dict.fromkeys((*settings.log.sources, *others))]
+
+
+def preferred(settings: Settings, sources: Sequence[LogSource]) -> LogSource:
+    """Where logs are read from: the first healthy one of `log.sources`."""
+    named = [source for source in sources if source.name in settings.log.sources]
+    return named[0] if len(named) == 1 else FallbackLogSource(named)
+
+
+def open_mirror(settings: Settings) -> StatusMirror | None:
+    """Where clients listen to a status: Firestore, where the log goes there too."""
+    if "firestore" not in settings.log.sinks:
+        return None
+    return FirestoreStatusMirror(open_firestore(settings.google.project))
+
+
+def _redis(settings: Settings) -> Redis:
+    return open_redis(settings.redis.url.get_secret_value() if settings.redis.url else "")
+
+
+def _objects(settings: Settings) -> Objects:
+    gcs = settings.gcs
+    return open_objects(gcs.bucket or "", gcs.endpoint, settings.google.project)

@@ -1,0 +1,1 @@
+"""Terraform's machine-readable output as typed messages and log events."""

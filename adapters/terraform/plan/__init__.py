@@ -1,0 +1,1 @@
+"""Plan files as redacted reports."""

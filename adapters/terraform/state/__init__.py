@@ -1,0 +1,1 @@
+"""State backends, state locks and `errored.tfstate`."""

@@ -1,0 +1,1 @@
+"""What every request passes: guard, strict JSON, ETag."""

@@ -1,0 +1,159 @@
+"""What every request passes first: its host, its origin, its size, its id."""
+
+import ipaddress
+import re
+import uuid
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.middleware.strict_json import complaint
+from api.problems import KINDS, Problem, problem_response
+
+__all__ = ["RequestGuard", "is_loopback"]
+
+# 100 variables of 4 kB and room to spare.
+_MOST_BYTES = 1024 * 1024
+# A browser with this service's one cookie sends 2 KiB; uvicorn's own limit is 64 KiB a request.
+_MOST_HEADER_BYTES = 16 * 1024
+_MOST_HEADERS = 64
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_REQUEST_ID_HEADER = "X-Request-Id"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# What carries the headers of an answer: also of a WebSocket that is refused, or accepted.
+_STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, without port, can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class RequestGuard:
+    """Outermost ASGI layer.
+
+    Without sign-in everybody who reaches the API owns it, so a web page must not: a foreign name in
+    `Host` is DNS rebinding, a foreign `Origin` with a changing method or a WebSocket is a forged
+    request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check, then pass on."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] in _STARTS:
+                MutableHeaders(scope=message)[_REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        # A browser lets any page open a WebSocket to anybody, so it counts as a changing method.
+        method = scope.get("method", "WEBSOCKET")
+        problem = _refusal(method, headers)
+        if problem is None and method not in _SAFE and scope["type"] == "http":
+            body = await _body(receive)
+            if isinstance(body, Problem):
+                problem = body
+            else:
+                problem = _body_refusal(body, headers)
+                receive = _Replay(body, receive)
+        if problem is not None:
+            await problem_response(problem, request_id)(scope, receive, send_with_id)
+            return
+        await self._app(scope, receive, send_with_id)
+
+
+def _problem(code: str) -> Problem:
+    return Problem(code, KINDS[code].meaning, KINDS[code].next_step)
+
+
+def _refusal(method: str, headers: Headers) -> Problem | None:
+    host = headers.get("host", "")
+    code = None
+    if len(headers) > _MOST_HEADERS or _size(headers) > _MOST_HEADER_BYTES:
+        code = "headers_too_large"
+    elif not is_loopback(_without_port(host)):
+        code = "host_not_allowed"
+    elif method not in _SAFE:
+        code = _change_refusal(host, headers)
+    return _problem(code) if code else None
+
+
+def _change_refusal(host: str, headers: Headers) -> str | None:
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != host:
+        return "origin_not_allowed"
+    length = headers.get("content-length", "0")
+    if length.isdecimal() and (len(length) > 12 or int(length) > _MOST_BYTES):
+        return "body_too_large"
+    return None
+
+
+def _size(headers: Headers) -> int:
+    return sum(len(name) + len(value) for name, value in headers.raw)
+
+
+def _body_refusal(body: bytes, headers: Headers) -> Problem | None:
+    if not body:
+        return None
+    if not _is_json(headers):
+        return _problem("unsupported_media_type")
+    wrong = complaint(body)
+    return Problem("invalid_json", wrong, KINDS["invalid_json"].next_step) if wrong else None
+
+
+def _without_port(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_json(headers: Headers) -> bool:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json"
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get(_REQUEST_ID_HEADER, "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+async def _body(receive: Receive) -> bytes | Problem:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return bytes(body)
+        body += message.get("body", b"")
+        if len(body) > _MOST_BYTES:
+            return _problem("body_too_large")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+class _Replay:
+    """Gives the body once more, then whatever comes."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}

@@ -1,0 +1,1 @@
+"""What the routes call: deployments, logs, plans, health."""

@@ -1,0 +1,128 @@
+"""What becomes of deployments that run when `anava up` is told to stop."""
+
+import asyncio
+import signal
+import sys
+from typing import Any, Protocol
+
+import typer
+
+__all__ = ["NOTHING_CANCELLED", "Running", "ShutdownPrompt"]
+
+# Terraform has 180 s of grace by default; what saves its state for longer ends without us.
+_CANCEL_SECONDS = 300.0
+_PAUSE_SECONDS = 0.3
+_QUESTION = (
+    "A deployment is running. [c]ancel it and wait, [l]eave terraform running "
+    "(the next `anava up` goes on with it), [b]ack: "
+)
+NOTHING_CANCELLED = (
+    "So nothing was cancelled: a terraform that runs goes on, and the next `anava up` goes on "
+    "with its deployment."
+)
+_STILL_STOPPING = (
+    "Not ended after {seconds:g} s: {ids}. The cancel is kept: terraform goes on with its stop, "
+    "and the next `anava up` says how it ended."
+)
+_NOT_CANCELLED = (
+    "Not cancelled: {ids}. Terraform goes on, and the next `anava up` goes on with the deployment."
+)
+
+
+class Running(Protocol):
+    """The deployments that have not ended."""
+
+    async def ids(self) -> list[str]:
+        """All of them.
+
+        Raises:
+            TemporalUnavailable: nobody can say.
+        """
+
+    async def cancel(self, deployment: str, by: str, reason: str) -> bool:
+        """Ask for a cancel; whether it was taken."""
+
+
+class ShutdownPrompt:
+    """One stop: asks where somebody can be asked, cancels where nobody can.
+
+    Args:
+        running: what has not ended.
+        asked: signals that come meanwhile.
+        wait_seconds: how long cancelled deployments are waited for.
+    """
+
+    def __init__(
+        self,
+        running: Running,
+        asked: "asyncio.Queue[signal.Signals]",
+        wait_seconds: float = _CANCEL_SECONDS,
+    ) -> None:
+        self._running = running
+        self._asked = asked
+        self._wait_seconds = wait_seconds
+
+    async def choice(self, number: signal.Signals) -> str:
+        """The letter that says what to do: c(ancel), l(eave) or b(ack).
+
+        Raises:
+            TemporalUnavailable: nobody knows what runs.
+        """
+        can_ask = number is signal.SIGINT and sys.stdin.isatty() and sys.stdout.isatty()
+        return await self._ask() if can_ask and await self._running.ids() else "c"
+
+    async def cancel_all(self) -> bool:
+        """Cancel what runs, and what starts meanwhile, until nothing does.
+
+        Returns:
+            Whether nothing runs any more; what does is told on stderr.
+
+        Raises:
+            TemporalUnavailable: nobody knows what runs.
+        """
+        taken: set[str] = set()
+        left: list[str] = []
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                while left := await self._running.ids():
+                    if not taken:
+                        typer.echo("Cancelling; waiting for terraform to save its state …")
+                    for item in set(left) - taken:
+                        if await self._running.cancel(item, "local", "`anava up` was stopped"):
+                            taken.add(item)
+                    await asyncio.sleep(_PAUSE_SECONDS)
+        except TimeoutError:
+            self._say_left(set(left), taken)
+            return False
+        return True
+
+    def _say_left(self, left: set[str], taken: set[str]) -> None:
+        if slow := left & taken:
+            ids = ", ".join(sorted(slow))
+            typer.echo(_STILL_STOPPING.format(seconds=self._wait_seconds, ids=ids), err=True)
+        if refused := left - taken:
+            typer.echo(_NOT_CANCELLED.format(ids=", ".join(sorted(refused))), err=True)
+
+    async def _ask(self) -> str:
+        """The letter that was typed; a second signal means cancel."""
+        loop = asyncio.get_running_loop()
+        while True:
+            typer.echo(_QUESTION, nl=False)
+            typed: asyncio.Future[str] = loop.create_future()
+            loop.add_reader(sys.stdin, _read, typed)
+            asked = asyncio.create_task(self._asked.get())
+            both: set[asyncio.Future[Any]] = {typed, asked}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            loop.remove_reader(sys.stdin)
+            if not typed.done():
+                return "c"
+            asked.cancel()
+            answer = typed.result().strip().lower()
+            if answer[:1] in {"c", "l", "b"} and answer:
+                return answer[:1]
+
+
+def _read(typed: "asyncio.Future[str]") -> None:
+    if not typed.done():
+        # An end of input is nobody there to ask.
+        typed.set_result(sys.stdin.readline() or "c")

@@ -1,0 +1,40 @@
+"""python -m google_stand_in --port N [--rules FILE]: the stand-in as a process."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from google_stand_in.app import StandIn
+from google_stand_in.rules import Rule, parse
+
+
+def main(arguments: list[str]) -> int:
+    """Serve on loopback until a signal comes; 2 where the rules are none."""
+    parser = argparse.ArgumentParser(prog="stand_in", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--rules", type=Path, help="a JSON list of rules")
+    given = parser.parse_args(arguments)
+    try:
+        rules = _rules(given.rules)
+    except (OSError, ValueError) as error:
+        parser.error(f"{given.rules}: {error}")
+    uvicorn.run(
+        StandIn(rules),
+        host="127.0.0.1",
+        port=given.port,
+        log_level="warning",
+        lifespan="off",
+        timeout_graceful_shutdown=1,  # a held call must not keep the process
+    )
+    return 0
+
+
+def _rules(path: Path | None) -> list[Rule]:
+    return parse(json.loads(path.read_bytes())) if path else []
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

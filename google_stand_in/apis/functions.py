@@ -1,0 +1,145 @@
+"""cloudfunctions v2 and the Cloud Run service that each function has."""
+
+import hashlib
+import re
+
+from google_stand_in.answers import Json, invalid, not_found
+from google_stand_in.routing import Call, Routes, merged, page
+
+API = Routes("cloudfunctions")
+RUN = Routes("run")
+ROUTES = (API, RUN)
+
+FUNCTIONS, SERVICES, BUILDS = "functions", "services", "builds"
+_PARENT = "projects/{project}/locations/{location}"
+_FUNCTION = _PARENT + "/functions/{function}"
+
+
+def _name(call: Call) -> str:
+    return f"{call.root}locations/{call.params['location']}/functions/{call.params['function']}"
+
+
+def _operation(call: Call, response: Json) -> Json:
+    parent = f"{call.root}locations/{call.params['location']}"
+    name = f"{parent}/operations/operation-{call.world.serial()}"
+    return call.world.operation(name, lambda: response)
+
+
+def _check_source(call: Call, body: Json) -> None:
+    """The archive is there, and so is the account the function runs as."""
+    source = ((body.get("buildConfig") or {}).get("source") or {}).get("storageSource") or {}
+    archive = f"{source.get('bucket', '')}/{source.get('object', '')}"
+    if source and archive not in call.world.kind("objects"):
+        raise not_found(f"gs://{archive}")
+    account = (body.get("serviceConfig") or {}).get("serviceAccountEmail", "")
+    known = {item["email"] for item in call.world.kind("serviceAccounts").values()}
+    if (
+        account.endswith(f"@{call.project.project_id}.iam.gserviceaccount.com")
+        and account not in known
+    ):
+        raise not_found(f"projects/-/serviceAccounts/{account}")
+
+
+def _build(call: Call) -> str:
+    number = call.world.serial()
+    name = f"{call.numbered}locations/{call.params['location']}/builds/build-{number}"
+    stored = f"{call.root}locations/{call.params['location']}/builds/build-{number}"
+    call.world.put(BUILDS, stored, {"name": name, "id": f"build-{number}", "status": "SUCCESS"})
+    return name
+
+
+@API.post(_PARENT + "/functions", "cloudfunctions.functions.create")
+def create(call: Call) -> Json:
+    identifier = call.asked("functionId")
+    if not re.fullmatch(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?", identifier):
+        raise invalid(f"The function id {identifier[:80]!r} is not valid.")
+    _check_source(call, call.body)
+    location = call.params["location"]
+    parent = f"{call.root}locations/{location}"
+    name, service = f"{parent}/functions/{identifier}", f"{parent}/services/{identifier}"
+    mark = hashlib.sha256(name.encode()).hexdigest()[:10]
+    url = f"https://{location}-{call.project.project_id}.cloudfunctions.net/{identifier}"
+    function = {
+        **call.body,
+        "name": name,
+        "state": "ACTIVE",
+        "environment": "GEN_2",
+        "url": url,
+        "createTime": call.world.stamp(),
+        "updateTime": call.world.stamp(),
+    }
+    function["serviceConfig"] = {
+        "availableMemory": "256M",
+        "availableCpu": "0.1666",
+        "timeoutSeconds": 60,
+        "maxInstanceCount": 100,
+        "maxInstanceRequestConcurrency": 1,
+        "ingressSettings": "ALLOW_ALL",
+        "allTrafficOnLatestRevision": True,
+        **(call.body.get("serviceConfig") or {}),
+        "service": service,
+        "uri": f"https://{identifier}-{mark}-uc.a.run.app",
+        "revision": f"{identifier}-00001-abc",
+    }
+    call.world.put(FUNCTIONS, name, function, f"Resource '{name}' already exists.")
+    function["buildConfig"] = {**(call.body.get("buildConfig") or {}), "build": _build(call)}
+    uri = function["serviceConfig"]["uri"]
+    call.world.kind(SERVICES)[service] = {"name": service, "uri": uri, "urls": [url, uri]}
+    return _operation(call, function)
+
+
+@API.get(_PARENT + "/functions", "cloudfunctions.functions.list")
+def list_functions(call: Call) -> Json:
+    prefix = f"{call.root}locations/{call.params['location']}/functions/"
+    if call.params["location"] == "-":
+        prefix = f"{call.root}locations/"
+    return page(call, "functions", call.world.under(FUNCTIONS, prefix))
+
+
+@API.get(_FUNCTION, "cloudfunctions.functions.get")
+def get(call: Call) -> Json:
+    return call.world.get(FUNCTIONS, _name(call))
+
+
+@API.patch(_FUNCTION, "cloudfunctions.functions.update")
+def patch(call: Call) -> Json:
+    name = _name(call)
+    _check_source(call, call.body)
+    function = merged(call.world.get(FUNCTIONS, name), call.body, call.query.get("updateMask", ""))
+    for part, keys in (("serviceConfig", ("service", "uri")), ("buildConfig", ("build",))):
+        old = call.world.get(FUNCTIONS, name)[part]
+        function[part] = {**function.get(part, {}), **{key: old[key] for key in keys}}
+    function["updateTime"] = call.world.stamp()
+    call.world.kind(FUNCTIONS)[name] = function
+    return _operation(call, function)
+
+
+@API.delete(_FUNCTION, "cloudfunctions.functions.delete")
+def delete(call: Call) -> Json:
+    function = call.world.remove(FUNCTIONS, _name(call))
+    call.world.remove(SERVICES, function["serviceConfig"]["service"])
+    return _operation(call, {})
+
+
+@RUN.get(_PARENT + "/services/{service}", "run.services.get")
+def get_service(call: Call) -> Json:
+    location, service = call.params["location"], call.params["service"]
+    return call.world.get(SERVICES, f"{call.root}locations/{location}/services/{service}")
+
+
+@RUN.get(_PARENT + "/services", "run.services.list")
+def list_services(call: Call) -> Json:
+    prefix = f"{call.root}locations/{call.params['location']}/services/"
+    return page(call, "services", call.world.under(SERVICES, prefix))
+
+
+@RUN.get("serving.knative.dev/v1/namespaces/{project}/services/{service}", "run.services.get")
+def get_knative_service(call: Call) -> Json:
+    """Cloud Run's first API, whose region is in the host."""
+    for item in call.world.under(SERVICES, call.root):
+        if item["name"].endswith(f"/services/{call.params['service']}"):
+            metadata = {"name": call.params["service"], "namespace": call.project.number}
+            status = {"url": item["uri"], "conditions": [{"type": "Ready", "status": "True"}]}
+            kind = {"apiVersion": "serving.knative.dev/v1", "kind": "Service"}
+            return {**kind, "metadata": metadata, "status": status}
+    raise not_found(call.path)

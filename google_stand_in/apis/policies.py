@@ -1,0 +1,95 @@
+"""What every API has: IAM policies on its resources, and operations."""
+
+import base64
+import re
+
+from google_stand_in.answers import Json, invalid, not_found
+from google_stand_in.routing import Call, Routes
+
+EVERY = Routes("*")
+ROUTES = (EVERY,)
+
+_ACCOUNT = re.compile(r"serviceAccount:([^@]+@([a-z0-9-]+)\.iam\.gserviceaccount\.com)")
+_ROLE = re.compile(r"(roles|projects/[^/]+/roles|organizations/[^/]+/roles)/[\w.]+")
+
+
+def read(call: Call, resource: str) -> Json:
+    """The policy of a resource; an empty one has an etag too."""
+    return call.world.policies.get(resource) or {"version": 1, "etag": "ACAB"}
+
+
+def write(call: Call, resource: str, policy: Json) -> Json:
+    """Replace a policy, unless it is changed behind the writer's back or names nobody."""
+    current = read(call, resource)
+    if policy.get("etag") not in {None, "", current["etag"]}:
+        raise call.failing("concurrent_policy")
+    bindings = policy.get("bindings") or []
+    for binding in bindings:
+        if not _ROLE.fullmatch(str(binding.get("role", ""))):
+            raise invalid(f"Role {binding.get('role')} is not supported for this resource.")
+        for member in binding.get("members", []):
+            _check_member(call, str(member))
+    etag = base64.b64encode(f"etag{call.world.serial()}".encode()).decode()
+    kept = {**policy, "version": policy.get("version", 1), "etag": etag, "bindings": bindings}
+    call.world.policies[resource] = kept
+    return kept
+
+
+def permitted(call: Call, permissions: list[str]) -> Json:
+    """What of this the caller may do; nothing is an empty object, as Google answers it."""
+    granted = [permission for permission in permissions if call.may(permission)]
+    return {"permissions": granted} if granted else {}
+
+
+def _check_member(call: Call, member: str) -> None:
+    """A service account of a project that is known here has to exist."""
+    found = _ACCOUNT.fullmatch(member)
+    project = call.world.find_project(found[2]) if found else None
+    if not found or not project:
+        if ":" not in member and member not in {"allUsers", "allAuthenticatedUsers"}:
+            raise invalid(f"The member {member} is of an unknown type.")
+        return
+    name = f"projects/{project.project_id}/serviceAccounts/{found[1]}"
+    if name not in call.world.kind("serviceAccounts"):
+        raise call.failing("member_missing", email=found[1])
+
+
+def _resource(call: Call) -> str:
+    """The canonical name of what a call is about, which must exist."""
+    name = call.world.canonical(call.params["resource"])
+    if name.startswith("projects/-/serviceAccounts/"):
+        mail = name.rpartition("/")[2]
+        accounts = call.world.kind("serviceAccounts")
+        name = next((account for account in accounts if account.endswith(f"/{mail}")), name)
+    if not call.world.exists(name):
+        raise not_found(name)
+    return name
+
+
+@EVERY.get("{resource=**}:getIamPolicy")
+@EVERY.post("{resource=**}:getIamPolicy")
+def get_policy(call: Call) -> Json:
+    return read(call, _resource(call))
+
+
+@EVERY.post("{resource=**}:setIamPolicy")
+def set_policy(call: Call) -> Json:
+    policy = call.body.get("policy")
+    if not isinstance(policy, dict):
+        raise invalid("The request was missing the required field policy.")
+    return write(call, _resource(call), policy)
+
+
+@EVERY.post("{resource=**}:testIamPermissions")
+def test_permissions(call: Call) -> Json:
+    _resource(call)
+    return permitted(call, [str(permission) for permission in call.body.get("permissions", [])])
+
+
+@EVERY.get("operations/{operation=**}")
+@EVERY.get("{parent=**}/operations/{operation}")
+def get_operation(call: Call) -> Json:
+    operation = call.world.operations.get(call.path)
+    if operation is None:
+        raise not_found(call.path)
+    return operation.view()

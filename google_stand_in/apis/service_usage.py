@@ -1,0 +1,112 @@
+"""serviceusage: which APIs a project has."""
+
+from google_stand_in.answers import Json, error_info, invalid, refusal
+from google_stand_in.failures import TITLES, title
+from google_stand_in.routing import Call, Routes, page
+
+API = Routes("serviceusage")
+ROUTES = (API,)
+
+# Without a billing account these cannot be enabled (those of the stack).
+BILLED = {
+    "aiplatform",
+    "apigateway",
+    "artifactregistry",
+    "cloudbuild",
+    "cloudfunctions",
+    "compute",
+    "run",
+    "secretmanager",
+}
+MOST_IN_A_BATCH = 20  # documented for services:batchEnable and services:batchGet as 20 and 30
+_OTHERS = ("aiplatform", "artifactregistry", "cloudbilling", "cloudbuild", "cloudresourcemanager")
+_MORE = ("compute", "endpoints", "orgpolicy", "servicemanagement", "serviceusage", "sts")
+KNOWN = sorted(f"{name}.googleapis.com" for name in {*TITLES, *_OTHERS, *_MORE})
+
+
+def _view(call: Call, service: str) -> Json:
+    return {
+        "name": f"{call.numbered}services/{service}",
+        "config": {"name": service, "title": title(service)},
+        "state": "ENABLED" if service in call.project.enabled else "DISABLED",
+        "parent": call.numbered.rstrip("/"),
+    }
+
+
+def _enable(call: Call, services: list[str]) -> None:
+    """Check all, then enable all."""
+    if not call.may("serviceusage.services.enable"):
+        raise call.failing("permission_denied_enable", services=",".join(services))
+    managed = {api["managedService"] for api in call.world.kind("apis").values()}
+    unknown = [
+        item for item in services if not item.endswith(".googleapis.com") and item not in managed
+    ]
+    if unknown:
+        message = f"Not found or permission denied for service(s): {','.join(unknown)}."
+        reason = "SERVICE_CONFIG_NOT_FOUND_OR_PERMISSION_DENIED"
+        info = error_info(reason, "serviceusage.googleapis.com", {"services": ",".join(unknown)})
+        raise refusal(403, message, info)
+    billed = [entry for entry in services if entry.partition(".")[0] in BILLED]
+    if billed and not call.project.billing:
+        raise call.failing("billing_enable", services=",".join(billed))
+    ready = call.world.now() + call.world.propagation_seconds
+    for service in services:
+        call.project.enabled.setdefault(service, ready)
+
+
+def _operation(call: Call, response: Json) -> Json:
+    name = f"operations/acat.p2-{call.project.number}-{call.world.serial()}"
+    return call.world.operation(name, lambda: response)
+
+
+@API.get("projects/{project}/services", "serviceusage.services.list")
+def list_services(call: Call) -> Json:
+    wanted = call.query.get("filter", "")
+    names = sorted({*KNOWN, *call.project.enabled})
+    services = [_view(call, name) for name in names]
+    if wanted:
+        services = [service for service in services if wanted == f"state:{service['state']}"]
+    return page(call, "services", services)
+
+
+@API.get("projects/{project}/services:batchGet", "serviceusage.services.get")
+def batch_get(call: Call) -> Json:
+    names = call.query.getlist("names")
+    if not 0 < len(names) <= 30:
+        raise invalid("A batch has 1 to 30 names.")
+    return {"services": [_view(call, name.rpartition("/")[2]) for name in names]}
+
+
+@API.get("projects/{project}/services/{service}", "serviceusage.services.get")
+def get_service(call: Call) -> Json:
+    return _view(call, call.params["service"])
+
+
+@API.post("projects/{project}/services/{service}:enable")
+def enable(call: Call) -> Json:
+    service = call.params["service"]
+    _enable(call, [service])
+    return _operation(call, {"service": _view(call, service)})
+
+
+@API.post("projects/{project}/services:batchEnable")
+def batch_enable(call: Call) -> Json:
+    services = call.body.get("serviceIds") or []
+    if not 0 < len(services) <= MOST_IN_A_BATCH:
+        raise invalid(f"A batch has 1 to {MOST_IN_A_BATCH} service ids.")
+    _enable(call, [str(service) for service in services])
+    return _operation(call, {"services": [_view(call, item) for item in services]})
+
+
+@API.post("projects/{project}/services/{service}:disable", "serviceusage.services.disable")
+def disable(call: Call) -> Json:
+    service = call.params["service"]
+    call.project.enabled.pop(service, None)
+    return _operation(call, {"service": _view(call, service)})
+
+
+@API.post("projects/{project}/services/{service}:generateServiceIdentity")
+def identity(call: Call) -> Json:
+    agent = f"service-{call.project.number}@gcp-sa-{call.params['service'].partition('.')[0]}"
+    email = f"{agent}.iam.gserviceaccount.com"
+    return _operation(call, {"email": email, "uniqueId": call.world.unique(email)})

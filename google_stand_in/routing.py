@@ -1,0 +1,184 @@
+"""Which call goes to which handler."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.datastructures import QueryParams
+
+from google_stand_in.answers import Answer, Json, Refused, invalid
+from google_stand_in.failures import failing
+from google_stand_in.world import Project, World
+
+Handler = Callable[["Call"], Json | Answer]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, matched to a route. `path` is what follows the API's version."""
+
+    world: World
+    method: str
+    api: str
+    version: str
+    path: str
+    params: Mapping[str, str]
+    query: QueryParams
+    headers: Mapping[str, str]
+    content: bytes
+    filling: Mapping[str, str]
+    permissions: frozenset[str] | None = None
+
+    @property
+    def body(self) -> Json:
+        """The JSON object that was sent."""
+        try:
+            body = json.loads(self.content or b"{}")
+        except (ValueError, RecursionError):
+            raise invalid("Invalid JSON payload received. Parsing terminated.") from None
+        if not isinstance(body, dict):
+            raise invalid("Invalid JSON payload received. Root element must be a message.")
+        return body
+
+    @property
+    def project(self) -> Project:
+        return self.world.project(self.params["project"])
+
+    @property
+    def root(self) -> str:
+        """`projects/<id>/`, with which names in the world begin."""
+        return f"projects/{self.project.project_id}/"
+
+    @property
+    def numbered(self) -> str:
+        """`projects/<number>/`, with which some services begin names that they show."""
+        return f"projects/{self.project.number}/"
+
+    def asked(self, parameter: str) -> str:
+        """A query parameter that must be there, such as `secretId`."""
+        value = self.query.get(parameter, "")
+        if not value:
+            raise invalid(f"The request was missing the required field {parameter}.")
+        return value
+
+    def failing(self, name: str, /, **values: str) -> Refused:
+        """A failure of the table, with this call's names in it."""
+        return failing(name, self.filling, **values)
+
+    def may(self, permission: str) -> bool:
+        return self.permissions is None or permission in self.permissions
+
+
+@dataclass(frozen=True)
+class Route:
+    """A template of a path, such as `projects/{project}/secrets/{secret}:addVersion`."""
+
+    api: str
+    method: str
+    template: str
+    permission: str
+    handler: Handler
+    pattern: re.Pattern[str]
+
+    def match(self, api: str, method: str, path: str) -> dict[str, str] | None:
+        if method != self.method or self.api not in {api, "*"}:
+            return None
+        found = self.pattern.fullmatch(path)
+        return (
+            {name: unquote(value) for name, value in found.groupdict().items()} if found else None
+        )
+
+
+class Routes:
+    """The routes of one API."""
+
+    def __init__(self, api: str) -> None:
+        self._api = api
+        self._routes: list[Route] = []
+
+    def add(self, method: str, template: str, permission: str = "") -> Callable[[Handler], Handler]:
+        """Register a handler; the caller needs the permission, where one is named."""
+
+        def keep(handler: Handler) -> Handler:
+            pattern = _pattern(template)
+            self._routes.append(Route(self._api, method, template, permission, handler, pattern))
+            return handler
+
+        return keep
+
+    def get(self, template: str, permission: str = "") -> Callable[[Handler], Handler]:
+        return self.add("GET", template, permission)
+
+    def post(self, template: str, permission: str = "") -> Callable[[Handler], Handler]:
+        return self.add("POST", template, permission)
+
+    def patch(self, template: str, permission: str = "") -> Callable[[Handler], Handler]:
+        return self.add("PATCH", template, permission)
+
+    def delete(self, template: str, permission: str = "") -> Callable[[Handler], Handler]:
+        return self.add("DELETE", template, permission)
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self._routes)
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """`{name}` is one step, `{name=**}` one or more."""
+    parts = re.split(r"\{(\w+)(=\*\*)?\}", template)
+    pattern = re.escape(parts[0])
+    for name, deep, literal in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        pattern += f"(?P<{name}>{'.+?' if deep else '[^/]+?'}){re.escape(literal)}"
+    return re.compile(pattern, re.DOTALL)
+
+
+def in_order(routes: list[Route]) -> list[Route]:
+    """Custom methods first, routes of every API last: `{function}` would take `f:getIamPolicy`."""
+    return sorted(routes, key=lambda route: (":" not in route.template, route.api == "*"))
+
+
+def find(
+    routes: Iterable[Route], api: str, method: str, path: str
+) -> tuple[Route | None, dict[str, str]]:
+    """The first route that matches, with its parameters."""
+    for route in routes:
+        params = route.match(api, method, path)
+        if params is not None:
+            return route, params
+    return None, {}
+
+
+def page(call: Call, key: str, items: list[Any]) -> Json:
+    """One page of a list, by `pageSize` (or `maxResults`) and `pageToken`."""
+    try:
+        size = int(call.query.get("pageSize") or call.query.get("maxResults") or 0)
+        start = int(call.query.get("pageToken") or 0)
+    except ValueError:
+        raise invalid("Invalid page size or page token.") from None
+    if size < 0 or start < 0:
+        raise invalid("Invalid page size or page token.")
+    end = start + (size or 200)  # the largest default page of the services used here
+    more = {"nextPageToken": str(end)} if end < len(items) else {}
+    return {key: items[start:end], **more}
+
+
+def merged(resource: Json, body: Json, mask: str) -> Json:
+    """The resource after a PATCH: the fields of the mask, or without one all that were sent."""
+    if not mask:
+        return {**resource, **body}
+    result = dict(resource)
+    for path in mask.split(","):
+        top = _camel(path.partition(".")[0].strip())
+        if "." in path and isinstance(result.get(top), dict) and isinstance(body.get(top), dict):
+            result[top] = merged(result[top], body[top], path.partition(".")[2])
+        elif top in body:
+            result[top] = body[top]
+        else:
+            result.pop(top, None)
+    return result
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_(\w)", lambda found: found[1].upper(), name)

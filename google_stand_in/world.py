@@ -1,0 +1,198 @@
+"""What exists in the stand-in: projects, resources, policies, tokens, operations."""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from google_stand_in.answers import Json, error_info, not_found, refusal
+
+PROJECT, NUMBER = "demo-proj", "123456789012"  # the customer's project that is there from the start
+
+# What a new project has without anyone enabling it (of what is looked at here).
+BORN_WITH = ("servicemanagement", "serviceusage", "storage", "storage-api", "logging", "monitoring")
+
+
+@dataclass
+class Project:
+    """A customer's project. `enabled`: each enabled service with the time from which it works."""
+
+    project_id: str
+    number: str
+    name: str
+    billing: bool = True
+    state: str = "ACTIVE"
+    enabled: dict[str, float] = field(default_factory=dict)
+    org_policies: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Token:
+    """An access token: whose, until when, and what it may (None: all that the world allows)."""
+
+    principal: str
+    expires_at: float
+    permissions: frozenset[str] | None = None
+
+
+@dataclass
+class Operation:
+    """A long-running operation; `finish` makes its response when it is due."""
+
+    name: str
+    done_at: float
+    finish: Callable[[], Json]
+    metadata: Json
+    outcome: Json | None = None
+
+    def view(self) -> Json:
+        done = {"done": True, **self.outcome} if self.outcome is not None else {}
+        return {"name": self.name, "metadata": self.metadata, **done}
+
+
+@dataclass
+class World:
+    """Everything. Kinds are plural nouns, names are full resource names with the project's id."""
+
+    permissions: frozenset[str] | None = None  # None: the caller may do anything
+    propagation_seconds: float = 0  # an enabled API answers SERVICE_DISABLED this long
+    operation_seconds: float = 0  # how long each operation takes
+    token_seconds: float = 3600  # lifetime of tokens from the metadata and OAuth endpoints
+    skipped_seconds: float = 0  # by how much the clock was put forward
+    projects: dict[str, Project] = field(default_factory=dict)
+    resources: dict[str, dict[str, Json]] = field(default_factory=dict)
+    policies: dict[str, Json] = field(default_factory=dict)
+    payloads: dict[str, bytes] = field(default_factory=dict)
+    operations: dict[str, Operation] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    revoked: set[str] = field(default_factory=set)
+    doomed: dict[tuple[str, str], float] = field(default_factory=dict)  # soft-deleted: until when
+    serials: int = 0
+
+    def now(self) -> float:
+        return time.time() + self.skipped_seconds
+
+    def stamp(self, seconds: float = 0) -> str:
+        """The time, or what it will be in some seconds, as Google writes it."""
+        moment = datetime.fromtimestamp(self.now() + seconds, UTC)
+        return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def serial(self) -> int:
+        self.serials += 1
+        return self.serials
+
+    def unique(self, text: str = "") -> str:
+        """A number of 21 digits, as Google's unique ids are."""
+        seed = hashlib.sha256(f"{text}{self.serial()}".encode()).hexdigest()
+        return str(int(seed, 16))[:21]
+
+    # Projects.
+
+    def add_project(self, project_id: str, number: str, name: str = "") -> Project:
+        project = Project(project_id, number, name or project_id)
+        ready = self.now()
+        project.enabled = {f"{service}.googleapis.com": ready for service in BORN_WITH}
+        self.projects[project_id] = project
+        return project
+
+    def find_project(self, name: str) -> Project | None:
+        """By id or by number."""
+        found = self.projects.get(name)
+        return found or next(
+            (project for project in self.projects.values() if project.number == name), None
+        )
+
+    def project(self, name: str) -> Project:
+        project = self.find_project(name)
+        if project is None or project.state != "ACTIVE":
+            info = error_info(
+                "CONSUMER_INVALID", "googleapis.com", {"consumer": f"projects/{name}"}
+            )
+            raise refusal(403, f"Permission denied on resource project {name}.", info)
+        return project
+
+    def canonical(self, name: str) -> str:
+        """A resource name with the project's id where it has the number."""
+        head, _, rest = name.partition("/")
+        project, _, tail = rest.partition("/")
+        found = self.find_project(project) if head == "projects" else None
+        return f"projects/{found.project_id}/{tail}" if found and tail else name
+
+    # Resources.
+
+    def kind(self, kind: str) -> dict[str, Json]:
+        return self.resources.setdefault(kind, {})
+
+    def under(self, kind: str, prefix: str) -> list[Json]:
+        """The resources of a kind whose names begin so, by name."""
+        return [one for name, one in sorted(self.kind(kind).items()) if name.startswith(prefix)]
+
+    def get(self, kind: str, name: str) -> Json:
+        found = self.kind(kind).get(name)
+        if found is None:
+            raise not_found(name)
+        return found
+
+    def put(self, kind: str, name: str, resource: Json, exists: str = "") -> Json:
+        """Create; `exists` is the message where there is one already."""
+        if name in self.kind(kind):
+            raise refusal(409, exists or f"Resource '{name}' already exists")
+        self.kind(kind)[name] = resource
+        return resource
+
+    def remove(self, kind: str, name: str) -> Json:
+        found = self.get(kind, name)
+        del self.kind(kind)[name]
+        self.policies.pop(name, None)
+        return found
+
+    def doom(self, kind: str, name: str, seconds: float) -> None:
+        """Let a soft-deleted resource go after some time, with what is below it."""
+        self.doomed[kind, name] = self.now() + seconds
+
+    def purge(self, kind: str, name: str) -> None:
+        del self.doomed[kind, name]
+        self.remove(kind, name)
+        for resources in self.resources.values():
+            for below in [resource for resource in resources if resource.startswith(f"{name}/")]:
+                del resources[below]
+
+    def exists(self, name: str) -> bool:
+        return any(name in resources for resources in self.resources.values())
+
+    # Tokens.
+
+    def provider(
+        self, seconds: float, principal: str, permissions: frozenset[str] | None = None
+    ) -> str:
+        token = f"ya29.stand-in-{secrets.token_urlsafe(24)}"
+        self.tokens[token] = Token(principal, self.now() + seconds, permissions)
+        return token
+
+    def bearer(self, token: str) -> Token | None:
+        """The token, if it is known, not expired and not revoked."""
+        found = self.tokens.get(token)
+        alive = found is not None and found.expires_at > self.now() and token not in self.revoked
+        return found if alive else None
+
+    # Operations.
+
+    def operation(
+        self, name: str, finish: Callable[[], Json], metadata: Json | None = None
+    ) -> Json:
+        """Start one; it is done at once unless operations take time here."""
+        operation = Operation(name, self.now() + self.operation_seconds, finish, metadata or {})
+        self.operations[name] = operation
+        self.settle()
+        return operation.view()
+
+    def settle(self) -> None:
+        """End the operations that are due, in the order in which they began; purge what is."""
+        due = self.now()
+        for kind, name in [one for one, until in self.doomed.items() if until <= due]:
+            self.purge(kind, name)
+        for operation in self.operations.values():
+            if operation.outcome is None and operation.done_at <= due:
+                operation.outcome = {"response": operation.finish()}

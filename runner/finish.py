@@ -1,0 +1,101 @@
+"""--finish: goes on where a killed runner stopped.
+
+Terraform got SIGINT by the death of its runner and may still be saving its state; its exit status
+is lost for good, since only a parent learns it.
+"""
+
+import time
+
+from runner import linux, step_files
+from runner.control import RunnerControl, StepSettings, TerraformProcess, read_settings
+from runner.exit_record import ExitRecordWriter
+from runner.step_files import STARTED, StepFiles
+from runner.sweep import LostStep, SweepResult, open_exactly, sweep_lost
+
+_LOCK_LOOK_SECONDS = 0.05  # as often as everything else is looked at
+
+
+class _Started:
+    """started.json, checked."""
+
+    __slots__ = (
+        "boot_id",
+        "runner_ticks",
+        "session",
+        "started_at",
+        "started_boottime",
+        "terraform_pid",
+        "terraform_ticks",
+    )
+
+    def __init__(self, content: dict[str, object]) -> None:
+        self.boot_id = str(content["boot_id"])
+        self.runner_ticks = int(str(content["runner_start_ticks"]))
+        self.session = int(str(content["session"]))
+        self.started_at = str(content["started_at"])
+        self.started_boottime = float(str(content["started_boottime"]))
+        self.terraform_pid = int(str(content["terraform_pid"]))
+        self.terraform_ticks = int(str(content["terraform_start_ticks"]))
+
+
+def finish(path: str) -> int:
+    """Bring a step whose runner was killed to its exit record.
+
+    Returns:
+        The runner's own exit status, see `step_files`.
+    """
+    folder = StepFiles(path)
+    if folder.lock(step_files.RUNNER_LOCK) is None:
+        return step_files.HELD
+    if folder.exists(step_files.EXIT):
+        return step_files.ENDED
+    content = folder.read_json(STARTED)
+    if content is None:
+        return step_files.NEVER_STARTED
+    _finish(folder, _Started(content))
+    return step_files.ENDED
+
+
+def _finish(folder: StepFiles, started: _Started) -> None:
+    same_boot = started.boot_id == linux.boot_id()
+    pidfd = open_exactly(started.terraform_pid, started.terraform_ticks) if same_boot else None
+    terraform = TerraformProcess(
+        -1 if pidfd is None else pidfd,
+        group=None,
+        started_at=started.started_at,
+        started_boottime=started.started_boottime,
+    )
+    watch = RunnerControl(folder, _settings(folder), terraform, folder.open_spool())
+    watch.read_stop()
+    if pidfd is not None:
+        watch.interrupted_already()
+        watch.until_end()
+    ending = ExitRecordWriter("runner_lost", started.started_at)
+    ending.watch = watch
+    if same_boot:
+        ending.swept = _sweep(folder, started)
+    ending.write(folder)
+
+
+def _settings(folder: StepFiles) -> StepSettings:
+    try:
+        return read_settings(folder)
+    except (ValueError, OSError):
+        # A step must end whatever happened to its folder: the most careful phase, with the
+        # design's limits.
+        return StepSettings(
+            {"phase": "apply", "deadline_seconds": 0, "no_progress_seconds": 0, "ladder": {}}
+        )
+
+
+def _sweep(folder: StepFiles, started: _Started) -> SweepResult:
+    """Sweep until alive.lock is free, and keep it: from then on nothing of the step is alive."""
+    step = LostStep(folder, started.session, started.runner_ticks, started.terraform_ticks)
+    total = SweepResult()
+    while True:
+        swept = sweep_lost(step)
+        total.count += swept.count
+        total.left = swept.left
+        if folder.lock(step_files.ALIVE_LOCK) is not None:
+            return total
+        time.sleep(_LOCK_LOOK_SECONDS)

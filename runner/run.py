@@ -1,0 +1,190 @@
+"""One step, from its locks to its exit record. The order of the steps is the protocol.
+
+`python -I -S …/runner/__main__.py <step folder> [--credential] -- <terraform argv…>`, with
+terraform's environment and working directory, or `… --finish <step folder>`. With `--credential`
+terraform finds a metadata endpoint (`metadata.py`).
+"""
+
+import os
+import sys
+
+from runner import linux, step_files
+from runner.child import TerraformChild, fork_terraform
+from runner.control import RunnerControl, Termination, TerraformProcess, read_settings
+from runner.exit_record import ExitRecordWriter
+from runner.finish import finish
+from runner.step_files import StepFiles
+from runner.sweep import reap_orphans, sweep_children
+
+TYPE_CHECKING = False  # typing's own costs an import; type checkers know the name
+if TYPE_CHECKING:
+    from runner.metadata_server import MetadataServer
+
+_USAGE = (
+    "usage: __main__.py <step folder> [--credential] -- <terraform argv...>"
+    " | --finish <step folder>"
+)
+_NO_SESSION = "the runner must not be started as leader of a process group of another session"
+
+_PRIVATE = 0o077  # spool, state and plan hold secrets
+
+
+def main(arguments: list[str]) -> int:
+    """Run or finish a step.
+
+    Returns:
+        The runner's own exit status, see `step_files`; terraform's is in exit.json.
+    """
+    os.umask(_PRIVATE)
+    match arguments:
+        case ["--finish", path]:
+            return finish(path)
+        case [path, "--", _, *_]:
+            return _run(StepFiles(path), arguments[2:], with_credential=False)
+        case [path, "--credential", "--", _, *_]:
+            return _run(StepFiles(path), arguments[3:], with_credential=True)
+    return _refuse(_USAGE)
+
+
+def _refuse(message: str) -> int:
+    sys.stderr.write(message + "\n")
+    return step_files.MISUSED
+
+
+def _run(folder: StepFiles, argv: list[str], *, with_credential: bool) -> int:
+    if not _leads_session():
+        return _refuse(_NO_SESSION)
+    alive_lock = folder.lock(step_files.ALIVE_LOCK)
+    if alive_lock is None or folder.lock(step_files.RUNNER_LOCK) is None:
+        return step_files.HELD
+    termination = _prepare()
+    endpoint = _endpoint(folder) if with_credential else None
+    reason = _reason_against_start(folder)
+    if reason is not None:
+        return reason
+    spool = folder.open_spool()
+    child = fork_terraform(argv, endpoint.environment if endpoint else {}, spool, alive_lock)
+    _follow(folder, child, (spool, endpoint), termination)
+    return step_files.ENDED
+
+
+def _endpoint(folder: StepFiles) -> "MetadataServer":
+    # Like all of the runner it is loaded before terraform starts, but only where it is needed.
+    from runner.metadata_server import MetadataServer
+
+    return MetadataServer(folder)
+
+
+def _leads_session() -> bool:
+    if os.getsid(0) == os.getpid():
+        return True
+    try:
+        os.setsid()
+    except PermissionError:
+        return False
+    return True
+
+
+def _prepare() -> Termination:
+    termination = Termination()
+    signals = linux.signals
+    signals.signal(signals.SIGHUP, signals.SIG_IGN)
+    signals.signal(signals.SIGINT, signals.SIG_IGN)
+    signals.signal(signals.SIGTERM, termination.on_signal)
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    return termination
+
+
+def _reason_against_start(folder: StepFiles) -> int | None:
+    """Why terraform must not start, as the runner's exit status; None when it may.
+
+    The lease comes last: nothing but the fork is between it and terraform.
+    """
+    if folder.exists(step_files.EXIT):
+        return step_files.ENDED
+    if folder.exists(step_files.STARTED):
+        return step_files.UNFINISHED
+    if folder.exists(step_files.STOP):
+        _record_not_started(folder)
+        return step_files.ENDED
+    lease = folder.lease()
+    if lease is None or lease <= linux.boottime():
+        return step_files.NO_LEASE
+    return None
+
+
+def _record_not_started(folder: StepFiles) -> None:
+    ending = ExitRecordWriter("not_started", None)
+    ending.stop = folder.read_stop()
+    ending.write(folder)
+
+
+def _follow(
+    folder: StepFiles,
+    child: TerraformChild,
+    ours: "tuple[int, MetadataServer | None]",
+    termination: Termination,
+) -> None:
+    spool, endpoint = ours
+    terraform = TerraformProcess(
+        os.pidfd_open(child.pid),
+        group=child.pid,
+        started_at=linux.rfc3339_now(),
+        started_boottime=linux.boottime(),
+    )
+    _write_started(folder, child, terraform)
+    error = child.release()
+    if error is not None:
+        os.waitpid(child.pid, 0)
+        ending = ExitRecordWriter("start_failed", terraform.started_at)
+        ending.error = error
+        ending.write(folder)
+        return
+    if endpoint is not None:
+        endpoint.serve()
+    watch = RunnerControl(folder, read_settings(folder), terraform, spool)
+    watch.termination = termination
+    watch.each_second = lambda: reap_orphans(child.pid)
+    watch.until_end()
+    _record_end(folder, child, terraform, watch)
+
+
+def _write_started(folder: StepFiles, child: TerraformChild, terraform: TerraformProcess) -> None:
+    """started.json, by hand: terraform waits for it, and `json` would take 9 ms.
+
+    Nothing in it needs escaping.
+    """
+    fields = {
+        "format": step_files.FORMAT,
+        "runner_pid": os.getpid(),
+        "runner_start_ticks": linux.existing_process(os.getpid()).start_ticks,
+        "terraform_pid": child.pid,
+        "terraform_start_ticks": linux.existing_process(child.pid).start_ticks,
+        "session": os.getsid(0),
+        "boot_id": f'"{linux.boot_id()}"',
+        "hostname": f'"{_hostname()}"',
+        "started_at": f'"{terraform.started_at}"',
+        "started_boottime": terraform.started_boottime,
+    }
+    text = ",\n ".join(f'"{name}": {value}' for name, value in fields.items())
+    folder.write(step_files.STARTED, f"{{{text}}}\n".encode())
+
+
+def _hostname() -> str:
+    """The machine's name as terraform writes it into a lock, in letters that need no escaping."""
+    return "".join(item for item in os.uname().nodename if item.isalnum() or item in "-._")
+
+
+def _record_end(
+    folder: StepFiles, child: TerraformChild, terraform: TerraformProcess, watch: RunnerControl
+) -> None:
+    # WNOWAIT: it stays unburied until its group is swept, so that the group's number stays ours.
+    ended = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    ending = ExitRecordWriter("exited", terraform.started_at)
+    ending.watch = watch
+    if ended is not None and ended.si_code == os.CLD_EXITED:
+        ending.exit_code = ended.si_status
+    elif ended is not None:
+        ending.signal = ended.si_status
+    ending.swept = sweep_children(child.pid)
+    ending.write(folder)

@@ -1,0 +1,131 @@
+"""The end of a deployment keeps its artifacts, and does not depend on them."""
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.deployments import DeploymentActivities, FinalizeDeploymentInput
+from adapters.local.artifacts import LocalArtifactStore
+from adapters.local.inotify import FileChanges
+from adapters.settings import Settings, base_environment
+from deployments.artifacts import Artifact
+from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
+from deployments.errors import Unavailable
+from deployments.phase import Phase
+from deployments.results import EndContext
+from deployments.step import Counts, Output, StepKey, StepOutcome, StepResult
+from worker.host import WorkerHost
+
+DEPLOYMENT = "dep-finalizing"
+REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
+APPLIED = StepResult(
+    StepKey(DEPLOYMENT, 2),
+    Phase.APPLY,
+    StepOutcome.DONE,
+    exit_code=0,
+    applied=True,
+    counts=Counts(add=1),
+    outputs=[Output("url", sensitive=False, value_json='"https://x"'), Output("key", True)],  # noqa: FBT003 - two words say it
+)
+INPUT = FinalizeDeploymentInput(DEPLOYMENT, "local", REQUEST, [APPLIED], EndContext(Phase.APPLY))
+
+
+class Failing(LocalArtifactStore):
+    """Keeps nothing of one name while it is out of order."""
+
+    broken = ""
+
+    async def put(self, deployment: str, name: str, content: Iterable[bytes]) -> Artifact:
+        if name == self.broken:
+            raise Unavailable("The store is out of order.")
+        return await super().put(deployment, name, content)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Failing:
+    return Failing(tmp_path)
+
+
+@pytest.fixture
+async def host(tmp_path: Path, store: Failing) -> AsyncIterator[WorkerHost]:
+    changes = FileChanges()
+    environment = base_environment()
+    host = await WorkerHost.open(Settings(data_dir=tmp_path), environment, changes, store)
+    await host.prepare(DEPLOYMENT, REQUEST)
+    for number in (1, 2):
+        folder = tmp_path / "runs" / DEPLOYMENT / "steps" / str(number)
+        folder.mkdir()
+        (folder / "events.jsonl").write_text(f'{{"text":"line of {number}"}}\n')
+    yield host
+    host.close()
+    changes.close()
+
+
+async def finalize(host: WorkerHost, attempt: int = 1) -> DeploymentResult:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=attempt)
+    return await environment.run(DeploymentActivities(host).finalize_deployment, INPUT)
+
+
+async def content(store: LocalArtifactStore, name: str) -> bytes:
+    opened = await store.open(DEPLOYMENT, name)
+    return b"".join([chunk async for chunk in opened.chunks])
+
+
+async def test_a_repeat_leaves_the_same_artifacts(host: WorkerHost, store: Failing) -> None:
+    first = await finalize(host)
+    found = {entry.name: entry.sha256 for entry in await store.entries(DEPLOYMENT)}
+    assert set(found) == {
+        "log.jsonl.gz",
+        "log.txt",
+        "outputs.json",
+        "record.json",
+        "step-1.jsonl",
+        "step-2.jsonl",
+    }
+    assert await finalize(host, attempt=2) == first
+    assert {item.name: item.sha256 for item in await store.entries(DEPLOYMENT)} == found
+    assert json.loads(await content(store, "outputs.json"))["outputs"] == {
+        "key": {"sensitive": True, "value": None},
+        "url": {"sensitive": False, "value": "https://x"},
+    }
+    assert json.loads(await content(store, "record.json"))["result"]["status"] == "completed"
+
+
+async def test_a_store_that_stays_away_does_not_change_the_end_and_gets_the_rest_later(
+    host: WorkerHost, store: Failing, tmp_path: Path
+) -> None:
+    store.broken = "log.txt"
+    assert (await finalize(host)).status is Status.COMPLETED
+    assert "log.txt" not in [entry.name for entry in await store.entries(DEPLOYMENT)]
+    folder = tmp_path / "runs" / DEPLOYMENT
+    assert not (folder / "work").exists(), "the place on the host is free"
+    await host.send_pending()
+    assert "log.txt" in [path.name for path in (folder / "outbox").iterdir()]
+    store.broken = ""
+    await host.send_pending()
+    assert not list((folder / "outbox").iterdir())
+    assert len(await store.entries(DEPLOYMENT)) == 6
+    assert (await content(store, "log.txt")).split() == b"line of 1 line of 2".split()
+    assert b"line of 2" in await content(store, "step-2.jsonl")
+    assert json.loads(await content(store, "record.json"))["result"]["status"] == "completed"
+
+
+async def test_a_state_that_does_not_answer_costs_the_outputs_and_nothing_else(
+    host: WorkerHost, store: Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(_: str) -> None:
+        raise Unavailable("The bucket of states is out of order.")
+
+    monkeypatch.setattr(host, "keep_outputs", silent)
+    monkeypatch.setattr("activities.deployments._gives_outputs", lambda _: True)
+    with pytest.raises(ApplicationError) as error:
+        await finalize(host)
+    assert (error.value.type, error.value.non_retryable) == ("Unavailable", False)
+    assert (await finalize(host, attempt=3)).status is Status.COMPLETED
+    assert "log.txt" in [entry.name for entry in await store.entries(DEPLOYMENT)]

@@ -1,0 +1,35 @@
+"""A host that lacks what a template needs says so before anything is begun."""
+
+from pathlib import Path
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.deployments import DeploymentActivities, PrepareDeploymentInput
+from adapters.local.artifacts import LocalArtifactStore
+from adapters.local.inotify import FileChanges
+from adapters.settings import Settings, TerraformSettings, base_environment
+from deployments.deployment import DeploymentRequest, Stack
+from worker.host import WorkerHost
+
+REQUEST = DeploymentRequest(Stack("anava", "demo-project-1", "anava"), "us-central1", "US")
+
+
+async def test_a_template_with_googles_provider_needs_a_mirror(tmp_path: Path) -> None:
+    (tmp_path / "templates" / "anava").mkdir(parents=True)
+    settings = Settings(
+        data_dir=tmp_path, terraform=TerraformSettings(templates=tmp_path / "templates")
+    )
+    changes = FileChanges()
+    store = LocalArtifactStore(tmp_path)
+    host = await WorkerHost.open(settings, base_environment(), changes, store)
+    try:
+        prepare = DeploymentActivities(host).prepare_deployment
+        with pytest.raises(ApplicationError, match="ANAVA_TERRAFORM__MIRROR") as refused:
+            await ActivityEnvironment().run(prepare, PrepareDeploymentInput("dep-1", REQUEST))
+    finally:
+        host.close()
+        changes.close()
+    assert (refused.value.type, refused.value.non_retryable) == ("TerraformUnusable", True)
+    assert not (settings.runs / "dep-1").exists()

@@ -1,0 +1,292 @@
+"""What exists in the project is found, brought back where it was deleted, or refused."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from adapters.google.api import GoogleApi
+from adapters.google.imports import GoogleImportFinder
+from deployments.imports import Import, PlannedCreation
+from deployments.reasons import Reason
+from tests.google_stand_in.provider import served as running
+from tests.google_stand_in.serving import ServedStandIn, Token
+
+POOLS = "/iam/v1/projects/demo-proj/locations/global/workloadIdentityPools"
+POOL = "projects/demo-proj/locations/global/workloadIdentityPools/devices-anava"
+RULES = "rules_version = '2'; service cloud.firestore {}"
+APIS = [
+    f"{item}.googleapis.com"
+    for item in (
+        "apigateway",
+        "apikeys",
+        "cloudfunctions",
+        "firebase",
+        "firebaserules",
+        "firebasestorage",
+        "firestore",
+        "iam",
+        "identitytoolkit",
+        "secretmanager",
+        "storage",
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
+    with running(tmp_path_factory.mktemp("google")) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def google(served: ServedStandIn) -> ServedStandIn:
+    served.reset()
+    served.project(enabled=APIS)
+    return served
+
+
+@pytest.fixture
+async def adoption(google: ServedStandIn) -> AsyncIterator[GoogleImportFinder]:
+    api = GoogleApi(Token(google.token()), google.endpoint)
+    yield GoogleImportFinder(api)
+    await api.close()
+
+
+ACCOUNT = PlannedCreation(
+    "google_service_account.a", "google_service_account", {"account_id": "anava-sa"}
+)
+BUCKET = PlannedCreation(
+    "google_storage_bucket.b",
+    "google_storage_bucket",
+    {"name": "demo-proj-anava-functions", "location": "US"},
+)
+DEVICES = PlannedCreation(
+    "google_iam_workload_identity_pool.p",
+    "google_iam_workload_identity_pool",
+    {"workload_identity_pool_id": "devices-anava"},
+)
+PROVIDER = PlannedCreation(
+    "google_iam_workload_identity_pool_provider.f",
+    "google_iam_workload_identity_pool_provider",
+    {
+        "workload_identity_pool_id": "devices-anava",
+        "workload_identity_pool_provider_id": "firebase",
+    },
+)
+KEY = PlannedCreation("google_apikeys_key.k", "google_apikeys_key", {"name": "anava-key"})
+DATABASE = PlannedCreation(
+    "google_firestore_database.d",
+    "google_firestore_database",
+    {"name": "anava", "location_id": "nam5"},
+)
+APP = PlannedCreation(
+    "google_firebase_web_app.w", "google_firebase_web_app", {"display_name": "Devices"}
+)
+SECRET = PlannedCreation(
+    "google_secret_manager_secret.s", "google_secret_manager_secret", {"secret_id": "anava-s"}
+)
+RULESET = PlannedCreation(
+    "google_firebaserules_ruleset.r",
+    "google_firebaserules_ruleset",
+    {"source": [{"files": [{"name": "firestore.rules", "content": RULES}]}]},
+)
+RELEASE = PlannedCreation(
+    "google_firebaserules_release.l", "google_firebaserules_release", {"name": "cloud.firestore"}
+)
+ALL = [ACCOUNT, BUCKET, DEVICES, PROVIDER, KEY, DATABASE, APP, SECRET, RULESET, RELEASE]
+
+
+def make(google: ServedStandIn, *what: tuple[str, dict[str, object]]) -> None:
+    google.preload(*what)
+
+
+async def test_an_empty_project_has_nothing_to_adopt(
+    google: ServedStandIn, adoption: GoogleImportFinder
+) -> None:
+    found = await adoption.find_existing("demo-proj", ALL)
+    assert (found.imports, found.findings) == ([], [])
+
+
+async def test_only_what_exists_is_imported(
+    google: ServedStandIn, adoption: GoogleImportFinder
+) -> None:
+    """An import block of a missing object fails the whole plan (measured)."""
+    make(
+        google,
+        ("/iam/v1/projects/demo-proj/serviceAccounts", {"accountId": "anava-sa"}),
+        ("/secretmanager/v1/projects/demo-proj/secrets?secretId=anava-s", {}),
+    )
+    found = await adoption.find_existing("demo-proj", ALL)
+
+    assert found.findings == []
+    assert set(found.imports) == {
+        Import(
+            ACCOUNT.address,
+            "projects/demo-proj/serviceAccounts/anava-sa@demo-proj.iam.gserviceaccount.com",
+        ),
+        Import(SECRET.address, "projects/demo-proj/secrets/anava-s"),
+    }
+
+
+async def test_our_own_bucket_is_adopted(
+    google: ServedStandIn, adoption: GoogleImportFinder
+) -> None:
+    bucket: dict[str, object] = {"name": "demo-proj-anava-functions", "location": "US"}
+    make(google, ("/storage/v1/b?project=demo-proj", bucket))
+
+    found = await adoption.find_existing("demo-proj", [BUCKET])
+    assert found.imports == [Import(BUCKET.address, "demo-proj/demo-proj-anava-functions")]
+
+
+async def test_somebody_elses_bucket_is_refused(
+    google: ServedStandIn, adoption: GoogleImportFinder
+) -> None:
+    google.control("POST", "project", {"project_id": "other-proj", "number": "42"})
+    make(google, ("/storage/v1/b?project=other-proj", {"name": "demo-proj-anava-functions"}))
+    found = await adoption.find_existing("demo-proj", [BUCKET])
+
+    assert found.imports == []
+    assert [(finding.code, finding.resource) for finding in found.findings] == [
+        (Reason.NAME_TAKEN, BUCKET.address)
+    ]
+
+
+async def test_a_bucket_that_may_not_even_be_seen_is_somebody_elses(
+    google: ServedStandIn, adoption: GoogleImportFinder
+) -> None:
+    rule = {"path": "/b/demo-proj-anava-functions", "failure": "permission_denied_storage"}
+    google.control("PUT", "rules", [rule])
+    found = await adoption.find_existing("demo-proj", [BUCKET])
+    assert [finding.code for finding in found.findings] == [Reason.NAME_TAKEN]
+
+
+@pytest.mark.parametrize(
+    ("creation", "call"),
+    [
+        (
+            BUCKET,
+            (
+                "/storage/v1/b?project=demo-proj",
+                {"name": "demo-proj-anava-functions", "location": "EU"},
+            ),
+        ),
+        (
+            DATABASE,
+            (
+                "/firestore/v1/projects/demo-proj/databases?databaseId=anava",
+                {"locationId": "eur3", "type": "FIRESTORE_NATIVE"},
+            ),
+        ),
+    ],
+)
+async def test_what_lies_elsewhere_is_never_adopted(
+    google: ServedStandIn,
+    adoption: GoogleImportFinder,
+    creation: PlannedCreation,
+    call: tuple[str, dict[str, object]],
+) -> None:
+    """Terraform would destroy it, with all the customer's data, and make it anew elsewhere."""
+    make(google, call)
+    found = await adoption.find_existing("demo-proj", [creation])
+
+    assert found.imports == []
+    assert [finding.code for finding in found.findings] == [Reason.LOCATION_MISMATCH]
+
+
+async def test_a_deleted_pool_and_its_provider_come_back(
+    google: ServedStandIn, adoption: GoogleImportFinder
+) -> None:
+    """Its id is given to nobody for 30 days, and the provider says that it is not there."""
+    issuer = {"oidc": {"issuerUri": "https://securetoken.google.com/demo-proj"}}
+    mapped = {**issuer, "attributeMapping": {"google.subject": "assertion.sub"}}
+    google.preload(
+        (f"{POOLS}?workloadIdentityPoolId=devices-anava", {}),
+        (f"{POOLS}/devices-anava/providers?workloadIdentityPoolProviderId=firebase", mapped),
+        method="POST",
+    )
+    google.preload(
+        (f"{POOLS}/devices-anava/providers/firebase", {}),
+        (f"{POOLS}/devices-anava", {}),
+        method="DELETE",
+    )
+    found = await adoption.find_existing("demo-proj", [PROVIDER, DEVICES])
+
+    assert found.findings == []
+    assert found.imports == [
+        Import(DEVICES.address, POOL),
+        Import(PROVIDER.address, f"{POOL}/providers/firebase"),
+    ]
+    there = google.control("GET", "state")["resources"]
+    states = {
+        name: one["state"]
+        for found in there.values()
+        for name, one in found.items()
+        if name.startswith(POOL)
+    }
+    assert states == {POOL: "ACTIVE", f"{POOL}/providers/firebase": "ACTIVE"}
+
+
+async def test_a_deleted_key_comes_back(
+    google: ServedStandIn, adoption: GoogleImportFinder
+) -> None:
+    keys = "/apikeys/v2/projects/demo-proj/locations/global/keys"
+    google.preload((f"{keys}?keyId=anava-key", {"displayName": "x"}))
+    google.preload((f"{keys}/anava-key", {}), method="DELETE")
+    found = await adoption.find_existing("demo-proj", [KEY])
+
+    assert found.imports == [
+        Import(KEY.address, "projects/demo-proj/locations/global/keys/anava-key")
+    ]
+    again = await adoption.find_existing("demo-proj", [KEY])
+    assert again == found
+
+
+async def test_a_web_app_is_found_by_its_name_and_never_doubled(
+    google: ServedStandIn, adoption: GoogleImportFinder
+) -> None:
+    make(
+        google,
+        ("/firebase/v1beta1/projects/demo-proj:addFirebase", {}),
+        ("/firebase/v1beta1/projects/demo-proj/webApps", {"displayName": "Other"}),
+        ("/firebase/v1beta1/projects/demo-proj/webApps", {"displayName": "Devices"}),
+    )
+    found = await adoption.find_existing("demo-proj", [APP])
+
+    apps = google.control("GET", "state")["resources"]["webApps"].values()
+    (app,) = (item["appId"] for item in apps if item["displayName"] == "Devices")
+    assert found.imports == [Import(APP.address, f"projects/demo-proj/webApps/{app}")]
+
+
+@pytest.mark.parametrize(("content", "adopted"), [(RULES, True), ("other", False)])
+async def test_a_ruleset_is_adopted_when_it_is_in_force_and_says_the_same(
+    google: ServedStandIn, adoption: GoogleImportFinder, content: str, adopted: bool
+) -> None:
+    rulesets = "/firebaserules/v1/projects/demo-proj/rulesets"
+    make(
+        google,
+        (rulesets, {"source": {"files": [{"name": "firestore.rules", "content": content}]}}),
+    )
+    (name,) = google.control("GET", "state")["resources"]["rulesets"]
+    release = {"name": "projects/demo-proj/releases/cloud.firestore", "rulesetName": name}
+    make(google, ("/firebaserules/v1/projects/demo-proj/releases", release))
+    found = await adoption.find_existing("demo-proj", [RULESET, RELEASE])
+
+    assert (Import(RULESET.address, name) in found.imports) is adopted
+    assert Import(RELEASE.address, "projects/demo-proj/releases/cloud.firestore") in found.imports
+
+
+async def test_an_api_that_is_off_hides_nothing_that_would_stop_the_plan(
+    google: ServedStandIn, adoption: GoogleImportFinder
+) -> None:
+    google.project(enabled=[])
+    found = await adoption.find_existing("demo-proj", ALL)
+    assert (found.imports, found.findings) == ([], [])
+
+
+async def test_what_may_not_be_looked_at_is_said(google: ServedStandIn) -> None:
+    api = GoogleApi(Token(google.token(["storage.buckets.get"])), google.endpoint)
+    found = await GoogleImportFinder(api).find_existing("demo-proj", [SECRET])
+    await api.close()
+
+    assert [finding.code for finding in found.findings] == [Reason.PERMISSION_DENIED]
+    assert "secretmanager.secrets.get" in found.findings[0].message

@@ -1,0 +1,263 @@
+"""Preflight against a stateful stand-in for Google: with one thing missing exactly that finding."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from adapters.google.api import GoogleApi
+from adapters.google.preflight import GooglePreflight, read_requirements
+from deployments.deployment import DeploymentRequest, Stack
+from deployments.errors import Unavailable
+from deployments.findings import Finding, Severity
+from deployments.preflight import blocking
+from deployments.reasons import Reason
+from tests.google_stand_in.provider import served as running
+from tests.google_stand_in.serving import ServedStandIn, Token
+from tests.servers import ROOT, free_port
+
+NEEDED = read_requirements(ROOT / "terraform", "anava")
+REQUEST = DeploymentRequest(Stack("anava", "demo-proj", "anava"), "us-central1", "US")
+# What the lists of what exists and the policies need besides.
+LOOKING = [
+    "orgpolicy.policy.get",
+    "iam.serviceAccounts.list",
+    "iam.workloadIdentityPools.list",
+    "secretmanager.secrets.list",
+    "apikeys.keys.list",
+    "cloudfunctions.functions.list",
+    "apigateway.apis.list",
+    "apigateway.gateways.list",
+    "datastore.databases.list",
+    "storage.buckets.list",
+]
+ALL = [*NEEDED.permissions, *LOOKING]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
+    with running(tmp_path_factory.mktemp("google")) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def google(served: ServedStandIn) -> ServedStandIn:
+    """All is well: billing, every permission, every API."""
+    served.reset()
+    served.project(enabled=[*NEEDED.apis])
+    return served
+
+
+async def check(
+    google: ServedStandIn,
+    permissions: list[str] | None = None,
+    request: DeploymentRequest = REQUEST,
+    token: str = "",
+) -> list[Finding]:
+    source = Token(token or google.token(ALL if permissions is None else permissions))
+    api = GoogleApi(source, google.endpoint)
+    try:
+        return await GooglePreflight(api, ROOT / "terraform").check(request)
+    finally:
+        await api.close()
+
+
+async def test_a_project_with_all_that_is_needed_has_no_finding(google: ServedStandIn) -> None:
+    assert await check(google) == []
+
+
+async def test_a_missing_permission_is_found_alone(google: ServedStandIn) -> None:
+    source = Token("")
+    api = GoogleApi(source, google.endpoint)
+    preflight = GooglePreflight(api, ROOT / "terraform")
+    for permission in NEEDED.permissions:
+        source.value = google.token([a_l_l for a_l_l in ALL if a_l_l != permission])
+        found = await preflight.check(REQUEST)
+
+        seen = [(item.code, item.severity, item.resource) for item in found]
+        assert seen == [(Reason.PERMISSION_DENIED, Severity.BLOCKING, permission)]
+        assert permission in found[0].message
+        assert found[0].fix.endswith("/iam?project=demo-proj")
+    await api.close()
+
+
+async def test_an_api_that_is_off_is_found_alone_and_blocks_nothing(google: ServedStandIn) -> None:
+    api = GoogleApi(Token(google.token(ALL)), google.endpoint)
+    preflight = GooglePreflight(api, ROOT / "terraform")
+    for off in NEEDED.apis:
+        google.project(enabled=[entry for entry in NEEDED.apis if entry != off])
+        found = await preflight.check(REQUEST)
+
+        seen = [(item.code, item.severity, item.resource) for item in found]
+        assert seen == [(Reason.API_DISABLED, Severity.NOTE, off)]
+        assert found[0].fix == f"gcloud services enable {off} --project demo-proj"
+        assert blocking(found) is None
+    await api.close()
+
+
+async def test_a_project_without_billing_is_found_alone(google: ServedStandIn) -> None:
+    google.project(billing=False)
+    (found,) = await check(google)
+
+    assert (found.code, found.severity) == (Reason.BILLING_DISABLED, Severity.BLOCKING)
+    assert found.fix.endswith("/linkedaccount?project=demo-proj")
+
+
+@pytest.mark.parametrize(
+    ("constraint", "rules", "said"),
+    [
+        ("iam.disableServiceAccountCreation", [{"enforce": True}], "service accounts"),
+        (
+            "gcp.resourceLocations",
+            [{"values": {"allowedValues": ["in:europe-locations"]}}],
+            "us-central1, US",
+        ),
+        (
+            "iam.workloadIdentityPoolProviders",
+            [{"values": {"allowedValues": ["https://accounts.example.com"]}}],
+            "https://securetoken.google.com/demo-proj",
+        ),
+        (
+            "gcp.restrictServiceUsage",
+            [{"values": {"deniedValues": ["run.googleapis.com"]}}],
+            "run.googleapis.com",
+        ),
+    ],
+)
+async def test_a_policy_that_will_refuse_is_found_alone(
+    google: ServedStandIn, constraint: str, rules: list[object], said: str
+) -> None:
+    google.project(org_policies={constraint: {"rules": rules}})
+    (found,) = await check(google)
+
+    assert (found.code, found.severity) == (Reason.POLICY_FORBIDS, Severity.BLOCKING)
+    assert found.resource == f"constraints/{constraint}"
+    assert found.message.endswith(f"forbids: {said}.")
+
+
+@pytest.mark.parametrize(
+    ("constraint", "rules"),
+    [
+        ("iam.disableServiceAccountCreation", [{"enforce": False}]),
+        (
+            "gcp.resourceLocations",
+            [{"values": {"allowedValues": ["in:us-locations"]}}],
+        ),
+        ("gcp.restrictServiceUsage", [{"values": {"allowedValues": [*NEEDED.apis]}}]),
+    ],
+)
+async def test_a_policy_that_lets_the_stack_be_is_no_finding(
+    google: ServedStandIn, constraint: str, rules: list[object]
+) -> None:
+    google.project(org_policies={constraint: {"rules": rules}})
+    assert await check(google) == []
+
+
+async def test_policies_that_may_not_be_read_are_a_note(google: ServedStandIn) -> None:
+    (found,) = await check(google, [a_l_l for a_l_l in ALL if a_l_l != "orgpolicy.policy.get"])
+    assert (found.code, found.severity) == (Reason.NOT_CHECKED, Severity.NOTE)
+
+
+async def test_a_region_without_api_gateway_is_found_alone(google: ServedStandIn) -> None:
+    request = DeploymentRequest(REQUEST.stack, "europe-west9", "US")
+    (found,) = await check(google, request=request)
+
+    # The gateway stands in the nearest region then.
+    assert (found.code, found.severity) == (Reason.LOCATION_MISMATCH, Severity.WARNING)
+    assert "us-central1" in found.message
+
+
+@pytest.mark.parametrize("project", ["no-such-project", "../../v1/projects", "a b?x=1#"])
+async def test_a_project_that_is_not_there_is_found_alone(
+    google: ServedStandIn, project: str
+) -> None:
+    request = DeploymentRequest(Stack("anava", project, "anava"), "us-central1", "US")
+    (found,) = await check(google, request=request)
+
+    assert (found.code, found.severity) == (Reason.PROJECT_NOT_FOUND, Severity.BLOCKING)
+
+
+async def test_a_project_that_is_being_deleted_is_found(google: ServedStandIn) -> None:
+    google.project(state="DELETE_REQUESTED")
+    assert Reason.PROJECT_INACTIVE in [item.code for item in await check(google)]
+
+
+async def test_an_expired_sign_in_is_found_alone(google: ServedStandIn) -> None:
+    (found,) = await check(google, token="ya29.expired")  # noqa: S106 - none that works
+    assert (found.code, found.severity) == (Reason.SIGN_IN_EXPIRED, Severity.BLOCKING)
+
+
+async def test_what_exists_under_the_prefix_is_noted_and_nothing_else(
+    google: ServedStandIn,
+) -> None:
+    google.preload(
+        ("/iam/v1/projects/demo-proj/serviceAccounts", {"accountId": "anava-tvm-sa"}),
+        ("/iam/v1/projects/demo-proj/serviceAccounts", {"accountId": "anavalike-sa"}),
+        ("/secretmanager/v1/projects/demo-proj/secrets?secretId=anava-key", {}),
+        ("/secretmanager/v1/projects/demo-proj/secrets?secretId=other-anava-key", {}),
+        (
+            "/storage/v1/b?project=demo-proj",
+            {"name": "demo-proj-anava-functions", "location": "US"},
+        ),
+    )
+    found = await check(google)
+
+    assert {item.resource for item in found} == {
+        "anava-tvm-sa",
+        "anava-key",
+        "demo-proj-anava-functions",
+    }
+    assert {(entry.code, entry.severity) for entry in found} == {
+        (Reason.ALREADY_EXISTS, Severity.NOTE)
+    }
+
+
+async def test_a_bucket_that_lies_elsewhere_blocks(google: ServedStandIn) -> None:
+    bucket = {"name": "demo-proj-anava-functions", "location": "EU"}
+    google.preload(("/storage/v1/b?project=demo-proj", bucket))
+    (found,) = await check(google)
+
+    assert (found.code, found.severity) == (Reason.LOCATION_MISMATCH, Severity.BLOCKING)
+    assert found.fix == "deploy with storage_location EU"
+
+
+async def test_a_google_that_is_down_for_a_moment_is_asked_again(google: ServedStandIn) -> None:
+    rules = [{"path": "testIamPermissions", "failure": "unavailable", "times": 2}]
+    google.control("PUT", "rules", rules)
+    assert await check(google) == []
+
+
+async def test_a_google_that_stays_down_is_no_finding_but_an_error(google: ServedStandIn) -> None:
+    google.control("PUT", "rules", [{"path": "billingInfo", "failure": "unavailable"}])
+    with pytest.raises(Unavailable, match="cloudbilling"):
+        await check(google)
+
+
+async def test_nobody_at_the_address_is_unavailable() -> None:
+    api = GoogleApi(Token("t"), f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(Unavailable, match="does not answer"):
+        await GooglePreflight(api, ROOT / "terraform").check(REQUEST)
+    await api.close()
+
+
+async def test_the_projects_of_the_person_are_listed(google: ServedStandIn) -> None:
+    google.control("POST", "project", {"project_id": "other-proj", "number": "42", "name": "B"})
+    google.control(
+        "POST", "project", {"project_id": "gone", "number": "43", "state": "DELETE_REQUESTED"}
+    )
+    api = GoogleApi(Token(google.token()), google.endpoint)
+    found = await GooglePreflight(api, ROOT / "terraform").projects()
+    await api.close()
+
+    assert [(item.project_id, item.number) for item in found] == [
+        ("demo-proj", "123456789012"),
+        ("other-proj", "42"),
+    ]
+
+
+async def test_the_token_goes_nowhere_but_into_the_header(google: ServedStandIn) -> None:
+    token = google.token(ALL)
+    await check(google, token=token)
+
+    asked = google.asked()
+    assert asked
+    assert all(token not in item["path"] for item in asked)

@@ -1,0 +1,164 @@
+"""What the messages say together."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.redaction import Redactor
+from adapters.terraform.output.messages import Message, ProgressAccumulator, decode
+from deployments.step import Counts, ResourceStatus
+
+CORPUS = Path(__file__).parents[1] / "corpus"
+HALTED = {"severity": "error", "summary": "execution halted", "detail": ""}
+
+
+def say(kind: str, **content: object) -> dict[str, object]:
+    return {"@message": kind, "type": kind, **content}
+
+
+def on(address: str) -> dict[str, object]:
+    return {"hook": {"resource": {"addr": address}, "action": "create"}}
+
+
+def folded(*lines: dict[str, object]) -> ProgressAccumulator:
+    accumulator = ProgressAccumulator()
+    for line in lines:
+        message = decode(json.dumps(line).encode())
+        assert message is not None
+        accumulator.add(message)
+    return accumulator
+
+
+def test_a_number_that_holds_a_secret_stays_json() -> None:
+    """It became `[secret]` without quotes, and the API could not read the result."""
+    accumulator = ProgressAccumulator(Redactor(["123456789"]).clean)
+    line = {
+        "@message": "Outputs: 1",
+        "type": "outputs",
+        "outputs": {"account": {"sensitive": False, "type": "number", "value": 123456789}},
+    }
+    message = decode(json.dumps(line).encode())
+    assert message is not None
+
+    accumulator.add(message)
+
+    value = json.loads(accumulator.outputs[0].value_json)
+    assert "123456789" not in str(value)
+
+
+def test_what_terraform_announced_and_held_back_has_not_begun() -> None:
+    """It made an interrupted apply `outcome_unknown` now and then."""
+    accumulator = folded(
+        say("apply_start", **on("a.done")),
+        say("apply_start", **on("a.failed")),
+        say("apply_start", **on("a.held")),
+        say("apply_complete", **on("a.done")),
+        say("apply_errored", **on("a.failed")),
+        say("diagnostic", diagnostic=HALTED),
+    )
+    assert accumulator.addresses(ResourceStatus.DONE) == ["a.done"]
+    assert accumulator.addresses(ResourceStatus.FAILED) == ["a.failed"]
+    assert accumulator.addresses(ResourceStatus.PLANNED) == ["a.held"]
+
+
+def test_a_flood_of_complaints_does_not_hide_that_it_was_held_back() -> None:
+    flood = [say("diagnostic", diagnostic={"summary": f"broken {number}"}) for number in range(100)]
+    accumulator = folded(
+        say("apply_start", **on("a.held")), *flood, say("diagnostic", diagnostic=HALTED)
+    )
+    assert not accumulator.addresses(ResourceStatus.RUNNING)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        say("diagnostic", diagnostic={**HALTED, "address": "a.other"}),
+        say("diagnostic", diagnostic={**HALTED, "summary": "Error: execution halted"}),
+        say("provision_progress", diagnostic=HALTED),
+        say("log", **{"@message": "Error: execution halted"}),
+    ],
+)
+def test_nothing_else_takes_a_begun_operation_back(line: dict[str, object]) -> None:
+    accumulator = folded(say("apply_start", **on("a.begun")), line)
+    assert accumulator.addresses(ResourceStatus.RUNNING) == ["a.begun"]
+
+
+def test_what_terraform_stopped_waiting_for_has_no_known_end() -> None:
+    """It was called failed, so nobody was told that Google may have made it all the same."""
+    accumulator = folded(
+        say("apply_start", **on("a.refused")),
+        say("apply_start", **on("a.open")),
+        say("apply_errored", **on("a.refused")),
+        {"@message": "\nTwo interrupts received. Exiting immediately. Note that …", "type": "log"},
+        say("diagnostic", diagnostic={"severity": "error", "summary": "operation canceled"}),
+        say("apply_errored", **on("a.open")),
+        say("diagnostic", diagnostic=HALTED),
+    )
+    assert accumulator.addresses(ResourceStatus.FAILED) == ["a.refused"]
+    assert accumulator.addresses(ResourceStatus.RUNNING) == ["a.open"]
+
+
+def test_a_real_interrupted_apply_leaves_nothing_open() -> None:
+    lines = (CORPUS / "apply_interrupted.jsonl").read_bytes().splitlines()
+    accumulator = ProgressAccumulator()
+    for line in lines:
+        if message := decode(line):
+            accumulator.add(message)
+    assert not accumulator.addresses(ResourceStatus.RUNNING)
+
+
+def test_what_a_failed_apply_achieved_is_counted_as_terraform_would() -> None:
+    """Terraform prints no summary when it fails, and what is made is made."""
+    accumulator = folded(
+        *(
+            say("planned_change", change={"resource": {"addr": f"a.{action}"}, "action": action})
+            for action in ("create", "update", "delete", "replace", "held")
+        ),
+        *(
+            say("apply_complete", hook={"resource": {"addr": f"a.{done}"}, "action": action})
+            for done, action in (
+                ("create", "create"),
+                ("update", "update"),
+                ("delete", "delete"),
+                ("replace", "delete"),
+                ("replace", "create"),
+            )
+        ),
+    )
+    assert accumulator.achieved() == Counts(add=2, change=1, remove=2)
+
+
+def working(seconds: float, kind: str = "google_secret_manager_secret") -> dict[str, object]:
+    return {
+        "hook": {
+            "resource": {"addr": f"{kind}.a", "resource_type": kind},
+            "action": "create",
+            "elapsed_seconds": seconds,
+        }
+    }
+
+
+def test_what_terraform_works_on_for_far_too_long_is_overdue_until_it_ends() -> None:
+    begun = folded(say("apply_start", **working(0)), say("apply_progress", **working(50)))
+    assert begun.overdue() == []
+
+    late = say("apply_progress", **working(70))
+    begun.add(decode(json.dumps(late).encode()) or Message(""))
+    (found,) = begun.overdue()
+    assert (found.address, found.typical_seconds) == ("google_secret_manager_secret.a", 5)
+    assert found.overdue
+
+    end = say("apply_errored", **working(1231))
+    begun.add(decode(json.dumps(end).encode()) or Message(""))
+    assert begun.overdue() == []
+    assert not begun.resources()[0].overdue
+
+
+def test_a_resource_of_a_kind_that_nobody_knows_is_never_overdue() -> None:
+    """The sandbox's resources take as long as their user asks for."""
+    accumulator = folded(
+        say("apply_start", **working(0, "terraform_data")),
+        say("apply_progress", **working(3600, "terraform_data")),
+    )
+    assert accumulator.overdue() == []

@@ -1,0 +1,260 @@
+"""Every refusal that was seen finds its row, and nothing else does."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployments.findings import Severity
+from deployments.google_errors import parse
+from deployments.phase import Phase
+from deployments.reasons import Reason
+from deployments.refusal_causes import Action, Refusal, classify, refusals_of
+from deployments.step import Diagnostic, StepKey, StepOutcome, StepResult
+from tests.deployments import refusals
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+SEEN = [
+    (refusals.DISABLED_ACCOUNT, Reason.API_DISABLED, Action.WAIT, "iam.googleapis.com"),
+    (refusals.DISABLED_SECRET, Reason.API_DISABLED, Action.WAIT, "secretmanager.googleapis.com"),
+    (refusals.DISABLED_BUCKET, Reason.API_DISABLED, Action.WAIT, ""),
+    (
+        refusals.PERMISSION_ACCOUNT,
+        Reason.PERMISSION_DENIED,
+        Action.ASK,
+        "iam.serviceAccounts.create",
+    ),
+    (refusals.PERMISSION_BUCKET, Reason.PERMISSION_DENIED, Action.ASK, "storage.buckets.create"),
+    (
+        refusals.PERMISSION_ACT_AS,
+        Reason.PERMISSION_DENIED,
+        Action.ASK,
+        "iam.serviceaccounts.actAs",
+    ),
+    (
+        refusals.PERMISSION_ENABLE,
+        Reason.PERMISSION_DENIED,
+        Action.ASK,
+        "secretmanager.googleapis.com may not be switched on",
+    ),
+    (refusals.EXISTS_ACCOUNT, Reason.ALREADY_EXISTS, Action.ADOPT, ""),
+    (refusals.EXISTS_POOL, Reason.ALREADY_EXISTS, Action.ADOPT, ""),
+    (refusals.EXISTS_BUCKET, Reason.ALREADY_EXISTS, Action.ADOPT, ""),
+    (refusals.EXISTS_RELEASE, Reason.ALREADY_EXISTS, Action.ADOPT, ""),
+    (refusals.NOT_THERE, Reason.IMPORT_TARGET_MISSING, Action.ADOPT, ""),
+    (refusals.TAKEN_BUCKET, Reason.NAME_TAKEN, Action.ASK, "belongs to somebody else"),
+    (refusals.BILLING_BUCKET, Reason.BILLING_DISABLED, Action.ASK, ""),
+    (refusals.BILLING_ENABLE, Reason.BILLING_DISABLED, Action.ASK, ""),
+    (refusals.BILLING_SECRET, Reason.BILLING_DISABLED, Action.ASK, ""),
+    (
+        refusals.POLICY_ACCOUNT,
+        Reason.POLICY_FORBIDS,
+        Action.ASK,
+        "constraints/iam.disableServiceAccountCreation",
+    ),
+    (
+        refusals.POLICY_BUCKET,
+        Reason.POLICY_FORBIDS,
+        Action.ASK,
+        "constraints/gcp.resourceLocations",
+    ),
+    (refusals.EXPIRED_SECRET, Reason.SIGN_IN_EXPIRED, Action.ASK, ""),
+    (refusals.EXPIRED_BUCKET, Reason.SIGN_IN_EXPIRED, Action.ASK, ""),
+    (
+        refusals.MEMBER_UNKNOWN,
+        Reason.IDENTITY_PROPAGATING,
+        Action.RETRY,
+        "a@demo-proj.iam.gserviceaccount.com",
+    ),
+    (refusals.BUILD_FAILED, Reason.BUILD_FAILED, Action.GIVE_UP, ""),
+    (refusals.RATE_ACCOUNT, Reason.RATE_LIMITED, Action.RETRY, ""),
+    (refusals.RATE_BUCKET, Reason.RATE_LIMITED, Action.RETRY, ""),
+    (refusals.QUOTA_BUILD, Reason.QUOTA_EXCEEDED, Action.ASK, ""),
+    (refusals.DOWN_ACCOUNT, Reason.GOOGLE_UNAVAILABLE, Action.RETRY, ""),
+    (refusals.DOWN_BUCKET, Reason.GOOGLE_UNAVAILABLE, Action.RETRY, ""),
+    (refusals.DOWN_READ, Reason.GOOGLE_UNAVAILABLE, Action.RETRY, ""),
+    (refusals.GAVE_UP_ENABLE, Reason.KEEPS_FAILING, Action.RETRY, "until the provider gave up"),
+    (refusals.GAVE_UP_CREATE, Reason.KEEPS_FAILING, Action.RETRY, "until the provider gave up"),
+    (refusals.NO_NAME, Reason.GOOGLE_UNREACHABLE, Action.RETRY, ""),
+    (refusals.REFUSED, Reason.GOOGLE_UNREACHABLE, Action.RETRY, ""),
+    (refusals.CONCURRENT, Reason.CONCURRENT_CHANGE, Action.RETRY, ""),
+    (refusals.STALE, Reason.PLAN_STALE, Action.RETRY, ""),
+    (refusals.OTHER_LINEAGE, Reason.STATE_REPLACED, Action.GIVE_UP, ""),
+    *((text, Reason.STATE_NOT_SAVED, Action.GIVE_UP, "") for text in refusals.NOT_SAVED),
+    *((text, Reason.PROVIDERS_MISSING, Action.GIVE_UP, "") for text in refusals.NO_PROVIDER),
+]
+
+
+def error(summary: str, detail: str = "", address: str = "") -> Diagnostic:
+    return Diagnostic("error", summary, detail, address)
+
+
+def failed(*diagnostics: Diagnostic, phase: Phase = Phase.APPLY) -> StepResult:
+    return StepResult(
+        StepKey("dep-1", 3),
+        phase,
+        StepOutcome.FAILED,
+        exit_code=1,
+        diagnostics=list(diagnostics),
+    )
+
+
+@pytest.mark.parametrize(("summary", "reason", "action", "said"), SEEN)
+def test_a_refusal_that_was_seen_has_its_cause(
+    summary: str, reason: Reason, action: Action, said: str
+) -> None:
+    refusal = classify(error(summary, address="google_x.y"))
+
+    assert refusal is not None
+    assert (refusal.reason, refusal.action) == (reason, action)
+    assert said in refusal.finding.message
+    assert "{" not in refusal.finding.message + refusal.finding.fix
+    assert refusal.finding.resource == "google_x.y"
+    assert refusal.finding.severity is Severity.BLOCKING
+
+
+def test_what_google_names_is_in_the_command_that_mends_it() -> None:
+    refusal = classify(error(refusals.DISABLED_SECRET))
+
+    assert refusal is not None
+    assert refusal.finding.fix == "gcloud services enable secretmanager.googleapis.com"
+
+
+def test_a_lock_is_somebody_elses_only_with_the_lock_in_the_text() -> None:
+    held = classify(error(refusals.LOCKED, refusals.LOCKED_DETAIL))
+    away = classify(error(refusals.LOCKED, refusals.UNREACHABLE_DETAIL))
+
+    assert held is not None
+    assert away is not None
+    assert (held.reason, held.action) == (Reason.STATE_LOCKED, Action.GIVE_UP)
+    assert (away.reason, away.action) == (Reason.STATE_UNREACHABLE, Action.RETRY)
+
+
+@pytest.mark.parametrize(
+    "diagnostic",
+    [
+        error("local-exec provisioner error", refusals.RATE_ACCOUNT),
+        error("local-exec provisioner error", "Output: googleapi: Error 429: slow down, quota"),
+        error("Invalid index", "The given key does not identify an element."),
+        error("Error creating Secret: googleapi: Error 404: not found"),
+        error("Error creating Secret: googleapi: Error 400: Invalid value, invalid"),
+        error("Error waiting: Error code 77, message: strange"),
+        error("googleapi: Error 42: no such status"),
+        error(""),
+    ],
+)
+def test_what_no_row_knows_has_no_cause(diagnostic: Diagnostic) -> None:
+    assert classify(diagnostic) is None
+    assert refusals_of(failed(diagnostic)) == []
+
+
+def test_google_decides_by_its_reason_and_not_by_its_words() -> None:
+    """Messages are translated and reworded; reasons are part of the API."""
+    text = refusals.google_error("", 403, "Zugriff verweigert", "SERVICE_DISABLED", service="a.b")
+    refusal = classify(error(text))
+
+    assert refusal is not None
+    assert refusal.reason is Reason.API_DISABLED
+    assert refusal.finding.message.startswith("a.b is switched off")
+
+
+@pytest.mark.parametrize(
+    "service", ["`rm -rf`", "a\nb", "[x](https://evil.example)", "x" * 5000, "<b>", "a b", "é"]
+)
+def test_no_markup_and_no_screenful_gets_into_a_sentence(service: str) -> None:
+    text = refusals.google_error("", 403, "off", "SERVICE_DISABLED", service=service)
+    refusal = classify(error(text))
+
+    assert refusal is not None
+    assert service not in refusal.finding.message
+    assert refusal.finding.fix == ""
+
+
+@given(st.text(max_size=300), st.integers(0, 999))
+def test_any_answer_can_be_read(text: str, code: int) -> None:
+    for summary in (
+        text,
+        f"{text}googleapi: Error {code}: {text}\nDetails:\n{text}",
+        f"googleapi: Error {code}: {text}\nDetails:\n{json.dumps([text, {'reason': text}])}",
+        f"googleapi: Error {code}: x\nMore details:\nReason: {text}, Message: {text}",
+    ):
+        found = parse(summary)
+        assert found.http in {0, *range(100, 1000)} or found.http == code
+        classify(error(summary))
+
+
+def test_details_that_nest_without_end_are_no_details() -> None:
+    assert parse("googleapi: Error 403: x\nDetails:\n" + "[" * 100_000).reasons == frozenset()
+
+
+def test_cut_details_leave_code_and_words() -> None:
+    refusal = classify(error(refusals.PERMISSION_ACCOUNT[:-60]))
+
+    assert refusal is not None
+    assert refusal.reason is Reason.PERMISSION_DENIED
+    assert "iam.serviceAccounts.create" in refusal.finding.message
+
+
+def reasons(*diagnostics: Diagnostic) -> list[Reason]:
+    return [item.reason for item in refusals_of(failed(*diagnostics))]
+
+
+def test_what_only_the_user_can_mend_decides_before_what_mends_itself() -> None:
+    found = reasons(
+        error(refusals.RATE_ACCOUNT),
+        error(refusals.DISABLED_SECRET),
+        error(refusals.EXISTS_POOL),
+        error(refusals.PERMISSION_ACCOUNT),
+        error(refusals.BUILD_FAILED),
+    )
+    assert found == [
+        Reason.BUILD_FAILED,
+        Reason.PERMISSION_DENIED,
+        Reason.ALREADY_EXISTS,
+        Reason.API_DISABLED,
+        Reason.RATE_LIMITED,
+    ]
+
+
+def test_an_unknown_error_is_not_tried_again_for_a_known_one_beside_it() -> None:
+    unknown = error("Invalid index")
+
+    assert reasons(error(refusals.RATE_ACCOUNT), unknown) == []
+    assert reasons(error(refusals.PERMISSION_ACCOUNT), unknown) == [Reason.PERMISSION_DENIED]
+
+
+def test_echoes_and_warnings_are_no_causes() -> None:
+    found = reasons(
+        error("execution halted"),
+        error(refusals.DOWN_BUCKET),
+        error("operation canceled"),
+        Diagnostic("warning", refusals.EXPIRED_BUCKET),
+    )
+    assert found == [Reason.GOOGLE_UNAVAILABLE]
+    assert reasons(error("execution halted")) == []
+
+
+def test_the_same_refusal_of_the_same_resource_is_told_once() -> None:
+    twice = error(refusals.DOWN_BUCKET, address="a.b")
+    assert len(refusals_of(failed(twice, twice))) == 1
+
+
+@pytest.mark.parametrize("outcome", sorted(set(StepOutcome) - {StepOutcome.FAILED}))
+def test_a_step_that_was_stopped_or_done_was_not_refused(outcome: StepOutcome) -> None:
+    """A stop leaves the same errors behind, and its own cause decides."""
+    stopped = StepResult(
+        StepKey("dep-1", 3),
+        Phase.APPLY,
+        outcome,
+        diagnostics=[error(refusals.RATE_ACCOUNT)],
+    )
+    assert refusals_of(stopped) == []
+
+
+def test_every_cause_that_gives_up_or_asks_says_how_to_go_on() -> None:
+    seen: list[Refusal] = [one for text, *_ in SEEN if (one := classify(error(text)))]
+    for refusal in seen:
+        assert refusal.finding.next_step.endswith(".")

@@ -1,0 +1,230 @@
+"""A whole house for one scenario: run root, workers, deployments, and what they left."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+)
+
+from adapters.settings import base_environment
+from deployments.deployment import DeploymentRequest, DeploymentResult, Stack
+from deployments.temporal_names import SHARED_QUEUE, Attribute, Memo
+from deployments.timings import PhaseTimeouts, RetryLimits, StopLadder, Timings
+from tests.servers import ROOT, Process, eventually
+from worker.state_reconciliation import addresses_in
+from workflows.deployment import DeploymentInput, DeploymentWorkflow
+
+# Small, but in the order that the inequalities ask for.
+SHORT = Timings(
+    heartbeat_timeout_seconds=20,
+    lease_seconds=60,
+    failover_wait_seconds=30,
+    host_silence_seconds=20,
+    host_absence_seconds=120,
+    ladder=StopLadder(
+        second_interrupt_seconds=5,
+        grace_seconds=10,
+        saving_limit_seconds=20,
+        kill_seconds=5,
+        lost_lease_second_seconds=10,
+        lost_lease_kill_seconds=15,
+    ),
+    retries=RetryLimits(first_pause_seconds=2, longest_pause_seconds=8, propagation_seconds=60),
+)
+
+
+@dataclass
+class Deployment:
+    """One deployment of a scenario."""
+
+    id: str
+    handle: WorkflowHandle[Any, Any]
+    folder: Path
+    stack: str
+
+    def file(self, step: int, name: str) -> Path:
+        return self.folder / "steps" / str(step) / name
+
+    async def until_file(self, step: int, name: str) -> None:
+        await eventually(self.file(step, name).exists, f"{name} of step {step}")
+
+    async def until_text(self, step: int, text: str) -> None:
+        events = self.file(step, "spool")
+        await eventually(
+            lambda: events.exists() and text in events.read_text(), f"{text!r} in {step}", 60
+        )
+
+    async def result(self, seconds: float = 90) -> DeploymentResult:
+        """The end as the memo tells it, however the workflow ended."""
+        with contextlib.suppress(WorkflowFailureError):
+            await asyncio.wait_for(self.handle.result(), seconds)
+        description = await self.handle.describe()
+        return await description.memo_value(Memo.RESULT, type_hint=DeploymentResult)
+
+    async def temporal_status(self) -> WorkflowExecutionStatus | None:
+        return (await self.handle.describe()).status
+
+    def begun(self) -> set[int]:
+        """The steps whose `step.json` is written."""
+        return {int(path.parent.name) for path in (self.folder / "steps").glob("*/step.json")}
+
+    async def attempts(self) -> dict[int, int]:
+        """Temporal's attempt of the activity that ran each step."""
+        history = await self.handle.fetch_history()
+        scheduled = {
+            event.event_id: event.activity_task_scheduled_event_attributes.activity_id
+            for event in history.events
+            if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+        }
+        return {
+            int(name.removeprefix("step-")): started.attempt
+            for started in (
+                event.activity_task_started_event_attributes
+                for event in history.events
+                if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED
+            )
+            if (name := scheduled[started.scheduled_event_id]).startswith("step-")
+        }
+
+    def events(self, step: int) -> list[dict[str, Any]]:
+        lines = self.file(step, "events.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def exit(self, step: int) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.file(step, "exit.json").read_text())
+        return content
+
+    def assert_log_whole(self, step: int) -> None:
+        """I1: every line once, in order, ended by its record; one terraform wrote them."""
+        *events, end = self.events(step)
+        assert [item["id"] for item in events] == [
+            f"{step}-{line}" for line in range(1, len(events) + 1)
+        ]
+        assert end["id"] == f"{step}-{len(events) + 1}"
+        assert end["lines"] == len(events)
+        versions = [event for event in events if event["text"].startswith("Terraform 1.")]
+        assert len(versions) == 1, "terraform was started once"
+
+
+@dataclass
+class House:
+    """One host with its workers on a running Temporal."""
+
+    client: Client
+    address: str
+    data: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    workers: list[Process] = field(default_factory=list)
+
+    def environment(self) -> dict[str, str]:
+        known = base_environment()
+        inherited = {name: known[name] for name in ("PATH", "HOME") if name in known}
+        return {
+            **inherited,
+            "TEMPORAL_ADDRESS": self.address,
+            "ANAVA_DATA_DIR": str(self.data),
+            **self.settings,
+        }
+
+    def worker(self, program: str = "worker_main.py", **settings: str) -> Process:
+        process = Process(
+            [sys.executable, str(ROOT / program)],
+            {**self.environment(), "PYTHONPATH": str(ROOT), **settings},
+            self.data / "worker.log",
+        )
+        self.workers.append(process)
+        return process
+
+    async def until_up(self, workers: int = 1) -> None:
+        log = self.data / "worker.log"
+        await eventually(
+            lambda: log.exists() and log.read_text().count(" is up") >= workers, "the worker"
+        )
+
+    async def deploy(
+        self,
+        timings: Timings = SHORT,
+        timeouts: PhaseTimeouts | None = None,
+        **variables: str | float,
+    ) -> Deployment:
+        prefix = "p" + uuid.uuid4().hex[:8]
+        stack = Stack("sandbox", "demo-project-1", prefix)
+        request = DeploymentRequest(
+            stack, "us-central1", "US", json.dumps(variables), timeouts=timeouts or PhaseTimeouts()
+        )
+        return await self.start(request, timings)
+
+    async def start(
+        self, request: DeploymentRequest, timings: Timings = SHORT, credential_ref: str = ""
+    ) -> Deployment:
+        """Start a deployment of exactly this request."""
+        id = "dep-" + uuid.uuid4().hex[:26]
+        stack = request.stack
+        handle = await self.client.start_workflow(
+            DeploymentWorkflow.run,
+            DeploymentInput("local", request, timings, credential_ref),
+            id=id,
+            task_queue=SHARED_QUEUE,
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
+                    for name, value in (
+                        (Attribute.STATUS, "queued"),
+                        (Attribute.OWNER, "local"),
+                        (Attribute.STACK, stack.id),
+                    )
+                ]
+            ),
+        )
+        return Deployment(id, handle, self.data / "runs" / id, stack.id)
+
+    def recorded(self, deployment: Deployment) -> set[str]:
+        """Addresses in the stack's state."""
+        path = self.data / "stacks" / deployment.stack / "terraform.tfstate"
+        return addresses_in(path.read_bytes()) if path.exists() else set()
+
+    def assert_unlocked(self, deployment: Deployment) -> None:
+        folder = self.data / "stacks" / deployment.stack
+        assert not list(folder.glob(".*.lock.info")), "terraform's lock is free"
+
+    async def assert_nothing_left(self, deployment: Deployment) -> None:
+        """I2: no process has its working directory below the run directory."""
+
+        def gone() -> bool:
+            return not processes_below(deployment.folder)
+
+        await eventually(gone, "the end of every process", 10)
+
+    def end(self) -> None:
+        for worker in self.workers:
+            worker.end()
+        for pid in processes_below(self.data):
+            os.kill(pid, signal.SIGKILL)
+
+
+def processes_below(folder: Path) -> list[int]:
+    """Pids whose working directory lies below a folder."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            where = (process / "cwd").readlink()
+        except OSError:
+            continue
+        if where.is_relative_to(folder):
+            found.append(int(process.name))
+    return found

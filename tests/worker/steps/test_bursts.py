@@ -1,0 +1,42 @@
+"""The keeper leaves terraform the processor while it prints faster than anybody reads."""
+
+import asyncio
+import itertools
+
+from tests.worker.steps.supervising import Folder, Temporal, keeper_of
+
+LOOKS = 5
+RESTED_SECONDS = 0.02
+
+
+class Printing(Folder):
+    """A step of which each look finds so many lines."""
+
+    def __init__(self, lines: int) -> None:
+        super().__init__()
+        self.lines = lines
+        self.looked_at: list[float] = []
+
+    async def pump(self) -> int:
+        self.looked_at.append(asyncio.get_running_loop().time())
+        self.ended = len(self.looked_at) >= LOOKS
+        return self.lines
+
+    async def changed(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
+
+async def pauses(lines: int) -> list[float]:
+    """How long it waited before each further look, in seconds."""
+    folder = Printing(lines)
+    await keeper_of(folder, Temporal()).keep()
+    return [after - before for before, after in itertools.pairwise(folder.looked_at[:LOOKS])]
+
+
+async def test_in_a_burst_it_rests_between_its_looks() -> None:
+    assert min(await pauses(lines=1000)) >= RESTED_SECONDS * 0.9
+
+
+async def test_a_few_lines_are_read_at_once() -> None:
+    # The quickest of four: a machine that is busy slows one down, not each of them.
+    assert min(await pauses(lines=3)) < RESTED_SECONDS

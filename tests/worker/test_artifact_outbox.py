@@ -1,0 +1,168 @@
+"""An artifact leaves the outbox when the store has it, and not before."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from adapters.local.artifacts import LocalArtifactStore
+from deployments.artifacts import Artifact
+from deployments.errors import Unavailable
+from worker.artifact_outbox import ARTIFACT_GIVEN_UP, ArtifactOutbox
+from worker.run_directory import RunDirectory
+
+DEPLOYMENT = "dep-outbox"
+WEEK = 604_800
+
+
+class Store(LocalArtifactStore):
+    """Does something before it takes an artifact."""
+
+    before: Callable[[str], None] = staticmethod(lambda _: None)
+
+    async def put(self, deployment: str, name: str, content: Iterable[bytes]) -> Artifact:
+        self.before(name)
+        return await super().put(deployment, name, content)
+
+    async def text(self, name: str) -> str:
+        opened = await self.open(DEPLOYMENT, name)
+        return b"".join([chunk async for chunk in opened.chunks]).decode()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> RunDirectory:
+    folder = tmp_path / DEPLOYMENT / "steps" / "1"
+    folder.mkdir(parents=True)
+    (folder / "events.jsonl").write_text('{"text":"é"}\n')
+    return RunDirectory(tmp_path / DEPLOYMENT)
+
+
+def refuse(_: str) -> None:
+    raise Unavailable("out of order")
+
+
+async def test_what_is_laid_arrives_byte_for_byte_and_then_nothing_is_owed(
+    store: Store, directory: RunDirectory
+) -> None:
+    boxes = ArtifactOutbox(store, WEEK)
+    assert not boxes.has_pending(directory)
+    await boxes.send(directory)
+    boxes.enqueue(directory, "plan.txt", "+ é\r\n")
+    boxes.enqueue_logs(directory)
+    assert boxes.has_pending(directory)
+    await boxes.send(directory)
+    assert not boxes.has_pending(directory)
+    names = [entry.name for entry in await store.entries(DEPLOYMENT)]
+    assert names == ["log.jsonl.gz", "log.txt", "plan.txt", "step-1.jsonl"]
+    assert await store.text("plan.txt") == "+ é\r\n"
+    assert await store.text("step-1.jsonl") == '{"text":"é"}\n'
+
+
+async def test_a_dead_sender_leaves_what_it_had_not_sent_to_the_next_one(
+    store: Store, directory: RunDirectory
+) -> None:
+    boxes = ArtifactOutbox(store, WEEK)
+    for name in ("outputs.json", "record.json"):
+        boxes.enqueue(directory, name, "{}")
+
+    def die(name: str) -> None:
+        if name == "record.json":
+            raise KeyboardInterrupt
+
+    store.before = die
+    with pytest.raises(KeyboardInterrupt):
+        await boxes.send(directory)
+    assert [entry.name for entry in await store.entries(DEPLOYMENT)] == ["outputs.json"]
+    store.before = lambda _: None
+    await ArtifactOutbox(store, WEEK).send(directory)
+    assert [item.name for item in await store.entries(DEPLOYMENT)] == [
+        "outputs.json",
+        "record.json",
+    ]
+
+
+async def test_what_is_laid_again_while_it_is_sent_is_sent_again(
+    store: Store, directory: RunDirectory
+) -> None:
+    boxes = ArtifactOutbox(store, WEEK)
+    sent: list[str] = []
+
+    def lay_again(name: str) -> None:
+        sent.append(name)
+        if len(sent) == 1:
+            boxes.enqueue(directory, "plan.txt", "the second plan")
+
+    store.before = lay_again
+    boxes.enqueue(directory, "plan.txt", "the first plan")
+    await boxes.send(directory)
+    assert sent == ["plan.txt", "plan.txt"]
+    assert await store.text("plan.txt") == "the second plan"
+
+
+async def test_what_one_deployment_cannot_send_holds_up_no_other(
+    store: Store, directory: RunDirectory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    boxes = ArtifactOutbox(store, WEEK)
+    other = RunDirectory(tmp_path / "dep-other")
+    boxes.enqueue(directory, "plan.txt", "")
+    boxes.enqueue(other, "record.json", "{}")
+    store.before = lambda name: refuse(name) if name == "plan.txt" else None
+    await boxes.send_pending([RunDirectory(tmp_path / "dep-none"), directory, other])
+    assert (boxes.has_pending(directory), boxes.has_pending(other)) == (True, False)
+    assert f"artifacts of {DEPLOYMENT} are still owed: out of order" in caplog.text
+    store.before = lambda _: None
+    await boxes.send_pending([directory, other])
+    assert not boxes.has_pending(directory)
+
+
+async def test_two_workers_send_one_after_the_other(store: Store, directory: RunDirectory) -> None:
+    boxes = ArtifactOutbox(store, WEEK)
+    boxes.enqueue(directory, "record.json", "{}")
+    other = os.open(directory.path / "outbox", os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    sending = asyncio.create_task(boxes.send(directory))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(sending), 0.3)
+    assert boxes.has_pending(directory)
+    os.close(other)
+    await sending
+    assert not boxes.has_pending(directory)
+
+
+async def test_what_is_too_old_is_given_up_with_its_reason(
+    store: Store, directory: RunDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.before = refuse
+    boxes = ArtifactOutbox(store, WEEK)
+    for name in ("plan.txt", "record.json"):
+        boxes.enqueue(directory, name, "{}")
+    with pytest.raises(Unavailable):
+        await boxes.send(directory)
+    os.utime(directory.path / "outbox" / "plan.txt", (0, 0))
+    with pytest.raises(Unavailable):
+        await boxes.send(directory)
+    assert f"{ARTIFACT_GIVEN_UP}: outbox/plan.txt: out of order" in caplog.text
+    store.before = lambda _: None
+    await boxes.send(directory)
+    assert [entry.name for entry in await store.entries(DEPLOYMENT)] == ["record.json"]
+
+
+async def test_what_is_no_artifact_in_the_outbox_is_let_lie(
+    store: Store, directory: RunDirectory
+) -> None:
+    """A draft of a dead writer, a state that somebody put there."""
+    boxes = ArtifactOutbox(store, WEEK)
+    boxes.enqueue(directory, "record.json", "{}")
+    for name in (".record.json.a1b2", "terraform.tfstate", "a name"):
+        (directory.path / "outbox" / name).write_text("x")
+    await boxes.send(directory)
+    assert [entry.name for entry in await store.entries(DEPLOYMENT)] == ["record.json"]
+    assert not boxes.has_pending(directory)

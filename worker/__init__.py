@@ -1,0 +1,1 @@
+"""What a worker process does by itself: supervise steps, ship logs, mirror status."""

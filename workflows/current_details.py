@@ -1,0 +1,66 @@
+"""What people read: current details in the Temporal Web UI, the reason text of a cancel."""
+
+import json
+from collections.abc import Sequence
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from deployments.deployment import CancelRequest
+    from deployments.findings import Finding
+    from deployments.phase import Phase
+    from deployments.reasons import Reason, explain
+    from deployments.step import Resource, StepResult
+    from deployments.temporal_names import CANCEL_PREFIX
+
+__all__ = ["current_details", "overdue_details", "parse_cancel", "retry_details"]
+
+
+def current_details(
+    words: str, stack: str, owner: str, phase: Phase, done: Sequence[StepResult]
+) -> str:
+    """Markdown for the Web UI's current details."""
+    lines = [words, "", f"- stack: `{stack}`", f"- owner: `{owner}`", f"- phase: {phase}"]
+    if plan := next((item for item in reversed(done) if item.phase is Phase.PLAN), None):
+        counts = plan.counts
+        lines.append(
+            f"- plan: {counts.add} to add, {counts.change} to change, {counts.remove} to destroy"
+        )
+    return "\n".join(lines)
+
+
+def retry_details(finding: Finding, pause_seconds: int, tries: int) -> str:
+    """Why the deployment waits, and for what."""
+    where = f" ({_code(finding.resource)})" if finding.resource else ""
+    return (
+        f"**{finding.code}**: {finding.message}{where} Planned and applied again in "
+        f"{pause_seconds} s, try {tries + 1}. Cancel the workflow to stop it."
+    )
+
+
+def overdue_details(resources: Sequence[Resource]) -> str:
+    """What terraform works on for far longer than usual."""
+    explanation = explain(Reason.KEEPS_FAILING)
+    lines = [f"**{Reason.KEEPS_FAILING}**: {explanation.message} {explanation.next_step}", ""]
+    lines += [
+        f"- {_code(resource.address)}: since {resource.started_at}, "
+        f"usually {resource.typical_seconds} s"
+        for resource in resources
+    ]
+    return "\n".join(lines)
+
+
+def _code(text: str) -> str:
+    """A name in Markdown, whatever is in it."""
+    return "`" + text.replace("`", "'").replace("\n", " ") + "`"
+
+
+def parse_cancel(reason: str) -> CancelRequest:
+    """Who asked and why, from a cancel's reason text; without a name it was an operator."""
+    if not reason.startswith(CANCEL_PREFIX):
+        return CancelRequest(by="", reason=reason)
+    try:
+        content = json.loads(reason.removeprefix(CANCEL_PREFIX))
+        return CancelRequest(by=str(content["by"]), reason=str(content.get("reason", "")))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return CancelRequest(by="", reason=reason)
