@@ -10,9 +10,8 @@ from pathlib import Path
 
 from cli.local_environment import CannotStart, LocalEnvironment, free_port
 
-__all__ = ["argv", "environment", "forget", "with_stand_in"]
+__all__ = ["argv", "forget", "with_stand_in"]
 
-_ROOT = Path(__file__).resolve().parent.parent
 _PROVIDER = Path("registry.terraform.io", "hashicorp", "google-beta")
 # What is kept of the settings. Real stores, states and accounts have no place there: a real stack
 # that is destroyed at a stand-in would be forgotten, not destroyed.
@@ -20,23 +19,16 @@ _KEPT = ("ANAVA_API", "ANAVA_PHASES", "ANAVA_TERRAFORM", "ANAVA_WORKER")
 _SIGN_INS = ("GOOGLE_", "GCE_", "CLOUDSDK_")
 
 
-def with_stand_in(
-    local: LocalEnvironment, mirror: Path | None, root: Path = _ROOT
-) -> LocalEnvironment:
+def with_stand_in(local: LocalEnvironment, mirror: Path | None) -> LocalEnvironment:
     """The place with a stand-in in it, for every host of Google's, and a data folder of its own.
 
     Args:
         local: where the service runs.
         mirror: where terraform finds its providers.
-        root: the checkout.
 
     Raises:
         CannotStart: something that it needs is not there.
     """
-    if not (root / "tests" / "google" / "stand_in.py").is_file():
-        raise CannotStart(
-            "--google-stand-in needs a checkout of the source: the stand-in is one of the tests."
-        )
     if mirror is None or not (mirror / _PROVIDER).is_dir():
         place_of_it = "no mirror is set" if mirror is None else f"{mirror} does not hold it"
         raise CannotStart(
@@ -73,8 +65,3 @@ def forget(data: Path) -> None:
 def argv(port: int) -> list[str]:
     """The command of the stand-in; it listens on loopback."""
     return [sys.executable, "-m", "google_stand_in", "--port", str(port)]
-
-
-def environment(inherited: dict[str, str]) -> dict[str, str]:
-    """What its process is to know: where the tests lie, besides."""
-    return {**inherited, "PYTHONPATH": str(_ROOT)}

@@ -129,8 +129,7 @@ class Up:
 
     async def _begin_stand_in(self, port: int) -> None:
         google_stand_in.forget(self.local.data)
-        environment = google_stand_in.environment(self.local.children_environment())
-        self._begin("google", google_stand_in.argv(port), environment)
+        self._begin("google", google_stand_in.argv(port))
         message = f"The stand-in for Google did not come up; see {self._log('google')}."
         await local_environment.eventually(
             lambda: local_environment.answers("127.0.0.1", port), _STAND_IN_SECONDS, message

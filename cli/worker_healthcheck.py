@@ -1,4 +1,4 @@
-"""Whether a worker of this machine lives: `python -m cli.alive <run root>`, for health checks.
+"""The health check of a worker: `python -m cli.worker_healthcheck <run root>`.
 
 Standard library only, 50 ms: it runs twice a minute in every container.
 """

@@ -105,7 +105,7 @@ def test_every_role_has_a_health_check_and_a_worker_time_to_stop() -> None:
         assert OURS[name]["healthcheck"]["test"][0] == "CMD"
     assert OURS["worker-1"]["stop_grace_period"] == "5m"
     assert OURS["worker-1"] == OURS["worker-2"]
-    assert (ROOT / "cli" / "alive.py").is_file()
+    assert (ROOT / "cli" / "worker_healthcheck.py").is_file()
     assert OURS["worker-1"]["healthcheck"]["test"] == [
         "CMD",
         "python3",

@@ -4,11 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from adapters.settings import base_environment
 from cli import google_stand_in
-from cli.local_environment import CannotStart, LocalEnvironment
+from cli.local_environment import LocalEnvironment
 from tests.servers import ROOT
 
 _REFUSED = 2
@@ -50,13 +48,6 @@ def test_a_mirror_without_googles_provider_is_named(tmp_path: Path) -> None:
     said = refused(tmp_path, ANAVA_TERRAFORM__MIRROR=str(tmp_path))
 
     assert f"{tmp_path} does not hold it" in said
-
-
-def test_outside_a_checkout_it_is_refused(tmp_path: Path) -> None:
-    local = LocalEnvironment(tmp_path / "data", "127.0.0.1", 8000)
-
-    with pytest.raises(CannotStart, match="needs a checkout of the source"):
-        google_stand_in.with_stand_in(local, mirror_in(tmp_path), root=tmp_path)
 
 
 def test_no_real_sign_in_state_or_store_gets_there(tmp_path: Path) -> None:

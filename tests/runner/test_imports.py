@@ -27,7 +27,7 @@ def test_nothing_dear_is_loaded_before_terraform_starts() -> None:
 def test_all_of_the_runner_is_loaded_before_terraform_starts() -> None:
     files = (REPOSITORY / "runner").glob("[a-z]*.py")
     # Without a credential nothing of it is needed; with one it is loaded before the fork.
-    needed = {file.stem for file in files} - {"metadata"}
+    needed = {file.stem for file in files} - {"metadata_server"}
     modules = {f"runner.{name}" for name in needed}
     assert modules <= loaded()
 
