@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-google test-compose test-faults test-stack bench format lock openapi reference clean
-.PHONY: check check-style check-types check-contracts check-dependencies check-terraform check-hcl
+.PHONY: check check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl
 .PHONY: providers provider-schema examples
 
 BIN := .venv/bin
@@ -38,11 +38,14 @@ test-google: setup ## Hold Google's real provider to the stand-in, lose a state 
 test-stack: setup ## The Anava stack on a stand-in for Google, by terraform and by the whole service: 20 minutes, needs the provider
 	$(BIN)/python -m pytest tests/terraform/stack tests/scenarios/test_deploys_the_anava_stack.py -m long $(ARGS)
 
-check: check-style check-types check-contracts check-dependencies check-terraform check-hcl ## Everything a tool can judge (-k goes on after a failure)
+check: check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl ## Everything a tool can judge (-k goes on after a failure)
 
 check-style: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+check-prose: setup ## Count words that plain technical English does without
+	$(BIN)/python scripts/prose-metrics
 
 check-types: setup
 	$(BIN)/mypy
