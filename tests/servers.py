@@ -21,10 +21,22 @@ TEMPORAL = Path(sys.executable).parent / "temporal"
 _Answer = TypeVar("_Answer")
 
 
+# Never closed, so that no port is given away twice.
+_reservations: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that is given to no other process while this one lives.
+
+    It stays bound by a socket that never listens. A server that sets SO_REUSEADDR may listen there
+    all the same (Go, Java, Valkey, gRPC, uvicorn and asyncio do), and the kernel neither gives it
+    to a `bind` to port 0 nor to an outgoing connection.
+    """
+    reservation = socket.socket()
+    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reservation.bind(("127.0.0.1", 0))
+    _reservations.append(reservation)
+    return int(reservation.getsockname()[1])
 
 
 @overload
