@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-google test-compose test-faults test-stack bench format lock openapi reference clean
+.PHONY: help setup demo up test test-long test-google test-compose test-faults test-stack bench format lock openapi reference clean
 .PHONY: check check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl
 .PHONY: providers provider-schema examples
 
@@ -7,6 +7,9 @@ BIN := .venv/bin
 FUNCTIONS := $(patsubst %/,%,$(wildcard terraform/*/functions/*/))
 # As in scripts/: no question to the vendor's server, no settings of whoever runs this.
 TERRAFORM := CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null $(or $(ANAVA_TERRAFORM__BINARY),terraform)
+
+# Most tests wait for a server: more of them than cores run at once. A file's tests share its servers.
+PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -21,7 +24,10 @@ up: setup ## Run the whole service on this machine
 	$(BIN)/anava up
 
 test: setup ## Run the tests (ARGS="-k cancel" goes to pytest)
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+test-long: setup ## Run what takes longer: promises at many instants, tests of more than 20 s (CI does too)
+	$(PYTEST) -m long $(ARGS)
 
 test-compose: setup ## Run docker-compose.yml for real: minutes, needs a container engine or root on Debian
 	scripts/test-compose
@@ -30,13 +36,13 @@ bench: setup ## Measure beside baselines (ARGS="--quick", "--only NAME", "--heav
 	$(BIN)/python -m tests.bench $(ARGS)
 
 test-faults: setup ## Run the tests of faults in their long forms too: a store away for a minute, 100,000 lines
-	$(BIN)/python -m pytest tests/faults -m "long or not long" $(ARGS)
+	$(BIN)/python -m pytest tests/faults -m "heavy or not heavy" $(ARGS)
 
 test-google: setup ## Hold Google's real provider to the stand-in, lose a state and adopt it (ANAVA_TERRAFORM__MIRROR has it; 7 minutes)
 	$(BIN)/python -m pytest tests/google_stand_in/proof_provider.py tests/google_stand_in/adopt_the_stack.py --timeout 600 $(ARGS)
 
 test-stack: setup ## The Anava stack on a stand-in for Google, by terraform and by the whole service: 20 minutes, needs the provider
-	$(BIN)/python -m pytest tests/terraform/stack tests/scenarios/test_deploys_the_anava_stack.py -m long $(ARGS)
+	$(BIN)/python -m pytest tests/terraform/stack tests/scenarios/test_deploys_the_anava_stack.py -m heavy $(ARGS)
 
 check: check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl ## Everything a tool can judge (-k goes on after a failure)
 

@@ -10,6 +10,7 @@ from tests.bench.figures import Figure, as_json, spread, table
 from tests.bench.sizes import SMOKE
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 async def test_every_benchmark_gives_figures_with_baselines(tmp_path: Path) -> None:
     figures: list[Figure] = []

@@ -88,7 +88,7 @@ LONG = Size(100_000, 4.0, 5.0, 3, 300)
 
 def long(size: Size, fault: Fault, *sinks: str) -> object:
     name = f"long-{fault.__name__}-{'-'.join(sinks)}".rstrip("-")
-    marks = [pytest.mark.long, pytest.mark.timeout(1500)]
+    marks = [pytest.mark.heavy, pytest.mark.timeout(1500)]
     return pytest.param(size, fault, sinks, id=name, marks=marks)
 
 
@@ -205,7 +205,7 @@ async def test_artifacts_follow_when_their_bucket_was_away_at_the_end(service: S
 # Each lost answer costs the caller's whole limit, 5 or 10 s, so there is no short form; with short
 # limits, sink by sink, tests/faults/test_sinks.py has one.
 @pytest.mark.parametrize("lines", [3_000, 100_000])
-@pytest.mark.long
+@pytest.mark.heavy
 @pytest.mark.timeout(900)
 async def test_what_is_carried_out_but_not_heard_of_is_kept_once(
     service: Service, lines: int, monkeypatch: pytest.MonkeyPatch

@@ -34,7 +34,7 @@ class Size:
 SIZES = [
     pytest.param(Size(5_000, 0, 60), id="short"),
     pytest.param(
-        Size(100_000, 60, 300), id="long", marks=[pytest.mark.long, pytest.mark.timeout(600)]
+        Size(100_000, 60, 300), id="long", marks=[pytest.mark.heavy, pytest.mark.timeout(600)]
     ),
 ]
 

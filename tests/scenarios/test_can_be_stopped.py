@@ -16,7 +16,9 @@ BY_US = 'anava:{"by": "local", "reason": "a test"}'
 
 
 @pytest.mark.parametrize("step", [INIT, PLAN, APPLY])
-@pytest.mark.parametrize("name", ["step.json", "started.json"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("step.json", marks=pytest.mark.long), "started.json"]
+)
 async def test_cancel_in_every_phase(house: House, step: int, name: str) -> None:
     house.worker()
     deployment = await house.deploy(resource_seconds=20)
@@ -107,6 +109,7 @@ async def test_the_deadline_holds_with_no_worker_alive(house: House) -> None:
     assert (result.status, result.reason) == (Status.FAILED, Reason.APPLY_TIMED_OUT)
 
 
+@pytest.mark.long
 async def test_a_terminated_deployment_leaves_no_terraform(house: House) -> None:
     house.worker()
     deployment = await house.deploy(resource_seconds=30)

@@ -21,7 +21,7 @@ from tests.servers import TemporalServer, eventually
 from tests.terraform.real_provider import NO_MIRROR, mirror
 from tests.terraform.test_examples import ACAP_CONFIG
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 
 # What the template makes, counted with the real provider.
 RESOURCES = 68

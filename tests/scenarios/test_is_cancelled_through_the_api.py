@@ -94,7 +94,9 @@ async def assert_cancelled(
 
 
 @pytest.mark.parametrize("step", [INIT, PLAN, APPLY])
-@pytest.mark.parametrize("name", ["step.json", "started.json"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("step.json", marks=pytest.mark.long), "started.json"]
+)
 async def test_a_running_phase_is_interrupted_once(
     house: House, session: httpx.AsyncClient, step: int, name: str
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.google_stand_in.serving import ServedStandIn
 from tests.scenarios.anava_stack import Stack
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 
 PROJECT = "/projects/demo-proj"
 ENABLE = f"{PROJECT}/services.*[eE]nable"

@@ -41,7 +41,10 @@ async def assert_completed(
 
 
 @pytest.mark.parametrize("step", [INIT, PLAN, APPLY])
-@pytest.mark.parametrize("milliseconds", [0, 8, 25, 80, 120])
+@pytest.mark.parametrize(
+    "milliseconds",
+    [25, *(pytest.param(moment, marks=pytest.mark.long) for moment in (0, 8, 80, 120))],
+)
 async def test_a_killed_worker_is_followed_by_the_next(
     house: House, step: int, milliseconds: int
 ) -> None:

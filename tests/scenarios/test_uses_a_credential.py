@@ -128,6 +128,7 @@ async def ended_well(deployment: Deployment) -> DeploymentResult:
     return result
 
 
+@pytest.mark.long
 async def test_tokens_of_seconds_last_for_an_apply_whose_worker_is_killed(
     signed_in: House, google: ServedStandIn
 ) -> None:

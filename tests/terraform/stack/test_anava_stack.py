@@ -10,7 +10,7 @@ from tests.terraform.stack.conftest import Stack
 from tests.terraform.test_anava_template import CONTRACT_APIS, OUTPUTS, SENSITIVE
 
 # A whole apply takes a minute of the provider's own pauses on a machine with nothing else to do.
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(900)]
 
 NUMBER = "123456789012"
 RUN = f"projects/{PROJECT}/locations/us-central1/services"
