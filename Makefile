@@ -5,19 +5,19 @@
 
 BIN := .venv/bin
 FUNCTIONS := $(patsubst %/,%,$(wildcard terraform/*/functions/*/))
-# As in scripts/: no question to the vendor's server, no settings of whoever runs this.
+# As in scripts/: no request to the vendor's server, no terraform settings of the user.
 TERRAFORM := CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null $(or $(ANAVA_TERRAFORM__BINARY),terraform)
 
 # Most tests wait for a server: more of them than cores run at once. A file's tests share its servers.
 PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile
 
-help: ## Say what can be made
+help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-setup: ## Make .venv what the locks say (PYTHON=... names another Python)
+setup: ## Install the locked packages into .venv (PYTHON=... names another Python)
 	@PYTHON="$(PYTHON)" scripts/setup
 
-demo: setup ## Deploy the sandbox here and watch it (ONCE=1 ends by itself)
+demo: setup ## Deploy the sandbox on this machine and follow the deployment (ONCE=1 ends with it)
 	$(BIN)/anava demo $(if $(ONCE),--once)
 
 up: setup ## Run the whole service on this machine
@@ -29,22 +29,22 @@ test: setup ## Run the tests (ARGS="-k cancel" goes to pytest)
 test-long: setup ## Run what takes longer: promises at many instants, tests of more than 20 s (CI does too)
 	$(PYTEST) -m long $(ARGS)
 
-test-compose: setup ## Run docker-compose.yml for real: minutes, needs a container engine or root on Debian
+test-compose: setup ## Test docker-compose.yml: minutes, needs a container engine or root on Debian
 	scripts/test-compose
 
-bench: setup ## Measure beside baselines (ARGS="--quick", "--only NAME", "--heavy"); .cache/bench.json
+bench: setup ## Run the benchmarks beside their baselines (ARGS="--quick", "--only NAME", "--heavy"); .cache/bench.json
 	$(BIN)/python -m tests.bench $(ARGS)
 
-test-faults: setup ## Run the tests of faults in their long forms too: a store away for a minute, 100,000 lines
+test-faults: setup ## Run the fault tests, the long ones too: a store down for a minute, 100,000 lines
 	$(BIN)/python -m pytest tests/faults -m "heavy or not heavy" $(ARGS)
 
-test-google: setup ## Hold Google's real provider to the stand-in, lose a state and adopt it (ANAVA_TERRAFORM__MIRROR has it; 7 minutes)
+test-google: setup ## Run Google's real provider on the stand-in, lose a state and import the stack (needs ANAVA_TERRAFORM__MIRROR; 7 minutes)
 	$(BIN)/python -m pytest tests/google_stand_in/proof_provider.py tests/google_stand_in/adopt_the_stack.py --timeout 600 $(ARGS)
 
-test-stack: setup ## The Anava stack on a stand-in for Google, by terraform and by the whole service: 20 minutes, needs the provider
+test-stack: setup ## Deploy the Anava stack on the stand-in, by terraform and by the service: 20 minutes, needs the provider
 	$(BIN)/python -m pytest tests/terraform/stack tests/scenarios/test_deploys_the_anava_stack.py -m heavy $(ARGS)
 
-check: check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl ## Everything a tool can judge (-k goes on after a failure)
+check: check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl ## Run every static check (make -k continues after a failure)
 
 check-style: setup
 	$(BIN)/ruff check
@@ -70,18 +70,18 @@ check-terraform: setup
 check-hcl: setup
 	$(BIN)/python scripts/check-hcl
 
-format: setup ## Put code in its usual form and make the safe fixes
+format: setup ## Format the code and apply safe fixes
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(TERRAFORM) fmt -recursive terraform
 
-# Without ARGS=--upgrade the versions that are locked stay. No address of a package index gets into a lock.
+# Without ARGS=--upgrade the locked versions stay. A lock contains no address of a package index.
 COMPILE = UV_CACHE_DIR=.cache/uv $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(ARGS)
 
 FUNCTION_NEEDS = terraform/anava/functions/requirements.in
 
-lock: ## Renew the locks after a change in pyproject.toml (ARGS=--upgrade for newer versions)
+lock: ## Update the locks after a change in pyproject.toml (ARGS=--upgrade for newer versions)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra dev --constraints requirements.lock --output-file requirements-dev.lock
 	for function in $(FUNCTIONS); do \
@@ -89,21 +89,21 @@ lock: ## Renew the locks after a change in pyproject.toml (ARGS=--upgrade for ne
 			--output-file $$function/requirements.txt || exit 1; \
 	done
 
-providers: setup ## Fill providers/ with Google's provider from its registry (needs the network)
+providers: setup ## Download Google's provider into providers/ (needs the network)
 	$(BIN)/python scripts/mirror-providers
 
-provider-schema: setup ## Renew the schema that check-hcl compares with, from the provider
+provider-schema: setup ## Regenerate the schema that check-hcl uses, from the provider
 	$(BIN)/python scripts/provider-schema
 
-examples: setup ## Renew examples/ with the provider
+examples: setup ## Regenerate examples/ with the provider
 	$(BIN)/python scripts/examples
 
-openapi: setup ## Renew docs/openapi.json from the routes
+openapi: setup ## Regenerate docs/openapi.json from the routes
 	$(BIN)/python scripts/openapi > docs/openapi.json
 
-reference: setup ## Renew docs/reference.md from the code
+reference: setup ## Regenerate docs/reference.md from the code
 	$(BIN)/python scripts/reference > docs/reference.md
 
-clean: ## Remove what tools made; data/ stays, it holds deployments and their state
+clean: ## Remove tool output; data/ stays, since it holds deployments and their state
 	rm -rf .venv .cache .hypothesis build dist
 	find . -path ./data -prune -o -name __pycache__ -type d -exec rm -rf {} +

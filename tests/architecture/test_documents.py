@@ -1,26 +1,29 @@
-"""What the front documents name is there."""
+"""Documents name only files that exist, and no text refers to a document that is not here."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.architecture.repository import ROOT, files, text
 
-DOCUMENTS = ("README.md", "ARCHITECTURE.md")
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
 
 CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
-# `folder/file.py`, `folder/`, `file.py`, each perhaps with `:name` of something in it.
+# `folder/file.py`, `folder/`, `file.py`, each perhaps with `:name` of a definition in it.
 BACKTICKED = re.compile(r"`((?!/)[\w.@-]*(?:/[\w.-]*)*)(?::+([\w.]+))?`")
-# Without a folder only these say that a file of ours is meant: `exit.json` is made at run time.
+# Without a folder only these suffixes mean a committed file: `exit.json` is made at run time.
 OWN_SUFFIXES = {".lock", ".md", ".py", ".tf", ".toml", ".yaml", ".yml"}
-# First words of paths that are none of ours: run roots, data folders, media types, providers.
+RUN_TIME_FILES = {"alive.lock", "runner.lock"}
+# First words of paths outside the repository: run roots, data folders, media types, providers.
 ELSEWHERE = {
     "application",
     "cursors",
     "data",
     "hashicorp",
+    "outbox",
     "runs",
     "steps",
     "text",
@@ -28,9 +31,16 @@ ELSEWHERE = {
     "workers",
 }
 
+# `\n` as two characters stands in JSON in front of a word.
+ESCAPED_NEWLINE = re.compile(r"\\n")
+MARKDOWN_FILE = re.compile(r"[\w./:-]*\w\.md\b")
+# A document cited by a name in capitals and a section.
+SECTION = re.compile(r"\b[A-Z]{4,}(?:\.md)?,? section \d")
+DECISION = re.compile(r"\bADR (\d+)\b|docs/adr/(\d{4})")
+
 
 def _named_files(document: str) -> list[tuple[str, str]]:
-    """Each path that a document names, with the name in the file it adds, or ""."""
+    """Each path that a document names, with the name in the file behind the colon, or ""."""
     prose = CODE_BLOCK.sub("", text(Path(document)))
     named = [(path, name) for path, name in BACKTICKED.findall(prose) if _means_a_file(path)]
     return named + [(path, "") for path in LINK.findall(prose)]
@@ -39,7 +49,7 @@ def _named_files(document: str) -> list[tuple[str, str]]:
 def _means_a_file(path: str) -> bool:
     if "/" in path:
         return path.partition("/")[0] not in ELSEWHERE
-    return Path(path).suffix in OWN_SUFFIXES
+    return Path(path).suffix in OWN_SUFFIXES and path not in RUN_TIME_FILES
 
 
 def _exists(path: str) -> bool:
@@ -64,3 +74,62 @@ def test_names_that_a_document_points_to_are_in_their_file(document: str) -> Non
     ]
 
     assert missing == []
+
+
+def test_links_between_documents_lead_to_a_file() -> None:
+    broken = [
+        f"{document}: {link}"
+        for document in files()
+        if document.suffix == ".md"
+        for link in LINK.findall(text(document))
+        if not (ROOT / document.parent / link).exists()
+    ]
+
+    assert broken == []
+
+
+def test_the_index_of_decisions_lists_every_decision() -> None:
+    index = set(LINK.findall(text(Path("docs/adr/README.md"))))
+
+    assert index == {path.name for path in _decisions()}
+
+
+def test_no_text_refers_to_a_document_that_is_not_in_the_repository() -> None:
+    offenders = [
+        f"{path}:{number}: {reference}"
+        for path, number, line in _lines()
+        for reference in _missing_documents(path, line)
+    ]
+
+    assert offenders == []
+
+
+def _lines() -> Iterator[tuple[Path, int, str]]:
+    """Every line of every committed text file."""
+    for path in files():
+        try:
+            lines = text(path).splitlines()
+        except UnicodeDecodeError:
+            continue
+        yield from ((path, number, line) for number, line in enumerate(lines, 1))
+
+
+def _missing_documents(path: Path, line: str) -> Iterator[str]:
+    line = ESCAPED_NEWLINE.sub(" ", line)
+    for reference in MARKDOWN_FILE.findall(line):
+        if "://" not in reference and not _is_document(reference, path.parent):
+            yield reference
+    yield from SECTION.findall(line)
+    for match in DECISION.finditer(line):
+        if int(match[1] or match[2]) not in {int(page.name[:4]) for page in _decisions()}:
+            yield match[0]
+
+
+def _is_document(reference: str, folder: Path) -> bool:
+    reference = reference.lstrip("/:")
+    return _exists(reference) or (ROOT / folder / reference).exists()
+
+
+def _decisions() -> list[Path]:
+    folder = Path("docs/adr")
+    return [path for path in files() if path.parent == folder and path.name != "README.md"]
