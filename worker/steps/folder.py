@@ -209,7 +209,7 @@ class StepFolder:
 
     def wake(self) -> None:
         if self._watch is not None:
-            self._watch.notice(None)
+            self._watch.notify(None)
 
     async def close_log(self) -> Seal:
         await asyncio.to_thread(self._runners.wait)
