@@ -90,7 +90,7 @@ class LostStep:
     def __init__(self, folder: StepFiles, session: int, runner_ticks: int, since: int) -> None:
         self._folder = folder
         self._since = since
-        # The session's leader was the runner. The kernel does not reuse the number of a session with
+        # The session's leader was the runner. The kernel never reuses the number of a session with
         # members: another process with that pid means that the session is empty.
         leader = linux.process(session)
         reused = leader is not None and leader.start_ticks != runner_ticks

@@ -12,7 +12,7 @@ KEY_BYTES = 32
 
 
 def read_or_create(path: Path) -> bytes:
-    """Read the key, created at the first call with mode 0600; the first of concurrent creators wins.
+    """Read the key, created at the first call with mode 0600; the first concurrent creator wins.
 
     Raises:
         InvalidSettings: the file's content is not a key.
