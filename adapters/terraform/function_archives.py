@@ -27,10 +27,10 @@ def _write(folder: Path, archive: Path) -> None:
     # Stored, not deflated: a few kilobytes, and the bytes do not depend on the build of zlib.
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
         for name, content in _files(folder):
-            entry = zipfile.ZipInfo(name, _TIMESTAMP)
-            entry.create_system = _UNIX
-            entry.external_attr = _MODE << 16
-            file.writestr(entry, content)
+            info = zipfile.ZipInfo(name, _TIMESTAMP)
+            info.create_system = _UNIX
+            info.external_attr = _MODE << 16
+            file.writestr(info, content)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:

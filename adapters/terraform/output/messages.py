@@ -174,7 +174,7 @@ class ProgressAccumulator:
         self._redact = redact
         # For display only; no event depends on durations.
         self.durations = TypicalDurations()
-        self._entries: dict[str, _ResourceProgress] = {}
+        self._resources: dict[str, _ResourceProgress] = {}
         # By the unredacted address, a cache: each resource prints progress every 10 s.
         self._by_raw_address: dict[str, _ResourceProgress] = {}
         self._handlers: dict[str, Callable[[Message], None]] = {
@@ -207,26 +207,31 @@ class ProgressAccumulator:
     def resources(self) -> list[Resource]:
         """All planned and changed resources, in the order of their first message."""
         return [
-            entry.as_resource(address, self.durations) for address, entry in self._entries.items()
+            resource.as_resource(address, self.durations)
+            for address, resource in self._resources.items()
         ]
 
     def overdue(self) -> list[Resource]:
         """Running resources that take far longer than usual."""
         running = [
-            entry.as_resource(address, self.durations)
-            for address, entry in list(self._entries.items())
-            if entry.status is ResourceStatus.RUNNING
+            resource.as_resource(address, self.durations)
+            for address, resource in list(self._resources.items())
+            if resource.status is ResourceStatus.RUNNING
         ]
         return [resource for resource in running if resource.overdue]
 
     def addresses(self, *statuses: ResourceStatus) -> list[str]:
         """Addresses of the resources with any of these statuses."""
-        return [address for address, entry in self._entries.items() if entry.status in statuses]
+        return [
+            address for address, resource in self._resources.items() if resource.status in statuses
+        ]
 
     def achieved(self) -> Counts:
         """Counts of the completed changes; terraform prints none after a failure."""
         done = [
-            entry.action for entry in self._entries.values() if entry.status is ResourceStatus.DONE
+            resource.action
+            for resource in self._resources.values()
+            if resource.status is ResourceStatus.DONE
         ]
         replaced = done.count("replace")
         return Counts(
@@ -239,8 +244,8 @@ class ProgressAccumulator:
         """The number of resources per status."""
         tally = dict.fromkeys(ResourceStatus, 0)
         # A copy: the supervisor calls this while a thread adds messages.
-        for entry in list(self._entries.values()):
-            tally[entry.status] += 1
+        for resource in list(self._resources.values()):
+            tally[resource.status] += 1
         return {str(status): number for status, number in tally.items()}
 
     def _on_refresh_start(self, _message: Message) -> None:
@@ -252,52 +257,52 @@ class ProgressAccumulator:
         if change and change.resource and change.action not in ("noop", "read"):
             address = self._redact(change.resource.addr)
             kind = change.resource.resource_type
-            self._entries[address] = _ResourceProgress(kind, change.action, change.reason)
+            self._resources[address] = _ResourceProgress(kind, change.action, change.reason)
             self._by_raw_address.clear()
 
-    def _entry(self, message: Message) -> _ResourceProgress | None:
+    def _resource(self, message: Message) -> _ResourceProgress | None:
         hook = message.hook
         if hook is None or hook.resource is None:
             return None
-        entry = self._by_raw_address.get(hook.resource.addr) or self._new_entry(
+        resource = self._by_raw_address.get(hook.resource.addr) or self._add_resource(
             hook.resource, hook.action
         )
-        if entry is None:
+        if resource is None:
             return None
-        if hook.elapsed_seconds > entry.elapsed:
-            entry.elapsed = hook.elapsed_seconds
+        if hook.elapsed_seconds > resource.elapsed:
+            resource.elapsed = hook.elapsed_seconds
         if hook.id_value:
-            entry.id = self._redact(hook.id_value)
-        return entry
+            resource.id = self._redact(hook.id_value)
+        return resource
 
-    def _new_entry(self, raw: HookResource, action: str) -> _ResourceProgress | None:
+    def _add_resource(self, raw: HookResource, action: str) -> _ResourceProgress | None:
         address = self._redact(raw.addr)
         # Reading a data source prints the same messages, but changes nothing.
-        if address not in self._entries and action in ("read", "noop"):
+        if address not in self._resources and action in ("read", "noop"):
             return None
         new = _ResourceProgress(raw.resource_type, action)
-        entry = self._by_raw_address[raw.addr] = self._entries.setdefault(address, new)
-        return entry
+        resource = self._by_raw_address[raw.addr] = self._resources.setdefault(address, new)
+        return resource
 
     def _on_apply_start(self, message: Message) -> None:
-        if entry := self._entry(message):
-            entry.status = ResourceStatus.RUNNING
-            entry.started_at = entry.started_at or message.time
+        if resource := self._resource(message):
+            resource.status = ResourceStatus.RUNNING
+            resource.started_at = resource.started_at or message.time
 
     def _on_apply_progress(self, message: Message) -> None:
-        self._entry(message)
+        self._resource(message)
 
     def _on_apply_complete(self, message: Message) -> None:
-        if entry := self._entry(message):
-            entry.remaining -= 1
-            if entry.remaining <= 0:
-                entry.status = ResourceStatus.DONE
+        if resource := self._resource(message):
+            resource.remaining -= 1
+            if resource.remaining <= 0:
+                resource.status = ResourceStatus.DONE
 
     def _on_apply_errored(self, message: Message) -> None:
-        entry = self._entry(message)
+        resource = self._resource(message)
         # Once terraform no longer waits, the outcome is unknown: the resource stays running.
-        if entry and not self._abandoned:
-            entry.status = ResourceStatus.FAILED
+        if resource and not self._abandoned:
+            resource.status = ResourceStatus.FAILED
 
     def _on_log(self, message: Message) -> None:
         self._abandoned |= message.text.lstrip().startswith(_ABANDONED)
@@ -310,9 +315,9 @@ class ProgressAccumulator:
         if summary.operation in ("apply", "destroy"):
             self.applied = True
             # Imports and moves print no message (measured).
-            for entry in self._entries.values():
-                if entry.action in ("import", "move", "remove"):
-                    entry.status = ResourceStatus.DONE
+            for resource in self._resources.values():
+                if resource.action in ("import", "move", "remove"):
+                    resource.status = ResourceStatus.DONE
 
     def _on_diagnostic(self, message: Message) -> None:
         if message.diagnostic is None:
@@ -340,9 +345,9 @@ class ProgressAccumulator:
         Diagnostics follow the walk and the write of the state. By then every operation that started
         has printed a result.
         """
-        for entry in self._entries.values():
-            if entry.status is ResourceStatus.RUNNING and not self._abandoned:
-                entry.status = ResourceStatus.PLANNED
+        for resource in self._resources.values():
+            if resource.status is ResourceStatus.RUNNING and not self._abandoned:
+                resource.status = ResourceStatus.PLANNED
 
     def _on_outputs(self, message: Message) -> None:
         self.outputs = [
