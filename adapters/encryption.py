@@ -46,11 +46,7 @@ class AesGcmCipher:
         return _FORMAT + base64.urlsafe_b64encode(nonce + ciphertext).decode()
 
     def decrypt(self, encrypted: str, deployment: str) -> str:
-        """Return the plain text.
-
-        Raises:
-            SecretsUnreadable: the format is unknown or no key fits.
-        """
+        """Return the plain text; raises SecretsUnreadable when the format or all keys differ."""
         try:
             raw = base64.urlsafe_b64decode(encrypted.removeprefix(_FORMAT).encode("ascii"))
         except ValueError:

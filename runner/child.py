@@ -50,12 +50,6 @@ def fork_terraform(
     """Fork terraform's process, which waits at a gate: no terraform runs without started.json.
 
     A runner that dies first closes the gate; the child reads the end of the pipe and exits.
-
-    Args:
-        argv: terraform's command line.
-        extra_environment: variables to add to the runner's environment.
-        spool: descriptor for stdout and stderr.
-        alive_lock: descriptor to inherit.
     """
     runner = os.getpid()
     gate, open_gate = os.pipe()

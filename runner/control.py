@@ -104,10 +104,7 @@ class Termination:
 
 
 class RunnerControl:
-    """Controls one terraform from start to exit.
-
-    `housekeeping` runs once a second.
-    """
+    """Controls one terraform from start to exit; `housekeeping` runs once a second."""
 
     __slots__ = (
         "_folder",

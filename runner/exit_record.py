@@ -64,13 +64,9 @@ class ExitRecordWriter:
     def _operations(self) -> dict[str, object]:
         if self.control is None:
             return {"started": 0, "completed": 0, "open": []}
-        operations = self.control.operations
-        operations.read()
-        return {
-            "started": operations.started,
-            "completed": operations.completed,
-            "open": operations.open,
-        }
+        counts = self.control.operations
+        counts.read()
+        return {"started": counts.started, "completed": counts.completed, "open": counts.open}
 
     def _error(self) -> str | None:
         if self.error is None and self.swept.left:

@@ -34,12 +34,7 @@ class GcsArtifactStore:
         self._signer = signer
 
     async def put(self, deployment: str, name: str, content: Iterable[bytes]) -> Artifact:
-        """Write an artifact, replacing an earlier version.
-
-        Raises:
-            ValueError: the name is invalid.
-            Unavailable: Cloud Storage failed.
-        """
+        """Write an artifact, replacing an earlier version; ValueError for an invalid name."""
         if not (is_name(name) and is_name(deployment)):
             raise ValueError(f"{name!r} is not a valid artifact name")
         return _artifact(await self._objects.threaded(self._put, deployment, name, content))

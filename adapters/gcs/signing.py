@@ -64,11 +64,7 @@ class IamSigning(Signing):
         return str(self._credentials.service_account_email)
 
     def sign_bytes(self, message: bytes) -> bytes:
-        """Sign a message; blocks.
-
-        Raises:
-            Unavailable: IAM refused.
-        """
+        """Sign a message; blocks. Raises Unavailable when IAM refuses."""
         url = f"{self._iam}/v1/projects/-/serviceAccounts/{self.signer_email}:signBlob"
         payload = base64.b64encode(message).decode()
         response = self._session.post(url, json={"payload": payload}, timeout=_TIMEOUT_SECONDS)

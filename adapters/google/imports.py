@@ -27,6 +27,7 @@ _MAX_CONCURRENT = 6
 _UNDELETE_SECONDS = 60
 _POLL_SECONDS = 0.5
 
+_POOL = "google_iam_workload_identity_pool"
 _Json = dict[str, Any]
 # Location of resources that cannot be moved: the argument in the plan, the field at Google.
 _LOCATIONS = {
@@ -44,12 +45,7 @@ class GoogleImportFinder:
     async def find_existing(
         self, project: str, creations: Sequence[PlannedCreation]
     ) -> ImportSurvey:
-        """Return the imports, and findings for resources that block the apply.
-
-        Raises:
-            SignInExpired: no token is available.
-            Unavailable: Google does not answer.
-        """
+        """Return the imports, and findings for resources that block the apply."""
         slots = asyncio.Semaphore(_MAX_CONCURRENT)
 
         async def find(creation: PlannedCreation) -> ImportSurvey:
@@ -58,11 +54,7 @@ class GoogleImportFinder:
 
         try:
             # Pools first: a provider is restored only after the pool that contains the provider.
-            pools = [
-                creation
-                for creation in creations
-                if creation.type == "google_iam_workload_identity_pool"
-            ]
+            pools = [creation for creation in creations if creation.type == _POOL]
             surveys = [await find(pool) for pool in pools]
             others = [creation for creation in creations if creation not in pools]
             surveys += await asyncio.gather(*(find(creation) for creation in others))

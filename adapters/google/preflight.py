@@ -84,12 +84,7 @@ class GooglePreflight:
         self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
 
     async def check(self, request: DeploymentRequest) -> list[Finding]:
-        """Return the findings, most important first; a refused check is a finding too.
-
-        Raises:
-            SignInExpired: no token is available.
-            Unavailable: Google does not answer.
-        """
+        """Return the findings in order of severity; a refused check is a finding too."""
         needed = read_requirements(self._templates, request.stack.template)
         try:
             granted = await self._granted(request.stack.project_id, needed)
@@ -106,7 +101,7 @@ class GooglePreflight:
         return in_order([*findings, *unfit_region(request)])
 
     async def projects(self) -> list[Project]:
-        """Return the active projects that the identity can access; raises as `check` does."""
+        """Return the active projects that the identity can access."""
         items = self._api.items(
             "cloudresourcemanager", "v3/projects:search", "projects", query="state:ACTIVE"
         )
@@ -187,16 +182,14 @@ class GooglePreflight:
         return findings
 
     async def _existing(self, request: DeploymentRequest) -> list[Finding]:
-        resources: list[Existing] = []
+        items: list[Existing] = []
         for kind, service, path, key in _LISTINGS:
             try:
-                resources += [
-                    resource async for resource in self._listed(request, kind, service, path, key)
-                ]
+                items += [item async for item in self._listed(request, kind, service, path, key)]
             except RefusedByGoogle:
                 # A disabled API has no resources; the plan finds resources that may not be listed.
                 continue
-        return list(existing(request, resources))
+        return list(existing(request, items))
 
     async def _listed(
         self, request: DeploymentRequest, kind: str, service: str, path: str, key: str

@@ -38,6 +38,4 @@ def provider_environment(server: str) -> dict[str, str]:
     Args:
         server: base URL like `http://127.0.0.1:8080`.
     """
-    return {
-        f"GOOGLE_{product}_CUSTOM_ENDPOINT": f"{server}/{path}" for product, path in _PATHS.items()
-    }
+    return {f"GOOGLE_{name}_CUSTOM_ENDPOINT": f"{server}/{path}" for name, path in _PATHS.items()}

@@ -41,12 +41,7 @@ class GoogleTokenProvider:
         return cls(own, api, settings.impersonate, settings.token_seconds)
 
     async def provider(self, reference: str) -> Credential:
-        """Return a credential for terraform's provider.
-
-        Raises:
-            SignInExpired: the reference is unknown, or Google refused.
-            Unavailable: Google does not answer.
-        """
+        """Return a credential for terraform's provider; raises SignInExpired, Unavailable."""
         if reference != SERVICE:
             raise SignInExpired("The reference to a sign-in is unknown.")
         if self._account is None:

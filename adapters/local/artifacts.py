@@ -50,12 +50,7 @@ class LocalArtifactStore:
         self._hashes: dict[tuple[Path, _Version], str] = {}
 
     async def put(self, deployment: str, name: str, content: Iterable[bytes]) -> Artifact:
-        """Write an artifact atomically; concurrent writers of the same name do not conflict.
-
-        Raises:
-            ValueError: the name is invalid.
-            Unavailable: the file cannot be written.
-        """
+        """Write an artifact atomically, also beside a concurrent writer of the same name."""
         if not (is_name(name) and is_name(deployment)):
             raise ValueError(f"{name!r} is not a valid artifact name")
         return await asyncio.to_thread(self._put, self._root / deployment, name, content)
@@ -77,12 +72,7 @@ class LocalArtifactStore:
         return Link(f"/api/artifacts/download/{deployment}/{name}?{query}")
 
     def admit(self, deployment: str, name: str, expires: str, signature: str) -> None:
-        """Check a download link.
-
-        Raises:
-            LinkRefused: the signature does not fit.
-            LinkExpired: the link is too old.
-        """
+        """Check a download link; raises LinkRefused or LinkExpired."""
         expected = self._sign(deployment, name, expires)
         # As bytes: compare_digest refuses text with other letters than ASCII.
         if not hmac.compare_digest(expected.encode(), _bytes(signature)):

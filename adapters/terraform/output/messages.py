@@ -165,10 +165,7 @@ class _ResourceProgress:
 
 
 class ProgressAccumulator:
-    """Accumulates messages into progress, counts, diagnostics and outputs.
-
-    The result depends on the messages alone, except for the typical durations.
-    """
+    """Accumulates messages; the result depends on them alone, except for typical durations."""
 
     def __init__(self, redact: Callable[[str], str] = str) -> None:
         self._redact = redact
@@ -264,9 +261,8 @@ class ProgressAccumulator:
         hook = message.hook
         if hook is None or hook.resource is None:
             return None
-        resource = self._by_raw_address.get(hook.resource.addr) or self._add_resource(
-            hook.resource, hook.action
-        )
+        known = self._by_raw_address.get(hook.resource.addr)
+        resource = known or self._add_resource(hook.resource, hook.action)
         if resource is None:
             return None
         if hook.elapsed_seconds > resource.elapsed:
