@@ -1,1 +1,1 @@
-"""How we touch each outside thing."""
+"""Connections to the outside: terraform, Google, Temporal, log stores, local files."""

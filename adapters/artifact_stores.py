@@ -1,4 +1,4 @@
-"""The store of artifacts that the settings name."""
+"""Construction of the artifact store from the settings."""
 
 from adapters.gcs.artifacts import GcsArtifactStore
 from adapters.gcs.objects import open_objects
@@ -11,7 +11,7 @@ __all__ = ["open_artifact_store"]
 
 
 def open_artifact_store(settings: Settings) -> tuple[ArtifactStore, Downloads | None]:
-    """The store, and what checks its links where they lead back to this service."""
+    """Return the store, and the checker of download links where this service serves them."""
     if settings.artifacts.store == "gcs":
         gcs = settings.gcs
         objects = open_objects(gcs.bucket or "", gcs.endpoint, settings.google.project)

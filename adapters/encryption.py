@@ -1,4 +1,4 @@
-"""Secrets on their way through Temporal: AES-256-GCM with a ring of keys."""
+"""Encrypts the secrets that travel through Temporal: AES-256-GCM with rotating keys."""
 
 import base64
 import os
@@ -14,49 +14,49 @@ from deployments.errors import SecretsUnreadable
 __all__ = ["AesGcmCipher"]
 
 _FORMAT = "v1."
-# What the standard recommends for GCM (NIST SP 800-38D, section 5.2.1.1).
+# Recommended for GCM (NIST SP 800-38D, section 5.2.1.1).
 _NONCE_BYTES = 12
 
 
 class AesGcmCipher:
-    """Port `SecretBox`: the first key encrypts, each may decrypt.
+    """Encrypts with the first key, decrypts with any key.
 
-    The deployment's id is associated data, so an encrypted text of one means nothing to another.
+    The deployment's id is associated data, so a text decrypts only for the same deployment.
 
     Args:
         keys: 32 bytes each.
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        self._ring = [AESGCM(key) for key in keys]
+        self._keys = [AESGCM(key) for key in keys]
 
     @classmethod
     def open(cls, keys: Sequence[bytes], data: Path) -> "AesGcmCipher":
-        """With the keys of the settings, or with one that lies in the data folder.
+        """Use the keys of the settings, or a key generated in the data folder.
 
         Raises:
-            InvalidSettings: what lies there is no key.
+            InvalidSettings: the key file has no valid key.
         """
-        return cls(keys or [key_file.read_or_make(data / "secrets.key")])
+        return cls(keys or [key_file.read_or_create(data / "secrets.key")])
 
     def encrypt(self, text: str, deployment: str) -> str:
-        """Port `SecretBox`."""
+        """Return the encrypted text, URL-safe base64 with a format prefix."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._ring[0].encrypt(nonce, text.encode(), deployment.encode())
-        return _FORMAT + base64.urlsafe_b64encode(nonce + sealed).decode()
+        ciphertext = self._keys[0].encrypt(nonce, text.encode(), deployment.encode())
+        return _FORMAT + base64.urlsafe_b64encode(nonce + ciphertext).decode()
 
     def decrypt(self, encrypted: str, deployment: str) -> str:
-        """Port `SecretBox`."""
+        """Return the plain text; raises SecretsUnreadable when the format or all keys differ."""
         try:
             raw = base64.urlsafe_b64decode(encrypted.removeprefix(_FORMAT).encode("ascii"))
         except ValueError:
             raw = b""
         if not encrypted.startswith(_FORMAT) or len(raw) <= _NONCE_BYTES:
-            raise SecretsUnreadable("The sensitive variables are no text of this version.")
-        for key in self._ring:
+            raise SecretsUnreadable("The sensitive variables have an unknown encryption format.")
+        for key in self._keys:
             try:
                 text = key.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], deployment.encode())
             except InvalidTag:
                 continue
             return text.decode()
-        raise SecretsUnreadable("No key of this host opens the sensitive variables.")
+        raise SecretsUnreadable("No key of this host decrypts the sensitive variables.")

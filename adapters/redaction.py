@@ -1,4 +1,4 @@
-"""Removes known secrets from text, in every form terraform or a provider may print them."""
+"""Removes known secrets from text, in each encoding that terraform or a provider may print."""
 
 import base64
 import json
@@ -11,16 +11,16 @@ __all__ = ["MARK", "Redactor"]
 
 MARK = "(sensitive)"
 
-# Shorter texts are in ordinary words; removing them would hide the log and protect nothing.
-_SHORTEST = 4
-# A line of a multi-line secret (a key) counts by itself from this length on.
-_SHORTEST_LINE = 8
-# JSON writers escape these as they like, each in its own way: `é`, `\u00e9` and `\u00E9` are one.
+# Shorter texts occur in ordinary words; removing those would garble the log and protect nothing.
+_MIN_LENGTH = 4
+# A line of a multi-line secret (a key) is a secret by itself from this length on.
+_MIN_LINE_LENGTH = 8
+# JSON writers escape these characters differently: `é`, `\u00e9` and `\u00E9` are equal.
 _ESCAPED = re.compile(r"""[^ !#$%()*+,\-.0-9:;=?@A-Z\[\]^_`a-z{|}~]+""")
 
 
 class Redactor:
-    """Replaces each known secret by a mark; pure, so the same text always gives the same text."""
+    """Replaces each known secret by a mark; equal input always gives equal output."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = sorted(
@@ -29,39 +29,39 @@ class Redactor:
         pattern = "|".join(re.escape(form) for form in forms)
         self._text = re.compile(pattern) if forms else None
         needles = {_needle(form) for form in forms}
-        # One that contains another is found with it; an empty one is found everywhere.
+        # A needle that contains another needle is redundant; an empty needle matches everything.
         self._needles = [
-            needle for needle in needles if not any(two in needle for two in needles - {needle})
+            needle for needle in needles if not any(other in needle for other in needles - {needle})
         ]
 
     def touches(self, data: bytes) -> bool:
-        """Whether there may be a secret in raw output: one search instead of one a line.
+        """Whether raw output may contain a secret, a quick check before `clean` of each line.
 
-        It may say yes for nothing, never no for a secret, however the output escapes it.
+        False positives are possible; false negatives are not, for any escapes.
         """
-        # Plain searches, one a form: three times as fast as one pattern with all of them.
+        # A plain search per form is three times as fast as a single pattern with all forms.
         return any(needle in data for needle in self._needles)
 
     def clean(self, text: str) -> str:
-        """The text with every secret replaced by the mark."""
+        """Return the text with every secret replaced by the mark."""
         return self._text.sub(MARK, text) if self._text is not None else text
 
 
 def _needle(form: str) -> bytes:
-    """The longest piece of a form that every writer leaves as it is; empty where none is."""
+    """The longest part of a form that no writer escapes; may be empty."""
     return max(_ESCAPED.split(form), key=len).encode()
 
 
 def _forms(secret: str) -> Iterator[str]:
-    # Terraform composes what it is given: é from two code points comes out as one (tried).
+    # Terraform normalises input to NFC: é of two code points becomes one code point (tried).
     for text in {secret, unicodedata.normalize("NFC", secret)}:
         yield from _parts(text)
 
 
 def _parts(secret: str) -> Iterator[str]:
-    lines = [line for line in secret.splitlines() if len(line.strip()) >= _SHORTEST_LINE]
+    lines = [line for line in secret.splitlines() if len(line.strip()) >= _MIN_LINE_LENGTH]
     for part in {secret, secret.strip(), *(line.strip() for line in lines)}:
-        if len(part) >= _SHORTEST:
+        if len(part) >= _MIN_LENGTH:
             yield from _encodings(part)
 
 
@@ -72,9 +72,9 @@ def _encodings(text: str) -> Iterator[str]:
         escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
         yield escaped
         yield json.dumps(escaped)[1:-1]
-    # Terraform's own JSON also escapes these three (Go's encoder).
-    go = json.dumps(text, ensure_ascii=False)[1:-1]
-    yield go.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+    # Go's JSON encoder, which terraform uses, also escapes these three.
+    plain = json.dumps(text, ensure_ascii=False)[1:-1]
+    yield plain.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
     yield quote(text, safe="")
     yield quote_plus(text)
     yield raw.hex()
@@ -83,13 +83,13 @@ def _encodings(text: str) -> Iterator[str]:
 
 
 def _base64(raw: bytes) -> Iterator[str]:
-    """The part of a base64 text that only the secret decides, at each of its three offsets."""
+    """The base64 characters that depend on the secret alone, at each of the three alignments."""
     for offset in range(3):
         encoded = base64.b64encode(bytes(offset) + raw)
         head = (0, 2, 3)[offset]
         spare = (len(raw) + offset) % 3
         core = encoded.rstrip(b"=")[head:]
         core = core[:-1] if spare else core
-        if len(core) >= _SHORTEST_LINE:
+        if len(core) >= _MIN_LINE_LENGTH:
             yield core.decode()
             yield core.decode().replace("+", "-").replace("/", "_")

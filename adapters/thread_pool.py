@@ -1,4 +1,4 @@
-"""Threads that only one store may fill."""
+"""A thread pool per store."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,27 +7,30 @@ from typing import ParamSpec, TypeVar
 
 __all__ = ["ThreadPool"]
 
-_Asked = ParamSpec("_Asked")
-_Answer = TypeVar("_Answer")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 class ThreadPool:
-    """Runs blocking calls aside.
+    """Runs the blocking calls of a single store.
 
-    The loop's own threads (six on two cores) also carry the files of every step: a store that
-    hangs must not take them.
+    The event loop's default threads (six on two cores) also serve the files of every step; a store
+    that hangs must not occupy them.
 
     Args:
-        name: of the store.
-        count: calls at once; further ones wait.
+        name: the store's name.
+        count: maximum of concurrent calls; further calls wait.
     """
 
     def __init__(self, name: str, count: int) -> None:
         self._executor = ThreadPoolExecutor(count, thread_name_prefix=name)
 
     async def run(
-        self, work: Callable[_Asked, _Answer], *args: _Asked.args, **kwargs: _Asked.kwargs
-    ) -> _Answer:
-        """Run it and give its answer."""
+        self,
+        work: Callable[_P, _R],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _R:
+        """Run `work` in a thread and return the result."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, lambda: work(*args, **kwargs))

@@ -165,7 +165,7 @@ class SinkStatus:
 class SinkStatuses(Protocol):
     """What the workers say of their sinks."""
 
-    async def look(self) -> list[SinkStatus]:
+    async def current(self) -> list[SinkStatus]:
         """One for each sink, over all workers that can be seen from here."""
         ...
 

@@ -12,22 +12,22 @@ from google_stand_in.rules import Rule, parse
 
 
 def main(arguments: list[str]) -> int:
-    """Serve on loopback until a signal comes; 2 where the rules are none."""
+    """Serve on loopback until a signal arrives; exit status 2 for invalid rules."""
     parser = argparse.ArgumentParser(prog="stand_in", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--rules", type=Path, help="a JSON list of rules")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        rules = _rules(given.rules)
+        rules = _rules(options.rules)
     except (OSError, ValueError) as error:
-        parser.error(f"{given.rules}: {error}")
+        parser.error(f"{options.rules}: {error}")
     uvicorn.run(
         StandIn(rules),
         host="127.0.0.1",
-        port=given.port,
+        port=options.port,
         log_level="warning",
         lifespan="off",
-        timeout_graceful_shutdown=1,  # a held call must not keep the process
+        timeout_graceful_shutdown=1,  # a delayed call must not block the exit
     )
     return 0
 

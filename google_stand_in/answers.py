@@ -1,4 +1,4 @@
-"""What the stand-in answers: JSON, media, and errors in the shapes Google documents."""
+"""Answers of the stand-in: JSON, media, and errors in the shapes that Google documents."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-# google.rpc.Code names by HTTP status, where one status has one usual code.
+# The usual google.rpc.Code of an HTTP status.
 STATUSES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -24,7 +24,7 @@ STATUSES = {
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer."""
+    """An HTTP response."""
 
     status: int
     content: bytes | Json
@@ -32,7 +32,7 @@ class Answer:
 
 
 class Refused(Exception):
-    """An error answer on its way out."""
+    """Raised by a handler to send an error response."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(f"{answer.status}: {answer.content!r}")
@@ -45,17 +45,17 @@ def error_info(reason: str, domain: str, metadata: Mapping[str, str]) -> Json:
 
 
 def refusal(code: int, message: str, *details: Json, status: str = "") -> Refused:
-    """An error as most APIs give it: code, message, status, details."""
+    """An error in the shape of most APIs: code, message, status, details."""
     error: Json = {"code": code, "message": message, "status": status or STATUSES[code]}
     if details:
         error["details"] = list(details)
     return Refused(Answer(code, {"error": error}))
 
 
-def old_refusal(code: int, message: str, reason: str, **more: str) -> Refused:
-    """An error as Cloud Storage gives it: a list with domain, reason and perhaps a location."""
-    one = {"message": message, "domain": "global", "reason": reason, **more}
-    error = {"code": code, "message": message, "errors": [one]}
+def storage_refusal(code: int, message: str, reason: str, **more: str) -> Refused:
+    """An error in the shape of Cloud Storage: a list with domain, reason, optional location."""
+    item = {"message": message, "domain": "global", "reason": reason, **more}
+    error = {"code": code, "message": message, "errors": [item]}
     return Refused(Answer(code, {"error": error}))
 
 

@@ -1,7 +1,7 @@
-"""The server: one door for every API, `/<first word of the host>/<version>/…`.
+"""The server of all APIs, at `/<first label of the host>/<version>/…`.
 
-So `https://iam.googleapis.com/v1/projects/p` is `/iam/v1/projects/p` here. Cloud Storage's uploads
-and the metadata server's paths are at the root, where clients look for them.
+`https://iam.googleapis.com/v1/projects/p` is `/iam/v1/projects/p` here. Cloud Storage's uploads and
+the metadata server's paths are at the root, where clients expect them.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from google_stand_in.routing import Call, Route, find
 from google_stand_in.rules import Rule
 from google_stand_in.world import Project, Token
 
-# Whose consumer is the caller's own project, not the one that is looked at.
+# APIs whose consumer is the caller's project, not the project in the path.
 UNGATED = {
     "cloudbilling",
     "cloudresourcemanager",
@@ -42,11 +42,11 @@ BILLED = {
     "secretmanager",
 }
 OPEN = {"", "computeMetadata", "oauth2", "sts"}
-MOST_BYTES = 64 * 1024 * 1024  # a function's source is far below; a body has to end somewhere
+MAX_BYTES = 64 * 1024 * 1024  # far above the source of a function
 
 
 class StandIn:
-    """An ASGI application over one world."""
+    """An ASGI application with a world of its own."""
 
     def __init__(self, rules: list[Rule] | None = None) -> None:
         self.control = Control(rules or [])
@@ -87,9 +87,9 @@ class StandIn:
         query = request.query_params
         project = self._project(api, params, query.get("project", ""))
         filling = _filling(project, api, path, params, route)
-        asked = f"{raw}?{request.url.query}" if request.url.query else raw
+        target = f"{raw}?{request.url.query}" if request.url.query else raw
         for rule in self.control.rules:
-            if rule.fires(request.method, asked):
+            if rule.fires(request.method, target):
                 await asyncio.sleep(rule.delay_seconds)
                 answer = rule.answer(filling)
                 if answer is not None:
@@ -117,19 +117,19 @@ class StandIn:
         )
         _gate(call, route, project)
         try:
-            given = route.handler(call)
+            result = route.handler(call)
         except (AttributeError, KeyError, TypeError, ValueError):
-            # A field of the wrong type: Google checks bodies against its own descriptions first.
+            # A field of the wrong type: Google validates bodies against the schema first.
             raise invalid("Invalid JSON payload received. Unknown name or wrong type.") from None
-        return given if isinstance(given, Answer) else Answer(200, given)
+        return result if isinstance(result, Answer) else Answer(200, result)
 
-    def _project(self, api: str, params: dict[str, str], asked: str) -> Project | None:
-        """The project that a call is about, as far as one can see."""
+    def _project(self, api: str, params: dict[str, str], default: str) -> Project | None:
+        """The project of a call, from the path, the bucket or the query; None if unknown."""
         world = self.control.world
         if api == "storage" and "bucket" in params:
             bucket = world.kind("buckets").get(params["bucket"], {})
             return world.find_project(bucket.get("projectNumber", ""))
-        return world.find_project(params.get("project", asked))
+        return world.find_project(params.get("project", default))
 
     def _token(self, api: str, request: Request, filling: Json) -> Token | None:
         if api in OPEN:
@@ -161,7 +161,7 @@ def _filling(
 
 
 def _gate(call: Call, route: Route, project: Project | None) -> None:
-    """API enabled, permission, billing, before the handler looks at anything."""
+    """Check API, permission and billing before the handler runs."""
     old = "_storage" if call.api == "storage" else ""
     if project and call.api not in UNGATED | OPEN:
         ready = project.enabled.get(f"{call.api}.googleapis.com")
@@ -174,14 +174,14 @@ def _gate(call: Call, route: Route, project: Project | None) -> None:
 
 
 async def _content(request: Request) -> bytes | None:
-    """The body, read to its end; None where it is too long to keep."""
+    """Read the complete body; None when longer than the limit."""
     parts: list[bytes] = []
     length = 0
     async for part in request.stream():
         length += len(part)
-        if length <= MOST_BYTES:
+        if length <= MAX_BYTES:
             parts.append(part)
-    return b"".join(parts) if length <= MOST_BYTES else None
+    return b"".join(parts) if length <= MAX_BYTES else None
 
 
 def _bearer(request: Request) -> str:
@@ -190,15 +190,15 @@ def _bearer(request: Request) -> str:
 
 
 def _parts(raw: str) -> tuple[str, str, str]:
-    """API, version and the rest of a path; `%2F` stays, so that it parts no names."""
+    """Split a path into API, version and rest; `%2F` stays encoded, part of a name."""
     try:
-        kept = re.sub("%2f", "%252F", raw, flags=re.IGNORECASE)
-        path = unquote(kept, errors="strict")
+        escaped = re.sub("%2f", "%252F", raw, flags=re.IGNORECASE)
+        path = unquote(escaped, errors="strict")
     except UnicodeDecodeError:
         raise invalid("The path is not UTF-8.") from None
     path = re.sub(r"^/(storage/)?(upload|download)/storage/(\w+)/", r"/storage/\3/\2/", path)
     path = re.sub(r"^/storage/storage/", "/storage/", path)
-    # The provider's own Firebase client keeps only the host of its endpoint.
+    # The provider's Firebase client uses only the host of the endpoint.
     path = re.sub(r"^/v1beta1/", "/firebase/v1beta1/", path)
     api, _, rest = path.removeprefix("/").partition("/")
     version, _, rest = rest.partition("/")

@@ -1,4 +1,4 @@
-"""The stand-in's own door, /_control/: state, faults, tokens, what was asked."""
+"""The control API, /_control/: state, faults, tokens, log of calls."""
 
 import json
 import time
@@ -16,8 +16,8 @@ from google_stand_in.world import NUMBER, PROJECT, World
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One call to an API, without anything that is secret."""
+class LoggedCall:
+    """A call to an API, without secrets."""
 
     at: float
     method: str
@@ -31,17 +31,17 @@ class Asked:
 
 
 class Control:
-    """The world, its faults and its log; puts them back, changes them, shows them."""
+    """Shows, changes and resets the world, the rules and the log."""
 
     def __init__(self, rules: list[Rule]) -> None:
         self.rules = rules
-        self.asked: list[Asked] = []
+        self.log: list[LoggedCall] = []
         self.world = _new_world()
 
     def note(self, method: str, path: str, token: str, status: int, began: float) -> None:
-        """Keep what was asked; `began` is on the monotonic clock."""
+        """Log a call; `began` is on the monotonic clock."""
         seconds = time.monotonic() - began
-        self.asked.append(Asked(time.time() - seconds, method, path, token, status, seconds))
+        self.log.append(LoggedCall(time.time() - seconds, method, path, token, status, seconds))
 
     def answer(self, method: str, path: str, content: bytes) -> Answer:
         handlers: dict[str, Callable[[Any], Json]] = {
@@ -49,8 +49,8 @@ class Control:
             "GET /_control/state": lambda _: self._state(),
             "PUT /_control/settings": self._settings,
             "PUT /_control/rules": self._rules,
-            "GET /_control/log": lambda _: {"requests": [item.view() for item in self.asked]},
-            "POST /_control/mint": self._provider,
+            "GET /_control/log": lambda _: {"requests": [call.view() for call in self.log]},
+            "POST /_control/mint": self._issue_token,
             "POST /_control/revoke": self._revoke,
             "POST /_control/preload": self._preload,
             "POST /_control/project": self._project,
@@ -64,7 +64,7 @@ class Control:
             return Answer(400, {"error": f"{type(error).__name__}: {error}"})
 
     def _reset(self, _: Any) -> Json:
-        self.rules, self.asked, self.world = [], [], _new_world()
+        self.rules, self.log, self.world = [], [], _new_world()
         return {}
 
     def _state(self) -> Json:
@@ -73,7 +73,7 @@ class Control:
             project.project_id: {**vars(project), "enabled": sorted(project.enabled)}
             for project in world.projects.values()
         }
-        counts = {kind: len(found) for kind, found in world.resources.items()}
+        counts = {kind: len(resources) for kind, resources in world.resources.items()}
         return {
             "projects": projects,
             "counts": counts,
@@ -81,14 +81,14 @@ class Control:
             "policies": world.policies,
         }
 
-    def _rules(self, given: Any) -> Json:
-        self.rules = parse(given["rules"] if isinstance(given, dict) else given)
+    def _rules(self, body: Any) -> Json:
+        self.rules = parse(body["rules"] if isinstance(body, dict) else body)
         return {"rules": len(self.rules)}
 
-    def _settings(self, given: Json) -> Json:
-        """Whole-world settings; `skip_seconds` puts the clock forward."""
+    def _settings(self, body: Json) -> Json:
+        """Change settings of the world; `skip_seconds` advances the clock."""
         world = self.world
-        for key, value in given.items():
+        for key, value in body.items():
             if key == "permissions":
                 world.permissions = None if value is None else frozenset(map(str, value))
             elif key == "skip_seconds":
@@ -96,42 +96,42 @@ class Control:
             elif key in {"propagation_seconds", "operation_seconds", "token_seconds"}:
                 setattr(world, key, float(value))
             else:
-                raise ValueError(f"no setting is called {key!r}")
+                raise ValueError(f"unknown setting {key!r}")
         return {}
 
-    def _project(self, given: Json) -> Json:
-        """Make a project or change one: number, name, billing, state, enabled, org_policies."""
-        world, project_id = self.world, str(given["project_id"])
+    def _project(self, body: Json) -> Json:
+        """Create or change a project: number, name, billing, state, enabled, org_policies."""
+        world, project_id = self.world, str(body["project_id"])
         project = world.projects.get(project_id)
         if project is None:
-            project = world.add_project(project_id, str(given["number"]))
+            project = world.add_project(project_id, str(body["number"]))
         for key in ("name", "billing", "state", "org_policies"):
-            if key in given:
-                setattr(project, key, given[key])
-        if "enabled" in given:
-            project.enabled = {str(service): world.now() for service in given["enabled"]}
+            if key in body:
+                setattr(project, key, body[key])
+        if "enabled" in body:
+            project.enabled = {str(service): world.now() for service in body["enabled"]}
         return {}
 
-    def _provider(self, given: Json) -> Json:
-        seconds = float(given.get("seconds", self.world.token_seconds))
-        may = given.get("permissions")
+    def _issue_token(self, body: Json) -> Json:
+        seconds = float(body.get("seconds", self.world.token_seconds))
+        may = body.get("permissions")
         permissions = None if may is None else frozenset(map(str, may))
-        principal = str(given.get("principal", "user:caller@example.com"))
-        token = self.world.provider(seconds, principal, permissions)
+        principal = str(body.get("principal", "user:caller@example.com"))
+        token = self.world.issue_token(seconds, principal, permissions)
         return {"access_token": token, "expires_in": seconds, "token_type": "Bearer"}
 
-    def _revoke(self, given: Json) -> Json:
-        self.world.revoked.add(str(given["token"]))
+    def _revoke(self, body: Json) -> Json:
+        self.world.revoked.add(str(body["token"]))
         return {}
 
-    def _preload(self, given: Json) -> Json:
-        """Make calls as a caller who may do everything: `{"calls": [{method, path, body}]}`.
+    def _preload(self, body: Json) -> Json:
+        """Run calls with all permissions: `{"calls": [{method, path, body}]}`.
 
-        Paths are those of the APIs, `/secretmanager/v1/…`; no token, rule or enabled API matters.
+        Paths start with the API, `/secretmanager/v1/…`; tokens, rules, disabled APIs are ignored.
         """
-        for call in given["calls"]:
+        for call in body["calls"]:
             self._call(call.get("method", "POST"), call["path"], call.get("body", {}))
-        return {"calls": len(given["calls"])}
+        return {"calls": len(body["calls"])}
 
     def _call(self, method: str, path: str, body: Json) -> None:
         path, _, query = path.partition("?")
@@ -140,15 +140,17 @@ class Control:
         if route is None:
             raise ValueError(f"no route for {method} {path}")
         content = json.dumps(body).encode()
-        world, asked = self.world, QueryParams(query)
+        world, parameters = self.world, QueryParams(query)
         try:
-            route.handler(Call(world, method, api, version, rest, params, asked, {}, content, {}))
+            route.handler(
+                Call(world, method, api, version, rest, params, parameters, {}, content, {})
+            )
         except Refused as refused:
             raise ValueError(f"{method} {path}: {refused}") from None
 
 
 def _new_world() -> World:
-    """One project with billing, as a customer brings it."""
+    """A world with a single project that has billing."""
     world = World()
     world.add_project(PROJECT, NUMBER, "Demo project")
     return world

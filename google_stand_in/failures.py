@@ -1,7 +1,7 @@
-"""Every failure that Google is known to answer, by name: one table.
+"""The table of Google's known failures, by name.
 
-Shapes are those Google documents: google.rpc.ErrorInfo, in Cloud Storage `errors[0].reason`.
-Words in braces are filled from the call (`Filling`) and the rule's `values`.
+Shapes are those that Google documents: google.rpc.ErrorInfo, in Cloud Storage `errors[0].reason`.
+Placeholders in braces are replaced from the call (`Filling`) and the rule's `values`.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Failure:
-    """One kind of failure; `old`: in Cloud Storage's shape, `operation`: as a failed operation."""
+    """A failure; `old`: in Cloud Storage's shape, `operation`: as a failed operation."""
 
     code: int
     message: str
@@ -38,7 +38,7 @@ class Failure:
     metadata: Mapping[str, str] = field(default_factory=dict)
     violation: Mapping[str, str] = field(default_factory=dict)
     old: str = ""
-    inner: str = ""  # Cloud Storage's second message, where it says less than the first
+    inner: str = ""  # Cloud Storage's second message, if different
     operation: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -211,7 +211,7 @@ FAILURES: Mapping[str, Failure] = {
 
 
 class Filling(dict[str, str]):
-    """Values for the words in braces; a word without a value stays as it is."""
+    """Values of the placeholders; a placeholder without a value stays unchanged."""
 
     def __missing__(self, key: str) -> str:
         return "{" + key + "}"
@@ -222,7 +222,7 @@ def title(service: str) -> str:
 
 
 def render(name: str, filling: Mapping[str, str]) -> Answer:
-    """The answer of one failure."""
+    """Return the response of a failure."""
     failure = FAILURES[name]
     values = Filling(filling)
     message = failure.message.format_map(values)
@@ -232,8 +232,8 @@ def render(name: str, filling: Mapping[str, str]) -> Answer:
         return Answer(200, {"name": operation, "done": True, "error": error})
     if failure.old:
         inner = failure.inner.format_map(values) or message
-        one = {"message": inner, "domain": _old_domain(failure), "reason": failure.old}
-        error = {"code": failure.code, "message": message, "errors": [one]}
+        item = {"message": inner, "domain": _old_domain(failure), "reason": failure.old}
+        error = {"code": failure.code, "message": message, "errors": [item]}
         return Answer(failure.code, {"error": error}, failure.headers)
     error = {"code": failure.code, "message": message}
     error["status"] = failure.status or STATUSES[failure.code]
@@ -244,7 +244,7 @@ def render(name: str, filling: Mapping[str, str]) -> Answer:
 
 
 def failing(name: str, filling: Mapping[str, str], /, **values: str) -> Refused:
-    """The failure, to raise."""
+    """Return the failure as an exception."""
     return Refused(render(name, {**filling, **values}))
 
 

@@ -1,4 +1,4 @@
-"""Which call goes to which handler."""
+"""Routes: path templates and their handlers."""
 
 import json
 import re
@@ -18,7 +18,7 @@ Handler = Callable[["Call"], Json | Answer]
 
 @dataclass(frozen=True)
 class Call:
-    """One request, matched to a route. `path` is what follows the API's version."""
+    """A request, matched to a route. `path` follows the API's version."""
 
     world: World
     method: str
@@ -34,7 +34,7 @@ class Call:
 
     @property
     def body(self) -> Json:
-        """The JSON object that was sent."""
+        """The request body, a JSON object."""
         try:
             body = json.loads(self.content or b"{}")
         except (ValueError, RecursionError):
@@ -49,23 +49,23 @@ class Call:
 
     @property
     def root(self) -> str:
-        """`projects/<id>/`, with which names in the world begin."""
+        """`projects/<id>/`, the prefix of names in the world."""
         return f"projects/{self.project.project_id}/"
 
     @property
     def numbered(self) -> str:
-        """`projects/<number>/`, with which some services begin names that they show."""
+        """`projects/<number>/`, the prefix of names in some services' responses."""
         return f"projects/{self.project.number}/"
 
-    def asked(self, parameter: str) -> str:
-        """A query parameter that must be there, such as `secretId`."""
+    def required(self, parameter: str) -> str:
+        """Return a required query parameter, such as `secretId`."""
         value = self.query.get(parameter, "")
         if not value:
             raise invalid(f"The request was missing the required field {parameter}.")
         return value
 
     def failing(self, name: str, /, **values: str) -> Refused:
-        """A failure of the table, with this call's names in it."""
+        """Return a failure of the table, filled from this call."""
         return failing(name, self.filling, **values)
 
     def may(self, permission: str) -> bool:
@@ -86,28 +86,28 @@ class Route:
     def match(self, api: str, method: str, path: str) -> dict[str, str] | None:
         if method != self.method or self.api not in {api, "*"}:
             return None
-        found = self.pattern.fullmatch(path)
+        match = self.pattern.fullmatch(path)
         return (
-            {name: unquote(value) for name, value in found.groupdict().items()} if found else None
+            {name: unquote(value) for name, value in match.groupdict().items()} if match else None
         )
 
 
 class Routes:
-    """The routes of one API."""
+    """The routes of an API."""
 
     def __init__(self, api: str) -> None:
         self._api = api
         self._routes: list[Route] = []
 
     def add(self, method: str, template: str, permission: str = "") -> Callable[[Handler], Handler]:
-        """Register a handler; the caller needs the permission, where one is named."""
+        """Register a handler; callers need `permission`, if not empty."""
 
-        def keep(handler: Handler) -> Handler:
+        def register(handler: Handler) -> Handler:
             pattern = _pattern(template)
             self._routes.append(Route(self._api, method, template, permission, handler, pattern))
             return handler
 
-        return keep
+        return register
 
     def get(self, template: str, permission: str = "") -> Callable[[Handler], Handler]:
         return self.add("GET", template, permission)
@@ -126,7 +126,7 @@ class Routes:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    """`{name}` is one step, `{name=**}` one or more."""
+    """Compile a template: `{name}` matches one segment, `{name=**}` one or more."""
     parts = re.split(r"\{(\w+)(=\*\*)?\}", template)
     pattern = re.escape(parts[0])
     for name, deep, literal in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
@@ -135,14 +135,14 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 def in_order(routes: list[Route]) -> list[Route]:
-    """Custom methods first, routes of every API last: `{function}` would take `f:getIamPolicy`."""
+    """Custom methods first, routes of every API last: `{function}` matches `f:getIamPolicy` too."""
     return sorted(routes, key=lambda route: (":" not in route.template, route.api == "*"))
 
 
 def find(
     routes: Iterable[Route], api: str, method: str, path: str
 ) -> tuple[Route | None, dict[str, str]]:
-    """The first route that matches, with its parameters."""
+    """Return the first matching route and the parameters."""
     for route in routes:
         params = route.match(api, method, path)
         if params is not None:
@@ -151,7 +151,7 @@ def find(
 
 
 def page(call: Call, key: str, items: list[Any]) -> Json:
-    """One page of a list, by `pageSize` (or `maxResults`) and `pageToken`."""
+    """A page of a list, by `pageSize` (or `maxResults`) and `pageToken`."""
     try:
         size = int(call.query.get("pageSize") or call.query.get("maxResults") or 0)
         start = int(call.query.get("pageToken") or 0)
@@ -165,7 +165,7 @@ def page(call: Call, key: str, items: list[Any]) -> Json:
 
 
 def merged(resource: Json, body: Json, mask: str) -> Json:
-    """The resource after a PATCH: the fields of the mask, or without one all that were sent."""
+    """The resource after a PATCH of the fields in the mask, or of all fields without a mask."""
     if not mask:
         return {**resource, **body}
     result = dict(resource)
@@ -181,4 +181,4 @@ def merged(resource: Json, body: Json, mask: str) -> Json:
 
 
 def _camel(name: str) -> str:
-    return re.sub(r"_(\w)", lambda found: found[1].upper(), name)
+    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)

@@ -1,4 +1,4 @@
-"""Faults by rule: which call, which time, what instead of the real answer."""
+"""Fault rules: matching calls fail, get another body or are delayed."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
 
 @dataclass
 class Rule:
-    """Matching calls from the `nth` on, `times` of them (0: all), fail, get a body or come late."""
+    """A fault for matching calls from the `nth` on, `times` of them (0: all)."""
 
     path: re.Pattern[str]
     method: str = ""
@@ -37,7 +37,7 @@ class Rule:
     seen: int = 0
 
     def fires(self, method: str, path: str) -> bool:
-        """Whether this call is one of those; counts it."""
+        """Count a matching call and return whether the rule applies."""
         if self.method not in {"", method} or not self.path.search(path):
             return False
         self.seen += 1
@@ -45,32 +45,32 @@ class Rule:
         return self.nth <= self.seen < ends
 
     def answer(self, filling: Mapping[str, str]) -> Answer | None:
-        """None where the call is only delayed."""
+        """The response in place of the real response; None when the call is only delayed."""
         if self.failure:
             return render(self.failure, {**filling, **self.values})
         return Answer(self.status, self.body) if self.status else None
 
 
 def parse(rules: Any) -> list[Rule]:
-    """Rules as they come in a file or a call; ValueError says what is wrong with them."""
+    """Parse decoded rules; raises ValueError with the cause."""
     if not isinstance(rules, list):
-        raise ValueError("rules are a list")  # noqa: TRY004 - callers know one error
+        raise ValueError("rules are a list")  # noqa: TRY004 - callers handle ValueError
     return [_rule(rule) for rule in rules]
 
 
-def _rule(given: Any) -> Rule:
-    if not isinstance(given, dict) or not isinstance(given.get("path"), str):
-        raise ValueError("a rule is an object with a path")  # noqa: TRY004 - callers know one error
-    for key, value in given.items():
+def _rule(rule: Any) -> Rule:
+    if not isinstance(rule, dict) or not isinstance(rule.get("path"), str):
+        raise ValueError("a rule is an object with a path")  # noqa: TRY004 - callers handle ValueError
+    for key, value in rule.items():
         kind = _FIELDS.get(key)
         if kind is None or not isinstance(value, kind) or isinstance(value, bool):
-            raise ValueError(f"a rule has no such {key!r}: {value!r}")
+            raise ValueError(f"invalid field {key!r} of a rule: {value!r}")
     try:
-        path = re.compile(given["path"])
+        path = re.compile(rule["path"])
     except re.error as error:
-        raise ValueError(f"{given['path']!r} is no regular expression: {error}") from None
-    if given.get("failure", "") not in {"", *FAILURES}:
-        raise ValueError(f"no failure is called {given['failure']!r}")
-    if given.get("status", 200) not in range(200, 600):
+        raise ValueError(f"{rule['path']!r} is not a regular expression: {error}") from None
+    if rule.get("failure", "") not in {"", *FAILURES}:
+        raise ValueError(f"unknown failure {rule['failure']!r}")
+    if rule.get("status", 200) not in range(200, 600):
         raise ValueError("a status is between 200 and 599")
-    return Rule(**{**given, "path": path})
+    return Rule(**{**rule, "path": path})

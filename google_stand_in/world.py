@@ -1,4 +1,4 @@
-"""What exists in the stand-in: projects, resources, policies, tokens, operations."""
+"""The data of the stand-in: projects, resources, policies, tokens, operations."""
 
 import hashlib
 import secrets
@@ -9,15 +9,22 @@ from datetime import UTC, datetime
 
 from google_stand_in.answers import Json, error_info, not_found, refusal
 
-PROJECT, NUMBER = "demo-proj", "123456789012"  # the customer's project that is there from the start
+PROJECT, NUMBER = "demo-proj", "123456789012"  # the initial project
 
-# What a new project has without anyone enabling it (of what is looked at here).
-BORN_WITH = ("servicemanagement", "serviceusage", "storage", "storage-api", "logging", "monitoring")
+# APIs that are enabled in a new project (a selection).
+DEFAULT_APIS = (
+    "servicemanagement",
+    "serviceusage",
+    "storage",
+    "storage-api",
+    "logging",
+    "monitoring",
+)
 
 
 @dataclass
 class Project:
-    """A customer's project. `enabled`: each enabled service with the time from which it works."""
+    """A customer's project. `enabled`: enabled services with the time of activation."""
 
     project_id: str
     number: str
@@ -30,7 +37,7 @@ class Project:
 
 @dataclass(frozen=True)
 class Token:
-    """An access token: whose, until when, and what it may (None: all that the world allows)."""
+    """An access token; permissions None: those of the world."""
 
     principal: str
     expires_at: float
@@ -39,7 +46,7 @@ class Token:
 
 @dataclass
 class Operation:
-    """A long-running operation; `finish` makes its response when it is due."""
+    """A long-running operation; `finish` creates the response at `done_at`."""
 
     name: str
     done_at: float
@@ -54,13 +61,13 @@ class Operation:
 
 @dataclass
 class World:
-    """Everything. Kinds are plural nouns, names are full resource names with the project's id."""
+    """All data. Kinds are plural nouns, names are full resource names with the project's id."""
 
-    permissions: frozenset[str] | None = None  # None: the caller may do anything
-    propagation_seconds: float = 0  # an enabled API answers SERVICE_DISABLED this long
-    operation_seconds: float = 0  # how long each operation takes
+    permissions: frozenset[str] | None = None  # None: all permissions
+    propagation_seconds: float = 0  # delay until an enabled API works
+    operation_seconds: float = 0  # duration of an operation
     token_seconds: float = 3600  # lifetime of tokens from the metadata and OAuth endpoints
-    skipped_seconds: float = 0  # by how much the clock was put forward
+    skipped_seconds: float = 0  # offset of the clock
     projects: dict[str, Project] = field(default_factory=dict)
     resources: dict[str, dict[str, Json]] = field(default_factory=dict)
     policies: dict[str, Json] = field(default_factory=dict)
@@ -68,14 +75,14 @@ class World:
     operations: dict[str, Operation] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
-    doomed: dict[tuple[str, str], float] = field(default_factory=dict)  # soft-deleted: until when
+    purge_at: dict[tuple[str, str], float] = field(default_factory=dict)  # soft-deleted resources
     serials: int = 0
 
     def now(self) -> float:
         return time.time() + self.skipped_seconds
 
     def stamp(self, seconds: float = 0) -> str:
-        """The time, or what it will be in some seconds, as Google writes it."""
+        """The time in `seconds` from now, in Google's format."""
         moment = datetime.fromtimestamp(self.now() + seconds, UTC)
         return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
@@ -84,7 +91,7 @@ class World:
         return self.serials
 
     def unique(self, text: str = "") -> str:
-        """A number of 21 digits, as Google's unique ids are."""
+        """A number of 21 digits, like Google's unique ids."""
         seed = hashlib.sha256(f"{text}{self.serial()}".encode()).hexdigest()
         return str(int(seed, 16))[:21]
 
@@ -93,12 +100,12 @@ class World:
     def add_project(self, project_id: str, number: str, name: str = "") -> Project:
         project = Project(project_id, number, name or project_id)
         ready = self.now()
-        project.enabled = {f"{service}.googleapis.com": ready for service in BORN_WITH}
+        project.enabled = {f"{service}.googleapis.com": ready for service in DEFAULT_APIS}
         self.projects[project_id] = project
         return project
 
     def find_project(self, name: str) -> Project | None:
-        """By id or by number."""
+        """Find a project by id or number."""
         found = self.projects.get(name)
         return found or next(
             (project for project in self.projects.values() if project.number == name), None
@@ -114,7 +121,7 @@ class World:
         return project
 
     def canonical(self, name: str) -> str:
-        """A resource name with the project's id where it has the number."""
+        """Replace the project's number in a resource name by the id."""
         head, _, rest = name.partition("/")
         project, _, tail = rest.partition("/")
         found = self.find_project(project) if head == "projects" else None
@@ -126,8 +133,12 @@ class World:
         return self.resources.setdefault(kind, {})
 
     def under(self, kind: str, prefix: str) -> list[Json]:
-        """The resources of a kind whose names begin so, by name."""
-        return [one for name, one in sorted(self.kind(kind).items()) if name.startswith(prefix)]
+        """The resources of a kind with this prefix, ordered by name."""
+        return [
+            resource
+            for name, resource in sorted(self.kind(kind).items())
+            if name.startswith(prefix)
+        ]
 
     def get(self, kind: str, name: str) -> Json:
         found = self.kind(kind).get(name)
@@ -136,7 +147,7 @@ class World:
         return found
 
     def put(self, kind: str, name: str, resource: Json, exists: str = "") -> Json:
-        """Create; `exists` is the message where there is one already."""
+        """Create a resource; `exists` is the error message for a name in use."""
         if name in self.kind(kind):
             raise refusal(409, exists or f"Resource '{name}' already exists")
         self.kind(kind)[name] = resource
@@ -148,12 +159,12 @@ class World:
         self.policies.pop(name, None)
         return found
 
-    def doom(self, kind: str, name: str, seconds: float) -> None:
-        """Let a soft-deleted resource go after some time, with what is below it."""
-        self.doomed[kind, name] = self.now() + seconds
+    def schedule_purge(self, kind: str, name: str, seconds: float) -> None:
+        """Remove a soft-deleted resource and its children after some time."""
+        self.purge_at[kind, name] = self.now() + seconds
 
     def purge(self, kind: str, name: str) -> None:
-        del self.doomed[kind, name]
+        del self.purge_at[kind, name]
         self.remove(kind, name)
         for resources in self.resources.values():
             for below in [resource for resource in resources if resource.startswith(f"{name}/")]:
@@ -164,7 +175,7 @@ class World:
 
     # Tokens.
 
-    def provider(
+    def issue_token(
         self, seconds: float, principal: str, permissions: frozenset[str] | None = None
     ) -> str:
         token = f"ya29.stand-in-{secrets.token_urlsafe(24)}"
@@ -172,7 +183,7 @@ class World:
         return token
 
     def bearer(self, token: str) -> Token | None:
-        """The token, if it is known, not expired and not revoked."""
+        """The token, None when unknown, expired or revoked."""
         found = self.tokens.get(token)
         alive = found is not None and found.expires_at > self.now() and token not in self.revoked
         return found if alive else None
@@ -182,16 +193,16 @@ class World:
     def operation(
         self, name: str, finish: Callable[[], Json], metadata: Json | None = None
     ) -> Json:
-        """Start one; it is done at once unless operations take time here."""
+        """Start an operation, done at once unless `operation_seconds` is set."""
         operation = Operation(name, self.now() + self.operation_seconds, finish, metadata or {})
         self.operations[name] = operation
         self.settle()
         return operation.view()
 
     def settle(self) -> None:
-        """End the operations that are due, in the order in which they began; purge what is."""
+        """Complete due operations in the order of their start; purge due resources."""
         due = self.now()
-        for kind, name in [one for one, until in self.doomed.items() if until <= due]:
+        for kind, name in [key for key, until in self.purge_at.items() if until <= due]:
             self.purge(kind, name)
         for operation in self.operations.values():
             if operation.outcome is None and operation.done_at <= due:

@@ -1,4 +1,4 @@
-"""The runner as a program; `run.py` says how it is called."""
+"""The runner as a program; `run.py` documents the arguments."""
 
 import os
 import sys
@@ -8,5 +8,5 @@ sys.path.insert(0, __file__.rsplit("/", 2)[0])
 
 from runner import run
 
-# Not sys.exit: everything is written, and taking the interpreter down politely takes 3 ms.
+# Not sys.exit: all files are written, and an orderly interpreter shutdown takes 3 ms.
 os._exit(run.main(sys.argv[1:]))

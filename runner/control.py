@@ -1,4 +1,4 @@
-"""The loop: follows one terraform until it ends, and stops it when it must."""
+"""The loop that follows one terraform until its exit, and stops it when required."""
 
 import os
 import select
@@ -8,15 +8,15 @@ from runner import linux, stop_ladder
 from runner.open_operations import OpenOperations
 from runner.step_files import STEP, STOP, StepFiles, StopRequest
 
-TYPE_CHECKING = False  # typing's own costs an import; type checkers know the name
+TYPE_CHECKING = False  # importing typing takes time; type checkers accept this name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A stop is seen within this time, for 50 looks a second at one file (0.3 % of a core): with 50 ms
-# a cancel became an interrupt in 76 ms in the median and 101 at most, and 100 are allowed.
+# Poll interval for stop.json: 50 stats a second take 0.3 % of a core. With 50 ms a cancel became
+# an interrupt after 76 ms in the median and 101 ms at most; the limit is 100 ms.
 _TICK_MILLISECONDS = 20
 
-_LEASE_LOOK_SECONDS = 1.0  # leases are minutes long
+_LEASE_POLL_SECONDS = 1.0  # leases are minutes long
 
 
 class StepSettings:
@@ -59,24 +59,25 @@ def read_settings(folder: StepFiles) -> StepSettings:
 
 
 class TerraformProcess:
-    """The terraform that is watched, and how it gets a signal."""
+    """The running terraform, and how to signal it."""
 
     __slots__ = ("group", "pidfd", "started_at", "started_boottime")
 
     def __init__(
         self, pidfd: int, *, group: int | None, started_at: str, started_boottime: float
     ) -> None:
-        """`group` is its process group, given only where nobody else can have the number."""
+        """`group` is the process group, None where the kernel may have reused the number."""
         self.pidfd = pidfd
         self.group = group
         self.started_at = started_at
         self.started_boottime = started_boottime
 
     def interrupt(self) -> None:
-        """SIGINT to terraform alone: to a provisioner it decides itself what to do."""
+        """Send SIGINT to terraform alone: terraform itself decides about its provisioners."""
         self._send(linux.signals.SIGINT)
 
     def kill(self) -> None:
+        """Send SIGKILL to the process group, or to terraform alone where the group is unknown."""
         if self.group is None:
             self._send(linux.signals.SIGKILL)
         else:
@@ -86,11 +87,11 @@ class TerraformProcess:
         try:
             linux.signals.pidfd_send_signal(self.pidfd, number)
         except ProcessLookupError:
-            return  # it ended just now, which the loop is about to see
+            return  # terraform has just exited; the loop ends with the next poll
 
 
 class Termination:
-    """Remembers a SIGTERM; it may come before there is anything to stop."""
+    """Remembers a SIGTERM, which may arrive before terraform starts."""
 
     __slots__ = ("requested",)
 
@@ -98,28 +99,25 @@ class Termination:
         self.requested = False
 
     def on_signal(self, _number: int, _frame: object) -> None:
+        """Handle the signal."""
         self.requested = True
 
 
-def _nothing() -> None:
-    """What happens each second unless somebody wants something."""
-
-
 class RunnerControl:
-    """One terraform from its start to its end."""
+    """Controls one terraform from start to exit; `housekeeping` runs once a second."""
 
     __slots__ = (
         "_folder",
         "_lease",
-        "_next_lease_look",
+        "_next_lease_check",
         "_progress_at",
         "_settings",
         "_situation",
         "_spool",
         "_spool_bytes",
-        "_stop_stamp",
+        "_stop_version",
         "_terraform",
-        "each_second",
+        "housekeeping",
         "operations",
         "saving",
         "signals",
@@ -135,84 +133,84 @@ class RunnerControl:
         self._terraform = terraform
         self._spool = spool
         self._situation = stop_ladder.Situation(settings.phase)
-        self._stop_stamp: tuple[int, int] | None = None
+        self._stop_version: tuple[int, int] | None = None
         self._lease: float | None = None
-        self._next_lease_look = 0.0
+        self._next_lease_check = 0.0
         self._spool_bytes = 0
         self._progress_at = time.monotonic()
         self.operations = OpenOperations(spool)
         self.signals: list[dict[str, object]] = []
         self.stop: StopRequest | None = None
-        self.saving = False  # terraform was seen saving its state after it was told to stop
+        self.saving = False  # terraform saved the state after the first interrupt
         self.termination = Termination()
-        self.each_second: Callable[[], None] = _nothing
+        self.housekeeping: Callable[[], None] = lambda: None
 
-    def until_end(self) -> None:
-        """Return when terraform has ended; it is not buried yet."""
+    def wait_until_exit(self) -> None:
+        """Return when terraform has exited; the pid is not reaped yet."""
         poll = select.poll()
         poll.register(self._terraform.pidfd, select.POLLIN)
         while not poll.poll(_TICK_MILLISECONDS):
             self._tick(linux.boottime())
 
-    def interrupted_already(self) -> None:
-        """Count a SIGINT that terraform got from elsewhere: by the death of its runner."""
-        self._record("SIGINT", linux.boottime())
+    def record_prior_interrupt(self) -> None:
+        """Count the SIGINT that terraform received at the death of its runner."""
+        self._record_signal("SIGINT", linux.boottime())
 
-    def read_stop(self) -> None:
-        """Take in stop.json when it is new or was replaced."""
-        stamp = self._folder.stamp(STOP)
-        if stamp is None or stamp == self._stop_stamp:
+    def read_stop_request(self) -> None:
+        """Read stop.json when new or replaced; the first cause stays, `force` may be added."""
+        version = self._folder.version(STOP)
+        if version is None or version == self._stop_version:
             return
-        self._stop_stamp = stamp
-        asked = self._folder.read_stop()
-        if asked is None:
+        self._stop_version = version
+        request = self._folder.read_stop()
+        if request is None:
             return
         if self.stop is None:
-            self.stop = asked
-        self.stop.force = self.stop.force or asked.force
+            self.stop = request
+        self.stop.force = self.stop.force or request.force
 
     def _tick(self, now: float) -> None:
-        self.read_stop()
-        if now >= self._next_lease_look:
-            self._next_lease_look = now + _LEASE_LOOK_SECONDS
-            self._look_at_lease(now)
-            self.each_second()
+        self.read_stop_request()
+        if now >= self._next_lease_check:
+            self._next_lease_check = now + _LEASE_POLL_SECONDS
+            self._check_lease(now)
+            self.housekeeping()
         if self.termination.requested:
-            self._stop_for("terminated")
+            self._request_stop("terminated")
         if self.stop is None and not self.signals:
-            self._judge_time(now)
+            self._check_time_limits(now)
         if self.stop is not None or self.signals:
-            self._climb(now)
+            self._climb_stop_ladder(now)
 
-    def _stop_for(self, cause: str) -> None:
-        """A cause of our own; not the cause when terraform is being stopped already."""
+    def _request_stop(self, cause: str) -> None:
+        """Stop for a cause that the runner detected; an earlier cause has precedence."""
         if self.stop is None and not self.signals:
             self.stop = StopRequest(cause, linux.rfc3339_now())
 
-    def _look_at_lease(self, now: float) -> None:
-        # A lease that cannot be read ends when the last one that could be read does.
+    def _check_lease(self, now: float) -> None:
+        # An unreadable lease file does not end the lease that was last read.
         self._lease = self._folder.lease() or self._lease
         if self._situation.lease_ended_at is None and (self._lease or 0.0) <= now:
             self._situation.lease_ended_at = self._lease or now
-            self._stop_for("lost_lease")
+            self._request_stop("lost_lease")
 
-    def _judge_time(self, now: float) -> None:
+    def _check_time_limits(self, now: float) -> None:
         if now - self._terraform.started_boottime >= self._settings.deadline_seconds:
-            self._stop_for("deadline")
-        elif not self._moves():
+            self._request_stop("deadline")
+        elif not self._has_progress():
             self.operations.read()
             if not self.operations.saving:
-                self._stop_for("no_progress")
+                self._request_stop("no_progress")
 
-    def _moves(self) -> bool:
-        """Whether the spool grew lately, by a clock that stands still while the machine sleeps."""
+    def _has_progress(self) -> bool:
+        """Whether the spool grew within the limit, by a clock that stops while the host sleeps."""
         size = os.fstat(self._spool).st_size
         now = time.monotonic()
         if size != self._spool_bytes:
             self._spool_bytes, self._progress_at = size, now
         return now - self._progress_at < self._settings.no_progress_seconds
 
-    def _climb(self, now: float) -> None:
+    def _climb_stop_ladder(self, now: float) -> None:
         situation = self._situation
         self.operations.read()
         situation.force = self.stop is not None and self.stop.force
@@ -223,16 +221,16 @@ class RunnerControl:
         elif situation.interrupted_at:
             self.saving = True
             situation.saving_since = situation.saving_since or now
-        step = stop_ladder.next_action(self._settings.limits, situation, now)
-        if step == stop_ladder.INTERRUPT:
+        action = stop_ladder.next_action(self._settings.limits, situation, now)
+        if action == stop_ladder.INTERRUPT:
             self._terraform.interrupt()
-            self._record("SIGINT", now)
-        elif step == stop_ladder.KILL:
+            self._record_signal("SIGINT", now)
+        elif action == stop_ladder.KILL:
             self._terraform.kill()
             situation.killed = True
-            self._record("SIGKILL", now)
+            self._record_signal("SIGKILL", now)
 
-    def _record(self, signal: str, now: float) -> None:
+    def _record_signal(self, signal: str, now: float) -> None:
         if signal == "SIGINT":
             self._situation.interrupted_at.append(now)
         after = round(now - self._terraform.started_boottime, 3)

@@ -1,4 +1,4 @@
-"""exit.json: what became of a step, written once, at the very end."""
+"""exit.json: how a step ended, written once, at the very end."""
 
 from runner import linux
 from runner.control import RunnerControl
@@ -7,9 +7,10 @@ from runner.sweep import SweepResult
 
 
 class ExitRecordWriter:
-    """The record while it is put together; what nobody sets stays at "nothing happened"."""
+    """Collects the exit record; a field that stays unset has the value for "nothing happened"."""
 
     __slots__ = (
+        "control",
         "ended_at",
         "error",
         "exit_code",
@@ -18,11 +19,10 @@ class ExitRecordWriter:
         "started_at",
         "stop",
         "swept",
-        "watch",
     )
 
     def __init__(self, outcome: str, started_at: str | None) -> None:
-        """`outcome` is one of exited, runner_lost, not_started, start_failed."""
+        """`outcome` is `exited`, `runner_lost`, `not_started` or `start_failed`."""
         self.outcome = outcome
         self.started_at = started_at
         self.ended_at = linux.rfc3339_now()
@@ -30,12 +30,14 @@ class ExitRecordWriter:
         self.signal: int | None = None
         self.error: str | None = None
         self.stop: StopRequest | None = None
-        self.watch: RunnerControl | None = None
+        self.control: RunnerControl | None = None
         self.swept = SweepResult()
 
     def write(self, folder: StepFiles) -> None:
-        stop = self.watch.stop if self.watch is not None else self.stop
-        # Nobody is left to ask for it, and whoever sees the record need not look for it.
+        """Remove the credential and write exit.json."""
+        control = self.control
+        stop = control.stop if control is not None else self.stop
+        # First: a reader of the exit record may rely on the credential's removal.
         folder.remove(CREDENTIAL)
         folder.write_json(
             EXIT,
@@ -49,24 +51,24 @@ class ExitRecordWriter:
                     "requested_at": stop.requested_at,
                     "force": stop.force,
                 },
-                "signals": self.watch.signals if self.watch is not None else [],
+                "signals": control.signals if control is not None else [],
                 "started_at": self.started_at,
                 "ended_at": self.ended_at,
                 "operations": self._operations(),
                 "swept": self.swept.count,
-                "saving": self.watch is not None and self.watch.saving,
+                "saving": control is not None and control.saving,
                 "error": self._error(),
             },
         )
 
     def _operations(self) -> dict[str, object]:
-        if self.watch is None:
+        if self.control is None:
             return {"started": 0, "completed": 0, "open": []}
-        seen = self.watch.operations
-        seen.read()
-        return {"started": seen.started, "completed": seen.completed, "open": seen.open}
+        counts = self.control.operations
+        counts.read()
+        return {"started": counts.started, "completed": counts.completed, "open": counts.open}
 
     def _error(self) -> str | None:
         if self.error is None and self.swept.left:
-            return f"{self.swept.left} processes of the step did not die of SIGKILL"
+            return f"{self.swept.left} processes of the step survived SIGKILL"
         return self.error

@@ -1,7 +1,7 @@
-"""--finish: goes on where a killed runner stopped.
+"""`--finish`: complete the step of a killed runner.
 
-Terraform got SIGINT by the death of its runner and may still be saving its state; its exit status
-is lost for good, since only a parent learns it.
+The runner's death sent SIGINT to terraform, which may still be saving the state. Terraform's exit
+status is lost, since only the parent process receives it.
 """
 
 import time
@@ -12,11 +12,11 @@ from runner.exit_record import ExitRecordWriter
 from runner.step_files import STARTED, StepFiles
 from runner.sweep import LostStep, SweepResult, open_exactly, sweep_lost
 
-_LOCK_LOOK_SECONDS = 0.05  # as often as everything else is looked at
+_LOCK_POLL_SECONDS = 0.05
 
 
-class _Started:
-    """started.json, checked."""
+class _StartRecord:
+    """started.json with its types checked."""
 
     __slots__ = (
         "boot_id",
@@ -39,10 +39,10 @@ class _Started:
 
 
 def finish(path: str) -> int:
-    """Bring a step whose runner was killed to its exit record.
+    """Stop, sweep and write the exit record of a step whose runner was killed.
 
     Returns:
-        The runner's own exit status, see `step_files`.
+        The exit status of this process, see `step_files`.
     """
     folder = StepFiles(path)
     if folder.lock(step_files.RUNNER_LOCK) is None:
@@ -52,11 +52,11 @@ def finish(path: str) -> int:
     content = folder.read_json(STARTED)
     if content is None:
         return step_files.NEVER_STARTED
-    _finish(folder, _Started(content))
+    _finish(folder, _StartRecord(content))
     return step_files.ENDED
 
 
-def _finish(folder: StepFiles, started: _Started) -> None:
+def _finish(folder: StepFiles, started: _StartRecord) -> None:
     same_boot = started.boot_id == linux.boot_id()
     pidfd = open_exactly(started.terraform_pid, started.terraform_ticks) if same_boot else None
     terraform = TerraformProcess(
@@ -65,31 +65,31 @@ def _finish(folder: StepFiles, started: _Started) -> None:
         started_at=started.started_at,
         started_boottime=started.started_boottime,
     )
-    watch = RunnerControl(folder, _settings(folder), terraform, folder.open_spool())
-    watch.read_stop()
+    control = RunnerControl(folder, _settings(folder), terraform, folder.open_spool())
+    control.read_stop_request()
     if pidfd is not None:
-        watch.interrupted_already()
-        watch.until_end()
-    ending = ExitRecordWriter("runner_lost", started.started_at)
-    ending.watch = watch
+        control.record_prior_interrupt()
+        control.wait_until_exit()
+    record = ExitRecordWriter("runner_lost", started.started_at)
+    record.control = control
     if same_boot:
-        ending.swept = _sweep(folder, started)
-    ending.write(folder)
+        record.swept = _sweep(folder, started)
+    record.write(folder)
 
 
 def _settings(folder: StepFiles) -> StepSettings:
     try:
         return read_settings(folder)
     except (ValueError, OSError):
-        # A step must end whatever happened to its folder: the most careful phase, with the
-        # design's limits.
+        # A step must end even with a damaged folder: use the most careful phase and the default
+        # limits.
         return StepSettings(
             {"phase": "apply", "deadline_seconds": 0, "no_progress_seconds": 0, "ladder": {}}
         )
 
 
-def _sweep(folder: StepFiles, started: _Started) -> SweepResult:
-    """Sweep until alive.lock is free, and keep it: from then on nothing of the step is alive."""
+def _sweep(folder: StepFiles, started: _StartRecord) -> SweepResult:
+    """Sweep until this process holds alive.lock: then no process of the step is alive."""
     step = LostStep(folder, started.session, started.runner_ticks, started.terraform_ticks)
     total = SweepResult()
     while True:
@@ -98,4 +98,4 @@ def _sweep(folder: StepFiles, started: _Started) -> SweepResult:
         total.left = swept.left
         if folder.lock(step_files.ALIVE_LOCK) is not None:
             return total
-        time.sleep(_LOCK_LOOK_SECONDS)
+        time.sleep(_LOCK_POLL_SECONDS)

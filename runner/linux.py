@@ -1,14 +1,14 @@
-"""What the runner asks of Linux: clocks, signals, parent-death, facts about processes."""
+"""Linux interfaces of the runner: clocks, signals, prctl, /proc."""
 
 import os
 import time
 
-TYPE_CHECKING = False  # typing's own costs an import; type checkers know the name
+TYPE_CHECKING = False  # importing typing takes time; type checkers accept this name
 if TYPE_CHECKING:
     import signal
 else:
-    # The C half of `signal`, which the interpreter has loaded anyway: the same functions without
-    # the enums, whose import takes 7 ms (measured).
+    # The C half of `signal`, loaded by every interpreter: the same functions without the enums,
+    # whose import takes 7 ms (measured).
     import _signal as signal
 
 signals = signal
@@ -16,19 +16,19 @@ signals = signal
 PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 PR_SET_CHILD_SUBREAPER = 36
 
-_ANSWER_BYTES = 65536  # more than any /proc file we read, save an environment
+_READ_BYTES = 65536  # more than any /proc file read here, except an environment
 
 
 class ProcessHandle:
-    """Facts about one process, from /proc/<pid>/stat (proc(5))."""
+    """Facts about a process, from /proc/<pid>/stat (proc(5))."""
 
     __slots__ = ("alive", "parent", "pid", "session", "start_ticks")
 
     def __init__(self, pid: int, stat: bytes) -> None:
-        # The name, in brackets, may hold spaces and brackets: count from the last one.
+        # The name, in brackets, may contain spaces and brackets: count from the last bracket.
         fields = stat[stat.rindex(b")") + 2 :].split()
         self.pid = pid
-        # Field 3. A zombie may stay for long: the first process of a container may bury nobody.
+        # Field 3. A zombie may remain: the first process of a container may never reap.
         self.alive = fields[0] not in (b"Z", b"X")
         self.parent = int(fields[1])  # field 4
         self.session = int(fields[3])  # field 6
@@ -36,27 +36,27 @@ class ProcessHandle:
 
 
 def boottime() -> float:
-    """Seconds since boot, time asleep included: what leases and deadlines are measured in."""
+    """Seconds since boot, time asleep included: the clock of leases and deadlines."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def rfc3339_now() -> str:
-    """Now, UTC, with microseconds."""
+    """The current UTC time with microseconds."""
     seconds, rest = divmod(time.time_ns(), 1_000_000_000)
     text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     return f"{text}.{rest // 1000:06d}Z"
 
 
 def read_whole(path: str) -> bytes:
-    """The bytes of a small file.
+    """Return the bytes of a small file.
 
     Raises:
-        OSError: when it cannot be opened or read.
+        OSError: when opening or reading fails.
     """
     fd = os.open(path, os.O_RDONLY)
     try:
         parts = []
-        while part := os.read(fd, _ANSWER_BYTES):
+        while part := os.read(fd, _READ_BYTES):
             parts.append(part)
         return b"".join(parts)
     finally:
@@ -64,12 +64,12 @@ def read_whole(path: str) -> bytes:
 
 
 def boot_id() -> str:
-    """The kernel's name for this boot; a pid means nothing in another one."""
+    """The kernel's id of this boot; a pid is valid within one boot."""
     return read_whole("/proc/sys/kernel/random/boot_id").decode().strip()
 
 
 def process(pid: int) -> ProcessHandle | None:
-    """The process with this pid, None when there is none."""
+    """The process with this pid, None when it does not exist."""
     try:
         return ProcessHandle(pid, read_whole(f"/proc/{pid}/stat"))
     except (OSError, ValueError):
@@ -77,41 +77,41 @@ def process(pid: int) -> ProcessHandle | None:
 
 
 def existing_process(pid: int) -> ProcessHandle:
-    """Ourselves or an unburied child.
+    """The process with this pid, for this process and for children that are not reaped.
 
     Raises:
-        ProcessLookupError: when there is none.
+        ProcessLookupError: when the process does not exist.
     """
-    found = process(pid)
-    if found is None:
+    handle = process(pid)
+    if handle is None:
         raise ProcessLookupError(pid)
-    return found
+    return handle
 
 
 def processes() -> list[ProcessHandle]:
-    """All processes that can be seen from here."""
+    """All processes visible in this pid namespace."""
     with os.scandir("/proc") as entries:
         pids = [int(entry.name) for entry in entries if entry.name.isdigit()]
-    return [item for item in map(process, pids) if item is not None]
+    return [handle for handle in map(process, pids) if handle is not None]
 
 
 def own_environment() -> dict[bytes, bytes]:
-    """The environment this process was started with.
+    """The environment that this process was started with.
 
-    Not `os.environ`: in a C locale Python adds LC_CTYPE to its own (PEP 538), and terraform would
-    inherit that.
+    Not `os.environ`: in a C locale Python adds LC_CTYPE there (PEP 538), and terraform would
+    inherit the variable.
     """
     pairs = read_whole("/proc/self/environ").split(b"\0")
     return dict(pair.split(b"=", 1) for pair in pairs if b"=" in pair)
 
 
 def prctl(option: int, argument: int) -> None:
-    """Set something about this process.
+    """Set an attribute of this process (prctl(2)).
 
     Raises:
         OSError: when the kernel refuses.
     """
-    import ctypes  # the cheapest public way; `_ctypes` alone would save 1 ms and is private
+    import ctypes  # the cheapest public interface; the private `_ctypes` would save 1 ms
 
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(option, ctypes.c_ulong(argument), *[ctypes.c_ulong(0)] * 3) != 0:

@@ -1,9 +1,9 @@
-"""The run's metadata endpoint: from it Google's libraries in terraform's processes get their token.
+"""The run's metadata endpoint, which gives tokens to Google's libraries in terraform's processes.
 
-They ask the address in GCE_METADATA_HOST as if this were a machine of Google's, whenever a token
-is about to end (facts: seven times in an apply of 52 s with tokens of 20 s). What is answered lies
-in the step's folder, in a file that a worker renews; so it outlives that worker, and the token
-is in no environment, no argument, no plan and no state.
+The libraries query the address in GCE_METADATA_HOST as on a Compute Engine machine, whenever a
+token is about to expire (measured: seven times in an apply of 52 s with tokens of 20 s). A worker
+renews the token in a file of the step's folder, so the endpoint outlives that worker, and the token
+is in no environment, argument, plan or state.
 """
 
 import os
@@ -12,7 +12,7 @@ import time
 from runner import linux
 from runner.step_files import CREDENTIAL, StepFiles
 
-TYPE_CHECKING = False  # typing's own costs an import; type checkers know the name
+TYPE_CHECKING = False  # importing typing takes time; type checkers accept this name
 if TYPE_CHECKING:
     from socketserver import BaseServer
 
@@ -21,30 +21,30 @@ _ROOT = "/computeMetadata/v1/"
 _ACCOUNT = "instance/service-accounts/default/"
 
 _BACKLOG = 64
-# Terraform and its provider ask one after the other; more than this at once is somebody else.
-_MOST_REQUESTS = 16
-# Who connects and says nothing holds one of them for so long.
-_SILENCE_SECONDS = 5.0
+# Terraform and its provider send requests in sequence; more at once are another program's.
+_MAX_CONCURRENT_REQUESTS = 16
+# A connection without a request occupies a slot until this timeout.
+_IDLE_TIMEOUT_SECONDS = 5.0
 
-# A token that ends while it is on its way would be refused.
-_SHORTEST_SECONDS = 2.0
-# Google's library gives up on an answer after 5 s and then asks again, some five times.
-_PATIENCE_SECONDS = 4.0
-_LOOK_SECONDS = 0.05
+# Google refuses a token that expires in transit.
+_MIN_VALIDITY_SECONDS = 2.0
+# Google's library times out after 5 s and retries about five times.
+_RENEWAL_WAIT_SECONDS = 4.0
+_POLL_SECONDS = 0.05
 
-_OK, _FORBIDDEN, _UNKNOWN, _UNAVAILABLE = 200, 403, 404, 503
+_OK, _FORBIDDEN, _NOT_FOUND, _UNAVAILABLE = 200, 403, 404, 503
 _TEXT, _JSON = "application/text", "application/json"
 
-_Answer = tuple[int, str, str]
+_Response = tuple[int, str, str]
 
 
 class MetadataServer:
-    """Bound before terraform starts, since its environment names the port; serves afterwards."""
+    """Listens before terraform starts, which needs the port number; answers from `serve` on."""
 
     __slots__ = ("_descriptor", "_folder", "address")
 
     def __init__(self, folder: StepFiles) -> None:
-        import _socket  # 0.4 ms; `socket`, with selectors and enums, takes ten times as long
+        import _socket  # 0.4 ms; `socket`, with selectors and enums, takes 4 ms
 
         listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
         listener.bind((_HOST, 0))
@@ -55,11 +55,11 @@ class MetadataServer:
 
     @property
     def environment(self) -> dict[bytes, bytes]:
-        """What tells Google's libraries to ask here."""
+        """The variable that directs Google's libraries to this endpoint."""
         return {b"GCE_METADATA_HOST": self.address.encode()}
 
     def serve(self) -> None:
-        """Answer from now on, in threads that end with this process."""
+        """Answer requests in daemon threads, which end with this process."""
         import threading
 
         threading.Thread(target=_serve, args=(self._descriptor, self._folder), daemon=True).start()
@@ -70,22 +70,22 @@ def _serve(descriptor: int, folder: StepFiles) -> None:
 
 
 def _server(descriptor: int, folder: StepFiles) -> "BaseServer":
-    # All of it is dear and only needed now that terraform runs; it asks first after some 100 ms.
+    # Expensive imports, after terraform's start; the first request comes about 100 ms later.
     import socket
     import threading
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
     listener = socket.socket(fileno=descriptor)
     port = listener.getsockname()[1]
-    free = threading.BoundedSemaphore(_MOST_REQUESTS)
+    free = threading.BoundedSemaphore(_MAX_CONCURRENT_REQUESTS)
 
     class Handler(BaseHTTPRequestHandler):
         server_version, sys_version = "Metadata", ""
-        timeout = _SILENCE_SECONDS
+        timeout = _IDLE_TIMEOUT_SECONDS
 
         def do_GET(self) -> None:
             ports = self.client_address[1], port
-            status, kind, text = _answer(folder, self.path, self.headers, ports)
+            status, kind, text = _response(folder, self.path, self.headers, ports)
             body = text.encode()
             self.send_response(status)
             self.send_header("Metadata-Flavor", "Google")
@@ -95,7 +95,7 @@ def _server(descriptor: int, folder: StepFiles) -> "BaseServer":
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: runner.err is for what went wrong in the runner."""
+            """Discard access logs: runner.err holds the runner's errors alone."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
@@ -115,7 +115,7 @@ def _server(descriptor: int, folder: StepFiles) -> "BaseServer":
                 free.release()
 
         def handle_error(self, *_: object) -> None:
-            """A client that went away is no matter."""
+            """Ignore a client that disconnected."""
 
     server = Server((_HOST, 0), Handler, bind_and_activate=False)
     server.socket.close()
@@ -123,49 +123,49 @@ def _server(descriptor: int, folder: StepFiles) -> "BaseServer":
     return server
 
 
-def _answer(folder: StepFiles, path: str, headers: object, ports: tuple[int, int]) -> _Answer:
-    """What the protocol says: the header both ways, nothing through a proxy, nothing else."""
-    get = headers.get  # type: ignore[attr-defined] # an email.message.Message, not worth its import
+def _response(folder: StepFiles, path: str, headers: object, ports: tuple[int, int]) -> _Response:
+    """Answer per protocol: the flavor header both ways, no request through a proxy."""
+    get = headers.get  # type: ignore[attr-defined] # an email.message.Message; importing the type takes time
     if get("Metadata-Flavor") != "Google" or get("X-Forwarded-For") is not None:
-        return _FORBIDDEN, _TEXT, "Ask with the header Metadata-Flavor: Google, and directly.\n"
-    if not _is_ours(*ports):
-        return _FORBIDDEN, _TEXT, "This endpoint is for another user's processes.\n"
+        return _FORBIDDEN, _TEXT, "Send the header Metadata-Flavor: Google, and use no proxy.\n"
+    if not _is_same_user(*ports):
+        return _FORBIDDEN, _TEXT, "This endpoint serves processes of another user.\n"
     name = path.partition("?")[0]
     if not name.startswith(_ROOT):
-        return _UNKNOWN, _TEXT, "not found\n"
-    return _fact(folder, name[len(_ROOT) :])
+        return _NOT_FOUND, _TEXT, "not found\n"
+    return _value(folder, name[len(_ROOT) :])
 
 
-def _fact(folder: StepFiles, name: str) -> _Answer:
+def _value(folder: StepFiles, name: str) -> _Response:
     if name in {"universe/universe_domain", "universe/universe-domain"}:
         return _OK, _TEXT, "googleapis.com"
-    facts = {"project/project-id": "project_id", f"{_ACCOUNT}email": "email"}
-    if name in facts:
-        text = str((_read(folder) or {}).get(facts[name], ""))
-        return (_OK, _TEXT, text) if text else (_UNKNOWN, _TEXT, "not found\n")
+    keys = {"project/project-id": "project_id", f"{_ACCOUNT}email": "email"}
+    if name in keys:
+        text = str((_read(folder) or {}).get(keys[name], ""))
+        return (_OK, _TEXT, text) if text else (_NOT_FOUND, _TEXT, "not found\n")
     if name == f"{_ACCOUNT}token":
         return _token(folder)
-    return _UNKNOWN, _TEXT, "not found\n"
+    return _NOT_FOUND, _TEXT, "not found\n"
 
 
-def _token(folder: StepFiles) -> _Answer:
-    """The token, or that there is none: a worker may just be on its way with the next one."""
+def _token(folder: StepFiles) -> _Response:
+    """The token, or 503 when no worker renews the credential within the wait."""
     import json
 
-    limit = time.monotonic() + _PATIENCE_SECONDS
+    limit = time.monotonic() + _RENEWAL_WAIT_SECONDS
     while True:
-        found = _read(folder) or {}
-        left = float(str(found.get("until_boottime", 0.0))) - linux.boottime()
-        if left >= _SHORTEST_SECONDS:
+        credential = _read(folder) or {}
+        left = float(str(credential.get("until_boottime", 0.0))) - linux.boottime()
+        if left >= _MIN_VALIDITY_SECONDS:
             answer = {
-                "access_token": found["token"],
+                "access_token": credential["token"],
                 "expires_in": int(left),
                 "token_type": "Bearer",
             }
             return _OK, _JSON, json.dumps(answer)
         if time.monotonic() > limit:
             return _UNAVAILABLE, _TEXT, "No worker has renewed this run's credential.\n"
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _read(folder: StepFiles) -> dict[str, object] | None:
@@ -175,12 +175,12 @@ def _read(folder: StepFiles) -> dict[str, object] | None:
         return None
 
 
-def _is_ours(client: int, server: int) -> bool:
-    """Whether a connection was opened by a process of our own user (proc(5), /proc/net/tcp)."""
+def _is_same_user(client: int, server: int) -> bool:
+    """Whether a process of this user opened the connection (proc(5), /proc/net/tcp)."""
     loopback = bytes(reversed((127, 0, 0, 1))).hex().upper()
-    mine, theirs = f"{loopback}:{client:04X}".encode(), f"{loopback}:{server:04X}".encode()
+    local, remote = f"{loopback}:{client:04X}".encode(), f"{loopback}:{server:04X}".encode()
     for line in linux.read_whole("/proc/net/tcp").splitlines()[1:]:
         fields = line.split()
-        if fields[1] == mine and fields[2] == theirs:
+        if fields[1] == local and fields[2] == remote:
             return int(fields[7]) == os.geteuid()
     return False

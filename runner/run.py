@@ -1,8 +1,8 @@
-"""One step, from its locks to its exit record. The order of the steps is the protocol.
+"""Run one step from the locks to the exit record; the order of the calls is the protocol.
 
 `python -I -S …/runner/__main__.py <step folder> [--credential] -- <terraform argv…>`, with
-terraform's environment and working directory, or `… --finish <step folder>`. With `--credential`
-terraform finds a metadata endpoint (`metadata.py`).
+terraform's environment and working directory, or `… --finish <step folder>`. `--credential`
+provides terraform with a metadata endpoint (`metadata_server.py`).
 """
 
 import os
@@ -16,7 +16,7 @@ from runner.finish import finish
 from runner.step_files import StepFiles
 from runner.sweep import reap_orphans, sweep_children
 
-TYPE_CHECKING = False  # typing's own costs an import; type checkers know the name
+TYPE_CHECKING = False  # importing typing takes time; type checkers accept this name
 if TYPE_CHECKING:
     from runner.metadata_server import MetadataServer
 
@@ -26,16 +26,16 @@ _USAGE = (
 )
 _NO_SESSION = "the runner must not be started as leader of a process group of another session"
 
-_PRIVATE = 0o077  # spool, state and plan hold secrets
+_UMASK = 0o077  # spool, state and plan hold secrets
 
 
 def main(arguments: list[str]) -> int:
     """Run or finish a step.
 
     Returns:
-        The runner's own exit status, see `step_files`; terraform's is in exit.json.
+        The runner's exit status, see `step_files`; terraform's status is in exit.json.
     """
-    os.umask(_PRIVATE)
+    os.umask(_UMASK)
     match arguments:
         case ["--finish", path]:
             return finish(path)
@@ -59,9 +59,9 @@ def _run(folder: StepFiles, argv: list[str], *, with_credential: bool) -> int:
         return step_files.HELD
     termination = _prepare()
     endpoint = _endpoint(folder) if with_credential else None
-    reason = _reason_against_start(folder)
-    if reason is not None:
-        return reason
+    refusal = _check_startable(folder)
+    if refusal is not None:
+        return refusal
     spool = folder.open_spool()
     child = fork_terraform(argv, endpoint.environment if endpoint else {}, spool, alive_lock)
     _follow(folder, child, (spool, endpoint), termination)
@@ -69,7 +69,7 @@ def _run(folder: StepFiles, argv: list[str], *, with_credential: bool) -> int:
 
 
 def _endpoint(folder: StepFiles) -> "MetadataServer":
-    # Like all of the runner it is loaded before terraform starts, but only where it is needed.
+    # Loaded before terraform starts like every module of the runner, and only when required.
     from runner.metadata_server import MetadataServer
 
     return MetadataServer(folder)
@@ -95,10 +95,10 @@ def _prepare() -> Termination:
     return termination
 
 
-def _reason_against_start(folder: StepFiles) -> int | None:
-    """Why terraform must not start, as the runner's exit status; None when it may.
+def _check_startable(folder: StepFiles) -> int | None:
+    """The runner's exit status when terraform must not start, else None.
 
-    The lease comes last: nothing but the fork is between it and terraform.
+    The lease is checked last, immediately before the fork.
     """
     if folder.exists(step_files.EXIT):
         return step_files.ENDED
@@ -114,18 +114,18 @@ def _reason_against_start(folder: StepFiles) -> int | None:
 
 
 def _record_not_started(folder: StepFiles) -> None:
-    ending = ExitRecordWriter("not_started", None)
-    ending.stop = folder.read_stop()
-    ending.write(folder)
+    record = ExitRecordWriter("not_started", None)
+    record.stop = folder.read_stop()
+    record.write(folder)
 
 
 def _follow(
     folder: StepFiles,
     child: TerraformChild,
-    ours: "tuple[int, MetadataServer | None]",
+    resources: "tuple[int, MetadataServer | None]",
     termination: Termination,
 ) -> None:
-    spool, endpoint = ours
+    spool, endpoint = resources
     terraform = TerraformProcess(
         os.pidfd_open(child.pid),
         group=child.pid,
@@ -136,23 +136,23 @@ def _follow(
     error = child.release()
     if error is not None:
         os.waitpid(child.pid, 0)
-        ending = ExitRecordWriter("start_failed", terraform.started_at)
-        ending.error = error
-        ending.write(folder)
+        record = ExitRecordWriter("start_failed", terraform.started_at)
+        record.error = error
+        record.write(folder)
         return
     if endpoint is not None:
         endpoint.serve()
-    watch = RunnerControl(folder, read_settings(folder), terraform, spool)
-    watch.termination = termination
-    watch.each_second = lambda: reap_orphans(child.pid)
-    watch.until_end()
-    _record_end(folder, child, terraform, watch)
+    control = RunnerControl(folder, read_settings(folder), terraform, spool)
+    control.termination = termination
+    control.housekeeping = lambda: reap_orphans(child.pid)
+    control.wait_until_exit()
+    _record_end(folder, child, terraform, control)
 
 
 def _write_started(folder: StepFiles, child: TerraformChild, terraform: TerraformProcess) -> None:
-    """started.json, by hand: terraform waits for it, and `json` would take 9 ms.
+    """Write started.json without `json`, whose import takes 9 ms while terraform waits.
 
-    Nothing in it needs escaping.
+    No value needs escaping.
     """
     fields = {
         "format": step_files.FORMAT,
@@ -171,20 +171,21 @@ def _write_started(folder: StepFiles, child: TerraformChild, terraform: Terrafor
 
 
 def _hostname() -> str:
-    """The machine's name as terraform writes it into a lock, in letters that need no escaping."""
-    return "".join(item for item in os.uname().nodename if item.isalnum() or item in "-._")
+    """The host name as terraform writes it into a lock, reduced to letters without escapes."""
+    return "".join(letter for letter in os.uname().nodename if letter.isalnum() or letter in "-._")
 
 
 def _record_end(
-    folder: StepFiles, child: TerraformChild, terraform: TerraformProcess, watch: RunnerControl
+    folder: StepFiles, child: TerraformChild, terraform: TerraformProcess, control: RunnerControl
 ) -> None:
-    # WNOWAIT: it stays unburied until its group is swept, so that the group's number stays ours.
+    # WNOWAIT: terraform is reaped after the sweep of its group, so that the kernel cannot reuse the
+    # group's number.
     ended = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    ending = ExitRecordWriter("exited", terraform.started_at)
-    ending.watch = watch
+    record = ExitRecordWriter("exited", terraform.started_at)
+    record.control = control
     if ended is not None and ended.si_code == os.CLD_EXITED:
-        ending.exit_code = ended.si_status
+        record.exit_code = ended.si_status
     elif ended is not None:
-        ending.signal = ended.si_status
-    ending.swept = sweep_children(child.pid)
-    ending.write(folder)
+        record.signal = ended.si_status
+    record.swept = sweep_children(child.pid)
+    record.write(folder)

@@ -1,6 +1,6 @@
-"""The files of one step's folder: their names, and how they are locked, written and read.
+"""The files of a step's folder: names, locking, reading and writing.
 
-Everything goes through a descriptor of the folder: nothing depends on a path that may be renamed.
+All access goes through a descriptor of the folder, so a rename of the path has no effect.
 """
 
 import fcntl
@@ -19,27 +19,27 @@ CREDENTIAL = "credential.json"
 ALIVE_LOCK = "alive.lock"
 RUNNER_LOCK = "runner.lock"
 
-FORMAT = 1  # of every control file; the next release reads this one's
+FORMAT = 1  # version of every control file; each release reads the previous version
 
-# What the runner's own exit status says. Terraform's is in exit.json.
-ENDED = 0  # exit.json is there
-MISUSED = 2  # wrong arguments, or no session of its own
+# Exit statuses of the runner. Terraform's status is in exit.json.
+ENDED = 0  # exit.json exists
+MISUSED = 2  # wrong arguments, or not a session leader
 HELD = 3  # another runner or a terraform of this step is alive
 NO_LEASE = 4  # this host does not own the step; nothing was written
-NEVER_STARTED = 5  # --finish of a step that nobody started
-UNFINISHED = 6  # started once and no exit.json: --finish is due, never a second terraform
+NEVER_STARTED = 5  # --finish of a step without started.json
+UNFINISHED = 6  # started.json without exit.json: requires --finish, never a second terraform
 
-# Keepers probe a lock by taking it for an instant. 5 x 20 ms outlasts any number of probes, and
-# is nothing to someone who starts a second runner.
+# Supervisors probe a lock by taking it for an instant. 5 x 20 ms outlasts all probes and delays a
+# second runner only slightly.
 LOCK_TRIES = 5
 LOCK_PAUSE_SECONDS = 0.02
 
 _FILE_MODE = 0o600
-_READ_BYTES = 65536  # control files are a few hundred bytes; one read each
+_READ_BYTES = 65536  # a control file has a few hundred bytes: a single read
 
 
 class StopRequest:
-    """Why terraform is stopped: the first cause stays, force may be added."""
+    """Why terraform is stopped: the first cause stays, `force` may be added."""
 
     __slots__ = ("cause", "force", "requested_at")
 
@@ -50,7 +50,7 @@ class StopRequest:
 
 
 class StepFiles:
-    """One step's folder, by descriptor."""
+    """A step's folder, accessed by descriptor."""
 
     __slots__ = ("fd",)
 
@@ -58,10 +58,10 @@ class StepFiles:
         self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
     def exists(self, name: str) -> bool:
-        return self.stamp(name) is not None
+        return self.version(name) is not None
 
-    def stamp(self, name: str) -> tuple[int, int] | None:
-        """What changes when a file is replaced or written to; None when it is missing."""
+    def version(self, name: str) -> tuple[int, int] | None:
+        """Inode and mtime, which change when a file is replaced or written; None when missing."""
         try:
             status = os.stat(name, dir_fd=self.fd)
         except FileNotFoundError:
@@ -69,7 +69,7 @@ class StepFiles:
         return status.st_ino, status.st_mtime_ns
 
     def read(self, name: str) -> bytes | None:
-        """A file's bytes, None when it is missing."""
+        """Return a file's bytes, None when missing."""
         try:
             fd = os.open(name, os.O_RDONLY, dir_fd=self.fd)
         except FileNotFoundError:
@@ -83,9 +83,9 @@ class StepFiles:
             os.close(fd)
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a whole file in place, or nothing: no reader sees a half.
+        """Replace a file atomically: no reader sees a partial file.
 
-        It is not synced: after a power cut no terraform is alive and the boot id tells.
+        Without fsync: after a power cut no terraform is alive, and the boot id shows the restart.
         """
         draft = f".{name}.{os.getpid()}"
         fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE, dir_fd=self.fd)
@@ -97,52 +97,53 @@ class StepFiles:
         os.replace(draft, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
     def read_json(self, name: str) -> dict[str, object] | None:
-        """A control file's content, None when it is missing.
+        """Return a control file's content, None when missing.
 
         Raises:
-            ValueError: when it is no JSON object.
+            ValueError: when the content is not a JSON object.
         """
-        import json  # 9 ms, and only ever needed when terraform runs already or never will
+        import json  # 9 ms; called only after terraform has started or when it never will
 
         data = self.read(name)
         if data is None:
             return None
         content = json.loads(data)
         if not isinstance(content, dict):
-            raise ValueError(f"{name} is not a JSON object")  # noqa: TRY004 -- bad data, no bad call
+            raise ValueError(f"{name} is not a JSON object")  # noqa: TRY004 -- bad data, not a bad call
         return content
 
     def remove(self, name: str) -> None:
-        """Remove a file; one that is missing is removed."""
+        """Remove a file, if present."""
         try:
             os.unlink(name, dir_fd=self.fd)
         except FileNotFoundError:
             return
 
     def write_json(self, name: str, content: dict[str, object]) -> None:
+        """Replace a control file atomically."""
         import json  # as above
 
         self.write(name, json.dumps({"format": FORMAT, **content}, indent=1).encode() + b"\n")
 
     def read_stop(self) -> StopRequest | None:
-        """What stop.json asks for. One that makes no sense is still a stop."""
+        """Return the request in stop.json, None when missing. An invalid file is a request too."""
         try:
-            asked = self.read_json(STOP)
+            content = self.read_json(STOP)
         except ValueError:
-            asked = {}
-        if asked is None:
+            content = {}
+        if content is None:
             return None
-        stop = StopRequest(
-            str(asked.get("cause", "unknown")), str(asked.get("requested_at", rfc3339_now()))
+        request = StopRequest(
+            str(content.get("cause", "unknown")), str(content.get("requested_at", rfc3339_now()))
         )
-        stop.force = asked.get("force") is True
-        return stop
+        request.force = content.get("force") is True
+        return request
 
     def lock(self, name: str) -> int | None:
-        """Take a lock that lives as long as the descriptor and all that inherit it.
+        """Take a lock, held until the descriptor and all inherited copies are closed.
 
         Returns:
-            The descriptor, None when the lock is held.
+            The descriptor, None when another process holds the lock.
         """
         fd = os.open(name, os.O_RDWR | os.O_CREAT, _FILE_MODE, dir_fd=self.fd)
         for attempt in range(LOCK_TRIES):
@@ -157,14 +158,14 @@ class StepFiles:
         return None
 
     def open_spool(self) -> int:
-        """Where terraform writes: appended, so that nobody who writes to it overwrites a line."""
+        """Open terraform's output file with O_APPEND, so that no writer overwrites a line."""
         return os.open(SPOOL, os.O_RDWR | os.O_APPEND | os.O_CREAT, _FILE_MODE, dir_fd=self.fd)
 
     def lease(self) -> float | None:
-        """Until when, by the boot clock, this host owns the step; None when nobody says so."""
+        """Return the end of the lease in seconds of the boot clock, None when unreadable."""
         data = self.read(LEASE)
         try:
             until = float(data or b"")
         except ValueError:
             return None
-        return None if until != until else until  # NaN compares with nothing, and would never end
+        return None if until != until else until  # NaN compares as false: the lease would never end

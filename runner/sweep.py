@@ -1,6 +1,6 @@
-"""Nothing of a step outlives its terraform: provisioners' leftovers are found and killed.
+"""Kill the processes of a step that outlive terraform, such as children of provisioners.
 
-Terraform kills only the direct child of a local-exec (measured); what that child started goes on.
+Terraform kills only the direct child of a local-exec (measured); that child's children survive.
 """
 
 import os
@@ -9,15 +9,15 @@ import time
 from runner import linux
 from runner.step_files import ALIVE_LOCK, StepFiles
 
-# SIGKILL works at once, save on a process that waits for a broken disk or network file system.
-_LIMIT_SECONDS = 10.0
-_PAUSE_SECONDS = 0.005  # between looks at what SIGKILL has left
+# SIGKILL works at once, except on a process that waits for a broken disk or network file system.
+_TIMEOUT_SECONDS = 10.0
+_POLL_SECONDS = 0.005  # between a SIGKILL and the next check
 
-_CLOSE_ON_EXEC = os.O_CLOEXEC  # /proc/<pid>/fdinfo writes the flags as open(2) takes them
+_CLOSE_ON_EXEC = os.O_CLOEXEC  # /proc/<pid>/fdinfo shows the flags of open(2)
 
 
 class SweepResult:
-    """What a sweep did: how many it killed, and whether some would not die."""
+    """Result of a sweep: `count` processes were killed, `left` survived SIGKILL."""
 
     __slots__ = ("count", "left")
 
@@ -27,7 +27,7 @@ class SweepResult:
 
 
 def reap_orphans(terraform: int) -> None:
-    """Bury what ended as our child, terraform excepted: its status is still to be read."""
+    """Reap exited children, except terraform, whose exit status is read later."""
     while True:
         try:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -39,21 +39,21 @@ def reap_orphans(terraform: int) -> None:
 
 
 def sweep_children(terraform: int) -> SweepResult:
-    """Kill and bury all that an ended terraform left, itself included.
+    """Kill and reap all processes that an exited terraform left, and reap terraform.
 
-    The caller is child subreaper, so every orphan becomes its child and no pid can be used again
-    before it is buried here. For the same reason terraform is not buried yet when its group is
-    killed.
+    The caller is a child subreaper: every orphan becomes its child, and the kernel cannot reuse a
+    pid before this function reaps the process. For the same reason terraform is reaped after its
+    group is killed.
     """
     swept = SweepResult()
     _kill_group(terraform)
     os.waitpid(terraform, 0)
-    limit = time.monotonic() + _LIMIT_SECONDS
+    limit = time.monotonic() + _TIMEOUT_SECONDS
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return swept  # mostly at once: nothing was left
+            return swept  # usually at once: no process was left
         if pid:
             swept.count += os.waitstatus_to_exitcode(status) == -linux.signals.SIGKILL
             continue
@@ -62,14 +62,14 @@ def sweep_children(terraform: int) -> SweepResult:
             return swept
         for child in _children():
             os.kill(child, linux.signals.SIGKILL)
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _kill_group(group: int) -> None:
     try:
         os.killpg(group, linux.signals.SIGKILL)
     except ProcessLookupError:
-        return  # it died before it made its group
+        return  # the process died before setpgid
 
 
 def _children() -> list[int]:
@@ -78,11 +78,11 @@ def _children() -> list[int]:
 
 
 class LostStep:
-    """How to recognise the processes of a step whose runner is dead.
+    """Finds the processes of a step whose runner is dead.
 
-    By its session, or by `alive.lock`: whoever inherited it from terraform holds it through a
-    descriptor that survives an exec; a keeper that only probes the lock opens it close-on-exec,
-    as Python does.
+    A process belongs to the step by its session, or by `alive.lock`: terraform's descendants
+    inherit a descriptor that survives an exec, while a supervisor probes the lock through a
+    close-on-exec descriptor, Python's default.
     """
 
     __slots__ = ("_folder", "_lock", "_since", "_trusted_session")
@@ -90,8 +90,8 @@ class LostStep:
     def __init__(self, folder: StepFiles, session: int, runner_ticks: int, since: int) -> None:
         self._folder = folder
         self._since = since
-        # The session's leader was the runner. While the session has members the kernel gives its
-        # number to nobody: another process with that pid means that the number was used again.
+        # The session's leader was the runner. The kernel never reuses the number of a session with
+        # members: another process with that pid means that the session is empty.
         leader = linux.process(session)
         reused = leader is not None and leader.start_ticks != runner_ticks
         self._trusted_session = None if reused else session
@@ -99,7 +99,7 @@ class LostStep:
         self._lock = (status.st_dev, status.st_ino)
 
     def processes(self) -> list[linux.ProcessHandle]:
-        """Its processes that are alive, ourselves excepted."""
+        """The living processes of the step, except this process."""
         me = os.getpid()
         return [
             process
@@ -114,7 +114,7 @@ class LostStep:
         try:
             folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)
         except OSError:
-            return False  # gone, or somebody else's
+            return False  # exited, or another user's process
         try:
             with os.scandir(folder) as entries:
                 return any(self._is_inherited_lock(pid, folder, entry.name) for entry in entries)
@@ -136,24 +136,24 @@ class LostStep:
 
 
 def sweep_lost(step: LostStep) -> SweepResult:
-    """Kill what is left of a step whose terraform has ended and whose runner is dead."""
+    """Kill the remaining processes of a step whose terraform and runner have ended."""
     killed: set[tuple[int, int]] = set()
     swept = SweepResult()
-    limit = time.monotonic() + _LIMIT_SECONDS
-    while found := step.processes():
+    limit = time.monotonic() + _TIMEOUT_SECONDS
+    while processes := step.processes():
         if time.monotonic() > limit:
-            swept.left = len(found)
+            swept.left = len(processes)
             break
-        for item in found:
-            if kill_exactly(item.pid, item.start_ticks):
-                killed.add((item.pid, item.start_ticks))
-        time.sleep(_PAUSE_SECONDS)
+        for process in processes:
+            if kill_exactly(process.pid, process.start_ticks):
+                killed.add((process.pid, process.start_ticks))
+        time.sleep(_POLL_SECONDS)
     swept.count = len(killed)
     return swept
 
 
 def kill_exactly(pid: int, start_ticks: int) -> bool:
-    """SIGKILL for this process and no later one with its pid."""
+    """Send SIGKILL to this process, never to a later process with the same pid."""
     pidfd = open_exactly(pid, start_ticks)
     if pidfd is None:
         return False
@@ -167,13 +167,13 @@ def kill_exactly(pid: int, start_ticks: int) -> bool:
 
 
 def open_exactly(pid: int, start_ticks: int) -> int | None:
-    """A descriptor of the living process that has this pid and start; None when there is none."""
+    """Open a pidfd of the living process with this pid and start time; None when not found."""
     try:
         pidfd = os.pidfd_open(pid)
     except OSError:
         return None
-    found = linux.process(pid)  # after the descriptor: now it cannot be another one's facts
-    if found is not None and found.start_ticks == start_ticks and found.alive:
+    process = linux.process(pid)  # read after pidfd_open, so both refer to the same process
+    if process is not None and process.start_ticks == start_ticks and process.alive:
         return pidfd
     os.close(pidfd)
     return None

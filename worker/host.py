@@ -16,8 +16,7 @@ from adapters.local.inotify import FileChanges
 from adapters.redaction import Redactor
 from adapters.settings import Settings
 from adapters.terraform import command
-from adapters.terraform.plan.redacted import redact_plan, summarise
-from adapters.terraform.plan_secrets import sensitive_values
+from adapters.terraform.plan.redacted import redact_plan, sensitive_values
 from adapters.terraform.run_command import run_command
 from adapters.terraform.state.backends import (
     StateBackends,
@@ -228,7 +227,7 @@ class WorkerHost:
         text = redactor.clean(plan_text.decode("utf-8", "replace"))
         self._outboxes.enqueue(directory, artifacts.PLAN_TEXT, text)
         await asyncio.to_thread(_keep, plan, self._settings.data / "plans" / deployment)
-        return summarise(plan_json, sha256_of(plan))
+        return PlanSummary(sha256_of(plan), [])
 
     async def settle(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation:
         alive = [item for item in self._steps(deployment) if item.look().alive]

@@ -22,28 +22,28 @@ from deployments.errors import NotFound
 
 __all__ = ["GcsArtifactStore"]
 
-# A call each; large beside its answer's head, small in memory with a hundred readers.
+# Size of a ranged read: amortises the request, small in memory with a hundred readers.
 _BLOCK_BYTES = 1024 * 1024
 
 
 class GcsArtifactStore:
-    """Port `ArtifactStore`. Its links lead to Google, so nothing here checks them."""
+    """Stores artifacts as objects; Google checks the signed links."""
 
     def __init__(self, objects: Objects, signer: LinkSigner) -> None:
         self._objects = objects
         self._signer = signer
 
     async def put(self, deployment: str, name: str, content: Iterable[bytes]) -> Artifact:
-        """Port `ArtifactStore`; so are the three below."""
+        """Write an artifact, replacing an earlier version; ValueError for an invalid name."""
         if not (is_name(name) and is_name(deployment)):
-            raise ValueError(f"{name!r} is no name of an artifact")
+            raise ValueError(f"{name!r} is not a valid artifact name")
         return _artifact(await self._objects.threaded(self._put, deployment, name, content))
 
     async def entries(self, deployment: str) -> list[Artifact]:
         if not is_name(deployment):
             return []
-        found = await self._objects.threaded(self._objects.entries, _path(deployment, ""))
-        artifacts = [_artifact(item) for item in found if not item.name.endswith("/")]
+        blobs = await self._objects.threaded(self._objects.entries, _path(deployment, ""))
+        artifacts = [_artifact(blob) for blob in blobs if not blob.name.endswith("/")]
         return [artifact for artifact in artifacts if is_shown(artifact.name)]
 
     async def open(self, deployment: str, name: str) -> Content:
@@ -52,20 +52,20 @@ class GcsArtifactStore:
 
     async def link(self, deployment: str, name: str) -> Link:
         if not is_shown(name):
-            raise NotFound("There is no such artifact.")
+            raise NotFound("The artifact does not exist.")
         blob = await self._find(deployment, name)
         return Link(await self._objects.threaded(self._sign, blob, name))
 
     async def _find(self, deployment: str, name: str) -> Blob:
         if is_name(deployment) and is_name(name):
-            found = await self._objects.threaded(self._objects.get, _path(deployment, name))
-            if found is not None:
-                return found
-        raise NotFound("There is no such artifact.")
+            blob = await self._objects.threaded(self._objects.get, _path(deployment, name))
+            if blob is not None:
+                return blob
+        raise NotFound("The artifact does not exist.")
 
     def _put(self, deployment: str, name: str, content: Iterable[bytes]) -> Blob:
         digest = hashlib.sha256()
-        # On the disk: what it holds is known only when all of it was read, and it may be large.
+        # On disk: the metadata needs the digest before the upload, and the content may be large.
         with tempfile.TemporaryFile() as file:
             for chunk in content:
                 digest.update(chunk)
@@ -80,7 +80,7 @@ class GcsArtifactStore:
         )
 
     async def _chunks(self, blob: Blob) -> AsyncIterator[bytes]:
-        """Of exactly the object that was found, even if another one takes its place meanwhile."""
+        """Yield the content of exactly this generation, even if the object is replaced."""
         for start in range(0, blob.size, _BLOCK_BYTES):
             end = min(blob.size, start + _BLOCK_BYTES)
             yield await self._objects.threaded(self._objects.read_part, blob, start, end)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from google.cloud.storage import Blob
 
 from adapters.chunks import chunk_after, has_end_record
-from adapters.gcs.objects import AlreadyThere, Objects
+from adapters.gcs.objects import ObjectExists, Objects
 from deployments.errors import LogGap, Unavailable
 from deployments.events import EventChunk, EventId, Seal
 
@@ -64,7 +64,7 @@ class GcsLogSink:
             try:
                 self._create(folder, chunk)
                 held = chunk.last
-            except AlreadyThere:
+            except ObjectExists:
                 held = self._held_lines(folder)
         # Only after an answer: what was asked without one may have been carried out.
         self._held[folder] = held
@@ -111,7 +111,7 @@ class GcsLogSink:
         lines = {"first": "1", "last": str(seal.lines + 1)}
         seals = {"lines": str(seal.lines), "sha256": seal.sha256}
         # Another worker, or this one's request whose answer got lost, may have been there before.
-        with suppress(AlreadyThere):
+        with suppress(ObjectExists):
             self._objects.compose(_whole(folder), parts, {**lines, **seals})
             return
         if self._objects.get(_whole(folder)) is None:

@@ -1,7 +1,7 @@
-"""Objects in one bucket: every call to Cloud Storage has its limit here, and no retry.
+"""Objects in a bucket: every call to Cloud Storage has a timeout and no retry.
 
-Google's default retry blocked 59.6 s although a timeout of 8 s was given (measured). Whoever calls
-tries again by itself, and knows what a call that may have been carried out means.
+Google's default retry blocked 59.6 s although a timeout of 8 s was set (measured). The caller
+retries, and handles calls of which the outcome is unknown.
 """
 
 import os
@@ -21,22 +21,22 @@ from adapters.thread_pool import ThreadPool
 from deployments.artifacts import LINK_SECONDS
 from deployments.errors import Unavailable
 
-__all__ = ["AlreadyThere", "Objects", "open_objects", "translated"]
+__all__ = ["ObjectExists", "Objects", "open_objects", "translated"]
 
-_Asked = ParamSpec("_Asked")
-_Answer = TypeVar("_Answer")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 _GOOGLE = "https://storage.googleapis.com"
-# Of one call, the fetch of its token included. A chunk of 4 MiB takes a second on a slow line.
-_SECONDS = 10.0
-# Calls at once: in a worker one for each step that is shipped, in the API one for each reader.
+# Timeout of a call, including the token request. A chunk of 4 MiB takes 1 s on a slow line.
+_TIMEOUT_SECONDS = 10.0
+# Concurrent calls: per shipped step in a worker, per reader in the API.
 _THREADS = 8
-# A larger file goes up in pieces of this size, each a call of its own.
-_PIECE_BYTES = 8 * 1024 * 1024
+# A larger file is uploaded in parts of this size, a call each.
+_UPLOAD_PART_BYTES = 8 * 1024 * 1024
 
 
-class AlreadyThere(Exception):
-    """An object was to be made only where none is, and there is one."""
+class ObjectExists(Exception):
+    """A conditional create failed: the object exists."""
 
 
 class _Limits(TypedDict):
@@ -45,18 +45,18 @@ class _Limits(TypedDict):
 
 
 def open_objects(
-    name: str, endpoint: str | None, project: str | None, seconds: float = _SECONDS
+    name: str, endpoint: str | None, project: str | None, seconds: float = _TIMEOUT_SECONDS
 ) -> "Objects":
-    """A bucket; nothing is asked of the server.
+    """Return a bucket without any request to the server.
 
     Args:
-        name: of the bucket.
-        endpoint: base URL of another server than Google's, which then needs no credentials.
-        project: whose quota counts; None where the credentials say it.
-        seconds: limit of one call.
+        name: the bucket's name.
+        endpoint: base URL of a server other than Google's, used without credentials.
+        project: the quota project; None to use the credentials' project.
+        seconds: timeout of a call.
 
     Raises:
-        Unavailable: there are no credentials.
+        Unavailable: no credentials are found.
     """
     with translated():
         if endpoint is None:
@@ -70,30 +70,28 @@ def open_objects(
 
 
 class Objects:
-    """One bucket. Methods block, so they run in `threaded`, which also translates errors."""
+    """A bucket. Methods block; run them through `threaded`, which also translates errors."""
 
     def __init__(
         self,
         client: Client,
         bucket: str,
         endpoint: str = _GOOGLE,
-        seconds: float = _SECONDS,
+        seconds: float = _TIMEOUT_SECONDS,
     ) -> None:
-        # For traces that nobody makes, version 3.17 asks for the bucket in a thread of its own,
-        # with no limit of ours and a right that nobody else needs; None is "off" (measured).
+        # Version 3.17 reads the bucket's metadata for OpenTelemetry in a separate thread, without
+        # our timeout and with an extra permission; None turns that off (measured).
         client._bucket_metadata_cache = None
         self._bucket = client.bucket(bucket)
         self._endpoint = endpoint.rstrip("/")
         self._limits: _Limits = {"timeout": seconds, "retry": None}
         self._threads = ThreadPool("gcs", _THREADS)
 
-    async def threaded(
-        self, work: Callable[_Asked, _Answer], *args: _Asked.args, **kwargs: _Asked.kwargs
-    ) -> _Answer:
-        """Run blocking work aside.
+    async def threaded(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Run blocking work in a thread of this bucket's pool.
 
         Raises:
-            Unavailable: Cloud Storage did not answer as it should.
+            Unavailable: Cloud Storage failed.
         """
         with translated():
             return await self._threads.run(work, *args, **kwargs)
@@ -102,31 +100,31 @@ class Objects:
         return self._bucket.get_blob(name, **self._limits)
 
     def entries(self, prefix: str) -> list[Blob]:
-        """What begins so, in the order of names."""
+        """The objects with this prefix, ordered by name."""
         return list(self._bucket.list_blobs(prefix=prefix, **self._limits))
 
     def names(self, prefix: str, start: str) -> Iterator[str]:
-        """Names alone, from `start` on."""
-        found = self._bucket.list_blobs(
+        """The names with this prefix, from `start` on."""
+        blobs = self._bucket.list_blobs(
             prefix=prefix,
             start_offset=start,
             fields="items(name),nextPageToken",
             **self._limits,
         )
-        return (blob.name for blob in found)
+        return (blob.name for blob in blobs)
 
     def put(self, name: str, data: bytes, content_type: str) -> None:
-        """Write over what is there."""
+        """Write an object, replacing an existing object."""
         self._bucket.blob(name).upload_from_string(data, content_type=content_type, **self._limits)
 
     def put_file(
         self, name: str, file: IO[bytes], content_type: str, metadata: Mapping[str, str]
     ) -> Blob:
-        """Write a whole file over what is there; nobody sees it before all of it has come."""
+        """Write a file as an object, which becomes visible when complete."""
         size = file.seek(0, os.SEEK_END)
-        # Without pieces and of a known size it is one call, which can be lost once, not twice.
-        pieces = _PIECE_BYTES if size > _PIECE_BYTES else None
-        blob = self._bucket.blob(name, chunk_size=pieces)
+        # A single call for a small file: an upload in parts takes at least two.
+        part_bytes = _UPLOAD_PART_BYTES if size > _UPLOAD_PART_BYTES else None
+        blob = self._bucket.blob(name, chunk_size=part_bytes)
         blob.metadata = dict(metadata)
         blob.upload_from_file(
             file, rewind=True, size=size, content_type=content_type, **self._limits
@@ -136,10 +134,10 @@ class Objects:
     def create(
         self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str]
     ) -> None:
-        """Make an object where none is.
+        """Create an object.
 
         Raises:
-            AlreadyThere: there is one.
+            ObjectExists: the name is in use.
         """
         blob = self._bucket.blob(name)
         blob.metadata = dict(metadata)
@@ -148,16 +146,17 @@ class Objects:
                 data, content_type=content_type, if_generation_match=0, **self._limits
             )
         except PreconditionFailed:
-            raise AlreadyThere(name) from None
+            raise ObjectExists(name) from None
 
     def compose(
         self, name: str, sources: Sequence[Blob], metadata: Mapping[str, str] | None = None
     ) -> Blob:
-        """Make one object of others, exactly of those generations that were looked at.
+        """Concatenate exactly these generations into an object.
+
+        Without `metadata` the object is intermediate and replaces an existing object.
 
         Raises:
-            AlreadyThere: `metadata` is given and there is an object of this name; without it an
-                object is written over, for it is only a step on the way.
+            ObjectExists: `metadata` is given and the name is in use.
         """
         blob = self._bucket.blob(name)
         blob.content_type = "application/gzip"
@@ -170,7 +169,7 @@ class Objects:
                 **self._limits,
             )
         except PreconditionFailed:
-            raise AlreadyThere(name) from None
+            raise ObjectExists(name) from None
         return blob
 
     def read(self, name: str) -> bytes:
@@ -186,7 +185,7 @@ class Objects:
     def signed_link(
         self, blob: Blob, credentials: Signing, content_type: str, disposition: str
     ) -> str:
-        """A V4 link for GET alone, which gives the object as such a download."""
+        """A V4 signed URL for GET, with this content type and disposition."""
         return str(
             blob.generate_signed_url(
                 version="v4",
@@ -200,7 +199,7 @@ class Objects:
         )
 
     def remove(self, blob: Blob) -> None:
-        """Remove exactly this generation; one that is gone is no error."""
+        """Remove exactly this generation, if present."""
         try:
             blob.delete(if_generation_match=blob.generation, **self._limits)
         except (NotFound, PreconditionFailed):
@@ -209,7 +208,7 @@ class Objects:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise `Unavailable` for whatever the server, the credentials or the line refuse."""
+    """Raise `Unavailable` for errors of the server, the credentials and the network."""
     try:
         yield
     except (

@@ -1,4 +1,4 @@
-"""Who signs download links: a key file here, or IAM where there is none."""
+"""Signs download links with a service account's key file, or through IAM."""
 
 import base64
 from functools import cached_property, partial
@@ -15,35 +15,35 @@ __all__ = ["IamSigning", "LinkSigner"]
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _IAM = "https://iamcredentials.googleapis.com"
-# IAM answers in a fraction of a second; a person waits for the link.
-_SECONDS = 10.0
+# IAM usually answers within 1 s; a person waits for the link.
+_TIMEOUT_SECONDS = 10.0
 
 
 class LinkSigner:
-    """The service's own identity, found when the first link is asked for."""
+    """Provides the service's signing credentials, loaded at the first link."""
 
     @cached_property
     def credentials(self) -> Signing:
-        """What signs; blocks.
+        """The signing credentials; blocks at the first access.
 
         Raises:
-            Unavailable: there are no credentials, or such as cannot sign.
+            Unavailable: no credentials are found, or they cannot sign.
         """
-        found, _ = google.auth.default(scopes=[_SCOPE])
-        if isinstance(found, service_account.Credentials):
-            return found
-        if not getattr(found, "service_account_email", ""):
+        credentials, _ = google.auth.default(scopes=[_SCOPE])
+        if isinstance(credentials, service_account.Credentials):
+            return credentials
+        if not getattr(credentials, "service_account_email", ""):
             raise Unavailable(
-                "Download links need the credentials of a service account: a key file named by "
-                "GOOGLE_APPLICATION_CREDENTIALS, or a machine that has one."
+                "Download links require a service account: set GOOGLE_APPLICATION_CREDENTIALS to a "
+                "key file, or run on a machine with an attached service account."
             )
-        return IamSigning(found)
+        return IamSigning(credentials)
 
 
 class IamSigning(Signing):
-    """Signs by IAM's `signBlob`; the account needs `iam.serviceAccounts.signBlob` on itself.
+    """Signs through IAM's `signBlob`; the account needs `iam.serviceAccounts.signBlob` on itself.
 
-    The library could do it too, but tries again for two minutes without a limit.
+    The library's own implementation retries for two minutes without a timeout.
     """
 
     def __init__(self, credentials: Credentials, iam: str = _IAM) -> None:
@@ -53,21 +53,21 @@ class IamSigning(Signing):
 
     @property
     def signer(self) -> None:
-        """Port `Signing`: the key never leaves Google."""
+        """None: the key stays at Google."""
         return None
 
     @property
     def signer_email(self) -> str:
-        """Port `Signing`; a machine knows it as `default` before it was asked once."""
+        """The account's address; the metadata server's `default` is resolved by a refresh."""
         if self._credentials.service_account_email == "default":
-            self._credentials.refresh(partial(Request(), timeout=_SECONDS))
+            self._credentials.refresh(partial(Request(), timeout=_TIMEOUT_SECONDS))
         return str(self._credentials.service_account_email)
 
     def sign_bytes(self, message: bytes) -> bytes:
-        """Port `Signing`."""
+        """Sign a message; blocks. Raises Unavailable when IAM refuses."""
         url = f"{self._iam}/v1/projects/-/serviceAccounts/{self.signer_email}:signBlob"
         payload = base64.b64encode(message).decode()
-        answer = self._session.post(url, json={"payload": payload}, timeout=_SECONDS)
-        if answer.status_code != 200:
-            raise Unavailable(f"IAM does not sign: {answer.status_code} {answer.text[:200]}")
-        return base64.b64decode(answer.json()["signedBlob"])
+        response = self._session.post(url, json={"payload": payload}, timeout=_TIMEOUT_SECONDS)
+        if response.status_code != 200:
+            raise Unavailable(f"IAM refused to sign: {response.status_code} {response.text[:200]}")
+        return base64.b64decode(response.json()["signedBlob"])

@@ -1,4 +1,4 @@
-"""Google's HTTP APIs, asked in a person's name: one place for addresses, limits and refusals."""
+"""Client of Google's HTTP APIs: addresses, authorization, timeouts, retries, errors."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -12,19 +12,19 @@ from deployments.preflight import CredentialSource
 
 __all__ = ["GoogleApi", "RefusedByGoogle"]
 
-# Google answers in well under a second; ten that nothing came from are nobody.
+# Google's APIs answer within 1 s. After 10 s without an answer the endpoint is unreachable.
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-# Three tries within 2 s of pauses; what is down for longer is the caller's to decide.
-_PAUSES_SECONDS = (0.5, 1.5)
-_PASSING = frozenset({429, 500, 502, 503, 504})
-# A list is read to its end, but not for ever.
-_MOST_PAGES = 50
+# Three attempts within 2 s; the caller decides about a longer outage.
+_BACKOFF_SECONDS = (0.5, 1.5)
+_RETRYABLE = frozenset({429, 500, 502, 503, 504})
+# Limit against an endless list.
+_MAX_PAGES = 50
 
 _Json = dict[str, Any]
 
 
 class RefusedByGoogle(Exception):
-    """Google said no. It never leaves the adapters."""
+    """Google refused a request. Never leaves the adapters."""
 
     def __init__(self, error: GoogleError) -> None:
         super().__init__(error.words)
@@ -32,11 +32,11 @@ class RefusedByGoogle(Exception):
 
 
 class GoogleApi:
-    """Asks Google.
+    """Sends requests to Google's APIs.
 
     Args:
-        credentials: whose name is used.
-        endpoint: a server that stands for all of Google's hosts; None for Google itself.
+        credentials: the source of bearer tokens.
+        endpoint: a server in place of all Google hosts; None for Google.
     """
 
     def __init__(self, credentials: CredentialSource, endpoint: str | None = None) -> None:
@@ -45,27 +45,27 @@ class GoogleApi:
         self._client = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
 
     async def get(self, service: str, path: str, **query: str | list[str]) -> _Json:
-        """One resource.
+        """Read a resource.
 
         Args:
-            service: the first word of the API's host, like `iam`.
-            path: with the version, every part quoted.
+            service: the first label of the API's host, like `iam`.
+            path: starts with the version; every part is quoted.
             query: parameters.
 
         Raises:
-            RefusedByGoogle: it said no.
-            SignInExpired: there is no token.
-            Unavailable: it does not answer.
+            RefusedByGoogle: Google refused the request.
+            SignInExpired: no token is available.
+            Unavailable: Google does not answer.
         """
-        return await self._ask("GET", service, path, query, None)
+        return await self._request("GET", service, path, query, None)
 
     async def post(self, service: str, path: str, body: Mapping[str, object]) -> _Json:
-        """A custom method; raises as `get` does."""
-        return await self._ask("POST", service, path, {}, body)
+        """Call a custom method; raises as `get` does."""
+        return await self._request("POST", service, path, {}, body)
 
     async def items(self, service: str, path: str, key: str, **query: str) -> AsyncIterator[_Json]:
-        """Every item of a list, page by page; raises as `get` does."""
-        for _ in range(_MOST_PAGES):
+        """Yield every item of a paged list; raises as `get` does."""
+        for _ in range(_MAX_PAGES):
             page = await self.get(service, path, **query)
             for item in page.get(key) or ():
                 yield item
@@ -74,10 +74,10 @@ class GoogleApi:
             query["pageToken"] = str(page["nextPageToken"])
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._client.aclose()
 
-    async def _ask(
+    async def _request(
         self,
         method: str,
         service: str,
@@ -87,9 +87,9 @@ class GoogleApi:
     ) -> _Json:
         url = f"{self._base(service)}/{path}"
         headers = {"Authorization": f"Bearer {await self._credentials.token()}"}
-        for pause in (*_PAUSES_SECONDS, None):
+        for pause in (*_BACKOFF_SECONDS, None):
             try:
-                answer = await self._client.request(
+                response = await self._client.request(
                     method, url, params=query, json=body, headers=headers
                 )
             except httpx.TransportError as error:
@@ -98,14 +98,14 @@ class GoogleApi:
                         f"{service}.googleapis.com does not answer: {error}"
                     ) from None
             else:
-                if answer.status_code not in _PASSING:
-                    return _read(answer)
+                if response.status_code not in _RETRYABLE:
+                    return _parse(response)
                 if pause is None:
                     raise Unavailable(
-                        f"{service}.googleapis.com answers {answer.status_code} again and again"
+                        f"{service}.googleapis.com answered {response.status_code} three times"
                     )
             await asyncio.sleep(pause)
-        raise AssertionError("the last try returns or raises")
+        raise AssertionError("the last attempt returns or raises")
 
     def _base(self, service: str) -> str:
         if self._endpoint is None:
@@ -113,22 +113,22 @@ class GoogleApi:
         return f"{self._endpoint}/{service}"
 
 
-def _read(answer: httpx.Response) -> _Json:
+def _parse(response: httpx.Response) -> _Json:
     try:
-        content = answer.json()
+        content = response.json()
     except ValueError:
         content = None
     content = content if isinstance(content, dict) else {}
-    if answer.is_success:
+    if response.is_success:
         return content
-    raise RefusedByGoogle(_error(answer.status_code, content.get("error")))
+    raise RefusedByGoogle(_error(response.status_code, content.get("error")))
 
 
 def _error(status: int, error: object) -> GoogleError:
-    """As `google_errors.parse`, from the answer itself."""
+    """Like `google_errors.parse`, from a response body."""
     if not isinstance(error, dict):
         return GoogleError(status)
     reasons, values = read_details(error.get("details"))
-    older = error.get("errors")
-    reasons |= read_details(older)[0] if isinstance(older, list) else set()
+    legacy = error.get("errors")
+    reasons |= read_details(legacy)[0] if isinstance(legacy, list) else set()
     return GoogleError(status, frozenset(reasons), values, str(error.get("message", "")))

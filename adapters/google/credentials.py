@@ -1,4 +1,4 @@
-"""The service's own Google credentials, as Google's libraries find them."""
+"""The service's own Google credentials, from application default credentials."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -16,51 +16,51 @@ SCOPES = (
     "https://www.googleapis.com/auth/cloud-platform",
     "https://www.googleapis.com/auth/userinfo.email",
 )
-# Where a token says nothing of its end; Google's live for an hour.
-_UNKNOWN_SECONDS = 300.0
+# For a token without an expiry; Google's tokens live for an hour.
+_DEFAULT_SECONDS = 300.0
 
 
 class DefaultCredentials:
-    """Port `CredentialSource`: whoever this machine is signed in as (`gcloud auth`, metadata)."""
+    """Tokens of this machine's identity (`gcloud auth`, metadata server)."""
 
     def __init__(self) -> None:
         self._credentials: google.auth.credentials.Credentials | None = None
-        self._renewing = asyncio.Lock()
+        self._refresh = asyncio.Lock()
 
     async def token(self) -> str:
-        """Port `CredentialSource`."""
+        """Return a valid access token; raises as `credential` does."""
         return (await self.credential()).token
 
     async def credential(self) -> Credential:
-        """The token with what is left of its life, some minutes at least where Google gives so.
+        """Return a token and the remaining lifetime, refreshed minutes before expiry.
 
         Raises:
-            SignInExpired: nobody is signed in here, or not any more.
+            SignInExpired: credentials are missing or no longer accepted.
             Unavailable: Google's sign-in does not answer.
         """
-        async with self._renewing:
+        async with self._refresh:
             return await asyncio.to_thread(self._credential)
 
     def _credential(self) -> Credential:
         try:
             if self._credentials is None:
                 self._credentials, _ = google.auth.default(scopes=SCOPES)
-            # `valid` turns false minutes before the token's end.
+            # `valid` becomes false minutes before expiry.
             if not self._credentials.valid:
-                self._credentials.refresh(Request())  # type: ignore[no-untyped-call]  # google-auth types half of itself
+                self._credentials.refresh(Request())  # type: ignore[no-untyped-call]  # google-auth is partly typed
         except google.auth.exceptions.TransportError as error:
             raise Unavailable(f"Google's sign-in does not answer: {error}") from None
         except google.auth.exceptions.GoogleAuthError as error:
-            raise SignInExpired(f"There are no Google credentials: {error}") from None
-        found = self._credentials
-        email = str(getattr(found, "service_account_email", None) or "")
-        # A machine's own account is called so until it was asked.
+            raise SignInExpired(f"Google credentials are missing or invalid: {error}") from None
+        credentials = self._credentials
+        email = str(getattr(credentials, "service_account_email", None) or "")
+        # The name of the machine's account until the metadata server was queried.
         known = "" if email == "default" else email
-        return Credential(str(found.token), _left(found.expiry), known)
+        return Credential(str(credentials.token), _seconds_until(credentials.expiry), known)
 
 
-def _left(expiry: datetime | None) -> float:
-    """Seconds; google-auth's times are UTC and do not say so."""
+def _seconds_until(expiry: datetime | None) -> float:
+    """Remaining seconds; google-auth's times are UTC without a time zone."""
     if expiry is None:
-        return _UNKNOWN_SECONDS
+        return _DEFAULT_SECONDS
     return (expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()

@@ -1,4 +1,4 @@
-"""Looks in the project for what a plan would create."""
+"""Finds the resources in the project that a plan would create."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,22 +21,23 @@ from deployments.refusal_causes import match
 
 __all__ = ["GoogleImportFinder"]
 
-# Some fifteen names a stack; more of one person's calls at once would meet Google's rate limits.
-_AT_ONCE = 6
-# An undelete is an operation of seconds.
+# About fifteen lookups per stack; more concurrent calls would exceed Google's rate limits.
+_MAX_CONCURRENT = 6
+# An undelete takes seconds.
 _UNDELETE_SECONDS = 60
-_LOOK_AGAIN_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
+_POOL = "google_iam_workload_identity_pool"
 _Json = dict[str, Any]
-# What cannot be moved: the argument in the plan, the field at Google.
-_PLACES = {
+# Location of resources that cannot be moved: the argument in the plan, the field at Google.
+_LOCATIONS = {
     "google_storage_bucket": ("location", "location"),
     "google_firestore_database": ("location_id", "locationId"),
 }
 
 
 class GoogleImportFinder:
-    """Port `Adoption`."""
+    """Finds existing resources by name; restores soft-deleted resources."""
 
     def __init__(self, api: GoogleApi) -> None:
         self._api = api
@@ -44,63 +45,63 @@ class GoogleImportFinder:
     async def find_existing(
         self, project: str, creations: Sequence[PlannedCreation]
     ) -> ImportSurvey:
-        """Port `Adoption`."""
-        turns = asyncio.Semaphore(_AT_ONCE)
+        """Return the imports, and findings for resources that block the apply."""
+        slots = asyncio.Semaphore(_MAX_CONCURRENT)
 
-        async def one(creation: PlannedCreation) -> ImportSurvey:
-            async with turns:
-                return await self._look(project, creation)
+        async def find(creation: PlannedCreation) -> ImportSurvey:
+            async with slots:
+                return await self._find(project, creation)
 
         try:
-            # A provider lies below its pool, and what is soft-deleted comes back from above.
-            pools = [item for item in creations if item.type == "google_iam_workload_identity_pool"]
-            found = [await one(pool) for pool in pools]
-            others = [entry for entry in creations if entry not in pools]
-            found += await asyncio.gather(*(one(creation) for creation in others))
-            found.append(await self._rulesets(project, creations))
+            # Pools first: a provider is restored only after the pool that contains the provider.
+            pools = [creation for creation in creations if creation.type == _POOL]
+            surveys = [await find(pool) for pool in pools]
+            others = [creation for creation in creations if creation not in pools]
+            surveys += await asyncio.gather(*(find(creation) for creation in others))
+            surveys.append(await self._find_rulesets(project, creations))
         except RefusedByGoogle as refused:
-            return ImportSurvey(findings=[_as_finding(refused)])
+            return ImportSurvey(findings=[_refusal_finding(refused)])
         return ImportSurvey(
-            [element for find_existing in found for element in find_existing.imports],
-            [finding for find_existing in found for finding in find_existing.findings],
+            [item for survey in surveys for item in survey.imports],
+            [problem for survey in surveys for problem in survey.findings],
         )
 
-    async def _look(self, project: str, creation: PlannedCreation) -> ImportSurvey:
+    async def _find(self, project: str, creation: PlannedCreation) -> ImportSurvey:
         if creation.type == "google_firebase_web_app":
-            return await self._web_app(project, creation)
-        where = resource_lookup(creation, project)
-        if where is None:
+            return await self._find_web_app(project, creation)
+        lookup = resource_lookup(creation, project)
+        if lookup is None:
             return ImportSurvey()
         try:
-            found = await self._api.get(where.service, where.path)
+            resource = await self._api.get(lookup.service, lookup.path)
         except RefusedByGoogle as refused:
-            return _absent(creation, refused)
-        if problem := await self._misfit(project, creation, found):
+            return _survey_refusal(creation, refused)
+        if problem := await self._mismatch(project, creation, resource):
             return ImportSurvey(findings=[problem])
-        if _is_deleted(found):
-            await self._undelete(where)
-        return ImportSurvey([Import(creation.address, where.id)])
+        if _is_deleted(resource):
+            await self._undelete(lookup)
+        return ImportSurvey([Import(creation.address, lookup.id)])
 
-    async def _misfit(
-        self, project: str, creation: PlannedCreation, found: _Json
+    async def _mismatch(
+        self, project: str, creation: PlannedCreation, resource: _Json
     ) -> Finding | None:
-        """Why something that exists cannot be adopted."""
+        """Why the existing resource cannot be imported; None when possible."""
         if creation.type == "google_storage_bucket":
             owner = await self._api.get("cloudresourcemanager", f"v3/projects/{project}")
-            if str(owner.get("name")) != f"projects/{found.get('projectNumber')}":
-                return _taken(creation)
-        planned, actual = _PLACES.get(creation.type, ("", ""))
-        place, lies = creation.text(planned), str(found.get(actual, ""))
-        if place and lies and place.lower() != lies.lower():
+            if str(owner.get("name")) != f"projects/{resource.get('projectNumber')}":
+                return _name_taken(creation)
+        argument, field = _LOCATIONS.get(creation.type, ("", ""))
+        planned, actual = creation.text(argument), str(resource.get(field, ""))
+        if planned and actual and planned.lower() != actual.lower():
             return finding(
                 Reason.LOCATION_MISMATCH,
-                f"It exists in {lies}, not in {place}, and cannot be moved.",
+                f"The resource exists in {actual}, not in {planned}, and cannot be moved.",
                 resource=creation.address,
             )
         return None
 
-    async def _web_app(self, project: str, creation: PlannedCreation) -> ImportSurvey:
-        """By its display name: Google gives every new one an id of its own."""
+    async def _find_web_app(self, project: str, creation: PlannedCreation) -> ImportSurvey:
+        """Find a web app by display name, since Google generates the id."""
         try:
             apps = [
                 app
@@ -111,71 +112,77 @@ class GoogleImportFinder:
                 and app.get("state", "ACTIVE") == "ACTIVE"
             ]
         except RefusedByGoogle as refused:
-            return _absent(creation, refused)
-        # Of several the oldest is the one that cameras know; Google lists them as they were made.
+            return _survey_refusal(creation, refused)
+        # Cameras use the oldest app; Google lists apps in the order of creation.
         return ImportSurvey(
             [
-                Import(creation.address, f"projects/{project}/webApps/{item['appId']}")
-                for item in apps[:1]
+                Import(creation.address, f"projects/{project}/webApps/{app['appId']}")
+                for app in apps[:1]
             ]
         )
 
-    async def _rulesets(self, project: str, creations: Sequence[PlannedCreation]) -> ImportSurvey:
-        """A ruleset has no name of ours: it is found by what is in force and says the same."""
-        wanted = {
+    async def _find_rulesets(
+        self, project: str, creations: Sequence[PlannedCreation]
+    ) -> ImportSurvey:
+        """Find released rulesets with equal content, since Google generates a ruleset's name."""
+        planned = {
             content_of(creation.values): creation.address
             for creation in creations
             if creation.type == "google_firebaserules_ruleset"
         }
         imports: dict[str, Import] = {}
-        for release in (item for item in creations if item.type == "google_firebaserules_release"):
-            where = resource_lookup(release, project)
-            if where is None or not wanted:
+        for release in creations:
+            if release.type != "google_firebaserules_release":
+                continue
+            lookup = resource_lookup(release, project)
+            if lookup is None or not planned:
                 continue
             try:
-                name = str((await self._api.get(where.service, where.path)).get("rulesetName"))
+                name = str((await self._api.get(lookup.service, lookup.path)).get("rulesetName"))
                 ruleset = await self._api.get("firebaserules", f"v1/{name}")
             except RefusedByGoogle:
                 continue
-            if address := wanted.get(content_of(ruleset)):
+            if address := planned.get(content_of(ruleset)):
                 imports[address] = Import(address, name)
         return ImportSurvey(list(imports.values()))
 
-    async def _undelete(self, where: ResourceLookup) -> None:
-        """Bring back what was deleted in the last 30 days: its name is given to nobody else."""
-        await self._api.post(where.service, f"{where.path}:undelete", {})
+    async def _undelete(self, lookup: ResourceLookup) -> None:
+        """Restore a resource deleted within the last 30 days, whose name stays reserved."""
+        await self._api.post(lookup.service, f"{lookup.path}:undelete", {})
         clock = asyncio.get_running_loop().time
         end = clock() + _UNDELETE_SECONDS
-        while _is_deleted(await self._api.get(where.service, where.path)):
+        while _is_deleted(await self._api.get(lookup.service, lookup.path)):
             if clock() > end:
-                raise Unavailable(f"{where.id} does not come back")
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+                raise Unavailable(
+                    f"{lookup.id} is still deleted {_UNDELETE_SECONDS} s after the undelete"
+                )
+            await asyncio.sleep(_POLL_SECONDS)
 
 
-def _is_deleted(found: _Json) -> bool:
-    return found.get("state") == "DELETED" or bool(found.get("deleteTime"))
+def _is_deleted(resource: _Json) -> bool:
+    return resource.get("state") == "DELETED" or bool(resource.get("deleteTime"))
 
 
-def _absent(creation: PlannedCreation, refused: RefusedByGoogle) -> ImportSurvey:
-    """No, it is not there; what else a refusal says goes on."""
+def _survey_refusal(creation: PlannedCreation, refused: RefusedByGoogle) -> ImportSurvey:
+    """Map a refused lookup: absent, or a bucket of another project; re-raise other refusals."""
     known = match(refused.error)
     if refused.error.http == 404 or (known and known.reason is Reason.API_DISABLED):
-        # Where an API is off there is nothing of it, or terraform will tell.
+        # A disabled API has no resources, or the apply fails with the cause.
         return ImportSurvey()
     if creation.type == "google_storage_bucket" and refused.error.http == 403:
-        return ImportSurvey(findings=[_taken(creation)])
+        return ImportSurvey(findings=[_name_taken(creation)])
     raise refused
 
 
-def _taken(creation: PlannedCreation) -> Finding:
+def _name_taken(creation: PlannedCreation) -> Finding:
     return finding(
         Reason.NAME_TAKEN,
-        f"The bucket {creation.text('name')} belongs to somebody else: names are unique in all of "
-        "Google.",
+        f"The bucket {creation.text('name')} belongs to another project: bucket names are unique "
+        "across Google Cloud.",
         resource=creation.address,
     )
 
 
-def _as_finding(refused: RefusedByGoogle) -> Finding:
+def _refusal_finding(refused: RefusedByGoogle) -> Finding:
     known = match(refused.error)
     return known.finding if known else finding(Reason.PREFLIGHT_FAILED)

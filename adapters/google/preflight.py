@@ -1,4 +1,4 @@
-"""Asks Google what stands in a deployment's way, before terraform begins."""
+"""Checks a project for obstacles through Google's APIs, before terraform starts."""
 
 import asyncio
 import json
@@ -29,18 +29,18 @@ from deployments.refusal_causes import match
 
 __all__ = ["GooglePreflight", "read_requirements"]
 
-_SEE_PROJECT = "resourcemanager.projects.get"
-_SEE_SERVICES = "serviceusage.services.get"
+_GET_PROJECT = "resourcemanager.projects.get"
+_GET_SERVICE = "serviceusage.services.get"
 # https://cloud.google.com/resource-manager/reference/rest/v3/projects/testIamPermissions: 100;
 # https://cloud.google.com/service-usage/docs/reference/rest/v1/services/batchGet: 30.
-_MOST_PERMISSIONS = 100
+_MAX_PERMISSIONS = 100
 _UNAUTHORIZED = 401
-_MOST_SERVICES = 30
-# Ten lists side by side; more of one person's calls would meet Google's rate limits.
-_AT_ONCE = 6
+_MAX_SERVICES = 30
+# More concurrent calls would exceed Google's rate limits.
+_MAX_CONCURRENT = 6
 
-# What a stack leaves under its prefix: what it is, where it is listed, and under which key.
-_LISTS = (
+# Resources with a stack's prefix: kind, API, path of the list, key of the list in the response.
+_LISTINGS = (
     ("service account", "iam", "v1/projects/{}/serviceAccounts", "accounts"),
     (
         "workload identity pool",
@@ -61,47 +61,48 @@ _Check = Callable[[DeploymentRequest], Awaitable[list[Finding]]]
 
 
 def read_requirements(templates: Path, template: str) -> Requirements:
-    """What a template needs; nothing where it says nothing."""
+    """Return the requirements in a template's permissions.json; empty without that file."""
     try:
         content = json.loads((templates / template / "permissions.json").read_bytes())
     except FileNotFoundError:
         return Requirements()
-    needed = {item for group in content["permissions"].values() for item in group}
-    return Requirements(tuple(sorted(needed)), tuple(content["apis"]))
+    permissions = {name for group in content["permissions"].values() for name in group}
+    return Requirements(tuple(sorted(permissions)), tuple(content["apis"]))
 
 
 class GooglePreflight:
-    """Port `Preflight`.
+    """Runs the checks of a deployment request.
 
     Args:
-        api: asks in the person's name.
-        templates: the folder of the templates.
+        api: client with the identity that terraform uses.
+        templates: the folder of all templates.
     """
 
     def __init__(self, api: GoogleApi, templates: Path) -> None:
         self._api = api
         self._templates = templates
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
 
     async def check(self, request: DeploymentRequest) -> list[Finding]:
-        """Port `Preflight`; so is the method below."""
+        """Return the findings in order of severity; a refused check is a finding too."""
         needed = read_requirements(self._templates, request.stack.template)
         try:
             granted = await self._granted(request.stack.project_id, needed)
         except RefusedByGoogle as refused:
-            return [_of_project(refused)]
+            return [_project_finding(refused)]
         findings = list(ungranted(request.stack.project_id, needed.permissions, granted))
         checks: list[_Check] = [self._policies, self._existing]
-        if _SEE_PROJECT in granted:
+        if _GET_PROJECT in granted:
             checks += [self._project, self._billing]
-        if _SEE_SERVICES in granted:
+        if _GET_SERVICE in granted:
             checks.append(self._apis)
-        for found in await asyncio.gather(*(self._safely(check, request) for check in checks)):
-            findings += found
+        for results in await asyncio.gather(*(self._run(check, request) for check in checks)):
+            findings += results
         return in_order([*findings, *unfit_region(request)])
 
     async def projects(self) -> list[Project]:
-        found = self._api.items(
+        """Return the active projects that the identity can access."""
+        items = self._api.items(
             "cloudresourcemanager", "v3/projects:search", "projects", query="state:ACTIVE"
         )
         try:
@@ -111,42 +112,42 @@ class GooglePreflight:
                     str(item.get("displayName", "")),
                     str(item.get("name", "")).removeprefix("projects/"),
                 )
-                async for item in found
+                async for item in items
             ]
         except RefusedByGoogle as refused:
             if refused.error.http == _UNAUTHORIZED:
-                raise SignInExpired("Google does not accept the sign-in any more.") from None
-            raise Unavailable(f"Google does not list projects: {refused}") from None
+                raise SignInExpired("Google no longer accepts the sign-in.") from None
+            raise Unavailable(f"Google refused to list projects: {refused}") from None
 
-    async def _safely(self, check: _Check, request: DeploymentRequest) -> list[Finding]:
-        """A check that is refused is a finding, too."""
-        async with self._turns:
+    async def _run(self, check: _Check, request: DeploymentRequest) -> list[Finding]:
+        """Run a check; a refusal becomes a finding."""
+        async with self._slots:
             try:
                 return await check(request)
             except RefusedByGoogle as refused:
-                return [_of_check(refused)]
+                return [_check_finding(refused)]
 
     async def _granted(self, project: str, needed: Requirements) -> set[str]:
-        asked = sorted({*needed.permissions, _SEE_PROJECT, _SEE_SERVICES})
+        permissions = sorted({*needed.permissions, _GET_PROJECT, _GET_SERVICE})
         path = f"v3/projects/{quote(project, safe='')}:testIamPermissions"
         granted: set[str] = set()
-        for start in range(0, len(asked), _MOST_PERMISSIONS):
-            some = asked[start : start + _MOST_PERMISSIONS]
-            answer = await self._api.post("cloudresourcemanager", path, {"permissions": some})
-            granted |= set(answer.get("permissions") or ())
+        for start in range(0, len(permissions), _MAX_PERMISSIONS):
+            batch = permissions[start : start + _MAX_PERMISSIONS]
+            response = await self._api.post("cloudresourcemanager", path, {"permissions": batch})
+            granted |= set(response.get("permissions") or ())
         return granted
 
     async def _project(self, request: DeploymentRequest) -> list[Finding]:
         project = request.stack.project_id
-        found = await self._api.get("cloudresourcemanager", f"v3/projects/{project}")
-        if found.get("state") == "ACTIVE":
+        resource = await self._api.get("cloudresourcemanager", f"v3/projects/{project}")
+        if resource.get("state") == "ACTIVE":
             return []
         return [finding(Reason.PROJECT_INACTIVE, resource=project)]
 
     async def _billing(self, request: DeploymentRequest) -> list[Finding]:
         project = request.stack.project_id
-        found = await self._api.get("cloudbilling", f"v1/projects/{project}/billingInfo")
-        if found.get("billingEnabled"):
+        billing = await self._api.get("cloudbilling", f"v1/projects/{project}/billingInfo")
+        if billing.get("billingEnabled"):
             return []
         link = f"https://console.cloud.google.com/billing/linkedaccount?project={project}"
         return [finding(Reason.BILLING_DISABLED, fix=link, resource=project)]
@@ -155,16 +156,16 @@ class GooglePreflight:
         project = request.stack.project_id
         needed = read_requirements(self._templates, request.stack.template).apis
         enabled: set[str] = set()
-        for start in range(0, len(needed), _MOST_SERVICES):
-            some = needed[start : start + _MOST_SERVICES]
-            answer = await self._api.get(
+        for start in range(0, len(needed), _MAX_SERVICES):
+            batch = needed[start : start + _MAX_SERVICES]
+            response = await self._api.get(
                 "serviceusage",
                 f"v1/projects/{project}/services:batchGet",
-                names=[f"projects/{project}/services/{api}" for api in some],
+                names=[f"projects/{project}/services/{api}" for api in batch],
             )
             enabled |= {
                 str(service["name"]).rpartition("/")[2]
-                for service in answer.get("services") or ()
+                for service in response.get("services") or ()
                 if service.get("state") == "ENABLED"
             }
         return list(disabled(project, needed, enabled))
@@ -172,23 +173,23 @@ class GooglePreflight:
     async def _policies(self, request: DeploymentRequest) -> list[Finding]:
         project = request.stack.project_id
         apis = read_requirements(self._templates, request.stack.template).apis
-        found: list[Finding] = []
+        findings: list[Finding] = []
         for constraint in CONSTRAINTS:
             path = f"v2/projects/{project}/policies/{constraint}:getEffectivePolicy"
-            answer = await self._api.get("orgpolicy", path)
-            rules = (answer.get("spec") or answer).get("rules") or []
-            found += forbidden(request, constraint, rules, apis)
-        return found
+            response = await self._api.get("orgpolicy", path)
+            rules = (response.get("spec") or response).get("rules") or []
+            findings += forbidden(request, constraint, rules, apis)
+        return findings
 
     async def _existing(self, request: DeploymentRequest) -> list[Finding]:
-        found: list[Existing] = []
-        for kind, service, path, key in _LISTS:
+        items: list[Existing] = []
+        for kind, service, path, key in _LISTINGS:
             try:
-                found += [item async for item in self._listed(request, kind, service, path, key)]
+                items += [item async for item in self._listed(request, kind, service, path, key)]
             except RefusedByGoogle:
-                # An API that is off holds nothing; what may not be listed is found by the plan.
+                # A disabled API has no resources; the plan finds resources that may not be listed.
                 continue
-        return list(existing(request, found))
+        return list(existing(request, items))
 
     async def _listed(
         self, request: DeploymentRequest, kind: str, service: str, path: str, key: str
@@ -201,27 +202,29 @@ class GooglePreflight:
                 yield Existing(kind, name, str(item.get("location", "")))
 
 
-def _name(kind: str, one: dict[str, object]) -> str:
-    name = str(one.get("email") if kind == "service account" else one.get("name"))
+def _name(kind: str, item: dict[str, object]) -> str:
+    name = str(item.get("email") if kind == "service account" else item.get("name"))
     return name.partition("@")[0] if "@" in name else name.rpartition("/")[2]
 
 
-def _of_project(refused: RefusedByGoogle) -> Finding:
-    """What a refusal of the first question says."""
+def _project_finding(refused: RefusedByGoogle) -> Finding:
+    """The finding for a refusal of the first request."""
     error = refused.error
     known = match(error)
     if known and known.reason in (Reason.SIGN_IN_EXPIRED, Reason.API_DISABLED):
         return known.finding
     if error.http in (403, 404):
         return finding(Reason.PROJECT_NOT_FOUND)
-    return finding(Reason.PREFLIGHT_FAILED, f"Google refuses the question ({error.http}).")
+    return finding(Reason.PREFLIGHT_FAILED, f"Google refused the permission check ({error.http}).")
 
 
-def _of_check(refused: RefusedByGoogle) -> Finding:
+def _check_finding(refused: RefusedByGoogle) -> Finding:
     known = match(refused.error)
     service = refused.error.values.get("service", "")
-    # Without this one no other can be switched on.
-    off = known and known.reason is Reason.API_DISABLED and service.startswith("serviceusage.")
-    if known and (off or known.reason is Reason.SIGN_IN_EXPIRED):
+    # Terraform needs the Service Usage API to enable the other APIs.
+    usage_disabled = (
+        known and known.reason is Reason.API_DISABLED and service.startswith("serviceusage.")
+    )
+    if known and (usage_disabled or known.reason is Reason.SIGN_IN_EXPIRED):
         return known.finding
     return finding(Reason.NOT_CHECKED, severity=Severity.NOTE, resource=service)

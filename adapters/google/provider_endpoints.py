@@ -1,10 +1,9 @@
-"""Where Google's provider finds another server in place of Google's APIs."""
+"""Environment that directs terraform's Google provider to another server."""
 
 __all__ = ["provider_environment"]
 
-# Word of the provider's variable -> path. Versions as the provider wants them: the two generated
-# from Google's declarative library (API keys, rules) need theirs, Cloud Run's first API has none,
-# three products are beta.
+# Product in the variable's name -> path with the version that the provider expects. API keys and
+# rules, generated from Google's declarative library, need a version; Cloud Run v1 has none.
 _PATHS = {
     "API_GATEWAY": "apigateway/v1beta/",
     "APIKEYS": "apikeys/v2/",
@@ -34,9 +33,9 @@ _PATHS = {
 
 
 def provider_environment(server: str) -> dict[str, str]:
-    """The variables of the provider: `<server>/<first word of the host>/<version>/` for each API.
+    """Return a variable per API with `<server>/<first label of the host>/<version>/`.
 
     Args:
-        server: like `http://127.0.0.1:8080`.
+        server: base URL like `http://127.0.0.1:8080`.
     """
-    return {f"GOOGLE_{word}_CUSTOM_ENDPOINT": f"{server}/{path}" for word, path in _PATHS.items()}
+    return {f"GOOGLE_{name}_CUSTOM_ENDPOINT": f"{server}/{path}" for name, path in _PATHS.items()}

@@ -1,4 +1,4 @@
-"""Tokens for runs: the service's own, or those of a service account that it acts as."""
+"""Tokens for runs: of the service's own identity or of an impersonated service account."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -13,13 +13,13 @@ __all__ = ["GoogleTokenProvider"]
 
 
 class GoogleTokenProvider:
-    """Ports `CredentialMint` and `CredentialSource`: what is checked is who will act.
+    """Provides tokens for preflight and terraform, both for the same identity.
 
     Args:
         own: the service's own identity.
-        api: asks Google in that name.
-        account: the service account to act as; None to act as oneself.
-        seconds: how long a token of that account shall live.
+        api: client with that identity.
+        account: the service account to impersonate; None for the own identity.
+        seconds: requested lifetime of the account's tokens.
     """
 
     def __init__(
@@ -29,56 +29,55 @@ class GoogleTokenProvider:
         self._api = api
         self._account = account
         self._seconds = seconds
-        self._renewing = asyncio.Lock()
+        self._refresh = asyncio.Lock()
         self._token = ""
-        self._renew_at = 0.0
+        self._refresh_at = 0.0
 
     @classmethod
     def open(cls, settings: GoogleSettings) -> "GoogleTokenProvider":
-        """As the settings say; asks nobody yet."""
+        """Construct from the settings, without any request."""
         own = DefaultCredentials()
         api = GoogleApi(own, settings.endpoint)
         return cls(own, api, settings.impersonate, settings.token_seconds)
 
     async def provider(self, reference: str) -> Credential:
-        """Port `CredentialMint`."""
+        """Return a credential for terraform's provider; raises SignInExpired, Unavailable."""
         if reference != SERVICE:
-            raise SignInExpired("Nobody is known by this reference to a sign-in.")
+            raise SignInExpired("The reference to a sign-in is unknown.")
         if self._account is None:
             return await self._own.credential()
-        return await self._of(self._account)
+        return await self._impersonate(self._account)
 
     async def token(self) -> str:
-        """Port `CredentialSource`."""
-        async with self._renewing:
+        """Return a token, cached for half its lifetime like terraform's; raises as `provider`."""
+        async with self._refresh:
             now = asyncio.get_running_loop().time()
-            if now >= self._renew_at:
+            if now >= self._refresh_at:
                 credential = await self.provider(SERVICE)
-                # As terraform's own is renewed: at half of its life.
-                self._token, self._renew_at = credential.token, now + credential.seconds / 2
+                self._token, self._refresh_at = credential.token, now + credential.seconds / 2
             return self._token
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._api.close()
 
-    async def _of(self, account: str) -> Credential:
+    async def _impersonate(self, account: str) -> Credential:
         """https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateAccessToken."""
         clock = asyncio.get_running_loop().time
-        asked_at = clock()
+        requested_at = clock()
         path = f"v1/projects/-/serviceAccounts/{account}:generateAccessToken"
         body = {"scope": list(SCOPES), "lifetime": f"{self._seconds}s"}
         try:
-            found = await self._api.post("iamcredentials", path, body)
-            token, until = str(found["accessToken"]), _moment(found["expireTime"])
+            response = await self._api.post("iamcredentials", path, body)
+            token, expiry = str(response["accessToken"]), _datetime(response["expireTime"])
         except RefusedByGoogle as refused:
             raise SignInExpired(f"The service may not act as {account}: {refused}") from None
         except (KeyError, ValueError):
-            raise Unavailable("iamcredentials.googleapis.com gave no token") from None
-        left = (until - datetime.now(UTC)).total_seconds()
-        # Two clocks: a token never lives longer than was asked for, by ours.
-        return Credential(token, min(left, self._seconds - (clock() - asked_at)), account)
+            raise Unavailable("iamcredentials.googleapis.com returned no token") from None
+        left = (expiry - datetime.now(UTC)).total_seconds()
+        # Clocks may differ: a token never outlives the requested lifetime by the local clock.
+        return Credential(token, min(left, self._seconds - (clock() - requested_at)), account)
 
 
-def _moment(text: object) -> datetime:
+def _datetime(text: object) -> datetime:
     return datetime.fromisoformat(str(text).replace("Z", "+00:00"))

@@ -1,4 +1,4 @@
-"""Small files by which worker and runner speak: whole or not there, never half."""
+"""Small files shared by worker and runner, written atomically: complete or absent."""
 
 import fcntl
 import json
@@ -15,15 +15,15 @@ FORMAT = 1
 
 
 def boot_seconds() -> float:
-    """CLOCK_BOOTTIME: goes on while the machine sleeps, is never set, the same in each process."""
+    """CLOCK_BOOTTIME in seconds: advances during sleep, is never set, equal in all processes."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def read(path: Path) -> dict[str, object] | None:
-    """A control file's content, None when it is missing.
+    """Return a control file's content, None when missing.
 
     Raises:
-        RunDirectoryBroken: it is no JSON object.
+        RunDirectoryBroken: the content is not a JSON object.
     """
     text = read_text(path)
     if text is None:
@@ -38,7 +38,7 @@ def read(path: Path) -> dict[str, object] | None:
 
 
 def read_text(path: Path) -> str | None:
-    """A file's text, None when it is missing."""
+    """Return a file's text, None when missing."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -46,13 +46,13 @@ def read_text(path: Path) -> str | None:
 
 
 def replace(path: Path, content: Mapping[str, object] | str) -> None:
-    """Put a file in place, over one that is there."""
+    """Write a file atomically, replacing an existing file."""
     draft = _draft(path, content)
     draft.replace(path)
 
 
 def create(path: Path, content: Mapping[str, object] | str) -> bool:
-    """Put a file in place unless there is one; False when there is."""
+    """Write a file atomically unless the path exists; return whether it was written."""
     draft = _draft(path, content)
     try:
         os.link(draft, path)
@@ -64,7 +64,7 @@ def create(path: Path, content: Mapping[str, object] | str) -> bool:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody holds the file's lock; asks by a shared lock for an instant."""
+    """Whether a process holds the file's lock; probes with a shared lock for an instant."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""Wakes whoever waits for a file in a folder to change; one inotify descriptor a process.
+"""Waits for changes of files in folders, with a single inotify descriptor per process.
 
-The kernel gives a user 128 inotify instances by default and far more watches, so all share one.
+The kernel allows 128 inotify instances per user by default and far more watches.
 """
 
 import asyncio
@@ -15,30 +15,30 @@ from asyncinotify import Watch as KernelWatch
 __all__ = ["FileChanges", "FileWatch"]
 
 _MASK = Mask.MODIFY | Mask.CREATE | Mask.MOVED_TO
-# Terraform writes 14,000 times a second in a burst, and each write is an event that would wake this
-# process: unread, the kernel joins it with the one before. It had taken 0.7 of a core.
+# Terraform writes 14,000 times a second in a burst, and each write is an event that wakes this
+# process (0.7 of a core, measured). During the pause the kernel merges equal unread events.
 _PAUSE_SECONDS = 0.002
-# Then others of this process have their turn.
-_MOST_AT_ONCE = 1000
+# Maximum of events per pass, so that other tasks of the loop run in between.
+_MAX_EVENTS = 1000
 
 
 class FileWatch:
-    """One waiter on one folder."""
+    """A waiter on a folder."""
 
     def __init__(self, names: frozenset[str]) -> None:
         self._names = names
         self._event = asyncio.Event()
 
-    def notice(self, name: str | None) -> None:
-        """Take a change in; None when the kernel lost count."""
+    def notify(self, name: str | None) -> None:
+        """Wake the waiter if `name` is watched; None means that the kernel's queue overflowed."""
         if name is None or not self._names or name in self._names:
             self._event.set()
 
     async def changed(self, seconds: float) -> None:
-        """Return at once when something changed since the last call, else at the next change.
+        """Return at once after a change since the last call, else at the next change.
 
         Args:
-            seconds: return after so many at the latest.
+            seconds: timeout, after which the call returns as well.
         """
         try:
             async with asyncio.timeout(seconds):
@@ -50,7 +50,7 @@ class FileWatch:
 
 
 class FileChanges:
-    """Hands out watches; must be used from one event loop."""
+    """Creates watches; to be used from a single event loop."""
 
     def __init__(self) -> None:
         self._inotify: Inotify | None = None
@@ -59,14 +59,14 @@ class FileChanges:
 
     @contextmanager
     def watch(self, folder: Path, names: frozenset[str] = frozenset()) -> Iterator[FileWatch]:
-        """Watch a folder that exists.
+        """Watch an existing folder.
 
         Args:
-            folder: its files are watched, not those below.
-            names: only these files count; empty for all.
+            folder: watched without its subfolders.
+            names: the files to watch; empty for all.
 
         Raises:
-            FileNotFoundError: there is no such folder.
+            FileNotFoundError: the folder does not exist.
         """
         watch = FileWatch(names)
         kernel = self._kernel_watch(folder)
@@ -74,12 +74,12 @@ class FileChanges:
         try:
             yield watch
         finally:
-            self._forget(kernel, watch)
+            self._release(kernel, watch)
 
     def close(self) -> None:
-        """Let go of the descriptor."""
+        """Close the descriptor."""
         if self._reader is not None and self._inotify is not None:
-            # Closed before the loop has let go of it, its number could be another file's already.
+            # After the loop has removed the reader: a closed descriptor's number may be reused.
             inotify = self._inotify
             self._reader.add_done_callback(lambda _: inotify.close())
             self._reader.cancel()
@@ -87,16 +87,16 @@ class FileChanges:
 
     def _kernel_watch(self, folder: Path) -> KernelWatch:
         if self._inotify is None:
-            # `sync_get` does not wait: it is called when there is something.
+            # `sync_get` must not block: it is called when the descriptor is readable.
             self._inotify = Inotify(sync_timeout=0)
             self._reader = asyncio.create_task(self._read(self._inotify), name="file changes")
-        # A folder watched twice is one watch of the kernel's.
+        # The kernel has one watch per folder.
         for known in self._watches:
             if known.path == folder:
                 return known
         return self._inotify.add_watch(folder, _MASK)
 
-    def _forget(self, kernel: KernelWatch, watch: FileWatch) -> None:
+    def _release(self, kernel: KernelWatch, watch: FileWatch) -> None:
         others = self._watches[kernel]
         others.remove(watch)
         if not others:
@@ -105,11 +105,11 @@ class FileChanges:
                 self._remove(kernel)
 
     def _remove(self, kernel: KernelWatch) -> None:
-        assert self._inotify is not None  # noqa: S101 - the caller looked
+        assert self._inotify is not None  # noqa: S101 - checked by the caller
         try:
             self._inotify.rm_watch(kernel)
         except OSError:
-            # The folder is gone, and the kernel's watch with it.
+            # The folder was removed, and the kernel's watch with it.
             return
 
     async def _read(self, inotify: Inotify) -> None:
@@ -117,22 +117,22 @@ class FileChanges:
         while True:
             if is_empty:
                 await _readable(inotify.fd)
-            events = list(itertools.islice(iter(inotify.sync_get, None), _MOST_AT_ONCE))
+            events = list(itertools.islice(iter(inotify.sync_get, None), _MAX_EVENTS))
             for event in events:
-                self._notice(event)
-            # Otherwise some may have been taken from the kernel that were not looked at yet.
-            is_empty = len(events) < _MOST_AT_ONCE
+                self._dispatch(event)
+            # A full pass may leave events in the library's buffer.
+            is_empty = len(events) < _MAX_EVENTS
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    def _notice(self, event: Event) -> None:
+    def _dispatch(self, event: Event) -> None:
         if event.watch is None:
             for watches in self._watches.values():
                 for watch in watches:
-                    watch.notice(None)
+                    watch.notify(None)
             return
         name = event.name.name if event.name is not None else None
         for watch in self._watches.get(event.watch, ()):
-            watch.notice(name)
+            watch.notify(name)
 
 
 async def _readable(fd: int) -> None:

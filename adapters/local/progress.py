@@ -1,4 +1,4 @@
-"""Progress on this machine: the small document beside each step's log."""
+"""Progress documents on this machine, stored beside each step's log."""
 
 import asyncio
 from pathlib import Path
@@ -19,7 +19,7 @@ class LocalProgressSource:
         self._run_root = run_root
 
     async def latest(self, deployment: str) -> Progress | None:
-        """Port `ProgressSource`."""
+        """Return the progress of the highest step that has resources, else None."""
         return await asyncio.to_thread(self._latest, self._run_root / deployment / "steps")
 
     def _latest(self, steps: Path) -> Progress | None:
@@ -35,7 +35,7 @@ class LocalProgressSource:
 
 
 def _read(path: Path) -> Progress | None:
-    """One document; None when it is missing or not ours. The writer puts it in place whole."""
+    """Read a document, which the writer replaces atomically; None when missing or invalid."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Progress)
     except (FileNotFoundError, msgspec.DecodeError):

@@ -1,4 +1,4 @@
-"""How the sinks of this machine's workers are, as they say it in the run root."""
+"""The status of the log sinks, published in the run root by this machine's workers."""
 
 import asyncio
 import time
@@ -11,59 +11,58 @@ from deployments.log_ports import SinkStatus
 
 __all__ = ["LocalSinkStatuses", "sink_status_file"]
 
-# A worker says it every 2 s; one that has not for so long is busy, paused or stuck.
-_SILENT_SECONDS = 15.0
+# A worker writes its file every 2 s; an older file belongs to a paused or stuck worker.
+_STALE_SECONDS = 15.0
 
 
 def sink_status_file(workers: Path, worker: str) -> Path:
-    """The file in which a worker publishes the status of its sinks."""
+    """The path of a worker's status file."""
     return workers / f"{worker}.sinks.json"
 
 
-class _Told(msgspec.Struct):
+class _Document(msgspec.Struct):
     sinks: list[SinkStatus]
 
 
 class LocalSinkStatuses:
-    """Port `SinkStates`. Workers of other machines are not seen: their own API sees them."""
+    """Reads the status of this machine's workers; other machines have an API of their own."""
 
     def __init__(self, run_root: Path) -> None:
         self._workers = run_root / "workers"
 
-    async def look(self) -> list[SinkStatus]:
-        """Port `SinkStates`."""
-        return await asyncio.to_thread(self._look)
+    async def current(self) -> list[SinkStatus]:
+        """Return a status per sink, combined over all living workers."""
+        return await asyncio.to_thread(self._current)
 
-    def _look(self) -> list[SinkStatus]:
-        found: dict[str, SinkStatus] = {}
+    def _current(self) -> list[SinkStatus]:
+        sinks: dict[str, SinkStatus] = {}
         for lock in sorted(self._workers.glob("*.lock")):
-            # A free lock is a dead worker; what it could not ship is another one's by now.
+            # A free lock means a dead worker, whose backlog another worker has taken over.
             if atomic_files.is_locked(lock):
-                for item in _read(sink_status_file(self._workers, lock.stem)):
-                    found[item.name] = (
-                        _joined(found[item.name], item) if item.name in found else item
-                    )
-        return list(found.values())
+                for sink in _read(sink_status_file(self._workers, lock.stem)):
+                    known = sinks.get(sink.name)
+                    sinks[sink.name] = _combined(known, sink) if known else sink
+        return list(sinks.values())
 
 
 def _read(path: Path) -> list[SinkStatus]:
-    """Nothing when it is missing or none of ours. The writer puts it in place whole."""
+    """Read a file, which the writer replaces atomically; empty when missing, stale or invalid."""
     try:
-        if time.time() - path.stat().st_mtime > _SILENT_SECONDS:
+        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
             return []
-        return msgspec.json.decode(path.read_bytes(), type=_Told).sinks
+        return msgspec.json.decode(path.read_bytes(), type=_Document).sinks
     except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
         return []
 
 
-def _joined(one: SinkStatus, other: SinkStatus) -> SinkStatus:
-    """Over two workers: what they owe together, and the longest wait."""
-    later = max(one, other, key=lambda state: state.late_seconds)
+def _combined(first: SinkStatus, second: SinkStatus) -> SinkStatus:
+    """Add the backlogs of two workers and take the longer delay."""
+    latest = max(first, second, key=lambda status: status.late_seconds)
     return SinkStatus(
-        name=one.name,
-        steps=one.steps + other.steps,
-        position=later.position,
-        behind_lines=one.behind_lines + other.behind_lines,
-        late_seconds=later.late_seconds,
-        error=one.error or other.error,
+        name=first.name,
+        steps=first.steps + second.steps,
+        position=latest.position,
+        behind_lines=first.behind_lines + second.behind_lines,
+        late_seconds=latest.late_seconds,
+        error=first.error or second.error,
     )

@@ -1,1 +1,1 @@
-"""Logs over several stores: which are configured, and fallback between them."""
+"""Logs in several stores: construction from the settings, fallback between stores."""

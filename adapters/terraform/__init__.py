@@ -1,1 +1,1 @@
-"""How we touch terraform."""
+"""Terraform: commands, output, plans, state."""

@@ -1,7 +1,7 @@
-"""Sources of cloud functions as archives: the same bytes for the same content, always.
+"""Reproducible archives of Cloud Functions' sources: equal content gives equal bytes.
 
-An archive's hash is in the name of the object that a function is built from, so other bytes would
-build and roll out the function anew.
+The archive's hash is part of the source object's name, so other bytes would rebuild and redeploy
+the function.
 """
 
 import stat
@@ -11,30 +11,30 @@ from pathlib import Path
 
 __all__ = ["pack"]
 
-# The earliest time that the format can write; when a file was copied says nothing about it.
-_TIME = (1980, 1, 1, 0, 0, 0)
+# A fixed timestamp, the earliest of the format; a copied file's mtime is arbitrary.
+_TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 _MODE = stat.S_IFREG | 0o644
 _UNIX = 3
 
 
 def pack(template: Path) -> None:
-    """Write `functions/<name>.zip` for each folder `functions/<name>/`; none is no error."""
+    """Write `functions/<name>.zip` for each folder `functions/<name>/`, if any."""
     for folder in sorted((template / "functions").glob("*/")):
         _write(folder, folder.with_name(f"{folder.name}.zip"))
 
 
 def _write(folder: Path, archive: Path) -> None:
-    # Stored, not deflated: a few kilobytes, and no two builds of zlib have to agree on the bytes.
+    # Stored, not deflated: a few kilobytes, and the bytes do not depend on the build of zlib.
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
         for name, content in _files(folder):
-            entry = zipfile.ZipInfo(name, _TIME)
-            entry.create_system = _UNIX
-            entry.external_attr = _MODE << 16
-            file.writestr(entry, content)
+            info = zipfile.ZipInfo(name, _TIMESTAMP)
+            info.create_system = _UNIX
+            info.external_attr = _MODE << 16
+            file.writestr(info, content)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and contents in an order that no file system decides."""
+    """Yield names and contents, ordered by name."""
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     for name, path in sorted(paths.items()):
         if path.is_file() and "__pycache__" not in path.parts:

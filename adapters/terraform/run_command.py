@@ -1,4 +1,4 @@
-"""Terraform commands that only read, or push a state back; never more than a minute."""
+"""Runs short terraform commands: reads, and pushes of a state."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from deployments.errors import TerraformUnusable
 __all__ = ["CommandResult", "run_command"]
 
 # `show` of 1,000 resources takes 0.3 s (measured); a remote state may be slow.
-_LONGEST_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command printed."""
+    """Exit code, stdout and stderr of a command."""
 
     exit_code: int
     output: bytes
@@ -25,10 +25,10 @@ class CommandResult:
 async def run_command(
     argv: Sequence[str], environment: Mapping[str, str], cwd: Path
 ) -> CommandResult:
-    """Run a command to its end.
+    """Run a command to the end.
 
     Raises:
-        TerraformUnusable: it cannot be started or does not answer in time.
+        TerraformUnusable: the command cannot be started or exceeds 60 s.
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -42,10 +42,10 @@ async def run_command(
     except OSError as error:
         raise TerraformUnusable(f"{argv[0]} cannot be started: {error.strerror}") from None
     try:
-        async with asyncio.timeout(_LONGEST_SECONDS):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             output, errors = await process.communicate()
     except TimeoutError:
-        raise TerraformUnusable(f"{argv[0]} {argv[1]} did not answer in time") from None
+        raise TerraformUnusable(f"{argv[0]} {argv[1]} did not finish in time") from None
     finally:
         if process.returncode is None:
             process.kill()

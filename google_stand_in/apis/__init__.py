@@ -1,4 +1,4 @@
-"""The APIs, a module for each family."""
+"""The APIs, a module per family."""
 
 from google_stand_in.apis import (
     api_gateway,

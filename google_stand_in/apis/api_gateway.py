@@ -20,7 +20,7 @@ _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def _name(call: Call) -> tuple[str, str]:
-    """Kind and full name of what the call is about."""
+    """Kind and full name of the call's resource."""
     if "gateway" in call.params:
         location, gateway = call.params["location"], call.params["gateway"]
         return GATEWAYS, f"{call.root}locations/{location}/gateways/{gateway}"
@@ -31,14 +31,14 @@ def _name(call: Call) -> tuple[str, str]:
 
 
 def _identifier(call: Call, parameter: str) -> str:
-    identifier = call.asked(parameter)
+    identifier = call.required(parameter)
     if not _ID.fullmatch(identifier):
         raise invalid(f"{parameter} {identifier[:80]!r} has lower case letters, digits and '-'.")
     return identifier
 
 
 def _create(call: Call, kind: str, name: str, resource: Json, outputs: Json) -> Json:
-    """Create it in state CREATING; when the operation ends it is ACTIVE and has its outputs."""
+    """Create a resource in state CREATING; the operation sets ACTIVE and the outputs."""
     now = call.world.stamp()
     stored = {**resource, "name": name, "state": "CREATING", "createTime": now, "updateTime": now}
     call.world.put(kind, name, stored)
@@ -121,7 +121,7 @@ def list_gateways(call: Call) -> Json:
 @API.get(_CONFIG, "apigateway.apiconfigs.get")
 @API.get(_GATEWAY, "apigateway.gateways.get")
 def get(call: Call) -> Json:
-    """A config's documents are only in the full view."""
+    """Read a config; documents are part of the full view only."""
     resource = call.world.get(*_name(call))
     if "config" in call.params and call.query.get("view") != "FULL":
         return {key: value for key, value in resource.items() if key != "openapiDocuments"}
@@ -144,7 +144,7 @@ def patch(call: Call) -> Json:
 @API.delete(_CONFIG, "apigateway.apiconfigs.delete")
 @API.delete(_GATEWAY, "apigateway.gateways.delete")
 def delete(call: Call) -> Json:
-    """Not while something needs it: an api has configs, a config has gateways."""
+    """Refuse while dependents exist: configs of an api, gateways of a config."""
     kind, name = _name(call)
     used = {
         call.world.canonical(str(item.get("apiConfig", "")))

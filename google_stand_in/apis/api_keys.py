@@ -1,4 +1,4 @@
-"""apikeys v2: keys, which can be brought back for 30 days."""
+"""apikeys v2: keys, which can be undeleted for 30 days."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ API = Routes("apikeys")
 ROUTES = (API,)
 
 KEYS = "keys"
-KEPT_SECONDS = 30 * 24 * 3600  # documented
+RETENTION_SECONDS = 30 * 24 * 3600  # documented
 _PARENT = "projects/{project}/locations/global/keys"
 _KEY = _PARENT + "/{key}"
 
@@ -24,7 +24,7 @@ def _operation(call: Call, key: Json) -> Json:
 
 
 def _view(key: Json) -> Json:
-    """The key without its string, which has its own call."""
+    """The key without the key string, which has a method of its own."""
     return {name: value for name, value in key.items() if name != "keyString"}
 
 
@@ -83,7 +83,7 @@ def delete(call: Call) -> Json:
     if "deleteTime" in key:
         raise refusal(400, "The key is deleted already.", status="FAILED_PRECONDITION")
     key["deleteTime"] = call.world.stamp()
-    call.world.doom(KEYS, name, KEPT_SECONDS)
+    call.world.schedule_purge(KEYS, name, RETENTION_SECONDS)
     return _operation(call, key)
 
 
@@ -93,5 +93,5 @@ def undelete(call: Call) -> Json:
     key = call.world.get(KEYS, name)
     if "deleteTime" not in key:
         raise refusal(400, "The key is not deleted.", status="FAILED_PRECONDITION")
-    del key["deleteTime"], call.world.doomed[KEYS, name]
+    del key["deleteTime"], call.world.purge_at[KEYS, name]
     return _operation(call, key)

@@ -1,4 +1,4 @@
-"""cloudbuild (what functions built) and artifactregistry (repositories)."""
+"""cloudbuild (builds of functions) and artifactregistry (repositories)."""
 
 from google_stand_in.answers import Json
 from google_stand_in.routing import Call, Routes, merged, page
@@ -43,7 +43,7 @@ def _operation(call: Call, response: Json) -> Json:
 
 @REGISTRY.post(_PARENT, "artifactregistry.repositories.create")
 def create(call: Call) -> Json:
-    name = f"{_parent(call)}/repositories/{call.asked('repositoryId')}"
+    name = f"{_parent(call)}/repositories/{call.required('repositoryId')}"
     times = {"createTime": call.world.stamp(), "updateTime": call.world.stamp()}
     repository = {"mode": "STANDARD_REPOSITORY", **call.body, "name": name, **times}
     return _operation(call, call.world.put(REPOSITORIES, name, repository))

@@ -1,4 +1,4 @@
-"""Where tokens come from: iamcredentials, sts, oauth2, the metadata server."""
+"""Sources of tokens: iamcredentials, sts, oauth2, the metadata server."""
 
 import re
 from urllib.parse import parse_qs
@@ -15,31 +15,31 @@ METADATA = Routes("computeMetadata")
 ROOT = Routes("")
 ROUTES = (CREDENTIALS, STS, OAUTH, METADATA, ROOT)
 
-ACCOUNT = "stand-in@developer.gserviceaccount.com"  # whoever asks the metadata server is this one
+ACCOUNT = "stand-in@developer.gserviceaccount.com"  # identity of the metadata server
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-MOST_SECONDS = 3600  # documented for generateAccessToken without an organisation's exception
+MAX_SECONDS = 3600  # documented for generateAccessToken without an organisation's exception
 _METADATA_HEADERS = {"Metadata-Flavor": "Google", "Content-Type": "application/text"}
 
 
 @CREDENTIALS.post("projects/{project}/serviceAccounts/{account}:generateAccessToken")
 def generate(call: Call) -> Json:
-    """A token of a service account; `lifetime` such as `300s`, an hour without it."""
+    """A token of a service account; `lifetime` like `300s`, by default an hour."""
     permission = "iam.serviceAccounts.getAccessToken"
     if not call.may(permission):
         raise call.failing("permission_denied", permission=permission)
     account = call.world.get("serviceAccounts", account_name(call))
-    found = re.fullmatch(r"(\d{1,6})s", str(call.body.get("lifetime", f"{MOST_SECONDS}s")))
+    found = re.fullmatch(r"(\d{1,6})s", str(call.body.get("lifetime", f"{MAX_SECONDS}s")))
     if not call.body.get("scope"):
         raise invalid("The request was missing the required field scope.")
-    if not found or not 0 < int(found[1]) <= MOST_SECONDS:
-        raise invalid(f"Lifetime must be between 1s and {MOST_SECONDS}s.")
+    if not found or not 0 < int(found[1]) <= MAX_SECONDS:
+        raise invalid(f"Lifetime must be between 1s and {MAX_SECONDS}s.")
     seconds = int(found[1])
-    token = call.world.provider(seconds, f"serviceAccount:{account['email']}", call.permissions)
+    token = call.world.issue_token(seconds, f"serviceAccount:{account['email']}", call.permissions)
     return {"accessToken": token, "expireTime": call.world.stamp(seconds)}
 
 
 def _form(call: Call) -> dict[str, str]:
-    """What was sent, as a form or as JSON."""
+    """The request body, a form or JSON."""
     if call.headers.get("content-type", "").startswith("application/json"):
         return {key: str(value) for key, value in call.body.items()}
     text = call.content.decode("utf-8", "replace")
@@ -48,7 +48,7 @@ def _form(call: Call) -> dict[str, str]:
 
 def _granted(call: Call, principal: str) -> Json:
     seconds = call.world.token_seconds
-    token = call.world.provider(seconds, principal)
+    token = call.world.issue_token(seconds, principal)
     return {"access_token": token, "expires_in": int(seconds), "token_type": "Bearer"}
 
 
@@ -58,7 +58,7 @@ def _oauth_refusal(error: str, description: str) -> Refused:
 
 @STS.post("token")
 def exchange(call: Call) -> Json:
-    """A token of somebody else's issuer for one of Google's, through a provider that exists."""
+    """Exchange an external issuer's token through an existing provider."""
     form = _form(call)
     subject = form.get("subject_token") or form.get("subjectToken", "")
     audience = form.get("audience", "")
@@ -75,7 +75,7 @@ def exchange(call: Call) -> Json:
 @OAUTH.post("")
 @OAUTH.post("token")
 def grant(call: Call) -> Json:
-    """A refresh token or a signed assertion for an access token; a revoked one is refused."""
+    """Exchange a refresh token or a signed assertion; a revoked token is refused."""
     form = _form(call)
     proof = form.get("refresh_token") or form.get("assertion", "")
     if not proof or proof in call.world.revoked:
@@ -91,13 +91,13 @@ def _flavoured(call: Call, content: str) -> Answer:
 
 @ROOT.get("")
 def ping(call: Call) -> Answer:
-    """Libraries ask this first, to see whether there is a metadata server."""
+    """The first request of libraries, to detect a metadata server."""
     return _flavoured(call, "computeMetadata/\n")
 
 
 @METADATA.get("{path=**}")
 def metadata(call: Call) -> Json | Answer:
-    """What Google's libraries ask of a machine's metadata server."""
+    """The metadata that Google's libraries request."""
     facts = {
         "project/project-id": PROJECT,
         "project/numeric-project-id": NUMBER,
@@ -108,7 +108,7 @@ def metadata(call: Call) -> Json | Answer:
     if call.path in facts:
         return _flavoured(call, facts[call.path])
     if call.path.rstrip("/") == "instance/service-accounts/default":
-        # Python's library asks who it is; Go's asks each fact by itself.
+        # Python's library requests the account as a whole, Go's each value.
         _flavoured(call, "")
         about = {"aliases": ["default"], "email": ACCOUNT, "scopes": list(SCOPES)}
         return Answer(200, about, {"Metadata-Flavor": "Google"})

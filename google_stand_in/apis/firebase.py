@@ -8,7 +8,7 @@ STORAGE = Routes("firebasestorage")
 ROUTES = (API, STORAGE)
 
 PROJECTS, APPS, LINKS = "firebaseProjects", "webApps", "firebaseBuckets"
-KEPT_SECONDS = 30 * 24 * 3600  # documented for removed apps
+RETENTION_SECONDS = 30 * 24 * 3600  # documented for removed apps
 _APP = "projects/{project}/webApps/{app}"
 
 
@@ -46,7 +46,7 @@ def list_projects(call: Call) -> Json:
 
 @API.post("projects/{project}/webApps", "firebase.clients.create")
 def create_app(call: Call) -> Json:
-    """Each call makes one more: nothing stops a second app of the same name."""
+    """Create an app with every call: display names are not unique."""
     get_project(call)
     app_id = f"1:{call.project.number}:web:{int(call.world.unique()):x}"
     name = f"{call.root}webApps/{app_id}"
@@ -94,13 +94,13 @@ def patch_app(call: Call) -> Json:
 
 @API.post(_APP + ":remove", "firebase.clients.delete")
 def remove_app(call: Call) -> Json:
-    """With `immediate` it is gone, else it can be brought back for 30 days."""
+    """Remove an app: at once with `immediate`, else restorable for 30 days."""
     name, app = _app(call)
     if call.body.get("immediate"):
         call.world.remove(APPS, name)
         return _operation(call, {})
-    app.update(state="DELETED", expireTime=call.world.stamp(KEPT_SECONDS))
-    call.world.doom(APPS, name, KEPT_SECONDS)
+    app.update(state="DELETED", expireTime=call.world.stamp(RETENTION_SECONDS))
+    call.world.schedule_purge(APPS, name, RETENTION_SECONDS)
     return _operation(call, app)
 
 
@@ -108,13 +108,13 @@ def remove_app(call: Call) -> Json:
 def undelete_app(call: Call) -> Json:
     name, app = _app(call)
     app["state"] = "ACTIVE"
-    call.world.doomed.pop((APPS, name), None)
+    call.world.purge_at.pop((APPS, name), None)
     return _operation(call, app)
 
 
 @API.get(_APP + "/config", "firebase.clients.get")
 def config(call: Call) -> Json:
-    """What a web page needs; only apps that are there have one."""
+    """The configuration for a web page; active apps only."""
     name, app = _app(call)
     project = call.world.project(name.split("/")[1])
     links = call.world.under(LINKS, f"projects/{project.project_id}/")

@@ -1,4 +1,4 @@
-"""firebaserules v1: rulesets, and releases that put them in force, whose names may hold '/'."""
+"""firebaserules v1: rulesets, and releases, whose names may contain '/'."""
 
 import uuid
 

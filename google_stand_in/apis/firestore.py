@@ -23,7 +23,7 @@ def _operation(call: Call, parent: str, response: Json) -> Json:
 
 @API.post("projects/{project}/databases", "datastore.databases.create")
 def create(call: Call) -> Json:
-    database_id = call.asked("databaseId")
+    database_id = call.required("databaseId")
     if database_id != "(default)" and not re.fullmatch(
         r"[a-z][a-z0-9-]{2,61}[a-z0-9]", database_id
     ):

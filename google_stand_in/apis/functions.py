@@ -26,7 +26,7 @@ def _operation(call: Call, response: Json) -> Json:
 
 
 def _check_source(call: Call, body: Json) -> None:
-    """The archive is there, and so is the account the function runs as."""
+    """Check that the source archive and the function's service account exist."""
     source = ((body.get("buildConfig") or {}).get("source") or {}).get("storageSource") or {}
     archive = f"{source.get('bucket', '')}/{source.get('object', '')}"
     if source and archive not in call.world.kind("objects"):
@@ -50,7 +50,7 @@ def _build(call: Call) -> str:
 
 @API.post(_PARENT + "/functions", "cloudfunctions.functions.create")
 def create(call: Call) -> Json:
-    identifier = call.asked("functionId")
+    identifier = call.required("functionId")
     if not re.fullmatch(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?", identifier):
         raise invalid(f"The function id {identifier[:80]!r} is not valid.")
     _check_source(call, call.body)
@@ -135,7 +135,7 @@ def list_services(call: Call) -> Json:
 
 @RUN.get("serving.knative.dev/v1/namespaces/{project}/services/{service}", "run.services.get")
 def get_knative_service(call: Call) -> Json:
-    """Cloud Run's first API, whose region is in the host."""
+    """Cloud Run v1, which has the region in the host."""
     for item in call.world.under(SERVICES, call.root):
         if item["name"].endswith(f"/services/{call.params['service']}"):
             metadata = {"name": call.params["service"], "namespace": call.project.number}

@@ -14,7 +14,7 @@ _ACCOUNT_ID = re.compile(r"[a-z](?:[-a-z0-9]{4,28}[a-z0-9])")
 
 
 def account_name(call: Call) -> str:
-    """The full name behind an address, a unique id, or either with `-` for the project."""
+    """Resolve an address or a unique id, also with `-` for the project."""
     account, project = call.params["account"], call.params["project"]
     accounts = call.world.kind(ACCOUNTS)
     prefix = "projects/" if project == "-" else f"{call.root}{ACCOUNTS}/"
@@ -119,7 +119,7 @@ def patch_role(call: Call) -> Json:
 
 @API.delete("projects/{project}/roles/{role}", "iam.roles.delete")
 def delete_role(call: Call) -> Json:
-    """A deleted role stays, marked, for 7 days; its id is taken for 37."""
+    """Mark a role as deleted for 7 days; the id stays reserved for 37 days."""
     role = call.world.get(ROLES, _role(call))
     role["deleted"] = True
     return role

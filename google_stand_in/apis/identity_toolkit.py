@@ -1,4 +1,4 @@
-"""identitytoolkit v2: the configuration, which is there once Identity Platform is on."""
+"""identitytoolkit v2: the configuration, present once Identity Platform is enabled."""
 
 from google_stand_in.answers import Json, refusal
 from google_stand_in.routing import Call, Routes, merged
@@ -7,7 +7,7 @@ API = Routes("identitytoolkit")
 ROUTES = (API,)
 
 CONFIGS = "identityConfigs"
-# Google makes it itself and always shows it; without it an empty `signIn` would be no block at all.
+# Google always returns this field; without the field an empty `signIn` would be no block.
 _HASH = {"algorithm": "SCRYPT", "signerKey": "c3RhbmQtaW4=", "saltSeparator": "Bw==", "rounds": 8}
 
 

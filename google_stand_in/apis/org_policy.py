@@ -1,4 +1,4 @@
-"""orgpolicy v2: what the organisation forbids in a project."""
+"""orgpolicy v2: the organisation's constraints on a project."""
 
 from google_stand_in.answers import Json, not_found
 from google_stand_in.routing import Call, Routes, page
@@ -9,13 +9,13 @@ ROUTES = (API,)
 
 
 def enforced(project: Project, constraint: str) -> bool:
-    """Whether a boolean constraint is on."""
+    """Whether a boolean constraint is enforced."""
     rules = project.org_policies.get(constraint, {}).get("rules", [])
     return any(rule.get("enforce") for rule in rules)
 
 
 def location_allowed(project: Project, location: str) -> bool:
-    """Whether gcp.resourceLocations lets it be there; `in:eu-locations` goes by its first word."""
+    """Whether gcp.resourceLocations allows a location; `in:eu-locations` matches by prefix."""
     rules = project.org_policies.get("gcp.resourceLocations", {}).get("rules", [])
     allowed = [
         allowed_value
@@ -48,7 +48,7 @@ def get_policy(call: Call) -> Json:
 
 @API.get("projects/{project}/policies/{constraint}:getEffectivePolicy", "orgpolicy.policy.get")
 def get_effective(call: Call) -> Json:
-    """Where nothing is set the constraint's default holds: nothing forbidden."""
+    """The effective policy; the default forbids nothing."""
     constraint = call.params["constraint"]
     boolean = constraint.startswith(("iam.", "storage."))
     default = {"rules": [{"enforce": False} if boolean else {"allowAll": True}]}

@@ -1,4 +1,4 @@
-"""What every API has: IAM policies on its resources, and operations."""
+"""Methods of every API: IAM policies of resources, operations."""
 
 import base64
 import re
@@ -14,12 +14,12 @@ _ROLE = re.compile(r"(roles|projects/[^/]+/roles|organizations/[^/]+/roles)/[\w.
 
 
 def read(call: Call, resource: str) -> Json:
-    """The policy of a resource; an empty one has an etag too."""
+    """The policy of a resource; an empty policy has an etag too."""
     return call.world.policies.get(resource) or {"version": 1, "etag": "ACAB"}
 
 
 def write(call: Call, resource: str, policy: Json) -> Json:
-    """Replace a policy, unless it is changed behind the writer's back or names nobody."""
+    """Replace a policy; refuse a stale etag and unknown members."""
     current = read(call, resource)
     if policy.get("etag") not in {None, "", current["etag"]}:
         raise call.failing("concurrent_policy")
@@ -36,13 +36,13 @@ def write(call: Call, resource: str, policy: Json) -> Json:
 
 
 def permitted(call: Call, permissions: list[str]) -> Json:
-    """What of this the caller may do; nothing is an empty object, as Google answers it."""
+    """The granted subset of permissions; an empty object for none, as at Google."""
     granted = [permission for permission in permissions if call.may(permission)]
     return {"permissions": granted} if granted else {}
 
 
 def _check_member(call: Call, member: str) -> None:
-    """A service account of a project that is known here has to exist."""
+    """Refuse a missing service account of a known project."""
     found = _ACCOUNT.fullmatch(member)
     project = call.world.find_project(found[2]) if found else None
     if not found or not project:
@@ -55,7 +55,7 @@ def _check_member(call: Call, member: str) -> None:
 
 
 def _resource(call: Call) -> str:
-    """The canonical name of what a call is about, which must exist."""
+    """The canonical name of the call's resource, which must exist."""
     name = call.world.canonical(call.params["resource"])
     if name.startswith("projects/-/serviceAccounts/"):
         mail = name.rpartition("/")[2]

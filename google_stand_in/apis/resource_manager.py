@@ -1,4 +1,4 @@
-"""cloudresourcemanager (v1 and v3), cloudbilling, and the one call to compute: projects."""
+"""cloudresourcemanager (v1 and v3), cloudbilling, and compute's `projects.get`."""
 
 import re
 
@@ -16,7 +16,7 @@ ORGANIZATION = "998877665544"
 
 
 def _found(call: Call) -> Project:
-    """The project, deleted ones too; for what is not there Google says 403."""
+    """The project, even if deleted; 403 for an unknown project, as at Google."""
     project = call.world.find_project(call.params["project"])
     if project is None:
         raise refusal(403, "The caller does not have permission")
@@ -51,7 +51,7 @@ def get_project(call: Call) -> Json:
 @API.get("projects")
 @API.get("projects:search")
 def list_projects(call: Call) -> Json:
-    """`filter` (v1) and `query` (v3): words such as `projectId:demo`, all of them."""
+    """`filter` (v1) and `query` (v3): all terms, such as `projectId:demo`, must match."""
     words = re.findall(
         r"(\w+)[:=]([^\s]+)", call.query.get("filter") or call.query.get("query", "")
     )
@@ -97,5 +97,5 @@ def billing_info(call: Call) -> Json:
 
 @COMPUTE.get("projects/{project}")
 def compute_project(call: Call) -> Json:
-    """From a project's number the provider asks for its name here, after the import of a bucket."""
+    """Resolve a project's number, requested by the provider after an import of a bucket."""
     return {"kind": "compute#project", "name": call.project.project_id, "id": call.project.number}

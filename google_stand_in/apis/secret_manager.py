@@ -1,4 +1,4 @@
-"""secretmanager v1; names show the project's number."""
+"""secretmanager v1; names contain the project's number."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ API = Routes("secretmanager")
 ROUTES = (API,)
 
 SECRETS, VERSIONS = "secrets", "versions"
-MOST_BYTES = 65536  # documented size of a payload
+MAX_BYTES = 65536  # documented size of a payload
 _SECRET = "projects/{project}/secrets/{secret}"  # noqa: S105 - a path
 _VERSION = _SECRET + "/versions/{version}"
 
@@ -44,7 +44,7 @@ def _versions(call: Call, secret: str) -> list[Json]:
 
 @API.post("projects/{project}/secrets", "secretmanager.secrets.create")
 def create(call: Call) -> Json:
-    secret_id = call.asked("secretId")
+    secret_id = call.required("secretId")
     if not re.fullmatch(r"[\w-]{1,255}", secret_id, re.ASCII):
         raise invalid("Secret ID must be 1 to 255 letters, numbers, '-' or '_'.")
     shown = f"{call.numbered}secrets/{secret_id}"
@@ -87,8 +87,8 @@ def add_version(call: Call) -> Json:
         data = base64.b64decode(call.body["payload"]["data"], validate=True)
     except (KeyError, TypeError, ValueError, binascii.Error):
         raise invalid("Field [payload.data] is required, in base64.") from None
-    if len(data) > MOST_BYTES:
-        raise invalid(f"Payload is larger than {MOST_BYTES} bytes.")
+    if len(data) > MAX_BYTES:
+        raise invalid(f"Payload is larger than {MAX_BYTES} bytes.")
     name = f"{secret}/versions/{len(_versions(call, secret)) + 1}"
     shown = name.replace(call.root, call.numbered, 1)
     version = {"name": shown, "createTime": call.world.stamp(), "state": "ENABLED", "etag": '"1"'}

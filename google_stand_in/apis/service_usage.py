@@ -1,4 +1,4 @@
-"""serviceusage: which APIs a project has."""
+"""serviceusage: the enabled APIs of a project."""
 
 from google_stand_in.answers import Json, error_info, invalid, refusal
 from google_stand_in.failures import TITLES, title
@@ -7,7 +7,7 @@ from google_stand_in.routing import Call, Routes, page
 API = Routes("serviceusage")
 ROUTES = (API,)
 
-# Without a billing account these cannot be enabled (those of the stack).
+# APIs of the stack that require a billing account.
 BILLED = {
     "aiplatform",
     "apigateway",
@@ -18,7 +18,7 @@ BILLED = {
     "run",
     "secretmanager",
 }
-MOST_IN_A_BATCH = 20  # documented for services:batchEnable and services:batchGet as 20 and 30
+MAX_BATCH = 20  # documented for services:batchEnable and services:batchGet as 20 and 30
 _OTHERS = ("aiplatform", "artifactregistry", "cloudbilling", "cloudbuild", "cloudresourcemanager")
 _MORE = ("compute", "endpoints", "orgpolicy", "servicemanagement", "serviceusage", "sts")
 KNOWN = sorted(f"{name}.googleapis.com" for name in {*TITLES, *_OTHERS, *_MORE})
@@ -92,8 +92,8 @@ def enable(call: Call) -> Json:
 @API.post("projects/{project}/services:batchEnable")
 def batch_enable(call: Call) -> Json:
     services = call.body.get("serviceIds") or []
-    if not 0 < len(services) <= MOST_IN_A_BATCH:
-        raise invalid(f"A batch has 1 to {MOST_IN_A_BATCH} service ids.")
+    if not 0 < len(services) <= MAX_BATCH:
+        raise invalid(f"A batch has 1 to {MAX_BATCH} service ids.")
     _enable(call, [str(service) for service in services])
     return _operation(call, {"services": [_view(call, item) for item in services]})
 

@@ -1,8 +1,8 @@
-"""storage v1: buckets and their policies, with errors of the old style."""
+"""storage v1: buckets and their policies, with Cloud Storage's error shape."""
 
 import re
 
-from google_stand_in.answers import Json, old_refusal
+from google_stand_in.answers import Json, storage_refusal
 from google_stand_in.apis import policies
 from google_stand_in.apis.org_policy import location_allowed
 from google_stand_in.routing import Call, Routes, page
@@ -17,16 +17,16 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 def bucket_of(call: Call) -> Json:
     found = call.world.kind(BUCKETS).get(call.params["bucket"])
     if found is None:
-        raise old_refusal(404, "The specified bucket does not exist.", "notFound")
+        raise storage_refusal(404, "The specified bucket does not exist.", "notFound")
     return found
 
 
 @API.post("b", "storage.buckets.create")
 def create(call: Call) -> Json:
-    project = call.world.project(call.asked("project"))
+    project = call.world.project(call.required("project"))
     name = str(call.body.get("name", ""))
     if not _NAME.fullmatch(name) or name.startswith("goog"):
-        raise old_refusal(400, f"Invalid bucket name: '{name[:80]}'", "invalid")
+        raise storage_refusal(400, f"Invalid bucket name: '{name[:80]}'", "invalid")
     taken = call.world.kind(BUCKETS).get(name)
     if taken is not None:
         yours = taken["projectNumber"] == project.number
@@ -72,7 +72,7 @@ def _uniform(given: Json) -> Json:
 
 @API.get("b", "storage.buckets.list")
 def list_buckets(call: Call) -> Json:
-    number = call.world.project(call.asked("project")).number
+    number = call.world.project(call.required("project")).number
     found = [item for item in call.world.under(BUCKETS, "") if item["projectNumber"] == number]
     return page(call, "items", found)
 
@@ -85,7 +85,7 @@ def get(call: Call) -> Json:
 @API.patch("b/{bucket}", "storage.buckets.update")
 @API.add("PUT", "b/{bucket}", "storage.buckets.update")
 def patch(call: Call) -> Json:
-    """A null takes a field away."""
+    """Update a bucket; null removes a field."""
     bucket = bucket_of(call)
     changed = {**bucket, **call.body}
     changed = {key: value for key, value in changed.items() if value is not None}
@@ -99,7 +99,7 @@ def patch(call: Call) -> Json:
 def delete(call: Call) -> Json:
     name = bucket_of(call)["name"]
     if call.world.under(OBJECTS, f"{name}/"):
-        raise old_refusal(409, "The bucket you tried to delete is not empty.", "conflict")
+        raise storage_refusal(409, "The bucket you tried to delete is not empty.", "conflict")
     call.world.remove(BUCKETS, name)
     return {}
 

@@ -1,17 +1,17 @@
-"""storage v1: objects; uploads in one piece or as multipart/related."""
+"""storage v1: objects; simple and multipart/related uploads."""
 
 import base64
 import hashlib
 import re
 
-from google_stand_in.answers import Answer, Json, invalid, old_refusal
+from google_stand_in.answers import Answer, Json, invalid, storage_refusal
 from google_stand_in.apis.storage import OBJECTS, bucket_of
 from google_stand_in.routing import Call, Routes, page
 
 API = Routes("storage")
 ROUTES = (API,)
 
-_CASTAGNOLI = 0x82F63B78  # CRC-32C's polynomial, reversed: the checksum Cloud Storage shows
+_CASTAGNOLI = 0x82F63B78  # CRC-32C's polynomial, reversed: the checksum of Cloud Storage
 
 
 def _crc32c(content: bytes) -> str:
@@ -40,12 +40,12 @@ def _parts(call: Call) -> tuple[Json, bytes]:
 
 
 def _check_generation(call: Call, name: str) -> None:
-    """`ifGenerationMatch`: 0 means that there is none yet."""
+    """Check `ifGenerationMatch`; 0 requires that the object does not exist."""
     wanted = call.query.get("ifGenerationMatch")
     found = call.world.kind(OBJECTS).get(name, {"generation": "0"})
     if wanted is not None and wanted != found["generation"]:
         message = "At least one of the pre-conditions you specified did not hold."
-        raise old_refusal(412, message, "conditionNotMet")
+        raise storage_refusal(412, message, "conditionNotMet")
 
 
 @API.post("upload/b/{bucket}/o", "storage.objects.create")
@@ -56,7 +56,7 @@ def upload(call: Call) -> Json:
     metadata, content = _parts(call)
     path = str(call.query.get("name") or metadata.get("name", ""))
     if not path or len(path.encode()) > 1024:
-        raise old_refusal(400, "The object's name has 1 to 1024 bytes.", "invalid")
+        raise storage_refusal(400, "The object's name has 1 to 1024 bytes.", "invalid")
     name, now = f"{bucket}/{path}", call.world.stamp()
     _check_generation(call, name)
     generation = str(int(call.world.now() * 1_000_000) + call.world.serial())
@@ -88,7 +88,7 @@ def _object(call: Call) -> str:
     bucket = bucket_of(call)["name"]
     name = f"{bucket}/{call.params['object']}"
     if name not in call.world.kind(OBJECTS):
-        raise old_refusal(404, f"No such object: {name}", "notFound")
+        raise storage_refusal(404, f"No such object: {name}", "notFound")
     return name
 
 

@@ -1,4 +1,4 @@
-"""iam: workload identity pools and their providers, which stay for 30 days after deletion."""
+"""iam: workload identity pools and their providers, restorable for 30 days."""
 
 import re
 
@@ -9,7 +9,7 @@ API = Routes("iam")
 ROUTES = (API,)
 
 POOLS, PROVIDERS = "workloadIdentityPools", "providers"
-KEPT_SECONDS = 30 * 24 * 3600  # documented for pools and providers
+RETENTION_SECONDS = 30 * 24 * 3600  # documented for pools and providers
 _PARENT = "projects/{project}/locations/global/workloadIdentityPools"
 _POOL = _PARENT + "/{pool}"
 _PROVIDER = _POOL + "/providers/{provider}"
@@ -21,7 +21,7 @@ def _pools(call: Call) -> str:
 
 
 def _name(call: Call) -> tuple[str, str]:
-    """Kind and full name of what the call is about."""
+    """Kind and full name of the call's resource."""
     pool = _pools(call) + call.params["pool"]
     if "provider" in call.params:
         return PROVIDERS, f"{pool}/providers/{call.params['provider']}"
@@ -45,7 +45,7 @@ def _create(call: Call, kind: str, name: str) -> Json:
 
 @API.post(_PARENT, "iam.workloadIdentityPools.create")
 def create_pool(call: Call) -> Json:
-    name = _pools(call) + call.asked("workloadIdentityPoolId")
+    name = _pools(call) + call.required("workloadIdentityPoolId")
     return _create(call, POOLS, name)
 
 
@@ -54,7 +54,7 @@ def create_provider(call: Call) -> Json:
     _, pool = _name(call)
     if call.world.get(POOLS, pool)["state"] == "DELETED":
         raise refusal(400, "The pool is deleted.", status="FAILED_PRECONDITION")
-    name = f"{pool}/providers/{call.asked('workloadIdentityPoolProviderId')}"
+    name = f"{pool}/providers/{call.required('workloadIdentityPoolProviderId')}"
     return _create(call, PROVIDERS, name)
 
 
@@ -98,13 +98,13 @@ def patch(call: Call) -> Json:
 @API.delete(_POOL, "iam.workloadIdentityPools.delete")
 @API.delete(_PROVIDER, "iam.workloadIdentityPoolProviders.delete")
 def delete(call: Call) -> Json:
-    """Mark it; its id stays taken until it is purged."""
+    """Mark as deleted; the id stays reserved until the purge."""
     kind, name = _name(call)
     resource = call.world.get(kind, name)
     if resource["state"] == "DELETED":
         raise refusal(400, "It is deleted already.", status="FAILED_PRECONDITION")
-    resource.update(state="DELETED", expireTime=call.world.stamp(KEPT_SECONDS))
-    call.world.doom(kind, name, KEPT_SECONDS)
+    resource.update(state="DELETED", expireTime=call.world.stamp(RETENTION_SECONDS))
+    call.world.schedule_purge(kind, name, RETENTION_SECONDS)
     return _operation(call, name, resource)
 
 
@@ -117,5 +117,5 @@ def undelete(call: Call) -> Json:
         raise refusal(400, "It is not deleted.", status="FAILED_PRECONDITION")
     resource.pop("expireTime", None)
     resource["state"] = "ACTIVE"
-    call.world.doomed.pop((kind, name), None)
+    call.world.purge_at.pop((kind, name), None)
     return _operation(call, name, resource)

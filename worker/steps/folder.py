@@ -209,7 +209,7 @@ class StepFolder:
 
     def wake(self) -> None:
         if self._watch is not None:
-            self._watch.notice(None)
+            self._watch.notify(None)
 
     async def close_log(self) -> Seal:
         await asyncio.to_thread(self._runners.wait)
@@ -279,7 +279,7 @@ class StepFolder:
             self._lock = LockRecord(self._folder, state)
             self._resources.callback(self._lock.close)
         if self._lock is not None:
-            self._lock.note()
+            self._lock.record()
 
     def free_lock(self) -> None:
         """Remove the lock of the state that this step's terraform left when it died; blocks.
@@ -289,7 +289,7 @@ class StepFolder:
         """
         state = self._context.states.used_by(self._work)
         if state is not None and not self.look().alive:
-            LockRecord(self._folder, state).free()
+            LockRecord(self._folder, state).release()
 
     def _phase(self) -> Phase:
         return Phase(str(self._order()["phase"]))

@@ -1,7 +1,7 @@
-"""Terraform's machine-readable output, typed; and the fold of it into progress.
+"""Types of terraform's machine-readable output, and their accumulation into progress.
 
-Source: `terraform … -json`, ui "1.2" (terraform 1.11.4; OpenTofu differs in names only, so
-messages are told apart by `type`). Nothing is guessed from text: a provisioner may print anything.
+Source: `terraform … -json`, ui "1.2" (terraform 1.11.4; OpenTofu differs in names only). Messages
+are distinguished by `type`, never by text, since a provisioner may print anything.
 """
 
 from collections.abc import Callable
@@ -14,26 +14,26 @@ from deployments.typical_durations import TypicalDurations
 
 __all__ = ["Message", "ProgressAccumulator", "decode"]
 
-# A broken configuration repeats itself; the first ones say it all.
-_MOST_DIAGNOSTICS = 50
+# A broken configuration repeats the same errors.
+_MAX_DIAGNOSTICS = 50
 
-# An interrupt lets terraform's walk end and write its state; each resource that the UI has said
-# to start and that the stop hook then held back is complained of with these words and no address
+# After an interrupt terraform ends the walk and writes the state. Each resource that was printed as
+# started and then held back by the stop hook yields a diagnostic with this summary and no address
 # (terraform, internal/terraform/hook_stop.go, the last of the PreApply hooks).
 _HALTED = "execution halted"
-# What terraform says before it stops waiting for its providers (command/meta_backend, tried).
-_GIVEN_UP = "Two interrupts received."
+# Printed before terraform stops waiting for providers (command/meta_backend, tried).
+_ABANDONED = "Two interrupts received."
 
 
 class HookResource(msgspec.Struct):
-    """Which resource a message speaks of."""
+    """The resource of a message."""
 
     addr: str = ""
     resource_type: str = ""
 
 
 class Hook(msgspec.Struct):
-    """What happens to a resource."""
+    """The operation of a message on a resource."""
 
     resource: HookResource | None = None
     action: str = ""
@@ -42,7 +42,7 @@ class Hook(msgspec.Struct):
 
 
 class Change(msgspec.Struct):
-    """One planned change."""
+    """A planned change."""
 
     resource: HookResource | None = None
     action: str = ""
@@ -66,14 +66,14 @@ class Position(msgspec.Struct):
 
 
 class Range(msgspec.Struct):
-    """Where in the template."""
+    """A place in the template."""
 
     filename: str = ""
     start: Position | None = None
 
 
 class RawDiagnostic(msgspec.Struct):
-    """A complaint."""
+    """A warning or error as terraform prints it."""
 
     severity: str = "error"
     summary: str = ""
@@ -83,14 +83,14 @@ class RawDiagnostic(msgspec.Struct):
 
 
 class RawOutput(msgspec.Struct):
-    """An output; `value` is missing when it is sensitive."""
+    """An output; a sensitive output has no `value`."""
 
     sensitive: bool = False
     value: Any = msgspec.UNSET
 
 
 class Message(msgspec.Struct):
-    """One line of the machine-readable output, as far as we read it."""
+    """A line of the machine-readable output, with the fields that are used."""
 
     text: str = msgspec.field(name="@message")
     type: str = ""
@@ -101,7 +101,7 @@ class Message(msgspec.Struct):
     changes: Summary | None = None
     diagnostic: RawDiagnostic | None = None
     outputs: dict[str, RawOutput] | None = None
-    # All of the state, printed because it could not be saved; it is never taken into an event.
+    # The complete state, printed when saving failed; never part of an event.
     state: msgspec.Raw = msgspec.Raw()
 
 
@@ -109,8 +109,8 @@ _DECODER = msgspec.json.Decoder(Message)
 
 
 def decode(line: bytes) -> Message | None:
-    """The message in a line; None when it is not one of terraform's."""
-    # What is not an object needs no parser: init prints three plain lines with a backend block.
+    """Return the message in a line; None for a line that is not a message."""
+    # Skip the parser for plain text: init prints three plain lines with a backend block.
     if line[:1] != b"{":
         return None
     try:
@@ -120,22 +120,22 @@ def decode(line: bytes) -> Message | None:
 
 
 def as_diagnostic(raw: RawDiagnostic) -> Diagnostic:
-    """The value that the other rooms know."""
-    where = raw.range
+    """Convert to the value that other rooms use."""
+    range = raw.range
     return Diagnostic(
         severity=raw.severity,
         summary=raw.summary,
         detail=raw.detail,
         address=raw.address,
-        file=where.filename if where else "",
-        line=where.start.line if where and where.start else 0,
+        file=range.filename if range else "",
+        line=range.start.line if range and range.start else 0,
     )
 
 
-class _Entry:
-    """One resource while its step runs."""
+class _ResourceProgress:
+    """The progress of a resource in a running step."""
 
-    __slots__ = ("action", "elapsed", "id", "kind", "left", "reason", "started_at", "status")
+    __slots__ = ("action", "elapsed", "id", "kind", "reason", "remaining", "started_at", "status")
 
     def __init__(self, kind: str, action: str, reason: str = "") -> None:
         self.kind = kind
@@ -145,11 +145,11 @@ class _Entry:
         self.started_at = ""
         self.elapsed = 0.0
         self.id = ""
-        # A replacement is a delete and a create; only both together make it done.
-        self.left = 2 if action == "replace" else 1
+        # Operations until done: a replacement is a delete and a create.
+        self.remaining = 2 if action == "replace" else 1
 
     def as_resource(self, address: str, durations: TypicalDurations) -> Resource:
-        """The value that the other rooms know."""
+        """Convert to the value that other rooms use."""
         running = self.status is ResourceStatus.RUNNING
         return Resource(
             address=address,
@@ -165,65 +165,70 @@ class _Entry:
 
 
 class ProgressAccumulator:
-    """What all messages so far say together; a function of them alone, but for `paces`."""
+    """Accumulates messages; the result depends on them alone, except for typical durations."""
 
     def __init__(self, redact: Callable[[str], str] = str) -> None:
         self._redact = redact
-        # What is said to be usual; no event depends on it.
+        # For display only; no event depends on durations.
         self.durations = TypicalDurations()
-        self._entries: dict[str, _Entry] = {}
-        # By the address as terraform writes it: progress comes every 10 s for each resource.
-        self._known: dict[str, _Entry] = {}
+        self._resources: dict[str, _ResourceProgress] = {}
+        # By the unredacted address, a cache: each resource prints progress every 10 s.
+        self._by_raw_address: dict[str, _ResourceProgress] = {}
         self._handlers: dict[str, Callable[[Message], None]] = {
-            "log": self._logged,
-            "refresh_start": self._worked,
-            "planned_change": self._planned,
-            "apply_start": self._started,
-            "apply_progress": self._progressed,
-            "apply_complete": self._completed,
-            "apply_errored": self._errored,
-            "change_summary": self._summed,
-            "diagnostic": self._complained,
-            "outputs": self._put_out,
+            "log": self._on_log,
+            "refresh_start": self._on_refresh_start,
+            "planned_change": self._on_planned_change,
+            "apply_start": self._on_apply_start,
+            "apply_progress": self._on_apply_progress,
+            "apply_complete": self._on_apply_complete,
+            "apply_errored": self._on_apply_errored,
+            "change_summary": self._on_change_summary,
+            "diagnostic": self._on_diagnostic,
+            "outputs": self._on_outputs,
         }
         self.counts = Counts()
         self.applied = False
-        self._given_up = False
-        # Terraform has its state's lock before it refreshes or shows the first change (its source,
+        self._abandoned = False
+        # Terraform locks the state before the refresh and the first planned change (terraform,
         # internal/backend/local/backend_local.go: LocalRun locks, then reads the state).
         self.works_on_state = False
         self.diagnostics: list[Diagnostic] = []
         self.outputs: list[Output] = []
 
     def add(self, message: Message) -> None:
-        """Take one message in."""
+        """Add a message."""
         handler = self._handlers.get(message.type)
         if handler is not None:
             handler(message)
 
     def resources(self) -> list[Resource]:
-        """Every resource that is planned or worked on, in the order of first mention."""
+        """All planned and changed resources, in the order of their first message."""
         return [
-            entry.as_resource(address, self.durations) for address, entry in self._entries.items()
+            resource.as_resource(address, self.durations)
+            for address, resource in self._resources.items()
         ]
 
     def overdue(self) -> list[Resource]:
-        """Those that terraform has worked on for far longer than usual."""
+        """Running resources that take far longer than usual."""
         running = [
-            entry.as_resource(address, self.durations)
-            for address, entry in list(self._entries.items())
-            if entry.status is ResourceStatus.RUNNING
+            resource.as_resource(address, self.durations)
+            for address, resource in list(self._resources.items())
+            if resource.status is ResourceStatus.RUNNING
         ]
-        return [item for item in running if item.overdue]
+        return [resource for resource in running if resource.overdue]
 
     def addresses(self, *statuses: ResourceStatus) -> list[str]:
-        """Addresses of the resources in one of these statuses."""
-        return [name for name, entry in self._entries.items() if entry.status in statuses]
+        """Addresses of the resources with any of these statuses."""
+        return [
+            address for address, resource in self._resources.items() if resource.status in statuses
+        ]
 
     def achieved(self) -> Counts:
-        """What is done so far, as terraform would count it; it does not where it fails."""
+        """Counts of the completed changes; terraform prints none after a failure."""
         done = [
-            entry.action for entry in self._entries.values() if entry.status is ResourceStatus.DONE
+            resource.action
+            for resource in self._resources.values()
+            if resource.status is ResourceStatus.DONE
         ]
         replaced = done.count("replace")
         return Counts(
@@ -233,88 +238,89 @@ class ProgressAccumulator:
         )
 
     def tally(self) -> dict[str, int]:
-        """How many resources are in which status."""
+        """The number of resources per status."""
         tally = dict.fromkeys(ResourceStatus, 0)
-        # A keeper asks while a thread of its own adds lines.
-        for entry in list(self._entries.values()):
-            tally[entry.status] += 1
+        # A copy: the supervisor calls this while a thread adds messages.
+        for resource in list(self._resources.values()):
+            tally[resource.status] += 1
         return {str(status): number for status, number in tally.items()}
 
-    def _worked(self, _message: Message) -> None:
+    def _on_refresh_start(self, _message: Message) -> None:
         self.works_on_state = True
 
-    def _planned(self, message: Message) -> None:
+    def _on_planned_change(self, message: Message) -> None:
         self.works_on_state = True
         change = message.change
         if change and change.resource and change.action not in ("noop", "read"):
             address = self._redact(change.resource.addr)
             kind = change.resource.resource_type
-            self._entries[address] = _Entry(kind, change.action, change.reason)
-            self._known.clear()
+            self._resources[address] = _ResourceProgress(kind, change.action, change.reason)
+            self._by_raw_address.clear()
 
-    def _entry(self, message: Message) -> _Entry | None:
+    def _resource(self, message: Message) -> _ResourceProgress | None:
         hook = message.hook
         if hook is None or hook.resource is None:
             return None
-        entry = self._known.get(hook.resource.addr) or self._found(hook.resource, hook.action)
-        if entry is None:
+        known = self._by_raw_address.get(hook.resource.addr)
+        resource = known or self._add_resource(hook.resource, hook.action)
+        if resource is None:
             return None
-        if hook.elapsed_seconds > entry.elapsed:
-            entry.elapsed = hook.elapsed_seconds
+        if hook.elapsed_seconds > resource.elapsed:
+            resource.elapsed = hook.elapsed_seconds
         if hook.id_value:
-            entry.id = self._redact(hook.id_value)
-        return entry
+            resource.id = self._redact(hook.id_value)
+        return resource
 
-    def _found(self, raw: HookResource, action: str) -> _Entry | None:
+    def _add_resource(self, raw: HookResource, action: str) -> _ResourceProgress | None:
         address = self._redact(raw.addr)
-        # Reading a data source is reported in the same words, but changes nothing.
-        if address not in self._entries and action in ("read", "noop"):
+        # Reading a data source prints the same messages, but changes nothing.
+        if address not in self._resources and action in ("read", "noop"):
             return None
-        made = _Entry(raw.resource_type, action)
-        entry = self._known[raw.addr] = self._entries.setdefault(address, made)
-        return entry
+        new = _ResourceProgress(raw.resource_type, action)
+        resource = self._by_raw_address[raw.addr] = self._resources.setdefault(address, new)
+        return resource
 
-    def _started(self, message: Message) -> None:
-        if entry := self._entry(message):
-            entry.status = ResourceStatus.RUNNING
-            entry.started_at = entry.started_at or message.time
+    def _on_apply_start(self, message: Message) -> None:
+        if resource := self._resource(message):
+            resource.status = ResourceStatus.RUNNING
+            resource.started_at = resource.started_at or message.time
 
-    def _progressed(self, message: Message) -> None:
-        self._entry(message)
+    def _on_apply_progress(self, message: Message) -> None:
+        self._resource(message)
 
-    def _completed(self, message: Message) -> None:
-        if entry := self._entry(message):
-            entry.left -= 1
-            if entry.left <= 0:
-                entry.status = ResourceStatus.DONE
+    def _on_apply_complete(self, message: Message) -> None:
+        if resource := self._resource(message):
+            resource.remaining -= 1
+            if resource.remaining <= 0:
+                resource.status = ResourceStatus.DONE
 
-    def _errored(self, message: Message) -> None:
-        entry = self._entry(message)
-        # Of what terraform no longer waits for nobody knows whether it was made: it still runs.
-        if entry and not self._given_up:
-            entry.status = ResourceStatus.FAILED
+    def _on_apply_errored(self, message: Message) -> None:
+        resource = self._resource(message)
+        # Once terraform no longer waits, the outcome is unknown: the resource stays running.
+        if resource and not self._abandoned:
+            resource.status = ResourceStatus.FAILED
 
-    def _logged(self, message: Message) -> None:
-        self._given_up |= message.text.lstrip().startswith(_GIVEN_UP)
+    def _on_log(self, message: Message) -> None:
+        self._abandoned |= message.text.lstrip().startswith(_ABANDONED)
 
-    def _summed(self, message: Message) -> None:
+    def _on_change_summary(self, message: Message) -> None:
         summary = message.changes
         if summary is None:
             return
         self.counts = Counts(summary.add, summary.change, summary.remove, summary.imported)
         if summary.operation in ("apply", "destroy"):
             self.applied = True
-            # Imports and moves are done without a message of their own (measured).
-            for entry in self._entries.values():
-                if entry.action in ("import", "move", "remove"):
-                    entry.status = ResourceStatus.DONE
+            # Imports and moves print no message (measured).
+            for resource in self._resources.values():
+                if resource.action in ("import", "move", "remove"):
+                    resource.status = ResourceStatus.DONE
 
-    def _complained(self, message: Message) -> None:
+    def _on_diagnostic(self, message: Message) -> None:
         if message.diagnostic is None:
             return
         if message.diagnostic.summary == _HALTED and not message.diagnostic.address:
-            self._halted()
-        if len(self.diagnostics) >= _MOST_DIAGNOSTICS:
+            self._reset_halted()
+        if len(self.diagnostics) >= _MAX_DIAGNOSTICS:
             return
         raw = as_diagnostic(message.diagnostic)
         clean = Diagnostic(
@@ -325,21 +331,21 @@ class ProgressAccumulator:
             file=raw.file,
             line=raw.line,
         )
-        # One plan can say the same twice (measured).
+        # A plan can repeat a diagnostic (measured).
         if clean not in self.diagnostics:
             self.diagnostics.append(clean)
 
-    def _halted(self) -> None:
-        """What still seems to run has never begun.
+    def _reset_halted(self) -> None:
+        """Reset the running resources to planned: their operations never started.
 
-        Diagnostics come when the walk is over and the state is written: by then every operation
-        that did begin has said how it ended.
+        Diagnostics follow the walk and the write of the state. By then every operation that started
+        has printed a result.
         """
-        for entry in self._entries.values():
-            if entry.status is ResourceStatus.RUNNING and not self._given_up:
-                entry.status = ResourceStatus.PLANNED
+        for resource in self._resources.values():
+            if resource.status is ResourceStatus.RUNNING and not self._abandoned:
+                resource.status = ResourceStatus.PLANNED
 
-    def _put_out(self, message: Message) -> None:
+    def _on_outputs(self, message: Message) -> None:
         self.outputs = [
             Output(
                 name=name,
@@ -352,7 +358,7 @@ class ProgressAccumulator:
         ]
 
     def _json(self, value: object) -> str:
-        """A value as JSON without a secret; what a secret was cut out of may be JSON no more."""
+        """Encode a value as redacted JSON; as a JSON string where redaction broke the syntax."""
         text = self._redact(msgspec.json.encode(value).decode())
         try:
             msgspec.json.decode(text)

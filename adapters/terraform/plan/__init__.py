@@ -1,1 +1,1 @@
-"""Plan files as redacted reports."""
+"""Redacted plans."""

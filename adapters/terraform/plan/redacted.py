@@ -1,4 +1,4 @@
-"""The plan as people may see it: every sensitive value replaced, what is not needed dropped."""
+"""Redaction of terraform's plan: sensitive values are replaced, other sections removed."""
 
 import itertools
 from collections.abc import Iterator
@@ -7,13 +7,12 @@ from typing import Any
 import msgspec
 
 from adapters.redaction import MARK, Redactor
-from deployments.ports import PlanSummary
 
-__all__ = ["redact_plan", "summarise"]
+__all__ = ["redact_plan", "sensitive_values"]
 
-# What is kept. The rest (variables, prior_state, planned_values, configuration) is printed in clear
-# with no mark of what is sensitive (tried), and so may be what a later terraform adds.
-_KEPT = frozenset(
+# Sections of the report. The others (variables, prior_state, planned_values, configuration) contain
+# values in clear without a mark (tried), and sections of a later terraform may too.
+_SECTIONS = frozenset(
     {
         "applyable",
         "checks",
@@ -29,38 +28,45 @@ _KEPT = frozenset(
     }
 )
 
-# Below these a name is a customer's; a secret that is an ordinary word must not rename "actions".
-_WITH_FREE_NAMES = frozenset({"before", "after", "after_unknown"})
+# Below these keys names are a customer's and are redacted. Elsewhere they are terraform's: a secret
+# that is an ordinary word must not rename "actions".
+_CUSTOMER_KEYS = frozenset({"before", "after", "after_unknown"})
 
 
 def redact_plan(plan_json: bytes, redactor: Redactor) -> bytes:
-    """The plan's JSON without a secret.
+    """Return the plan's JSON without secrets.
 
-    Terraform marks some copies of sensitive values as harmless (`terraform_data.output`, tried). So
-    a value that is sensitive before or after is hidden in both, and wherever else it stands; known
+    Terraform does not mark every copy of a sensitive value (`terraform_data.output`, tried). So a
+    value that is sensitive before or after is hidden in both and at every other place, and known
     secrets are removed everywhere.
     """
     plan = msgspec.json.decode(plan_json)
-    plan = {name: value for name, value in plan.items() if name in _KEPT}
+    plan = {name: value for name, value in plan.items() if name in _SECTIONS}
     hidden: set[str] = set()
-    for entry in (*plan.get("resource_changes", ()), *plan.get("resource_drift", ())):
-        _hide_change(entry.get("change", {}), hidden)
+    for resource in (*plan.get("resource_changes", ()), *plan.get("resource_drift", ())):
+        _hide_change(resource.get("change", {}), hidden)
     for change in plan.get("output_changes", {}).values():
         _hide_change(change, hidden)
     return msgspec.json.encode(_clean(_clean(plan, redactor), Redactor(hidden)))
 
 
-def summarise(plan_json: bytes, sha256: str) -> PlanSummary:
-    """What the plan destroys or replaces."""
+def sensitive_values(plan_json: bytes) -> list[str]:
+    """Return every scalar that the plan marks as sensitive, as text, for a `Redactor`.
+
+    Terraform loses the mark of some copies, also in the plan as text (`terraform_data.output`,
+    tried), so a value with a mark at one place must be hidden everywhere.
+    """
     plan = msgspec.json.decode(plan_json)
-    return PlanSummary(
-        sha256=sha256,
-        destructive=[
-            str(entry["address"])
-            for entry in plan.get("resource_changes", ())
-            if {"delete", "forget"} & set(entry["change"]["actions"])
-        ],
-    )
+    values = set(_sensitive_variables(plan))
+    for output in plan.get("prior_state", {}).get("values", {}).get("outputs", {}).values():
+        if output.get("sensitive"):
+            values.update(_scalars(output.get("value")))
+    resources = (*plan.get("resource_changes", ()), *plan.get("resource_drift", ()))
+    changes = [resource.get("change", {}) for resource in resources]
+    for change in (*changes, *plan.get("output_changes", {}).values()):
+        for name in ("before", "after"):
+            values.update(_marked(change.get(name), change.get(f"{name}_sensitive", False)))
+    return sorted(values)
 
 
 def _hide_change(change: dict[str, Any], hidden: set[str]) -> None:
@@ -71,46 +77,72 @@ def _hide_change(change: dict[str, Any], hidden: set[str]) -> None:
 
 
 def _hide(value: Any, sensitive: Any, hidden: set[str]) -> Any:  # noqa: ANN401 - any JSON, as terraform wrote it
-    if value is None or not _marks(sensitive):
+    if value is None or not _has_mark(sensitive):
         return value
     if isinstance(value, dict) and isinstance(sensitive, dict):
-        return {name: _hide(one, sensitive.get(name), hidden) for name, one in value.items()}
+        return {name: _hide(child, sensitive.get(name), hidden) for name, child in value.items()}
     if isinstance(value, list) and isinstance(sensitive, list):
         marks = itertools.zip_longest(value, sensitive[: len(value)])
-        return [_hide(one, mark, hidden) for one, mark in marks]
-    # Marked as a whole, or of another shape than its marks: then all of it is hidden.
+        return [_hide(child, mark, hidden) for child, mark in marks]
+    # Marked as a whole, or with marks of another shape: hide everything.
     hidden.update(_texts(value))
     return MARK
 
 
-def _marks(sensitive: Any) -> bool:  # noqa: ANN401 - as above
-    """Whether there is a mark in it anywhere."""
+def _has_mark(sensitive: Any) -> bool:  # noqa: ANN401 - as above
     if isinstance(sensitive, dict | list):
-        return any(map(_marks, sensitive.values() if isinstance(sensitive, dict) else sensitive))
+        return any(map(_has_mark, sensitive.values() if isinstance(sensitive, dict) else sensitive))
     return sensitive is True
 
 
+def _sensitive_variables(plan: dict[str, Any]) -> Iterator[str]:
+    declared = plan.get("configuration", {}).get("root_module", {}).get("variables", {})
+    for name, variable in plan.get("variables", {}).items():
+        if declared.get(name, {}).get("sensitive"):
+            yield from _scalars(variable.get("value"))
+
+
+def _marked(value: Any, sensitive: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+    """Scalars whose mark is true; `sensitive` has the shape of the value."""
+    if sensitive is True:
+        yield from _scalars(value)
+    elif isinstance(value, dict) and isinstance(sensitive, dict):
+        for name, child in value.items():
+            yield from _marked(child, sensitive.get(name, False))
+    elif isinstance(value, list) and isinstance(sensitive, list):
+        for child, mark in zip(value, sensitive, strict=False):
+            yield from _marked(child, mark)
+
+
 def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - as above
-    if isinstance(value, str) and value != MARK:
+    return (leaf for leaf in _leaves(value) if isinstance(leaf, str) and leaf != MARK)
+
+
+def _scalars(value: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+    return (str(leaf) for leaf in _leaves(value) if type(leaf) in (str, int, float))
+
+
+def _leaves(value: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
+    if isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(child)
+    else:
         yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)
 
 
-def _clean(value: Any, redactor: Redactor, *, free: bool = False) -> Any:  # noqa: ANN401 - as above
-    """Every text without a secret; of the names only those that are `free`, not terraform's own."""
+def _clean(value: Any, redactor: Redactor, *, clean_keys: bool = False) -> Any:  # noqa: ANN401 - as above
+    """Remove secrets from every text, and from keys only below `_CUSTOMER_KEYS`."""
     if isinstance(value, str):
         return redactor.clean(value)
     if isinstance(value, list):
-        return [_clean(item, redactor, free=free) for item in value]
+        return [_clean(child, redactor, clean_keys=clean_keys) for child in value]
     if isinstance(value, dict):
         return {
-            redactor.clean(name) if free else name: _clean(
-                one, redactor, free=free or name in _WITH_FREE_NAMES
+            redactor.clean(name) if clean_keys else name: _clean(
+                child, redactor, clean_keys=clean_keys or name in _CUSTOMER_KEYS
             )
-            for name, one in value.items()
+            for name, child in value.items()
         }
-    # A number that is a secret as a whole; a part of one says nothing.
-    number = type(value) in (int, float)
-    return MARK if number and redactor.clean(str(value)) == MARK else value
+    # A number is redacted when all digits are the secret; a part of a number reveals nothing.
+    is_number = type(value) in (int, float)
+    return MARK if is_number and redactor.clean(str(value)) == MARK else value

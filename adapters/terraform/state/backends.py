@@ -1,6 +1,6 @@
-"""Where the state of a stack lies: in a file on this machine, or in a bucket.
+"""State backends: a file on this machine, or an object in a bucket.
 
-What a run directory works with is what its `backend.tf.json` says, whatever the settings say now.
+A run directory uses the backend in `backend.tf.json`, also after a change of the settings.
 """
 
 import json
@@ -28,40 +28,39 @@ BACKEND_FILE = "backend.tf.json"
 
 
 class StateBackend(Protocol):
-    """The state of one stack; methods that ask a server block and may raise Unavailable.
+    """The state of a stack; methods that send requests block and may raise Unavailable.
 
-    `lock_outlives_holder`: a killed terraform leaves its lock behind.
+    `lock_outlives_holder`: a killed terraform leaves a lock behind.
     """
 
     lock_outlives_holder: ClassVar[bool]
 
     def backend(self) -> dict[str, object]:
-        """Terraform's `backend` block; holds no secret."""
+        """Terraform's `backend` block, without secrets."""
         ...
 
     def read(self) -> bytes:
-        """The state as it is; empty when there is none."""
+        """Return the state, empty when missing."""
         ...
 
     def lock(self) -> StateLock | None:
-        """The lock that somebody holds; None where it cannot outlive its holder."""
+        """Return the current lock; None where a lock cannot outlive the holder."""
         ...
 
     def unlock(self, lock: StateLock) -> bool:
-        """Remove exactly this lock. False: another one is there, which is left alone."""
+        """Remove exactly this lock; False when another lock is in place."""
         ...
 
 
 @dataclass(frozen=True)
 class LocalStateBackend:
-    """A file; its lock is the kernel's and ends with its holder (measured)."""
+    """A file with a kernel lock, which ends with the holder (measured)."""
 
     lock_outlives_holder: ClassVar[bool] = False
 
     path: Path
 
     def backend(self) -> dict[str, object]:
-        """Port `StateBackend`; so are the methods below."""
         return {"local": {"path": str(self.path)}}
 
     def read(self) -> bytes:
@@ -75,25 +74,25 @@ class LocalStateBackend:
 
 
 class StateBackends:
-    """The states of all stacks.
+    """Selects the backend of a stack or of a run directory.
 
     Args:
-        settings: where new deployments keep them.
-        environment: the worker's, which says where its own credentials lie.
+        settings: choose the backend of new deployments.
+        environment: the worker's environment, which locates the worker's credentials.
 
     Raises:
-        Unavailable: the states lie in a bucket, and there are no credentials for it.
+        Unavailable: the backend is a bucket, and no credentials are found.
     """
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         self._settings = settings
         self._environment = environment
         if settings.state.backend == "gcs":
-            # Asks the server nothing: one that is down must not keep a worker from adopting.
+            # Without a request: a worker must re-attach to steps also while the server is down.
             _ = self._gcs("").objects
 
     def of(self, stack: str) -> StateBackend:
-        """The state that a new deployment of the stack works with."""
+        """Return the backend for a new deployment of the stack."""
         if self._settings.state.backend == "gcs":
             return self._gcs(f"stacks/{stack}")
         path = self._settings.data / "stacks" / stack / "terraform.tfstate"
@@ -101,21 +100,20 @@ class StateBackends:
         return LocalStateBackend(path)
 
     def used_by(self, work: Path) -> StateBackend | None:
-        """The state that a run directory works with; None when its work is cleared."""
+        """Return the backend of a run directory; None when the work folder is cleared."""
         content = atomic_files.read(work / BACKEND_FILE) or {}
         backend = _block(_block(content, "terraform"), "backend")
-        if found := _block(backend, "gcs"):
-            return GcsStateBackend.by(found, self._settings.google.project)
-        found = _block(backend, "local")
-        return LocalStateBackend(Path(str(found["path"]))) if found else None
+        if gcs := _block(backend, "gcs"):
+            return GcsStateBackend.from_configuration(gcs, self._settings.google.project)
+        local = _block(backend, "local")
+        return LocalStateBackend(Path(str(local["path"]))) if local else None
 
     def terraform_environment(self) -> dict[str, str]:
-        """What terraform's backend needs besides its configuration.
+        """Return the environment of terraform's backend.
 
-        With `STORAGE_EMULATOR_HOST` Google's Go library looks for no credentials (tried), which a
-        server of one's own does not ask for. At Google the backend is this worker, whoever the
-        providers are: by the file that the worker's own library uses, else by the metadata server
-        of where it runs. Only its path is passed on.
+        With `STORAGE_EMULATOR_HOST` Google's Go library uses no credentials (tried), for a server
+        other than Google's. At Google the backend has the worker's identity, independent of the
+        providers: the worker's credentials file by path, else the machine's metadata server.
         """
         if self._settings.state.backend != "gcs":
             return {}
@@ -131,14 +129,14 @@ class StateBackends:
 
 
 def backend_file(state: StateBackend) -> str:
-    """`backend.tf.json`: where terraform keeps the state."""
+    """Return the content of `backend.tf.json`."""
     return json.dumps({"terraform": {"backend": state.backend()}}, indent=2)
 
 
 def sensitive_outputs(state: bytes) -> Iterator[str]:
-    """What earlier deployments of the stack made and must stay hidden.
+    """Yield the texts of sensitive outputs in a state, for a `Redactor`.
 
-    A state that cannot be read holds nothing here: terraform will say what is wrong with it.
+    An invalid state yields nothing; terraform reports the error.
     """
     for output in recorded_outputs(state).values():
         if output["sensitive"]:
@@ -146,7 +144,7 @@ def sensitive_outputs(state: bytes) -> Iterator[str]:
 
 
 def recorded_outputs(state: bytes) -> dict[str, dict[str, object]]:
-    """All outputs in a state, each with `sensitive` and `value`."""
+    """Return all outputs of a state, each with `sensitive` and `value`."""
     try:
         content = json.loads(state or b"{}")
     except ValueError:
@@ -159,7 +157,7 @@ def recorded_outputs(state: bytes) -> dict[str, dict[str, object]]:
 
 
 def credentials_file(environment: Mapping[str, str]) -> Path | None:
-    """Where Google's libraries find application default credentials in a file."""
+    """Return the path of the application default credentials file, None if missing."""
     if named := environment.get("GOOGLE_APPLICATION_CREDENTIALS"):
         return Path(named).resolve()
     home = environment.get("HOME", "/nonexistent")
@@ -169,16 +167,16 @@ def credentials_file(environment: Mapping[str, str]) -> Path | None:
 
 
 def _block(content: object, name: str) -> dict[str, object]:
-    found = content.get(name) if isinstance(content, dict) else None
-    return found if isinstance(found, dict) else {}
+    block = content.get(name) if isinstance(content, dict) else None
+    return block if isinstance(block, dict) else {}
 
 
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
+        for child in value.values():
+            yield from _texts(child)
     elif isinstance(value, list):
-        for entry in value:
-            yield from _texts(entry)
+        for child in value:
+            yield from _texts(child)

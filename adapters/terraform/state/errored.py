@@ -1,7 +1,7 @@
-"""A state that terraform could not save: found again, and kept where only operators look.
+"""Recovers a state that terraform could not save, and preserves a copy for operators.
 
-Terraform leaves it in `errored.tfstate`, or, where that cannot be written either, prints it whole,
-every secret in clear, as a message of its own (tried, terraform 1.11.4).
+Terraform writes the state to `errored.tfstate`. When that fails too, terraform prints the state,
+with every secret in clear, as a message of the machine-readable output (tried, terraform 1.11.4).
 """
 
 import mmap
@@ -11,58 +11,58 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["RESCUED_STATE", "preserve", "read_errored_state"]
+__all__ = ["ERRORED_STATE_FILE", "preserve", "read_errored_state"]
 
-RESCUED_STATE = "errored.tfstate"
+ERRORED_STATE_FILE = "errored.tfstate"
 
-# What stands in the message; what a provisioner prints stands in a text, with its quotes escaped.
+# The message's key; inside a provisioner's output these quotes are escaped.
 _KEY = b'"state":{'
 
 
-class _Dump(msgspec.Struct):
+class _StateMessage(msgspec.Struct):
     type: Literal["log"]
     state: msgspec.Raw
 
 
-_DECODER = msgspec.json.Decoder(_Dump)
+_DECODER = msgspec.json.Decoder(_StateMessage)
 
 
 def read_errored_state(work: Path, spool: Path) -> bytes:
-    """The state that was not saved; nothing when there is none.
+    """Return the unsaved state, empty when there is none.
 
     Args:
-        work: where terraform ran.
-        spool: what it printed.
+        work: terraform's working directory.
+        spool: terraform's output.
     """
-    file = work / RESCUED_STATE
+    file = work / ERRORED_STATE_FILE
     if file.is_file() and (content := file.read_bytes()):
         return content
-    return _printed(spool)
+    return _printed_state(spool)
 
 
 def preserve(state: bytes, folder: Path) -> Path:
-    """Write it where no artifact store and no download reaches; the file."""
+    """Write the state to a private folder outside the artifact store; return the path."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = folder / f".{RESCUED_STATE}.{os.urandom(6).hex()}"
+    draft = folder / f".{ERRORED_STATE_FILE}.{os.urandom(6).hex()}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
         output.write(state)
         os.fsync(output.fileno())
-    return draft.replace(folder / RESCUED_STATE)
+    return draft.replace(folder / ERRORED_STATE_FILE)
 
 
-def _printed(spool: Path) -> bytes:
-    """The last state that was printed."""
+def _printed_state(spool: Path) -> bytes:
+    """The last state that terraform printed."""
     if not spool.is_file() or not spool.stat().st_size:
         return b""
     with spool.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         end = len(data)
-        while (found := data.rfind(_KEY, 0, end)) >= 0:
-            begin = data.rfind(b"\n", 0, found) + 1
-            newline = data.find(b"\n", found)
+        while (position := data.rfind(_KEY, 0, end)) >= 0:
+            begin = data.rfind(b"\n", 0, position) + 1
+            newline = data.find(b"\n", position)
             try:
-                dump = _DECODER.decode(data[begin : newline if newline >= 0 else len(data)])
+                message = _DECODER.decode(data[begin : newline if newline >= 0 else len(data)])
             except msgspec.MsgspecError:
                 end = begin
                 continue
-            return bytes(dump.state)
+            return bytes(message.state)
     return b""

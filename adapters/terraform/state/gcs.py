@@ -1,7 +1,8 @@
-"""The state of a stack in Cloud Storage, beside terraform: read, its lock read and removed.
+"""A stack's state and state lock in Cloud Storage, accessed beside terraform.
 
-Terraform's backend `gcs` keeps `<prefix>/default.tfstate`; its lock is the object `….tflock`, made
-only where none is, and known by its generation (tried, terraform 1.11.4). All methods block.
+Terraform's backend `gcs` stores `<prefix>/default.tfstate`. The lock is the object
+`<prefix>/default.tflock`, created conditionally and identified by the generation (tried, terraform
+1.11.4). All methods block.
 """
 
 import json
@@ -17,33 +18,35 @@ from adapters.gcs.objects import Objects, open_objects, translated
 
 __all__ = ["GcsStateBackend", "StateLock"]
 
-# Its JSON API below a server's address, as the backend wants it.
+# Path of the JSON API, which the backend expects in the endpoint.
 _API = "/storage/v1/"
-_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+_STATE = "default.tfstate"
+_LOCK = "default.tflock"
+_UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class StateLock:
-    """A lock of terraform: which one, who holds it on which machine, and since when."""
+    """Terraform's lock: generation, holder as `user@host`, creation time."""
 
     generation: int
     who: str = ""
-    created_at: datetime = _BEFORE_ALL
+    created_at: datetime = _UNKNOWN_TIME
 
     @property
     def host(self) -> str:
-        """The machine's name, which terraform writes behind the user's."""
+        """The host name in `who`."""
         return self.who.rpartition("@")[2]
 
 
 class GcsStateBackend:
-    """Port `StackState`.
+    """Reads a state from a bucket; reads and removes the lock, which outlives a killed terraform.
 
     Args:
-        bucket: where states lie.
-        prefix: of this stack's objects.
-        endpoint: base URL of another server than Google's.
-        project: whose quota counts; None where the credentials say it.
+        bucket: the bucket of all states.
+        prefix: the stack's prefix in that bucket.
+        endpoint: base URL of a server other than Google's.
+        project: the quota project; None to use the credentials' project.
     """
 
     lock_outlives_holder: ClassVar[bool] = True
@@ -55,20 +58,23 @@ class GcsStateBackend:
         self._project = project
 
     @classmethod
-    def by(cls, backend: Mapping[str, object], project: str | None) -> "GcsStateBackend":
-        """As a backend's configuration says."""
+    def from_configuration(
+        cls, backend: Mapping[str, object], project: str | None
+    ) -> "GcsStateBackend":
+        """Construct from the configuration in a `backend` block."""
         api = backend.get("storage_custom_endpoint")
         endpoint = str(api).removesuffix(_API) if api else None
         return cls(str(backend["bucket"]), str(backend["prefix"]), endpoint, project)
 
     def backend(self) -> dict[str, object]:
-        """Port `StackState`; so are the public methods below."""
-        found: dict[str, object] = {"bucket": self._name, "prefix": self._prefix}
+        """Return terraform's `backend` block, without secrets."""
+        configuration: dict[str, object] = {"bucket": self._name, "prefix": self._prefix}
         if self._endpoint is not None:
-            found["storage_custom_endpoint"] = self._endpoint + _API
-        return {"gcs": found}
+            configuration["storage_custom_endpoint"] = self._endpoint + _API
+        return {"gcs": configuration}
 
     def read(self) -> bytes:
+        """Return the state, empty when missing."""
         with translated():
             try:
                 return self.objects.read(self._object(_STATE))
@@ -76,20 +82,22 @@ class GcsStateBackend:
                 return b""
 
     def lock(self) -> StateLock | None:
+        """Return the current lock, None when the state is not locked."""
         with translated():
             blob = self.objects.get(self._object(_LOCK))
             if blob is None:
                 return None
             try:
-                # Of this generation: in between another lock may have come.
+                # Read this generation: another lock may have replaced the object.
                 content = self.objects.read_part(blob, 0, blob.size) if blob.size else b""
             except (NotFound, PreconditionFailed):
                 return None
-            return _lock(blob.generation, content)
+            return _parse_lock(blob.generation, content)
 
     def unlock(self, lock: StateLock) -> bool:
+        """Remove exactly this lock; False when another lock is in place."""
         with translated():
-            # Looked at first, though the condition says it all: servers of tests ignore it (tried).
+            # Compared here too, since servers of tests ignore the condition of the delete (tried).
             blob = self.objects.get(self._object(_LOCK))
             if blob is None:
                 return True
@@ -100,10 +108,10 @@ class GcsStateBackend:
 
     @cached_property
     def objects(self) -> Objects:
-        """The bucket; opening it asks the server nothing.
+        """The bucket, opened without any request.
 
         Raises:
-            Unavailable: there are no credentials.
+            Unavailable: no credentials are found.
         """
         return open_objects(self._name, self._endpoint, self._project)
 
@@ -111,14 +119,10 @@ class GcsStateBackend:
         return f"{self._prefix}/{name}"
 
 
-_STATE = "default.tfstate"
-_LOCK = "default.tflock"
-
-
-def _lock(generation: int, content: bytes) -> StateLock:
-    """A lock as its object says; one that nobody can read is nobody's that we know."""
+def _parse_lock(generation: int, content: bytes) -> StateLock:
+    """Parse a lock object. An unreadable object gives a lock without a holder, thus foreign."""
     try:
-        said = json.loads(content)
-        return StateLock(generation, str(said["Who"]), datetime.fromisoformat(str(said["Created"])))
+        info = json.loads(content)
+        return StateLock(generation, str(info["Who"]), datetime.fromisoformat(str(info["Created"])))
     except (ValueError, TypeError, LookupError):
         return StateLock(generation)

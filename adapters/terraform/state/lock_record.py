@@ -1,7 +1,7 @@
-"""Which lock of the state a step's terraform holds: noted while it does, for when it dies.
+"""Records the state lock of a step's terraform, to remove that lock if terraform is killed.
 
-A lock in a bucket outlives a killed terraform. Only one that was noted is removed, and only while
-it is still that one: another's is never touched (DESIGN section 5).
+A lock in a bucket outlives a killed terraform. Only a recorded lock is removed, and only if still
+in place; a foreign lock is never removed (DESIGN section 5).
 """
 
 import asyncio
@@ -17,84 +17,83 @@ from deployments.errors import Unavailable
 __all__ = ["LockRecord"]
 
 _FILE = "lock.json"
-# A lock that is not ours is looked at again, but no server is asked for each line of a log.
-_AGAIN_SECONDS = 1.0
+# Minimum between two reads of the bucket, since `record` is called for each batch of a log.
+_RETRY_SECONDS = 1.0
 
 
 class LockRecord:
-    """The note of one step, `lock.json`.
+    """The file `lock.json` of a step.
 
     Args:
-        folder: the step's.
-        state: the state its terraform works with.
+        folder: the step's folder.
+        state: the backend of the step's terraform.
     """
 
     def __init__(self, folder: Path, state: StateBackend) -> None:
         self._folder = folder
         self._state = state
-        self._noting: asyncio.Task[None] | None = None
-        self._next = 0.0
+        self._recording: asyncio.Task[None] | None = None
+        self._retry_at = 0.0
 
-    def note(self) -> None:
-        """Note it in the background; what is missing then is looked for at the next call.
+    def record(self) -> None:
+        """Record the lock in the background; a missing or foreign lock is read again later.
 
-        To be called when terraform has said something that it says only with the lock in hand.
+        To be called after terraform printed a message that implies the lock.
         """
         if not self._state.lock_outlives_holder:
             return
         now = asyncio.get_running_loop().time()
-        noting = self._noting is not None and not self._noting.done()
-        if noting or now < self._next or (self._folder / _FILE).exists():
+        recording = self._recording is not None and not self._recording.done()
+        if recording or now < self._retry_at or (self._folder / _FILE).exists():
             return
-        self._next = now + _AGAIN_SECONDS
-        self._noting = asyncio.create_task(self._note(), name="lock")
+        self._retry_at = now + _RETRY_SECONDS
+        self._recording = asyncio.create_task(self._record(), name="lock")
 
     def close(self) -> None:
-        """Note nothing any more."""
-        if self._noting is not None:
-            self._noting.cancel()
+        """Cancel a recording in progress."""
+        if self._recording is not None:
+            self._recording.cancel()
 
-    def free(self) -> None:
-        """Remove the lock that was noted, if it is still there; its terraform is dead.
+    def release(self) -> None:
+        """Remove the recorded lock, if still in place; to be called when terraform is dead.
 
         Raises:
             Unavailable: the bucket does not answer.
         """
         content = atomic_files.read(self._folder / _FILE)
-        exit = atomic_files.read(self._folder / "exit.json") or {}
-        # One that ended well has unlocked by itself: most do, and nobody is asked for them.
-        if content is None or exit.get("exit_code") == 0:
+        exit_record = atomic_files.read(self._folder / "exit.json") or {}
+        # A successful terraform has unlocked the state: no request is needed.
+        if content is None or exit_record.get("exit_code") == 0:
             return
-        self._state.unlock(_decoded(content))
+        self._state.unlock(_decode(content))
         (self._folder / _FILE).unlink(missing_ok=True)
 
-    async def _note(self) -> None:
+    async def _record(self) -> None:
         with suppress(Unavailable):
             lock = await asyncio.to_thread(self._state.lock)
-            # Terraform lives still, so it held what was read.
-            if lock is not None and self._is_ours(lock) and self._lives():
-                atomic_files.create(self._folder / _FILE, _encoded(lock))
+            # Terraform is still alive, so terraform held the lock at the time of the read.
+            if lock is not None and self._is_own(lock) and self._is_alive():
+                atomic_files.create(self._folder / _FILE, _encode(lock))
 
-    def _is_ours(self, lock: StateLock) -> bool:
-        """Whether it can be terraform's that runs here.
+    def _is_own(self, lock: StateLock) -> bool:
+        """Whether the step's terraform created the lock.
 
-        It had the lock in hand when this was asked; in the instant between its unlocking and its
-        end somebody else may have it.
+        Between terraform's unlock and exit another process may lock the state.
         """
         started = atomic_files.read(self._folder / "started.json") or {}
         started_at = datetime.fromisoformat(str(started["started_at"]))
         return lock.host == started.get("hostname") and lock.created_at >= started_at
 
-    def _lives(self) -> bool:
+    def _is_alive(self) -> bool:
         ended = (self._folder / "exit.json").exists()
         return not ended and atomic_files.is_locked(self._folder / "alive.lock")
 
 
-def _encoded(lock: StateLock) -> dict[str, object]:
+def _encode(lock: StateLock) -> dict[str, object]:
     at = lock.created_at.isoformat()
     return {"generation": lock.generation, "who": lock.who, "created_at": at}
 
 
-def _decoded(content: dict[str, object]) -> StateLock:
+def _decode(content: dict[str, object]) -> StateLock:
     at = datetime.fromisoformat(str(content["created_at"]))
     return StateLock(int(str(content["generation"])), str(content["who"]), at)

@@ -162,9 +162,9 @@ async def test_an_artifact_is_not_seen_before_it_is_whole(store: ArtifactStore) 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 async def test_a_hostile_name_is_neither_kept_nor_found(store: ArtifactStore, name: str) -> None:
     await store.put(DEPLOYMENT, "plan.json", [b"{}"])
-    with pytest.raises(ValueError, match="no name"):
+    with pytest.raises(ValueError, match="not a valid artifact name"):
         await store.put(DEPLOYMENT, name, [b"x"])
-    with pytest.raises(ValueError, match="no name"):
+    with pytest.raises(ValueError, match="not a valid artifact name"):
         await store.put(name, "plan.json", [b"x"])
     for deployment, wanted in ((DEPLOYMENT, name), (name, "plan.json")):
         with pytest.raises(NotFound):

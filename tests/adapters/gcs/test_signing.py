@@ -229,7 +229,7 @@ async def test_without_a_key_file_iam_signs(
     verify(key, "GET", (await store.link(DEPLOYMENT, "plan.json")).url)
     assert Iam.asked == [f"/v1/projects/-/serviceAccounts/{EMAIL}:signBlob"]
     refused = GcsArtifactStore(objects, MachineSigner("another", iam))
-    with pytest.raises(Unavailable, match="IAM does not sign: 403"):
+    with pytest.raises(Unavailable, match="IAM refused to sign: 403"):
         await refused.link(DEPLOYMENT, "plan.json")
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from adapters.redaction import MARK, Redactor
 from adapters.settings import base_environment
 from adapters.terraform import command
-from adapters.terraform.plan.redacted import redact_plan, summarise
+from adapters.terraform.plan.redacted import redact_plan, sensitive_values
 from deployments.phase import Phase
 
 SECRET = "hunter2-hunter2"  # noqa: S105 - planted, to be found
@@ -161,20 +161,6 @@ def test_without_a_mark_a_value_is_shown_as_it_is(value: Any) -> None:
     assert change_of({"after": value, "after_sensitive": {}})["after"] == value
 
 
-def test_what_is_destroyed_replaced_or_forgotten_is_named() -> None:
-    kinds = [["delete"], ["create", "delete"], ["forget"], ["update"], ["no-op"], ["create"]]
-    plan = {
-        "resource_changes": [
-            {"address": "-".join(kind), "change": {"actions": kind}} for kind in kinds
-        ]
-    }
-    assert summarise(json.dumps(plan).encode(), "ab").destructive == [
-        "delete",
-        "create-delete",
-        "forget",
-    ]
-
-
 def sandbox_plan(folder: Path, secret: str) -> bytes:
     """A real plan of the sandbox after a first apply, as terraform shows it."""
     binary = shutil.which("terraform")
@@ -243,3 +229,72 @@ def _texts_of(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [*value, *(text for entry in value.values() for text in _texts_of(entry))]
     return [text for item in value for text in _texts_of(item)] if isinstance(value, list) else []
+
+
+FIRST, SECOND = "first-planted", 'second "planted" <2>'
+TEMPLATE = """
+variable "secret" {
+  type      = string
+  sensitive = true
+}
+resource "terraform_data" "holder" {
+  input = {
+    key  = "made-of-${var.secret}"
+    pin  = sensitive(424242)
+    list = [sensitive("in-a-list")]
+  }
+}
+resource "terraform_data" "copy" {
+  input = nonsensitive("copy of ${var.secret}")
+}
+"""
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> tuple[bytes, str]:
+    """The plan of a second deployment with another secret, as JSON and as text."""
+    binary = shutil.which("terraform")
+    assert binary, "terraform is on PATH"
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    config = tmp_path / "terraform.tfrc"
+    config.write_text(command.cli_config(mirror))
+    environment = command.environment(tmp_path, config, "/bin:/usr/bin")
+    (tmp_path / "main.tf").write_text(TEMPLATE)
+
+    def run(argv: list[str]) -> bytes:
+        return subprocess.run(  # noqa: S603 - terraform itself
+            argv, cwd=tmp_path, env=environment, check=True, capture_output=True
+        ).stdout
+
+    run([binary, "init", "-input=false"])
+    run([binary, "apply", "-auto-approve", "-input=false", f"-var=secret={FIRST}"])
+    run([binary, "plan", f"-out={command.PLAN_FILE}", "-input=false", f"-var=secret={SECOND}"])
+    text = run(command.show_plan_text_argv(binary)).decode()
+    return run(command.show_plan_argv(binary)), text
+
+
+def test_a_copy_that_terraform_shows_is_hidden(shown: tuple[bytes, str]) -> None:
+    plan_json, text = shown
+    # The reason for all this: without it, these two show it.
+    assert f"made-of-{FIRST}" in text
+    assert f"made-of-{FIRST}".encode() in plan_json
+    redactor = Redactor(sensitive_values(plan_json))
+    hidden = redact_plan(plan_json, redactor).decode() + redactor.clean(text)
+    for secret in (f"made-of-{FIRST}", f"made-of-{SECOND}", SECOND, "in-a-list", "424242"):
+        assert secret not in hidden
+        assert secret.replace('"', '\\"') not in hidden
+    assert "terraform_data.holder" in hidden
+    assert "(sensitive value)" in hidden
+
+
+def test_every_marked_value_and_every_sensitive_variable_is_found(
+    shown: tuple[bytes, str],
+) -> None:
+    found = sensitive_values(shown[0])
+    assert {SECOND, f"made-of-{FIRST}", f"made-of-{SECOND}", "in-a-list", "424242"} == set(found)
+
+
+def test_the_phases_of_a_deployment_make_the_plan_file_that_is_shown() -> None:
+    planned = command.phase_argv("terraform", Phase.PLAN)
+    assert f"-out={command.show_plan_text_argv('terraform')[-1]}" in planned

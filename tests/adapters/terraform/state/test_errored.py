@@ -14,7 +14,7 @@ import pytest
 from adapters.redaction import Redactor
 from adapters.settings import base_environment
 from adapters.terraform.output.events import Translator
-from adapters.terraform.state.errored import RESCUED_STATE, preserve, read_errored_state
+from adapters.terraform.state.errored import ERRORED_STATE_FILE, preserve, read_errored_state
 from deployments.results import Reconciliation
 from worker.state_reconciliation import ReconciliationInput, addresses_in, reconcile
 
@@ -91,7 +91,7 @@ async def test_a_real_state_that_was_refused_is_kept_and_pushed_back(
     environment = {"CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": "/dev/null", "HOME": str(work)}
     environment |= {"PATH": base_environment()["PATH"], "TF_VAR_secret": PLANTED}
     if not has_file:
-        (work / RESCUED_STATE).mkdir()  # no file can be written there, so it prints the state
+        (work / ERRORED_STATE_FILE).mkdir()  # no file can be written there, so it prints the state
     spool = tmp_path / "spool"
     with backend() as address:
         (work / "main.tf").write_text(_HCL % address)
@@ -102,7 +102,7 @@ async def test_a_real_state_that_was_refused_is_kept_and_pushed_back(
         assert await reconcile(scene) == Reconciliation()
         assert addresses_in(Backend.state) == {"terraform_data.a"}
 
-    kept = tmp_path / "rescued" / RESCUED_STATE
+    kept = tmp_path / "rescued" / ERRORED_STATE_FILE
     assert addresses_in(kept.read_bytes()) == {"terraform_data.a"}
     assert kept.stat().st_mode & 0o777 == 0o600
 
@@ -148,7 +148,7 @@ def test_what_only_looks_like_a_printed_state_is_none(tmp_path: Path, printed: b
 
 
 def test_an_empty_file_is_no_state_and_no_spool_is_none(tmp_path: Path) -> None:
-    (tmp_path / RESCUED_STATE).touch()
+    (tmp_path / ERRORED_STATE_FILE).touch()
 
     assert read_errored_state(tmp_path, tmp_path / "spool") == b""
 
@@ -157,4 +157,4 @@ def test_keeping_it_again_replaces_it(tmp_path: Path) -> None:
     preserve(b"one", tmp_path / "a" / "b")
 
     assert preserve(b"two", tmp_path / "a" / "b").read_bytes() == b"two"
-    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == [RESCUED_STATE]
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == [ERRORED_STATE_FILE]

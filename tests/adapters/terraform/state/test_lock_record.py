@@ -37,7 +37,7 @@ def living(folder: Path) -> Iterator[None]:
 
 
 async def is_noted(folder: Path, state: GcsStateBackend) -> bool:
-    LockRecord(folder, state).note()
+    LockRecord(folder, state).record()
     await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "lock"))
     return (folder / "lock.json").exists()
 
@@ -52,7 +52,7 @@ async def test_a_log_of_many_lines_asks_for_a_foreign_lock_once_a_second(
     asked = 0
     with living(folder):
         for _ in range(50):
-            held.note()
+            held.record()
             tasks = [task for task in asyncio.all_tasks() if task.get_name() == "lock"]
             asked += len(tasks)
             await asyncio.gather(*tasks)
@@ -62,7 +62,7 @@ async def test_a_log_of_many_lines_asks_for_a_foreign_lock_once_a_second(
 
 async def test_nobody_looks_for_a_lock_that_ends_with_its_holder(tmp_path: Path) -> None:
     held = LockRecord(step(tmp_path / "3"), LocalStateBackend(tmp_path / "terraform.tfstate"))
-    held.note()
+    held.record()
     assert [task for task in asyncio.all_tasks() if task.get_name() == "lock"] == []
 
 
@@ -73,10 +73,10 @@ async def test_the_lock_of_a_dead_terraform_is_removed_once_and_only_that(
     locked(state)
     with living(folder):
         assert await is_noted(folder, state)
-    LockRecord(folder, state).free()
+    LockRecord(folder, state).release()
     assert state.lock() is None
     theirs = locked(state)
-    LockRecord(folder, state).free()
+    LockRecord(folder, state).release()
     assert state.lock() == theirs
 
 
@@ -90,11 +90,11 @@ async def test_a_lock_that_cannot_be_removed_now_is_removed_later(
     server.signal(signal.SIGKILL)
     await eventually(lambda: refuses(server), "the end of the server")
     with pytest.raises(Unavailable):
-        LockRecord(folder, state).free()
+        LockRecord(folder, state).release()
     server.kill()
     server.start()
     await server.until_up()
-    LockRecord(folder, state).free()
+    LockRecord(folder, state).release()
     assert state.lock() is None
 
 
@@ -111,7 +111,7 @@ async def test_a_terraform_that_ended_well_is_not_asked_about(
     with living(folder):
         assert await is_noted(folder, state)
     (folder / "exit.json").write_text('{"exit_code": 0}')
-    LockRecord(folder, state).free()
+    LockRecord(folder, state).release()
     assert state.lock() == lock
 
 
