@@ -40,7 +40,7 @@ class GoogleTokenProvider:
         api = GoogleApi(own, settings.endpoint)
         return cls(own, api, settings.impersonate, settings.token_seconds)
 
-    async def provider(self, reference: str) -> Credential:
+    async def credential(self, reference: str) -> Credential:
         """Port `CredentialMint`."""
         if reference != SERVICE:
             raise SignInExpired("Nobody is known by this reference to a sign-in.")
@@ -53,7 +53,7 @@ class GoogleTokenProvider:
         async with self._renewing:
             now = asyncio.get_running_loop().time()
             if now >= self._renew_at:
-                credential = await self.provider(SERVICE)
+                credential = await self.credential(SERVICE)
                 # As terraform's own is renewed: at half of its life.
                 self._token, self._renew_at = credential.token, now + credential.seconds / 2
             return self._token

@@ -25,7 +25,9 @@ async def test_a_template_with_googles_provider_needs_a_mirror(tmp_path: Path) -
     store = LocalArtifactStore(tmp_path)
     host = await WorkerHost.open(settings, base_environment(), changes, store)
     try:
-        prepare = DeploymentActivities(host).prepare_deployment
+        prepare = DeploymentActivities(
+            host, host.plans, host.finalization, host.archive
+        ).prepare_deployment
         with pytest.raises(ApplicationError, match="ANAVA_TERRAFORM__MIRROR") as refused:
             await ActivityEnvironment().run(prepare, PrepareDeploymentInput("dep-1", REQUEST))
     finally:

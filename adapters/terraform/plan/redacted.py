@@ -7,9 +7,8 @@ from typing import Any
 import msgspec
 
 from adapters.redaction import MARK, Redactor
-from deployments.ports import PlanSummary
 
-__all__ = ["redact_plan", "summarise"]
+__all__ = ["redact_plan"]
 
 # What is kept. The rest (variables, prior_state, planned_values, configuration) is printed in clear
 # with no mark of what is sensitive (tried), and so may be what a later terraform adds.
@@ -48,19 +47,6 @@ def redact_plan(plan_json: bytes, redactor: Redactor) -> bytes:
     for change in plan.get("output_changes", {}).values():
         _hide_change(change, hidden)
     return msgspec.json.encode(_clean(_clean(plan, redactor), Redactor(hidden)))
-
-
-def summarise(plan_json: bytes, sha256: str) -> PlanSummary:
-    """What the plan destroys or replaces."""
-    plan = msgspec.json.decode(plan_json)
-    return PlanSummary(
-        sha256=sha256,
-        destructive=[
-            str(entry["address"])
-            for entry in plan.get("resource_changes", ())
-            if {"delete", "forget"} & set(entry["change"]["actions"])
-        ],
-    )
 
 
 def _hide_change(change: dict[str, Any], hidden: set[str]) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from adapters.redaction import MARK, Redactor
 from adapters.settings import base_environment
 from adapters.terraform import command
-from adapters.terraform.plan.redacted import redact_plan, summarise
+from adapters.terraform.plan.redacted import redact_plan
 from deployments.phase import Phase
 
 SECRET = "hunter2-hunter2"  # noqa: S105 - planted, to be found
@@ -159,20 +159,6 @@ def test_whatever_the_marks_a_value_marked_as_a_whole_shows_nothing(
 @given(JSON)
 def test_without_a_mark_a_value_is_shown_as_it_is(value: Any) -> None:
     assert change_of({"after": value, "after_sensitive": {}})["after"] == value
-
-
-def test_what_is_destroyed_replaced_or_forgotten_is_named() -> None:
-    kinds = [["delete"], ["create", "delete"], ["forget"], ["update"], ["no-op"], ["create"]]
-    plan = {
-        "resource_changes": [
-            {"address": "-".join(kind), "change": {"actions": kind}} for kind in kinds
-        ]
-    }
-    assert summarise(json.dumps(plan).encode(), "ab").destructive == [
-        "delete",
-        "create-delete",
-        "forget",
-    ]
 
 
 def sandbox_plan(folder: Path, secret: str) -> bytes:
