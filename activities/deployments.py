@@ -27,10 +27,10 @@ __all__ = [
 ]
 
 # Attempts to read the outputs from the state, within about 4 s. Then the deployment ends without
-# outputs, since missing outputs must not make its end inconclusive.
+# outputs, since missing outputs must not make the end inconclusive.
 _OUTPUTS_ATTEMPTS = 3
 # 10 million lines (a million take 5 s, measured); below the activity's timeout of 150 s. The worker
-# sends the rest later, as it does after a refusal by the store.
+# sends the rest later, as after a refusal by the store.
 _SEND_SECONDS = 60
 
 
@@ -61,51 +61,31 @@ class FinalizeDeploymentInput:
 
 
 class Admission(Protocol):
-    """Admits deployments to this host."""
+    """Makes the run directory of a deployment on this host."""
 
-    async def prepare(self, deployment: str, request: DeploymentRequest) -> PreparedHost:
-        """Make the run directory; a repeat changes nothing. Raises HostFault."""
-        ...
+    async def prepare(self, deployment: str, request: DeploymentRequest) -> PreparedHost: ...
 
 
 class PlanReports(Protocol):
-    """Makes artifacts of plans."""
+    """Stores the plan file of a deployment, and enqueues the redacted plan as artifacts."""
 
-    async def report(self, deployment: str) -> None:
-        """Enqueue the redacted plan; raises RunDirectoryBroken where terraform cannot show it."""
-        ...
+    async def report(self, deployment: str) -> None: ...
 
 
 class Finalization(Protocol):
-    """Ends deployments on this host."""
+    """Reconciles and records the end of a deployment; `record` returns the first record."""
 
-    async def reconcile(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation:
-        """Compare an interrupted apply with the state; stops a terraform that is still running."""
-        ...
-
-    async def record(self, deployment: str, record_json: str) -> str:
-        """Write the record; returns the stored record, after a repeat the first."""
-        ...
-
-    async def clear(self, deployment: str) -> None:
-        """Remove the files that only the work needed."""
-        ...
+    async def reconcile(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation: ...
+    async def record(self, deployment: str, record_json: str) -> str: ...
+    async def clear(self, deployment: str) -> None: ...
 
 
 class Archive(Protocol):
-    """Sends artifacts to their store. `Unavailable` leaves an artifact enqueued."""
+    """Enqueues and sends artifacts; raises Unavailable without the state or the store."""
 
-    def enqueue(self, deployment: str, record_json: str, outputs_json: str) -> None:
-        """Enqueue record, outputs (none when empty) and logs; a repeat changes nothing."""
-        ...
-
-    async def enqueue_state_outputs(self, deployment: str) -> None:
-        """Enqueue the outputs in the state, encrypted; raises Unavailable without the state."""
-        ...
-
-    async def send(self, deployment: str) -> None:
-        """Send the enqueued artifacts; raises Unavailable when the store refuses."""
-        ...
+    def enqueue(self, deployment: str, record_json: str, outputs_json: str) -> None: ...
+    async def enqueue_state_outputs(self, deployment: str) -> None: ...
+    async def send(self, deployment: str) -> None: ...
 
 
 class DeploymentActivities:

@@ -34,25 +34,17 @@ class FindExistingInput:
 
 
 class Plans(Protocol):
-    """The plans on this host."""
+    """Plans on this host, as JSON with secrets in clear."""
 
-    async def plan_json(self, deployment: str) -> bytes:
-        """The plan as JSON, secrets in clear; raises RunDirectoryBroken without a plan."""
-        ...
+    async def plan_json(self, deployment: str) -> bytes: ...
 
 
 class ImportFinder(Protocol):
-    """Finds the existing resources of a Google project."""
+    """Finds the planned resources that exist in a project; restores soft-deleted resources."""
 
     async def find_existing(
         self, project: str, planned_creations: Sequence[PlannedCreation]
-    ) -> ImportSurvey:
-        """The planned resources that exist; restores those that are soft-deleted.
-
-        Raises:
-            Unavailable: Google does not answer.
-        """
-        ...
+    ) -> ImportSurvey: ...
 
 
 class PreflightActivities:

@@ -1,4 +1,4 @@
-"""Activities of one step, on the task queue of the host that has the step's folder."""
+"""Activities of a step, on the task queue of the host that has the step's folder."""
 
 import asyncio
 from dataclasses import dataclass
@@ -39,35 +39,19 @@ class StopStepInput:
 
 
 class StepSupervisor(Protocol):
-    """Follows one step to its end."""
+    """Follows a step to the end; `run` raises StepMoved after another worker's claim."""
 
-    async def run(self, order: StepOrder) -> StepResult:
-        """Run or follow the step; raises StepMoved when another worker supervises the step."""
-        ...
-
-    def cancel(self) -> None:
-        """Stop terraform; `run` returns the result."""
-        ...
-
-    def hand_over(self) -> None:
-        """Leave the step to the next worker; `run` raises StepMoved."""
-        ...
-
-    def acknowledge_now(self) -> None:
-        """Query Temporal at once whether the attempt is valid."""
-        ...
+    async def run(self, order: StepOrder) -> StepResult: ...
+    def cancel(self) -> None: ...
+    def hand_over(self) -> None: ...
+    def acknowledge_now(self) -> None: ...
 
 
 class StepSupervisors(Protocol):
-    """The steps of this host."""
+    """The steps of this host: attaches a supervisor for an activity attempt, and stops a step."""
 
-    def attach(self, key: StepKey, activity_token: ActivityToken) -> StepSupervisor:
-        """A supervisor of the step for an activity attempt."""
-        ...
-
-    def stop(self, key: StepKey, *, force: bool) -> None:
-        """Request the runner of the step to stop terraform."""
-        ...
+    def attach(self, key: StepKey, activity_token: ActivityToken) -> StepSupervisor: ...
+    def stop(self, key: StepKey, *, force: bool) -> None: ...
 
 
 class StepActivities:
@@ -78,7 +62,7 @@ class StepActivities:
 
     @activity.defn
     async def run_step(self, input: RunStepInput) -> StepResult:
-        """Run one terraform command, or attach to the command that runs.
+        """Run a terraform command, or attach to the command that runs.
 
         Repeat: attaches to the step's folder; never starts a second terraform.
         Cancel: interrupts terraform once, waits, and returns the step's result.
@@ -98,7 +82,7 @@ class StepActivities:
             try:
                 return await _shielded(run, supervisor)
             except StepMoved:
-                # The worker that claimed the step completes this attempt by its token.
+                # The worker that claimed the step completes this attempt by the token.
                 activity.raise_complete_async()
 
     @activity.defn
@@ -106,13 +90,13 @@ class StepActivities:
         """Request the runner of a step to stop terraform.
 
         Repeat: changes nothing, the first cause stays; force may be added.
-        Cancel: has no effect; the activity writes one file.
+        Cancel: has no effect; the activity writes a small file.
         """
         self._supervisors.stop(input.key, force=input.force)
 
 
 async def _shielded(run: asyncio.Task[StepResult], supervisor: StepSupervisor) -> StepResult:
-    """Await the supervisor, which alone ends the step; pass the causes of cancellations to it."""
+    """Await the supervisor, which alone ends the step; forward the causes of cancellations."""
     while True:
         try:
             return await asyncio.shield(run)

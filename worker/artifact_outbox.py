@@ -1,7 +1,7 @@
 """The outbox of artifacts: on disk before they are sent, so that a failed call loses none.
 
 `<run root>/<deployment>/outbox/<name>` is an artifact that the store does not have. The file of a
-log is empty: its content is made from the event files at the time of sending.
+log is empty: the content is made from the event files at the time of sending.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ class ArtifactOutbox:
     async def send(self, directory: RunDirectory) -> None:
         """Send all artifacts, one after another: in parallel they wait for the interpreter.
 
-        After the death of a sender its last artifact is sent again, which changes nothing.
+        After the death of a sender the last artifact is sent again, which changes nothing.
 
         Raises:
             Unavailable: the store refused an artifact, which stays with those behind.
@@ -122,7 +122,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _logs(directory: RunDirectory) -> dict[str, Iterable[bytes]]:
-    """The log artifacts of a deployment, from the event file of each step that has one."""
+    """The log artifacts of a deployment, from the event files of all steps."""
     files = {number: directory.step(number) / EVENT_FILE for number in directory.steps()}
     files = {number: file for number, file in files.items() if file.exists()}
     if not files:
@@ -139,7 +139,7 @@ def _logs(directory: RunDirectory) -> dict[str, Iterable[bytes]]:
 
 @asynccontextmanager
 async def _exclusive(folder: Path) -> AsyncIterator[None]:
-    """Admit one sender at a time among all workers; a dead worker holds no lock."""
+    """Admit a single sender among all workers; a dead worker holds no lock."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         while True:

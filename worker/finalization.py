@@ -18,7 +18,7 @@ __all__ = ["Finalization"]
 
 _log = logging.getLogger("anava.worker")
 
-# For a terraform that outlived its step; later the deployment ends inconclusive.
+# For a terraform that outlived the step; later the deployment ends inconclusive.
 _EXIT_WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 

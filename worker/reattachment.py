@@ -20,32 +20,19 @@ _CLEANUP_SECONDS = 30.0
 
 
 class ResultDelivery(Protocol):
-    """Completes one activity attempt."""
+    """Completes an activity attempt."""
 
     async def complete(self, result: StepResult) -> None:
-        """Deliver the result of the activity.
-
-        Raises:
-            AttemptGone: no workflow waits for the result.
-            TemporalUnavailable: no answer.
-        """
+        """Deliver the result; raises AttemptGone where no workflow waits for the result."""
         ...
 
 
 class ActivityAttempts(Protocol):
-    """Activity attempts and workflows in Temporal; each query raises TemporalUnavailable."""
+    """Activity attempts and workflows in Temporal; without an answer raises TemporalUnavailable."""
 
-    def heartbeat(self, activity_token: ActivityToken) -> ResultDelivery:
-        """The connection to an attempt that another worker received."""
-        ...
-
-    async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
-        """Whether the workflow waits for this activity, started or not."""
-        ...
-
-    async def has_closed(self, workflow_id: str) -> bool:
-        """Whether the workflow exists and has ended."""
-        ...
+    def heartbeat(self, activity_token: ActivityToken) -> ResultDelivery: ...
+    async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool: ...
+    async def has_closed(self, workflow_id: str) -> bool: ...
 
 
 class Reattachment:
@@ -101,7 +88,7 @@ class Reattachment:
             if step.runner.status().sealed and not await self._attempts.is_pending(
                 activity_token, step.key.activity_id
             ):
-                # The result was delivered; the worker died before it marked the step.
+                # The result was delivered; the worker died before marking the step.
                 step.close()
                 return
             supervisor = self._supervisors.reattach(step, activity_token)

@@ -1,4 +1,4 @@
-"""The folder of one deployment on this host: made by one rename, emptied after finalize."""
+"""The folder of a deployment on this host: made by a single rename, emptied after finalize."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The run root of a host: its id, its workers and its deployments."""
+"""The run root of a host: id, workers and deployments."""
 
 import fcntl
 import os
@@ -24,7 +24,7 @@ class RunRoot:
         self.workers.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.host = self._host()
         self.worker = os.urandom(6).hex()
-        # This process holds the lock until its death: a free lock means a dead worker.
+        # This process holds the lock until exit: a free lock means a dead worker.
         self._lock = os.open(
             self.workers / f"{self.worker}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
         )
@@ -49,7 +49,7 @@ class RunRoot:
         return [path.name for path in self.path.iterdir() if path.name.startswith("dep-")]
 
     def show_life(self) -> None:
-        """Touch the worker's lock: health checks read its time (`cli/worker_healthcheck.py`)."""
+        """Touch the worker's lock: health checks read the time (`cli/worker_healthcheck.py`)."""
         os.utime(self._lock)
 
     def publish_sink_statuses(self, statuses: Sequence[SinkStatus]) -> None:

@@ -33,7 +33,7 @@ class ReconciliationInput:
 async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
     """Compare the resources that terraform reported complete with the resources in the state.
 
-    The step's log is sealed, so its progress is final. A state that cannot be read makes the result
+    The step's log is sealed, so the progress is final. A state that cannot be read makes the result
     inconclusive; such a state never counts as empty. A state that terraform could not write is
     first preserved for operators and pushed. An empty state is never pushed: a push would drop all
     resources (DESIGN section 5).

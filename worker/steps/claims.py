@@ -1,4 +1,4 @@
-"""Claims on a step: one file per epoch; the highest epoch owns the step.
+"""Claims on a step: a file per epoch; the highest epoch owns the step.
 
 A worker claims a step by creating the next file. The file system lets a single worker create a
 file, so claims need no lock. A paused worker that resumes finds a higher epoch and writes nothing
@@ -21,7 +21,10 @@ _NANOSECONDS = 1_000_000_000
 
 
 class Claims:
-    """The claims of one step, seen and made by one worker; `epoch` is 0 before `take`."""
+    """The claims of a step, for one worker; `epoch` is 0 before `take`.
+
+    After a claim with a higher epoch, all methods that write raise Fenced.
+    """
 
     def __init__(self, folder: Path, workers: Path, worker: str) -> None:
         self._folder = folder
@@ -30,11 +33,7 @@ class Claims:
         self.epoch = 0
 
     def take(self, activity_token: ActivityToken) -> None:
-        """Claim the step with the next epoch; makes the step's folder.
-
-        Raises:
-            Fenced: another worker took the same epoch.
-        """
+        """Claim the step with the next epoch; makes the step's folder."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         epoch = self.newest() + 1
         content = {
@@ -52,29 +51,17 @@ class Claims:
         self._touch(atomic_files.boot_seconds())
 
     def check(self) -> None:
-        """Return only while this worker owns the step.
-
-        Raises:
-            Fenced: a claim with a higher epoch exists.
-        """
+        """Raise Fenced unless this worker owns the step."""
         if self.epoch == 0 or self._path(self.epoch + 1).exists():
             raise Fenced(f"epoch {self.epoch} is over")
 
     def renew(self) -> None:
-        """Record that this worker is alive.
-
-        Raises:
-            Fenced: a claim with a higher epoch exists.
-        """
+        """Record that this worker is alive."""
         self.check()
         self._touch(atomic_files.boot_seconds())
 
     def extend_lease(self, sent_at: float) -> None:
-        """Extend the host's lease to its full length from `sent_at`, a boot-clock time.
-
-        Raises:
-            Fenced: a claim with a higher epoch exists.
-        """
+        """Extend the host's lease to the full length from `sent_at`, a boot-clock time."""
         self.check()
         until = sent_at + read_order(self._folder).lease_seconds
         atomic_files.replace(self._folder / "lease", f"{until:.3f}\n")

@@ -17,15 +17,14 @@ from deployments.step import StepKey, StepOutcome, StepResult
 
 __all__ = ["CredentialProvider", "CredentialRenewal", "CredentialedStep"]
 
-# At half of a token's lifetime: with a token of one hour, terraform survives 30 minutes without a
-# worker.
+# At half of the lifetime: with a token of an hour, terraform survives 30 minutes without a worker.
 _RENEW_AT_SHARE = 0.5
 # Minimum pause, for tokens with a lifetime of seconds.
 _MIN_PAUSE_SECONDS = 1.0
 _RETRY_SECONDS = 2.0
 # Several minutes, since each try has retries of its own; then the deployment ends without a start.
 _MAX_TRIES = 30
-# An expired sign-in is not renewed within seconds; terraform runs while its token is valid.
+# An expired sign-in is not renewed within seconds; terraform runs while the token is valid.
 _REFUSED_RETRY_SECONDS = 30.0
 
 
@@ -36,31 +35,23 @@ class CredentialProvider(Protocol):
         """A token with the longest lifetime that Google grants.
 
         Raises:
-            SignInExpired: the reference is unknown, or its sign-in has expired.
+            SignInExpired: the reference is unknown, or the sign-in has expired.
             Unavailable: Google does not answer.
         """
         ...
 
 
 class CredentialedStep(Protocol):
-    """A step whose terraform may need a credential."""
+    """A step whose terraform may need a credential; without a need the reference is empty."""
 
     @property
-    def key(self) -> StepKey:
-        """The id of the step."""
-        ...
-
-    def credential_reference(self) -> str:
-        """The reference in the step's order; empty where terraform needs no credential."""
-        ...
-
-    def write_credential(self, credential: Credential) -> None:
-        """Store the token for the runner; raises Fenced without the claim."""
-        ...
+    def key(self) -> StepKey: ...
+    def credential_reference(self) -> str: ...
+    def write_credential(self, credential: Credential) -> None: ...
 
 
 class CredentialRenewal:
-    """The credential of one step.
+    """The credential of a step.
 
     Args:
         step: the step.
@@ -133,6 +124,6 @@ class CredentialRenewal:
         return max(_MIN_PAUSE_SECONDS, credential.seconds * _RENEW_AT_SHARE)
 
     def _refuse(self, outcome: StepOutcome, message: str) -> None:
-        """End a step that has not started; a started terraform runs while its token is valid."""
+        """End a step that has not started; a started terraform runs while the token is valid."""
         if self._withdraw():
             self._refusal = outcome, message

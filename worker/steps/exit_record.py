@@ -9,21 +9,15 @@ from adapters.terraform.output.messages import ProgressAccumulator
 from deployments.errors import RunDirectoryBroken
 from deployments.events import Seal
 from deployments.phase import Phase
-from deployments.step import (
-    ResourceStatus,
-    StepKey,
-    StepOutcome,
-    StepResult,
-    StopCause,
-)
+from deployments.step import ResourceStatus, StepKey, StepOutcome, StepResult, StopCause
 
 __all__ = ["ExitRecord", "StepEvidence", "decode_exit", "interpret"]
 
-# Limits of a result in Temporal's history; progress and log are complete.
+# Limits of a result in Temporal's history, texts in characters; progress and log are complete.
 _MAX_ADDRESSES = 200
 _MAX_DIAGNOSTICS = 10
-_MAX_TEXT_CHARACTERS = 4_000
-_MAX_OUTPUT_CHARACTERS = 4_000
+_MAX_TEXT = 4_000
+_MAX_OUTPUT = 4_000
 
 
 class _Stop(msgspec.Struct):
@@ -52,7 +46,7 @@ class ExitRecord(msgspec.Struct):
         """Whether terraform ended by itself: a second interrupt can lose the state (measured).
 
         True where no operation had begun: an interrupt in terraform's first milliseconds kills the
-        process before its signal handler exists, and no resource is lost.
+        process before the signal handler exists, and no resource is lost.
         """
         return self.operations.started == 0 or (self.signal is None and len(self.signals) < 2)
 
@@ -117,27 +111,17 @@ def interpret(
         changed=changed[:_MAX_ADDRESSES],
         not_applied=not_applied[:_MAX_ADDRESSES] if phase is Phase.APPLY else [],
         diagnostics=[
-            replace(
-                diagnostic,
-                summary=diagnostic.summary[:_MAX_TEXT_CHARACTERS],
-                detail=diagnostic.detail[:_MAX_TEXT_CHARACTERS],
-            )
-            for diagnostic in diagnostics[:_MAX_DIAGNOSTICS]
+            replace(error, summary=error.summary[:_MAX_TEXT], detail=error.detail[:_MAX_TEXT])
+            for error in diagnostics[:_MAX_DIAGNOSTICS]
         ],
-        outputs=[
-            output
-            for output in accumulator.outputs
-            if len(output.value_json) <= _MAX_OUTPUT_CHARACTERS
-        ],
+        outputs=[output for output in accumulator.outputs if len(output.value_json) <= _MAX_OUTPUT],
         seal=evidence.seal,
         plan_sha256=evidence.plan_sha256,
-        error=(record.error or "")[:_MAX_TEXT_CHARACTERS],
+        error=(record.error or "")[:_MAX_TEXT],
         started_at=record.started_at or "",
         ended_at=record.ended_at or "",
         epoch=evidence.epoch,
-        omitted=sum(
-            max(0, len(addresses) - _MAX_ADDRESSES) for addresses in (changed, not_applied)
-        ),
+        omitted=sum(max(0, len(names) - _MAX_ADDRESSES) for names in (changed, not_applied)),
     )
 
 
@@ -149,5 +133,5 @@ def _outcome(phase: Phase, record: ExitRecord, accumulator: ProgressAccumulator)
         return StepOutcome.DONE
     if record.cause is not None:
         return StepOutcome.STOPPED
-    # An apply that exits 0 without its completion message: the log was lost (disk full).
+    # An apply that exits 0 without the completion message: the log was lost (disk full).
     return StepOutcome.DONE if record.exit_code == 0 else StepOutcome.FAILED

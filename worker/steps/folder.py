@@ -1,4 +1,4 @@
-"""The folder of a step on this host: claim, runner, output, credential and the mark of its end."""
+"""The folder of a step on this host: claim, runner, output, credential and the mark of the end."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ _CREDENTIAL_FILE = "credential.json"
 
 
 class StepFolder:
-    """One step on this host; its folder may be missing."""
+    """A step on this host, with or without a folder."""
 
     def __init__(self, run_directory: Path, key: StepKey, context: HostContext) -> None:
         self.key = key
@@ -37,7 +37,7 @@ class StepFolder:
         return self.claims.activity_token()
 
     def is_stale(self, stale_seconds: float) -> bool:
-        """Whether the step was claimed, is not closed, and its worker is gone."""
+        """Whether the step was claimed, is not closed, and the worker is gone."""
         return not self.is_closed() and self.claims.is_stale(stale_seconds)
 
     def credential_reference(self) -> str:
@@ -62,7 +62,7 @@ class StepFolder:
                 "project_id": read_order(self._folder).project_id,
             },
         )
-        # The runner removes the file before it writes its exit record; a later file goes here.
+        # The runner removes the file before writing the exit record; a later file is removed here.
         if (self._folder / "exit.json").exists():
             path.unlink(missing_ok=True)
 
@@ -72,7 +72,7 @@ class StepFolder:
         self.claims.release()
 
     def close(self) -> None:
-        """Mark the step as closed: its result is delivered, and no worker claims it again."""
+        """Mark the step as closed: the result is delivered, and no worker claims it again."""
         self.output.close()
         (self._folder / _CLOSED_FILE).touch(mode=0o600)
 
@@ -81,7 +81,7 @@ class StepFolder:
         return (self._folder / _CLOSED_FILE).exists()
 
     def free_lock(self) -> None:
-        """Remove the state lock that this step's terraform left when it died. Blocks.
+        """Remove the state lock of this step's dead terraform. Blocks.
 
         Raises:
             Unavailable: the state's bucket does not answer.

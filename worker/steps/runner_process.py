@@ -1,4 +1,4 @@
-"""The runner of a step: the order that it executes, its processes, and requests to stop it."""
+"""The runner of a step: order, status, processes and stop requests."""
 
 import asyncio
 import fcntl
@@ -26,16 +26,16 @@ __all__ = ["RunnerProcess", "StepStatus", "sha256_of"]
 _RUNNER = Path(__file__).resolve().parents[2] / "runner" / "__main__.py"
 _IMPORTS_FILE = "imports.tf.json"
 
-# Between its exit record and its exit a runner only closes files.
+# Between exit record and exit a runner only closes files.
 _EXIT_WAIT_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class StepStatus:
-    """The files and locks of a step at one moment.
+    """The files and locks of a step at a moment.
 
     `alive`: terraform, a child of terraform or the runner lives. `watched`: the runner lives.
-    `sealed`: the log has its end record. `stopping`: a stop was requested.
+    `sealed`: the log has an end record. `stopping`: a stop was requested.
     """
 
     ordered: bool = False
@@ -48,9 +48,9 @@ class StepStatus:
 
 
 class RunnerProcess:
-    """The runner of one step.
+    """The runner of a step.
 
-    Runners that this worker started are its children until the worker exits, and outlive it.
+    Runners that this worker started are its children until it exits, and outlive the worker.
 
     Args:
         run_directory: of the deployment.
@@ -70,7 +70,7 @@ class RunnerProcess:
         self._children: list[subprocess.Popen[bytes]] = []
 
     def status(self) -> StepStatus:
-        """Read the step's status from its files and locks."""
+        """Read the status from the step's files and locks."""
         self._reap()
         ordered = (self._folder / ORDER_FILE).exists()
         # Before the locks: a step with an exit record and no live process is complete.
@@ -89,7 +89,6 @@ class RunnerProcess:
         """Write the order of the step; an order that exists already stays.
 
         Raises:
-            Fenced: a claim with a higher epoch exists.
             RunDirectoryBroken: the run directory is not on this host.
             PlanChanged: the plan file is not the planned file.
         """

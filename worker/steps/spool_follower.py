@@ -30,7 +30,7 @@ _FLUSH_PAUSE_SECONDS = 0.005
 
 
 class SpoolFollower:
-    """The event file, progress and result of one step; methods that write need the claim."""
+    """The events, progress and result of a step; without the claim, writing raises Fenced."""
 
     def __init__(
         self, run_directory: Path, folder: Path, key: StepKey, context: HostContext, claims: Claims
@@ -47,7 +47,7 @@ class SpoolFollower:
 
     @property
     def detail(self) -> str:
-        """The progress of the step in one line, for heartbeats."""
+        """The progress of the step as text for heartbeats."""
         log = self._log
         if log is None:
             return "starting"
@@ -61,13 +61,9 @@ class SpoolFollower:
         return self._log.accumulator.overdue() if self._log else []
 
     async def write_events(self) -> int:
-        """Write events of terraform's new output; returns the number of lines.
-
-        Raises:
-            Fenced: a claim with a higher epoch exists.
-        """
+        """Write events of terraform's new output; returns the number of lines."""
         if self._log is None and not (self._folder / "started.json").exists():
-            # Before its start terraform prints nothing, and events need the start time.
+            # Before the start terraform prints nothing, and events need the start time.
             return 0
         log = self._open_log()
         lines = await log.pump()
@@ -92,11 +88,7 @@ class SpoolFollower:
             self._watch.notice(None)
 
     async def seal(self) -> None:
-        """Write the end record, after terraform has ended and all its output is written.
-
-        Raises:
-            Fenced: a claim with a higher epoch exists.
-        """
+        """Write the end record, after terraform has ended and all events are written."""
         await self._open_log().close()
 
     def result(self) -> StepResult:

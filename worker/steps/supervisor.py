@@ -1,6 +1,6 @@
 """The supervisor of a step: ships the log, heartbeats to Temporal, renews claim and lease.
 
-A step that this worker started and a step that it re-attached to have the same supervisor.
+Started and re-attached steps have the same supervisor.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ __all__ = ["ActivityAttempts", "ActivityBinding", "Heartbeat", "Supervisor"]
 
 # Period of claim renewals and heartbeats; a cancel arrives within about a second.
 _HEARTBEAT_SECONDS = 1.0
-# After its exit record a runner closes its files in milliseconds. Later the step counts as ended
+# After the exit record a runner closes files in milliseconds. Later the step counts as ended
 # although a process is alive, and finalize names that process.
 _EXIT_WAIT_SECONDS = 5.0
-# Poll interval while the runner closes its files: releasing a lock raises no event, and one poll
+# Poll interval while the runner closes its files: releasing a lock raises no event, and a poll
 # takes 0.1 ms.
 _EXIT_POLL_SECONDS = 0.002
-# 25 lines in one read of the spool are a burst of 10,000 lines/s. One read costs as much as 100
+# 25 lines in a read of the spool are a burst of 10,000 lines/s. A read costs as much as 100
 # lines: 500 reads a second took a seventh of terraform's speed on two cores. This pause allows 50
 # reads a second, faster than a person reads.
 _BURST_LINES = 25
@@ -41,7 +41,7 @@ _MAX_OVERDUE = 10
 
 
 class Heartbeat(Protocol):
-    """The heartbeats of one activity attempt."""
+    """The heartbeats of an activity attempt."""
 
     @property
     def acknowledge_seconds(self) -> float:
@@ -63,7 +63,7 @@ class Heartbeat(Protocol):
 
 
 class ActivityAttempts(Protocol):
-    """The workflow's side of activity attempts."""
+    """The workflow's side of activity attempts; without an answer raises TemporalUnavailable."""
 
     async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
         """Whether the workflow waits for this activity, started or not."""
@@ -72,18 +72,13 @@ class ActivityAttempts(Protocol):
     async def report_overdue(
         self, activity_token: ActivityToken, resources: Sequence[Resource]
     ) -> None:
-        """Signal all resources that take far longer than usual.
-
-        Raises:
-            AttemptGone: the workflow does not exist any more.
-            TemporalUnavailable: no answer.
-        """
+        """Signal all overdue resources; raises AttemptGone without a workflow."""
         ...
 
 
 @dataclass(frozen=True)
 class ActivityBinding:
-    """Connects a step with Temporal: the attempt, its heartbeats, and queries about it."""
+    """Connects a step with Temporal: attempt, heartbeats and queries."""
 
     activity_token: ActivityToken
     heartbeat: Heartbeat
@@ -91,7 +86,7 @@ class ActivityBinding:
 
 
 class Supervisor:
-    """Follows one step until its result is known.
+    """Follows a step until the result is known.
 
     Args:
         step: the step.
@@ -139,10 +134,10 @@ class Supervisor:
         self._acknowledge_due.set()
 
     async def run(self, order: StepOrder | None = None) -> StepResult:
-        """Follow the step to its end.
+        """Follow the step to the end.
 
         Args:
-            order: of the step; None for a step that has its order.
+            order: of the step; None for a step with a placed order.
 
         Returns:
             The step's result; `not_started` where no order was placed before.
@@ -229,7 +224,7 @@ class Supervisor:
         missing = not status.watched if status.started else not status.alive
         if not missing or not self._leased or now < self._next_start:
             return
-        # Without its credential terraform would fail; a step that is to stop needs none.
+        # Without a credential terraform would fail; a step that is to stop needs none.
         if not (status.started or status.stopping or self._renewal.ready):
             return
         self._next_start = now + _RESTART_SECONDS
@@ -301,7 +296,7 @@ class Supervisor:
         self._reported = addresses
 
     async def _on_attempt_gone(self) -> None:
-        """Leave the step to another attempt, or stop terraform where no workflow waits for it."""
+        """Leave the step to another attempt; without a waiting workflow, stop terraform."""
         try:
             is_pending = await self._binding.attempts.is_pending(
                 self._binding.activity_token, self._step.key.activity_id

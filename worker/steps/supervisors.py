@@ -13,15 +13,10 @@ __all__ = ["Supervisors"]
 
 
 class ActivityConnections(ActivityAttempts, Protocol):
-    """Opens the heartbeats of activity attempts."""
+    """Opens the heartbeats of attempts: of this worker's activities, and of other workers'."""
 
-    def in_activity(self, activity_token: ActivityToken) -> Heartbeat:
-        """The heartbeats of the attempt that runs in this worker."""
-        ...
-
-    def heartbeat(self, activity_token: ActivityToken) -> Heartbeat:
-        """The heartbeats of an attempt that another worker received."""
-        ...
+    def in_activity(self, activity_token: ActivityToken) -> Heartbeat: ...
+    def heartbeat(self, activity_token: ActivityToken) -> Heartbeat: ...
 
 
 class Supervisors:
@@ -59,7 +54,7 @@ class Supervisors:
         return self._supervisor(step, activity_token, heartbeat)
 
     def stop(self, key: StepKey, *, force: bool) -> None:
-        """Request the runner of a step to stop terraform, whether or not this worker follows it."""
+        """Request the runner of a step to stop terraform, also of a step of another worker."""
         self._open_step(key).runner.stop(StopCause.CANCEL, force=force)
 
     def is_supervised(self, key: StepKey) -> bool:
