@@ -89,7 +89,7 @@ async def run(settings: Settings) -> None:
     shared_worker = _shared_worker(client, host, settings, preflight)
     host_worker = _host_worker(client, host, StepActivities(supervisors), preflight)
     async with shared_worker, host_worker:
-        _log.info("worker %s of host %s has started", host.worker, host.id)
+        _log.info("worker %s of host %s is up", host.worker, host.id)
         background = _start_tasks(
             reattachment.run(),
             ship_pending_logs(host, shipper),
