@@ -50,8 +50,8 @@ class Archive:
             "recorded_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             "outputs": recorded_outputs(await asyncio.to_thread(state.read)),
         }
-        sealed = self._cipher.encrypt(json.dumps(content), deployment)
-        self._outbox.enqueue(directory, artifacts.SEALED_OUTPUTS, sealed)
+        encrypted = self._cipher.encrypt(json.dumps(content), deployment)
+        self._outbox.enqueue(directory, artifacts.SEALED_OUTPUTS, encrypted)
 
     async def send(self, deployment: str) -> None:
         """Send the enqueued artifacts of a deployment.
