@@ -1,4 +1,4 @@
-"""The worker, put together: run with `anava worker` or `python worker_main.py`."""
+"""The worker process: joins activities, worker and adapters. Run with `anava worker`."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ from worker.host import WorkerHost
 from worker.log_shipper import LogShipper
 from worker.reattachment import Reattachment
 from worker.status_mirror import StatusMirrorLoop
-from worker.steps.supervisor import Supervisors
+from worker.steps.supervisors import Supervisors
 from workflows.deployment import DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow
 
@@ -42,32 +42,34 @@ __all__ = ["main", "run"]
 
 _log = logging.getLogger("anava.worker")
 
-# A cancel comes back with the next heartbeat that is sent: 1.05 s with this, 37 s without
+# A cancel comes back with the next heartbeat that is sent: 1.05 s with this setting, 37 s without
 # (measured at a heartbeat timeout of 60 s).
 _HEARTBEAT_THROTTLE = timedelta(seconds=1)
 # A cancel after a worker's death otherwise waits 10 s for the dead worker's queue (measured).
 _STICKY_TIMEOUT = timedelta(seconds=1)
-# Keepers let go in milliseconds; what is still busy then is killed with the process.
-_GRACE = timedelta(seconds=5)
-# Whoever keeps a step ships it; this is for what a dead worker left or a store lost, and nobody
-# waits for it.
-_OWED_SECONDS = 10.0
-# How old the state of the sinks in `/health` may be.
-_TELL_SECONDS = 2.0
-# What is on its way when the worker goes: a call takes milliseconds, the rest is the next one's.
-_LAST_SHIPPING_SECONDS = 1.0
-# Admission is at `prepare`; on the host's own queue nothing may ever wait for a place.
-_HOST_ACTIVITIES = 5000
+# Supervisors hand over in milliseconds; activities that run longer end with the process.
+_GRACEFUL_SHUTDOWN = timedelta(seconds=5)
+# Supervisors ship their own logs. This period is for logs and artifacts that a dead worker left or
+# a store lost or refused, which are not urgent.
+_PENDING_SECONDS = 10.0
+# The maximum age of the sinks' status in `/health`.
+_SINK_STATUS_SECONDS = 2.0
+# Grace period for uploads in flight at shutdown: a call takes milliseconds, and the next worker
+# resumes from the sink's cursor.
+_SHIPPING_GRACE_SECONDS = 1.0
+_DRAIN_POLL_SECONDS = 0.1
+# Admission is at `prepare_deployment`; on the host's queue no activity may wait for a slot.
+_MAX_HOST_ACTIVITIES = 5000
 
 
 async def run(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT.
+    """Run the worker until SIGTERM or SIGINT.
 
-    SIGTERM leaves terraform running: the next worker of this host goes on with it. With
-    `ANAVA_WORKER__DRAIN` terraform is stopped first.
+    Terraform runs on after the signal, and the next worker of this host re-attaches. With
+    `ANAVA_WORKER__DRAIN` the worker first stops every terraform.
 
     Raises:
-        AnavaError: Temporal or terraform cannot be used as they are.
+        AnavaError: Temporal or terraform is unusable.
     """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,118 +77,122 @@ async def run(settings: Settings) -> None:
     client = await connect(runtime=worker_runtime())
     await check_attributes(client)
     changes = FileChanges()
-    environment = settings_module.base_environment()
     store, _ = open_artifact_store(settings)
-    host = await WorkerHost.open(settings, environment, changes, store)
+    host = await WorkerHost.open(settings, settings_module.base_environment(), changes, store)
     sinks = open_sinks(settings, sys.stdout.buffer)
-    shipper = LogShipper(sinks, host.shipment, settings.log.give_up_seconds)
-    supervisors = Supervisors(shipper.begin, GoogleTokenProvider.open(settings.google))
+    shipper = LogShipper(sinks, host.step_log, settings.log.give_up_seconds)
     attempts = TemporalActivityAttempts(client)
+    credentials = GoogleTokenProvider.open(settings.google)
+    supervisors = Supervisors(host.step, attempts, shipper.begin, credentials)
     reattachment = Reattachment(host, attempts, supervisors, settings.worker.scan_seconds)
-    checks = _checks(host, settings)
-    shared = _shared_worker(client, host, settings, checks)
-    own = _host_worker(client, host, StepActivities(host, attempts, supervisors), checks)
-    async with shared, own:
+    preflight = _preflight_activities(host, settings)
+    shared_worker = _shared_worker(client, host, settings, preflight)
+    host_worker = _host_worker(client, host, StepActivities(supervisors), preflight)
+    async with shared_worker, host_worker:
         _log.info("worker %s of host %s is up", host.worker, host.id)
-        aside = _begin_aside(
+        background = _start_tasks(
             reattachment.run(),
-            _ship_what_is_owed(host, shipper),
-            _send_what_is_owed(host),
-            _tell_of_sinks(host, shipper),
-            _mirror(settings, client),
+            ship_pending_logs(host, shipper),
+            send_pending_artifacts(host),
+            publish_sink_statuses(host, shipper),
+            mirror_status(settings, client),
         )
         await stop.wait()
         if settings.worker.drain:
-            await _drain(supervisors)
-        supervisors.leave()
-        for task in aside:
+            await drain(supervisors)
+        supervisors.hand_over()
+        for task in background:
             task.cancel()
         await reattachment.finish()
-        await shipper.close(_LAST_SHIPPING_SECONDS)
-        _log.info("worker %s is going", host.worker)
+        await shipper.close(_SHIPPING_GRACE_SECONDS)
+        _log.info("worker %s shuts down", host.worker)
     host.close()
     changes.close()
 
 
-def _begin_aside(*works: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
-    return [asyncio.create_task(work) for work in works]
+def _start_tasks(*coroutines: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
+    return [asyncio.create_task(coroutine) for coroutine in coroutines]
 
 
-def _checks(host: WorkerHost, settings: Settings) -> PreflightActivities:
-    # Its connections end with the process.
+def _deployment_activities(host: WorkerHost) -> DeploymentActivities:
+    return DeploymentActivities(host, host.plans, host.finalization, host.archive)
+
+
+def _preflight_activities(host: WorkerHost, settings: Settings) -> PreflightActivities:
+    # The connections end with the process.
     google = GoogleApi(GoogleTokenProvider.open(settings.google), settings.google.endpoint)
     preflight = GooglePreflight(google, settings.terraform.templates)
-    return PreflightActivities(host, preflight, GoogleImportFinder(google))
+    return PreflightActivities(host.plans, preflight, GoogleImportFinder(google))
 
 
-async def _ship_what_is_owed(host: WorkerHost, shipper: LogShipper) -> None:
-    """Ship what another worker could not ship to its end, and what a store has lost since."""
+async def ship_pending_logs(host: WorkerHost, shipper: LogShipper) -> None:
+    """Ship the logs that another worker left unfinished or that a store has lost."""
     while True:
         try:
             for key, sink in host.unshipped_logs(await shipper.generations()):
                 shipper.begin(key, sink)
         except (AnavaError, OSError) as error:
-            _log.warning("the look for what is owed to sinks failed: %s", error)
-        await asyncio.sleep(_OWED_SECONDS)
+            _log.warning("the scan for unshipped logs failed: %s", error)
+        await asyncio.sleep(_PENDING_SECONDS)
 
 
-async def _send_what_is_owed(host: WorkerHost) -> None:
-    """Send the artifacts that their store did not take when they were made."""
+async def send_pending_artifacts(host: WorkerHost) -> None:
+    """Send the artifacts that the store refused when they were made."""
     while True:
         try:
-            await host.send_pending()
+            await host.archive.send_pending()
         except (AnavaError, OSError) as error:
-            _log.warning("the look for artifacts that are owed failed: %s", error)
-        await asyncio.sleep(_OWED_SECONDS)
+            _log.warning("the scan for unsent artifacts failed: %s", error)
+        await asyncio.sleep(_PENDING_SECONDS)
 
 
-async def _tell_of_sinks(host: WorkerHost, shipper: LogShipper) -> None:
-    """Let the API of this machine know how the sinks are."""
+async def publish_sink_statuses(host: WorkerHost, shipper: LogShipper) -> None:
+    """Publish the status of the sinks to the API of this machine."""
     while True:
         try:
             host.publish_sink_statuses(shipper.states())
         except (AnavaError, OSError) as error:
-            _log.warning("the state of the sinks is not told: %s", error)
-        await asyncio.sleep(_TELL_SECONDS)
+            _log.warning("cannot publish the status of the sinks: %s", error)
+        await asyncio.sleep(_SINK_STATUS_SECONDS)
 
 
-async def _mirror(settings: Settings, client: Client) -> None:
-    """Keep the status documents true, where there are any."""
+async def mirror_status(settings: Settings, client: Client) -> None:
+    """Update the status documents, where the settings name a mirror."""
     if mirror := open_mirror(settings):
         await StatusMirrorLoop(TemporalStatusSnapshots(client), mirror).run()
 
 
-async def _drain(supervisors: Supervisors) -> None:
-    """Stop every terraform of this worker by the ladder and wait for their ends."""
+async def drain(supervisors: Supervisors) -> None:
+    """Stop every terraform of this worker by the stop ladder and wait for the ends."""
     _log.info("draining: stopping %s steps", supervisors.count)
     while supervisors.count:
-        # Again and again: a phase that just ended may be followed by the next one.
+        # Repeated, since the workflow may start the next phase after an ended step.
         supervisors.drain()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(_DRAIN_POLL_SECONDS)
 
 
 def _shared_worker(
-    client: Client, host: WorkerHost, settings: Settings, checks: PreflightActivities
+    client: Client, host: WorkerHost, settings: Settings, preflight: PreflightActivities
 ) -> Worker:
-    deployments = DeploymentActivities(host)
+    deployments = _deployment_activities(host)
     return Worker(
         client,
         task_queue=SHARED_QUEUE,
         workflows=[DeploymentWorkflow, StackHolderWorkflow],
-        activities=[deployments.prepare_deployment, checks.check_project],
+        activities=[deployments.prepare_deployment, preflight.check_project],
         tuner=shared_queue_tuner(host.open_count, settings.worker.deployments),
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
-        graceful_shutdown_timeout=_GRACE,
+        graceful_shutdown_timeout=_GRACEFUL_SHUTDOWN,
         identity=f"{host.worker}@{host.id}",
     )
 
 
 def _host_worker(
-    client: Client, host: WorkerHost, steps: StepActivities, checks: PreflightActivities
+    client: Client, host: WorkerHost, steps: StepActivities, preflight: PreflightActivities
 ) -> Worker:
-    deployments = DeploymentActivities(host)
+    deployments = _deployment_activities(host)
     return Worker(
         client,
         task_queue=host_queue(host.id),
@@ -195,18 +201,18 @@ def _host_worker(
             steps.stop_step,
             deployments.report_plan,
             deployments.finalize_deployment,
-            checks.find_existing,
+            preflight.find_existing,
         ],
-        max_concurrent_activities=_HOST_ACTIVITIES,
+        max_concurrent_activities=_MAX_HOST_ACTIVITIES,
         max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
-        graceful_shutdown_timeout=_GRACE,
+        graceful_shutdown_timeout=_GRACEFUL_SHUTDOWN,
         identity=f"{host.worker}@{host.id}",
     )
 
 
 def main() -> int:
-    """Run the worker; the process's exit status."""
+    """Run the worker; returns the process's exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         asyncio.run(run(settings_module.load()))
@@ -219,6 +225,6 @@ def main() -> int:
 if __name__ == "__main__":
     status = main()
     logging.shutdown()
-    # About one clean end in ten crashed the interpreter inside the SDK otherwise (measured). The
-    # console's lines are out already: a flush would wait for ever on a reader who stopped.
+    # A normal exit crashed the interpreter inside the SDK once in about ten times (measured). The
+    # console sink has flushed its lines: a flush here would block on a reader that has stopped.
     os._exit(status)

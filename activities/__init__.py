@@ -1,1 +1,1 @@
-"""What a workflow may do to the world: activities that are safe to repeat and to cancel."""
+"""Temporal activities, safe to repeat and to cancel."""

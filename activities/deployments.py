@@ -1,8 +1,10 @@
-"""Activities on a whole deployment: its run directory, its plan report, its end."""
+"""Activities of a whole deployment: prepare, report the plan, finalize."""
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Protocol
 
 import msgspec
 from temporalio import activity
@@ -12,8 +14,8 @@ from activities.heartbeat import auto_heartbeat
 from deployments.deployment import DeploymentRequest, DeploymentResult, Operation, Status
 from deployments.errors import Unavailable
 from deployments.phase import Phase
-from deployments.ports import Host, PlanSummary, PreparedHost
-from deployments.results import EndContext, conclude
+from deployments.prepared_host import PreparedHost
+from deployments.results import EndContext, Reconciliation, conclude
 from deployments.step import StepResult
 from deployments.templates import TEMPLATES
 
@@ -24,18 +26,17 @@ __all__ = [
     "ReportPlanInput",
 ]
 
-
-# The state is asked again by the activity's next attempts, some 4 s in all. A deployment must not
-# end as unsure because of its outputs, so then it ends without.
+# Attempts to read the outputs from the state, within about 4 s. Then the deployment ends without
+# outputs, since missing outputs must not make the end inconclusive.
 _OUTPUTS_ATTEMPTS = 3
-# 10 million lines (a million take 5 s, measured); below the activity's limit of 150 s. What is not
-# sent by then goes up after the end, as what the store refused does.
-_SENDING_SECONDS = 60
+# 10 million lines (a million take 5 s, measured); below the activity's timeout of 150 s. The worker
+# sends the rest later, as after a refusal by the store.
+_SEND_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class PrepareDeploymentInput:
-    """What `prepare_deployment` is told."""
+    """Input of `prepare_deployment`."""
 
     deployment: str
     request: DeploymentRequest
@@ -43,14 +44,14 @@ class PrepareDeploymentInput:
 
 @dataclass(frozen=True)
 class ReportPlanInput:
-    """What `report_plan` is told."""
+    """Input of `report_plan`."""
 
     deployment: str
 
 
 @dataclass(frozen=True)
 class FinalizeDeploymentInput:
-    """What `finalize_deployment` is told: everything that decides the end."""
+    """Input of `finalize_deployment`: all facts that decide the end."""
 
     deployment: str
     owner: str
@@ -59,77 +60,110 @@ class FinalizeDeploymentInput:
     context: EndContext
 
 
-class DeploymentActivities:
-    """What is done once for each deployment."""
+class Admission(Protocol):
+    """Makes the run directory of a deployment on this host."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    async def prepare(self, deployment: str, request: DeploymentRequest) -> PreparedHost: ...
+
+
+class PlanReports(Protocol):
+    """Stores the plan file of a deployment, and enqueues the redacted plan as artifacts."""
+
+    async def report(self, deployment: str) -> None: ...
+
+
+class Finalization(Protocol):
+    """Reconciles and records the end of a deployment; `record` returns the first record."""
+
+    async def reconcile(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation: ...
+    async def record(self, deployment: str, record_json: str) -> str: ...
+    async def clear(self, deployment: str) -> None: ...
+
+
+class Archive(Protocol):
+    """Enqueues and sends artifacts; raises Unavailable without the state or the store."""
+
+    def enqueue(self, deployment: str, record_json: str, outputs_json: str) -> None: ...
+    async def enqueue_state_outputs(self, deployment: str) -> None: ...
+    async def send(self, deployment: str) -> None: ...
+
+
+class DeploymentActivities:
+    """The activities that a workflow runs once for a deployment."""
+
+    def __init__(
+        self, admission: Admission, plans: PlanReports, finalization: Finalization, archive: Archive
+    ) -> None:
+        self._admission = admission
+        self._plans = plans
+        self._finalization = finalization
+        self._archive = archive
 
     @activity.defn
     async def prepare_deployment(self, input: PrepareDeploymentInput) -> PreparedHost:
         """Make the run directory on this host.
 
-        Repeat: finds the directory made and changes nothing.
-        Cancel: nothing to undo, the directory is closed by finalize.
+        Repeat: leaves an existing directory unchanged.
+        Cancel: nothing to undo; `finalize_deployment` closes the directory.
         """
         with translated():
             async with auto_heartbeat():
-                return await self._host.prepare(input.deployment, input.request)
+                return await self._admission.prepare(input.deployment, input.request)
 
     @activity.defn
-    async def report_plan(self, input: ReportPlanInput) -> PlanSummary:
-        """Keep the plan, and its redacted report as artifacts.
+    async def report_plan(self, input: ReportPlanInput) -> None:
+        """Store the plan file on the host, and the redacted plan as artifacts.
 
         Repeat: writes the same artifacts again.
-        Cancel: nothing to do, it takes a moment.
+        Cancel: has no effect; the activity takes seconds.
         """
         with translated():
             async with auto_heartbeat():
-                summary = await self._host.report_plan(input.deployment)
+                await self._plans.report(input.deployment)
                 await self._send(input.deployment)
-                return summary
 
     @activity.defn
     async def finalize_deployment(self, input: FinalizeDeploymentInput) -> DeploymentResult:
-        """Find out what is true, name the end, keep the record.
+        """Reconcile with the state, decide the result, write the record, clear the directory.
 
-        Repeat: the record that was written first stays; the same end is named.
-        Cancel: it is shielded, so it never sees one.
+        Repeat: the first record stays, and the same result is returned.
+        Cancel: never arrives; the workflow shields this activity.
         """
         with translated():
             async with auto_heartbeat():
-                reconciliation = await self._host.settle(input.deployment, input.steps)
+                deployment = input.deployment
+                reconciliation = await self._finalization.reconcile(deployment, input.steps)
                 result = conclude(input.steps, input.context, reconciliation)
-                kept = await self._host.record(input.deployment, _record(input, result))
-                result = msgspec.convert(json.loads(kept)["result"], DeploymentResult)
-                await self._archive(input, kept, result)
-                await self._host.clear(input.deployment)
+                record = await self._finalization.record(deployment, _record(input, result))
+                result = msgspec.convert(json.loads(record)["result"], DeploymentResult)
+                await self._archive_artifacts(input, record, result)
+                await self._finalization.clear(deployment)
                 return result
 
-    async def _archive(
-        self, input: FinalizeDeploymentInput, kept: str, result: DeploymentResult
+    async def _archive_artifacts(
+        self, input: FinalizeDeploymentInput, record: str, result: DeploymentResult
     ) -> None:
-        if _gives_outputs(input):
+        if _has_camera_outputs(input):
             try:
-                await self._host.keep_outputs(input.deployment)
+                await self._archive.enqueue_state_outputs(input.deployment)
             except Unavailable as error:
                 if activity.info().attempt < _OUTPUTS_ATTEMPTS:
                     raise
                 activity.logger.error("no outputs of %s: %s", input.deployment, error)
-        self._host.archive(input.deployment, kept, _outputs(input, result))
+        self._archive.enqueue(input.deployment, record, _outputs(input, result))
         await self._send(input.deployment)
 
     async def _send(self, deployment: str) -> None:
         try:
-            async with asyncio.timeout(_SENDING_SECONDS):
-                await self._host.send(deployment)
+            async with asyncio.timeout(_SEND_SECONDS):
+                await self._archive.send(deployment)
         except (Unavailable, TimeoutError) as error:
-            words = str(error) or "it takes long"
-            activity.logger.warning("artifacts of %s go up later: %s", deployment, words)
+            cause = str(error) or f"not finished after {_SEND_SECONDS} s"
+            activity.logger.warning("artifacts of %s are sent later: %s", deployment, cause)
 
 
-def _gives_outputs(input: FinalizeDeploymentInput) -> bool:
-    """Whether cameras may want what the state now gives, however the apply ended."""
+def _has_camera_outputs(input: FinalizeDeploymentInput) -> bool:
+    """Whether the state may hold the cameras' configuration, however the apply ended."""
     request = input.request
     applied = any(step.phase is Phase.APPLY for step in input.steps)
     deployed = applied and request.operation is Operation.DEPLOY
@@ -137,11 +171,11 @@ def _gives_outputs(input: FinalizeDeploymentInput) -> bool:
 
 
 def _record(input: FinalizeDeploymentInput, result: DeploymentResult) -> str:
-    """`record.json`: what is left when Temporal's retention has ended."""
+    """The content of `record.json`, which outlasts Temporal's retention."""
     variables: dict[str, object] = json.loads(input.request.variables_json)
     hidden = TEMPLATES[input.request.stack.template].sensitive
-    shown = {name: value for name, value in variables.items() if name not in hidden}
-    request = replace(input.request, variables_json=json.dumps(shown, sort_keys=True))
+    visible = {name: value for name, value in variables.items() if name not in hidden}
+    request = replace(input.request, variables_json=json.dumps(visible, sort_keys=True))
     return json.dumps(
         {
             "format": 1,
@@ -155,9 +189,9 @@ def _record(input: FinalizeDeploymentInput, result: DeploymentResult) -> str:
 
 
 def _outputs(input: FinalizeDeploymentInput, result: DeploymentResult) -> str:
-    """`outputs.json` without sensitive values; nothing when the deployment did not complete.
+    """The content of `outputs.json` without sensitive values; empty for an incomplete deployment.
 
-    From the step: the result holds only as many outputs as fit into a memo.
+    Made from the last step, since the result holds only as many outputs as fit into a memo.
     """
     if result.status is not Status.COMPLETED or not input.steps:
         return ""
@@ -169,7 +203,7 @@ def _outputs(input: FinalizeDeploymentInput, result: DeploymentResult) -> str:
 
 
 def _value(value_json: str) -> object:
-    """A value; a number that a redactor took a piece out of is text."""
+    """Decode an output; a number with a redacted part is returned as text."""
     try:
         return json.loads(value_json) if value_json else None
     except ValueError:

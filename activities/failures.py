@@ -1,4 +1,4 @@
-"""The edge to Temporal: our errors become application errors, once and here."""
+"""Translates AnavaError to Temporal's ApplicationError, for all activities."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ __all__ = ["translated"]
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise our errors as Temporal understands them; the class's name is the type."""
+    """Raise an AnavaError of the block as an ApplicationError whose type is the class name."""
     try:
         yield
     except AnavaError as error:

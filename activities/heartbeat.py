@@ -1,4 +1,4 @@
-"""Heartbeats for a short activity, so that its worker's death is noticed in seconds."""
+"""Heartbeats for short activities: Temporal notices a worker's death within seconds."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,17 +8,17 @@ from temporalio import activity
 
 __all__ = ["auto_heartbeat"]
 
-_BEAT_SECONDS = 1.0
+_HEARTBEAT_SECONDS = 1.0
 
 
 @asynccontextmanager
 async def auto_heartbeat() -> AsyncIterator[None]:
-    """Heartbeat once a second for as long as the block runs."""
+    """Heartbeat once a second while the block runs."""
 
     async def beat() -> None:
         while True:
             activity.heartbeat()
-            await asyncio.sleep(_BEAT_SECONDS)
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     task = asyncio.create_task(beat(), name="auto_heartbeat")
     try:

@@ -1,4 +1,4 @@
-"""Activities that ask Google before anything is made: what stands in the way, what exists."""
+"""Activities that query Google before a change: obstacles, and resources that exist already."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from activities.heartbeat import auto_heartbeat
 from deployments.deployment import DeploymentRequest
 from deployments.findings import Finding
 from deployments.imports import ImportSurvey, PlannedCreation, planned_creations, replaced_addresses
-from deployments.ports import Host
 from deployments.preflight import Preflight, finding
 from deployments.reasons import Reason
 
@@ -20,7 +19,7 @@ __all__ = ["CheckProjectInput", "FindExistingInput", "PreflightActivities"]
 
 @dataclass(frozen=True)
 class CheckProjectInput:
-    """What `check_project` is told."""
+    """Input of `check_project`."""
 
     deployment: str
     request: DeploymentRequest
@@ -28,40 +27,40 @@ class CheckProjectInput:
 
 @dataclass(frozen=True)
 class FindExistingInput:
-    """What `survey_existing` is told."""
+    """Input of `find_existing`."""
 
     deployment: str
     project: str
 
 
+class Plans(Protocol):
+    """Plans on this host, as JSON with secrets in clear."""
+
+    async def plan_json(self, deployment: str) -> bytes: ...
+
+
 class ImportFinder(Protocol):
-    """Who can see what exists in a project."""
+    """Finds the planned resources that exist in a project; restores soft-deleted resources."""
 
     async def find_existing(
         self, project: str, planned_creations: Sequence[PlannedCreation]
-    ) -> ImportSurvey:
-        """What of this exists; what was deleted and can come back is brought back.
-
-        Raises:
-            Unavailable: Google does not answer.
-        """
-        ...
+    ) -> ImportSurvey: ...
 
 
 class PreflightActivities:
-    """Asks in the customer's name."""
+    """Checks of a project; Google's APIs are called with the customer's credential."""
 
-    def __init__(self, host: Host, preflight: Preflight, adoption: ImportFinder) -> None:
-        self._host = host
+    def __init__(self, plans: Plans, preflight: Preflight, import_finder: ImportFinder) -> None:
+        self._plans = plans
         self._preflight = preflight
-        self._adoption = adoption
+        self._import_finder = import_finder
 
     @activity.defn
     async def check_project(self, input: CheckProjectInput) -> list[Finding]:
-        """Find what stands in the way of a deployment.
+        """Check a project for obstacles to the deployment.
 
-        Repeat: looks again.
-        Cancel: stops looking; nothing was changed.
+        Repeat: checks again.
+        Cancel: ends the check; nothing was changed.
         """
         with translated():
             async with auto_heartbeat():
@@ -69,24 +68,24 @@ class PreflightActivities:
 
     @activity.defn
     async def find_existing(self, input: FindExistingInput) -> ImportSurvey:
-        """Find what the plan of this host would create and the project holds already.
+        """Find the resources that the plan on this host would create and that exist already.
 
-        Repeat: looks again; what came back from deletion is there.
-        Cancel: stops looking; what came back stays.
+        Repeat: searches again; a resource restored from soft deletion exists.
+        Cancel: ends the search; restored resources stay.
         """
         with translated():
             async with auto_heartbeat():
-                plan_json = await self._host.plan_json(input.deployment)
-                if lost := replaced_addresses(plan_json):
-                    return ImportSurvey(findings=[_would_be_lost(address) for address in lost])
-                return await self._adoption.find_existing(
+                plan_json = await self._plans.plan_json(input.deployment)
+                if replaced := replaced_addresses(plan_json):
+                    return ImportSurvey(findings=[_replaced(address) for address in replaced])
+                return await self._import_finder.find_existing(
                     input.project, planned_creations(plan_json)
                 )
 
 
-def _would_be_lost(address: str) -> Finding:
+def _replaced(address: str) -> Finding:
     return finding(
         Reason.ALREADY_EXISTS,
-        "It exists and differs so much that terraform would destroy it to adopt it.",
+        "The existing resource differs so much that terraform would destroy and replace it.",
         resource=address,
     )

@@ -1,4 +1,4 @@
-"""Activities on one step; they run on the queue of the host that holds its folder."""
+"""Activities of a step, on the task queue of the host that has the step's folder."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,16 +8,15 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.failures import translated
+from deployments.activity_token import ActivityToken
 from deployments.errors import StepMoved
-from deployments.ports import ActivityAttempts, ActivityToken, Heartbeat, Host
-from deployments.step import StepKey, StepOrder, StepResult, StopCause
-from worker.steps.supervisor import ActivityBinding, Supervisor, Supervisors
+from deployments.step import StepKey, StepOrder, StepResult
 
 __all__ = ["RunStepInput", "StartMode", "StepActivities", "StopStepInput"]
 
 
 class StartMode(StrEnum):
-    """Whether a step may begin, or only be found."""
+    """Whether `run_step` may start terraform, or only attach to the step."""
 
     START = "start"
     ATTACH = "attach"
@@ -25,7 +24,7 @@ class StartMode(StrEnum):
 
 @dataclass(frozen=True)
 class RunStepInput:
-    """What `run_step` is told."""
+    """Input of `run_step`."""
 
     order: StepOrder
     mode: StartMode
@@ -33,34 +32,40 @@ class RunStepInput:
 
 @dataclass(frozen=True)
 class StopStepInput:
-    """What `stop_step` is told."""
+    """Input of `stop_step`."""
 
     key: StepKey
     force: bool = False
 
 
-class LocalAttempts(ActivityAttempts, Protocol):
-    """What Temporal knows of attempts, and the tie of one that runs here."""
+class StepSupervisor(Protocol):
+    """Follows a step to the end; `run` raises StepMoved after another worker's claim."""
 
-    def in_activity(self, activity_token: ActivityToken) -> Heartbeat:
-        """The tie of the attempt that is running in this worker."""
-        ...
+    async def run(self, order: StepOrder) -> StepResult: ...
+    def cancel(self) -> None: ...
+    def hand_over(self) -> None: ...
+    def acknowledge_now(self) -> None: ...
+
+
+class StepSupervisors(Protocol):
+    """The steps of this host: attaches a supervisor for an activity attempt, and stops a step."""
+
+    def attach(self, key: StepKey, activity_token: ActivityToken) -> StepSupervisor: ...
+    def stop(self, key: StepKey, *, force: bool) -> None: ...
 
 
 class StepActivities:
     """Runs and stops steps on this host."""
 
-    def __init__(self, host: Host, attempts: LocalAttempts, supervisors: Supervisors) -> None:
-        self._host = host
-        self._attempts = attempts
+    def __init__(self, supervisors: StepSupervisors) -> None:
         self._supervisors = supervisors
 
     @activity.defn
     async def run_step(self, input: RunStepInput) -> StepResult:
-        """Run one terraform command, or find the one that runs.
+        """Run a terraform command, or attach to the command that runs.
 
-        Repeat: attaches to what is on this host; never starts a second terraform.
-        Cancel: interrupts terraform once and waits; returns what it left.
+        Repeat: attaches to the step's folder; never starts a second terraform.
+        Cancel: interrupts terraform once, waits, and returns the step's result.
         """
         info = activity.info()
         activity_token = ActivityToken(
@@ -71,42 +76,38 @@ class StepActivities:
             phase=input.order.phase,
             may_start=input.mode is StartMode.START and info.attempt == 1,
         )
-        folder = self._host.step(input.order.key)
-        binding = ActivityBinding(
-            activity_token, self._attempts.in_activity(activity_token), self._attempts
-        )
-        supervisor = self._supervisors.begin(folder, binding)
-        work = asyncio.create_task(self._supervisors.run(supervisor, folder, input.order))
+        supervisor = self._supervisors.attach(input.order.key, activity_token)
+        run = asyncio.create_task(supervisor.run(input.order))
         with translated():
             try:
-                return await _shielded(work, supervisor)
+                return await _shielded(run, supervisor)
             except StepMoved:
-                # The owner of the claim completes this attempt by its token.
+                # The worker that claimed the step completes this attempt by the token.
                 activity.raise_complete_async()
 
     @activity.defn
     async def stop_step(self, input: StopStepInput) -> None:
-        """Ask the runner of a step to stop terraform.
+        """Request the runner of a step to stop terraform.
 
         Repeat: changes nothing, the first cause stays; force may be added.
-        Cancel: nothing to do, it takes a moment.
+        Cancel: has no effect; the activity writes a small file.
         """
-        self._host.step(input.key).stop(StopCause.CANCEL, force=input.force)
+        self._supervisors.stop(input.key, force=input.force)
 
 
-async def _shielded(work: asyncio.Task[StepResult], supervisor: Supervisor) -> StepResult:
-    """Await the keeper whatever is asked of the activity meanwhile; the keeper decides the end."""
+async def _shielded(run: asyncio.Task[StepResult], supervisor: StepSupervisor) -> StepResult:
+    """Await the supervisor, which alone ends the step; forward the causes of cancellations."""
     while True:
         try:
-            return await asyncio.shield(work)
+            return await asyncio.shield(run)
         except asyncio.CancelledError:
-            if work.cancelled():
+            if run.cancelled():
                 raise
             details = activity.cancellation_details()
             if details is not None and details.cancel_requested:
                 supervisor.cancel()
             elif details is not None and details.worker_shutdown:
-                supervisor.leave()
+                supervisor.hand_over()
             else:
-                # Timed out, reset, or the workflow is gone: Temporal knows who owns it now.
-                supervisor.ask_now()
+                # Timed out, reset, or the workflow is closed: Temporal's answer decides.
+                supervisor.acknowledge_now()

@@ -1,38 +1,24 @@
-"""Whose name a run uses at Google: a reference everywhere, a token only at the moment of use."""
+"""Google credentials: a reference in the workflow, a token only at the moment of use."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from deployments.templates import Template
 
-__all__ = ["SERVICE", "Credential", "CredentialProvider", "credential_reference"]
+__all__ = ["SERVICE", "Credential", "credential_reference"]
 
-# The service's own identity, or the account that it acts as by its settings.
+# The service's own identity, or the service account that the settings name for impersonation.
 SERVICE = "service"
 
 
 @dataclass(frozen=True)
 class Credential:
-    """A short-lived access token, good for so many seconds from now; `email` names its owner."""
+    """An access token of the account `email`, valid for `seconds` from now."""
 
     token: str = field(repr=False)
     seconds: float
     email: str = ""
 
 
-class CredentialProvider(Protocol):
-    """Makes tokens of references."""
-
-    async def provider(self, reference: str) -> Credential:
-        """A token with as much time left as can be had.
-
-        Raises:
-            SignInExpired: the reference means nobody, or nobody any more.
-            Unavailable: Google does not answer.
-        """
-        ...
-
-
 def credential_reference(template: Template) -> str:
-    """Whose name a deployment of the template uses; empty where it needs none."""
+    """The reference for deployments of a template; empty where the template needs no Google."""
     return SERVICE if template.needs_google else ""

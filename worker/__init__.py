@@ -1,1 +1,1 @@
-"""What a worker process does by itself: supervise steps, ship logs, mirror status."""
+"""The work of a worker process besides activities: supervise steps, ship logs, mirror status."""

@@ -1,4 +1,4 @@
-"""Admission: a host takes a deployment only when it has a place for it."""
+"""Admission: a host accepts a deployment only when it has a free slot."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,50 +15,50 @@ from temporalio.worker import (
 
 __all__ = ["shared_queue_tuner"]
 
-# The places lie in the run root, shared by sibling workers; no event tells when one is free.
-_LOOK_SECONDS = 0.5
+# Sibling workers share the slots in the run root; a freed slot raises no event.
+_POLL_SECONDS = 0.5
 
 # Workflow tasks take milliseconds; Temporal's own default is 100.
 _WORKFLOW_TASKS = 100
 
 
-class _Places(CustomSlotSupplier):
-    """One permit for each free place; asked before a task is taken, so a full host takes none."""
+class _DeploymentSlots(CustomSlotSupplier):
+    """A permit for each free slot; Temporal reserves a permit before it polls for a task."""
 
-    def __init__(self, taken: Callable[[], int], places: int) -> None:
-        self._taken = taken
-        self._places = places
-        self._promised = 0
+    def __init__(self, used: Callable[[], int], slots: int) -> None:
+        self._used = used
+        self._slots = slots
+        self._reserved = 0
 
     async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
-        while (permit := self.try_reserve_slot(ctx)) is None:  # noqa: ASYNC110 - see _LOOK_SECONDS
-            await asyncio.sleep(_LOOK_SECONDS)
+        while (permit := self.try_reserve_slot(ctx)) is None:  # noqa: ASYNC110 - see _POLL_SECONDS
+            await asyncio.sleep(_POLL_SECONDS)
         return permit
 
     def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:
-        if self._taken() + self._promised >= self._places:
+        if self._used() + self._reserved >= self._slots:
             return None
-        self._promised += 1
+        self._reserved += 1
         return SlotPermit()
 
     def mark_slot_used(self, ctx: SlotMarkUsedContext) -> None:
-        """The permit is kept until the activity has ended; its directory counts from then on."""
+        """Nothing: the permit counts until the activity ends, then its run directory counts."""
 
     def release_slot(self, ctx: SlotReleaseContext) -> None:
-        self._promised -= 1
+        self._reserved -= 1
 
 
-def shared_queue_tuner(taken: Callable[[], int], places: int) -> WorkerTuner:
-    """The tuner of the worker on the shared queue, whose only activity is `prepare`.
+def shared_queue_tuner(used: Callable[[], int], slots: int) -> WorkerTuner:
+    """The tuner of the worker on the shared queue, where `prepare_deployment` admits.
 
     Args:
-        taken: how many deployments this host holds now, adopted ones too.
-        places: how many it may hold.
+        used: counts the open deployments of this host, re-attached deployments included.
+        slots: the limit of open deployments.
     """
-    few = FixedSizeSlotSupplier(1)
+    unused = FixedSizeSlotSupplier(1)
     return WorkerTuner.create_composite(
         workflow_supplier=FixedSizeSlotSupplier(_WORKFLOW_TASKS),
-        activity_supplier=_Places(taken, places),
-        local_activity_supplier=few,
-        nexus_supplier=few,
+        activity_supplier=_DeploymentSlots(used, slots),
+        local_activity_supplier=unused,
+        nexus_supplier=unused,
     )

@@ -1,7 +1,7 @@
-"""Artifacts on their way to their store: on the disk first, so that none is lost with a call.
+"""The outbox of artifacts: on disk before they are sent, so that a failed call loses none.
 
-`<run root>/<deployment>/outbox/<name>` is an artifact that the store does not have yet. A log's
-file is empty there: its content is made of the event files whenever it is sent.
+`<run root>/<deployment>/outbox/<name>` is an artifact that the store does not have. The file of a
+log is empty: the content is made from the event files at the time of sending.
 """
 
 import asyncio
@@ -24,64 +24,64 @@ __all__ = ["ARTIFACT_GIVEN_UP", "ArtifactOutbox"]
 
 _log = logging.getLogger("anava.worker")
 
-# The reason why an artifact is missing for good; it stands in the worker's log.
+# The cause of a permanently missing artifact, in the worker's log.
 ARTIFACT_GIVEN_UP = "artifact_given_up"
 
-# Logs of a million lines take a thread for seconds; the keepers of other deployments need the rest
-# of the executor's six (on two cores).
-_LOGS_AT_ONCE = 2
-# Another worker of this host has the outbox just now: rare, and nothing tells when it lets go.
-_LOOK_SECONDS = 0.1
+# A log of a million lines occupies a thread for seconds; the supervisors of other deployments need
+# the rest of the executor's six threads (on two cores).
+_MAX_LOGS_AT_ONCE = 2
+# Poll interval while another worker of this host sends: rare, and a freed lock raises no event.
+_POLL_SECONDS = 0.1
 
 
 class ArtifactOutbox:
     """The outboxes of all deployments of a host.
 
     Args:
-        store: what they are sent to.
-        give_up_seconds: for how long an artifact is offered to a store that does not take it.
+        store: receives the artifacts.
+        give_up_seconds: after this age an artifact that the store refuses is dropped.
     """
 
     def __init__(self, store: ArtifactStore, give_up_seconds: float) -> None:
         self._store = store
         self._give_up_seconds = give_up_seconds
-        self._logs = asyncio.Semaphore(_LOGS_AT_ONCE)
+        self._logs = asyncio.Semaphore(_MAX_LOGS_AT_ONCE)
 
     def enqueue(self, directory: RunDirectory, name: str, content: str) -> None:
-        """Owe the store an artifact; over one of the same name that it does not have yet."""
+        """Add an artifact; replaces an unsent artifact of the same name."""
         folder = _folder(directory)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         atomic_files.replace(folder / name, content)
 
     def enqueue_logs(self, directory: RunDirectory) -> None:
-        """Owe the store the logs of all steps, which have ended."""
+        """Add the logs of all steps, which have ended."""
         for name in _logs(directory):
             self.enqueue(directory, name, "")
 
     def has_pending(self, directory: RunDirectory) -> bool:
-        """Whether the store lacks something."""
+        """Whether the outbox holds an artifact."""
         return bool(_names(_folder(directory)))
 
     async def send_pending(self, directories: Iterable[RunDirectory]) -> None:
-        """Send what earlier calls left; what cannot be sent holds up no other deployment."""
+        """Send the artifacts that earlier calls left; a failure delays no other deployment."""
         for directory in filter(self.has_pending, directories):
             try:
                 await self.send(directory)
             except (Unavailable, OSError) as error:
-                _log.warning("artifacts of %s are still owed: %s", directory.path.name, error)
+                _log.warning("artifacts of %s are not sent yet: %s", directory.path.name, error)
 
     async def send(self, directory: RunDirectory) -> None:
-        """Send what is owed, one after the other: side by side they wait for the interpreter.
+        """Send all artifacts, one after another: in parallel they wait for the interpreter.
 
-        What was sent when a sender died is sent again, which changes nothing.
+        After the death of a sender the last artifact is sent again, which changes nothing.
 
         Raises:
-            Unavailable: the store did not take one of them; it and what follows are still owed.
+            Unavailable: the store refused an artifact, which stays with those behind.
         """
         folder = _folder(directory)
         if not folder.is_dir():
             return
-        async with _alone(folder):
+        async with _exclusive(folder):
             while names := _names(folder):
                 for name in names:
                     await self._send(directory, folder / name)
@@ -106,7 +106,7 @@ def _folder(directory: RunDirectory) -> Path:
 
 
 def _version(file: Path) -> os.stat_result:
-    """A file that was laid again meanwhile has another inode."""
+    """Identify a version of a file: a file that `enqueue` replaced has another inode."""
     return file.stat()
 
 
@@ -122,7 +122,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _logs(directory: RunDirectory) -> dict[str, Iterable[bytes]]:
-    """The log artifacts of a deployment, from the event file of each step that has one."""
+    """The log artifacts of a deployment, from the event files of all steps."""
     files = {number: directory.step(number) / EVENT_FILE for number in directory.steps()}
     files = {number: file for number, file in files.items() if file.exists()}
     if not files:
@@ -130,13 +130,16 @@ def _logs(directory: RunDirectory) -> dict[str, Iterable[bytes]]:
     return {
         artifacts.LOG_GZIP: log_archive.gzipped(files.values()),
         artifacts.LOG_TEXT: log_archive.as_text(files.values()),
-        **{artifacts.step_log(one): log_archive.as_written(file) for one, file in files.items()},
+        **{
+            artifacts.step_log(number): log_archive.as_written(file)
+            for number, file in files.items()
+        },
     }
 
 
 @asynccontextmanager
-async def _alone(folder: Path) -> AsyncIterator[None]:
-    """One sender at a time, of whichever worker; the lock of a dead one is free."""
+async def _exclusive(folder: Path) -> AsyncIterator[None]:
+    """Admit a single sender among all workers; a dead worker holds no lock."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         while True:
@@ -144,7 +147,7 @@ async def _alone(folder: Path) -> AsyncIterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
         yield
     finally:
         os.close(lock)

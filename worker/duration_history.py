@@ -1,4 +1,4 @@
-"""What resources usually took: read from the progress of deployments that this host keeps."""
+"""Typical durations of resources, from the progress files of earlier deployments."""
 
 from collections.abc import Iterator
 from heapq import nlargest
@@ -14,13 +14,13 @@ from worker.steps.event_log import PROGRESS_FILE
 
 __all__ = ["load_typical_durations"]
 
-# Some 5 ms to read; a stack's types each come once a deployment, and three of them count.
-_NEWEST = 10
+# Ten take 5 ms to read. A deployment has each type of a stack once, and three durations suffice.
+_MAX_DEPLOYMENTS = 10
 _APPLY = "apply"
 
 
 def load_typical_durations(run_root: Path) -> TypicalDurations:
-    """By the newest finished deployments; a document that is none of ours says nothing. Blocks."""
+    """The typical durations in the newest ended deployments; skips unreadable files. Blocks."""
     return TypicalDurations.shown_by(
         resource for folder in _newest_ended(run_root) for resource in _resources(folder)
     )
@@ -31,9 +31,9 @@ def _newest_ended(run_root: Path) -> list[Path]:
     for record in run_root.glob(f"dep-*/{RECORD_FILE}"):
         try:
             ended.append((record.stat().st_mtime, record.parent))
-        except OSError:  # Just removed.
+        except OSError:  # Removed meanwhile.
             continue
-    return [folder for _, folder in nlargest(_NEWEST, ended)]
+    return [folder for _, folder in nlargest(_MAX_DEPLOYMENTS, ended)]
 
 
 def _resources(folder: Path) -> Iterator[Resource]:

@@ -1,106 +1,120 @@
-"""Adoption: a worker takes over steps that nobody looks after any more."""
+"""Re-attachment: this worker supervises the running steps of workers that are gone."""
 
 import asyncio
+from typing import Protocol
 
 from temporalio import activity
 
-from deployments.errors import (
-    AnavaError,
-    AttemptGone,
-    HandedOver,
-    StepMoved,
-    Unavailable,
-)
-from deployments.ports import ActivityAttempts, Host, StepFolder
-from deployments.step import StepResult
-from worker.steps.supervisor import ActivityBinding, Supervisors
+from deployments.activity_token import ActivityToken
+from deployments.errors import AnavaError, AttemptGone, HandedOver, StepMoved, Unavailable
+from deployments.step import StepKey, StepResult
+from worker.host import WorkerHost
+from worker.steps.folder import StepFolder
+from worker.steps.supervisors import Supervisors
 
 __all__ = ["Reattachment"]
 
-_DELIVER_AGAIN_SECONDS = 1.0
-# Closing a run directory of a terminated deployment is not urgent.
-_SWEEP_SECONDS = 30.0
+_DELIVERY_RETRY_SECONDS = 1.0
+# Closing the run directory of a terminated deployment is not urgent.
+_CLEANUP_SECONDS = 30.0
+
+
+class ResultDelivery(Protocol):
+    """Completes an activity attempt."""
+
+    async def complete(self, result: StepResult) -> None:
+        """Deliver the result; raises AttemptGone where no workflow waits for the result."""
+        ...
+
+
+class ActivityAttempts(Protocol):
+    """Activity attempts and workflows in Temporal; without an answer raises TemporalUnavailable."""
+
+    def heartbeat(self, activity_token: ActivityToken) -> ResultDelivery: ...
+    async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool: ...
+    async def has_closed(self, workflow_id: str) -> bool: ...
 
 
 class Reattachment:
-    """Scans the run root and adopts."""
+    """Scans the run root every `scan_seconds` and re-attaches to steps with a stale claim."""
 
     def __init__(
-        self, host: Host, attempts: ActivityAttempts, supervisors: Supervisors, scan_seconds: float
+        self,
+        host: WorkerHost,
+        attempts: ActivityAttempts,
+        supervisors: Supervisors,
+        scan_seconds: float,
     ) -> None:
         self._host = host
         self._attempts = attempts
         self._supervisors = supervisors
         self._scan_seconds = scan_seconds
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[StepKey, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Scan for ever; a scan that fails is made again."""
+        """Scan until the worker hands over; log a failed scan and repeat."""
         clock = asyncio.get_running_loop().time
-        sweep_at = clock()
-        while not self._supervisors.leaving:
+        cleanup_at = clock()
+        while not self._supervisors.handing_over:
             try:
                 self.scan()
-                if clock() >= sweep_at:
-                    sweep_at = clock() + _SWEEP_SECONDS
-                    await self._sweep()
+                if clock() >= cleanup_at:
+                    cleanup_at = clock() + _CLEANUP_SECONDS
+                    await self._close_abandoned()
             except (AnavaError, OSError) as error:
                 activity.logger.warning("a scan of the run root failed: %s", error)
             await asyncio.sleep(self._scan_seconds)
 
     def scan(self) -> None:
-        """Adopt every step that is unclaimed now."""
-        for folder in self._host.stale_steps():
-            name = f"{folder.key.deployment}/{folder.key.step}"
-            if name not in self._tasks and not self._supervisors.looks_after(folder):
-                task = asyncio.create_task(self._reattach(folder), name=f"adopt {name}")
-                self._tasks[name] = task
-                task.add_done_callback(lambda _, name=name: self._tasks.pop(name, None))  # type: ignore[misc]
+        """Start a task for every step whose claim is stale now."""
+        for step in self._host.stale_steps():
+            key = step.key
+            if key not in self._tasks and not self._supervisors.is_supervised(key):
+                name = f"re-attach {key.deployment}/{key.step}"
+                task = asyncio.create_task(self._reattach(step), name=name)
+                self._tasks[key] = task
+                task.add_done_callback(lambda _, key=key: self._tasks.pop(key, None))  # type: ignore[misc]
 
     async def finish(self) -> None:
-        """Wait for the adopted steps; after `Keepers.leave` or `drain` they end soon."""
+        """Wait for the re-attached steps, which end soon after a hand-over or a drain."""
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()))
 
-    async def _reattach(self, folder: StepFolder) -> None:
-        activity_token = folder.activity_token()
+    async def _reattach(self, step: StepFolder) -> None:
+        activity_token = step.activity_token()
         if activity_token is None:
             return
         try:
-            step_status = folder.look()
-            if step_status.sealed and not await self._attempts.is_pending(
-                activity_token, folder.key.activity_id
+            if step.runner.status().sealed and not await self._attempts.is_pending(
+                activity_token, step.key.activity_id
             ):
-                # Its result was delivered; only the mark was missing.
-                folder.settle()
+                # The result was delivered; the worker died before marking the step.
+                step.close()
                 return
-            binding = ActivityBinding(
-                activity_token, self._attempts.heartbeat(activity_token), self._attempts
-            )
-            supervisor = self._supervisors.begin(folder, binding)
-            activity.logger.info("adopting %s", folder.key)
-            result = await self._supervisors.run(supervisor, folder, None)
-            await self._deliver(binding, result)
-            folder.settle()
+            supervisor = self._supervisors.reattach(step, activity_token)
+            activity.logger.info("re-attaching to %s", step.key)
+            result = await supervisor.run()
+            await self._deliver(self._attempts.heartbeat(activity_token), result)
+            step.close()
         except StepMoved as moved:
-            activity.logger.info("letting go of %s: %s", folder.key, moved)
+            activity.logger.info("another worker supervises %s: %s", step.key, moved)
         except (AnavaError, OSError) as error:
-            activity.logger.warning("adopting %s failed: %s", folder.key, error)
+            activity.logger.warning("re-attaching to %s failed: %s", step.key, error)
 
-    async def _deliver(self, binding: ActivityBinding, result: StepResult) -> None:
-        while not self._supervisors.leaving:
+    async def _deliver(self, attempt: ResultDelivery, result: StepResult) -> None:
+        while not self._supervisors.handing_over:
             try:
-                await binding.heartbeat.complete(result)
+                await attempt.complete(result)
             except AttemptGone:
                 return
             except Unavailable:
-                await asyncio.sleep(_DELIVER_AGAIN_SECONDS)
+                await asyncio.sleep(_DELIVERY_RETRY_SECONDS)
             else:
                 return
-        raise HandedOver("this worker is going; the next one delivers the result")
+        raise HandedOver("this worker shuts down; the next worker delivers the result")
 
-    async def _sweep(self) -> None:
-        """Close what belongs to deployments that ended without `finalize`."""
+    async def _close_abandoned(self) -> None:
+        """Close the run directories of deployments that ended without `finalize_deployment`."""
         for deployment in self._host.idle_deployments():
             if await self._attempts.has_closed(deployment):
-                await self._host.abandon(deployment)
+                await self._host.finalization.abandon(deployment)

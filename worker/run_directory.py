@@ -1,5 +1,6 @@
-"""The folder of one deployment on this host: made in one move, emptied when all is recorded."""
+"""The folder of a deployment on this host: made by a single rename, emptied after finalize."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,13 +18,15 @@ __all__ = ["RECORD_FILE", "RunDirectory"]
 
 RECORD_FILE = "record.json"
 _SECRETS_FILE = "secrets.json"
+_TEMPLATE_FILE = "template.json"
 
-# What tools leave in a template, and what is for readers.
-_LEFT_OUT = (".terraform", "__pycache__", "*.md")
+# Left by tools, or documentation: not copied from a template.
+_IGNORED = (".terraform", "__pycache__", "*.md")
 
-# What stays of a step: its log, which sink has how much of it, its progress and the runner's own
-# testimony.
-_KEPT = frozenset({"events.jsonl", "cursors", "progress.json", "exit.json"})
+# The files of a step that `clear` leaves: log, cursors of the sinks, progress, exit record.
+_RETAINED = frozenset({"events.jsonl", "cursors", "progress.json", "exit.json"})
+
+_VERSION_DIGITS = 12
 
 
 class RunDirectory:
@@ -36,19 +39,19 @@ class RunDirectory:
 
     @property
     def is_open(self) -> bool:
-        """Whether the deployment still needs its place on this host."""
+        """Whether the deployment takes a slot on this host."""
         return self.path.is_dir() and not (self.path / RECORD_FILE).exists()
 
     def make(
         self, template: Path, request: DeploymentRequest, backend: str, secrets: Iterable[str]
     ) -> None:
-        """Make it whole, or leave it as it is.
+        """Make the complete run directory; an existing directory stays unchanged.
 
         Args:
-            template: what is deployed.
-            request: with what.
-            backend: content of its `backend.tf.json`.
-            secrets: texts that must not be seen, besides those of the request.
+            template: the folder to copy.
+            request: the variables.
+            backend: the content of `backend.tf.json`.
+            secrets: texts to redact, besides those of the request.
 
         Raises:
             RunDirectoryBroken: the template is missing.
@@ -60,7 +63,8 @@ class RunDirectory:
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(4).hex()}")
         work = draft / "work"
         draft.mkdir(mode=0o700, parents=True)
-        shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+        shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_IGNORED))
+        atomic_files.replace(draft / _TEMPLATE_FILE, {"version": _version(work)})
         function_archives.pack(work)
         (draft / "home").mkdir(mode=0o700)
         (draft / "steps").mkdir(mode=0o700)
@@ -71,21 +75,26 @@ class RunDirectory:
         try:
             draft.rename(self.path)
         except OSError:
-            # Another attempt of the same activity was faster.
+            # Another attempt of the same activity made the directory.
             shutil.rmtree(draft)
 
     def secrets(self) -> list[str]:
-        """Texts that must not be seen; none once the work is done."""
+        """The texts to redact; empty after `clear`."""
         content = atomic_files.read(self.path / _SECRETS_FILE) or {}
         secrets = content.get("secrets", [])
         return [str(secret) for secret in secrets] if isinstance(secrets, list) else []
 
+    def template_version(self) -> str:
+        """The version of the copied template: 12 hex digits; empty for a broken directory."""
+        content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
+        return str(content.get("version", ""))
+
     def step(self, number: int) -> Path:
-        """The folder of one step, there or not."""
+        """The path of a step's folder, which may be missing."""
         return self.path / "steps" / str(number)
 
     def steps(self) -> list[int]:
-        """Numbers of the steps that have a folder."""
+        """The numbers of the steps that have a folder, sorted."""
         try:
             names = [path.name for path in (self.path / "steps").iterdir()]
         except FileNotFoundError:
@@ -93,28 +102,37 @@ class RunDirectory:
         return sorted(int(name) for name in names if name.isdigit())
 
     def record(self, record_json: str) -> str:
-        """Write the record unless there is one; the record that is kept."""
+        """Write the record unless one exists; returns the stored record."""
         self.path.mkdir(exist_ok=True, mode=0o700)
         atomic_files.create(self.path / RECORD_FILE, record_json)
         return atomic_files.read_text(self.path / RECORD_FILE) or record_json
 
     def clear(self) -> None:
-        """Remove what only the work needed; a repeat finds it gone."""
+        """Remove the files that only the work needed; may be repeated."""
         for folder in (self.work, self.home):
             shutil.rmtree(folder, ignore_errors=True)
         (self.path / _SECRETS_FILE).unlink(missing_ok=True)
         for step in self.steps():
-            for entry in self.step(step).iterdir():
-                _remove(entry)
+            for path in self.step(step).iterdir():
+                _remove(path)
 
 
-def _remove(entry: Path) -> None:
-    if entry.name in _KEPT:
+def _remove(path: Path) -> None:
+    if path.name in _RETAINED:
         return
-    if entry.is_dir():
-        shutil.rmtree(entry, ignore_errors=True)
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
     else:
-        entry.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+
+def _version(template: Path) -> str:
+    """A digest over the names and contents of a template's files."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in template.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(template)}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:_VERSION_DIGITS]
 
 
 def _variables(request: DeploymentRequest) -> str:

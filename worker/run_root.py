@@ -1,4 +1,4 @@
-"""The run root: which host this is, which workers live on it, which deployments it holds."""
+"""The run root of a host: id, workers and deployments."""
 
 import fcntl
 import os
@@ -16,7 +16,7 @@ __all__ = ["RunRoot"]
 
 
 class RunRoot:
-    """A folder that all workers of one host share. Opening it makes what is missing."""
+    """A folder that all workers of one host share; the constructor makes missing parts."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -24,7 +24,7 @@ class RunRoot:
         self.workers.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.host = self._host()
         self.worker = os.urandom(6).hex()
-        # Held as long as this process lives: free means that the worker is dead.
+        # This process holds the lock until exit: a free lock means a dead worker.
         self._lock = os.open(
             self.workers / f"{self.worker}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
         )
@@ -33,11 +33,11 @@ class RunRoot:
         self._sweep_workers()
 
     def directory(self, deployment: str) -> RunDirectory:
-        """The folder of a deployment, there or not."""
+        """The run directory of a deployment, which may be missing."""
         return RunDirectory(self.path / deployment)
 
     def open_deployments(self) -> list[str]:
-        """Deployments that have a place on this host, whoever works on them."""
+        """The deployments that take a slot on this host, of all workers."""
         return [
             path.name
             for path in self.path.iterdir()
@@ -45,20 +45,20 @@ class RunRoot:
         ]
 
     def deployments(self) -> list[str]:
-        """All deployments that this host keeps something of."""
+        """All deployments with a run directory, also those that have ended."""
         return [path.name for path in self.path.iterdir() if path.name.startswith("dep-")]
 
     def show_life(self) -> None:
-        """Be seen by health checks: the lock's modification time (`cli/worker_healthcheck.py`)."""
+        """Touch the worker's lock: health checks read the time (`cli/worker_healthcheck.py`)."""
         os.utime(self._lock)
 
-    def publish_sink_statuses(self, states: Sequence[SinkStatus]) -> None:
-        """Say how this worker's sinks are, for whoever reads the run root."""
-        content = {"sinks": [asdict(state) for state in states]}
+    def publish_sink_statuses(self, statuses: Sequence[SinkStatus]) -> None:
+        """Write the status of this worker's sinks for the API."""
+        content = {"sinks": [asdict(status) for status in statuses]}
         atomic_files.replace(sink_status_file(self.workers, self.worker), content)
 
     def close(self) -> None:
-        """Let the worker's lock go."""
+        """Release and remove the worker's lock."""
         os.close(self._lock)
         sink_status_file(self.workers, self.worker).unlink(missing_ok=True)
         (self.workers / f"{self.worker}.lock").unlink(missing_ok=True)
@@ -70,7 +70,7 @@ class RunRoot:
         return str(content["id"])
 
     def _sweep_workers(self) -> None:
-        """Remove what dead workers left; a claim counts a missing lock as a free one."""
+        """Remove the files of dead workers; for a claim, a missing lock is a free lock."""
         for path in self.workers.glob("*.lock"):
             if path.stem != self.worker and not atomic_files.is_locked(path):
                 path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What is true after an abnormal end: the journal of the apply against Terraform's state."""
+"""State reconciliation: the progress of an interrupted apply compared with Terraform's state."""
 
 import asyncio
 import json
@@ -16,39 +16,39 @@ from worker.steps.event_log import PROGRESS_FILE, SPOOL_FILE
 
 __all__ = ["ReconciliationInput", "addresses_in", "compare_with_state", "reconcile"]
 
-_MAKES = frozenset({"create", "update", "replace", "import"})
+_RECORDED_ACTIONS = frozenset({"create", "update", "replace", "import"})
 
 
 @dataclass(frozen=True)
 class ReconciliationInput:
-    """Where the apply ran and with what; `rescued` is a folder for operators alone."""
+    """Folders and terraform of the apply; `errored_states` is a folder for operators alone."""
 
     work: Path
     step_folder: Path
-    rescued: Path
+    errored_states: Path
     terraform: str
     environment: Mapping[str, str]
 
 
 async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
-    """Compare what was reported complete with what the state holds.
+    """Compare the resources that terraform reported complete with the resources in the state.
 
-    The step's log is closed: its progress is final. A state that does not answer leaves it
-    unsure; it is never taken for an empty one. A state that terraform could not write is kept for
-    operators and pushed back first. An empty one never is: pushing it would drop everything
-    (DESIGN section 5).
+    The step's log is sealed, so the progress is final. A state that cannot be read makes the result
+    inconclusive; such a state never counts as empty. A state that terraform could not write is
+    first preserved for operators and pushed. An empty state is never pushed: a push would drop all
+    resources (DESIGN section 5).
 
     Raises:
         TerraformUnusable: terraform does not answer.
     """
-    unsaved = await asyncio.to_thread(
+    errored_state = await asyncio.to_thread(
         errored.read_errored_state, inputs.work, inputs.step_folder / SPOOL_FILE
     )
-    if addresses_in(unsaved):
-        kept = await asyncio.to_thread(errored.preserve, unsaved, inputs.rescued)
-        # When it is refused, the state below tells what is not recorded.
+    if addresses_in(errored_state):
+        file = await asyncio.to_thread(errored.preserve, errored_state, inputs.errored_states)
+        # After a refused push, the comparison below reports the unrecorded resources.
         await run_command(
-            [inputs.terraform, "state", "push", str(kept)], inputs.environment, inputs.work
+            [inputs.terraform, "state", "push", str(file)], inputs.environment, inputs.work
         )
     pulled = await run_command(
         command.state_argv(inputs.terraform), inputs.environment, inputs.work
@@ -65,17 +65,17 @@ async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
 def compare_with_state(
     resources: Sequence[Mapping[str, object]], recorded: set[str]
 ) -> Reconciliation:
-    """The journal against the state, both as values."""
+    """Compare an apply's resources with the addresses in the state."""
     made = [
         str(resource["address"])
         for resource in resources
-        if resource["status"] == ResourceStatus.DONE and resource["action"] in _MAKES
+        if resource["status"] == ResourceStatus.DONE and resource["action"] in _RECORDED_ACTIONS
     ]
-    # What is gone from the state after its delete had begun was deleted.
+    # A resource whose delete had begun and that is not in the state was deleted.
     begun = [
-        str(item["address"])
-        for item in resources
-        if item["status"] == ResourceStatus.RUNNING and item["action"] != "delete"
+        str(resource["address"])
+        for resource in resources
+        if resource["status"] == ResourceStatus.RUNNING and resource["action"] != "delete"
     ]
     return Reconciliation(
         unrecorded=[address for address in made if address not in recorded],
@@ -84,7 +84,7 @@ def compare_with_state(
 
 
 def addresses_in(state: bytes) -> set[str]:
-    """Addresses of all managed resources in a state; empty for none or a broken one."""
+    """The addresses of all managed resources in a state; empty for an empty or broken state."""
     try:
         content = json.loads(state or b"{}")
     except ValueError:

@@ -23,8 +23,8 @@ with workflow.unsafe.imports_passed_through():
     from deployments.findings import Finding
     from deployments.imports import Import
     from deployments.phase import Phase
-    from deployments.ports import PreparedHost
     from deployments.preflight import blocking
+    from deployments.prepared_host import PreparedHost
     from deployments.reasons import Reason, explain
     from deployments.refusal_causes import refusals_of
     from deployments.results import EndContext, Reconciliation, conclude

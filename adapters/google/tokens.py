@@ -40,7 +40,7 @@ class GoogleTokenProvider:
         api = GoogleApi(own, settings.endpoint)
         return cls(own, api, settings.impersonate, settings.token_seconds)
 
-    async def provider(self, reference: str) -> Credential:
+    async def credential(self, reference: str) -> Credential:
         """Return a credential for terraform's provider; raises SignInExpired, Unavailable."""
         if reference != SERVICE:
             raise SignInExpired("The reference to a sign-in is unknown.")
@@ -49,11 +49,11 @@ class GoogleTokenProvider:
         return await self._impersonate(self._account)
 
     async def token(self) -> str:
-        """Return a token, cached for half its lifetime like terraform's; raises as `provider`."""
+        """Return a token, cached for half its lifetime like terraform's; raises as `credential`."""
         async with self._refresh:
             now = asyncio.get_running_loop().time()
             if now >= self._refresh_at:
-                credential = await self.provider(SERVICE)
+                credential = await self.credential(SERVICE)
                 self._token, self._refresh_at = credential.token, now + credential.seconds / 2
             return self._token
 

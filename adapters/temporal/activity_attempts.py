@@ -12,8 +12,8 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from deployments.activity_token import ActivityToken
 from deployments.errors import AttemptGone, TemporalUnavailable
-from deployments.ports import ActivityToken
 from deployments.step import Resource, StepResult
 from deployments.temporal_names import Signal
 

@@ -69,7 +69,10 @@ async def host(tmp_path: Path, store: Failing) -> AsyncIterator[WorkerHost]:
 async def finalize(host: WorkerHost, attempt: int = 1) -> DeploymentResult:
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt)
-    return await environment.run(DeploymentActivities(host).finalize_deployment, INPUT)
+    return await environment.run(
+        DeploymentActivities(host, host.plans, host.finalization, host.archive).finalize_deployment,
+        INPUT,
+    )
 
 
 async def content(store: LocalArtifactStore, name: str) -> bytes:
@@ -105,10 +108,10 @@ async def test_a_store_that_stays_away_does_not_change_the_end_and_gets_the_rest
     assert "log.txt" not in [entry.name for entry in await store.entries(DEPLOYMENT)]
     folder = tmp_path / "runs" / DEPLOYMENT
     assert not (folder / "work").exists(), "the place on the host is free"
-    await host.send_pending()
+    await host.archive.send_pending()
     assert "log.txt" in [path.name for path in (folder / "outbox").iterdir()]
     store.broken = ""
-    await host.send_pending()
+    await host.archive.send_pending()
     assert not list((folder / "outbox").iterdir())
     assert len(await store.entries(DEPLOYMENT)) == 6
     assert (await content(store, "log.txt")).split() == b"line of 1 line of 2".split()
@@ -122,8 +125,8 @@ async def test_a_state_that_does_not_answer_costs_the_outputs_and_nothing_else(
     async def silent(_: str) -> None:
         raise Unavailable("The bucket of states is out of order.")
 
-    monkeypatch.setattr(host, "keep_outputs", silent)
-    monkeypatch.setattr("activities.deployments._gives_outputs", lambda _: True)
+    monkeypatch.setattr(host.archive, "enqueue_state_outputs", silent)
+    monkeypatch.setattr("activities.deployments._has_camera_outputs", lambda _: True)
     with pytest.raises(ApplicationError) as error:
         await finalize(host)
     assert (error.value.type, error.value.non_retryable) == ("Unavailable", False)

@@ -14,11 +14,11 @@ from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.settings import Settings, base_environment
 from adapters.terraform import command
+from deployments.activity_token import ActivityToken
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.findings import Finding
 from deployments.imports import Import, ImportSurvey, PlannedCreation
 from deployments.phase import Phase
-from deployments.ports import ActivityToken
 from deployments.preflight import Project
 from deployments.step import StepKey, StepOrder
 from deployments.timings import StopLadder
@@ -47,13 +47,13 @@ async def host(tmp_path: Path) -> AsyncIterator[WorkerHost]:
 
 def place(host: WorkerHost, given: StepOrder) -> None:
     folder = host.step(given.key)
-    folder.claim(ActivityToken(b"", 1, DEPLOYMENT, "run", given.phase, may_start=True))
-    folder.place(given)
+    folder.claims.take(ActivityToken(b"", 1, DEPLOYMENT, "run", given.phase, may_start=True))
+    folder.runner.place(given)
     folder.release()
 
 
 async def test_the_order_of_a_plan_decides_what_it_adopts(host: WorkerHost, tmp_path: Path) -> None:
-    file = tmp_path / "runs" / DEPLOYMENT / "work" / "adoption.tf.json"
+    file = tmp_path / "runs" / DEPLOYMENT / "work" / "imports.tf.json"
     place(host, order(2))
     assert not file.exists()
 
@@ -103,7 +103,7 @@ async def test_what_the_plan_of_this_host_would_create_is_looked_for(
     await terraform(work, "init", "-input=false")
     await terraform(work, "plan", "-input=false", f"-out={command.PLAN_FILE}")
     looked = Looked()
-    checks = PreflightActivities(host, looked, looked)
+    checks = PreflightActivities(host.plans, looked, looked)
     found = await ActivityEnvironment().run(
         checks.find_existing, FindExistingInput(DEPLOYMENT, "demo-project-1")
     )

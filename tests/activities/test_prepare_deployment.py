@@ -25,7 +25,9 @@ async def test_a_template_with_googles_provider_needs_a_mirror(tmp_path: Path) -
     store = LocalArtifactStore(tmp_path)
     host = await WorkerHost.open(settings, base_environment(), changes, store)
     try:
-        prepare = DeploymentActivities(host).prepare_deployment
+        prepare = DeploymentActivities(
+            host, host.plans, host.finalization, host.archive
+        ).prepare_deployment
         with pytest.raises(ApplicationError, match="ANAVA_TERRAFORM__MIRROR") as refused:
             await ActivityEnvironment().run(prepare, PrepareDeploymentInput("dep-1", REQUEST))
     finally:
@@ -33,3 +35,30 @@ async def test_a_template_with_googles_provider_needs_a_mirror(tmp_path: Path) -
         changes.close()
     assert (refused.value.type, refused.value.non_retryable) == ("TerraformUnusable", True)
     assert not (settings.runs / "dep-1").exists()
+
+
+async def test_the_version_of_a_template_is_a_digest_of_its_files(tmp_path: Path) -> None:
+    template = tmp_path / "templates" / "sandbox"
+    (template / "modules").mkdir(parents=True)
+    (template / "main.tf").write_text("")
+    settings = Settings(
+        data_dir=tmp_path, terraform=TerraformSettings(templates=tmp_path / "templates")
+    )
+    request = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
+    changes = FileChanges()
+    host = await WorkerHost.open(
+        settings, base_environment(), changes, LocalArtifactStore(tmp_path)
+    )
+    try:
+        first = (await host.prepare("dep-1", request)).template_version
+        (template / "README.md").write_text("for readers")
+        second = (await host.prepare("dep-2", request)).template_version
+        (template / "modules" / "a.tf").write_text("# another file")
+        third = (await host.prepare("dep-3", request)).template_version
+        repeated = (await host.prepare("dep-1", request)).template_version
+    finally:
+        host.close()
+        changes.close()
+    assert len(first) == 12
+    assert set(first) <= set("0123456789abcdef")
+    assert first == second == repeated != third

@@ -90,7 +90,7 @@ def test_no_text_holds_a_term_that_was_replaced() -> None:
 
 def test_a_variable_bears_the_name_of_its_thing() -> None:
     offenders = [
-        f"{path}:{node.lineno}: {name}"
+        f"{path}:{getattr(node, 'lineno', 0)}: {name}"
         for path in product()
         for node in ast.walk(tree(path))
         if (name := _bound_name(node)) in VAGUE_VARIABLES

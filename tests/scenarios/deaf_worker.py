@@ -25,7 +25,7 @@ class DeafSteps(StepActivities):
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    setattr(worker_main, "Steps", DeafSteps)  # noqa: B010 - a name that is not exported
+    setattr(worker_main, "StepActivities", DeafSteps)  # noqa: B010 - a name that is not exported
     asyncio.run(worker_main.run(settings.load()))
     sys.stdout.flush()
     # As worker_main does: the SDK can crash the interpreter's own end.

@@ -171,7 +171,7 @@ async def test_the_lock_of_a_terminated_deployment_is_removed(house: House, buck
     os.kill(terraform_of(deployment)["terraform_pid"], signal.SIGKILL)
     assert await bucket.get(deployment, "tflock")
     house.worker()
-    await deployment.until_file(APPLY, "settled")
+    await deployment.until_file(APPLY, "closed")
     # Each worker's first scan closes what rests; the next of the same one is 30 s away.
     house.worker()
     await eventually((deployment.folder / "record.json").exists, "the end of its run directory")

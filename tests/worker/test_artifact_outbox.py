@@ -117,7 +117,7 @@ async def test_what_one_deployment_cannot_send_holds_up_no_other(
     store.before = lambda name: refuse(name) if name == "plan.txt" else None
     await boxes.send_pending([RunDirectory(tmp_path / "dep-none"), directory, other])
     assert (boxes.has_pending(directory), boxes.has_pending(other)) == (True, False)
-    assert f"artifacts of {DEPLOYMENT} are still owed: out of order" in caplog.text
+    assert f"artifacts of {DEPLOYMENT} are not sent yet: out of order" in caplog.text
     store.before = lambda _: None
     await boxes.send_pending([directory, other])
     assert not boxes.has_pending(directory)

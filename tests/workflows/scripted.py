@@ -20,7 +20,7 @@ from deployments.deployment import DeploymentRequest, DeploymentResult, Stack
 from deployments.findings import Finding
 from deployments.imports import ImportSurvey
 from deployments.phase import Phase
-from deployments.ports import PlanSummary, PreparedHost
+from deployments.prepared_host import PreparedHost
 from deployments.results import Reconciliation, conclude
 from deployments.step import (
     Counts,
@@ -107,8 +107,8 @@ class ScriptedHost:
         return None
 
     @activity.defn
-    async def report_plan(self, input: ReportPlanInput) -> PlanSummary:
-        return PlanSummary("", [])
+    async def report_plan(self, input: ReportPlanInput) -> None:
+        return None
 
     @activity.defn
     async def finalize_deployment(self, input: FinalizeDeploymentInput) -> DeploymentResult:

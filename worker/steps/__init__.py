@@ -1,1 +1,1 @@
-"""One step on its host: its folder, claims, runner process, event log and supervisor."""
+"""A step on this host: folder, claims, runner, output and supervisor."""

@@ -1,8 +1,8 @@
-"""Who looks after a step: one file an epoch, the highest is the owner.
+"""Claims on a step: a file per epoch; the highest epoch owns the step.
 
-A claim is made by creating the next file, which only one can do; so no lock is needed, and a
-worker that was paused in the middle of anything can only touch a file that nobody reads any more
-(docs/adr/0004). The file's modification time is the boot clock's time of the last renewal.
+A worker claims a step by creating the next file. The file system lets a single worker create a
+file, so claims need no lock. A paused worker that resumes finds a higher epoch and writes nothing
+(docs/adr/0004). The modification time of a claim is the boot-clock time of the last renewal.
 """
 
 import base64
@@ -10,9 +10,10 @@ import os
 from pathlib import Path
 
 from adapters.local import atomic_files
+from deployments.activity_token import ActivityToken
 from deployments.errors import Fenced
 from deployments.phase import Phase
-from deployments.ports import ActivityToken
+from worker.steps.order_file import read_order
 
 __all__ = ["Claims"]
 
@@ -20,7 +21,10 @@ _NANOSECONDS = 1_000_000_000
 
 
 class Claims:
-    """The claims of one step, as one worker sees them."""
+    """The claims of a step, for one worker; `epoch` is 0 before `take`.
+
+    After a claim with a higher epoch, all methods that write raise Fenced.
+    """
 
     def __init__(self, folder: Path, workers: Path, worker: str) -> None:
         self._folder = folder
@@ -29,11 +33,8 @@ class Claims:
         self.epoch = 0
 
     def take(self, activity_token: ActivityToken) -> None:
-        """Become the owner.
-
-        Raises:
-            Fenced: another worker took the same epoch.
-        """
+        """Claim the step with the next epoch; makes the step's folder."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         epoch = self.newest() + 1
         content = {
             "worker": self._worker,
@@ -45,31 +46,33 @@ class Claims:
             "may_start": activity_token.may_start,
         }
         if not atomic_files.create(self._path(epoch), content):
-            raise Fenced(f"epoch {epoch} is somebody else's")
+            raise Fenced(f"another worker holds epoch {epoch}")
         self.epoch = epoch
         self._touch(atomic_files.boot_seconds())
 
     def check(self) -> None:
-        """Be the owner still.
-
-        Raises:
-            Fenced: somebody has taken the next epoch.
-        """
+        """Raise Fenced unless this worker owns the step."""
         if self.epoch == 0 or self._path(self.epoch + 1).exists():
             raise Fenced(f"epoch {self.epoch} is over")
 
     def renew(self) -> None:
-        """Show that the owner lives."""
+        """Record that this worker is alive."""
         self.check()
         self._touch(atomic_files.boot_seconds())
 
+    def extend_lease(self, sent_at: float) -> None:
+        """Extend the host's lease to the full length from `sent_at`, a boot-clock time."""
+        self.check()
+        until = sent_at + read_order(self._folder).lease_seconds
+        atomic_files.replace(self._folder / "lease", f"{until:.3f}\n")
+
     def release(self) -> None:
-        """Let the next one claim at once."""
+        """Make the claim stale, so that the next worker claims the step at once."""
         if self.epoch:
             self._touch(0)
 
     def newest(self) -> int:
-        """The highest epoch there is, 0 for none."""
+        """The highest epoch, 0 without a claim."""
         try:
             names = [path.name for path in self._folder.iterdir()]
         except FileNotFoundError:
@@ -77,7 +80,7 @@ class Claims:
         return max((int(name[6:-5]) for name in names if _is_claim(name)), default=0)
 
     def activity_token(self) -> ActivityToken | None:
-        """The newest claim's ticket."""
+        """The activity attempt in the newest claim."""
         epoch = self.newest()
         content = atomic_files.read(self._path(epoch)) if epoch else None
         if content is None:
@@ -93,14 +96,14 @@ class Claims:
         )
 
     def is_stale(self, stale_seconds: float) -> bool:
-        """Whether the newest claim's worker is dead, paused or has let go."""
+        """Whether the worker of the newest claim is dead, paused or has released the step."""
         path = self._path(self.newest())
         content = atomic_files.read(path)
         if content is None:
             return False
         renewed = path.stat().st_mtime_ns / _NANOSECONDS
         age = atomic_files.boot_seconds() - renewed
-        # A renewal in the future is from before the last boot.
+        # A renewal time in the future was written before the last boot.
         if not 0 <= age <= stale_seconds:
             return True
         return not atomic_files.is_locked(self._workers / f"{content['worker']}.lock")

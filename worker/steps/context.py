@@ -1,4 +1,4 @@
-"""What every step on a host shares: its terraform, its worker, its environment."""
+"""The values that all steps on a host share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ __all__ = ["HostContext"]
 
 @dataclass(frozen=True)
 class HostContext:
-    """What every step on a host shares; `google` is a server in place of Google's."""
+    """Terraform, worker and adapters of a host; `google` is the address of a Google stand-in."""
 
     workers: Path
     worker: str
@@ -31,13 +31,13 @@ class HostContext:
     google: str | None = None
 
     def environment(self, home: Path) -> dict[str, str]:
-        """Terraform's whole environment, for one deployment's home."""
-        ours = command.environment(home, self.cli_config, self.path)
-        return {**ours, **self.states.terraform_environment()}
+        """Terraform's complete environment, for the home folder of a deployment."""
+        common = command.environment(home, self.cli_config, self.path)
+        return {**common, **self.states.terraform_environment()}
 
-    def environment_of(self, order: StepOrder, home: Path) -> dict[str, str]:
-        """The same for a step; one that asks Google is told where."""
-        ours = self.environment(home)
+    def step_environment(self, order: StepOrder, home: Path) -> dict[str, str]:
+        """Terraform's environment for a step, with the stand-in's address where one is set."""
+        common = self.environment(home)
         if not (order.credential_ref and self.google):
-            return ours
-        return {**ours, **provider_environment(self.google)}
+            return common
+        return {**common, **provider_environment(self.google)}

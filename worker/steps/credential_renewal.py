@@ -1,96 +1,129 @@
-"""Renews the credential of a step, so that its terraform always finds a fresh token.
+"""Renews the credential of a step, so that terraform always reads a valid token.
 
-Whoever keeps the step does it, the worker that started it or the one that adopted it. A token
-lies in the step's folder, never in Temporal.
+The supervisor renews, in the worker that started the step and in the worker that re-attached.
+A token is stored in the step's folder, never in Temporal.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from temporalio import activity
 
-from deployments.credentials import CredentialProvider
+from deployments.credentials import Credential
 from deployments.errors import SignInExpired, Unavailable
-from deployments.ports import StepFolder
-from deployments.step import StepOutcome, StepResult
+from deployments.step import StepKey, StepOutcome, StepResult
 
-__all__ = ["CredentialRenewal"]
+__all__ = ["CredentialProvider", "CredentialRenewal", "CredentialedStep"]
 
-# At half of its life: of an hour's token a dead worker may so be away for half an hour.
-_SHARE = 0.5
-# What is given out for seconds only must not be asked for without pause.
-_SHORTEST_PAUSE_SECONDS = 1.0
-_AGAIN_SECONDS = 2.0
-# Some minutes, since each try has its own patience; then the deployment ends instead of waiting.
-_MOST_TRIES = 30
-# A sign-in that has ended does not come back in seconds; terraform goes on while its token lasts.
-_REFUSED_AGAIN_SECONDS = 30.0
+# At half of the lifetime: with a token of an hour, terraform survives 30 minutes without a worker.
+_RENEW_AT_SHARE = 0.5
+# Minimum pause, for tokens with a lifetime of seconds.
+_MIN_PAUSE_SECONDS = 1.0
+_RETRY_SECONDS = 2.0
+# Several minutes, since each try has retries of its own; then the deployment ends without a start.
+_MAX_TRIES = 30
+# An expired sign-in is not renewed within seconds; terraform runs while the token is valid.
+_REFUSED_RETRY_SECONDS = 30.0
+
+
+class CredentialProvider(Protocol):
+    """Exchanges a reference for a token."""
+
+    async def credential(self, reference: str) -> Credential:
+        """A token with the longest lifetime that Google grants.
+
+        Raises:
+            SignInExpired: the reference is unknown, or the sign-in has expired.
+            Unavailable: Google does not answer.
+        """
+        ...
+
+
+class CredentialedStep(Protocol):
+    """A step whose terraform may need a credential; without a need the reference is empty."""
+
+    @property
+    def key(self) -> StepKey: ...
+    def credential_reference(self) -> str: ...
+    def write_credential(self, credential: Credential) -> None: ...
 
 
 class CredentialRenewal:
-    """The credential of one step.
+    """The credential of a step.
 
     Args:
-        folder: the step; where its order names no credential there is nothing to do.
-        mint: makes the tokens.
+        step: the step.
+        provider: issues the tokens.
+        withdraw: ends a step that has not started; returns False for a started step.
+        wake: wakes the supervisor, which starts terraform when the first token is stored.
     """
 
-    def __init__(self, folder: StepFolder, provider: CredentialProvider) -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        step: CredentialedStep,
+        provider: CredentialProvider,
+        withdraw: Callable[[], bool],
+        wake: Callable[[], None],
+    ) -> None:
+        self._step = step
         self._provider = provider
-        self._there = False
+        self._withdraw = withdraw
+        self._wake = wake
+        self._stored = False
         self._tries = 0
         self._refusal: tuple[StepOutcome, str] | None = None
 
     @property
     def ready(self) -> bool:
-        """Whether terraform would find what it needs."""
-        return self._there or not self._folder.credential_reference()
+        """Whether terraform can start: a token is stored, or the step needs none."""
+        return self._stored or not self._step.credential_reference()
 
     async def run(self) -> None:
-        """Renew for as long as there is something to renew.
+        """Renew until cancelled; return at once where the step needs no credential.
 
         Raises:
             Fenced: another worker has claimed the step.
         """
-        reference = self._folder.credential_reference()
+        reference = self._step.credential_reference()
         while reference:
             pause = await self._renew(reference)
             await asyncio.sleep(pause)
 
-    def judged(self, result: StepResult) -> StepResult:
-        """The result; a step that never began for want of a credential says so."""
+    def with_refusal(self, result: StepResult) -> StepResult:
+        """The result; where a missing credential prevented the start, with that cause."""
         if self._refusal is None or result.outcome is not StepOutcome.NOT_STARTED:
             return result
-        outcome, words = self._refusal
-        return replace(result, outcome=outcome, error=words)
+        outcome, message = self._refusal
+        return replace(result, outcome=outcome, error=message)
 
     async def _renew(self, reference: str) -> float:
-        """One renewal; how many seconds the next one can wait."""
+        """Renew once; returns the pause before the next renewal, in seconds."""
         try:
-            credential = await self._provider.provider(reference)
+            credential = await self._provider.credential(reference)
         except Unavailable as error:
             self._tries += 1
-            activity.logger.warning("no new credential for %s: %s", self._folder.key, error)
-            if self._tries >= _MOST_TRIES:
-                self._give_up(StepOutcome.START_FAILED, str(error))
-            return _AGAIN_SECONDS
+            activity.logger.warning("no new credential for %s: %s", self._step.key, error)
+            if self._tries >= _MAX_TRIES:
+                self._refuse(StepOutcome.START_FAILED, str(error))
+            return _RETRY_SECONDS
         except SignInExpired as error:
-            activity.logger.warning("no credential for %s: %s", self._folder.key, error)
-            self._give_up(StepOutcome.SIGN_IN_EXPIRED, str(error))
-            return _REFUSED_AGAIN_SECONDS
+            activity.logger.warning("no credential for %s: %s", self._step.key, error)
+            self._refuse(StepOutcome.SIGN_IN_EXPIRED, str(error))
+            return _REFUSED_RETRY_SECONDS
         self._tries = 0
         try:
-            self._folder.write_credential(credential)
+            self._step.write_credential(credential)
         except OSError as error:
-            activity.logger.warning("the credential of %s: %s", self._folder.key, error)
-            return _AGAIN_SECONDS
-        if not self._there:
-            self._there = True
-            self._folder.wake()
-        return max(_SHORTEST_PAUSE_SECONDS, credential.seconds * _SHARE)
+            activity.logger.warning("cannot store the credential of %s: %s", self._step.key, error)
+            return _RETRY_SECONDS
+        if not self._stored:
+            self._stored = True
+            self._wake()
+        return max(_MIN_PAUSE_SECONDS, credential.seconds * _RENEW_AT_SHARE)
 
-    def _give_up(self, outcome: StepOutcome, words: str) -> None:
-        """End a step that has not begun; one that runs goes on while its token lasts."""
-        if not self._folder.look().started and self._folder.withdraw():
-            self._refusal = outcome, words
+    def _refuse(self, outcome: StepOutcome, message: str) -> None:
+        """End a step that has not started; a started terraform runs while the token is valid."""
+        if self._withdraw():
+            self._refusal = outcome, message

@@ -1,4 +1,4 @@
-"""From the runner's exit record and the folded messages to a step's result."""
+"""Makes a step's result from the runner's exit record and terraform's messages."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,21 +9,15 @@ from adapters.terraform.output.messages import ProgressAccumulator
 from deployments.errors import RunDirectoryBroken
 from deployments.events import Seal
 from deployments.phase import Phase
-from deployments.step import (
-    ResourceStatus,
-    StepKey,
-    StepOutcome,
-    StepResult,
-    StopCause,
-)
+from deployments.step import ResourceStatus, StepKey, StepOutcome, StepResult, StopCause
 
 __all__ = ["ExitRecord", "StepEvidence", "decode_exit", "interpret"]
 
-# What a result carries through Temporal's history; the journal and the log have all of it.
-_MOST_ADDRESSES = 200
-_MOST_DIAGNOSTICS = 10
-_LONGEST_TEXT = 4_000
-_LONGEST_OUTPUT = 4_000
+# Limits of a result in Temporal's history, texts in characters; progress and log are complete.
+_MAX_ADDRESSES = 200
+_MAX_DIAGNOSTICS = 10
+_MAX_TEXT = 4_000
+_MAX_OUTPUT = 4_000
 
 
 class _Stop(msgspec.Struct):
@@ -35,7 +29,7 @@ class _Operations(msgspec.Struct):
 
 
 class ExitRecord(msgspec.Struct):
-    """`exit.json` as far as the worker reads it; written by the runner."""
+    """The fields of `exit.json` that the worker reads; the runner writes the file."""
 
     outcome: str
     exit_code: int | None = None
@@ -51,20 +45,20 @@ class ExitRecord(msgspec.Struct):
     def clean(self) -> bool:
         """Whether terraform ended by itself: a second interrupt can lose the state (measured).
 
-        Where no operation had begun there is nothing to lose: an interrupt in its first
-        milliseconds kills terraform before it listens.
+        True where no operation had begun: an interrupt in terraform's first milliseconds kills the
+        process before the signal handler exists, and no resource is lost.
         """
         return self.operations.started == 0 or (self.signal is None and len(self.signals) < 2)
 
     @property
     def cause(self) -> StopCause | None:
-        """Why it was stopped, if it was."""
+        """The cause of the stop; None where terraform was not stopped."""
         return StopCause(self.stop.cause) if self.stop and self.stop.cause else None
 
 
 @dataclass(frozen=True)
 class StepEvidence:
-    """What else is known of an ended step."""
+    """Facts about an ended step that the exit record does not hold."""
 
     seal: Seal | None
     plan_sha256: str
@@ -75,7 +69,7 @@ def decode_exit(data: bytes) -> ExitRecord:
     """Read `exit.json`.
 
     Raises:
-        RunDirectoryBroken: it is none.
+        RunDirectoryBroken: the data is malformed.
     """
     try:
         return msgspec.json.decode(data, type=ExitRecord)
@@ -88,12 +82,12 @@ def interpret(
     phase: Phase,
     record: ExitRecord,
     accumulator: ProgressAccumulator,
-    traces: StepEvidence,
+    evidence: StepEvidence,
 ) -> StepResult:
-    """What the step left behind.
+    """The result of an ended step.
 
-    An interrupted terraform may exit 0 (measured in plan), so a recorded stop decides; only an
-    apply that terraform itself called complete is done whatever was asked of it.
+    An interrupted terraform may exit 0 (measured in plan), so a recorded stop decides the outcome.
+    Only an apply that terraform reported as complete is done despite a stop.
     """
     not_applied = accumulator.addresses(
         ResourceStatus.PLANNED, ResourceStatus.RUNNING, ResourceStatus.FAILED
@@ -114,22 +108,20 @@ def interpret(
         counts=accumulator.achieved()
         if phase is Phase.APPLY and not accumulator.applied
         else accumulator.counts,
-        changed=changed[:_MOST_ADDRESSES],
-        not_applied=not_applied[:_MOST_ADDRESSES] if phase is Phase.APPLY else [],
+        changed=changed[:_MAX_ADDRESSES],
+        not_applied=not_applied[:_MAX_ADDRESSES] if phase is Phase.APPLY else [],
         diagnostics=[
-            replace(item, summary=item.summary[:_LONGEST_TEXT], detail=item.detail[:_LONGEST_TEXT])
-            for item in diagnostics[:_MOST_DIAGNOSTICS]
+            replace(error, summary=error.summary[:_MAX_TEXT], detail=error.detail[:_MAX_TEXT])
+            for error in diagnostics[:_MAX_DIAGNOSTICS]
         ],
-        outputs=[
-            output for output in accumulator.outputs if len(output.value_json) <= _LONGEST_OUTPUT
-        ],
-        seal=traces.seal,
-        plan_sha256=traces.plan_sha256,
-        error=(record.error or "")[:_LONGEST_TEXT],
+        outputs=[output for output in accumulator.outputs if len(output.value_json) <= _MAX_OUTPUT],
+        seal=evidence.seal,
+        plan_sha256=evidence.plan_sha256,
+        error=(record.error or "")[:_MAX_TEXT],
         started_at=record.started_at or "",
         ended_at=record.ended_at or "",
-        epoch=traces.epoch,
-        omitted=sum(max(0, len(entry) - _MOST_ADDRESSES) for entry in (changed, not_applied)),
+        epoch=evidence.epoch,
+        omitted=sum(max(0, len(names) - _MAX_ADDRESSES) for names in (changed, not_applied)),
     )
 
 
@@ -141,5 +133,5 @@ def _outcome(phase: Phase, record: ExitRecord, accumulator: ProgressAccumulator)
         return StepOutcome.DONE
     if record.cause is not None:
         return StepOutcome.STOPPED
-    # An apply that exits 0 without saying that it is complete: its log was lost (disk full).
+    # An apply that exits 0 without the completion message: the log was lost (disk full).
     return StepOutcome.DONE if record.exit_code == 0 else StepOutcome.FAILED

@@ -1,57 +1,182 @@
-"""Starts runners. They are children only until the worker ends, and never die with it."""
+"""The runner of a step: order, status, processes and stop requests."""
 
+import asyncio
+import fcntl
+import hashlib
+import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["RunnerProcesses"]
+from adapters.local import atomic_files
+from adapters.local.event_file import EVENT_FILE, has_end
+from adapters.terraform import command
+from deployments.errors import PlanChanged, RunDirectoryBroken
+from deployments.imports import import_file
+from deployments.phase import Phase
+from deployments.step import StepOrder, StopCause
+from worker.steps.context import HostContext
+from worker.steps.order_file import ORDER_FILE, read_order, write_order
+
+__all__ = ["RunnerProcess", "StepStatus", "sha256_of"]
 
 _RUNNER = Path(__file__).resolve().parents[2] / "runner" / "__main__.py"
+_IMPORTS_FILE = "imports.tf.json"
 
-# Between its exit record and its end a runner only closes files.
-_LAST_BREATH_SECONDS = 5
+# Between exit record and exit a runner only closes files.
+_EXIT_WAIT_SECONDS = 5
 
 
-class RunnerProcesses:
-    """The runners that this worker started for one step."""
+@dataclass(frozen=True)
+class StepStatus:
+    """The files and locks of a step at a moment.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._started: list[subprocess.Popen[bytes]] = []
+    `alive`: terraform, a child of terraform or the runner lives. `watched`: the runner lives.
+    `sealed`: the log has an end record. `stopping`: a stop was requested.
+    """
 
-    def start(
-        self,
-        options: Sequence[str],
-        argv: Sequence[str],
-        environment: Mapping[str, str],
-        cwd: Path,
+    ordered: bool = False
+    started: bool = False
+    ended: bool = False
+    alive: bool = False
+    watched: bool = False
+    sealed: bool = False
+    stopping: bool = False
+
+
+class RunnerProcess:
+    """The runner of a step.
+
+    Runners that this worker started are its children until it exits, and outlive the worker.
+
+    Args:
+        run_directory: of the deployment.
+        folder: of the step, below the run directory.
+        context: of the host.
+        check: raises Fenced when this worker does not own the step.
+    """
+
+    def __init__(
+        self, run_directory: Path, folder: Path, context: HostContext, check: Callable[[], None]
     ) -> None:
-        """Start one that starts terraform."""
-        self._spawn([str(self._folder), *options, "--", *argv], environment, cwd)
+        self._run = run_directory
+        self._work = run_directory / "work"
+        self._folder = folder
+        self._context = context
+        self._check = check
+        self._children: list[subprocess.Popen[bytes]] = []
 
-    def finish(self) -> None:
-        """Start one that ends what a killed runner left behind."""
-        self._spawn(["--finish", str(self._folder)], {}, self._folder)
+    def status(self) -> StepStatus:
+        """Read the status from the step's files and locks."""
+        self._reap()
+        ordered = (self._folder / ORDER_FILE).exists()
+        # Before the locks: a step with an exit record and no live process is complete.
+        ended = (self._folder / "exit.json").exists()
+        return StepStatus(
+            ordered=ordered,
+            started=(self._folder / "started.json").exists(),
+            ended=ended,
+            alive=atomic_files.is_locked(self._folder / "alive.lock"),
+            watched=atomic_files.is_locked(self._folder / "runner.lock"),
+            sealed=has_end(self._folder / EVENT_FILE),
+            stopping=(self._folder / "stop.json").exists(),
+        )
 
-    def reap(self) -> bool:
-        """Take in those that have ended; whether one is still there."""
-        self._started = [item for item in self._started if item.poll() is None]
-        return bool(self._started)
+    def place(self, order: StepOrder) -> None:
+        """Write the order of the step; an order that exists already stays.
 
-    def wait(self) -> None:
-        """Wait for the last one's end; its exit record is there."""
-        for item in self._started:
+        Raises:
+            RunDirectoryBroken: the run directory is not on this host.
+            PlanChanged: the plan file is not the planned file.
+        """
+        self._check()
+        if not self._work.is_dir():
+            raise RunDirectoryBroken("the run directory is not on this host any more")
+        if order.phase is Phase.APPLY and order.plan_sha256 != sha256_of(
+            self._work / command.PLAN_FILE
+        ):
+            raise PlanChanged("the plan file is not the file that was planned")
+        if order.phase is Phase.PLAN:
+            self._place_imports(order)
+        argv = command.phase_argv(self._context.terraform, order.phase, destroy=order.destroy)
+        environment = self._context.step_environment(order, self._run / "home")
+        write_order(self._folder, order, argv, environment)
+
+    async def start(self) -> None:
+        """Start a runner, which starts terraform; a second runner exits by itself."""
+        order = read_order(self._folder)
+        self._check()
+        options = ["--credential"] if order.credential_ref else []
+        arguments = [str(self._folder), *options, "--", *order.argv]
+        await asyncio.to_thread(self._spawn, arguments, order.environment, self._work)
+
+    async def finish(self) -> None:
+        """Start a runner that ends the processes of a killed runner and writes the exit record."""
+        self._check()
+        await asyncio.to_thread(self._spawn, ["--finish", str(self._folder)], {}, self._folder)
+
+    def withdraw(self) -> bool:
+        """End a step that has not started; False where terraform has started or is starting."""
+        if (self._folder / "started.json").exists():
+            return False
+        self.stop(StopCause.SUPERSEDED)
+        fd = os.open(self._folder / "alive.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # A runner that holds the lock reads stop.json by itself.
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if (self._folder / "started.json").exists():
+                return False
+            atomic_files.create(
+                self._folder / "exit.json",
+                {"outcome": "not_started", "stop": {"cause": StopCause.SUPERSEDED}},
+            )
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(fd)
+        return True
+
+    def stop(self, cause: StopCause, *, force: bool = False) -> None:
+        """Request the runner to stop terraform; needs no claim, and the first cause stays."""
+        if not self._run.is_dir():
+            return
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._folder / "stop.json"
+        at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        content = {"cause": cause, "force": force, "requested_at": at}
+        if atomic_files.create(path, content) or not force:
+            return
+        atomic_files.replace(path, {**(atomic_files.read(path) or content), "force": True})
+
+    async def wait(self) -> None:
+        """Wait for the exit of the runners of an ended step, 5 s at most for each."""
+        await asyncio.to_thread(self._wait)
+
+    def _place_imports(self, order: StepOrder) -> None:
+        """Write the import blocks of this plan in place of those of the plan before."""
+        path = self._work / _IMPORTS_FILE
+        path.unlink(missing_ok=True)
+        if order.imports:
+            atomic_files.replace(path, import_file(order.imports))
+
+    def _wait(self) -> None:
+        for child in self._children:
             try:
-                item.wait(_LAST_BREATH_SECONDS)
+                child.wait(_EXIT_WAIT_SECONDS)
             except subprocess.TimeoutExpired:
                 continue
-        self.reap()
+        self._reap()
 
-    def _spawn(self, arguments: list[str], environment: Mapping[str, str], cwd: Path) -> None:
-        # A file, never a pipe: a pipe's reader dies with the worker, and SIGPIPE would follow.
+    def _reap(self) -> None:
+        self._children = [child for child in self._children if child.poll() is None]
+
+    def _spawn(self, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path) -> None:
+        # A file, never a pipe: the worker's death closes a pipe, and SIGPIPE would kill the runner.
         with (self._folder / "runner.err").open("ab") as errors:
-            self._started.append(
+            self._children.append(
                 subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
                     # No site, no user folder, no PYTHON… variables: 10 ms instead of 40.
                     [sys.executable, "-I", "-S", str(_RUNNER), *arguments],
@@ -63,3 +188,12 @@ class RunnerProcesses:
                     start_new_session=True,
                 )
             )
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file in hex digits; empty for a missing file."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""

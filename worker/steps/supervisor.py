@@ -1,44 +1,84 @@
-"""The keeper: follows one step, writes its log, keeps its tie to Temporal.
+"""The supervisor of a step: ships the log, heartbeats to Temporal, renews claim and lease.
 
-The same for a step that this worker started and for one that it adopted.
+Started and re-attached steps have the same supervisor.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from temporalio import activity
 
-from deployments.credentials import CredentialProvider
+from adapters.local.atomic_files import boot_seconds
+from deployments.activity_token import ActivityToken
 from deployments.errors import AttemptGone, HandedOver, Unavailable
-from deployments.ports import ActivityAttempts, ActivityToken, Heartbeat, StepFolder, StepStatus
-from deployments.step import StepKey, StepOrder, StepOutcome, StepResult, StopCause
-from worker.steps.credential_renewal import CredentialRenewal
+from deployments.step import Resource, StepKey, StepOrder, StepOutcome, StepResult, StopCause
+from worker.steps.credential_renewal import CredentialProvider, CredentialRenewal
+from worker.steps.runner_process import StepStatus
+from worker.steps.supervised_step import SupervisedStep
 
-__all__ = ["ActivityBinding", "Supervisor", "Supervisors"]
+__all__ = ["ActivityAttempts", "ActivityBinding", "Heartbeat", "Supervisor"]
 
-# How often the claim is renewed and Temporal is told; a cancel comes back in about a second.
-_BEAT_SECONDS = 1.0
-# A runner that wrote its exit record needs milliseconds to close; what still lives then is
-# named by `settle`, not waited for.
-_LAST_BREATH_SECONDS = 5.0
-# Until it has closed them; a look takes a twentieth of this, and nothing tells of a freed lock.
-_CLOSING_LOOK_SECONDS = 0.002
-# So many lines in one look are a burst of 10,000 a second. A look costs as much as 100 lines and
-# 500 looks a second had taken a seventh of terraform's speed on two cores; rested in between
-# there are 50, and nobody reads faster.
+# Period of claim renewals and heartbeats; a cancel arrives within about a second.
+_HEARTBEAT_SECONDS = 1.0
+# After the exit record a runner closes files in milliseconds. Later the step counts as ended
+# although a process is alive, and finalize names that process.
+_EXIT_WAIT_SECONDS = 5.0
+# Poll interval while the runner closes its files: releasing a lock raises no event, and a poll
+# takes 0.1 ms.
+_EXIT_POLL_SECONDS = 0.002
+# 25 lines in a read of the spool are a burst of 10,000 lines/s. A read costs as much as 100
+# lines: 500 reads a second took a seventh of terraform's speed on two cores. This pause allows 50
+# reads a second, faster than a person reads.
 _BURST_LINES = 25
-_REST_SECONDS = 0.02
-# A runner starts in 30 ms; five that leave nothing behind say that this host cannot.
-_MOST_STARTS = 5
-_START_AGAIN_SECONDS = 1.0
-# Terraform works on ten at once; a person reads the first few.
-_MOST_OVERDUE = 10
+_BURST_PAUSE_SECONDS = 0.02
+# A runner starts in 30 ms; after five starts without a result this host cannot start runners.
+_MAX_STARTS = 5
+_RESTART_SECONDS = 1.0
+# Terraform works on ten resources at once.
+_MAX_OVERDUE = 10
+
+
+class Heartbeat(Protocol):
+    """The heartbeats of an activity attempt."""
+
+    @property
+    def acknowledge_seconds(self) -> float:
+        """The period of `acknowledge`."""
+        ...
+
+    def beat(self, detail: str) -> None:
+        """Send a heartbeat without waiting for an answer; never fails."""
+        ...
+
+    async def acknowledge(self, detail: str) -> bool:
+        """Send a heartbeat and wait for the answer; False when the activity is cancelled.
+
+        Raises:
+            AttemptGone: Temporal has no such attempt any more.
+            TemporalUnavailable: no answer.
+        """
+        ...
+
+
+class ActivityAttempts(Protocol):
+    """The workflow's side of activity attempts; without an answer raises TemporalUnavailable."""
+
+    async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
+        """Whether the workflow waits for this activity, started or not."""
+        ...
+
+    async def report_overdue(
+        self, activity_token: ActivityToken, resources: Sequence[Resource]
+    ) -> None:
+        """Signal all overdue resources; raises AttemptGone without a workflow."""
+        ...
 
 
 @dataclass(frozen=True)
 class ActivityBinding:
-    """What ties a step to Temporal: its attempt, and who can be asked about it."""
+    """Connects a step with Temporal: attempt, heartbeats and queries."""
 
     activity_token: ActivityToken
     heartbeat: Heartbeat
@@ -46,266 +86,226 @@ class ActivityBinding:
 
 
 class Supervisor:
-    """Looks after one step until its result is known.
+    """Follows a step until the result is known.
 
     Args:
-        folder: the step.
-        ties: the attempt it belongs to.
-        ship: begins to give the step's log to the sinks; nobody waits for them.
-        mint: makes the tokens that terraform needs.
+        step: the step.
+        binding: the activity attempt that the step belongs to.
+        ship: starts shipping a step's log to the sinks, and returns at once.
+        credentials: issues the tokens that terraform needs.
+        running: the registry that lists this supervisor while `run` runs.
     """
 
     def __init__(
         self,
-        folder: StepFolder,
+        step: SupervisedStep,
         binding: ActivityBinding,
         ship: Callable[[StepKey], None],
-        provider: CredentialProvider,
+        credentials: CredentialProvider,
+        running: MutableMapping[StepKey, "Supervisor"],
     ) -> None:
-        self._folder = folder
+        self._step = step
         self._binding = binding
         self._ship = ship
-        self._renewal = CredentialRenewal(folder, provider)
-        self._leaving = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._renewal = CredentialRenewal(step, credentials, step.runner.withdraw, step.output.wake)
+        self._running = running
+        self._handing_over = asyncio.Event()
+        self._acknowledge_due = asyncio.Event()
         self._leased = False
-        self._orphan = False
+        self._abandoned = False
         self._starts = 0
         self._next_start = 0.0
-        self._told: list[str] = []
+        self._reported: list[str] = []
 
-    def leave(self) -> None:
-        """Let the next worker go on; terraform is not touched."""
-        self._leaving.set()
+    def hand_over(self) -> None:
+        """Leave the step to the next worker; terraform runs on."""
+        self._handing_over.set()
 
     def cancel(self) -> None:
-        """Ask terraform to stop because the deployment was cancelled."""
-        self._folder.stop(StopCause.CANCEL)
+        """Stop terraform because the deployment was cancelled."""
+        self._step.runner.stop(StopCause.CANCEL)
 
     def drain(self) -> None:
-        """Ask terraform to stop because this host is emptied."""
-        self._folder.stop(StopCause.DRAIN)
+        """Stop terraform because this host is drained."""
+        self._step.runner.stop(StopCause.DRAIN)
 
-    def ask_now(self) -> None:
-        """Ask Temporal about the attempt at once."""
-        self._hurry.set()
+    def acknowledge_now(self) -> None:
+        """Send an acknowledged heartbeat at once; the answer shows whether the attempt is valid."""
+        self._acknowledge_due.set()
 
-    async def keep(self, order: StepOrder | None = None) -> StepResult:
-        """Follow the step to its end.
+    async def run(self, order: StepOrder | None = None) -> StepResult:
+        """Follow the step to the end.
 
         Args:
-            order: what to do; None for a step that was ordered before.
+            order: of the step; None for a step with a placed order.
 
         Returns:
-            What it left behind; `not_started` where nothing had begun.
+            The step's result; `not_started` where no order was placed before.
 
         Raises:
-            Fenced: another worker has claimed it.
-            AttemptGone: another attempt of the activity will look after it.
-            HandedOver: `leave` was called.
-            HostFault: it cannot be ordered here.
+            Fenced: another worker has claimed the step.
+            AttemptGone: another attempt of the activity supervises the step.
+            HandedOver: `hand_over` was called.
+            HostFault: the step cannot run on this host.
         """
-        self._folder.claim(self._binding.activity_token)
-        if not self._begin(order):
-            return self._not_started()
-        follow = asyncio.create_task(self._follow(), name="follow")
-        pulse = asyncio.create_task(self._pulse(), name="pulse")
-        renewal = asyncio.create_task(self._renew(), name="renewal")
-        leaving = asyncio.create_task(self._leaving.wait(), name="leaving")
-        self._ship(self._folder.key)
+        key = self._step.key
+        self._running[key] = self
         try:
-            await asyncio.wait(
-                {follow, pulse, renewal, leaving}, return_when=asyncio.FIRST_COMPLETED
-            )
-            if follow.done():
-                return self._renewal.judged(follow.result())
-            for lost in (pulse, renewal):
-                if lost.done():
-                    # It ends only by an error: the claim or the attempt is somebody else's.
-                    lost.result()
-            self._folder.release()
-            raise HandedOver("this worker is going")
+            return await self._run(order)
         finally:
-            tasks: set[asyncio.Task[object]] = {follow, pulse, renewal, leaving}
+            if self._running.get(key) is self:
+                del self._running[key]
+
+    async def _run(self, order: StepOrder | None) -> StepResult:
+        activity_token = self._binding.activity_token
+        self._step.claims.take(activity_token)
+        if not self._attach(order):
+            return StepResult(self._step.key, activity_token.phase, StepOutcome.NOT_STARTED)
+        output = asyncio.create_task(self._follow_output(), name="output")
+        heartbeats = asyncio.create_task(self._heartbeat_loop(), name="heartbeats")
+        credential = asyncio.create_task(self._renew_credential(), name="credential")
+        hand_over = asyncio.create_task(self._handing_over.wait(), name="hand over")
+        tasks: set[asyncio.Task[object]] = {output, heartbeats, credential, hand_over}
+        self._ship(self._step.key)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if output.done():
+                return self._renewal.with_refusal(output.result())
+            for loop in (heartbeats, credential):
+                if loop.done():
+                    # These loops end only by an error: claim or attempt belong to another worker.
+                    loop.result()
+            self._step.release()
+            raise HandedOver("this worker shuts down")
+        finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, order: StepOrder | None) -> bool:
-        """Whether there is anything to follow."""
-        step_status = self._folder.look()
+    def _attach(self, order: StepOrder | None) -> bool:
+        """Place the order of a first attempt; returns whether the step has an order."""
+        status = self._step.runner.status()
         may_start = self._binding.activity_token.may_start
-        if order is not None and may_start and not step_status.ordered:
-            self._folder.place(order)
+        if order is not None and may_start and not status.ordered:
+            self._step.runner.place(order)
             return True
-        if not step_status.ordered:
+        if not status.ordered:
             return False
-        if not may_start and not step_status.started and not step_status.ended:
-            self._folder.withdraw()
+        if not may_start and not status.started and not status.ended:
+            self._step.runner.withdraw()
         return True
 
-    def _not_started(self) -> StepResult:
-        activity_token = self._binding.activity_token
-        return StepResult(self._folder.key, activity_token.phase, StepOutcome.NOT_STARTED)
-
-    async def _follow(self) -> StepResult:
+    async def _follow_output(self) -> StepResult:
         clock = asyncio.get_running_loop().time
+        runner, output = self._step.runner, self._step.output
         ended_at = None
         while True:
-            step_status = self._folder.look()
-            if step_status.ended:
+            status = runner.status()
+            if status.ended:
                 ended_at = clock() if ended_at is None else ended_at
-                if not step_status.alive or clock() - ended_at > _LAST_BREATH_SECONDS:
+                if not status.alive or clock() - ended_at > _EXIT_WAIT_SECONDS:
                     break
             else:
-                await self._nudge(step_status, clock())
-            lines = await self._folder.pump()
-            if step_status.ended:
-                await asyncio.sleep(_CLOSING_LOOK_SECONDS)
+                await self._ensure_runner(status, clock())
+            lines = await output.write_events()
+            if status.ended:
+                await asyncio.sleep(_EXIT_POLL_SECONDS)
                 continue
             if lines >= _BURST_LINES:
-                await asyncio.sleep(_REST_SECONDS)
-            await self._folder.changed(_BEAT_SECONDS)
-        await self._folder.pump()
-        await self._folder.close_log()
-        return self._folder.result()
+                await asyncio.sleep(_BURST_PAUSE_SECONDS)
+            await output.wait_for_change(_HEARTBEAT_SECONDS)
+        await output.write_events()
+        await runner.wait()
+        await output.seal()
+        return output.result()
 
-    async def _nudge(self, step_status: StepStatus, now: float) -> None:
-        """Start a runner where one is missing."""
-        missing = not step_status.watched if step_status.started else not step_status.alive
+    async def _ensure_runner(self, status: StepStatus, now: float) -> None:
+        """Start a runner where none is alive."""
+        missing = not status.watched if status.started else not status.alive
         if not missing or not self._leased or now < self._next_start:
             return
-        # Without a credential terraform would only fail; one that is to stop needs none.
-        if not (step_status.started or step_status.stopping or self._renewal.ready):
+        # Without a credential terraform would fail; a step that is to stop needs none.
+        if not (status.started or status.stopping or self._renewal.ready):
             return
-        self._next_start = now + _START_AGAIN_SECONDS
-        if step_status.started:
-            await self._folder.finish()
-        elif self._starts < _MOST_STARTS:
+        self._next_start = now + _RESTART_SECONDS
+        if status.started:
+            await self._step.runner.finish()
+        elif self._starts < _MAX_STARTS:
             self._starts += 1
-            await self._folder.start()
+            await self._step.runner.start()
         else:
-            self._folder.withdraw()
+            self._step.runner.withdraw()
 
-    async def _renew(self) -> None:
+    async def _renew_credential(self) -> None:
         await self._renewal.run()
-        # Nothing to renew: the step goes on without it.
+        # A step without a credential: this task must not end before the others.
         await asyncio.Event().wait()
 
-    async def _pulse(self) -> None:
+    async def _heartbeat_loop(self) -> None:
         clock = asyncio.get_running_loop().time
-        due = clock()
+        acknowledge_at = clock()
         while True:
-            self._folder.renew()
-            if not self._orphan:
-                self._binding.heartbeat.beat(self._folder.detail)
-                if clock() >= due or self._hurry.is_set():
-                    self._hurry.clear()
-                    due = clock() + self._binding.heartbeat.acknowledge_seconds
-                    await self._acknowledge()
+            self._step.claims.renew()
+            if not self._abandoned:
+                self._binding.heartbeat.beat(self._step.output.detail)
+                if clock() >= acknowledge_at or self._acknowledge_due.is_set():
+                    self._acknowledge_due.clear()
+                    acknowledge_at = clock() + self._binding.heartbeat.acknowledge_seconds
+                    await self._renew_lease()
                 await self._report_overdue()
-            await self._pause()
+            await self._wait_for_heartbeat()
 
-    async def _pause(self) -> None:
+    async def _wait_for_heartbeat(self) -> None:
         try:
-            async with asyncio.timeout(_BEAT_SECONDS):
-                await self._hurry.wait()
+            async with asyncio.timeout(_HEARTBEAT_SECONDS):
+                await self._acknowledge_due.wait()
         except TimeoutError:
             return
 
-    async def _acknowledge(self) -> None:
-        """Renew the lease from the moment of sending; only an answer counts."""
-        sent_at = self._folder.clock()
+    async def _renew_lease(self) -> None:
+        """Extend the lease from the moment of sending, after an acknowledged heartbeat alone."""
+        sent_at = boot_seconds()
         try:
-            go_on = await self._binding.heartbeat.acknowledge(self._folder.detail)
+            is_running = await self._binding.heartbeat.acknowledge(self._step.output.detail)
         except Unavailable:
-            # Nobody answers: terraform goes on for as long as the lease lasts.
+            # Terraform runs while the lease lasts.
             return
         except AttemptGone:
-            await self._on_gone()
+            await self._on_attempt_gone()
             return
-        self._folder.extend_lease(sent_at)
+        self._step.claims.extend_lease(sent_at)
         if not self._leased:
             self._leased = True
-            self._folder.wake()
-        if not go_on:
-            self._folder.stop(StopCause.CANCEL)
+            self._step.output.wake()
+        if not is_running:
+            self._step.runner.stop(StopCause.CANCEL)
 
     async def _report_overdue(self) -> None:
-        """Tell the workflow when something else takes far too long than a second ago."""
-        overdue = self._folder.overdue()
-        names = [item.address for item in overdue]
-        if names == self._told:
+        """Signal the workflow when the list of overdue resources has changed."""
+        overdue = self._step.output.overdue()
+        addresses = [resource.address for resource in overdue]
+        if addresses == self._reported:
             return
         try:
             await self._binding.attempts.report_overdue(
-                self._binding.activity_token, overdue[:_MOST_OVERDUE]
+                self._binding.activity_token, overdue[:_MAX_OVERDUE]
             )
         except (AttemptGone, Unavailable):
-            # With the next beat again; who owns the attempt is found out elsewhere.
+            # Repeated after a second; `_renew_lease` finds out whether the attempt is valid.
             return
-        self._told = names
+        self._reported = addresses
 
-    async def _on_gone(self) -> None:
-        """Leave the step to another attempt, or stop it when nobody waits for it."""
+    async def _on_attempt_gone(self) -> None:
+        """Leave the step to another attempt; without a waiting workflow, stop terraform."""
         try:
-            waited_for = await self._binding.attempts.is_pending(
-                self._binding.activity_token, self._folder.key.activity_id
+            is_pending = await self._binding.attempts.is_pending(
+                self._binding.activity_token, self._step.key.activity_id
             )
         except Unavailable:
             return
-        if waited_for:
-            raise AttemptGone("another attempt looks after the step")
-        activity.logger.warning("step %s belongs to nobody: stopping it", self._folder.key)
-        self._orphan = True
+        if is_pending:
+            raise AttemptGone("another attempt supervises the step")
+        activity.logger.warning("no workflow waits for step %s: stopping it", self._step.key)
+        self._abandoned = True
         self._leased = True
-        self._folder.stop(StopCause.ABANDONED)
-
-
-class Supervisors:
-    """All keepers of this worker."""
-
-    def __init__(self, ship: Callable[[StepKey], None], provider: CredentialProvider) -> None:
-        self._ship = ship
-        self._provider = provider
-        self._running: dict[str, Supervisor] = {}
-        self.leaving = False
-
-    def begin(self, folder: StepFolder, binding: ActivityBinding) -> Supervisor:
-        """A keeper for a step; a worker that is going lets go at once."""
-        supervisor = Supervisor(folder, binding, self._ship, self._provider)
-        if self.leaving:
-            supervisor.leave()
-        return supervisor
-
-    async def run(
-        self, supervisor: Supervisor, folder: StepFolder, order: StepOrder | None
-    ) -> StepResult:
-        """Run a keeper, and know of it while it runs."""
-        name = f"{folder.key.deployment}/{folder.key.step}"
-        self._running[name] = supervisor
-        try:
-            return await supervisor.keep(order)
-        finally:
-            if self._running.get(name) is supervisor:
-                del self._running[name]
-
-    def looks_after(self, folder: StepFolder) -> bool:
-        """Whether a keeper of this worker follows the step."""
-        return f"{folder.key.deployment}/{folder.key.step}" in self._running
-
-    @property
-    def count(self) -> int:
-        """How many steps this worker looks after."""
-        return len(self._running)
-
-    def leave(self) -> None:
-        """Hand all steps to the next worker."""
-        self.leaving = True
-        for supervisor in self._running.values():
-            supervisor.leave()
-
-    def drain(self) -> None:
-        """Stop every terraform that this worker looks after."""
-        for supervisor in self._running.values():
-            supervisor.drain()
+        self._step.runner.stop(StopCause.ABANDONED)

@@ -45,7 +45,7 @@ async def minted(settings: GoogleSettings, *references: str) -> list[Credential]
     """What one mint gives, one after the other."""
     provider = GoogleTokenProvider.open(settings)
     try:
-        return [await provider.provider(reference) for reference in references]
+        return [await provider.credential(reference) for reference in references]
     finally:
         await provider.close()
 

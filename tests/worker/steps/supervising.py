@@ -1,22 +1,33 @@
-"""A keeper with a step and a Temporal that are each as much of their ports as it needs."""
+"""A supervisor of a step without files and without Temporal: complete fakes of what it needs."""
 
 import asyncio
 from collections.abc import Sequence
 
+from deployments.activity_token import ActivityToken
+from deployments.credentials import Credential
 from deployments.errors import Unavailable
 from deployments.phase import Phase
-from deployments.ports import ActivityToken, StepStatus
-from deployments.step import Resource, StepKey, StepOutcome, StepResult
-from worker.steps.supervisor import ActivityBinding, Supervisor
+from deployments.step import Resource, StepKey, StepOrder, StepOutcome, StepResult, StopCause
+from worker.steps.runner_process import StepStatus
+from worker.steps.supervisor import Supervisor
+from worker.steps.supervisors import Supervisors
 
-__all__ = ["Folder", "Temporal", "keeper_of"]
+__all__ = ["FakeStep", "FakeTemporal", "supervisor_of"]
 
 KEY = StepKey("dep-1", 3)
-TICKET = ActivityToken(b"token", 1, "dep-1", "run", Phase.APPLY, may_start=False)
+TOKEN = ActivityToken(b"token", 1, "dep-1", "run", Phase.APPLY, may_start=False)
 
 
-class Folder:
-    """A step that runs until it is told to end."""
+class FakeClaims:
+    """Owned by this worker for ever."""
+
+    def take(self, activity_token: ActivityToken) -> None: ...
+    def renew(self) -> None: ...
+    def extend_lease(self, sent_at: float) -> None: ...
+
+
+class FakeStep:
+    """A started step that runs until `ended` is set: runner, output and credential in one."""
 
     key = KEY
     detail = ""
@@ -24,54 +35,83 @@ class Folder:
     def __init__(self) -> None:
         self.slow: list[Resource] = []
         self.ended = False
+        self.stops: list[StopCause] = []
+        self.claims = FakeClaims()
 
-    def claim(self, activity_token: ActivityToken) -> None: ...
-    def renew(self) -> None: ...
-    def extend_lease(self, sent_at: float) -> None: ...
-    def wake(self) -> None: ...
-    def settle(self) -> None: ...
+    @property
+    def runner(self) -> "FakeStep":
+        return self
 
-    def clock(self) -> float:
-        return 0.0
+    @property
+    def output(self) -> "FakeStep":
+        return self
+
+    def release(self) -> None: ...
 
     def credential_reference(self) -> str:
         return ""
 
-    def overdue(self) -> Sequence[Resource]:
-        return self.slow
+    def write_credential(self, credential: Credential) -> None: ...
 
-    def look(self) -> StepStatus:
+    def status(self) -> StepStatus:
         alive = not self.ended
         return StepStatus(ordered=True, started=True, ended=self.ended, alive=alive, watched=alive)
 
-    async def pump(self) -> int:
+    def place(self, order: StepOrder) -> None: ...
+    async def start(self) -> None: ...
+    async def finish(self) -> None: ...
+    async def wait(self) -> None: ...
+
+    def withdraw(self) -> bool:
+        return False
+
+    def stop(self, cause: StopCause, *, force: bool = False) -> None:
+        self.stops.append(cause)
+
+    def overdue(self) -> Sequence[Resource]:
+        return self.slow
+
+    async def write_events(self) -> int:
         return 0
 
-    async def changed(self, seconds: float) -> None:
+    async def wait_for_change(self, seconds: float) -> None:
         await asyncio.sleep(0.01)
 
-    async def close_log(self) -> None: ...
+    def wake(self) -> None: ...
+    async def seal(self) -> None: ...
 
     def result(self) -> StepResult:
         return StepResult(KEY, Phase.APPLY, StepOutcome.DONE)
 
 
-class Nobody:
-    """A mint that nobody asks."""
+class NoCredentials:
+    """Issues no token: the step needs none."""
+
+    async def credential(self, reference: str) -> Credential:
+        raise AssertionError(f"a token for {reference} was requested")
 
 
-class Temporal:
-    """Attempts and heartbeat in one; it does not answer while it is away."""
+class FakeTemporal:
+    """Attempts and heartbeat in one; refuses the next report while `away` is set."""
 
     acknowledge_seconds = 1000.0
 
     def __init__(self) -> None:
-        self.told: list[list[str]] = []
+        self.reports: list[list[str]] = []
         self.away = False
+
+    def in_activity(self, activity_token: ActivityToken) -> "FakeTemporal":
+        return self
+
+    def heartbeat(self, activity_token: ActivityToken) -> "FakeTemporal":
+        return self
 
     def beat(self, detail: str) -> None: ...
 
     async def acknowledge(self, detail: str) -> bool:
+        return True
+
+    async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
         return True
 
     async def report_overdue(
@@ -80,10 +120,9 @@ class Temporal:
         if self.away:
             self.away = False
             raise Unavailable("not now")
-        self.told.append([resource.address for resource in resources])
+        self.reports.append([resource.address for resource in resources])
 
 
-def keeper_of(folder: Folder, temporal: Temporal) -> Supervisor:
-    """A keeper of the step for which nothing is shipped and no token is made."""
-    binding = ActivityBinding(TICKET, temporal, temporal)  # type: ignore[arg-type]  # as above
-    return Supervisor(folder, binding, lambda key: None, Nobody())  # type: ignore[arg-type]  # as above
+def supervisor_of(step: FakeStep, temporal: FakeTemporal) -> Supervisor:
+    """A supervisor of the step that ships nothing."""
+    return Supervisors(lambda _: step, temporal, lambda _: None, NoCredentials()).attach(KEY, TOKEN)

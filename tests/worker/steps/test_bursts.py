@@ -3,13 +3,13 @@
 import asyncio
 import itertools
 
-from tests.worker.steps.supervising import Folder, Temporal, keeper_of
+from tests.worker.steps.supervising import FakeStep, FakeTemporal, supervisor_of
 
 LOOKS = 5
 RESTED_SECONDS = 0.02
 
 
-class Printing(Folder):
+class Printing(FakeStep):
     """A step of which each look finds so many lines."""
 
     def __init__(self, lines: int) -> None:
@@ -17,20 +17,20 @@ class Printing(Folder):
         self.lines = lines
         self.looked_at: list[float] = []
 
-    async def pump(self) -> int:
+    async def write_events(self) -> int:
         self.looked_at.append(asyncio.get_running_loop().time())
         self.ended = len(self.looked_at) >= LOOKS
         return self.lines
 
-    async def changed(self, seconds: float) -> None:
+    async def wait_for_change(self, seconds: float) -> None:
         await asyncio.sleep(0)
 
 
 async def pauses(lines: int) -> list[float]:
     """How long it waited before each further look, in seconds."""
-    folder = Printing(lines)
-    await keeper_of(folder, Temporal()).keep()
-    return [after - before for before, after in itertools.pairwise(folder.looked_at[:LOOKS])]
+    step = Printing(lines)
+    await supervisor_of(step, FakeTemporal()).run()
+    return [after - before for before, after in itertools.pairwise(step.looked_at[:LOOKS])]
 
 
 async def test_in_a_burst_it_rests_between_its_looks() -> None:

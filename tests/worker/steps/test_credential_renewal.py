@@ -7,7 +7,6 @@ import pytest
 from deployments.credentials import Credential
 from deployments.errors import SignInExpired, Unavailable
 from deployments.phase import Phase
-from deployments.ports import StepStatus
 from deployments.step import StepKey, StepOutcome, StepResult
 from tests.servers import eventually
 from worker.steps.credential_renewal import CredentialRenewal
@@ -16,7 +15,7 @@ KEY = StepKey("dep-1", 3)
 NOT_STARTED = StepResult(KEY, Phase.APPLY, StepOutcome.NOT_STARTED)
 
 
-class Folder:
+class FakeStep:
     """A step whose order names a credential."""
 
     key = KEY
@@ -33,17 +32,14 @@ class Folder:
     def write_credential(self, credential: Credential) -> None:
         self.written.append(credential.token)
 
-    def look(self) -> StepStatus:
-        return StepStatus(ordered=True, started=self.started)
-
     def withdraw(self) -> bool:
-        self.withdrawn = True
-        return True
+        self.withdrawn = not self.started
+        return self.withdrawn
 
     def wake(self) -> None: ...
 
 
-class Mint:
+class FakeProvider:
     """Numbers its tokens; refuses or is away as it is told."""
 
     def __init__(self, seconds: float) -> None:
@@ -51,70 +47,70 @@ class Mint:
         self.asked: list[str] = []
         self.trouble: Exception | None = None
 
-    async def provider(self, reference: str) -> Credential:
+    async def credential(self, reference: str) -> Credential:
         self.asked.append(reference)
         if self.trouble is not None:
             raise self.trouble
         return Credential(f"token-{len(self.asked)}", self.seconds)
 
 
-def renewal(folder: Folder, provider: Mint) -> CredentialRenewal:
-    return CredentialRenewal(folder, provider)  # type: ignore[arg-type]  # as much of the port as it needs
+def renewal(step: FakeStep, provider: FakeProvider) -> CredentialRenewal:
+    return CredentialRenewal(step, provider, step.withdraw, step.wake)
 
 
 async def test_a_token_is_there_before_terraform_and_renewed_at_half_of_its_life() -> None:
-    folder, provider = Folder(), Mint(4)
-    made = renewal(folder, provider)
+    step, provider = FakeStep(), FakeProvider(4)
+    made = renewal(step, provider)
     assert not made.ready
     clock = asyncio.get_running_loop().time
     began = clock()
     task = asyncio.create_task(made.run())
     await eventually(lambda: made.ready, "the first token")
     assert clock() - began < 1
-    await eventually(lambda: len(folder.written) == 2, "the second token")
+    await eventually(lambda: len(step.written) == 2, "the second token")
     assert 1.9 < clock() - began < 4
     task.cancel()
-    assert folder.written == ["token-1", "token-2"]
+    assert step.written == ["token-1", "token-2"]
     assert set(provider.asked) == {"service"}
 
 
 async def test_a_step_without_a_reference_asks_nobody() -> None:
-    folder, provider = Folder(""), Mint(4)
-    made = renewal(folder, provider)
+    step, provider = FakeStep(""), FakeProvider(4)
+    made = renewal(step, provider)
     assert made.ready
     await made.run()
-    assert (folder.written, provider.asked) == ([], [])
+    assert (step.written, provider.asked) == ([], [])
 
 
 @pytest.mark.parametrize("trouble", [Unavailable("away"), SignInExpired("signed out")])
 async def test_a_token_that_cannot_be_renewed_stops_no_terraform(trouble: Exception) -> None:
-    folder, provider = Folder(), Mint(0.1)
-    made = renewal(folder, provider)
+    step, provider = FakeStep(), FakeProvider(0.1)
+    made = renewal(step, provider)
     task = asyncio.create_task(made.run())
     await eventually(lambda: made.ready, "the first token")
-    folder.started = True
+    step.started = True
     provider.trouble = trouble
     await eventually(lambda: len(provider.asked) == 2, "the second try")
     assert not task.done()
-    assert not folder.withdrawn
+    assert not step.withdrawn
     assert made.ready
     if isinstance(trouble, Unavailable):
         provider.trouble = None
-        await eventually(lambda: len(folder.written) == 2, "the second token")
+        await eventually(lambda: len(step.written) == 2, "the second token")
     task.cancel()
 
 
 async def test_a_refused_credential_ends_a_step_that_has_not_begun_and_says_why() -> None:
-    folder, provider = Folder(), Mint(1)
+    step, provider = FakeStep(), FakeProvider(1)
     provider.trouble = SignInExpired("signed out")
-    made = renewal(folder, provider)
+    made = renewal(step, provider)
     task = asyncio.create_task(made.run())
-    await eventually(lambda: folder.withdrawn, "the withdrawal")
+    await eventually(lambda: step.withdrawn, "the withdrawal")
     task.cancel()
-    result = made.judged(NOT_STARTED)
+    result = made.with_refusal(NOT_STARTED)
     assert (result.outcome, result.error) == (StepOutcome.SIGN_IN_EXPIRED, "signed out")
     done = StepResult(KEY, Phase.APPLY, StepOutcome.DONE)
-    assert made.judged(done) is done
+    assert made.with_refusal(done) is done
 
 
 def test_a_token_is_in_no_representation() -> None:

@@ -1,0 +1,77 @@
+"""The plan of a deployment: as JSON for preflight, and redacted as artifacts."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from adapters.redaction import Redactor
+from adapters.terraform import command
+from adapters.terraform.plan.redacted import redact_plan, sensitive_values
+from adapters.terraform.run_command import run_command
+from deployments import artifacts
+from deployments.errors import RunDirectoryBroken
+from worker.artifact_outbox import ArtifactOutbox
+from worker.run_directory import RunDirectory
+from worker.run_root import RunRoot
+from worker.steps.context import HostContext
+
+__all__ = ["PlanReporter"]
+
+
+class PlanReporter:
+    """The plans of this host's deployments; `plans` is the folder for copies of plan files."""
+
+    def __init__(
+        self, root: RunRoot, context: HostContext, outbox: ArtifactOutbox, plans: Path
+    ) -> None:
+        self._root = root
+        self._context = context
+        self._outbox = outbox
+        self._plans = plans
+
+    async def plan_json(self, deployment: str) -> bytes:
+        """The plan as JSON. Holds secrets in clear: never store or show this text.
+
+        Raises:
+            RunDirectoryBroken: terraform cannot show the plan.
+        """
+        argv = command.show_plan_argv(self._context.terraform)
+        return await self._show(self._root.directory(deployment), argv)
+
+    async def report(self, deployment: str) -> None:
+        """Copy the plan file on this host, and enqueue the redacted plan as artifacts.
+
+        Raises:
+            RunDirectoryBroken: terraform cannot show the plan.
+        """
+        directory = self._root.directory(deployment)
+        plan_json = await self.plan_json(deployment)
+        redactor = Redactor([*directory.secrets(), *sensitive_values(plan_json)])
+        redacted = redact_plan(plan_json, redactor).decode()
+        self._outbox.enqueue(directory, artifacts.PLAN_JSON, redacted)
+        # After the first command, not beside: each starts the providers, during an apply.
+        plan_text = await self._show(
+            directory, command.show_plan_text_argv(self._context.terraform)
+        )
+        text = redactor.clean(plan_text.decode("utf-8", "replace"))
+        self._outbox.enqueue(directory, artifacts.PLAN_TEXT, text)
+        plan = directory.work / command.PLAN_FILE
+        await asyncio.to_thread(_copy, plan, self._plans / deployment)
+
+    async def _show(self, directory: RunDirectory, argv: Sequence[str]) -> bytes:
+        environment = self._context.environment(directory.home)
+        answer = await run_command(argv, environment, directory.work)
+        if answer.exit_code:
+            raise RunDirectoryBroken(f"terraform cannot show the plan: {answer.errors.strip()}")
+        return answer.output
+
+
+def _copy(plan: Path, folder: Path) -> None:
+    """Copy a plan file, mode 0600: a plan holds every secret in clear and is never an artifact."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = folder / f".{plan.name}.{os.urandom(6).hex()}"
+    shutil.copyfile(plan, draft)
+    draft.chmod(0o600)
+    draft.replace(folder / plan.name)

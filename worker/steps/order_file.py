@@ -1,0 +1,61 @@
+"""`step.json`: the order of a step, written once, read by the runner and by every worker."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+
+from adapters.local import atomic_files
+from deployments.errors import RunDirectoryBroken
+from deployments.phase import Phase
+from deployments.step import StepOrder
+
+__all__ = ["ORDER_FILE", "StoredOrder", "read_order", "write_order"]
+
+ORDER_FILE = "step.json"
+
+
+class StoredOrder(msgspec.Struct):
+    """The fields of `step.json` that the worker reads."""
+
+    phase: Phase
+    argv: list[str]
+    environment: dict[str, str]
+    lease_seconds: int
+    credential_ref: str = ""
+    project_id: str = ""
+
+
+def read_order(folder: Path) -> StoredOrder:
+    """Read the order in a step's folder.
+
+    Raises:
+        RunDirectoryBroken: `step.json` is missing or malformed.
+    """
+    try:
+        return msgspec.json.decode((folder / ORDER_FILE).read_bytes(), type=StoredOrder)
+    except (FileNotFoundError, msgspec.MsgspecError) as error:
+        raise RunDirectoryBroken(f"{ORDER_FILE}: {error}") from None
+
+
+def write_order(
+    folder: Path, order: StepOrder, argv: Sequence[str], environment: Mapping[str, str]
+) -> None:
+    """Write the order with terraform's command and environment; an existing file stays."""
+    atomic_files.create(
+        folder / ORDER_FILE,
+        {
+            "deployment": order.key.deployment,
+            "step": order.key.step,
+            "phase": order.phase,
+            "argv": argv,
+            "environment": environment,
+            "deadline_seconds": order.deadline_seconds,
+            "lease_seconds": order.lease_seconds,
+            "no_progress_seconds": order.no_progress_seconds,
+            "ladder": asdict(order.ladder),
+            "credential_ref": order.credential_ref,
+            "project_id": order.project_id,
+        },
+    )

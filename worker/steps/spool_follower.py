@@ -1,0 +1,147 @@
+"""Follows the output of a step: events of the spool, the state lock, and at the end the result."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from adapters.local import atomic_files
+from adapters.local.inotify import FileWatch
+from adapters.terraform import command
+from adapters.terraform.output.events import Translator
+from adapters.terraform.state.lock_record import LockRecord
+from deployments.errors import RunDirectoryBroken
+from deployments.phase import Phase
+from deployments.step import Resource, StepKey, StepResult
+from worker.steps.claims import Claims
+from worker.steps.context import HostContext
+from worker.steps.event_log import EventLog
+from worker.steps.exit_record import StepEvidence, decode_exit, interpret
+from worker.steps.order_file import read_order
+from worker.steps.runner_process import sha256_of
+
+__all__ = ["SpoolFollower"]
+
+# The files whose change wakes the supervisor; the worker's own writes do not.
+_WATCHED_FILES = frozenset({"spool", "exit.json", "started.json", "stop.json"})
+# Minimum time between two flushes of an event file: 1,000 lines/s give five lines a flush.
+_FLUSH_PAUSE_SECONDS = 0.005
+
+
+class SpoolFollower:
+    """The events, progress and result of a step; without the claim, writing raises Fenced."""
+
+    def __init__(
+        self, run_directory: Path, folder: Path, key: StepKey, context: HostContext, claims: Claims
+    ) -> None:
+        self._work = run_directory / "work"
+        self._folder = folder
+        self._key = key
+        self._context = context
+        self._claims = claims
+        self._log: EventLog | None = None
+        self._lock: LockRecord | None = None
+        self._watch: FileWatch | None = None
+        self._resources = ExitStack()
+
+    @property
+    def detail(self) -> str:
+        """The progress of the step as text for heartbeats."""
+        log = self._log
+        if log is None:
+            return "starting"
+        tally = log.accumulator.tally()
+        total = sum(tally.values())
+        phase = self._phase()
+        return f"{phase}: {tally['done']}/{total} resources, {log.lines} lines"
+
+    def overdue(self) -> Sequence[Resource]:
+        """The resources that take far longer than usual, as of the last `write_events`."""
+        return self._log.accumulator.overdue() if self._log else []
+
+    async def write_events(self) -> int:
+        """Write events of terraform's new output; returns the number of lines."""
+        if self._log is None and not (self._folder / "started.json").exists():
+            # Before the start terraform prints nothing, and events need the start time.
+            return 0
+        log = self._open_log()
+        lines = await log.pump()
+        if log.accumulator.works_on_state:
+            self._note_lock()
+        return lines
+
+    async def wait_for_change(self, seconds: float) -> None:
+        """Return when a file of the step has changed, after `seconds` at the latest."""
+        if self._watch is None:
+            # The watch sees changes from now on; the caller reads once more for earlier changes.
+            self._watch = self._resources.enter_context(
+                self._context.changes.watch(self._folder, _WATCHED_FILES)
+            )
+            return
+        await asyncio.sleep(_FLUSH_PAUSE_SECONDS)
+        await self._watch.changed(seconds)
+
+    def wake(self) -> None:
+        """Make `wait_for_change` return at once."""
+        if self._watch is not None:
+            self._watch.notify(None)
+
+    async def seal(self) -> None:
+        """Write the end record, after terraform has ended and all events are written."""
+        await self._open_log().close()
+
+    def result(self) -> StepResult:
+        """The result of the ended step.
+
+        Raises:
+            RunDirectoryBroken: the exit record is missing or malformed.
+        """
+        path = self._folder / "exit.json"
+        if not path.exists():
+            raise RunDirectoryBroken("the step has not ended")
+        log = self._open_log()
+        phase = self._phase()
+        plan = self._work / command.PLAN_FILE
+        result = interpret(
+            self._key,
+            phase,
+            decode_exit(path.read_bytes()),
+            log.accumulator,
+            StepEvidence(log.seal, "", self._claims.epoch),
+        )
+        if phase is Phase.PLAN and plan.exists():
+            return replace(result, plan_sha256=sha256_of(plan))
+        return result
+
+    def close(self) -> None:
+        """Close the event file and the watch."""
+        self._resources.close()
+
+    def _open_log(self) -> EventLog:
+        if self._log is None:
+            started = atomic_files.read(self._folder / "started.json") or {}
+            self._log = EventLog(
+                folder=self._folder,
+                key=self._key,
+                translator=Translator(
+                    self._key.step,
+                    self._phase(),
+                    str(started.get("started_at", "")),
+                    self._context.redactor(self._key.deployment),
+                ),
+                check=self._claims.check,
+                durations=self._context.durations,
+            )
+            self._resources.callback(self._log.release)
+        return self._log
+
+    def _note_lock(self) -> None:
+        if self._lock is None and (state := self._context.states.used_by(self._work)):
+            self._lock = LockRecord(self._folder, state)
+            self._resources.callback(self._lock.close)
+        if self._lock is not None:
+            self._lock.record()
+
+    def _phase(self) -> Phase:
+        return read_order(self._folder).phase

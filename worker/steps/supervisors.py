@@ -1,0 +1,87 @@
+"""The supervisors of a worker."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from deployments.activity_token import ActivityToken
+from deployments.step import StepKey, StopCause
+from worker.steps.credential_renewal import CredentialProvider
+from worker.steps.supervised_step import SupervisedStep
+from worker.steps.supervisor import ActivityAttempts, ActivityBinding, Heartbeat, Supervisor
+
+__all__ = ["Supervisors"]
+
+
+class ActivityConnections(ActivityAttempts, Protocol):
+    """Opens the heartbeats of attempts: of this worker's activities, and of other workers'."""
+
+    def in_activity(self, activity_token: ActivityToken) -> Heartbeat: ...
+    def heartbeat(self, activity_token: ActivityToken) -> Heartbeat: ...
+
+
+class Supervisors:
+    """Makes and lists the supervisors of this worker.
+
+    Args:
+        open_step: opens a step on this host, with or without a folder.
+        attempts: the activity attempts in Temporal.
+        ship: starts shipping a step's log to the sinks, and returns at once.
+        credentials: issues the tokens that terraform needs.
+    """
+
+    def __init__(
+        self,
+        open_step: Callable[[StepKey], SupervisedStep],
+        attempts: ActivityConnections,
+        ship: Callable[[StepKey], None],
+        credentials: CredentialProvider,
+    ) -> None:
+        self._open_step = open_step
+        self._attempts = attempts
+        self._ship = ship
+        self._credentials = credentials
+        self._running: dict[StepKey, Supervisor] = {}
+        self.handing_over = False
+
+    def attach(self, key: StepKey, activity_token: ActivityToken) -> Supervisor:
+        """A supervisor for the activity that runs in this worker."""
+        heartbeat = self._attempts.in_activity(activity_token)
+        return self._supervisor(self._open_step(key), activity_token, heartbeat)
+
+    def reattach(self, step: SupervisedStep, activity_token: ActivityToken) -> Supervisor:
+        """A supervisor for a step of a worker that is gone."""
+        heartbeat = self._attempts.heartbeat(activity_token)
+        return self._supervisor(step, activity_token, heartbeat)
+
+    def stop(self, key: StepKey, *, force: bool) -> None:
+        """Request the runner of a step to stop terraform, also of a step of another worker."""
+        self._open_step(key).runner.stop(StopCause.CANCEL, force=force)
+
+    def is_supervised(self, key: StepKey) -> bool:
+        """Whether a supervisor of this worker follows the step."""
+        return key in self._running
+
+    @property
+    def count(self) -> int:
+        """The number of steps that this worker supervises."""
+        return len(self._running)
+
+    def hand_over(self) -> None:
+        """Leave all steps to the next worker, also those that come later."""
+        self.handing_over = True
+        for supervisor in self._running.values():
+            supervisor.hand_over()
+
+    def drain(self) -> None:
+        """Stop every terraform that this worker supervises."""
+        for supervisor in self._running.values():
+            supervisor.drain()
+
+    def _supervisor(
+        self, step: SupervisedStep, activity_token: ActivityToken, heartbeat: Heartbeat
+    ) -> Supervisor:
+        binding = ActivityBinding(activity_token, heartbeat, self._attempts)
+        supervisor = Supervisor(step, binding, self._ship, self._credentials, self._running)
+        if self.handing_over:
+            supervisor.hand_over()
+        return supervisor
