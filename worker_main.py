@@ -26,7 +26,7 @@ from adapters.logs.factory import open_mirror, open_sinks
 from adapters.settings import Settings
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
 from adapters.temporal.client import check_attributes, connect, worker_runtime
-from adapters.temporal.visibility import TemporalStatusSnapshots
+from adapters.temporal.gateway import TemporalGateway
 from deployments.errors import AnavaError
 from deployments.temporal_names import SHARED_QUEUE, host_queue
 from worker.admission import shared_queue_tuner
@@ -153,7 +153,7 @@ async def _tell_of_sinks(host: WorkerHost, shipper: LogShipper) -> None:
 async def _mirror(settings: Settings, client: Client) -> None:
     """Keep the status documents true, where there are any."""
     if mirror := open_mirror(settings):
-        await StatusMirrorLoop(TemporalStatusSnapshots(client), mirror).run()
+        await StatusMirrorLoop(TemporalGateway(client), mirror).run()
 
 
 async def _drain(supervisors: Supervisors) -> None:
