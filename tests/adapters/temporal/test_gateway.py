@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from temporalio import workflow
 
-from adapters.settings import base_environment
-from adapters.temporal.client import connect, register
 from adapters.temporal.gateway import TemporalGateway
 from adapters.temporal.queries import list_query, read_cursor, write_cursor
 from deployments.deployment import DEFAULT_TENANT, CancelRequest, Operation, Status
@@ -47,9 +45,7 @@ def server(tmp_path: Path) -> Iterator[TemporalServer]:
 
 
 async def open_gateway(server: TemporalServer) -> TemporalGateway:
-    client = await connect({**base_environment(), "TEMPORAL_ADDRESS": server.address})
-    await register(client)
-    return TemporalGateway(client)
+    return TemporalGateway(await server.client())
 
 
 def test_names_are_those_of_the_workflow() -> None:
