@@ -38,16 +38,10 @@ _NOT_CANCELLED = (
 
 
 class RunningDeployments(Protocol):
-    """The deployments that have not ended.
+    """The Temporal gateway's calls; they raise `TemporalUnavailable` and, for an id, `NotFound`."""
 
-    Each method raises `TemporalUnavailable` when Temporal does not answer.
-    """
-
-    async def running_ids(self) -> list[str]:
-        """List the ids of all open deployments."""
-
-    async def cancel(self, deployment: str, request: CancelRequest) -> None:
-        """Request a cancel; raises `NotFound` for a deployment that has ended."""
+    async def running_ids(self) -> list[str]: ...
+    async def cancel(self, deployment: str, request: CancelRequest) -> None: ...
 
 
 class ShutdownPrompt:

@@ -1,4 +1,4 @@
-"""The read model of a deployment: its Temporal execution without the history."""
+"""The read model of a deployment: the Temporal execution without the history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,8 +32,8 @@ class Caller:
 class DeploymentSnapshot:
     """A deployment at one moment; times are RFC 3339 UTC.
 
-    `started_at` is the time at which the deployment acquired its stack. Temporal's lists lack
-    `cancel_requested`, so in a list it is False.
+    `started_at` is the time at which the deployment acquired its stack. `cancel_requested` is
+    False in lists, because Temporal's lists do not contain the value.
     """
 
     id: str
@@ -81,7 +81,7 @@ class DeploymentFilter:
 
 @dataclass(frozen=True)
 class DeploymentPage:
-    """One page of a list; `next_cursor` is None on the last page."""
+    """A page of a list; `next_cursor` is None on the last page."""
 
     items: list[DeploymentSnapshot]
     next_cursor: str | None
@@ -92,10 +92,7 @@ def effective_status(
 ) -> tuple[Status, Phase, Reason]:
     """Return the recorded status, or `needs_attention` if the workflow closed without an end.
 
-    Args:
-        recorded: status, phase and reason as the workflow last wrote them.
-        running: the execution is open.
-        terminated: an operator terminated the execution.
+    `recorded` is the last write of the workflow; `terminated`: an operator terminated the execution.
     """
     status, phase, reason = recorded
     if running or is_terminal(status):

@@ -22,7 +22,7 @@ WORKER_REPORT_SECONDS = 10
 
 
 def host_queue(host: str) -> str:
-    """The task queue of one host."""
+    """The task queue of a host."""
     return f"anava@{host}"
 
 

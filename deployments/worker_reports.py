@@ -15,7 +15,7 @@ class Slots:
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """One worker on one task queue; `status` is `running`, `stopping` or `silent`."""
+    """A worker on a task queue; `status` is `running`, `stopping` or `silent`."""
 
     identity: str
     host: str

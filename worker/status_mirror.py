@@ -23,21 +23,16 @@ _RECONCILE_SECONDS = 600.0
 
 
 class Executions(Protocol):
-    """Temporal's executions of deployments."""
+    """The Temporal gateway's list; raises `TemporalUnavailable`."""
 
-    async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]:
-        """Read all open deployments and those closed within the last `seconds`.
-
-        Raises:
-            TemporalUnavailable: Temporal does not answer.
-        """
+    async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]: ...
 
 
 class StatusMirror(Protocol):
-    """A copy of every deployment's status; this service never reads it."""
+    """A copy of every deployment's status; only customers' clients read the copy."""
 
     async def write(self, snapshot: DeploymentSnapshot) -> bool:
-        """Replace the copy of a deployment unless it is equal.
+        """Replace the copy of a deployment unless the copy is equal.
 
         Returns:
             False when the copy was written less than a second ago or is newer: the caller reads
@@ -49,12 +44,7 @@ class StatusMirror(Protocol):
 
 
 class StatusMirrorLoop:
-    """Mirrors all deployments; every worker runs it, and the mirror accepts concurrent writers.
-
-    Args:
-        executions: the source.
-        mirror: the copy.
-    """
+    """Mirrors all deployments; every worker runs a loop, and the mirror accepts concurrent writers."""
 
     def __init__(self, executions: Executions, mirror: StatusMirror) -> None:
         self._executions = executions

@@ -18,7 +18,7 @@ from deployments.errors import Unavailable
 
 __all__ = ["Firestore", "open_firestore", "translated"]
 
-# Of a call; a streamed answer is part of its call.
+# Of a call; a streamed answer is part of the call.
 _TIMEOUT_SECONDS = 10.0
 
 
@@ -33,13 +33,13 @@ def _default_limits() -> _Limits:
 
 @dataclass(frozen=True)
 class Firestore:
-    """A client, and the keyword arguments that limit each of its calls."""
+    """A client, and the keyword arguments that limit each call."""
 
     client: firestore.AsyncClient
     limits: _Limits = field(default_factory=_default_limits)
 
     def deployment(self, deployment: str) -> AsyncDocumentReference:
-        """The status document of a deployment; the log is in its subcollections."""
+        """The status document of a deployment; the log is in subcollections."""
         document: AsyncDocumentReference = self.client.collection("deployments").document(
             deployment
         )

@@ -1,6 +1,6 @@
 """The document `deployments/<id>` in Firestore, which a customer's web client follows.
 
-`firestore.rules` permits the client to read documents with its own id as `owner`, and no write.
+`firestore.rules` permits the client to read documents of its own user id, and to write none.
 """
 
 from collections.abc import Mapping
@@ -15,32 +15,32 @@ from deployments.transitions import is_terminal
 
 __all__ = ["FirestoreStatusMirror"]
 
-# Firestore sustains one write per second to a document, over all writers.
+# Firestore sustains 1 write per second to a document, over all writers.
 _WRITE_INTERVAL = timedelta(seconds=1)
 # Temporal's lists are late by less than this.
 _MAX_LIST_LAG = timedelta(seconds=60)
+_FIELDS = (
+    *("tenant", "owner", "stack", "operation", "status", "phase", "reason"),
+    *("created_at", "started_at", "ended_at"),
+)
 _TERMINAL = frozenset(status.value for status in Status if is_terminal(status))
 
 
 class FirestoreStatusMirror:
-    """Writes a status document per deployment, safe against concurrent writers.
-
-    Args:
-        store: the client.
-    """
+    """Writes a status document per deployment, safe against concurrent writers."""
 
     def __init__(self, store: Firestore) -> None:
         self._store = store
 
     async def write(self, snapshot: DeploymentSnapshot) -> bool:
-        """Write the document unless it is equal; return False if the write must wait.
+        """Write the document unless equal; return False if the write must wait.
 
         All times that are compared come from the server.
 
         Raises:
             Unavailable: the write may or may not have happened.
         """
-        content = _content(snapshot)
+        content = {name: str(getattr(snapshot, name) or "") for name in _FIELDS}
         document = self._store.deployment(snapshot.id)
         limits = self._store.limits
         with translated():
@@ -63,24 +63,9 @@ class FirestoreStatusMirror:
         return True
 
 
-def _content(snapshot: DeploymentSnapshot) -> dict[str, str]:
-    return {
-        "tenant": snapshot.tenant,
-        "owner": snapshot.owner,
-        "stack": snapshot.stack,
-        "operation": str(snapshot.operation),
-        "status": str(snapshot.status),
-        "phase": str(snapshot.phase),
-        "reason": str(snapshot.reason),
-        "created_at": snapshot.created_at,
-        "started_at": snapshot.started_at or "",
-        "ended_at": snapshot.ended_at or "",
-    }
-
-
 def _may_replace(
     current: Mapping[str, object], snapshot: DeploymentSnapshot, age: timedelta
 ) -> bool:
-    """Whether the document is old enough; one with a terminal status may be newer than a list."""
+    """Whether the document is old enough; a terminal status may be newer than a list."""
     reopens = current.get("status") in _TERMINAL and not is_terminal(snapshot.status)
     return age >= (_MAX_LIST_LAG if reopens else _WRITE_INTERVAL)

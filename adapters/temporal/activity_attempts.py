@@ -1,4 +1,4 @@
-"""Heartbeats and completes an activity attempt, in its own activity or by its task token alone."""
+"""Heartbeats and completes an activity attempt, in the activity or by task token alone."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -26,10 +26,9 @@ _RPC = timedelta(seconds=3)
 
 
 class TokenHeartbeat:
-    """An attempt of another worker, known by its task token; Temporal accepts both calls (tried).
+    """An attempt of another worker, known by task token; Temporal accepts both calls (tried).
 
-    Args:
-        handle: made from the task token.
+    Calls raise `AttemptGone` when the attempt has ended, else `TemporalUnavailable`.
     """
 
     # A re-attached step may receive a cancel by the answer to a heartbeat alone.
@@ -39,30 +38,20 @@ class TokenHeartbeat:
         self._handle = handle
 
     def beat(self, detail: str) -> None:
-        """Do nothing: outside an activity every heartbeat is an acknowledged one."""
+        """Do nothing: outside an activity every heartbeat is acknowledged."""
 
     async def acknowledge(self, detail: str) -> bool:
-        """Send a heartbeat; return False if the answer requests a cancel.
-
-        Raises:
-            AttemptGone: the attempt has ended.
-            TemporalUnavailable: the call failed.
-        """
+        """Send a heartbeat; return False if the answer requests a cancel."""
         try:
             with _translated():
                 await self._handle.heartbeat(detail, rpc_timeout=_RPC)
         except AsyncActivityCancelledError as cancelled:
-            # After an operator's pause or reset terraform continues: it must not end half-way.
+            # After an operator's pause or reset terraform continues: no apply may end half-way.
             return not (cancelled.details and cancelled.details.cancel_requested)
         return True
 
     async def complete(self, result: StepResult) -> None:
-        """Complete the attempt.
-
-        Raises:
-            AttemptGone: the attempt has ended.
-            TemporalUnavailable: the call failed.
-        """
+        """Complete the attempt."""
         with _translated():
             await self._handle.complete(result, rpc_timeout=_RPC)
 
@@ -87,17 +76,13 @@ class ActivityHeartbeat(TokenHeartbeat):
 
 
 class TemporalActivityAttempts:
-    """The activity attempts of one namespace.
-
-    Args:
-        client: connected to the namespace.
-    """
+    """The activity attempts of a namespace."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def heartbeat(self, activity_token: ActivityToken) -> TokenHeartbeat:
-        """Address an attempt by its token."""
+        """Address an attempt by task token."""
         return TokenHeartbeat(
             self._client.get_async_activity_handle(task_token=activity_token.token)
         )
@@ -111,7 +96,7 @@ class TemporalActivityAttempts:
     async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
         """Whether the workflow run is open and waits for this activity."""
         description = await self._describe(activity_token.workflow_id, activity_token.run_id)
-        # Temporal describes a terminated workflow with the activities it left (measured).
+        # Temporal describes a terminated workflow with the activities left open (measured).
         if description is None or description.status is not WorkflowExecutionStatus.RUNNING:
             return False
         pending = description.raw_description.pending_activities
@@ -130,7 +115,7 @@ class TemporalActivityAttempts:
     async def has_closed(self, workflow_id: str) -> bool:
         """Whether the workflow is closed.
 
-        False for an unknown workflow: this Temporal may be another one than the workflow's own.
+        False for an unknown workflow: the workflow may belong to another Temporal.
         """
         description = await self._describe(workflow_id)
         return description is not None and description.status is not WorkflowExecutionStatus.RUNNING

@@ -1,4 +1,4 @@
-"""Connects to Temporal, registers the search attributes, translates Temporal's errors."""
+"""Connects to Temporal, registers the search attributes, translates errors of calls."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ __all__ = [
 _DEFAULT_ADDRESS = "127.0.0.1:7233"
 _KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 
-# A deployment's result is read from its memo, so Temporal must retain the closed workflow for as
+# A deployment's result lies in the memo, so Temporal must retain the closed workflow for as
 # long as the API shows the deployment (DESIGN section 7).
 _RETENTION_DAYS = 90
 
@@ -46,11 +46,8 @@ def translated(
     """Raise the errors of a Temporal call as errors of this service.
 
     Args:
-        not_found: the error for NOT_FOUND, where the call names a workflow or an activity.
+        not_found: raised for NOT_FOUND; without it that is `TemporalUnavailable`, as all else.
         allow: a status that is not an error for this call.
-
-    Raises:
-        TemporalUnavailable: every other failure of the call.
     """
     try:
         yield
@@ -65,16 +62,12 @@ def translated(
 async def connect(
     environment: Mapping[str, str] | None = None, runtime: Runtime | None = None
 ) -> Client:
-    """Connect by Temporal's own environment variables.
-
-    Args:
-        environment: the variables; by default those of this process.
-        runtime: the SDK's runtime; by default the SDK's shared runtime.
+    """Connect by Temporal's own environment variables, by default those of this process.
 
     Raises:
         TemporalUnavailable: the address does not answer.
     """
-    # The service is configured by its environment alone, so a user's configuration file is skipped.
+    # Environment variables alone configure the service; a user's configuration file is skipped.
     config = ClientConfig.load_client_connect_config(
         disable_file=True, override_env_vars=environment
     )
@@ -98,7 +91,6 @@ async def register(client: Client) -> None:
 
     Raises:
         InvalidSettings: an attribute is registered with another type.
-        TemporalUnavailable: Temporal does not answer.
     """
     request = AddSearchAttributesRequest(
         namespace=client.namespace, search_attributes=dict.fromkeys(Attribute, _KEYWORD)
@@ -119,18 +111,13 @@ async def check_attributes(client: Client) -> None:
 
     Raises:
         InvalidSettings: with the command that registers the attributes.
-        TemporalUnavailable: Temporal does not answer.
     """
     if missing := await _missing_attributes(client):
         raise InvalidSettings(_missing_message(missing))
 
 
 async def set_retention(client: Client) -> None:
-    """Raise the namespace's retention of closed workflows to 90 days if it is shorter.
-
-    Raises:
-        TemporalUnavailable: Temporal does not answer.
-    """
+    """Raise the namespace's retention of closed workflows to at least 90 days."""
     service = client.workflow_service
     with translated():
         namespace = await service.describe_namespace(

@@ -47,15 +47,18 @@ def memo_of(snapshot: DeploymentSnapshot) -> dict[str, object]:
 
 
 async def read_execution(
-    execution: WorkflowExecution, fields: Collection[Memo] = tuple(Memo)
+    execution: WorkflowExecution, fields: Collection[Memo] | None = None
 ) -> DeploymentSnapshot:
     """Read a snapshot from the search attributes and the memo of an execution.
 
     Args:
         execution: listed or described; lists lack `cancel_requested`.
-        fields: the memo fields to decode; a result has up to 16 KB.
+        fields: the memo fields to decode, by default all; a result has up to 16 KB.
     """
-    memo = {name: await execution.memo_value(name, None) for name in fields}
+    if fields is None:
+        memo = await execution.memo()
+    else:
+        memo = {name: await execution.memo_value(name, None) for name in fields}
     status, phase, reason = _status(execution)
     result = memo.get(Memo.RESULT)
     return DeploymentSnapshot(

@@ -55,7 +55,7 @@ _RPC = timedelta(seconds=5)
 _HEALTH_RPC = timedelta(seconds=3)
 # The server holds a long poll for 20 s.
 _LONG_POLL = timedelta(seconds=40)
-# A poller renews its poll every 60 s; Temporal lists a poller for 5 minutes after its last poll.
+# A poller polls every 60 s; Temporal lists a poller for 5 minutes after the last poll.
 _LIVE_POLLER = timedelta(seconds=90)
 # Three reports missed: the worker has ended or cannot reach Temporal.
 _SILENT = timedelta(seconds=3 * WORKER_REPORT_SECONDS)
@@ -63,19 +63,18 @@ _MAX_WORKERS = 1000
 
 
 class TemporalGateway:
-    """Deployments and workers in one namespace.
+    """The deployments and workers of a namespace.
 
-    Each method raises `TemporalUnavailable` when Temporal does not answer.
-
-    Args:
-        client: connected to the namespace.
+    Each method raises `TemporalUnavailable` when Temporal does not answer. A method that takes the
+    id of a deployment raises `NotFound` when Temporal has no such workflow, and for a cancel also
+    when the workflow is closed.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def start(self, snapshot: DeploymentSnapshot, input: object, details: str) -> None:
-        """Start the workflow of a deployment; a deployment with the same id is left as it is.
+        """Start the workflow of a deployment; a repeat with the same id changes nothing.
 
         Args:
             snapshot: the deployment as a reader sees it until the workflow writes a status.
@@ -102,11 +101,7 @@ class TemporalGateway:
             return
 
     async def read(self, deployment: str) -> DeploymentSnapshot:
-        """Read one deployment with its result.
-
-        Raises:
-            NotFound: Temporal has no workflow with this id.
-        """
+        """Read a deployment with the result."""
         with _translated():
             description = await self._client.get_workflow_handle(deployment).describe(
                 rpc_timeout=_RPC
@@ -118,7 +113,7 @@ class TemporalGateway:
     ) -> DeploymentPage:
         """Read a page of the caller's deployments, newest first within the page.
 
-        Temporal chooses the deployments of a page: open ones first, then by time of closing.
+        Temporal chooses the deployments of a page: open executions first, then by time of closing.
 
         Raises:
             InvalidRequest: a filter or the cursor is malformed.
@@ -160,7 +155,7 @@ class TemporalGateway:
             return [execution.id async for execution in executions]
 
     async def count_running(self, *phases: Phase) -> int:
-        """Count open deployments, in one of the phases where phases are passed."""
+        """Count open deployments, by default in any phase."""
         with translated():
             count = await self._client.count_workflows(
                 running_query(*phases), rpc_timeout=_HEALTH_RPC
@@ -168,22 +163,14 @@ class TemporalGateway:
         return count.count
 
     async def cancel(self, deployment: str, request: CancelRequest) -> None:
-        """Request a cancel; Temporal keeps the reason of the first request.
-
-        Raises:
-            NotFound: there is no open workflow with this id.
-        """
+        """Request a cancel; Temporal retains the reason of the first request."""
         with _translated():
             await self._client.get_workflow_handle(deployment).cancel(
                 reason=request.encode(), rpc_timeout=_RPC
             )
 
     async def force_cancel(self, deployment: str) -> None:
-        """Send the force-cancel signal, which may cost state.
-
-        Raises:
-            NotFound: there is no open workflow with this id.
-        """
+        """Send the force-cancel signal, which may cost state."""
         with _translated():
             await self._client.get_workflow_handle(deployment).signal(
                 Signal.FORCE_CANCEL, rpc_timeout=_RPC

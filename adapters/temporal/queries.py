@@ -46,7 +46,7 @@ def list_query(caller: Caller, filters: DeploymentFilter) -> str:
 
 
 def running_query(*phases: Phase) -> str:
-    """Match all open deployments, in one of the phases where phases are passed."""
+    """Match all open deployments, by default in any phase."""
     if not phases:
         return f"{_DEPLOYMENTS} AND {_RUNNING}"
     either = ", ".join(f"'{phase}'" for phase in phases)
@@ -77,7 +77,7 @@ def _quoted(value: str) -> str:
 
 
 def write_cursor(query: str, token: bytes) -> str:
-    """Encode a page token with a checksum of its query.
+    """Encode a page token with a checksum of the query.
 
     Temporal answers an invalid token with the same error as a server fault.
     """

@@ -16,10 +16,6 @@ __all__ = ["Services"]
 _MAX_VERIFICATIONS = 2
 
 
-def _verification_slots() -> asyncio.Semaphore:
-    return asyncio.Semaphore(_MAX_VERIFICATIONS)
-
-
 @dataclass(frozen=True)
 class Services:
     """Everything the routes use.
@@ -42,5 +38,7 @@ class Services:
     sinks: SinkStatuses | None = None
     preflight: Preflight | None = None
     copies: Sequence[LogSource] = ()
-    verifying: asyncio.Semaphore = field(default_factory=_verification_slots)
+    verifying: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(_MAX_VERIFICATIONS)
+    )
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

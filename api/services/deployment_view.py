@@ -22,11 +22,7 @@ from deployments.reasons import explain
 from deployments.step import Output
 from deployments.transitions import actions
 
-__all__ = [
-    "to_body",
-    "to_links",
-    "to_summary",
-]
+__all__ = ["to_body", "to_links", "to_summary"]
 
 
 def to_summary(snapshot: DeploymentSnapshot) -> DeploymentSummary:
@@ -50,7 +46,7 @@ def to_summary(snapshot: DeploymentSnapshot) -> DeploymentSummary:
 
 
 def to_body(snapshot: DeploymentSnapshot) -> DeploymentBody:
-    """The body of a deployment on its own: every field that its owner may see."""
+    """The body of a single deployment: every field that the owner may see."""
     explanation = explain(snapshot.reason, destroy=snapshot.operation is Operation.DESTROY)
     allowed = actions(
         snapshot.status, cancel_requested=snapshot.cancel_requested, operation=snapshot.operation
@@ -70,7 +66,7 @@ def to_body(snapshot: DeploymentSnapshot) -> DeploymentBody:
 
 
 def to_links(deployment: str) -> LinksBody:
-    """The paths of a deployment and its parts."""
+    """The paths of a deployment, its logs, resources, plan and artifacts."""
     path = f"/api/deployment/{deployment}"
     return LinksBody(
         self=path,

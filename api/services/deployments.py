@@ -41,40 +41,23 @@ _UNKNOWN = "There is no such deployment."
 
 
 class Executions(Protocol):
-    """Temporal's executions of deployments.
+    """The Temporal gateway's calls; they raise `TemporalUnavailable` and, for an id, `NotFound`."""
 
-    Each method raises `TemporalUnavailable` when Temporal does not answer, and `NotFound` for a
-    deployment that Temporal does not have.
-    """
-
-    async def start(self, snapshot: DeploymentSnapshot, input: object, details: str) -> None:
-        """Start a deployment; one with the same id is left as it is."""
-
-    async def read(self, deployment: str) -> DeploymentSnapshot:
-        """Read one deployment with its result."""
-
+    async def start(self, snapshot: DeploymentSnapshot, input: object, details: str) -> None: ...
+    async def read(self, deployment: str) -> DeploymentSnapshot: ...
     async def list_page(
         self, caller: Caller, filters: DeploymentFilter, limit: int, cursor: str | None
-    ) -> DeploymentPage:
-        """Read a page of the caller's deployments."""
-
-    async def cancel(self, deployment: str, request: CancelRequest) -> None:
-        """Request a cancel."""
-
-    async def force_cancel(self, deployment: str) -> None:
-        """Send the force-cancel signal."""
-
-    def changes(self, deployment: str) -> AsyncGenerator[None, None]:
-        """Yield once per history event, until the workflow is closed."""
+    ) -> DeploymentPage: ...
+    async def cancel(self, deployment: str, request: CancelRequest) -> None: ...
+    async def force_cancel(self, deployment: str) -> None: ...
+    def changes(self, deployment: str) -> AsyncGenerator[None, None]: ...
 
 
 class DeploymentService:
-    """The deployments of all callers; each call reaches those of its caller only.
+    """Deployments; each call reaches those of the calling owner only.
 
-    Args:
-        executions: the Temporal gateway.
-        timings: the limits that each new deployment receives.
-        cipher: encrypts the sensitive variables of a request.
+    `timings` are the limits of new deployments; `cipher` encrypts their sensitive variables. Each
+    call raises `TemporalUnavailable` when Temporal does not answer.
     """
 
     def __init__(self, executions: Executions, timings: Timings, cipher: Cipher) -> None:
@@ -89,8 +72,7 @@ class DeploymentService:
 
         Raises:
             IdempotencyKeyReused: the key started another request.
-            TemporalUnavailable: the call may or may not have started the deployment; a repeat with
-                the same key is safe.
+            TemporalUnavailable: a repeat with the same key is safe.
         """
         request = replace(request, stack=replace(request.stack, tenant=caller.tenant))
         initial = _initial(_id(caller, key), caller, request)
@@ -108,11 +90,10 @@ class DeploymentService:
         return snapshot
 
     async def get(self, caller: Caller, deployment: str) -> DeploymentSnapshot:
-        """Read one deployment of the caller.
+        """Read a deployment of the caller.
 
         Raises:
             NotFound: the id is unknown, or the deployment belongs to another owner.
-            TemporalUnavailable: Temporal does not answer.
         """
         if not _ID.fullmatch(deployment):
             raise NotFound(_UNKNOWN)
@@ -128,7 +109,6 @@ class DeploymentService:
 
         Raises:
             InvalidRequest: a filter or the cursor is malformed.
-            TemporalUnavailable: Temporal does not answer.
         """
         return await self._executions.list_page(caller, filters, limit, cursor)
 
@@ -137,16 +117,11 @@ class DeploymentService:
     ) -> DeploymentSnapshot:
         """Request a cancel; a repeat leaves the first reason in place.
 
-        Args:
-            caller: the author of the cancel.
-            deployment: the id.
-            reason: the caller's own words, for the result.
-            force: do not wait for open operations; state may be lost.
+        With `force` terraform does not wait for open operations, and state may be lost.
 
         Raises:
             NotFound: the id is unknown, or the deployment belongs to another owner.
             AlreadyFinished: the deployment has ended.
-            TemporalUnavailable: Temporal does not answer.
         """
         snapshot = await self.get(caller, deployment)
         if snapshot.is_terminal:
@@ -172,11 +147,7 @@ class DeploymentService:
             raise Unavailable(f"{error} {error.next_step}") from None
 
     def changes(self, deployment: str) -> AsyncGenerator[None, None]:
-        """Yield once per history event, until the workflow is closed.
-
-        Raises:
-            TemporalUnavailable: Temporal does not answer.
-        """
+        """Yield once per history event, until the workflow is closed."""
         return self._executions.changes(deployment)
 
 
@@ -188,7 +159,7 @@ def _id(caller: Caller, key: str | None) -> str:
 
 
 def _initial(deployment: str, caller: Caller, request: DeploymentRequest) -> DeploymentSnapshot:
-    """The deployment until its workflow writes a status."""
+    """The deployment before the workflow writes a status."""
     return DeploymentSnapshot(
         id=deployment,
         tenant=caller.tenant,
@@ -205,7 +176,7 @@ def _initial(deployment: str, caller: Caller, request: DeploymentRequest) -> Dep
 
 
 def _public_request(request: DeploymentRequest) -> dict[str, object]:
-    """The request without its sensitive variables, for the workflow's memo."""
+    """The request without sensitive variables, for the workflow's memo."""
     stack = request.stack
     sensitive = TEMPLATES[stack.template].sensitive
     variables: dict[str, object] = json.loads(request.variables_json)
@@ -229,12 +200,9 @@ def _fingerprint(request: DeploymentRequest) -> str:
 
 
 def _details(snapshot: DeploymentSnapshot) -> str:
-    return "\n".join(
-        (
-            f"- stack: `{snapshot.stack}`",
-            f"- owner: `{snapshot.owner}`",
-            "- to stop it: cancel this workflow; terraform is interrupted and saves its state",
-            "- if the cancel hangs: send the signal `force_cancel` after it; state may be lost",
-            "- do not terminate it: the status of its resources would stay unknown",
-        )
-    )
+    return f"""\
+- stack: `{snapshot.stack}`
+- owner: `{snapshot.owner}`
+- to stop it: cancel this workflow; terraform is interrupted and saves its state
+- if the cancel hangs: send the signal `force_cancel` after it; state may be lost
+- do not terminate it: the status of its resources would stay unknown"""

@@ -13,22 +13,12 @@ __all__ = ["Health", "HealthService", "WorkerHealth", "Workers"]
 
 
 class Workers(Protocol):
-    """Temporal's reports of workers and task queues.
+    """The Temporal gateway's reports; each method raises `TemporalUnavailable`."""
 
-    Each method raises `TemporalUnavailable` when Temporal does not answer.
-    """
-
-    async def ping(self) -> None:
-        """Return when Temporal answers."""
-
-    async def workers(self) -> list[WorkerReport]:
-        """List the workers that reported recently."""
-
-    async def queue(self, name: str, kind: str) -> QueueReport:
-        """Describe a task queue; `kind` is `workflow` or `activity`."""
-
-    async def count_running(self, *phases: Phase) -> int:
-        """Count open deployments, in one of the phases where phases are passed."""
+    async def ping(self) -> None: ...
+    async def workers(self) -> list[WorkerReport]: ...
+    async def queue(self, name: str, kind: str) -> QueueReport: ...
+    async def count_running(self, *phases: Phase) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -53,11 +43,7 @@ class Health:
 
 
 class HealthService:
-    """Derives the service's health from Temporal's reports.
-
-    Args:
-        workers: the Temporal gateway.
-    """
+    """Derives the service's health from Temporal's reports."""
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
@@ -86,7 +72,7 @@ class HealthService:
         )
 
     async def workers(self) -> WorkerHealth:
-        """List every worker that reported recently, and the backlog of its task queues.
+        """List the workers that reported recently, and the backlog of their task queues.
 
         Raises:
             TemporalUnavailable: Temporal does not answer.
