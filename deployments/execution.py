@@ -13,8 +13,8 @@ from deployments.transitions import is_terminal
 __all__ = [
     "Caller",
     "DeploymentFilter",
-    "DeploymentPage",
     "DeploymentSnapshot",
+    "SnapshotPage",
     "effective_status",
     "rfc3339",
 ]
@@ -80,7 +80,7 @@ class DeploymentFilter:
 
 
 @dataclass(frozen=True)
-class DeploymentPage:
+class SnapshotPage:
     """A page of a list; `next_cursor` is None on the last page."""
 
     items: list[DeploymentSnapshot]
@@ -92,7 +92,7 @@ def effective_status(
 ) -> tuple[Status, Phase, Reason]:
     """Return the recorded status, or `needs_attention` if the workflow closed without an end.
 
-    `recorded` is the last write of the workflow; `terminated`: an operator terminated the execution.
+    `recorded` is the workflow's last write; `terminated`: an operator terminated the execution.
     """
     status, phase, reason = recorded
     if running or is_terminal(status):

@@ -10,7 +10,7 @@ from deployments.errors import Unavailable
 from deployments.execution import DeploymentSnapshot
 from deployments.transitions import is_terminal
 
-__all__ = ["Executions", "StatusMirror", "StatusMirrorLoop"]
+__all__ = ["RecentExecutions", "StatusMirror", "StatusMirrorLoop"]
 
 # People do not notice a shorter delay.
 _INTERVAL_SECONDS = 1.0
@@ -22,7 +22,7 @@ _DAY_SECONDS = 86_400.0
 _RECONCILE_SECONDS = 600.0
 
 
-class Executions(Protocol):
+class RecentExecutions(Protocol):
     """The Temporal gateway's list; raises `TemporalUnavailable`."""
 
     async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]: ...
@@ -44,9 +44,9 @@ class StatusMirror(Protocol):
 
 
 class StatusMirrorLoop:
-    """Mirrors all deployments; every worker runs a loop, and the mirror accepts concurrent writers."""
+    """Mirrors all deployments; every worker runs a loop, and the mirror accepts all."""
 
-    def __init__(self, executions: Executions, mirror: StatusMirror) -> None:
+    def __init__(self, executions: RecentExecutions, mirror: StatusMirror) -> None:
         self._executions = executions
         self._mirror = mirror
         self._written: dict[str, DeploymentSnapshot] = {}

@@ -26,7 +26,7 @@ _RPC = timedelta(seconds=3)
 
 
 class TokenHeartbeat:
-    """An attempt of another worker, known by task token; Temporal accepts both calls (tried).
+    """An attempt of another worker, addressed by task token; Temporal accepts both calls (tried).
 
     Calls raise `AttemptGone` when the attempt has ended, else `TemporalUnavailable`.
     """

@@ -34,7 +34,7 @@ __all__ = [
 _DEFAULT_ADDRESS = "127.0.0.1:7233"
 _KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 
-# A deployment's result lies in the memo, so Temporal must retain the closed workflow for as
+# A deployment's result is in the memo, so Temporal must retain the closed workflow for as
 # long as the API shows the deployment (DESIGN section 7).
 _RETENTION_DAYS = 90
 

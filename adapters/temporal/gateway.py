@@ -33,8 +33,8 @@ from deployments.errors import NotFound
 from deployments.execution import (
     Caller,
     DeploymentFilter,
-    DeploymentPage,
     DeploymentSnapshot,
+    SnapshotPage,
     rfc3339,
 )
 from deployments.phase import Phase
@@ -110,7 +110,7 @@ class TemporalGateway:
 
     async def list_page(
         self, caller: Caller, filters: DeploymentFilter, limit: int, cursor: str | None
-    ) -> DeploymentPage:
+    ) -> SnapshotPage:
         """Read a page of the caller's deployments, newest first within the page.
 
         Temporal chooses the deployments of a page: open executions first, then by time of closing.
@@ -133,7 +133,7 @@ class TemporalGateway:
             reverse=True,
         )
         token = executions.next_page_token
-        return DeploymentPage(
+        return SnapshotPage(
             [await read_execution(execution) for execution in page],
             write_cursor(query, token) if token else None,
         )

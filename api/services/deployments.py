@@ -22,8 +22,8 @@ from deployments.errors import (
 from deployments.execution import (
     Caller,
     DeploymentFilter,
-    DeploymentPage,
     DeploymentSnapshot,
+    SnapshotPage,
     rfc3339,
 )
 from deployments.phase import Phase
@@ -47,7 +47,7 @@ class Executions(Protocol):
     async def read(self, deployment: str) -> DeploymentSnapshot: ...
     async def list_page(
         self, caller: Caller, filters: DeploymentFilter, limit: int, cursor: str | None
-    ) -> DeploymentPage: ...
+    ) -> SnapshotPage: ...
     async def cancel(self, deployment: str, request: CancelRequest) -> None: ...
     async def force_cancel(self, deployment: str) -> None: ...
     def changes(self, deployment: str) -> AsyncGenerator[None, None]: ...
@@ -104,7 +104,7 @@ class DeploymentService:
 
     async def list(
         self, caller: Caller, filters: DeploymentFilter, limit: int, cursor: str | None
-    ) -> DeploymentPage:
+    ) -> SnapshotPage:
         """Read a page of the caller's deployments, newest first within the page.
 
         Raises:

@@ -54,6 +54,11 @@ def test_names_are_those_of_the_workflow() -> None:
     assert set(definition.signals) == set(Signal)
 
 
+def test_a_cancel_request_survives_its_way_through_temporal() -> None:
+    request = CancelRequest("ann", 'a "reason" \n ä')
+    assert CancelRequest.decode(request.encode()) == request
+
+
 async def test_each_of_many_is_found_and_cancelled_even_after_a_restart(
     server: TemporalServer,
 ) -> None:
