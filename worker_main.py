@@ -26,7 +26,7 @@ from adapters.logs.factory import open_mirror, open_sinks
 from adapters.settings import Settings
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
 from adapters.temporal.client import check_attributes, connect, worker_runtime
-from adapters.temporal.visibility import TemporalStatusSnapshots
+from adapters.temporal.gateway import TemporalGateway
 from deployments.errors import AnavaError
 from deployments.temporal_names import SHARED_QUEUE, host_queue
 from worker.admission import shared_queue_tuner
@@ -159,7 +159,7 @@ async def publish_sink_statuses(host: WorkerHost, shipper: LogShipper) -> None:
 async def mirror_status(settings: Settings, client: Client) -> None:
     """Update the status documents, where the settings name a mirror."""
     if mirror := open_mirror(settings):
-        await StatusMirrorLoop(TemporalStatusSnapshots(client), mirror).run()
+        await StatusMirrorLoop(TemporalGateway(client), mirror).run()
 
 
 async def drain(supervisors: Supervisors) -> None:

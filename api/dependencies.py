@@ -7,6 +7,8 @@ from starlette.requests import HTTPConnection
 
 from api.services.container import Services
 from api.streaming.registry import BroadcastRegistry
+from deployments.deployment import DEFAULT_TENANT
+from deployments.execution import Caller
 
 __all__ = ["BroadcastsNeeded", "CurrentUser", "Services", "ServicesNeeded"]
 
@@ -14,9 +16,9 @@ __all__ = ["BroadcastsNeeded", "CurrentUser", "Services", "ServicesNeeded"]
 # All async: what is not, FastAPI runs in a thread, and such trips took a seventh of a GET.
 
 
-async def _current_user() -> str:
+async def _current_user() -> Caller:
     # One owner until sign-in exists; the guard lets nobody in from outside.
-    return "local"
+    return Caller(DEFAULT_TENANT, "local")
 
 
 async def _services(request: HTTPConnection) -> Services:
@@ -34,5 +36,5 @@ async def _broadcasts(request: HTTPConnection) -> BroadcastRegistry:
 
 
 BroadcastsNeeded = Annotated[BroadcastRegistry, Depends(_broadcasts)]
-CurrentUser = Annotated[str, Depends(_current_user)]
+CurrentUser = Annotated[Caller, Depends(_current_user)]
 ServicesNeeded = Annotated[Services, Depends(_services)]

@@ -19,12 +19,13 @@ from adapters.local.sink_status import LocalSinkStatuses
 from adapters.logs.factory import open_sources, preferred
 from adapters.settings import Settings, load
 from adapters.temporal.client import check_attributes, connect
+from adapters.temporal.gateway import TemporalGateway
 from api.app import build
 from api.dependencies import Services
 from api.middleware.request_guard import is_loopback
 from api.server import Server
 from api.services.deployments import DeploymentService
-from api.services.health import TemporalHealth
+from api.services.health import HealthService
 from deployments.errors import AnavaError, InvalidSettings
 
 __all__ = ["create_app", "main", "run"]
@@ -46,17 +47,18 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         )
     client = await connect()
     await check_attributes(client)
+    gateway = TemporalGateway(client)
     store, downloads = open_artifact_store(settings)
     google = GoogleApi(GoogleTokenProvider.open(settings.google), settings.google.endpoint)
     cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
     sources = open_sources(settings, FileChanges())
     services = Services(
-        deployments=DeploymentService(client, settings.phases.timings(), cipher),
+        deployments=DeploymentService(gateway, settings.phases.timings(), cipher),
         logs=preferred(settings, sources),
         copies=sources,
         sinks=LocalSinkStatuses(settings.runs),
         progress=LocalProgressSource(settings.runs),
-        health=TemporalHealth(client),
+        health=HealthService(gateway),
         artifacts=store,
         downloads=downloads,
         preflight=GooglePreflight(google, settings.terraform.templates),

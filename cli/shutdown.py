@@ -1,17 +1,25 @@
 """What becomes of deployments that run when `anava up` is told to stop."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from typing import Any, Protocol
 
 import typer
 
-__all__ = ["NOTHING_CANCELLED", "Running", "ShutdownPrompt"]
+from deployments.deployment import CancelRequest
+from deployments.errors import NotFound, TemporalUnavailable
+
+__all__ = ["NOTHING_CANCELLED", "RunningDeployments", "ShutdownPrompt"]
 
 # Terraform has 180 s of grace by default; what saves its state for longer ends without us.
 _CANCEL_SECONDS = 300.0
 _PAUSE_SECONDS = 0.3
+# A Temporal that was killed is back within 2 s (measured), after the longest pause of its
+# process manager within 7 s; the rest is for a slow machine.
+_TEMPORAL_SECONDS = 20.0
+_REQUEST = CancelRequest("local", "`anava up` was stopped")
 _QUESTION = (
     "A deployment is running. [c]ancel it and wait, [l]eave terraform running "
     "(the next `anava up` goes on with it), [b]ack: "
@@ -29,18 +37,11 @@ _NOT_CANCELLED = (
 )
 
 
-class Running(Protocol):
-    """The deployments that have not ended."""
+class RunningDeployments(Protocol):
+    """The Temporal gateway's calls; they raise `TemporalUnavailable` and, for an id, `NotFound`."""
 
-    async def ids(self) -> list[str]:
-        """All of them.
-
-        Raises:
-            TemporalUnavailable: nobody can say.
-        """
-
-    async def cancel(self, deployment: str, by: str, reason: str) -> bool:
-        """Ask for a cancel; whether it was taken."""
+    async def running_ids(self) -> list[str]: ...
+    async def cancel(self, deployment: str, request: CancelRequest) -> None: ...
 
 
 class ShutdownPrompt:
@@ -54,7 +55,7 @@ class ShutdownPrompt:
 
     def __init__(
         self,
-        running: Running,
+        running: RunningDeployments,
         asked: "asyncio.Queue[signal.Signals]",
         wait_seconds: float = _CANCEL_SECONDS,
     ) -> None:
@@ -69,7 +70,7 @@ class ShutdownPrompt:
             TemporalUnavailable: nobody knows what runs.
         """
         can_ask = number is signal.SIGINT and sys.stdin.isatty() and sys.stdout.isatty()
-        return await self._ask() if can_ask and await self._running.ids() else "c"
+        return await self._ask() if can_ask and await self._running_ids() else "c"
 
     async def cancel_all(self) -> bool:
         """Cancel what runs, and what starts meanwhile, until nothing does.
@@ -84,16 +85,37 @@ class ShutdownPrompt:
         left: list[str] = []
         try:
             async with asyncio.timeout(self._wait_seconds):
-                while left := await self._running.ids():
+                while left := await self._running_ids():
                     if not taken:
                         typer.echo("Cancelling; waiting for terraform to save its state …")
                     for item in set(left) - taken:
-                        if await self._running.cancel(item, "local", "`anava up` was stopped"):
+                        if await self._cancel(item):
                             taken.add(item)
                     await asyncio.sleep(_PAUSE_SECONDS)
         except TimeoutError:
             self._say_left(set(left), taken)
             return False
+        return True
+
+    async def _running_ids(self) -> list[str]:
+        """List the ids; Temporal has 20 s to come back."""
+        try:
+            async with asyncio.timeout(_TEMPORAL_SECONDS):
+                while True:
+                    with contextlib.suppress(TemporalUnavailable):
+                        return await self._running.running_ids()
+                    await asyncio.sleep(_PAUSE_SECONDS)
+        except TimeoutError:
+            raise TemporalUnavailable("Temporal does not answer.") from None
+
+    async def _cancel(self, deployment: str) -> bool:
+        """Request a cancel; whether Temporal accepted it or the deployment has ended."""
+        try:
+            await self._running.cancel(deployment, _REQUEST)
+        except TemporalUnavailable:
+            return False
+        except NotFound:
+            pass
         return True
 
     def _say_left(self, left: set[str], taken: set[str]) -> None:

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import typer
-from temporalio.service import RPCError
 
 from adapters import settings
 from adapters.temporal import client as temporal
-from adapters.temporal.running_deployments import RunningDeployments
+from adapters.temporal.gateway import TemporalGateway
 from cli import google_stand_in, local_environment
 from cli.client import Client, Refused, Unreachable
 from cli.exit_codes import ExitCode
@@ -74,8 +73,8 @@ class Up:
     def __init__(self, local: LocalEnvironment, held: int) -> None:
         self.local = local
         self.asked = stop_on_signals()
-        self.running = RunningDeployments(local.children_environment())
-        self.is_serving = False
+        # None until Temporal is up; deployments are accepted only after that.
+        self.gateway: TemporalGateway | None = None
         self._held = held
         self._children: list[ChildProcess] = []
 
@@ -97,7 +96,6 @@ class Up:
             lambda: local_environment.answers("127.0.0.1", port), _TEMPORAL_SECONDS, message
         )
         await local_environment.eventually(self._register, _TEMPORAL_SECONDS, message)
-        self.is_serving = True
         self._begin("worker", [sys.executable, "-m", "worker_main"])
         self._begin("api", [sys.executable, "-m", "cli.main", "api"])
         await local_environment.eventually(
@@ -149,8 +147,9 @@ class Up:
             client = await temporal.connect(self.local.children_environment())
             await temporal.register(client)
             await temporal.set_retention(client)
-        except (TemporalUnavailable, RPCError):
+        except TemporalUnavailable:
             return False
+        self.gateway = TemporalGateway(client)
         return True
 
     async def _healthy(self) -> bool:
@@ -217,10 +216,10 @@ async def _until_asked(
 
 async def _settle(up: Up, number: signal.Signals) -> bool:
     """What becomes of running deployments; False to go on serving."""
-    if not up.is_serving:
+    if up.gateway is None:
         # None was accepted yet. One of an earlier `anava up` goes on, as it did without us.
         return True
-    stopping = ShutdownPrompt(up.running, up.asked)
+    stopping = ShutdownPrompt(up.gateway, up.asked)
     try:
         answer = await stopping.choice(number)
         if answer == "b":

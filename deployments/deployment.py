@@ -1,5 +1,6 @@
 """What a customer asks for and what comes of it."""
 
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -11,6 +12,8 @@ from deployments.step import Counts, Diagnostic, Output
 from deployments.timings import PhaseTimeouts
 
 __all__ = [
+    "CANCEL_PREFIX",
+    "DEFAULT_TENANT",
     "ApprovalPolicy",
     "CancelRequest",
     "DeploymentRequest",
@@ -19,6 +22,10 @@ __all__ = [
     "Stack",
     "Status",
 ]
+
+# The reason text of a cancel is this prefix and a JSON object; any other text is an operator's.
+CANCEL_PREFIX = "anava:"
+DEFAULT_TENANT = "local"
 
 
 class Status(StrEnum):
@@ -56,11 +63,12 @@ class Stack:
     template: str
     project_id: str
     prefix: str
+    tenant: str = DEFAULT_TENANT
 
     @property
     def id(self) -> str:
         """Readable id. No part can hold a dot, so it is unambiguous."""
-        return f"{self.template}.{self.project_id}.{self.prefix}"
+        return f"{self.tenant}.{self.template}.{self.project_id}.{self.prefix}"
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,21 @@ class CancelRequest:
 
     by: str
     reason: str = ""
+
+    def encode(self) -> str:
+        """Format the request as the reason text of a Temporal cancel."""
+        return CANCEL_PREFIX + json.dumps({"by": self.by, "reason": self.reason})
+
+    @classmethod
+    def decode(cls, text: str) -> "CancelRequest":
+        """Parse the reason text of a Temporal cancel; `by` is empty for an operator's cancel."""
+        if not text.startswith(CANCEL_PREFIX):
+            return cls(by="", reason=text)
+        try:
+            content = json.loads(text.removeprefix(CANCEL_PREFIX))
+            return cls(by=str(content["by"]), reason=str(content.get("reason", "")))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return cls(by="", reason=text)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""Names that Temporal knows us by: task queues, search attributes, memo fields."""
+"""Names under which Temporal stores this service's workflows and their fields."""
 
 from enum import StrEnum
 
 __all__ = [
-    "CANCEL_PREFIX",
+    "DEPLOYMENT_WORKFLOW",
     "SHARED_QUEUE",
     "WORKER_REPORT_SECONDS",
     "Attribute",
@@ -13,31 +13,33 @@ __all__ = [
     "stack_holder_id",
 ]
 
+DEPLOYMENT_WORKFLOW = "DeploymentWorkflow"
 SHARED_QUEUE = "anava"
 
-# How often a worker tells Temporal of itself and its slots; Temporal's own 60 s are long to wait
-# for whoever asks whether there is one.
+# Interval of a worker's report of its slots. With Temporal's default of 60 s, `/api/worker/health`
+# shows a new worker up to a minute late.
 WORKER_REPORT_SECONDS = 10
-
-# A cancel's reason text is this and a JSON object; an empty text is an operator through Temporal.
-CANCEL_PREFIX = "anava:"
 
 
 def host_queue(host: str) -> str:
-    """The task queue of one host."""
+    """The task queue of a host."""
     return f"anava@{host}"
 
 
 def stack_holder_id(stack: str) -> str:
-    """The workflow id that is held while a deployment works on the stack."""
-    return f"turn-{stack}"
+    """The workflow id that marks a stack as held by a deployment."""
+    return f"stack-{stack}"
 
 
 class Attribute(StrEnum):
-    """Search attributes, all of type Keyword. They are not encrypted."""
+    """Search attributes of type Keyword, which Temporal does not encrypt.
+
+    SQL visibility allows 10 Keywords per namespace.
+    """
 
     STATUS = "AnavaStatus"
     PHASE = "AnavaPhase"
+    TENANT = "AnavaTenant"
     OWNER = "AnavaOwner"
     STACK = "AnavaStack"
     OPERATION = "AnavaOperation"
@@ -45,16 +47,18 @@ class Attribute(StrEnum):
 
 
 class Memo(StrEnum):
-    """Memo fields: what a reader needs without any worker."""
+    """Memo fields, readable without a worker."""
 
     REQUEST = "request"
     REQUEST_SHA256 = "request_sha256"
     CREATED_AT = "created_at"
+    STARTED_AT = "started_at"
     HOST = "host"
     RESULT = "result"
 
 
 class Signal(StrEnum):
-    """Signals that workers send, so that no adapter needs to know the workflow."""
+    """Signals of the deployment workflow."""
 
+    FORCE_CANCEL = "force_cancel"
     OVERDUE = "overdue"

@@ -1,73 +1,91 @@
-"""Keeps the mirror of every deployment's standing true; the deployment never knows of it."""
+"""Copies the status of every deployment from Temporal to a mirror for clients that listen."""
 
 import asyncio
 from collections.abc import Sequence
+from typing import Protocol
 
 from temporalio import activity
 
 from deployments.errors import Unavailable
-from deployments.status_snapshot import StatusMirror, StatusSnapshot, StatusSnapshots
+from deployments.execution import DeploymentSnapshot
 from deployments.transitions import is_terminal
 
-__all__ = ["StatusMirrorLoop"]
+__all__ = ["RecentExecutions", "StatusMirror", "StatusMirrorLoop"]
 
-# People see no difference below.
-_LOOK_SECONDS = 1.0
-# Temporal lists a change some time after it happened; a day, where a worker begins or reconciles.
+# People do not notice a shorter delay.
+_INTERVAL_SECONDS = 1.0
+# Temporal lists a change with a delay, so each read overlaps the last by this much.
 _OVERLAP_SECONDS = 60.0
+# The first read of a worker, and each reconciliation, covers a day.
 _DAY_SECONDS = 86_400.0
-# Whatever went wrong unseen, by somebody else's hand too, is right again after this.
+# A document that drifted from the truth, also by a foreign write, is correct again after this.
 _RECONCILE_SECONDS = 600.0
 
 
+class RecentExecutions(Protocol):
+    """The Temporal gateway's list; raises `TemporalUnavailable`."""
+
+    async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]: ...
+
+
+class StatusMirror(Protocol):
+    """A copy of every deployment's status; only customers' clients read the copy."""
+
+    async def write(self, snapshot: DeploymentSnapshot) -> bool:
+        """Replace the copy of a deployment unless the copy is equal.
+
+        Returns:
+            False when the copy was written less than a second ago or is newer: the caller reads
+            Temporal again before the next write.
+
+        Raises:
+            Unavailable: the write may or may not have happened.
+        """
+
+
 class StatusMirrorLoop:
-    """Every worker does this for all deployments; the mirror takes one of them at a time.
+    """Mirrors all deployments; every worker runs a loop, and the mirror accepts all."""
 
-    Args:
-        standings: the truth.
-        mirror: the copy.
-    """
-
-    def __init__(self, snapshots: StatusSnapshots, mirror: StatusMirror) -> None:
-        self._snapshots = snapshots
+    def __init__(self, executions: RecentExecutions, mirror: StatusMirror) -> None:
+        self._executions = executions
         self._mirror = mirror
-        self._written: dict[str, StatusSnapshot] = {}
+        self._written: dict[str, DeploymentSnapshot] = {}
 
     async def run(self) -> None:
-        """Look for ever; what fails is done again."""
+        """Copy changes every second until cancelled; failed writes are repeated."""
         clock = asyncio.get_running_loop().time
         reconcile_at = clock()
         while True:
-            back = _OVERLAP_SECONDS
-            if whole := clock() >= reconcile_at:
-                back = _DAY_SECONDS
+            seconds = _OVERLAP_SECONDS
+            if reconcile := clock() >= reconcile_at:
+                seconds = _DAY_SECONDS
                 self._written.clear()
             try:
-                await self.look(back)
+                await self.copy_changes(seconds)
             except Unavailable as error:
-                activity.logger.warning("the status mirror lags behind: %s", error)
+                activity.logger.warning("the status mirror is late: %s", error)
             else:
-                reconcile_at = clock() + _RECONCILE_SECONDS if whole else reconcile_at
-            await asyncio.sleep(_LOOK_SECONDS)
+                reconcile_at = clock() + _RECONCILE_SECONDS if reconcile else reconcile_at
+            await asyncio.sleep(_INTERVAL_SECONDS)
 
-    async def look(self, back_seconds: float) -> None:
-        """Write what has changed.
+    async def copy_changes(self, seconds: float) -> None:
+        """Write the deployments of the last `seconds` whose status changed.
 
         Raises:
-            Unavailable: not all could be written.
+            Unavailable: not all were written.
         """
-        found = await self._snapshots.look(back_seconds)
-        for item in self._changed(found):
-            if await self._mirror.write(item):
-                self._written[item.id] = item
-        listed = {entry.id for entry in found}
-        self._written = {id: one for id, one in self._written.items() if id in listed}
+        snapshots = await self._executions.list_recent(seconds)
+        for snapshot in self._changed(snapshots):
+            if await self._mirror.write(snapshot):
+                self._written[snapshot.id] = snapshot
+        listed = {snapshot.id for snapshot in snapshots}
+        self._written = {id: snapshot for id, snapshot in self._written.items() if id in listed}
 
-    def _changed(self, found: Sequence[StatusSnapshot]) -> list[StatusSnapshot]:
+    def _changed(self, snapshots: Sequence[DeploymentSnapshot]) -> list[DeploymentSnapshot]:
         return [
-            item
-            for item in found
-            if (known := self._written.get(item.id)) != item
-            # A list may be older than the one before; what has ended does not begin again.
-            and not (known and is_terminal(known.status) and not is_terminal(item.status))
+            snapshot
+            for snapshot in snapshots
+            if (written := self._written.get(snapshot.id)) != snapshot
+            # A list can be older than the list before it; a terminal status is final.
+            and not (written and is_terminal(written.status) and not is_terminal(snapshot.status))
         ]

@@ -1,19 +1,16 @@
-"""What people read: current details in the Temporal Web UI, the reason text of a cancel."""
+"""What people read: current details in the Temporal Web UI."""
 
-import json
 from collections.abc import Sequence
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from deployments.deployment import CancelRequest
     from deployments.findings import Finding
     from deployments.phase import Phase
     from deployments.reasons import Reason, explain
     from deployments.step import Resource, StepResult
-    from deployments.temporal_names import CANCEL_PREFIX
 
-__all__ = ["current_details", "overdue_details", "parse_cancel", "retry_details"]
+__all__ = ["current_details", "overdue_details", "retry_details"]
 
 
 def current_details(
@@ -53,14 +50,3 @@ def overdue_details(resources: Sequence[Resource]) -> str:
 def _code(text: str) -> str:
     """A name in Markdown, whatever is in it."""
     return "`" + text.replace("`", "'").replace("\n", " ") + "`"
-
-
-def parse_cancel(reason: str) -> CancelRequest:
-    """Who asked and why, from a cancel's reason text; without a name it was an operator."""
-    if not reason.startswith(CANCEL_PREFIX):
-        return CancelRequest(by="", reason=reason)
-    try:
-        content = json.loads(reason.removeprefix(CANCEL_PREFIX))
-        return CancelRequest(by=str(content["by"]), reason=str(content.get("reason", "")))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return CancelRequest(by="", reason=reason)

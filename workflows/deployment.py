@@ -42,7 +42,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.current_details import (
         current_details,
         overdue_details,
-        parse_cancel,
         retry_details,
     )
     from workflows.outcomes import (
@@ -396,7 +395,7 @@ class DeploymentWorkflow:
     def _cancel(self) -> CancelRequest | None:
         # Empty for a cancel through Temporal, so it is tested for None (measured).
         reason = workflow.cancellation_reason()
-        return None if reason is None else parse_cancel(reason)
+        return None if reason is None else CancelRequest.decode(reason)
 
     def _host(self) -> str:
         return self._prepared.host if self._prepared else "(none yet)"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deployments.deployment import DeploymentRequest, Operation
+from deployments.deployment import DEFAULT_TENANT, DeploymentRequest, Operation
 from deployments.imports import Import
 from deployments.phase import Phase
 from deployments.step import StepKey, StepOrder, StepResult
@@ -23,6 +23,7 @@ class DeploymentInput:
     request: DeploymentRequest
     timings: Timings = field(default_factory=Timings)
     credential_ref: str = ""
+    tenant: str = DEFAULT_TENANT
 
 
 def step_order(

@@ -1,7 +1,7 @@
-"""Firestore with a limit on every call, and no retry.
+"""A Firestore client with a time limit on every call and without retries.
 
-Google's default retry blocked 59.6 s although a timeout of 8 s was given (measured). Whoever calls
-tries again by itself, and knows what a call that may have been carried out means.
+Google's default retry blocked for 59.6 s although the timeout was 8 s (measured). The callers
+retry themselves, because only they can judge a call that may have been carried out.
 """
 
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from deployments.errors import Unavailable
 
 __all__ = ["Firestore", "open_firestore", "translated"]
 
-# Of one call; a stream of answers is one call.
-_SECONDS = 10.0
+# Of a call; a streamed answer is part of the call.
+_TIMEOUT_SECONDS = 10.0
 
 
 class _Limits(TypedDict):
@@ -27,29 +27,31 @@ class _Limits(TypedDict):
     retry: None
 
 
-def _usual() -> _Limits:
-    return {"timeout": _SECONDS, "retry": None}
+def _default_limits() -> _Limits:
+    return {"timeout": _TIMEOUT_SECONDS, "retry": None}
 
 
 @dataclass(frozen=True)
 class Firestore:
-    """A client, and the limits that every call of it gets."""
+    """A client, and the keyword arguments that limit each call."""
 
     client: firestore.AsyncClient
-    limits: _Limits = field(default_factory=_usual)
+    limits: _Limits = field(default_factory=_default_limits)
 
     def deployment(self, deployment: str) -> AsyncDocumentReference:
-        """The document of a deployment; below it is its log."""
-        found: AsyncDocumentReference = self.client.collection("deployments").document(deployment)
-        return found
+        """The status document of a deployment; the log is in subcollections."""
+        document: AsyncDocumentReference = self.client.collection("deployments").document(
+            deployment
+        )
+        return document
 
 
-def open_firestore(project: str | None, seconds: float = _SECONDS) -> Firestore:
-    """A client; `FIRESTORE_EMULATOR_HOST` is read by Google's library itself.
+def open_firestore(project: str | None, seconds: float = _TIMEOUT_SECONDS) -> Firestore:
+    """Create a client; Google's library reads `FIRESTORE_EMULATOR_HOST`.
 
     Args:
-        project: None where the credentials say it.
-        seconds: limit of one call.
+        project: None for the project of the credentials.
+        seconds: time limit of a call.
 
     Raises:
         Unavailable: there are no credentials or no project.
@@ -61,7 +63,7 @@ def open_firestore(project: str | None, seconds: float = _SECONDS) -> Firestore:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Errors of Google's libraries as ours."""
+    """Raise the errors of Google's libraries as `Unavailable`."""
     try:
         yield
     except (GoogleAPICallError, GoogleAuthError, OSError) as error:

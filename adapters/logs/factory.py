@@ -17,7 +17,6 @@ from adapters.logs.fallback import FallbackLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from adapters.settings import Settings
 from deployments.log_ports import LogSink, LogSource
-from deployments.status_snapshot import StatusMirror
 
 __all__ = ["open_mirror", "open_sinks", "open_sources", "preferred"]
 
@@ -54,7 +53,7 @@ def preferred(settings: Settings, sources: Sequence[LogSource]) -> LogSource:
     return named[0] if len(named) == 1 else FallbackLogSource(named)
 
 
-def open_mirror(settings: Settings) -> StatusMirror | None:
+def open_mirror(settings: Settings) -> FirestoreStatusMirror | None:
     """Where clients listen to a status: Firestore, where the log goes there too."""
     if "firestore" not in settings.log.sinks:
         return None

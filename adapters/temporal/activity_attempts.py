@@ -1,6 +1,7 @@
-"""The tie between a step and its activity attempt: in the worker, or by its token alone."""
+"""Heartbeats and completes an activity attempt, in the activity or by task token alone."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 from temporalio import activity
@@ -8,130 +9,127 @@ from temporalio.client import (
     AsyncActivityCancelledError,
     AsyncActivityHandle,
     Client,
+    WorkflowExecutionDescription,
     WorkflowExecutionStatus,
 )
-from temporalio.service import RPCError, RPCStatusCode
 
+from adapters.temporal.client import translated
 from deployments.activity_token import ActivityToken
-from deployments.errors import AttemptGone, TemporalUnavailable
+from deployments.errors import AttemptGone
 from deployments.step import Resource, StepResult
 from deployments.temporal_names import Signal
 
 __all__ = ["ActivityHeartbeat", "TemporalActivityAttempts", "TokenHeartbeat"]
 
-# Below the 10 s after which a silent worker's claim is taken over.
-_RPC_TIMEOUT = timedelta(seconds=3)
+# Less than the 10 s after which another worker takes over the claim of a silent worker.
+_RPC = timedelta(seconds=3)
 
 
 class TokenHeartbeat:
-    """An attempt that this process knows by its token only; enough to go on with it (tried)."""
+    """An attempt of another worker, addressed by task token; Temporal accepts both calls (tried).
 
-    # The way by which a cancel reaches an adopted step, when nothing else does.
+    Calls raise `AttemptGone` when the attempt has ended, else `TemporalUnavailable`.
+    """
+
+    # A re-attached step may receive a cancel by the answer to a heartbeat alone.
     acknowledge_seconds = 1.0
 
     def __init__(self, handle: AsyncActivityHandle) -> None:
         self._handle = handle
 
     def beat(self, detail: str) -> None:
-        """Nothing: without a worker's activity every heartbeat is an acknowledged one."""
+        """Do nothing: outside an activity every heartbeat is acknowledged."""
 
     async def acknowledge(self, detail: str) -> bool:
-        """Port `Heartbeat`."""
+        """Send a heartbeat; return False if the answer requests a cancel."""
         try:
-            await self._handle.heartbeat(detail, rpc_timeout=_RPC_TIMEOUT)
+            with _translated():
+                await self._handle.heartbeat(detail, rpc_timeout=_RPC)
         except AsyncActivityCancelledError as cancelled:
-            # Paused or reset by an operator: terraform goes on, a half-done apply helps nobody.
+            # After an operator's pause or reset terraform continues: no apply may end half-way.
             return not (cancelled.details and cancelled.details.cancel_requested)
-        except RPCError as error:
-            raise _translated(error) from None
         return True
 
     async def complete(self, result: StepResult) -> None:
-        """Port `Heartbeat`."""
-        try:
-            await self._handle.complete(result, rpc_timeout=_RPC_TIMEOUT)
-        except RPCError as error:
-            raise _translated(error) from None
+        """Complete the attempt."""
+        with _translated():
+            await self._handle.complete(result, rpc_timeout=_RPC)
 
 
 class ActivityHeartbeat(TokenHeartbeat):
     """An attempt that runs in this worker.
 
-    Both ways are needed: the worker's own timer drops an activity that heartbeats by token only,
-    and only the token's answer acknowledges (both measured).
+    Both kinds of heartbeat are needed: the worker's own timer drops an activity that heartbeats
+    by token only, and only the answer to a heartbeat by token acknowledges (both measured).
     """
 
     # A lease is 300 s; DESIGN section 5.
     acknowledge_seconds = 10.0
 
     def beat(self, detail: str) -> None:
-        """Port `Heartbeat`; must run in the activity's context."""
+        """Record a heartbeat; must be called in the activity's context."""
         if activity.in_activity():
             activity.heartbeat(detail)
 
     async def complete(self, result: StepResult) -> None:
-        """Nothing: the activity returns the result."""
+        """Do nothing: the activity returns the result."""
 
 
 class TemporalActivityAttempts:
-    """Port `Attempts`."""
+    """The activity attempts of a namespace."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def heartbeat(self, activity_token: ActivityToken) -> TokenHeartbeat:
-        """Port `Attempts`; so are the public methods below."""
+        """Address an attempt by task token."""
         return TokenHeartbeat(
             self._client.get_async_activity_handle(task_token=activity_token.token)
         )
 
     def in_activity(self, activity_token: ActivityToken) -> ActivityHeartbeat:
-        """The tie of an attempt that runs here."""
+        """Address an attempt that runs in this worker."""
         return ActivityHeartbeat(
             self._client.get_async_activity_handle(task_token=activity_token.token)
         )
 
     async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
-        handle = self._client.get_workflow_handle(
-            activity_token.workflow_id, run_id=activity_token.run_id
-        )
-        try:
-            description = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
-            raise _translated(error) from None
-        # A terminated workflow is still described with the activities that it left (measured).
-        if description.status is not WorkflowExecutionStatus.RUNNING:
+        """Whether the workflow run is open and waits for this activity."""
+        description = await self._describe(activity_token.workflow_id, activity_token.run_id)
+        # Temporal describes a terminated workflow with the activities left open (measured).
+        if description is None or description.status is not WorkflowExecutionStatus.RUNNING:
             return False
         pending = description.raw_description.pending_activities
-        return any(item.activity_id == activity_id for item in pending)
+        return any(pending_activity.activity_id == activity_id for pending_activity in pending)
 
     async def report_overdue(
         self, activity_token: ActivityToken, resources: Sequence[Resource]
     ) -> None:
+        """Signal the resources that take far longer than usual to the workflow."""
         handle = self._client.get_workflow_handle(
             activity_token.workflow_id, run_id=activity_token.run_id
         )
-        try:
-            await handle.signal(Signal.OVERDUE, list(resources), rpc_timeout=_RPC_TIMEOUT)
-        except RPCError as error:
-            raise _translated(error) from None
+        with _translated():
+            await handle.signal(Signal.OVERDUE, list(resources), rpc_timeout=_RPC)
 
     async def has_closed(self, workflow_id: str) -> bool:
+        """Whether the workflow is closed.
+
+        False for an unknown workflow: the workflow may belong to another Temporal.
+        """
+        description = await self._describe(workflow_id)
+        return description is not None and description.status is not WorkflowExecutionStatus.RUNNING
+
+    async def _describe(
+        self, workflow_id: str, run_id: str | None = None
+    ) -> WorkflowExecutionDescription | None:
+        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
         try:
-            description = await self._client.get_workflow_handle(workflow_id).describe(
-                rpc_timeout=_RPC_TIMEOUT
-            )
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                # Perhaps another Temporal than the one that knows it: nothing is closed for that.
-                return False
-            raise _translated(error) from None
-        return description.status is not WorkflowExecutionStatus.RUNNING
+            with _translated():
+                return await handle.describe(rpc_timeout=_RPC)
+        except AttemptGone:
+            return None
 
 
-def _translated(error: RPCError) -> AttemptGone | TemporalUnavailable:
-    if error.status is RPCStatusCode.NOT_FOUND:
-        return AttemptGone("Temporal does not know this attempt any more")
-    return TemporalUnavailable(f"Temporal does not answer: {error.status.name}")
+def _translated() -> AbstractContextManager[None]:
+    return translated(AttemptGone("The activity attempt has ended."))

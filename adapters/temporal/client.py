@@ -1,7 +1,8 @@
-"""Connects to Temporal and registers what this service needs there."""
+"""Connects to Temporal, registers the search attributes, translates errors of calls."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -18,31 +19,55 @@ from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
-from deployments.errors import InvalidSettings, TemporalUnavailable
+from deployments.errors import AnavaError, InvalidSettings, TemporalUnavailable
 from deployments.temporal_names import WORKER_REPORT_SECONDS, Attribute
 
-__all__ = ["check_attributes", "connect", "register", "set_retention", "worker_runtime"]
+__all__ = [
+    "check_attributes",
+    "connect",
+    "register",
+    "set_retention",
+    "translated",
+    "worker_runtime",
+]
 
 _DEFAULT_ADDRESS = "127.0.0.1:7233"
 _KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 
-# The result lies in history, so history must outlast every question about it (DESIGN section 7).
+# A deployment's result is in the memo, so Temporal must retain the closed workflow for as
+# long as the API shows the deployment (DESIGN section 7).
 _RETENTION_DAYS = 90
+
+
+@contextmanager
+def translated(
+    not_found: AnavaError | None = None, *, allow: RPCStatusCode | None = None
+) -> Iterator[None]:
+    """Raise the errors of a Temporal call as errors of this service.
+
+    Args:
+        not_found: raised for NOT_FOUND; without it that is `TemporalUnavailable`, as all else.
+        allow: a status that is not an error for this call.
+    """
+    try:
+        yield
+    except RPCError as error:
+        if error.status is allow:
+            return
+        if not_found is not None and error.status is RPCStatusCode.NOT_FOUND:
+            raise not_found from None
+        raise TemporalUnavailable(f"The call to Temporal failed: {error.status.name}.") from None
 
 
 async def connect(
     environment: Mapping[str, str] | None = None, runtime: Runtime | None = None
 ) -> Client:
-    """A client by Temporal's own environment variables.
-
-    Args:
-        environment: of another process; this one's if there is none.
-        runtime: the SDK's engine; its default if there is none.
+    """Connect by Temporal's own environment variables, by default those of this process.
 
     Raises:
-        TemporalUnavailable: nobody answers there.
+        TemporalUnavailable: the address does not answer.
     """
-    # The user's own configuration file is not ours to follow: a service is set by its environment.
+    # Environment variables alone configure the service; a user's configuration file is skipped.
     config = ClientConfig.load_client_connect_config(
         disable_file=True, override_env_vars=environment
     )
@@ -54,7 +79,7 @@ async def connect(
 
 
 def worker_runtime() -> Runtime:
-    """An engine that reports its workers often enough for `/api/worker/health`."""
+    """Create a runtime whose workers report to Temporal every 10 s, for `/api/worker/health`."""
     return Runtime(
         telemetry=TelemetryConfig(),
         worker_heartbeat_interval=timedelta(seconds=WORKER_REPORT_SECONDS),
@@ -65,55 +90,55 @@ async def register(client: Client) -> None:
     """Register the search attributes; a repeat changes nothing.
 
     Raises:
-        InvalidSettings: one is registered with another type.
+        InvalidSettings: an attribute is registered with another type.
     """
     request = AddSearchAttributesRequest(
         namespace=client.namespace, search_attributes=dict.fromkeys(Attribute, _KEYWORD)
     )
-    try:
+    with translated(allow=RPCStatusCode.ALREADY_EXISTS):
         await client.operator_service.add_search_attributes(request)
-    except RPCError as error:
-        if error.status is not RPCStatusCode.ALREADY_EXISTS:
-            raise
-    # A server takes some moments to show them; another type is silently ignored (measured).
+    # A server lists new attributes after a delay, and silently ignores another type (measured).
     for _ in range(50):
-        missing = await _missing(client)
+        missing = await _missing_attributes(client)
         if not missing:
             return
         await asyncio.sleep(0.1)
-    raise InvalidSettings(_sentence(missing))
+    raise InvalidSettings(_missing_message(missing))
 
 
 async def check_attributes(client: Client) -> None:
-    """See that every search attribute is there and a Keyword.
+    """Check that every search attribute is registered as a Keyword.
 
     Raises:
-        InvalidSettings: with the command that registers them.
+        InvalidSettings: with the command that registers the attributes.
     """
-    if missing := await _missing(client):
-        raise InvalidSettings(_sentence(missing))
+    if missing := await _missing_attributes(client):
+        raise InvalidSettings(_missing_message(missing))
 
 
 async def set_retention(client: Client) -> None:
-    """Keep closed workflows for 90 days at least."""
+    """Raise the namespace's retention of closed workflows to at least 90 days."""
     service = client.workflow_service
-    known = await service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
-    days = known.config.workflow_execution_retention_ttl.ToTimedelta().days
-    if days < _RETENTION_DAYS:
-        update = UpdateNamespaceRequest(namespace=client.namespace)
-        update.config.workflow_execution_retention_ttl.FromSeconds(_RETENTION_DAYS * 86_400)
-        await service.update_namespace(update)
+    with translated():
+        namespace = await service.describe_namespace(
+            DescribeNamespaceRequest(namespace=client.namespace)
+        )
+        days = namespace.config.workflow_execution_retention_ttl.ToTimedelta().days
+        if days < _RETENTION_DAYS:
+            update = UpdateNamespaceRequest(namespace=client.namespace)
+            update.config.workflow_execution_retention_ttl.FromSeconds(_RETENTION_DAYS * 86_400)
+            await service.update_namespace(update)
 
 
-async def _missing(client: Client) -> list[str]:
-    answer = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace)
-    )
-    return [name for name in Attribute if answer.custom_attributes.get(name) != _KEYWORD]
+async def _missing_attributes(client: Client) -> list[str]:
+    request = ListSearchAttributesRequest(namespace=client.namespace)
+    with translated():
+        response = await client.operator_service.list_search_attributes(request)
+    return [name for name in Attribute if response.custom_attributes.get(name) != _KEYWORD]
 
 
-def _sentence(missing: list[str]) -> str:
+def _missing_message(missing: list[str]) -> str:
     return (
-        f"search attributes are missing or no Keyword: {', '.join(missing)}; "
+        f"search attributes are missing or not of type Keyword: {', '.join(missing)}; "
         "register them with: anava register"
     )

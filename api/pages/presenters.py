@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.schemas.deployments import DeploymentSummary
-from api.services.deployment_view import DeploymentSnapshot
 from deployments.deployment import Operation as Asked
 from deployments.deployment import Status
+from deployments.execution import DeploymentSnapshot
 from deployments.labels import status_label
 from deployments.phase import Phase
 from deployments.reasons import Reason

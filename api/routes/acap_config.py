@@ -6,11 +6,11 @@ from api import examples
 from api.dependencies import CurrentUser, Services, ServicesNeeded
 from api.openapi import answers
 from api.schemas.acap_config import AcapConfigBody
-from api.services.deployment_view import DeploymentSnapshot
 from deployments.acap_config import SECRETS, Origin, compose
 from deployments.artifacts import SEALED_OUTPUTS, disposition
 from deployments.deployment import Operation
 from deployments.errors import AcapConfigMissing, NotFound
+from deployments.execution import DeploymentSnapshot
 from deployments.templates import TEMPLATES
 
 __all__ = ["router"]

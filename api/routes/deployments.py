@@ -21,8 +21,8 @@ from api.schemas.deployments import (
     ResourceBody,
 )
 from api.services.deployment_view import to_body, to_links, to_summary
-from api.services.visibility_query import Filters
 from deployments.errors import FieldProblem, InvalidRequest
+from deployments.execution import Caller, DeploymentFilter
 from deployments.requests import check
 
 __all__ = ["router"]
@@ -91,7 +91,7 @@ async def list_deployments(
     asked: Annotated[ListQuery, Query()],
 ) -> Response:
     """The caller's deployments; the header Link leads to the next page."""
-    filters = Filters(asked.status, asked.project, asked.stack)
+    filters = DeploymentFilter(asked.status, asked.project, asked.stack)
     page = await services.deployments.list(user, filters, asked.limit, asked.cursor)
     shown = DeploymentPage(
         items=[to_summary(item) for item in page.items], next_cursor=page.next_cursor
@@ -168,7 +168,7 @@ async def get_progress(
     return conditional(request, await _progress(services, user, deployment))
 
 
-async def _progress(services: Services, user: str, deployment: str) -> ProgressBody:
+async def _progress(services: Services, user: Caller, deployment: str) -> ProgressBody:
     snapshot = await services.deployments.get(user, deployment)
     found = await services.progress.latest(snapshot.id)
     if found is None:

@@ -41,7 +41,7 @@ async def ready(services: ServicesNeeded, response: Response) -> LivenessBody:
 @router.get("/health", responses={**answers(examples.HEALTH), **_UNHEALTHY})
 async def health(services: ServicesNeeded, response: Response) -> HealthBody:
     """Temporal, workers, active deployments, backlog, sinks; 503 only when unhealthy."""
-    found = await services.health.look()
+    found = await services.health.check()
     sinks = await services.sinks.current() if services.sinks else []
     if not found.temporal:
         response.status_code = 503

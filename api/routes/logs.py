@@ -13,11 +13,11 @@ from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNe
 from api.openapi import answers
 from api.schemas.deployments import SealBody
 from api.schemas.logs import HoldingBody, LogFormat, LogPage, LogQuery, VerificationBody
-from api.services.deployment_view import DeploymentSnapshot
 from api.services.log_reader import LogReader
 from api.services.log_verification import verify_copies
 from api.streaming.viewer import Viewer, has_all
 from deployments.events import EventId
+from deployments.execution import DeploymentSnapshot
 from deployments.log_verification import Verdict
 
 __all__ = ["router"]

@@ -11,10 +11,10 @@ from api.dependencies import CurrentUser, ServicesNeeded
 from api.pages import presenters
 from api.pages.rendering import page, static_digest, static_files
 from api.problems import KINDS
-from api.services.deployment_view import DeploymentSnapshot, to_body, to_summary
-from api.services.visibility_query import Filters
+from api.services.deployment_view import to_body, to_summary
 from deployments.deployment import Operation, Status
 from deployments.errors import AlreadyFinished, NotFound
+from deployments.execution import DeploymentFilter, DeploymentSnapshot
 from deployments.templates import TEMPLATES
 
 __all__ = ["router"]
@@ -44,7 +44,7 @@ async def list_page(
 ) -> Response:
     """The caller's deployments."""
     status = Status(asked.status) if asked.status in set(Status) else None
-    filters = Filters(status, asked.project.strip() or None)
+    filters = DeploymentFilter(status, asked.project.strip() or None)
     found = await services.deployments.list(user, filters, _PAGE_ITEMS, asked.cursor or None)
     older = request.url.include_query_params(cursor=found.next_cursor)
     return page(

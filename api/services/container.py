@@ -1,42 +1,44 @@
-"""What the API is put together from."""
+"""The services that the routes use."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from api.services.deployments import DeploymentService
-from api.services.health import TemporalHealth
+from api.services.health import HealthService
 from deployments.artifacts import ArtifactStore, Downloads
 from deployments.log_ports import LogSource, ProgressSource, SinkStatuses
 from deployments.preflight import Preflight
 
 __all__ = ["Services"]
 
-# Each takes some megabytes and, with a million lines, a core for a few seconds.
-_VERIFIED_AT_ONCE = 2
-
-
-def _few_at_once() -> asyncio.Semaphore:
-    return asyncio.Semaphore(_VERIFIED_AT_ONCE)
+# A verification takes some megabytes and, with a million lines, a core for a few seconds.
+_MAX_VERIFICATIONS = 2
 
 
 @dataclass(frozen=True)
 class Services:
-    """Everything the routes work with; `stopping` is set when the server begins to stop.
+    """Everything the routes use.
 
-    `downloads` is None where the links of `artifacts` lead elsewhere, `sinks` where no worker can
-    be seen from here, `preflight` where nobody can be asked for a project. `copies` is every store
-    of the log that can be read here; `verifying` lets only a few of them be read whole at once.
+    Attributes:
+        downloads: None where the links of `artifacts` lead to another server.
+        sinks: None where the API runs on another machine than the workers.
+        preflight: None where the API has no access to Google's APIs.
+        copies: every store of the log that this process can read.
+        verifying: limits how many copies of a log are read whole at once.
+        stopping: set when the server begins to stop.
     """
 
     deployments: DeploymentService
     logs: LogSource
     progress: ProgressSource
-    health: TemporalHealth
+    health: HealthService
     artifacts: ArtifactStore
     downloads: Downloads | None = None
     sinks: SinkStatuses | None = None
     preflight: Preflight | None = None
     copies: Sequence[LogSource] = ()
-    verifying: asyncio.Semaphore = field(default_factory=_few_at_once)
+    verifying: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(_MAX_VERIFICATIONS)
+    )
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

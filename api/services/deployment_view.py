@@ -1,17 +1,7 @@
-"""A workflow execution as the deployment that a caller sees."""
+"""The bodies that a caller receives of a deployment."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-
-import msgspec
-from temporalio.client import (
-    WorkflowExecution,
-    WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
-)
-from temporalio.common import SearchAttributeKey
+from dataclasses import asdict
 
 from api.schemas.deployments import (
     ActionsBody,
@@ -26,106 +16,17 @@ from api.schemas.deployments import (
     ResultBody,
     SealBody,
 )
-from deployments.deployment import DeploymentRequest, DeploymentResult, Operation, Status
-from deployments.events import EventId
-from deployments.phase import Phase
-from deployments.reasons import Reason, explain
-from deployments.status_snapshot import effective_status
+from deployments.deployment import DeploymentResult, Operation, Status
+from deployments.execution import DeploymentSnapshot
+from deployments.reasons import explain
 from deployments.step import Output
-from deployments.templates import TEMPLATES
-from deployments.temporal_names import Attribute, Memo
-from deployments.transitions import actions, is_terminal
+from deployments.transitions import actions
 
-__all__ = [
-    "KEYS",
-    "DeploymentSnapshot",
-    "from_execution",
-    "public_request",
-    "to_body",
-    "to_links",
-    "to_summary",
-]
-
-KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
-
-
-@dataclass(frozen=True)
-class DeploymentSnapshot:
-    """What Temporal says of a deployment."""
-
-    id: str
-    owner: str
-    stack: str
-    status: Status
-    phase: Phase
-    reason: Reason
-    cancel_requested: bool
-    request: Mapping[str, object]
-    request_sha256: str
-    created_at: str
-    ended_at: str | None
-    host: str | None
-    result: DeploymentResult | None
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether nothing can follow."""
-        return is_terminal(self.status)
-
-    @property
-    def operation(self) -> Operation:
-        """What it does with the stack."""
-        return Operation(str(self.request.get("operation", Operation.DEPLOY)))
-
-    @property
-    def log_end(self) -> EventId:
-        """The end record of the last sealed step; every log that ended goes at least so far."""
-        seals = self.result.seals if self.result else []
-        return max((EventId(seal.step, seal.lines + 1) for seal in seals), default=EventId(0, 0))
-
-
-def public_request(request: DeploymentRequest) -> dict[str, object]:
-    """What of a request everybody may see who sees the workflow: no sensitive variable."""
-    stack = request.stack
-    sensitive = TEMPLATES[stack.template].sensitive
-    variables: dict[str, object] = json.loads(request.variables_json)
-    return {
-        "template": stack.template,
-        "project_id": stack.project_id,
-        "prefix": stack.prefix,
-        "region": request.region,
-        "storage_location": request.storage_location,
-        "operation": str(request.operation),
-        "variables": {name: value for name, value in variables.items() if name not in sensitive},
-    }
-
-
-async def from_execution(execution: WorkflowExecution) -> DeploymentSnapshot:
-    """Read attributes and memo of an execution."""
-    memo = await execution.memo()
-    request = memo.get(Memo.REQUEST)
-    status, phase, reason = _effective_status(execution)
-    # The SDK's own converter looks at the type anew each time, which took a quarter of a GET.
-    result = memo.get(Memo.RESULT)
-    return DeploymentSnapshot(
-        id=execution.id,
-        owner=_attribute(execution, Attribute.OWNER),
-        stack=_attribute(execution, Attribute.STACK),
-        status=status,
-        phase=phase,
-        reason=reason,
-        cancel_requested=_cancel_requested(execution),
-        request=request if isinstance(request, dict) else {},
-        request_sha256=str(memo.get(Memo.REQUEST_SHA256, "")),
-        created_at=str(memo.get(Memo.CREATED_AT) or _time(execution.start_time)),
-        ended_at=_time(execution.close_time) if execution.close_time else None,
-        host=str(memo[Memo.HOST]) if memo.get(Memo.HOST) else None,
-        result=msgspec.convert(result, DeploymentResult) if result is not None else None,
-    )
+__all__ = ["to_body", "to_links", "to_summary"]
 
 
 def to_summary(snapshot: DeploymentSnapshot) -> DeploymentSummary:
-    """As it stands in a list."""
+    """The body of a deployment in a list."""
     return DeploymentSummary(
         id=snapshot.id,
         stack=snapshot.stack,
@@ -134,7 +35,7 @@ def to_summary(snapshot: DeploymentSnapshot) -> DeploymentSummary:
         prefix=_text(snapshot, "prefix"),
         region=_text(snapshot, "region"),
         storage_location=_text(snapshot, "storage_location"),
-        operation=_text(snapshot, "operation"),
+        operation=snapshot.operation,
         status=snapshot.status,
         phase=snapshot.phase,
         reason=snapshot.reason,
@@ -145,9 +46,9 @@ def to_summary(snapshot: DeploymentSnapshot) -> DeploymentSummary:
 
 
 def to_body(snapshot: DeploymentSnapshot) -> DeploymentBody:
-    """All that its owner may see."""
+    """The body of a single deployment: every field that the owner may see."""
     explanation = explain(snapshot.reason, destroy=snapshot.operation is Operation.DESTROY)
-    may = actions(
+    allowed = actions(
         snapshot.status, cancel_requested=snapshot.cancel_requested, operation=snapshot.operation
     )
     variables = snapshot.request.get("variables")
@@ -158,14 +59,14 @@ def to_body(snapshot: DeploymentSnapshot) -> DeploymentBody:
         next_step=explanation.next_step,
         cancel_requested=snapshot.cancel_requested,
         cancel_too_late=snapshot.cancel_requested and snapshot.status is Status.COMPLETED,
-        actions=ActionsBody(**asdict(may)),
+        actions=ActionsBody(**asdict(allowed)),
         host=snapshot.host,
         result=_result(snapshot.result) if snapshot.result else None,
     )
 
 
 def to_links(deployment: str) -> LinksBody:
-    """Where to go on from a deployment."""
+    """The paths of a deployment, its logs, resources, plan and artifacts."""
     path = f"/api/deployment/{deployment}"
     return LinksBody(
         self=path,
@@ -176,30 +77,6 @@ def to_links(deployment: str) -> LinksBody:
         artifacts=f"{path}/artifacts",
         cancel=f"{path}/cancel",
     )
-
-
-def _effective_status(execution: WorkflowExecution) -> tuple[Status, Phase, Reason]:
-    """What the workflow last said of itself, unless it was ended from outside since."""
-    return effective_status(
-        (
-            Status(_attribute(execution, Attribute.STATUS) or Status.QUEUED),
-            Phase(_attribute(execution, Attribute.PHASE) or Phase.QUEUE),
-            Reason(_attribute(execution, Attribute.REASON) or Reason.NONE),
-        ),
-        running=execution.status is WorkflowExecutionStatus.RUNNING,
-        terminated=execution.status is WorkflowExecutionStatus.TERMINATED,
-    )
-
-
-def _cancel_requested(execution: WorkflowExecution) -> bool:
-    # Lists do not carry it.
-    if not isinstance(execution, WorkflowExecutionDescription):
-        return False
-    return execution.raw_description.workflow_extended_info.cancel_requested
-
-
-def _attribute(execution: WorkflowExecution, name: Attribute) -> str:
-    return execution.typed_search_attributes.get(KEYS[name]) or ""
 
 
 def _result(result: DeploymentResult) -> ResultBody:
@@ -229,7 +106,3 @@ def _output(output: Output) -> OutputBody:
 
 def _text(snapshot: DeploymentSnapshot, name: str) -> str:
     return str(snapshot.request.get(name, ""))
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -4,10 +4,10 @@ import asyncio
 import json
 
 from api.services.container import Services
-from api.services.deployment_view import DeploymentSnapshot
 from deployments.artifacts import RECORD
 from deployments.errors import LogNotSealed, NotFound
 from deployments.events import EndKind, Seal
+from deployments.execution import DeploymentSnapshot
 from deployments.log_verification import Holding, Verdict, compare, verify
 
 __all__ = ["verify_copies"]

@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 
 from api.services.container import Services
-from api.services.deployment_view import DeploymentSnapshot, to_body
+from api.services.deployment_view import to_body
 from api.streaming.frames import Frame, frame, log_frames
 from api.streaming.stored_frames import StoredFrames
 from deployments.errors import AnavaError, NotFound, Unavailable
 from deployments.events import EventId
+from deployments.execution import DeploymentSnapshot
 from deployments.labels import source_label
 from deployments.step import Resource
 
@@ -193,7 +194,7 @@ class Broadcast:
             self._changed.clear()
             try:
                 snapshot = await self._services.deployments.get(
-                    self.snapshot.owner, self.snapshot.id
+                    self.snapshot.caller, self.snapshot.id
                 )
             except Unavailable:
                 continue

@@ -3,8 +3,8 @@
 import asyncio
 
 from api.services.container import Services
-from api.services.deployment_view import DeploymentSnapshot
 from api.streaming.broadcast import Broadcast
+from deployments.execution import DeploymentSnapshot
 
 __all__ = ["BroadcastRegistry"]
 

@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from api.services.container import Services
-from api.services.deployment_view import DeploymentSnapshot
 from api.streaming.broadcast import Broadcast, Entry
 from api.streaming.frames import Frame, frame, lines_after
 from api.streaming.registry import BroadcastRegistry
 from deployments.errors import AnavaError
 from deployments.events import EventId
+from deployments.execution import DeploymentSnapshot
 
 __all__ = ["Viewer", "has_all"]
 

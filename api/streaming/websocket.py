@@ -14,12 +14,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from api.problems import KINDS, Problem, problem_of
 from api.schemas.messages import CancelMessage, LaterMessage, Message, ResumeMessage
 from api.services.container import Services
-from api.services.deployment_view import DeploymentSnapshot
 from api.streaming.registry import BroadcastRegistry
 from api.streaming.viewer import Viewer
 from api.streaming.websocket_messages import parse_message, reply
 from deployments.errors import AnavaError, FieldProblem, InvalidRequest, NotAvailable
 from deployments.events import EventId
+from deployments.execution import DeploymentSnapshot
 
 __all__ = ["CloseCode", "WebSocketSession"]
 
@@ -125,14 +125,14 @@ class WebSocketSession:
 
     async def _do(self, message: Message) -> EventId | None:
         """Carry out a request; the id behind which events shall go on, if that was asked."""
-        deployments, owner, id = self._services.deployments, self._seen.owner, self._seen.id
+        deployments, caller, id = self._services.deployments, self._seen.caller, self._seen.id
         if isinstance(message, LaterMessage):
             raise NotAvailable(f"This version takes no {message.type}.")
         if isinstance(message, CancelMessage):
-            await deployments.cancel(owner, id, message.reason, force=False)
+            await deployments.cancel(caller, id, message.reason, force=False)
         if isinstance(message, ResumeMessage):
             after = _cursor(message.id)
-            self._seen = await deployments.get(owner, id)
+            self._seen = await deployments.get(caller, id)
             return after
         return None
 

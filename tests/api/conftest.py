@@ -18,11 +18,12 @@ from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from adapters.local.progress import LocalProgressSource
 from adapters.temporal.client import register
+from adapters.temporal.gateway import TemporalGateway
 from api.app import build
 from api.dependencies import Services
 from api.server import Server
 from api.services.deployments import DeploymentService
-from api.services.health import TemporalHealth
+from api.services.health import HealthService
 from deployments.temporal_names import SHARED_QUEUE
 from deployments.timings import Timings
 from tests.api.scripted import ScriptedWorkflow
@@ -61,11 +62,12 @@ async def client(temporal_address: str) -> Client:
 async def services(client: Client, tmp_path: Path) -> AsyncIterator[Services]:
     changes = FileChanges()
     store = LocalArtifactStore(tmp_path)
+    gateway = TemporalGateway(client)
     yield Services(
-        deployments=DeploymentService(client, Timings(), AesGcmCipher.open((), tmp_path)),
+        deployments=DeploymentService(gateway, Timings(), AesGcmCipher.open((), tmp_path)),
         logs=LocalLogSource(tmp_path, changes),
         progress=LocalProgressSource(tmp_path),
-        health=TemporalHealth(client),
+        health=HealthService(gateway),
         artifacts=store,
         downloads=store,
     )

@@ -16,13 +16,16 @@ from api.streaming import broadcast, viewer
 from api.streaming.frames import Frame
 from api.streaming.registry import BroadcastRegistry
 from api.streaming.viewer import Viewer
+from deployments.deployment import DEFAULT_TENANT
 from deployments.errors import Unavailable
 from deployments.events import EventChunk, EventId, Seal
+from deployments.execution import Caller
 from deployments.log_ports import LogSource
 from tests.api.scripted import deploy, finish, write
 from tests.servers import eventually
 
 START = EventId(0, 0)
+LOCAL = Caller(DEFAULT_TENANT, "local")
 
 
 class Counting:
@@ -65,7 +68,7 @@ class Hall:
     runs: Path
 
     async def viewer(self, after: EventId = START) -> AsyncIterator[list[Frame]]:
-        snapshot = await self.services.deployments.get("local", self.id)
+        snapshot = await self.services.deployments.get(LOCAL, self.id)
         viewer = Viewer(self.services, self.broadcasts, snapshot, after)
         async with aclosing(viewer.frames()) as parts:
             async for frames in parts:
@@ -76,7 +79,7 @@ class Hall:
 
     async def on_the_ring(self, cursor: EventId, viewers: int = 1) -> None:
         """Return when so many watch, and who has all up to here needs the store no more."""
-        snapshot = await self.services.deployments.get("local", self.id)
+        snapshot = await self.services.deployments.get(LOCAL, self.id)
         one = self.broadcasts.join(snapshot)
 
         def there() -> bool:

@@ -7,10 +7,13 @@ import pytest
 from temporalio.client import Client
 
 from api.dependencies import Services
+from deployments.deployment import DEFAULT_TENANT
+from deployments.execution import Caller
 from deployments.requests import DeploymentFields, check
 from deployments.temporal_names import Memo
 
 PROJECT = "customer-1"
+LOCAL = Caller(DEFAULT_TENANT, "local")
 UNKNOWN = "dep-" + "a" * 26
 
 
@@ -101,9 +104,11 @@ async def test_a_foreign_deployment_looks_like_an_unknown_one(
     api: httpx.AsyncClient, services: Services
 ) -> None:
     found = await deploy(api)
-    snapshot = await services.deployments.get("local", found)
+    snapshot = await services.deployments.get(LOCAL, found)
     assert snapshot.owner == "local"
-    foreign = await services.deployments.start("other", check(DeploymentFields(PROJECT)), None)
+    foreign = await services.deployments.start(
+        Caller(DEFAULT_TENANT, "other"), check(DeploymentFields(PROJECT)), None
+    )
     for path in ("", "/logs", "/logs/stream", "/resources", "/progress"):
         unknown = (await api.get(f"/api/deployment/{UNKNOWN}{path}")).json()
         theirs = await api.get(f"/api/deployment/{foreign.id}{path}")
@@ -155,6 +160,6 @@ async def test_a_list_has_filters_and_a_cursor(api: httpx.AsyncClient) -> None:
             break
         cursor = f"&cursor={part['next_cursor']}"
     assert sorted(snapshot) == sorted(made)
-    stack = (await api.get(f"/api/deployments?stack=sandbox.{project}.p1")).json()
+    stack = (await api.get(f"/api/deployments?stack=local.sandbox.{project}.p1")).json()
     assert len(stack["items"]) == 1
     assert (await api.get("/api/deployments?status=needs_attention")).status_code == 200

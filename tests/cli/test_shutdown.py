@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from cli.shutdown import ShutdownPrompt
+from deployments.deployment import CancelRequest
+from deployments.errors import TemporalUnavailable
 
 
 class Deployments:
@@ -17,22 +19,19 @@ class Deployments:
         self._endless = endless
         self._refused = refused
 
-    async def ids(self) -> list[str]:
-        """Port `Running`."""
+    async def running_ids(self) -> list[str]:
         return sorted(self.alive)
 
-    async def cancel(self, deployment: str, by: str, reason: str) -> bool:
-        """Port `Running`."""
-        assert (by, reason) == ("local", "`anava up` was stopped")
+    async def cancel(self, deployment: str, request: CancelRequest) -> None:
+        assert request == CancelRequest("local", "`anava up` was stopped")
         if deployment == self._refused:
-            return False
+            raise TemporalUnavailable("not now")
         self.cancelled.append(deployment)
         if deployment != self._endless:
             self.alive.discard(deployment)
         if self.follower:
             self.alive.add(self.follower)
             self.follower = ""
-        return True
 
 
 def _stopping(running: Deployments, wait_seconds: float = 10) -> ShutdownPrompt:

@@ -11,10 +11,11 @@ from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from adapters.local.progress import LocalProgressSource
+from adapters.temporal.gateway import TemporalGateway
 from api.app import build
 from api.dependencies import Services
 from api.services.deployments import DeploymentService
-from api.services.health import TemporalHealth
+from api.services.health import HealthService
 from tests.google_stand_in.provider import served
 from tests.google_stand_in.serving import ServedStandIn
 from tests.scenarios.anava_stack import Stack, settings
@@ -51,11 +52,12 @@ async def stores(tmp_path: Path) -> AsyncIterator[dict[str, Store]]:
 async def front(house: House) -> AsyncIterator[Front]:
     changes = FileChanges()
     store = LocalArtifactStore(house.data)
+    gateway = TemporalGateway(house.client)
     services = Services(
-        deployments=DeploymentService(house.client, SHORT, AesGcmCipher.open((), house.data)),
+        deployments=DeploymentService(gateway, SHORT, AesGcmCipher.open((), house.data)),
         logs=LocalLogSource(house.data / "runs", changes),
         progress=LocalProgressSource(house.data / "runs"),
-        health=TemporalHealth(house.client),
+        health=HealthService(gateway),
         artifacts=store,
         downloads=store,
     )

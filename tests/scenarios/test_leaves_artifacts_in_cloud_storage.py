@@ -14,10 +14,11 @@ from adapters.gcs.signing import LinkSigner
 from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from adapters.local.progress import LocalProgressSource
+from adapters.temporal.gateway import TemporalGateway
 from api.app import build
 from api.dependencies import Services
 from api.services.deployments import DeploymentService
-from api.services.health import TemporalHealth
+from api.services.health import HealthService
 from tests import stores
 from tests.adapters.gcs.test_signing import key as key
 from tests.adapters.gcs.test_signing import key_file as key_file
@@ -50,11 +51,12 @@ async def front(house: House, server: stores.Store, key_file: Path) -> AsyncIter
     }
     changes = FileChanges()
     objects = open_objects(stores.BUCKET, f"http://{server.host}", None)
+    gateway = TemporalGateway(house.client)
     services = Services(
-        deployments=DeploymentService(house.client, SHORT, AesGcmCipher.open((), house.data)),
+        deployments=DeploymentService(gateway, SHORT, AesGcmCipher.open((), house.data)),
         logs=LocalLogSource(house.data / "runs", changes),
         progress=LocalProgressSource(house.data / "runs"),
-        health=TemporalHealth(house.client),
+        health=HealthService(gateway),
         artifacts=GcsArtifactStore(objects, LinkSigner()),
     )
     async with httpx.AsyncClient(

@@ -25,7 +25,6 @@ from activities.deployments import FinalizeDeploymentInput
 from deployments.deployment import CancelRequest
 from deployments.phase import Phase
 from deployments.step import StepOutcome
-from workflows.current_details import parse_cancel
 from workflows.deployment import DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow
 
@@ -108,4 +107,4 @@ async def test_a_cancel_in_the_moment_of_the_completion_loses_no_result() -> Non
     ],
 )
 def test_a_cancel_reason_names_who_asked_or_an_operator(text: str, request_: CancelRequest) -> None:
-    assert parse_cancel(text) == request_
+    assert CancelRequest.decode(text) == request_

@@ -17,17 +17,18 @@ from adapters.firestore.log import FirestoreLogSink
 from adapters.firestore.status import FirestoreStatusMirror
 from deployments.deployment import Operation, Status
 from deployments.errors import Unavailable
+from deployments.execution import DeploymentSnapshot
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.status_snapshot import StatusSnapshot
 from tests import stores
 from tests.faults.grpc_proxy import GrpcProxy, grpc_proxy
 from tests.logs import chunk
 from tests.servers import ROOT, eventually, free_port
 from worker.status_mirror import StatusMirrorLoop
 
-MINE = StatusSnapshot(
+MINE = DeploymentSnapshot(
     id="dep-mine",
+    tenant="local",
     owner="uid-1",
     stack="sandbox.customer-1.anava",
     operation=Operation.DEPLOY,
@@ -35,7 +36,6 @@ MINE = StatusSnapshot(
     phase=Phase.APPLY,
     reason=Reason.NONE,
     created_at="2026-11-24T10:00:00.000Z",
-    ended_at="",
 )
 ENDED = replace(MINE, status=Status.COMPLETED, reason=Reason.APPLIED, ended_at="later")
 THEIRS = replace(MINE, id="dep-theirs", owner="uid-2")
@@ -88,6 +88,7 @@ async def test_an_owner_reads_its_deployment_and_its_log(filled: stores.Store) -
         assert found.status_code == 200, found.text
         fields = {name: one["stringValue"] for name, one in found.json()["fields"].items()}
         assert fields == {
+            "tenant": "local",
             "owner": "uid-1",
             "stack": "sandbox.customer-1.anava",
             "operation": "deploy",
@@ -95,6 +96,7 @@ async def test_an_owner_reads_its_deployment_and_its_log(filled: stores.Store) -
             "phase": "apply",
             "reason": Reason.NONE,
             "created_at": "2026-11-24T10:00:00.000Z",
+            "started_at": "",
             "ended_at": "",
         }
         log = await session.get(f"{DOCUMENTS}/deployments/dep-mine/{CHUNK}")
@@ -148,10 +150,10 @@ async def test_nobody_writes_not_even_the_owner(filled: stores.Store, path: str)
 class Told:
     """Standings as a test tells them."""
 
-    def __init__(self, *found: StatusSnapshot) -> None:
+    def __init__(self, *found: DeploymentSnapshot) -> None:
         self.found = found
 
-    async def look(self, back_seconds: float) -> tuple[StatusSnapshot, ...]:
+    async def list_recent(self, seconds: float) -> tuple[DeploymentSnapshot, ...]:
         return self.found
 
 
@@ -159,10 +161,10 @@ class Kept:
     """A mirror that counts; `broken` once."""
 
     def __init__(self) -> None:
-        self.written: list[StatusSnapshot] = []
+        self.written: list[DeploymentSnapshot] = []
         self.broken = False
 
-    async def write(self, snapshot: StatusSnapshot) -> bool:
+    async def write(self, snapshot: DeploymentSnapshot) -> bool:
         if self.broken:
             self.broken = False
             raise Unavailable("not now")
@@ -172,23 +174,23 @@ class Kept:
 
 async def test_only_changes_are_written_and_what_failed_is_written_the_next_time() -> None:
     told, kept = Told(MINE, THEIRS), Kept()
-    mirroring = StatusMirrorLoop(told, kept)
-    await mirroring.look(60)
-    await mirroring.look(60)
+    mirror = StatusMirrorLoop(told, kept)
+    await mirror.copy_changes(60)
+    await mirror.copy_changes(60)
     assert kept.written == [MINE, THEIRS]
     told.found, kept.broken = (ENDED, THEIRS), True
     with pytest.raises(Unavailable):
-        await mirroring.look(60)
-    await mirroring.look(60)
+        await mirror.copy_changes(60)
+    await mirror.copy_changes(60)
     assert kept.written[2:] == [ENDED]
 
 
 async def test_an_older_list_does_not_wake_what_has_ended() -> None:
     told, kept = Told(ENDED), Kept()
-    mirroring = StatusMirrorLoop(told, kept)
-    await mirroring.look(60)
+    mirror = StatusMirrorLoop(told, kept)
+    await mirror.copy_changes(60)
     told.found = (MINE,)
-    await mirroring.look(60)
+    await mirror.copy_changes(60)
     assert kept.written == [ENDED]
 
 
@@ -220,18 +222,18 @@ async def test_workers_together_write_once_a_second_at_most_and_end_with_what_is
         begin, versions = clock(), set()
         for number in range(100):
             told.found = (replace(MINE, id="dep-paced", stack=f"change {number}"),)
-            await asyncio.gather(*(item.look(60) for item in workers))
+            await asyncio.gather(*(item.copy_changes(60) for item in workers))
             versions.add((await store.deployment("dep-paced").get(**store.limits)).update_time)
         assert len(versions) <= clock() - begin + 1
         told.found = (replace(ENDED, id="dep-paced"),)
 
         async def ended() -> bool:
-            await asyncio.gather(*(worker.look(60) for worker in workers))
+            await asyncio.gather(*(worker.copy_changes(60) for worker in workers))
             return await status(store, "dep-paced") == Status.COMPLETED
 
         await eventually(ended, "the end in the document", 10)
         before = len(proxy.calls)
-        await asyncio.gather(*(worker.look(60) for worker in workers))
+        await asyncio.gather(*(worker.copy_changes(60) for worker in workers))
         calls = [name for name, _ in proxy.calls[before:]]
         assert not [name for name in calls if name.endswith("/Commit")], "all know of it"
 
@@ -249,14 +251,14 @@ async def test_a_late_worker_does_not_wake_what_has_ended_but_a_reset_does(
     server: stores.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended, late = replace(ENDED, id="dep-late"), replace(MINE, id="dep-late")
-    monkeypatch.setattr(status_module, "_PACE", timedelta(0))
+    monkeypatch.setattr(status_module, "_WRITE_INTERVAL", timedelta(0))
     async with watched(server, monkeypatch) as (store, _):
         mirror = FirestoreStatusMirror(store)
         assert await mirror.write(ended)
         assert not await mirror.write(late)
         assert await status(store, ended.id) == Status.COMPLETED
         # A deployment that an operator has reset runs for longer than lists are late.
-        monkeypatch.setattr(status_module, "_LAG", timedelta(0))
+        monkeypatch.setattr(status_module, "_MAX_LIST_LAG", timedelta(0))
         assert await mirror.write(late)
         assert await status(store, ended.id) == Status.RUNNING
 

@@ -1,0 +1,258 @@
+"""Every call to Temporal about deployments and their workers, for the API, the mirror, `anava up`.
+
+Errors of Temporal leave this module as errors of `deployments.errors`.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerSlotsInfo
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    GetSystemInfoRequest,
+    ListWorkersRequest,
+)
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from adapters.temporal.client import translated
+from adapters.temporal.executions import memo_of, read_execution, search_attributes
+from adapters.temporal.queries import (
+    list_query,
+    read_cursor,
+    recent_query,
+    running_query,
+    write_cursor,
+)
+from deployments.deployment import CancelRequest
+from deployments.errors import NotFound
+from deployments.execution import (
+    Caller,
+    DeploymentFilter,
+    DeploymentSnapshot,
+    SnapshotPage,
+    rfc3339,
+)
+from deployments.phase import Phase
+from deployments.temporal_names import (
+    DEPLOYMENT_WORKFLOW,
+    SHARED_QUEUE,
+    WORKER_REPORT_SECONDS,
+    Memo,
+    Signal,
+)
+from deployments.worker_reports import QueueReport, Slots, WorkerReport
+
+__all__ = ["TemporalGateway"]
+
+# Temporal answers in milliseconds. After 5 s without an answer the server counts as unreachable.
+_RPC = timedelta(seconds=5)
+# Orchestrators send health checks every few seconds with short timeouts of their own.
+_HEALTH_RPC = timedelta(seconds=3)
+# The server holds a long poll for 20 s.
+_LONG_POLL = timedelta(seconds=40)
+# A poller polls every 60 s; Temporal lists a poller for 5 minutes after the last poll.
+_LIVE_POLLER = timedelta(seconds=90)
+# Three reports missed: the worker has ended or cannot reach Temporal.
+_SILENT = timedelta(seconds=3 * WORKER_REPORT_SECONDS)
+_MAX_WORKERS = 1000
+
+
+class TemporalGateway:
+    """The deployments and workers of a namespace.
+
+    Each method raises `TemporalUnavailable` when Temporal does not answer. A method that takes the
+    id of a deployment raises `NotFound` when Temporal has no such workflow, and for a cancel also
+    when the workflow is closed.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def start(self, snapshot: DeploymentSnapshot, input: object, details: str) -> None:
+        """Start the workflow of a deployment; a repeat with the same id changes nothing.
+
+        Args:
+            snapshot: the deployment as a reader sees it until the workflow writes a status.
+            input: the workflow's argument.
+            details: Markdown for the Temporal Web UI.
+        """
+        try:
+            with translated():
+                await self._client.start_workflow(
+                    DEPLOYMENT_WORKFLOW,
+                    input,
+                    id=snapshot.id,
+                    task_queue=SHARED_QUEUE,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    memo=memo_of(snapshot),
+                    search_attributes=search_attributes(snapshot),
+                    static_summary=f"{snapshot.operation} {snapshot.stack}",
+                    static_details=details,
+                    rpc_timeout=_RPC,
+                )
+        except WorkflowAlreadyStartedError:
+            # The deployment with this id has ended: an id is never started twice.
+            return
+
+    async def read(self, deployment: str) -> DeploymentSnapshot:
+        """Read a deployment with the result."""
+        with _translated():
+            description = await self._client.get_workflow_handle(deployment).describe(
+                rpc_timeout=_RPC
+            )
+        return await read_execution(description)
+
+    async def list_page(
+        self, caller: Caller, filters: DeploymentFilter, limit: int, cursor: str | None
+    ) -> SnapshotPage:
+        """Read a page of the caller's deployments, newest first within the page.
+
+        Temporal chooses the deployments of a page: open executions first, then by time of closing.
+
+        Raises:
+            InvalidRequest: a filter or the cursor is malformed.
+        """
+        query = list_query(caller, filters)
+        executions = self._client.list_workflows(
+            query,
+            page_size=limit,
+            next_page_token=read_cursor(query, cursor),
+            rpc_timeout=_RPC,
+        )
+        with translated():
+            await executions.fetch_next_page(page_size=limit)
+        page = sorted(
+            executions.current_page or [],
+            key=lambda execution: execution.start_time,
+            reverse=True,
+        )
+        token = executions.next_page_token
+        return SnapshotPage(
+            [await read_execution(execution) for execution in page],
+            write_cursor(query, token) if token else None,
+        )
+
+    async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]:
+        """Read all open deployments and those closed within the last `seconds`.
+
+        The snapshots lack request, host and result.
+        """
+        fields = (Memo.CREATED_AT, Memo.STARTED_AT)
+        with translated():
+            executions = self._client.list_workflows(recent_query(seconds), rpc_timeout=_RPC)
+            return [await read_execution(execution, fields) async for execution in executions]
+
+    async def running_ids(self) -> list[str]:
+        """List the ids of all open deployments; a new one appears about 20 ms after its start."""
+        with translated():
+            executions = self._client.list_workflows(running_query(), rpc_timeout=_RPC)
+            return [execution.id async for execution in executions]
+
+    async def count_running(self, *phases: Phase) -> int:
+        """Count open deployments, by default in any phase."""
+        with translated():
+            count = await self._client.count_workflows(
+                running_query(*phases), rpc_timeout=_HEALTH_RPC
+            )
+        return count.count
+
+    async def cancel(self, deployment: str, request: CancelRequest) -> None:
+        """Request a cancel; Temporal retains the reason of the first request."""
+        with _translated():
+            await self._client.get_workflow_handle(deployment).cancel(
+                reason=request.encode(), rpc_timeout=_RPC
+            )
+
+    async def force_cancel(self, deployment: str) -> None:
+        """Send the force-cancel signal, which may cost state."""
+        with _translated():
+            await self._client.get_workflow_handle(deployment).signal(
+                Signal.FORCE_CANCEL, rpc_timeout=_RPC
+            )
+
+    async def changes(self, deployment: str) -> AsyncGenerator[None, None]:
+        """Yield once per history event, until the workflow is closed."""
+        events = self._client.get_workflow_handle(deployment).fetch_history_events(
+            wait_new_event=True, rpc_timeout=_LONG_POLL
+        )
+        with _translated():
+            async for _ in events:
+                yield
+
+    async def ping(self) -> None:
+        """Return when Temporal answers."""
+        with translated():
+            await self._client.workflow_service.get_system_info(
+                GetSystemInfoRequest(), timeout=_HEALTH_RPC
+            )
+
+    async def workers(self) -> list[WorkerReport]:
+        """List workers by their own reports (`ListWorkers`, server 1.29 and later)."""
+        request = ListWorkersRequest(namespace=self._client.namespace, page_size=_MAX_WORKERS)
+        with translated():
+            response = await self._client.workflow_service.list_workers(
+                request, timeout=_HEALTH_RPC
+            )
+        return [_worker_report(info.worker_heartbeat) for info in response.workers_info]
+
+    async def queue(self, name: str, kind: str) -> QueueReport:
+        """Describe a task queue; `kind` is `workflow` or `activity`."""
+        request = DescribeTaskQueueRequest(
+            namespace=self._client.namespace,
+            task_queue=TaskQueue(name=name),
+            task_queue_type=TaskQueueType.Value(f"TASK_QUEUE_TYPE_{kind.upper()}"),
+            report_stats=True,
+        )
+        with translated():
+            queue = await self._client.workflow_service.describe_task_queue(
+                request, timeout=_HEALTH_RPC
+            )
+        oldest = datetime.now(UTC) - _LIVE_POLLER
+        return QueueReport(
+            name=name,
+            kind=kind,
+            backlog=queue.stats.approximate_backlog_count,
+            backlog_age_seconds=queue.stats.approximate_backlog_age.ToTimedelta().total_seconds(),
+            pollers=sum(
+                poller.last_access_time.ToDatetime(tzinfo=UTC) > oldest for poller in queue.pollers
+            ),
+        )
+
+
+def _translated() -> AbstractContextManager[None]:
+    return translated(NotFound("There is no such deployment."))
+
+
+def _worker_report(report: WorkerHeartbeat) -> WorkerReport:
+    seen = report.heartbeat_time.ToDatetime(tzinfo=UTC)
+    # This service's workers have identities of the form worker@host.
+    _, _, host = report.worker_identity.partition("@")
+    return WorkerReport(
+        identity=report.worker_identity,
+        host=host or report.host_info.host_name,
+        process_id=report.host_info.process_id,
+        queue=report.task_queue,
+        status=_worker_status(report.status, seen),
+        version=report.deployment_version.build_id,
+        sdk_version=report.sdk_version,
+        started_at=rfc3339(report.start_time.ToDatetime(tzinfo=UTC)),
+        seen_at=rfc3339(seen),
+        workflows=_slots(report.workflow_task_slots_info),
+        activities=_slots(report.activity_task_slots_info),
+    )
+
+
+def _worker_status(status: WorkerStatus.ValueType, seen: datetime) -> str:
+    if datetime.now(UTC) - seen > _SILENT:
+        return "silent"
+    return "running" if status == WorkerStatus.WORKER_STATUS_RUNNING else "stopping"
+
+
+def _slots(info: WorkerSlotsInfo) -> Slots:
+    return Slots(info.current_used_slots, info.current_available_slots)

@@ -1,0 +1,109 @@
+"""Visibility queries for deployments, and the cursors of their pages."""
+
+import base64
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+
+from deployments.deployment import Stack, Status
+from deployments.errors import FieldProblem, InvalidRequest
+from deployments.execution import Caller, DeploymentFilter
+from deployments.phase import Phase
+from deployments.templates import TEMPLATES
+from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Attribute
+from deployments.transitions import is_terminal
+
+__all__ = ["list_query", "read_cursor", "recent_query", "running_query", "write_cursor"]
+
+_DEPLOYMENTS = f"WorkflowType = '{DEPLOYMENT_WORKFLOW}'"
+_RUNNING = "ExecutionStatus = 'Running'"
+# 72 bits: enough to detect a cursor of another list. The cursor is not a secret.
+_CHECKSUM_BYTES = 9
+
+
+def list_query(caller: Caller, filters: DeploymentFilter) -> str:
+    """Match the caller's deployments that meet the filters.
+
+    Raises:
+        InvalidRequest: a value has characters that the query language could interpret.
+    """
+    parts = [
+        _DEPLOYMENTS,
+        f"{Attribute.TENANT} = {_quoted(caller.tenant)}",
+        f"{Attribute.OWNER} = {_quoted(caller.owner)}",
+    ]
+    if filters.stack is not None:
+        parts.append(f"{Attribute.STACK} = {_quoted(filters.stack)}")
+    if filters.project is not None:
+        prefixes = (
+            Stack(template, filters.project, "", caller.tenant).id for template in TEMPLATES
+        )
+        matches = (f"{Attribute.STACK} STARTS_WITH {_quoted(prefix)}" for prefix in prefixes)
+        parts.append(f"({' OR '.join(matches)})")
+    if filters.status is not None:
+        parts.append(_status_query(filters.status))
+    return " AND ".join(parts)
+
+
+def running_query(*phases: Phase) -> str:
+    """Match all open deployments, by default in any phase."""
+    if not phases:
+        return f"{_DEPLOYMENTS} AND {_RUNNING}"
+    either = ", ".join(f"'{phase}'" for phase in phases)
+    return f"{_DEPLOYMENTS} AND {_RUNNING} AND {Attribute.PHASE} IN ({either})"
+
+
+def recent_query(seconds: float) -> str:
+    """Match all deployments that are open or closed within the last `seconds`."""
+    since = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+    return f"{_DEPLOYMENTS} AND ({_RUNNING} OR CloseTime > '{since}')"
+
+
+def _status_query(status: Status) -> str:
+    """Match the effective status: a workflow that was terminated leaves an outdated attribute."""
+    recorded = f"{Attribute.STATUS} = '{status}'"
+    if not is_terminal(status):
+        return f"({recorded} AND {_RUNNING})"
+    if status is not Status.NEEDS_ATTENTION:
+        return recorded
+    alive = ", ".join(f"'{status}'" for status in Status if not is_terminal(status))
+    return f"({recorded} OR (ExecutionStatus != 'Running' AND {Attribute.STATUS} IN ({alive})))"
+
+
+def _quoted(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._@-]{1,200}", value, re.ASCII):
+        raise InvalidRequest("A filter may hold letters, digits, dots and hyphens only.")
+    return f"'{value}'"
+
+
+def write_cursor(query: str, token: bytes) -> str:
+    """Encode a page token with a checksum of the query.
+
+    Temporal answers an invalid token with the same error as a server fault.
+    """
+    return base64.urlsafe_b64encode(_checksum(query, token) + token).decode()
+
+
+def read_cursor(query: str, cursor: str | None) -> bytes | None:
+    """Decode the page token of a cursor.
+
+    Raises:
+        InvalidRequest: the cursor does not belong to a list with this query.
+    """
+    if cursor is None:
+        return None
+    try:
+        content = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+    except ValueError:
+        content = b""
+    checksum, token = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
+    if not token or checksum != _checksum(query, token):
+        raise InvalidRequest(
+            "The cursor does not belong to this list.",
+            FieldProblem("/cursor", "cursor", "Use next_cursor of an earlier page, same filters."),
+        )
+    return token
+
+
+def _checksum(query: str, token: bytes) -> bytes:
+    return hashlib.sha256(query.encode() + b"\0" + token).digest()[:_CHECKSUM_BYTES]
