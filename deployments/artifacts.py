@@ -10,6 +10,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 __all__ = [
+    "ENCRYPTED_OUTPUTS",
     "LINK_SECONDS",
     "LOG_GZIP",
     "LOG_TEXT",
@@ -17,7 +18,6 @@ __all__ = [
     "PLAN_JSON",
     "PLAN_TEXT",
     "RECORD",
-    "SEALED_OUTPUTS",
     "Artifact",
     "ArtifactStore",
     "Content",
@@ -35,7 +35,7 @@ PLAN_TEXT = "plan.txt"
 OUTPUTS = "outputs.json"
 RECORD = "record.json"
 # All outputs, sensitive ones too, encrypted: what the camera configuration is made of.
-SEALED_OUTPUTS = "outputs.sealed"
+ENCRYPTED_OUTPUTS = "outputs.encrypted"
 LOG_GZIP = "log.jsonl.gz"
 LOG_TEXT = "log.txt"
 
@@ -148,7 +148,7 @@ def is_name(name: str) -> bool:
 
 def is_shown(name: str) -> bool:
     """Whether an artifact of this name is listed and linked."""
-    return is_name(name) and not name.endswith(".sealed")
+    return is_name(name) and not name.endswith(".encrypted")
 
 
 def content_type(name: str) -> str:

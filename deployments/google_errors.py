@@ -57,7 +57,7 @@ class GoogleError:
     http: int = 0
     reasons: frozenset[str] = frozenset()
     values: Mapping[str, str] = field(default_factory=dict)
-    words: str = ""
+    message: str = ""
 
 
 def parse(text: str) -> GoogleError:

@@ -17,11 +17,11 @@ __all__ = [
     "ImportSurvey",
     "PlannedCreation",
     "ResourceLookup",
-    "content_of",
     "import_file",
     "planned_creations",
     "replaced_addresses",
     "resource_lookup",
+    "ruleset_source",
 ]
 
 
@@ -174,7 +174,7 @@ def import_file(imports: Iterable[Import]) -> str:
     return json.dumps({"import": blocks}, indent=2)
 
 
-def content_of(ruleset: Mapping[str, object]) -> str:
+def ruleset_source(ruleset: Mapping[str, object]) -> str:
     """The text of a ruleset, as the plan or Google gives it; empty when there is none."""
     source = next(_each(ruleset.get("source")), {})
     file = next(_each(source.get("files")), {})

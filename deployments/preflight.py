@@ -12,19 +12,19 @@ from deployments.reasons import Reason, explain
 __all__ = [
     "CONSTRAINTS",
     "CredentialSource",
-    "Existing",
+    "ExistingResource",
     "Preflight",
     "Project",
     "Requirements",
     "blocking",
-    "disabled",
-    "existing",
+    "by_severity",
+    "disabled_apis",
+    "existing_resources",
     "finding",
-    "forbidden",
-    "in_order",
-    "is_ours",
-    "unfit_region",
-    "ungranted",
+    "is_stack_name",
+    "missing_permissions",
+    "policy_violations",
+    "unsupported_region",
 ]
 
 # https://cloud.google.com/api-gateway/docs/deployment-model#choosing_a_gcp_region
@@ -103,7 +103,7 @@ class Requirements:
 
 
 @dataclass(frozen=True)
-class Existing:
+class ExistingResource:
     """Something that is in the project already; `location` is empty where it has none."""
 
     kind: str
@@ -125,7 +125,7 @@ def finding(
     )
 
 
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
     """Each once, the worst first."""
     order = list(Severity)
     return sorted(dict.fromkeys(findings), key=lambda one: order.index(one.severity))
@@ -138,7 +138,9 @@ def blocking(findings: Iterable[Finding]) -> Reason | None:
     )
 
 
-def ungranted(project: str, needed: Iterable[str], granted: Iterable[str]) -> Iterator[Finding]:
+def missing_permissions(
+    project: str, needed: Iterable[str], granted: Iterable[str]
+) -> Iterator[Finding]:
     """A finding for each permission that is needed and was not granted."""
     have = set(granted)
     for permission in needed:
@@ -151,7 +153,7 @@ def ungranted(project: str, needed: Iterable[str], granted: Iterable[str]) -> It
             )
 
 
-def disabled(project: str, apis: Iterable[str], enabled: Iterable[str]) -> Iterator[Finding]:
+def disabled_apis(project: str, apis: Iterable[str], enabled: Iterable[str]) -> Iterator[Finding]:
     """A finding for each API that is off: the deployment switches them on by itself."""
     have = set(enabled)
     for api in apis:
@@ -165,7 +167,7 @@ def disabled(project: str, apis: Iterable[str], enabled: Iterable[str]) -> Itera
             )
 
 
-def unfit_region(request: DeploymentRequest) -> Iterator[Finding]:
+def unsupported_region(request: DeploymentRequest) -> Iterator[Finding]:
     """Whether the gateway can be in the region."""
     if request.region not in _GATEWAY_REGIONS:
         yield finding(
@@ -177,7 +179,9 @@ def unfit_region(request: DeploymentRequest) -> Iterator[Finding]:
         )
 
 
-def existing(request: DeploymentRequest, found: Iterable[Existing]) -> Iterator[Finding]:
+def existing_resources(
+    request: DeploymentRequest, found: Iterable[ExistingResource]
+) -> Iterator[Finding]:
     """What is there under the prefix: adopted, unless it lies elsewhere than it was asked for."""
     wanted = {"bucket": request.storage_location}
     for item in found:
@@ -199,14 +203,14 @@ def existing(request: DeploymentRequest, found: Iterable[Existing]) -> Iterator[
             )
 
 
-def is_ours(request: DeploymentRequest, name: str) -> bool:
+def is_stack_name(request: DeploymentRequest, name: str) -> bool:
     """Whether a name is one that the stack would give."""
     stack = request.stack
     prefix, project = re.escape(stack.prefix), re.escape(stack.project_id)
     return re.fullmatch(rf"({project}-|devices-)?{prefix}(-.+)?", name) is not None
 
 
-def forbidden(
+def policy_violations(
     request: DeploymentRequest,
     constraint: str,
     rules: Sequence[Mapping[str, object]],

@@ -20,9 +20,9 @@ __all__ = ["Action", "Refusal", "classify", "match", "refusals_of"]
 class Action(StrEnum):
     """What the deployment does about a refusal; of several refusals the first of these decides."""
 
-    GIVE_UP = "give_up"
-    ASK = "ask"
-    ADOPT = "adopt"
+    FAIL = "fail"
+    USER_ACTION = "user_action"
+    IMPORT = "import"
     WAIT = "wait"
     RETRY = "retry"
 
@@ -80,10 +80,10 @@ _NETWORK = (
 
 # The order counts: the first row that fits is the cause.
 _GOOGLE: tuple[_Row, ...] = (
-    _Row(Reason.SIGN_IN_EXPIRED, Action.ASK, _codes(401)),
+    _Row(Reason.SIGN_IN_EXPIRED, Action.USER_ACTION, _codes(401)),
     _Row(
         Reason.BILLING_DISABLED,
-        Action.ASK,
+        Action.USER_ACTION,
         reasons=_says(
             "BILLING_DISABLED",
             "UREQ_PROJECT_BILLING_NOT_FOUND",
@@ -103,7 +103,7 @@ _GOOGLE: tuple[_Row, ...] = (
     ),
     _Row(
         Reason.POLICY_FORBIDS,
-        Action.ASK,
+        Action.USER_ACTION,
         _codes(400, 403, 412),
         words="constraints/",
         message=_POLICY,
@@ -111,7 +111,7 @@ _GOOGLE: tuple[_Row, ...] = (
     ),
     _Row(
         Reason.QUOTA_EXCEEDED,
-        Action.ASK,
+        Action.USER_ACTION,
         _codes(403, 429),
         _says("quotaExceeded", "QUOTA_EXCEEDED", "RESOURCE_QUOTA_EXCEEDED", "dailyLimitExceeded"),
         message="A quota of the project is used up: {quota_metric}.",
@@ -124,27 +124,29 @@ _GOOGLE: tuple[_Row, ...] = (
         _says("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"),
     ),
     _Row(Reason.RATE_LIMITED, Action.RETRY, _codes(429)),
-    _Row(Reason.PROJECT_NOT_FOUND, Action.ASK, _codes(403), _says("CONSUMER_INVALID")),
+    _Row(Reason.PROJECT_NOT_FOUND, Action.USER_ACTION, _codes(403), _says("CONSUMER_INVALID")),
     _Row(
         Reason.PERMISSION_DENIED,
-        Action.ASK,
+        Action.USER_ACTION,
         _codes(403),
         _says("AUTH_PERMISSION_DENIED"),
         message="{service} may not be switched on: the permission "
         "serviceusage.services.enable is missing.",
         fix=_GRANT,
     ),
-    _Row(Reason.PERMISSION_DENIED, Action.ASK, _codes(403), message=_PERMISSION, fix=_GRANT),
+    _Row(
+        Reason.PERMISSION_DENIED, Action.USER_ACTION, _codes(403), message=_PERMISSION, fix=_GRANT
+    ),
     _Row(
         Reason.NAME_TAKEN,
-        Action.ASK,
+        Action.USER_ACTION,
         _codes(409),
         # Both are `conflict`: whether it is ours only the words tell.
         words="bucket name is not available",
         message="The bucket's name belongs to somebody else: names are unique in all of Google.",
     ),
-    _Row(Reason.ALREADY_EXISTS, Action.ADOPT, _codes(409), words="already (exists?|own)"),
-    _Row(Reason.ALREADY_EXISTS, Action.ADOPT, _codes(400), words="has already been enabled"),
+    _Row(Reason.ALREADY_EXISTS, Action.IMPORT, _codes(409), words="already (exists?|own)"),
+    _Row(Reason.ALREADY_EXISTS, Action.IMPORT, _codes(400), words="has already been enabled"),
     _Row(Reason.CONCURRENT_CHANGE, Action.RETRY, _codes(409)),
     _Row(
         Reason.IDENTITY_PROPAGATING,
@@ -153,32 +155,32 @@ _GOOGLE: tuple[_Row, ...] = (
         words=r"\b(service account|user) \S+ does not exist",
         message="Google does not know {account} yet.",
     ),
-    _Row(Reason.BUILD_FAILED, Action.GIVE_UP, words="Build failed with status"),
+    _Row(Reason.BUILD_FAILED, Action.FAIL, words="Build failed with status"),
     _Row(Reason.GOOGLE_UNAVAILABLE, Action.RETRY, _codes(500, 502, 503, 504)),
 )
 # Without a code: the provider's and terraform's own words.
 _WORDS: tuple[_Row, ...] = (
-    _Row(Reason.STATE_LOCKED, Action.GIVE_UP, words=r"^Error acquiring the state lock$"),
+    _Row(Reason.STATE_LOCKED, Action.FAIL, words=r"^Error acquiring the state lock$"),
     _Row(Reason.PLAN_STALE, Action.RETRY, words="^Saved plan is stale$"),
     _Row(
         Reason.STATE_REPLACED,
-        Action.GIVE_UP,
+        Action.FAIL,
         words="^Saved plan does not match the given state$",
     ),
     _Row(
         Reason.STATE_NOT_SAVED,
-        Action.GIVE_UP,
+        Action.FAIL,
         words="^Failed to (save state|persist state to backend)$",
     ),
-    _Row(Reason.PROVIDERS_MISSING, Action.GIVE_UP, words=_MIRROR),
+    _Row(Reason.PROVIDERS_MISSING, Action.FAIL, words=_MIRROR),
     _Row(
         Reason.IMPORT_TARGET_MISSING,
-        Action.ADOPT,
+        Action.IMPORT,
         words="^Cannot import non-existent remote object$",
     ),
     _Row(
         Reason.ALREADY_EXISTS,
-        Action.ADOPT,
+        Action.IMPORT,
         words="Resource already exists - apply blocked by lifecycle params",
     ),
     _Row(
@@ -202,7 +204,7 @@ def classify(diagnostic: Diagnostic) -> Refusal | None:
     """
     summary = diagnostic.summary
     error = parse(summary)
-    row = _find(_GOOGLE, error) if error.http else _find(_WORDS, GoogleError(words=summary))
+    row = _find(_GOOGLE, error) if error.http else _find(_WORDS, GoogleError(message=summary))
     if row is None:
         return None
     # A backend that does not answer has no such block (measured).
@@ -234,7 +236,7 @@ def refusals_of(result: StepResult) -> list[Refusal]:
     order = list(Action)
     known = sorted((one for _, one in found if one), key=lambda one: order.index(one.action))
     if len(known) < len(errors):
-        return [item for item in known if item.action in (Action.GIVE_UP, Action.ASK)]
+        return [item for item in known if item.action in (Action.FAIL, Action.USER_ACTION)]
     return list(dict.fromkeys(known))
 
 
@@ -249,7 +251,7 @@ def _fits(row: _Row, error: GoogleError) -> bool:
         return False
     if not row.words:
         return True
-    heard = "\n".join((error.words, *sorted(error.reasons)))
+    heard = "\n".join((error.message, *sorted(error.reasons)))
     return re.search(row.words, heard, re.IGNORECASE) is not None
 
 

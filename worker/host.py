@@ -285,7 +285,7 @@ class WorkerHost:
             "outputs": recorded_outputs(await asyncio.to_thread(state.read)),
         }
         sealed = self._cipher.encrypt(json.dumps(content), deployment)
-        self._outboxes.enqueue(directory, artifacts.SEALED_OUTPUTS, sealed)
+        self._outboxes.enqueue(directory, artifacts.ENCRYPTED_OUTPUTS, sealed)
 
     async def clear(self, deployment: str) -> None:
         await asyncio.to_thread(self._root.directory(deployment).clear)

@@ -12,8 +12,8 @@ from deployments.imports import (
     ImportSurvey,
     PlannedCreation,
     ResourceLookup,
-    content_of,
     resource_lookup,
+    ruleset_source,
 )
 from deployments.preflight import finding
 from deployments.reasons import Reason
@@ -123,7 +123,7 @@ class GoogleImportFinder:
     async def _rulesets(self, project: str, creations: Sequence[PlannedCreation]) -> ImportSurvey:
         """A ruleset has no name of ours: it is found by what is in force and says the same."""
         wanted = {
-            content_of(creation.values): creation.address
+            ruleset_source(creation.values): creation.address
             for creation in creations
             if creation.type == "google_firebaserules_ruleset"
         }
@@ -137,7 +137,7 @@ class GoogleImportFinder:
                 ruleset = await self._api.get("firebaserules", f"v1/{name}")
             except RefusedByGoogle:
                 continue
-            if address := wanted.get(content_of(ruleset)):
+            if address := wanted.get(ruleset_source(ruleset)):
                 imports[address] = Import(address, name)
         return ImportSurvey(list(imports.values()))
 

@@ -12,17 +12,17 @@ from deployments.errors import SignInExpired, Unavailable
 from deployments.findings import Finding, Severity
 from deployments.preflight import (
     CONSTRAINTS,
-    Existing,
+    ExistingResource,
     Project,
     Requirements,
-    disabled,
-    existing,
+    by_severity,
+    disabled_apis,
+    existing_resources,
     finding,
-    forbidden,
-    in_order,
-    is_ours,
-    unfit_region,
-    ungranted,
+    is_stack_name,
+    missing_permissions,
+    policy_violations,
+    unsupported_region,
 )
 from deployments.reasons import Reason
 from deployments.refusal_causes import match
@@ -90,7 +90,7 @@ class GooglePreflight:
             granted = await self._granted(request.stack.project_id, needed)
         except RefusedByGoogle as refused:
             return [_of_project(refused)]
-        findings = list(ungranted(request.stack.project_id, needed.permissions, granted))
+        findings = list(missing_permissions(request.stack.project_id, needed.permissions, granted))
         checks: list[_Check] = [self._policies, self._existing]
         if _SEE_PROJECT in granted:
             checks += [self._project, self._billing]
@@ -98,7 +98,7 @@ class GooglePreflight:
             checks.append(self._apis)
         for found in await asyncio.gather(*(self._safely(check, request) for check in checks)):
             findings += found
-        return in_order([*findings, *unfit_region(request)])
+        return by_severity([*findings, *unsupported_region(request)])
 
     async def projects(self) -> list[Project]:
         found = self._api.items(
@@ -167,7 +167,7 @@ class GooglePreflight:
                 for service in answer.get("services") or ()
                 if service.get("state") == "ENABLED"
             }
-        return list(disabled(project, needed, enabled))
+        return list(disabled_apis(project, needed, enabled))
 
     async def _policies(self, request: DeploymentRequest) -> list[Finding]:
         project = request.stack.project_id
@@ -177,28 +177,28 @@ class GooglePreflight:
             path = f"v2/projects/{project}/policies/{constraint}:getEffectivePolicy"
             answer = await self._api.get("orgpolicy", path)
             rules = (answer.get("spec") or answer).get("rules") or []
-            found += forbidden(request, constraint, rules, apis)
+            found += policy_violations(request, constraint, rules, apis)
         return found
 
     async def _existing(self, request: DeploymentRequest) -> list[Finding]:
-        found: list[Existing] = []
+        found: list[ExistingResource] = []
         for kind, service, path, key in _LISTS:
             try:
                 found += [item async for item in self._listed(request, kind, service, path, key)]
             except RefusedByGoogle:
                 # An API that is off holds nothing; what may not be listed is found by the plan.
                 continue
-        return list(existing(request, found))
+        return list(existing_resources(request, found))
 
     async def _listed(
         self, request: DeploymentRequest, kind: str, service: str, path: str, key: str
-    ) -> AsyncIterator[Existing]:
+    ) -> AsyncIterator[ExistingResource]:
         project = request.stack.project_id
         query = {"project": project} if kind == "bucket" else {}
         async for item in self._api.items(service, path.format(project), key, **query):
             name = _name(kind, item)
-            if is_ours(request, name):
-                yield Existing(kind, name, str(item.get("location", "")))
+            if is_stack_name(request, name):
+                yield ExistingResource(kind, name, str(item.get("location", "")))
 
 
 def _name(kind: str, one: dict[str, object]) -> str:

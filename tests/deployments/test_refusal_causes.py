@@ -24,55 +24,60 @@ SEEN = [
     (
         refusals.PERMISSION_ACCOUNT,
         Reason.PERMISSION_DENIED,
-        Action.ASK,
+        Action.USER_ACTION,
         "iam.serviceAccounts.create",
     ),
-    (refusals.PERMISSION_BUCKET, Reason.PERMISSION_DENIED, Action.ASK, "storage.buckets.create"),
+    (
+        refusals.PERMISSION_BUCKET,
+        Reason.PERMISSION_DENIED,
+        Action.USER_ACTION,
+        "storage.buckets.create",
+    ),
     (
         refusals.PERMISSION_ACT_AS,
         Reason.PERMISSION_DENIED,
-        Action.ASK,
+        Action.USER_ACTION,
         "iam.serviceaccounts.actAs",
     ),
     (
         refusals.PERMISSION_ENABLE,
         Reason.PERMISSION_DENIED,
-        Action.ASK,
+        Action.USER_ACTION,
         "secretmanager.googleapis.com may not be switched on",
     ),
-    (refusals.EXISTS_ACCOUNT, Reason.ALREADY_EXISTS, Action.ADOPT, ""),
-    (refusals.EXISTS_POOL, Reason.ALREADY_EXISTS, Action.ADOPT, ""),
-    (refusals.EXISTS_BUCKET, Reason.ALREADY_EXISTS, Action.ADOPT, ""),
-    (refusals.EXISTS_RELEASE, Reason.ALREADY_EXISTS, Action.ADOPT, ""),
-    (refusals.NOT_THERE, Reason.IMPORT_TARGET_MISSING, Action.ADOPT, ""),
-    (refusals.TAKEN_BUCKET, Reason.NAME_TAKEN, Action.ASK, "belongs to somebody else"),
-    (refusals.BILLING_BUCKET, Reason.BILLING_DISABLED, Action.ASK, ""),
-    (refusals.BILLING_ENABLE, Reason.BILLING_DISABLED, Action.ASK, ""),
-    (refusals.BILLING_SECRET, Reason.BILLING_DISABLED, Action.ASK, ""),
+    (refusals.EXISTS_ACCOUNT, Reason.ALREADY_EXISTS, Action.IMPORT, ""),
+    (refusals.EXISTS_POOL, Reason.ALREADY_EXISTS, Action.IMPORT, ""),
+    (refusals.EXISTS_BUCKET, Reason.ALREADY_EXISTS, Action.IMPORT, ""),
+    (refusals.EXISTS_RELEASE, Reason.ALREADY_EXISTS, Action.IMPORT, ""),
+    (refusals.NOT_THERE, Reason.IMPORT_TARGET_MISSING, Action.IMPORT, ""),
+    (refusals.TAKEN_BUCKET, Reason.NAME_TAKEN, Action.USER_ACTION, "belongs to somebody else"),
+    (refusals.BILLING_BUCKET, Reason.BILLING_DISABLED, Action.USER_ACTION, ""),
+    (refusals.BILLING_ENABLE, Reason.BILLING_DISABLED, Action.USER_ACTION, ""),
+    (refusals.BILLING_SECRET, Reason.BILLING_DISABLED, Action.USER_ACTION, ""),
     (
         refusals.POLICY_ACCOUNT,
         Reason.POLICY_FORBIDS,
-        Action.ASK,
+        Action.USER_ACTION,
         "constraints/iam.disableServiceAccountCreation",
     ),
     (
         refusals.POLICY_BUCKET,
         Reason.POLICY_FORBIDS,
-        Action.ASK,
+        Action.USER_ACTION,
         "constraints/gcp.resourceLocations",
     ),
-    (refusals.EXPIRED_SECRET, Reason.SIGN_IN_EXPIRED, Action.ASK, ""),
-    (refusals.EXPIRED_BUCKET, Reason.SIGN_IN_EXPIRED, Action.ASK, ""),
+    (refusals.EXPIRED_SECRET, Reason.SIGN_IN_EXPIRED, Action.USER_ACTION, ""),
+    (refusals.EXPIRED_BUCKET, Reason.SIGN_IN_EXPIRED, Action.USER_ACTION, ""),
     (
         refusals.MEMBER_UNKNOWN,
         Reason.IDENTITY_PROPAGATING,
         Action.RETRY,
         "a@demo-proj.iam.gserviceaccount.com",
     ),
-    (refusals.BUILD_FAILED, Reason.BUILD_FAILED, Action.GIVE_UP, ""),
+    (refusals.BUILD_FAILED, Reason.BUILD_FAILED, Action.FAIL, ""),
     (refusals.RATE_ACCOUNT, Reason.RATE_LIMITED, Action.RETRY, ""),
     (refusals.RATE_BUCKET, Reason.RATE_LIMITED, Action.RETRY, ""),
-    (refusals.QUOTA_BUILD, Reason.QUOTA_EXCEEDED, Action.ASK, ""),
+    (refusals.QUOTA_BUILD, Reason.QUOTA_EXCEEDED, Action.USER_ACTION, ""),
     (refusals.DOWN_ACCOUNT, Reason.GOOGLE_UNAVAILABLE, Action.RETRY, ""),
     (refusals.DOWN_BUCKET, Reason.GOOGLE_UNAVAILABLE, Action.RETRY, ""),
     (refusals.DOWN_READ, Reason.GOOGLE_UNAVAILABLE, Action.RETRY, ""),
@@ -82,9 +87,9 @@ SEEN = [
     (refusals.REFUSED, Reason.GOOGLE_UNREACHABLE, Action.RETRY, ""),
     (refusals.CONCURRENT, Reason.CONCURRENT_CHANGE, Action.RETRY, ""),
     (refusals.STALE, Reason.PLAN_STALE, Action.RETRY, ""),
-    (refusals.OTHER_LINEAGE, Reason.STATE_REPLACED, Action.GIVE_UP, ""),
-    *((text, Reason.STATE_NOT_SAVED, Action.GIVE_UP, "") for text in refusals.NOT_SAVED),
-    *((text, Reason.PROVIDERS_MISSING, Action.GIVE_UP, "") for text in refusals.NO_PROVIDER),
+    (refusals.OTHER_LINEAGE, Reason.STATE_REPLACED, Action.FAIL, ""),
+    *((text, Reason.STATE_NOT_SAVED, Action.FAIL, "") for text in refusals.NOT_SAVED),
+    *((text, Reason.PROVIDERS_MISSING, Action.FAIL, "") for text in refusals.NO_PROVIDER),
 ]
 
 
@@ -129,7 +134,7 @@ def test_a_lock_is_somebody_elses_only_with_the_lock_in_the_text() -> None:
 
     assert held is not None
     assert away is not None
-    assert (held.reason, held.action) == (Reason.STATE_LOCKED, Action.GIVE_UP)
+    assert (held.reason, held.action) == (Reason.STATE_LOCKED, Action.FAIL)
     assert (away.reason, away.action) == (Reason.STATE_UNREACHABLE, Action.RETRY)
 
 
