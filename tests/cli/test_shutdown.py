@@ -18,11 +18,11 @@ class Deployments:
         self._refused = refused
 
     async def ids(self) -> list[str]:
-        """Port `Running`."""
+        """Port `ActiveDeployments`."""
         return sorted(self.alive)
 
     async def cancel(self, deployment: str, by: str, reason: str) -> bool:
-        """Port `Running`."""
+        """Port `ActiveDeployments`."""
         assert (by, reason) == ("local", "`anava up` was stopped")
         if deployment == self._refused:
             return False
@@ -62,6 +62,6 @@ async def test_what_does_not_end_in_time_is_named_with_what_becomes_of_it(
     assert not await _stopping(running, 0.5).cancel_all()
 
     slow, deaf = capsys.readouterr().err.splitlines()
-    assert slow.startswith("Not ended after 0.5 s: dep-slow. The cancel is kept")
-    assert deaf.startswith("Not cancelled: dep-deaf. Terraform goes on")
+    assert slow.startswith("Not ended after 0.5 s: dep-slow. The cancel stays in force")
+    assert deaf.startswith("Not cancelled: dep-deaf. Terraform continues")
     assert running.cancelled == ["dep-slow"], "asked once"
