@@ -1,7 +1,7 @@
-"""Why terraform was refused, and what follows: one table.
+"""Causes of errors of Google and terraform, and the reaction to each: a table.
 
-A row is found by Google's HTTP code and Google's own `reason`; words are looked at last, where
-neither tells. What no row knows stays `init_failed`, `plan_failed` or `apply_failed`.
+A row matches by Google's HTTP code and Google's own `reason`, and by text where these are not
+specific enough. An error without a row stays `init_failed`, `plan_failed` or `apply_failed`.
 """
 
 import re
@@ -18,7 +18,7 @@ __all__ = ["Action", "Refusal", "classify", "match", "refusals_of"]
 
 
 class Action(StrEnum):
-    """What the deployment does about a refusal; of several refusals the first of these decides."""
+    """The reaction to a refusal, in order of precedence: of several refusals the first decides."""
 
     FAIL = "fail"
     USER_ACTION = "user_action"
@@ -29,30 +29,31 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Refusal:
-    """A cause with what to do about it."""
+    """A finding with the reaction to it."""
 
     finding: Finding
     action: Action
 
     @property
     def reason(self) -> Reason:
-        """Its name."""
+        """The cause."""
         return self.finding.code
 
 
 @dataclass(frozen=True)
 class _Row:
-    """All that is given must hold; `reasons` holds when Google gave one of them.
+    """A cause and the conditions of a match; an empty condition always holds.
 
-    `sentence` and `mend` may use what Google named; where it did not, the reason's own sentence
-    is used, and no `mend`.
+    `codes` are HTTP codes, `reasons` Google's reasons, of which a single match is enough, `pattern`
+    a regular expression over message and reasons. `message` and `fix` may contain Google's values
+    in braces; without such a value the reason's own message is used, and no fix.
     """
 
     reason: Reason
     action: Action
     codes: frozenset[int] = frozenset()
     reasons: frozenset[str] = frozenset()
-    words: str = ""
+    pattern: str = ""
     message: str = ""
     fix: str = ""
 
@@ -61,7 +62,7 @@ def _codes(*codes: int) -> frozenset[int]:
     return frozenset(codes)
 
 
-def _says(*reasons: str) -> frozenset[str]:
+def _reasons(*reasons: str) -> frozenset[str]:
     return frozenset(reasons)
 
 
@@ -78,13 +79,13 @@ _NETWORK = (
     r"|TLS handshake timeout|network is unreachable|Client\.Timeout exceeded)\b"
 )
 
-# The order counts: the first row that fits is the cause.
+# The first row that matches is the cause.
 _GOOGLE: tuple[_Row, ...] = (
     _Row(Reason.SIGN_IN_EXPIRED, Action.USER_ACTION, _codes(401)),
     _Row(
         Reason.BILLING_DISABLED,
         Action.USER_ACTION,
-        reasons=_says(
+        reasons=_reasons(
             "BILLING_DISABLED",
             "UREQ_PROJECT_BILLING_NOT_FOUND",
             "UREQ_PROJECT_BILLING_NOT_OPEN",
@@ -97,7 +98,7 @@ _GOOGLE: tuple[_Row, ...] = (
         Reason.API_DISABLED,
         Action.WAIT,
         _codes(403),
-        _says("SERVICE_DISABLED", "accessNotConfigured"),
+        _reasons("SERVICE_DISABLED", "accessNotConfigured"),
         message="{service} is switched off, or was switched on just now.",
         fix="gcloud services enable {service}",
     ),
@@ -105,7 +106,7 @@ _GOOGLE: tuple[_Row, ...] = (
         Reason.POLICY_FORBIDS,
         Action.USER_ACTION,
         _codes(400, 403, 412),
-        words="constraints/",
+        pattern="constraints/",
         message=_POLICY,
         fix="https://console.cloud.google.com/iam-admin/orgpolicies",
     ),
@@ -113,7 +114,9 @@ _GOOGLE: tuple[_Row, ...] = (
         Reason.QUOTA_EXCEEDED,
         Action.USER_ACTION,
         _codes(403, 429),
-        _says("quotaExceeded", "QUOTA_EXCEEDED", "RESOURCE_QUOTA_EXCEEDED", "dailyLimitExceeded"),
+        _reasons(
+            "quotaExceeded", "QUOTA_EXCEEDED", "RESOURCE_QUOTA_EXCEEDED", "dailyLimitExceeded"
+        ),
         message="A quota of the project is used up: {quota_metric}.",
         fix="https://console.cloud.google.com/iam-admin/quotas",
     ),
@@ -121,15 +124,15 @@ _GOOGLE: tuple[_Row, ...] = (
         Reason.RATE_LIMITED,
         Action.RETRY,
         _codes(403),
-        _says("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"),
+        _reasons("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"),
     ),
     _Row(Reason.RATE_LIMITED, Action.RETRY, _codes(429)),
-    _Row(Reason.PROJECT_NOT_FOUND, Action.USER_ACTION, _codes(403), _says("CONSUMER_INVALID")),
+    _Row(Reason.PROJECT_NOT_FOUND, Action.USER_ACTION, _codes(403), _reasons("CONSUMER_INVALID")),
     _Row(
         Reason.PERMISSION_DENIED,
         Action.USER_ACTION,
         _codes(403),
-        _says("AUTH_PERMISSION_DENIED"),
+        _reasons("AUTH_PERMISSION_DENIED"),
         message="{service} may not be switched on: the permission "
         "serviceusage.services.enable is missing.",
         fix=_GRANT,
@@ -141,118 +144,117 @@ _GOOGLE: tuple[_Row, ...] = (
         Reason.NAME_TAKEN,
         Action.USER_ACTION,
         _codes(409),
-        # Both are `conflict`: whether it is ours only the words tell.
-        words="bucket name is not available",
-        message="The bucket's name belongs to somebody else: names are unique in all of Google.",
+        # Google's reason is `conflict` for own and foreign buckets: only the text differs.
+        pattern="bucket name is not available",
+        message="Another project uses the bucket's name: names are unique in all of Google Cloud.",
     ),
-    _Row(Reason.ALREADY_EXISTS, Action.IMPORT, _codes(409), words="already (exists?|own)"),
-    _Row(Reason.ALREADY_EXISTS, Action.IMPORT, _codes(400), words="has already been enabled"),
+    _Row(Reason.ALREADY_EXISTS, Action.IMPORT, _codes(409), pattern="already (exists?|own)"),
+    _Row(Reason.ALREADY_EXISTS, Action.IMPORT, _codes(400), pattern="has already been enabled"),
     _Row(Reason.CONCURRENT_CHANGE, Action.RETRY, _codes(409)),
     _Row(
         Reason.IDENTITY_PROPAGATING,
         Action.RETRY,
         _codes(400),
-        words=r"\b(service account|user) \S+ does not exist",
+        pattern=r"\b(service account|user) \S+ does not exist",
         message="Google does not know {account} yet.",
     ),
-    _Row(Reason.BUILD_FAILED, Action.FAIL, words="Build failed with status"),
+    _Row(Reason.BUILD_FAILED, Action.FAIL, pattern="Build failed with status"),
     _Row(Reason.GOOGLE_UNAVAILABLE, Action.RETRY, _codes(500, 502, 503, 504)),
 )
-# Without a code: the provider's and terraform's own words.
-_WORDS: tuple[_Row, ...] = (
-    _Row(Reason.STATE_LOCKED, Action.FAIL, words=r"^Error acquiring the state lock$"),
-    _Row(Reason.PLAN_STALE, Action.RETRY, words="^Saved plan is stale$"),
+# Errors of the provider and of terraform, without a code.
+_OTHERS: tuple[_Row, ...] = (
+    _Row(Reason.STATE_LOCKED, Action.FAIL, pattern=r"^Error acquiring the state lock$"),
+    _Row(Reason.PLAN_STALE, Action.RETRY, pattern="^Saved plan is stale$"),
     _Row(
         Reason.STATE_REPLACED,
         Action.FAIL,
-        words="^Saved plan does not match the given state$",
+        pattern="^Saved plan does not match the given state$",
     ),
     _Row(
         Reason.STATE_NOT_SAVED,
         Action.FAIL,
-        words="^Failed to (save state|persist state to backend)$",
+        pattern="^Failed to (save state|persist state to backend)$",
     ),
-    _Row(Reason.PROVIDERS_MISSING, Action.FAIL, words=_MIRROR),
+    _Row(Reason.PROVIDERS_MISSING, Action.FAIL, pattern=_MIRROR),
     _Row(
         Reason.IMPORT_TARGET_MISSING,
         Action.IMPORT,
-        words="^Cannot import non-existent remote object$",
+        pattern="^Cannot import non-existent remote object$",
     ),
     _Row(
         Reason.ALREADY_EXISTS,
         Action.IMPORT,
-        words="Resource already exists - apply blocked by lifecycle params",
+        pattern="Resource already exists - apply blocked by lifecycle params",
     ),
     _Row(
         Reason.KEEPS_FAILING,
         Action.RETRY,
-        words=r"(\btimed out after \d+[hms]|timeout while waiting for state to become)",
-        message="Google kept refusing until the provider gave up.",
+        pattern=r"(\btimed out after \d+[hms]|timeout while waiting for state to become)",
+        message="Google refused the resource until the provider's time limit.",
     ),
-    _Row(Reason.GOOGLE_UNREACHABLE, Action.RETRY, words=_NETWORK),
+    _Row(Reason.GOOGLE_UNREACHABLE, Action.RETRY, pattern=_NETWORK),
 )
 _UNREACHABLE_STATE = _Row(Reason.STATE_UNREACHABLE, Action.RETRY)
 
-# What an interrupt or another error leaves behind (measured): no cause of its own.
-_ECHOES = frozenset({"execution halted", "operation canceled"})
+# Consequences of an interrupt or of another error (measured), never a cause.
+_CONSEQUENCES = frozenset({"execution halted", "operation canceled"})
 
 
 def classify(diagnostic: Diagnostic) -> Refusal | None:
-    """The cause of one diagnostic; None where no row knows it.
+    """The cause of a diagnostic; None where no row matches.
 
-    What a provisioner printed stands in `detail`, so Google is believed in the summary only.
+    Only the summary is parsed: `detail` may contain output of a provisioner.
     """
     summary = diagnostic.summary
     error = parse(summary)
-    row = _find(_GOOGLE, error) if error.http else _find(_WORDS, GoogleError(message=summary))
+    row = _find(_GOOGLE, error) if error.http else _find(_OTHERS, GoogleError(message=summary))
     if row is None:
         return None
-    # A backend that does not answer has no such block (measured).
+    # terraform's summary is the same for an unreachable backend, but without this block (measured).
     if row.reason is Reason.STATE_LOCKED and "Lock Info:" not in diagnostic.detail:
         row = _UNREACHABLE_STATE
     return _refusal(row, error, diagnostic.address)
 
 
 def match(error: GoogleError, resource: str = "") -> Refusal | None:
-    """The cause of an answer that Google gave us directly."""
+    """The cause of an error response of a Google API; None where no row matches."""
     row = _find(_GOOGLE, error)
     return None if row is None else _refusal(row, error, resource)
 
 
 def refusals_of(result: StepResult) -> list[Refusal]:
-    """Why a step failed, the deciding cause first.
+    """The causes of a failed step, the deciding cause first; empty for a stopped step.
 
-    Empty where it was stopped, or where one of its errors is not known: then nothing but that
-    error decides, and trying again would only hide it. A cause that gives up or asks stays.
+    An error without a row excludes every cause that would lead to a retry: a retry would hide it.
     """
     if result.outcome is not StepOutcome.FAILED:
         return []
     errors = [
         diagnostic
         for diagnostic in result.diagnostics
-        if diagnostic.severity == "error" and diagnostic.summary not in _ECHOES
+        if diagnostic.severity == "error" and diagnostic.summary not in _CONSEQUENCES
     ]
-    found = [(error, classify(error)) for error in errors]
     order = list(Action)
-    known = sorted((one for _, one in found if one), key=lambda one: order.index(one.action))
-    if len(known) < len(errors):
-        return [item for item in known if item.action in (Action.FAIL, Action.USER_ACTION)]
-    return list(dict.fromkeys(known))
+    refusals = sorted(
+        filter(None, map(classify, errors)), key=lambda refusal: order.index(refusal.action)
+    )
+    if len(refusals) < len(errors):
+        final = (Action.FAIL, Action.USER_ACTION)
+        return [refusal for refusal in refusals if refusal.action in final]
+    return list(dict.fromkeys(refusals))
 
 
 def _find(rows: Sequence[_Row], error: GoogleError) -> _Row | None:
-    return next((row for row in rows if _fits(row, error)), None)
+    return next((row for row in rows if _matches(row, error)), None)
 
 
-def _fits(row: _Row, error: GoogleError) -> bool:
+def _matches(row: _Row, error: GoogleError) -> bool:
     if row.codes and error.http not in row.codes:
         return False
     if row.reasons and not row.reasons & error.reasons:
         return False
-    if not row.words:
-        return True
-    heard = "\n".join((error.message, *sorted(error.reasons)))
-    return re.search(row.words, heard, re.IGNORECASE) is not None
+    text = "\n".join((error.message, *sorted(error.reasons)))
+    return re.search(row.pattern, text, re.IGNORECASE) is not None
 
 
 def _refusal(row: _Row, error: GoogleError, resource: str) -> Refusal:
