@@ -1,8 +1,8 @@
 """Client of the HTTP API."""
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -104,20 +104,13 @@ class Client:
             CommandError: the content has another sha256, or the file cannot be written.
         """
         digest = hashlib.sha256()
-        draft = to.with_name(f".{to.name}.part")
-        try:
-            async with self._stream(path) as response:
-                with draft.open("wb") as file:
-                    async for block in response.aiter_raw():
-                        digest.update(block)
-                        file.write(block)
-            if digest.hexdigest() != sha256:
-                raise CommandError(f"The download of {to.name} is damaged: its sha256 differs.")
-            draft.rename(to)
-        except OSError as error:
-            raise CommandError(f"{to} cannot be written: {error.strerror}") from None
-        finally:
-            draft.unlink(missing_ok=True)
+        async with self._stream(path) as response:
+            with _atomic(to) as draft, draft.open("wb") as file:
+                async for block in response.aiter_raw():
+                    digest.update(block)
+                    file.write(block)
+                if digest.hexdigest() != sha256:
+                    raise CommandError(f"The download of {to.name} is damaged: its sha256 differs.")
 
     @asynccontextmanager
     async def _stream(self, path: str) -> AsyncIterator[httpx.Response]:
@@ -140,11 +133,18 @@ def write_private(to: Path, text: str) -> None:
     Raises:
         CommandError: the file cannot be written.
     """
-    draft = to.with_name(f".{to.name}.part")
-    try:
+    with _atomic(to) as draft:
         draft.unlink(missing_ok=True)
         draft.touch(mode=0o600, exist_ok=False)
         draft.write_text(text)
+
+
+@contextmanager
+def _atomic(to: Path) -> Iterator[Path]:
+    """A draft beside `to`, renamed to `to` at the end; an error removes the draft."""
+    draft = to.with_name(f".{to.name}.part")
+    try:
+        yield draft
         draft.rename(to)
     except OSError as error:
         raise CommandError(f"{to} cannot be written: {error.strerror}") from None

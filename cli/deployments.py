@@ -94,7 +94,7 @@ def destroy(
     as_json: Json = False,
     api: Api = "",
 ) -> None:
-    """Destroy a stack. Lists the resources that stay, then asks for a confirmation."""
+    """Destroy a stack. Lists the resources that stay, then prompts for a confirmation."""
 
     async def work() -> int:
         async with _client(context, api) as http:

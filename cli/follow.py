@@ -24,23 +24,18 @@ class Display(Protocol):
 
     def lines(self, lines: list[list[str]]) -> None:
         """Show lines of the log, each with id, time, level and text."""
-        ...
 
     def status(self, deployment: Document) -> None:
         """Show the whole deployment, at the start and after each change."""
-        ...
 
     def resources(self, changes: list[Document]) -> None:
         """Show the resources that changed, each as a whole document."""
-        ...
 
     def source(self, label: str) -> None:
         """Show from which store the log is read, after a change of the store."""
-        ...
 
     def connection(self, label: str) -> None:
         """Show the state of the connection: `live`, or the fault."""
-        ...
 
 
 @dataclass

@@ -6,6 +6,7 @@ answer; 130 interrupted by Ctrl-C.
 """
 
 import importlib
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from adapters.temporal import client
 from cli import deployments
 from cli import up as up_module
 from cli import worker as worker_module
-from cli.demo import Demo
+from cli.demo import deploy_sandbox
 from cli.exit_codes import ExitCode, finish
 from cli.google_stand_in import with_stand_in
 from cli.up import Up
@@ -28,14 +29,8 @@ app.add_typer(deployments.app)
 
 @app.callback()
 def _main(context: typer.Context) -> None:
-    # A function, since settings are read only by commands without --api.
-    context.obj = _address
-
-
-def _address() -> str:
-    api = settings.load().api
-    host = f"[{api.host}]" if ":" in api.host else api.host
-    return f"http://{host}:{api.port}"
+    # A function, since only commands without --api read the settings.
+    context.obj = lambda: up_module.default_environment().api
 
 
 @app.command()
@@ -111,7 +106,7 @@ def demo(
     """Run the whole service, deploy the sandbox and follow the deployment."""
 
     async def work() -> int:
-        return await up_module.run(up_module.demo_environment(), Demo(once=once).run)
+        return await up_module.run(up_module.demo_environment(), partial(deploy_sandbox, once=once))
 
     finish(work())
 

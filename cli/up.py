@@ -33,7 +33,7 @@ _LISTENING_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 
 
-def default_environment(temporal_port: int, ui_port: int | None) -> LocalEnvironment:
+def default_environment(temporal_port: int = 7233, ui_port: int | None = 8233) -> LocalEnvironment:
     """The data folder and addresses of the settings."""
     loaded = settings.load()
     environment = settings.base_environment()
@@ -44,7 +44,7 @@ def default_environment(temporal_port: int, ui_port: int | None) -> LocalEnviron
 
 def demo_environment() -> LocalEnvironment:
     """A data folder of the demo's own; free ports where the usual ports are taken."""
-    local = default_environment(7233, 8233)
+    local = default_environment()
     if "ANAVA_DATA_DIR" not in local.environment:
         local = replace(local, data=Path("data/demo").resolve())
 

@@ -98,11 +98,9 @@ class ArtifactStore(Protocol):
             ValueError: the name is refused.
             Unavailable: the artifact was not stored; an old one is unchanged.
         """
-        ...
 
     async def entries(self, deployment: str) -> list[Artifact]:
         """The listed artifacts, sorted by name; empty for an unknown deployment."""
-        ...
 
     async def open(self, deployment: str, name: str) -> Content:
         """The bytes of an artifact.
@@ -110,7 +108,6 @@ class ArtifactStore(Protocol):
         Raises:
             NotFound: there is no such artifact.
         """
-        ...
 
     async def link(self, deployment: str, name: str) -> Link:
         """A link for GET that expires by itself.
@@ -118,7 +115,6 @@ class ArtifactStore(Protocol):
         Raises:
             NotFound: there is no such artifact.
         """
-        ...
 
 
 class Downloads(Protocol):
@@ -131,7 +127,6 @@ class Downloads(Protocol):
             LinkExpired: the signature is valid, but the link has expired.
             LinkRefused: the signature is not valid for this artifact and time.
         """
-        ...
 
 
 def step_log(step: int) -> str:

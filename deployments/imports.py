@@ -50,7 +50,7 @@ class PlannedCreation:
     values: Mapping[str, object]
 
     def text(self, name: str) -> str:
-        """A known text value; empty otherwise."""
+        """A text value; empty where the plan contains none."""
         value = self.values.get(name)
         return value if isinstance(value, str) else ""
 

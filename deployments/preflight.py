@@ -1,7 +1,7 @@
 """Rules for the checks of a project before terraform runs, and the ports of these checks."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,7 +61,6 @@ class CredentialSource(Protocol):
         Raises:
             SignInExpired: there is no token, and only a new sign-in gives one.
         """
-        ...
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,6 @@ class Preflight(Protocol):
         Raises:
             Unavailable: Google does not answer.
         """
-        ...
 
     async def projects(self) -> list[Project]:
         """The active projects that the identity can access.
@@ -91,7 +89,6 @@ class Preflight(Protocol):
             SignInExpired: a new sign-in is needed.
             Unavailable: Google does not answer.
         """
-        ...
 
 
 @dataclass(frozen=True)
@@ -139,12 +136,11 @@ def blocking(findings: Iterable[Finding]) -> Reason | None:
 
 
 def missing_permissions(
-    project: str, needed: Iterable[str], granted: Iterable[str]
+    project: str, needed: Iterable[str], granted: Set[str]
 ) -> Iterator[Finding]:
     """A blocking finding for each needed permission that is not granted."""
-    known = set(granted)
     for permission in needed:
-        if permission not in known:
+        if permission not in granted:
             yield finding(
                 Reason.PERMISSION_DENIED,
                 f"The permission {permission} is missing in {project}.",
@@ -153,11 +149,10 @@ def missing_permissions(
             )
 
 
-def disabled_apis(project: str, apis: Iterable[str], enabled: Iterable[str]) -> Iterator[Finding]:
+def disabled_apis(project: str, apis: Iterable[str], enabled: Set[str]) -> Iterator[Finding]:
     """A note for each disabled API: the deployment switches the API on by itself."""
-    known = set(enabled)
     for api in apis:
-        if api not in known:
+        if api not in enabled:
             yield finding(
                 Reason.API_DISABLED,
                 f"{api} is off; the deployment switches it on.",

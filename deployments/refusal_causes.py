@@ -51,19 +51,11 @@ class _Row:
 
     reason: Reason
     action: Action
-    codes: frozenset[int] = frozenset()
-    reasons: frozenset[str] = frozenset()
+    codes: tuple[int, ...] = ()
+    reasons: tuple[str, ...] = ()
     pattern: str = ""
     message: str = ""
     fix: str = ""
-
-
-def _codes(*codes: int) -> frozenset[int]:
-    return frozenset(codes)
-
-
-def _reasons(*reasons: str) -> frozenset[str]:
-    return frozenset(reasons)
 
 
 _PERMISSION = "The permission {permission} is missing."
@@ -81,11 +73,11 @@ _NETWORK = (
 
 # The first row that matches is the cause.
 _GOOGLE: tuple[_Row, ...] = (
-    _Row(Reason.SIGN_IN_EXPIRED, Action.USER_ACTION, _codes(401)),
+    _Row(Reason.SIGN_IN_EXPIRED, Action.USER_ACTION, (401,)),
     _Row(
         Reason.BILLING_DISABLED,
         Action.USER_ACTION,
-        reasons=_reasons(
+        reasons=(
             "BILLING_DISABLED",
             "UREQ_PROJECT_BILLING_NOT_FOUND",
             "UREQ_PROJECT_BILLING_NOT_OPEN",
@@ -97,15 +89,15 @@ _GOOGLE: tuple[_Row, ...] = (
     _Row(
         Reason.API_DISABLED,
         Action.WAIT,
-        _codes(403),
-        _reasons("SERVICE_DISABLED", "accessNotConfigured"),
+        (403,),
+        ("SERVICE_DISABLED", "accessNotConfigured"),
         message="{service} is switched off, or was switched on just now.",
         fix="gcloud services enable {service}",
     ),
     _Row(
         Reason.POLICY_FORBIDS,
         Action.USER_ACTION,
-        _codes(400, 403, 412),
+        (400, 403, 412),
         pattern="constraints/",
         message=_POLICY,
         fix="https://console.cloud.google.com/iam-admin/orgpolicies",
@@ -113,53 +105,49 @@ _GOOGLE: tuple[_Row, ...] = (
     _Row(
         Reason.QUOTA_EXCEEDED,
         Action.USER_ACTION,
-        _codes(403, 429),
-        _reasons(
-            "quotaExceeded", "QUOTA_EXCEEDED", "RESOURCE_QUOTA_EXCEEDED", "dailyLimitExceeded"
-        ),
+        (403, 429),
+        ("quotaExceeded", "QUOTA_EXCEEDED", "RESOURCE_QUOTA_EXCEEDED", "dailyLimitExceeded"),
         message="A quota of the project is used up: {quota_metric}.",
         fix="https://console.cloud.google.com/iam-admin/quotas",
     ),
     _Row(
         Reason.RATE_LIMITED,
         Action.RETRY,
-        _codes(403),
-        _reasons("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"),
+        (403,),
+        ("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"),
     ),
-    _Row(Reason.RATE_LIMITED, Action.RETRY, _codes(429)),
-    _Row(Reason.PROJECT_NOT_FOUND, Action.USER_ACTION, _codes(403), _reasons("CONSUMER_INVALID")),
+    _Row(Reason.RATE_LIMITED, Action.RETRY, (429,)),
+    _Row(Reason.PROJECT_NOT_FOUND, Action.USER_ACTION, (403,), ("CONSUMER_INVALID",)),
     _Row(
         Reason.PERMISSION_DENIED,
         Action.USER_ACTION,
-        _codes(403),
-        _reasons("AUTH_PERMISSION_DENIED"),
+        (403,),
+        ("AUTH_PERMISSION_DENIED",),
         message="{service} may not be switched on: the permission "
         "serviceusage.services.enable is missing.",
         fix=_GRANT,
     ),
-    _Row(
-        Reason.PERMISSION_DENIED, Action.USER_ACTION, _codes(403), message=_PERMISSION, fix=_GRANT
-    ),
+    _Row(Reason.PERMISSION_DENIED, Action.USER_ACTION, (403,), message=_PERMISSION, fix=_GRANT),
     _Row(
         Reason.NAME_TAKEN,
         Action.USER_ACTION,
-        _codes(409),
+        (409,),
         # Google's reason is `conflict` for own and foreign buckets: only the text differs.
         pattern="bucket name is not available",
         message="Another project uses the bucket's name: names are unique in all of Google Cloud.",
     ),
-    _Row(Reason.ALREADY_EXISTS, Action.IMPORT, _codes(409), pattern="already (exists?|own)"),
-    _Row(Reason.ALREADY_EXISTS, Action.IMPORT, _codes(400), pattern="has already been enabled"),
-    _Row(Reason.CONCURRENT_CHANGE, Action.RETRY, _codes(409)),
+    _Row(Reason.ALREADY_EXISTS, Action.IMPORT, (409,), pattern="already (exists?|own)"),
+    _Row(Reason.ALREADY_EXISTS, Action.IMPORT, (400,), pattern="has already been enabled"),
+    _Row(Reason.CONCURRENT_CHANGE, Action.RETRY, (409,)),
     _Row(
         Reason.IDENTITY_PROPAGATING,
         Action.RETRY,
-        _codes(400),
+        (400,),
         pattern=r"\b(service account|user) \S+ does not exist",
-        message="Google does not know {account} yet.",
+        message="{account} is not yet known everywhere at Google.",
     ),
     _Row(Reason.BUILD_FAILED, Action.FAIL, pattern="Build failed with status"),
-    _Row(Reason.GOOGLE_UNAVAILABLE, Action.RETRY, _codes(500, 502, 503, 504)),
+    _Row(Reason.GOOGLE_UNAVAILABLE, Action.RETRY, (500, 502, 503, 504)),
 )
 # Errors of the provider and of terraform, without a code.
 _OTHERS: tuple[_Row, ...] = (
@@ -251,7 +239,7 @@ def _find(rows: Sequence[_Row], error: GoogleError) -> _Row | None:
 def _matches(row: _Row, error: GoogleError) -> bool:
     if row.codes and error.http not in row.codes:
         return False
-    if row.reasons and not row.reasons & error.reasons:
+    if row.reasons and error.reasons.isdisjoint(row.reasons):
         return False
     text = "\n".join((error.message, *sorted(error.reasons)))
     return re.search(row.pattern, text, re.IGNORECASE) is not None
