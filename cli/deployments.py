@@ -153,8 +153,8 @@ def logs(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
 ) -> None:
     """Print a deployment's log. With --follow the exit code is that of the deployment's end.
 
-    With --verify print a table in place of the log: the checksum of every stored copy beside the
-    recorded checksum. Exits 0 when all copies are equal, else 1.
+    With --verify print a table in place of the log: the checksum of every
+    stored copy beside the recorded checksum. Exits 0 when all copies are equal, else 1.
     """
     if verify and (follow or after):
         raise typer.BadParameter("--verify compares whole logs of deployments that have ended")

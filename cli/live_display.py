@@ -7,7 +7,7 @@ a JSON object per line of the log.
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -36,8 +36,8 @@ def display(*, as_json: bool) -> AbstractContextManager[Display]:
     """The display for stdout; `NO_COLOR` and `TERM=dumb` are respected."""
     console = Console(highlight=False, soft_wrap=True)
     if as_json:
-        return _plain(lambda line: json.dumps(dict(zip(_FIELDS, line, strict=False))))
-    return _live(console) if console.is_terminal else _plain(log_line)
+        return nullcontext(_Plain(lambda line: json.dumps(dict(zip(_FIELDS, line, strict=False)))))
+    return _live(console) if console.is_terminal else nullcontext(_Plain(log_line))
 
 
 class _Plain:
@@ -140,11 +140,6 @@ class LiveDisplay:
             yield Text(visible(line), style="cyan", no_wrap=True, overflow="ellipsis")
         if len(running) > _MAX_ROWS:
             yield Text(f"  and {len(running) - _MAX_ROWS} more", style="dim")
-
-
-@contextmanager
-def _plain(text: Callable[[list[str]], str]) -> Iterator[Display]:
-    yield _Plain(text)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The `anava` command.
 
-Exit codes: 0 success; 1 the deployment failed or needs attention, or the service is unhealthy; 2
-wrong usage or a refused request; 3 the deployment was cancelled or discarded; 4 the API does not
-answer; 130 interrupted by Ctrl-C.
+Exit codes: 0 success; 1 the deployment failed or needs attention, or the
+service is unhealthy; 2 wrong usage or a refused request; 3 the deployment was
+cancelled or discarded; 4 the API does not answer; 130 interrupted by Ctrl-C.
 """
 
 import importlib

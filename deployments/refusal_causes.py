@@ -60,7 +60,6 @@ class _Row:
 
 _PERMISSION = "The permission {permission} is missing."
 _GRANT = "https://console.cloud.google.com/iam-admin/iam"
-_POLICY = "A policy of the organisation forbids it: {constraint}."
 _MIRROR = (
     "^(Failed to query available provider packages|Failed to install provider"
     "|Required plugins are not installed|Inconsistent dependency lock file"
@@ -99,7 +98,7 @@ _GOOGLE: tuple[_Row, ...] = (
         Action.USER_ACTION,
         (400, 403, 412),
         pattern="constraints/",
-        message=_POLICY,
+        message="A policy of the organisation forbids the resource: {constraint}.",
         fix="https://console.cloud.google.com/iam-admin/orgpolicies",
     ),
     _Row(
