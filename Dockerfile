@@ -1,13 +1,13 @@
-# One image for API, worker and command line. Nothing in it runs as root, and the root may be read-only: all that
-# changes lies in /data and /tmp.
+# The image of API, worker and command line. No process runs as root, and the root file system may be read-only: all
+# writes go to /data and /tmp.
 #
 # PYTHON_IMAGE     Python 3.11 or newer with venv
-# TERRAFORM_IMAGE  holds bin/terraform; its licence restricts competing hosted services, so build it into your own
-#                  image only (an imported folder will do, also one with OpenTofu's binary of that name)
-# wheels/          Python packages, as `pip download` leaves them
+# TERRAFORM_IMAGE  contains bin/terraform; the licence restricts competing hosted services, so build the binary into
+#                  your own image only (an imported folder is enough, also with OpenTofu's binary under that name)
+# wheels/          Python packages, as `pip download` writes them
 # providers/       an unpacked provider mirror
 #
-# What the two folders hold is taken from there and nothing is downloaded; an empty one is filled from the network.
+# A folder with content replaces the download; an empty folder is filled from the network.
 ARG PYTHON_IMAGE=python:3.12.8-slim-bookworm
 ARG TERRAFORM_IMAGE=hashicorp/terraform:1.11.4
 
@@ -19,7 +19,7 @@ COPY wheels /wheels
 RUN if ls /wheels/*.whl >/dev/null 2>&1; then printf '[install]\nno-index = true\nfind-links = /wheels\n' > /etc/pip.conf; fi
 COPY requirements.lock requirements-dev.lock ./
 RUN python3 -m venv /opt/anava && /opt/anava/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
-# What builds the wheel, at the versions and hashes of the lock, in a place of its own.
+# Build tools of the wheel, at the versions and hashes of the lock, in a separate environment.
 RUN sed -nE '/^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/,/[^\\]$/p' requirements-dev.lock > build.lock \
     && python3 -m venv /opt/build && /opt/build/bin/pip install --no-cache-dir --require-hashes -r build.lock
 COPY . .
@@ -27,8 +27,8 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /built .
     && /opt/anava/bin/pip install --no-cache-dir --no-deps /built/*.whl \
     && /opt/anava/bin/python -m compileall -q /opt/anava/lib
 
-# What the templates need, unpacked: so init makes links, where a packed mirror costs 675 MB a deployment (measured).
-# A mirror that is given is checked: a template that lacks something fails here, not at a customer's.
+# Providers of the templates, unpacked: init links to them; a packed mirror costs 675 MB per deployment (measured).
+# init also checks a supplied mirror: a template without a provider fails here, not at a customer.
 FROM build AS mirror
 COPY --from=terraform /bin/terraform /usr/local/bin/terraform
 RUN set -eu; cd /src/terraform; export CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/tmp/terraform.tfrc; \
@@ -55,6 +55,6 @@ ENV PATH=/opt/anava/bin:/usr/local/bin:/usr/bin:/bin \
 USER anava
 WORKDIR /data
 VOLUME /data
-# The supervisor is pid 1: when the worker below it dies, terraform goes on and the next worker adopts it.
+# Pid 1 restarts the worker: when the worker dies, terraform continues and the next worker re-attaches to it.
 ENTRYPOINT ["anava"]
-CMD ["worker", "--supervise"]
+CMD ["worker", "--restart"]

@@ -1,1 +1,1 @@
-"""The anava command: an HTTP client, and the launcher for one machine."""
+"""The `anava` command: an HTTP client, and the launcher for one machine."""

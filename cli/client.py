@@ -1,8 +1,8 @@
-"""The HTTP API as the command line sees it."""
+"""Client of the HTTP API."""
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,40 +10,36 @@ from urllib.parse import urlsplit
 
 import httpx
 
-__all__ = ["Client", "Document", "Refused", "Unreachable", "failure", "write_private"]
+__all__ = ["ApiUnreachable", "Client", "CommandError", "Document", "failure", "write_private"]
 
 Document = dict[str, Any]
 
-_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_PAGE_SIZE = 100
 
 
-class Unreachable(Exception):
-    """Nobody answers at the API's address."""
+class ApiUnreachable(Exception):
+    """The API's address does not answer."""
 
 
-class Refused(Exception):
-    """The API answered with a problem; the text is for a person."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
+class CommandError(Exception):
+    """A command cannot be carried out: the API's problem or a local file, as text for a person."""
 
 
 class Client:
-    """The API at one address. Every method raises Unreachable or Refused.
+    """The API at an address. Every method raises ApiUnreachable or CommandError.
 
     Args:
-        base_url: of the API; for this machine a proxy is never asked.
+        base_url: address of the API; calls to loopback bypass every proxy.
     """
 
     def __init__(self, base_url: str) -> None:
         remote = urlsplit(base_url).hostname not in _LOOPBACK
         self.base_url = base_url
-        self.http = httpx.AsyncClient(base_url=base_url, timeout=_SECONDS, trust_env=remote)
+        self.http = httpx.AsyncClient(base_url=base_url, timeout=_TIMEOUT_SECONDS, trust_env=remote)
 
     async def __aenter__(self) -> Self:
-        """Port of a context manager."""
         return self
 
     async def __aexit__(
@@ -52,7 +48,7 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self.http.aclose()
 
     async def request(
@@ -63,115 +59,118 @@ class Client:
         headers: Mapping[str, str] | None = None,
         accept: Iterable[int] = (),
         *,
-        seconds: float = _SECONDS,
+        seconds: float = _TIMEOUT_SECONDS,
     ) -> Document:
-        """One call and its JSON answer; `accept` names errors whose body is an answer too."""
+        """Send a request and return the response's JSON object.
+
+        `accept` lists error statuses whose body is returned, too; `seconds` limits the call.
+        """
         try:
-            answer = await self.http.request(
+            response = await self.http.request(
                 method, path, json=body, headers=headers, timeout=seconds
             )
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
-        if answer.is_error and answer.status_code not in accept:
-            raise failure(answer)
-        found = _json(answer)
-        return found if isinstance(found, dict) else {"items": found}
+        if response.is_error and response.status_code not in accept:
+            raise failure(response)
+        return _json_object(response)
 
     async def pages(
         self, path: str, filters: Mapping[str, str], limit: int
     ) -> AsyncIterator[Document]:
-        """Entries of a list, page by page, so many at most."""
-        asked = {name: one for name, one in filters.items() if one}
+        """Yield at most `limit` items of a list, page by page."""
+        query = {name: value for name, value in filters.items() if value}
         left = limit
         while left > 0:
-            query = httpx.QueryParams({**asked, "limit": min(left, 100)})
-            page = await self.request("GET", f"{path}?{query}")
+            parameters = httpx.QueryParams({**query, "limit": min(left, _PAGE_SIZE)})
+            page = await self.request("GET", f"{path}?{parameters}")
             for item in page["items"]:
                 left -= 1
                 yield item
             if not page.get("next_cursor"):
                 return
-            asked["cursor"] = page["next_cursor"]
+            query["cursor"] = page["next_cursor"]
 
-    async def text(self, path: str, asked: Mapping[str, str]) -> AsyncIterator[str]:
-        """A text as it comes, without holding all of it."""
-        async with self._stream(f"{path}?{httpx.QueryParams(asked)}") as answer:
-            async for part in answer.aiter_text():
+    async def text(self, path: str, query: Mapping[str, str]) -> AsyncIterator[str]:
+        """Yield a text in the parts in which the network delivers them."""
+        async with self._stream(f"{path}?{httpx.QueryParams(query)}") as response:
+            async for part in response.aiter_text():
                 yield part
 
     async def download(self, path: str, to: Path, sha256: str) -> None:
-        """A file, whole and checked, or none.
+        """Download a file whose sha256 is given; an error leaves no file.
 
         Raises:
-            Refused: what came is not what was announced.
+            CommandError: the content has another sha256, or the file cannot be written.
         """
-        seen = hashlib.sha256()
-        draft = to.with_name(f".{to.name}.part")
-        try:
-            async with self._stream(path) as answer:
-                with draft.open("wb") as file:
-                    async for block in answer.aiter_raw():
-                        seen.update(block)
-                        file.write(block)
-            if seen.hexdigest() != sha256:
-                raise Refused(f"{to.name} came damaged: its sha256 is another.", 502)
-            draft.rename(to)
-        except OSError as error:
-            raise Refused(f"{to} cannot be written: {error.strerror}", 0) from None
-        finally:
-            draft.unlink(missing_ok=True)
+        digest = hashlib.sha256()
+        async with self._stream(path) as response:
+            with _atomic(to) as draft, draft.open("wb") as file:
+                async for block in response.aiter_raw():
+                    digest.update(block)
+                    file.write(block)
+                if digest.hexdigest() != sha256:
+                    raise CommandError(f"The download of {to.name} is damaged: its sha256 differs.")
 
     @asynccontextmanager
     async def _stream(self, path: str) -> AsyncIterator[httpx.Response]:
         try:
-            async with self.http.stream("GET", path, follow_redirects=True) as answer:
-                if answer.is_error:
-                    await answer.aread()
-                    raise failure(answer)
-                yield answer
+            async with self.http.stream("GET", path, follow_redirects=True) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise failure(response)
+                yield response
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
 
-    def _unreachable(self, error: Exception) -> Unreachable:
-        return Unreachable(f"No API at {self.base_url}: {str(error) or type(error).__name__}")
+    def _unreachable(self, error: Exception) -> ApiUnreachable:
+        return ApiUnreachable(f"No API at {self.base_url}: {str(error) or type(error).__name__}")
 
 
 def write_private(to: Path, text: str) -> None:
-    """A file that only its owner can read, whole or not there.
+    """Write a file atomically, with mode 0600.
 
     Raises:
-        Refused: it cannot be written.
+        CommandError: the file cannot be written.
     """
-    draft = to.with_name(f".{to.name}.part")
-    try:
+    with _atomic(to) as draft:
         draft.unlink(missing_ok=True)
         draft.touch(mode=0o600, exist_ok=False)
         draft.write_text(text)
+
+
+@contextmanager
+def _atomic(to: Path) -> Iterator[Path]:
+    """A draft beside `to`, renamed to `to` at the end; an error removes the draft."""
+    draft = to.with_name(f".{to.name}.part")
+    try:
+        yield draft
         draft.rename(to)
     except OSError as error:
-        raise Refused(f"{to} cannot be written: {error.strerror}", 0) from None
+        raise CommandError(f"{to} cannot be written: {error.strerror}") from None
     finally:
         draft.unlink(missing_ok=True)
 
 
-def failure(answer: httpx.Response) -> Refused:
-    """A problem (RFC 9457) as sentences, its fields and the request's id."""
-    found = _json(answer)
-    problem: Document = found if isinstance(found, dict) else {}
-    first = problem.get("detail") or problem.get("title") or answer.reason_phrase
-    lines = [f"{first} ({problem.get('code') or answer.status_code})"]
+def failure(response: httpx.Response) -> CommandError:
+    """The error of a problem response (RFC 9457): sentences, fields and the request's id."""
+    problem = _json_object(response)
+    summary = problem.get("detail") or problem.get("title") or response.reason_phrase
+    lines = [f"{summary} ({problem.get('code') or response.status_code})"]
     lines += [
         f"  {error.get('pointer')}: {error.get('message')}" for error in problem.get("errors") or []
     ]
     if next_step := problem.get("next_step"):
         lines.append(str(next_step))
-    if number := problem.get("request_id"):
-        lines.append(f"Request {number}")
-    return Refused("\n".join(lines), answer.status_code)
+    if request_id := problem.get("request_id"):
+        lines.append(f"Request {request_id}")
+    return CommandError("\n".join(lines))
 
 
-def _json(answer: httpx.Response) -> object:
+def _json_object(response: httpx.Response) -> Document:
+    """The JSON object of a body; empty where the body is anything else."""
     try:
-        return answer.json()
+        content = response.json()
     except ValueError:
-        return None
+        return {}
+    return content if isinstance(content, dict) else {}

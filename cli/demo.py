@@ -1,4 +1,4 @@
-"""`anava demo`: one sandbox deployment, watched from its start to its end."""
+"""`anava demo`: a sandbox deployment, followed to the end."""
 
 import sys
 
@@ -11,7 +11,7 @@ from cli.live_display import display
 from cli.render import deployment_lines
 from cli.up import Up
 
-__all__ = ["Demo"]
+__all__ = ["deploy_sandbox"]
 
 _BODY = {
     "project_id": "demo-project-1",
@@ -21,27 +21,21 @@ _BODY = {
 }
 
 
-class Demo:
-    """The work of a demo; `once` ends with the deployment."""
-
-    def __init__(self, *, once: bool) -> None:
-        self._serve = not once and sys.stdin.isatty() and sys.stdout.isatty()
-
-    async def run(self, up: Up) -> int | None:
-        """Deploy and follow; None when it is to go on serving."""
-        local = up.local
-        typer.echo(f"API {local.api}   Temporal {local.ui}")
-        async with Client(local.api) as http:
-            started = await http.request("POST", "/api/deploy", _BODY)
-            typer.echo(f"Deployment {started['id']}")
-            with display(as_json=False) as shown:
-                await Follower(http, str(started["id"]), shown).run()
-            found = await http.request("GET", f"/api/deployment/{started['id']}")
-        for text in deployment_lines(found):
-            typer.echo(text)
-        typer.echo(f"  {local.api}/api/deployment/{started['id']}")
-        status = exit_code(str(found.get("status")))
-        if self._serve and status is ExitCode.OK:
-            typer.echo("Serving until Ctrl-C.")
-            return None
-        return status
+async def deploy_sandbox(up: Up, *, once: bool) -> int | None:
+    """Deploy and follow; the exit code, or None to serve on a terminal unless `once` is set."""
+    local = up.local
+    typer.echo(f"API {local.api}   Temporal {local.ui}")
+    async with Client(local.api) as http:
+        id = str((await http.request("POST", "/api/deploy", _BODY))["id"])
+        typer.echo(f"Deployment {id}")
+        with display(as_json=False) as shown:
+            await Follower(http, id, shown).run()
+        deployment = await http.request("GET", f"/api/deployment/{id}")
+    for line in deployment_lines(deployment):
+        typer.echo(line)
+    typer.echo(f"  {local.api}/api/deployment/{id}")
+    status = exit_code(str(deployment.get("status")))
+    if not once and sys.stdin.isatty() and sys.stdout.isatty() and status is ExitCode.OK:
+        typer.echo("Serving until Ctrl-C.")
+        return None
+    return status

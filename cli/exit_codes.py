@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and every error as a sentence."""
+"""Exit codes of the commands, and errors as sentences."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -7,11 +7,11 @@ from typing import Any
 
 import typer
 
-from cli.client import Refused, Unreachable
+from cli.client import ApiUnreachable, CommandError
 from cli.local_environment import CannotStart
 from deployments.errors import AnavaError
 
-__all__ = ["ExitCode", "exit_code", "finish", "is_open"]
+__all__ = ["ExitCode", "exit_code", "finish", "still_running"]
 
 
 class ExitCode(IntEnum):
@@ -26,29 +26,29 @@ class ExitCode(IntEnum):
 
 
 def exit_code(status: str) -> ExitCode:
-    """The exit code that a deployment's end stands for."""
+    """The exit code of a deployment's status; OK while the deployment runs."""
     if status in {"cancelled", "discarded"}:
         return ExitCode.CANCELLED
     return ExitCode.FAILED if status in {"failed", "needs_attention"} else ExitCode.OK
 
 
 def finish(work: Coroutine[Any, Any, int], following: str = "") -> None:
-    """Run it and leave with its exit code.
+    """Run the work of a command and exit with the code that the work returns.
 
     Args:
-        work: what the command does.
-        following: id of the deployment that Ctrl-C only stops the watching of.
+        work: the command.
+        following: id of the followed deployment, which Ctrl-C does not stop.
     """
     try:
         code = asyncio.run(work)
     except KeyboardInterrupt:
         if following:
-            typer.echo(f"\n{is_open(following)}", err=True)
+            typer.echo(f"\n{still_running(following)}", err=True)
         code = ExitCode.INTERRUPTED
-    except Unreachable as error:
+    except ApiUnreachable as error:
         typer.echo(f"{error}\nStart it with `anava up`, or name another with --api.", err=True)
         code = ExitCode.UNREACHABLE
-    except (Refused, CannotStart) as error:
+    except (CommandError, CannotStart) as error:
         typer.echo(str(error), err=True)
         code = ExitCode.REFUSED
     except AnavaError as error:
@@ -57,6 +57,6 @@ def finish(work: Coroutine[Any, Any, int], following: str = "") -> None:
     raise typer.Exit(code)
 
 
-def is_open(id: str) -> str:
-    """What Ctrl-C did not do."""
-    return f"Stopped watching. The deployment goes on. To stop it: anava cancel {id}"
+def still_running(id: str) -> str:
+    """The sentence for a Ctrl-C that ended the display, not the deployment."""
+    return f"Stopped watching. The deployment continues. To stop it: anava cancel {id}"

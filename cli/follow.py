@@ -1,4 +1,4 @@
-"""Follows a deployment's event stream to its end, across broken connections."""
+"""Follows a deployment's event stream to the end, across broken connections."""
 
 import asyncio
 import json
@@ -8,46 +8,41 @@ from typing import Protocol
 import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError, aconnect_sse
 
-from cli.client import Client, Document, Unreachable, failure
+from cli.client import ApiUnreachable, Client, Document, failure
 
 __all__ = ["Display", "Follower"]
 
-# Two missed pings (one every 15 s) and some patience.
+# More than two missed pings: the API sends a ping every 15 s.
 _SILENCE_SECONDS = 40.0
 _PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
-# An API that is restarted is back by then.
-_MOST_FAILURES = 12
+# About 45 s of pauses, longer than an API takes to restart.
+_MAX_FAILURES = 12
 
 
 class Display(Protocol):
-    """Shows what comes."""
+    """Where a followed deployment is shown."""
 
     def lines(self, lines: list[list[str]]) -> None:
-        """Lines of the log, each with id, time, level and text."""
-        ...
+        """Show lines of the log, each with id, time, level and text."""
 
-    def status(self, found: Document) -> None:
-        """The whole deployment, when it began and whenever it changed."""
-        ...
+    def status(self, deployment: Document) -> None:
+        """Show the whole deployment, at the start and after each change."""
 
     def resources(self, changes: list[Document]) -> None:
-        """Resources that changed, each whole."""
-        ...
+        """Show the resources that changed, each as a whole document."""
 
-    def source(self, words: str) -> None:
-        """Where the log is read from, when that changed."""
-        ...
+    def source(self, label: str) -> None:
+        """Show from which store the log is read, after a change of the store."""
 
-    def connection(self, word: str) -> None:
-        """How the connection is: `live`, or what is wrong with it."""
-        ...
+    def connection(self, label: str) -> None:
+        """Show the state of the connection: `live`, or the fault."""
 
 
 @dataclass
 class Follower:
-    """Where one viewer stands in one deployment's log.
+    """A viewer of a deployment's log.
 
-    `after` is the last event id seen; `status` the end's, once it came.
+    `after` is the id of the last event received; `status` that of the `end` event.
     """
 
     http: Client
@@ -57,29 +52,30 @@ class Follower:
     status: str | None = None
 
     async def run(self) -> str | None:
-        """Read until `end`; its status, None for an end that had nothing more to say.
+        """Read until the `end` event; the deployment's status, None where no event was left.
 
         Raises:
-            Unreachable: the API stayed away.
-            Refused: there is no such deployment.
+            ApiUnreachable: twelve connections in a row failed.
+            CommandError: there is no such deployment.
         """
         failures, ended = 0, False
         while not ended:
-            seen = self.after
+            before = self.after
             try:
                 ended = await self._connection()
                 failures = 0
             except (httpx.TransportError, SSEError) as error:
-                failures = 0 if self.after != seen else failures + 1
+                failures = 0 if self.after != before else failures + 1
                 self.display.connection("lost, trying again")
-                if failures >= _MOST_FAILURES:
+                if failures >= _MAX_FAILURES:
                     message = f"No API at {self.http.base_url}: {error}"
-                    raise Unreachable(message) from None
+                    raise ApiUnreachable(message) from None
             if not ended:
                 await asyncio.sleep(_PAUSES_SECONDS[min(failures, len(_PAUSES_SECONDS) - 1)])
         return self.status
 
     async def _connection(self) -> bool:
+        """Read a connection; whether the stream has ended."""
         headers = {"Last-Event-ID": self.after} if self.after else {}
         path = f"/api/deployment/{self.id}/logs/stream"
         limit = httpx.Timeout(10.0, read=_SILENCE_SECONDS)
@@ -103,10 +99,10 @@ class Follower:
                 return True
             if event.event == "bye":
                 return False
-            self._take(event)
+            self._show(event)
         return False
 
-    def _take(self, event: ServerSentEvent) -> None:
+    def _show(self, event: ServerSentEvent) -> None:
         if event.event == "log":
             self.display.lines(json.loads(event.data).get("lines", []))
         elif event.event == "status":
@@ -114,6 +110,6 @@ class Follower:
         elif event.event == "resource":
             self.display.resources(json.loads(event.data).get("changes", []))
         elif event.event == "source":
-            self.display.source(json.loads(event.data).get("words", ""))
+            self.display.source(json.loads(event.data).get("label", ""))
         if event.id:
             self.after = event.id

@@ -1,6 +1,6 @@
-"""Google's stand-in of the tests, as one more child of `anava up`: for a look without an account.
+"""Google's stand-in as a further child of `anava up`: a trial without an account.
 
-It is a process of its own: nothing of the product imports anything of the tests.
+The stand-in is a separate package and process: no product room imports it.
 """
 
 import shutil
@@ -10,58 +10,58 @@ from pathlib import Path
 
 from cli.local_environment import CannotStart, LocalEnvironment, free_port
 
-__all__ = ["argv", "forget", "with_stand_in"]
+__all__ = ["argv", "remove_states", "with_stand_in"]
 
 _PROVIDER = Path("registry.terraform.io", "hashicorp", "google-beta")
-# What is kept of the settings. Real stores, states and accounts have no place there: a real stack
-# that is destroyed at a stand-in would be forgotten, not destroyed.
-_KEPT = ("ANAVA_API", "ANAVA_PHASES", "ANAVA_TERRAFORM", "ANAVA_WORKER")
+# The settings that are passed on. Real stores, states and accounts are not: the destroy of a real
+# stack at a stand-in would drop the state and leave the resources.
+_PASSED_ON = ("ANAVA_API", "ANAVA_PHASES", "ANAVA_TERRAFORM", "ANAVA_WORKER")
 _SIGN_INS = ("GOOGLE_", "GCE_", "CLOUDSDK_")
 
 
 def with_stand_in(local: LocalEnvironment, mirror: Path | None) -> LocalEnvironment:
-    """The place with a stand-in in it, for every host of Google's, and a data folder of its own.
+    """The environment with a stand-in for every host of Google's and a separate data folder.
 
     Args:
         local: where the service runs.
-        mirror: where terraform finds its providers.
+        mirror: where terraform finds providers.
 
     Raises:
-        CannotStart: something that it needs is not there.
+        CannotStart: the mirror does not hold Google's provider.
     """
     if mirror is None or not (mirror / _PROVIDER).is_dir():
-        place_of_it = "no mirror is set" if mirror is None else f"{mirror} does not hold it"
+        problem = "no mirror is set" if mirror is None else f"{mirror} does not hold it"
         raise CannotStart(
-            f"--google-stand-in needs Google's provider for terraform, but {place_of_it}: "
+            f"--google-stand-in needs Google's provider for terraform, but {problem}: "
             "`make providers` fills providers/; then set ANAVA_TERRAFORM__MIRROR=providers."
         )
     port = free_port()
     host = f"127.0.0.1:{port}"
     data = local.data / "stand-in"
-    found = {
+    settings = {
         "ANAVA_GOOGLE__ENDPOINT": f"http://{host}",
-        # The service signs in as a machine of Google's does; the library asks the first whether
-        # there is such a machine, and the second for the token.
+        # The service signs in as a virtual machine of Google's does: Google's library pings the
+        # metadata server at the first address and requests the token from the second.
         "GCE_METADATA_IP": host,
         "GCE_METADATA_HOST": host,
-        # Where gcloud's own sign-in would be found before.
+        # gcloud's own sign-in would take precedence.
         "CLOUDSDK_CONFIG": str(data / "gcloud"),
     }
-    kept = {name: one for name, one in local.environment.items() if _is_kept(name)}
-    return replace(local, data=data, google_port=port, environment={**kept, **found})
+    passed_on = {name: value for name, value in local.environment.items() if _is_passed_on(name)}
+    return replace(local, data=data, google_port=port, environment={**passed_on, **settings})
 
 
-def _is_kept(name: str) -> bool:
+def _is_passed_on(name: str) -> bool:
     if name.startswith("ANAVA_"):
-        return name.startswith(_KEPT)
+        return name.startswith(_PASSED_ON)
     return not name.startswith(_SIGN_INS)
 
 
-def forget(data: Path) -> None:
-    """Remove the states of what an earlier stand-in held: it is gone with that process."""
+def remove_states(data: Path) -> None:
+    """Remove the states of an earlier stand-in, whose resources ended with the process."""
     shutil.rmtree(data / "stacks", ignore_errors=True)
 
 
 def argv(port: int) -> list[str]:
-    """The command of the stand-in; it listens on loopback."""
+    """The command line of the stand-in, which listens on loopback."""
     return [sys.executable, "-m", "google_stand_in", "--port", str(port)]

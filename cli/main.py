@@ -1,11 +1,12 @@
 """The `anava` command.
 
-Exit codes: 0 ok; 1 the deployment failed or needs attention, or the service is not well; 2 wrong
-usage or a refused request; 3 the deployment was cancelled; 4 nobody answers at the API's address;
-130 interrupted.
+Exit codes: 0 success; 1 the deployment failed or needs attention, or the
+service is unhealthy; 2 wrong usage or a refused request; 3 the deployment was
+cancelled or discarded; 4 the API does not answer; 130 interrupted by Ctrl-C.
 """
 
 import importlib
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from adapters.temporal import client
 from cli import deployments
 from cli import up as up_module
 from cli import worker as worker_module
-from cli.demo import Demo
+from cli.demo import deploy_sandbox
 from cli.exit_codes import ExitCode, finish
 from cli.google_stand_in import with_stand_in
 from cli.up import Up
@@ -28,37 +29,34 @@ app.add_typer(deployments.app)
 
 @app.callback()
 def _main(context: typer.Context) -> None:
-    # Asked only by commands that were not told an address.
-    context.obj = _address
-
-
-def _address() -> str:
-    found = settings.load().api
-    host = f"[{found.host}]" if ":" in found.host else found.host
-    return f"http://{host}:{found.port}"
+    # A function, since only commands without --api read the settings.
+    context.obj = lambda: up_module.default_environment().api
 
 
 @app.command()
 def worker(
-    supervise: Annotated[bool, typer.Option("--supervise", help="Restart it; for pid 1.")] = False,
+    restart: Annotated[
+        bool,
+        typer.Option("--restart", help="Run it as a child process, restarted after each exit."),
+    ] = False,
     drain: Annotated[bool, typer.Option("--drain", help="Stop terraform on SIGTERM.")] = False,
 ) -> None:
-    """Run a worker."""
-    if supervise:
-        raise typer.Exit(worker_module.supervise(drain=drain))
+    """Run a worker. As pid 1 of a container use --restart."""
+    if restart:
+        raise typer.Exit(worker_module.run_with_restarts(drain=drain))
     worker_module.run(drain=drain)
 
 
 @app.command("api")
 def serve_api() -> None:
     """Run the API."""
-    # By name: the command line and the API do not know each other otherwise.
+    # Imported by name: the rooms `cli` and `api` are independent of each other.
     raise typer.Exit(importlib.import_module("api.main").main())
 
 
 @app.command()
 def register() -> None:
-    """Register what Temporal must know: search attributes, retention."""
+    """Register search attributes with Temporal and set the retention of the namespace."""
 
     async def work() -> int:
         connection = await client.connect()
@@ -71,11 +69,11 @@ def register() -> None:
 
 @app.command()
 def up(
-    temporal_port: Annotated[int, typer.Option()] = 7233,
-    temporal_ui_port: Annotated[int, typer.Option()] = 8233,
-    no_ui: Annotated[bool, typer.Option("--no-ui")] = False,
+    temporal_port: Annotated[int, typer.Option(help="Port of Temporal.")] = 7233,
+    temporal_ui_port: Annotated[int, typer.Option(help="Port of Temporal's Web UI.")] = 8233,
+    no_ui: Annotated[bool, typer.Option("--no-ui", help="Run without Temporal's Web UI.")] = False,
     google_stand_in: Annotated[
-        bool, typer.Option("--google-stand-in", help="Ask a stand-in, never Google.")
+        bool, typer.Option("--google-stand-in", help="Use a simulated Google, never the real one.")
     ] = False,
 ) -> None:
     """Run the whole service on this machine."""
@@ -84,7 +82,7 @@ def up(
         local = service.local
         if local.google_port is not None:
             address = f"http://127.0.0.1:{local.google_port}"
-            typer.echo(f"Google       {address}, a stand-in with the project demo-proj")
+            typer.echo(f"Google       {address}, simulated, with the project demo-proj")
         typer.echo(f"API          {local.api}\nTemporal UI  {local.ui or 'off'}")
         typer.echo(f"Logs         {local.data / 'logs'}\nReady; Ctrl-C stops.")
         return None
@@ -101,12 +99,14 @@ def up(
 
 @app.command()
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="End with the deployment.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop when the deployment has ended.")
+    ] = False,
 ) -> None:
-    """Start everything, deploy the sandbox and watch it."""
+    """Run the whole service, deploy the sandbox and follow the deployment."""
 
     async def work() -> int:
-        return await up_module.run(up_module.demo_environment(), Demo(once=once).run)
+        return await up_module.run(up_module.demo_environment(), partial(deploy_sandbox, once=once))
 
     finish(work())
 

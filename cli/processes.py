@@ -1,36 +1,41 @@
-"""Keeps child processes running and ends them in order."""
+"""Child processes that are restarted when they exit, and stopped with a grace period."""
 
 import asyncio
 import ctypes
 import os
 import signal
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-__all__ = ["Backoff", "ChildProcess", "reap_orphans", "stop_on_signals"]
+__all__ = ["Backoff", "ChildProcess", "reap_orphans", "signal_queue"]
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
-# Orphans hold nothing but an entry in the process table, so nobody waits for this.
+# A zombie holds an entry of the process table and nothing else, so a poll per second is enough.
 _REAP_SECONDS = 1.0
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """Pauses between restarts, doubling; a child that lived `steady_seconds` starts anew."""
+    """Pauses before restarts, doubled each time; a child that ran `steady_seconds` resets them."""
 
     first_seconds: float = 0.5
-    most_seconds: float = 5.0
+    max_seconds: float = 5.0
     steady_seconds: float = 30.0
 
 
 class ChildProcess:
-    """One child process in a group of its own, started again whenever it dies.
+    """A child process in a separate process group, restarted after each exit.
 
-    The kernel sends it SIGTERM should this process be killed.
+    The kernel sends the child SIGTERM when this process is killed.
+
+    Args:
+        log: the file to which stdout and stderr are appended; None inherits both.
     """
 
     def __init__(
@@ -46,34 +51,34 @@ class ChildProcess:
         self._argv = argv
         self._environment = environment
         self._log = log
-        self._holding: Collection[int] = ()
+        self._inherited: Collection[int] = ()
         self._backoff = backoff or Backoff()
         self._process: asyncio.subprocess.Process | None = None
-        self._stopping: signal.Signals | None = None
+        self._stop_signal: signal.Signals | None = None
         self._stop = asyncio.Event()
         self._task: asyncio.Task[int] | None = None
 
     @property
     def pid(self) -> int | None:
-        """Process id of the one that runs, if one does."""
+        """Process id while the child runs."""
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
-    def begin(self, holding: Collection[int] = ()) -> asyncio.Task[int]:
-        """Start it and keep it running; the task ends after `stop`, with its exit status.
+    def start(self, inherited: Collection[int] = ()) -> asyncio.Task[int]:
+        """Start the child; the task ends after `stop`, with the child's exit status.
 
         Args:
-            holding: descriptors that it inherits.
+            inherited: file descriptors that the child inherits.
         """
-        self._holding = holding
-        self._task = asyncio.create_task(self._keep(), name=self.name)
+        self._inherited = inherited
+        self._task = asyncio.create_task(self._run(), name=self.name)
         return self._task
 
     async def stop(self, seconds: float, number: signal.Signals = signal.SIGTERM) -> int:
-        """Signal it, wait, and kill this one process if it has not gone after `seconds`."""
+        """Send the signal, wait for the exit, send SIGKILL after `seconds`; the exit status."""
         if self._task is None:
             return 0
-        self._stopping = number
+        self._stop_signal = number
         self._stop.set()
         self._send(number)
         await asyncio.wait({self._task}, timeout=seconds)
@@ -81,23 +86,25 @@ class ChildProcess:
             self._send(signal.SIGKILL)
         return await self._task
 
-    async def _keep(self) -> int:
+    async def _run(self) -> int:
         clock = asyncio.get_running_loop().time
         pause, status = self._backoff.first_seconds, 0
         while not self._stop.is_set():
-            began = clock()
-            self._process = await self._start()
+            started_at = clock()
+            self._process = await self._spawn()
             self.starts += 1
-            if self._stopping is not None:
-                self._send(self._stopping)
+            if self._stop_signal is not None:
+                self._send(self._stop_signal)
             status = await self._process.wait()
-            if clock() - began >= self._backoff.steady_seconds:
+            if clock() - started_at >= self._backoff.steady_seconds:
                 pause = self._backoff.first_seconds
-            await _wait(self._stop, pause)
-            pause = min(pause * 2, self._backoff.most_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._stop.wait()
+            pause = min(pause * 2, self._backoff.max_seconds)
         return status
 
-    async def _start(self) -> asyncio.subprocess.Process:
+    async def _spawn(self) -> asyncio.subprocess.Process:
         output = None if self._log is None else os.open(self._log, _APPEND, 0o600)
         try:
             return await asyncio.create_subprocess_exec(
@@ -106,9 +113,9 @@ class ChildProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                pass_fds=self._holding,
+                pass_fds=self._inherited,
                 process_group=0,
-                preexec_fn=partial(_die_with, os.getpid()),
+                preexec_fn=partial(_die_with_parent, os.getpid()),
             )
         finally:
             if output is not None:
@@ -119,43 +126,32 @@ class ChildProcess:
             self._process.send_signal(number)
 
 
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-
-
-def _die_with(parent: int) -> None:
+def _die_with_parent(parent: int) -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
-        # It was killed before the kernel knew whom to tell.
+        # The parent was killed before prctl, so the kernel sends no signal.
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass
-
-
-def stop_on_signals() -> "asyncio.Queue[signal.Signals]":
-    """SIGTERM and SIGINT, in the order they come."""
-    asked: asyncio.Queue[signal.Signals] = asyncio.Queue()
+def signal_queue() -> "asyncio.Queue[signal.Signals]":
+    """A queue that receives every SIGTERM and SIGINT of this process, in order."""
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, asked.put_nowait, number)
-    return asked
+        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
+    return signals
 
 
 async def reap_orphans(child: ChildProcess) -> None:
-    """As pid 1: take the status of every dead process but `child`, whose status is awaited."""
+    """As pid 1: reap every zombie except `child`, whose exit status asyncio reads."""
     while True:
         await asyncio.sleep(_REAP_SECONDS)
-        while (found := _dead()) is not None and found != child.pid:
-            os.waitpid(found, os.WNOHANG)  # noqa: ASYNC222 - returns at once
+        while (pid := _zombie()) is not None and pid != child.pid:
+            os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 - returns at once
 
 
-def _dead() -> int | None:
+def _zombie() -> int | None:
     try:
-        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        exited = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         return None
-    return found.si_pid if found is not None else None
+    return exited.si_pid if exited is not None else None

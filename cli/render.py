@@ -1,4 +1,4 @@
-"""What a person reads: deployments, lines, endings."""
+"""Documents of the API as lines for a terminal."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -18,125 +18,133 @@ __all__ = [
     "verification_lines",
 ]
 
+_SEVERITIES = {"blocking": "error"}
+
 
 def log_line(line: list[str]) -> str:
-    """One entry of a `log` event: id, time, level, text."""
+    """An entry of a `log` event: id, time, level, text."""
     _, time, level, text = line[:4]
     mark = "" if level == "info" else f"{level.upper()}: "
     return visible(f"{time[11:19]} {mark}{text}")
 
 
-def deployment_lines(found: Document) -> Iterator[str]:
-    """A deployment, in a few lines; the values of sensitive outputs are not among them."""
-    result: Document = found.get("result") or {}
-    yield f"{found.get('id', '')}: {found.get('status', 'accepted')}"
-    known = {**result, **{name: one for name, one in found.items() if one}}
+def deployment_lines(deployment: Document) -> Iterator[str]:
+    """A deployment with errors and outputs; values of sensitive outputs are left out."""
+    result: Document = deployment.get("result") or {}
+    yield f"{deployment.get('id', '')}: {deployment.get('status', 'accepted')}"
+    fields = {**result, **{name: value for name, value in deployment.items() if value}}
     for name in ("phase", "reason", "message", "detail", "next_step"):
-        if known.get(name):
-            yield f"  {name}: {known[name]}"
-    for finding in result.get("findings") or []:
-        yield f"  {finding['severity']}: {finding['sentence']} {finding['mend']}".rstrip()
-    for diagnostic in result.get("diagnostics") or []:
-        yield from _diagnostic(diagnostic)
-    for name, words in (("not_applied", "not done"), ("unrecorded", "not in the state")):
-        if known.get(name):
-            yield f"  {words}: {', '.join(known[name])}"
-    if found.get("status") == "completed":
+        if fields.get(name):
+            yield f"  {name}: {fields[name]}"
+    for error in result.get("errors") or []:
+        yield from _error_lines(error, shown=fields)
+    for name, label in (("not_applied", "not applied"), ("unrecorded", "not in the state")):
+        if fields.get(name):
+            yield f"  {label}: {', '.join(fields[name])}"
+    if deployment.get("status") == "completed":
         yield f"  {_counts(result.get('counts') or {})}"
     yield from (f"  {text}" for text in output_lines(result))
 
 
-def destruction_lines(found: Document) -> Iterator[str]:
-    """What a destroy leaves, before it is confirmed."""
-    yield f"Destroys the stack {found.get('stack')}. What stays:"
-    yield from (f"  - {item['what']}: {item['why']}" for item in found.get("kept") or [])
-    if held := found.get("held"):
-        yield "What Google keeps for a while:"
-        yield from (
-            f"  - {entry['what']}, {entry['days']} days: {entry['meaning']}" for entry in held
-        )
+def destruction_lines(destruction: Document) -> Iterator[str]:
+    """The resources that a destroy leaves in the project or for later deletion."""
+    yield f"Destroys the stack {destruction.get('stack')}. These stay in the project:"
+    for item in destruction.get("retained") or []:
+        yield f"  - {item['what']}: {item['why']}"
+    if soft_deleted := destruction.get("soft_deleted"):
+        yield "Google deletes these later:"
+        for item in soft_deleted:
+            yield f"  - {item['what']}, after {item['days']} days: {item['meaning']}"
 
 
-def output_lines(found: Document) -> Iterator[str]:
-    """Outputs, one a line."""
-    for output in found.get("outputs") or []:
-        shown = "(sensitive)" if output.get("sensitive") else _plain(output.get("value"))
-        yield f"{output.get('name')} = {shown}"
+def output_lines(result: Document) -> Iterator[str]:
+    """A line for each output."""
+    for output in result.get("outputs") or []:
+        value = "(sensitive)" if output.get("sensitive") else _text(output.get("value"))
+        yield f"{output.get('name')} = {value}"
 
 
-def list_line(found: Document) -> str:
-    """A deployment in a list."""
-    times = f"{found.get('created_at', '')[:19]:19}"
-    return visible(f"{found['id']}  {found.get('status', ''):17} {times}  {found.get('stack', '')}")
+def list_line(deployment: Document) -> str:
+    """A deployment as a line of a list."""
+    status, created_at = deployment.get("status", ""), deployment.get("created_at", "")[:19]
+    return visible(
+        f"{deployment['id']}  {status:17} {created_at:19}  {deployment.get('stack', '')}"
+    )
 
 
-def artifact_lines(found: Document) -> Iterator[str]:
-    """Files, one a line."""
-    for file in found.get("items") or []:
-        size, created_at = file["size_bytes"], file["created_at"][:19]
-        yield f"{file['name']:24} {size:>12}  {file['sha256']}  {created_at}"
+def artifact_lines(page: Document) -> Iterator[str]:
+    """A line for each artifact."""
+    for artifact in page.get("items") or []:
+        size, created_at = artifact["size_bytes"], artifact["created_at"][:19]
+        yield f"{artifact['name']:24} {size:>12}  {artifact['sha256']}  {created_at}"
 
 
-def verification_lines(found: Document) -> Iterator[str]:
-    """Every copy of a log against its seals: a line a step and copy."""
+def verification_lines(report: Document) -> Iterator[str]:
+    """The seals of a log and the verdict on every copy, as a table."""
     row = "{:12} {:>7} {:>11}  {:64}  {}".format
     yield row("copy", "step", "lines", "sha256", "verdict").rstrip()
-    for seal in found["seals"]:
+    for seal in report["seals"]:
         yield row("seal", seal["step"], seal["lines"], seal["sha256"], seal["end"])
-    for item in found["copies"]:
-        for part in item["steps"]:
-            words = part["verdict"]
-            if part["lines"] and not part["sealed"]:
-                words += ", without its end record"
-            yield row(item["name"], part["step"], part["lines"], part["sha256"], words)
-        if item["error"] or not item["steps"]:
-            yield row(item["name"], "", "", item["error"], item["verdict"])
-    yield "All copies are equal." if found["equal"] else "Not all copies are equal."
+    for copy in report["copies"]:
+        for step in copy["steps"]:
+            verdict = step["verdict"]
+            if step["lines"] and not step["sealed"]:
+                verdict += ", without its end record"
+            yield row(copy["name"], step["step"], step["lines"], step["sha256"], verdict)
+        if copy["error"] or not copy["steps"]:
+            yield row(copy["name"], "", "", copy["error"], copy["verdict"])
+    yield "All copies are equal." if report["equal"] else "Not all copies are equal."
 
 
-def health_lines(found: Document) -> Iterator[str]:
-    """The health document, one thing a line."""
-    yield str(found.get("status", "unknown"))
-    for name, one in found.items():
+def health_lines(health: Document) -> Iterator[str]:
+    """The health document: a line for each field and sink."""
+    yield str(health.get("status", "unknown"))
+    for name, value in health.items():
         if name not in {"status", "sinks"}:
-            yield f"  {name.replace('_', ' ')}: {_plain(one)}"
-    for sink in found.get("sinks") or []:
+            yield f"  {name.replace('_', ' ')}: {_text(value)}"
+    for sink in health.get("sinks") or []:
         lag = f"{sink['behind_lines']} lines behind for {sink['late_seconds']} s"
-        words = lag if sink["behind_lines"] else "has all"
-        yield f"  sink {sink['name']}: {words}{': ' if sink['error'] else ''}{sink['error']}"
+        label = lag if sink["behind_lines"] else "up to date"
+        yield f"  sink {sink['name']}: {label}{': ' if sink['error'] else ''}{sink['error']}"
 
 
 def parse_variables(pairs: Iterable[str]) -> Document:
-    """`key=value` pairs; a value that is JSON is taken as such, any other as text.
+    """The variables of `key=value` pairs; a value that is not JSON is taken as text.
 
     Raises:
         ValueError: a pair without `=` or without a name.
     """
-    found: Document = {}
+    variables: Document = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (equals and name):
             raise ValueError(f"{pair!r} is not key=value")
         try:
-            found[name] = json.loads(value)
+            variables[name] = json.loads(value)
         except ValueError:
-            found[name] = value
-    return found
+            variables[name] = value
+    return variables
 
 
-def _diagnostic(one: Document) -> Iterator[str]:
-    where = f" ({one['file']}:{one['line']})" if one.get("file") else ""
-    yield f"  {one.get('severity', 'error')}: {one.get('address', '')}{where}"
-    yield f"    {one.get('summary', '')}"
-    if one.get("detail"):
-        yield f"    {one['detail']}"
+def _error_lines(error: Document, shown: Document) -> Iterator[str]:
+    """An error; texts that the deployment's own fields show already are left out."""
+    severity = _SEVERITIES.get(error["severity"], error["severity"])
+    resource, message = error["resource"], error["message"]
+    subject = f"{resource}: " if resource and resource not in message else ""
+    place = f" ({error['file']}:{error['line']})" if error["file"] else ""
+    yield f"  {severity}: {subject}{message}{place}"
+    for name in ("detail", "next_step", "fix"):
+        if error[name] and error[name] != shown.get(name):
+            yield f"    {error[name]}"
 
 
 def _counts(counts: Document) -> str:
-    done = {"created": "add", "updated": "change", "destroyed": "remove", "imported": "imported"}
-    said = [f"{counts[name]} resources {what}" for what, name in done.items() if counts.get(name)]
-    return ", ".join(said) or "no changes"
+    labels = {"created": "add", "updated": "change", "destroyed": "remove", "imported": "imported"}
+    parts = [
+        f"{counts[name]} resources {label}" for label, name in labels.items() if counts.get(name)
+    ]
+    return ", ".join(parts) or "no changes"
 
 
-def _plain(value: object) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""What becomes of deployments that run when `anava up` is told to stop."""
+"""Running deployments when `anava up` stops: cancel, leave, or continue to serve."""
 
 import asyncio
 import contextlib
@@ -13,27 +13,27 @@ from deployments.errors import NotFound, TemporalUnavailable
 
 __all__ = ["NOTHING_CANCELLED", "RunningDeployments", "ShutdownPrompt"]
 
-# Terraform has 180 s of grace by default; what saves its state for longer ends without us.
+# Terraform has 180 s of grace by default; a state that takes longer to save is not waited for.
 _CANCEL_SECONDS = 300.0
-_PAUSE_SECONDS = 0.3
+_POLL_SECONDS = 0.3
 # A Temporal that was killed is back within 2 s (measured), after the longest pause of its
 # process manager within 7 s; the rest is for a slow machine.
 _TEMPORAL_SECONDS = 20.0
 _REQUEST = CancelRequest("local", "`anava up` was stopped")
 _QUESTION = (
     "A deployment is running. [c]ancel it and wait, [l]eave terraform running "
-    "(the next `anava up` goes on with it), [b]ack: "
+    "(the next `anava up` continues with it), [b]ack: "
 )
 NOTHING_CANCELLED = (
-    "So nothing was cancelled: a terraform that runs goes on, and the next `anava up` goes on "
-    "with its deployment."
+    "No deployment was cancelled: a running terraform continues, and so does the deployment with "
+    "the next `anava up`."
 )
 _STILL_STOPPING = (
-    "Not ended after {seconds:g} s: {ids}. The cancel is kept: terraform goes on with its stop, "
-    "and the next `anava up` says how it ended."
+    "Not ended after {seconds:g} s: {ids}. The cancel stays in force: terraform continues to stop, "
+    "and the next `anava up` shows the end."
 )
 _NOT_CANCELLED = (
-    "Not cancelled: {ids}. Terraform goes on, and the next `anava up` goes on with the deployment."
+    "Not cancelled: {ids}. Terraform continues; the next `anava up` continues the deployment."
 )
 
 
@@ -45,55 +45,56 @@ class RunningDeployments(Protocol):
 
 
 class ShutdownPrompt:
-    """One stop: asks where somebody can be asked, cancels where nobody can.
+    """A stop of `anava up`: prompts on a terminal, and cancels elsewhere.
 
     Args:
-        running: what has not ended.
-        asked: signals that come meanwhile.
-        wait_seconds: how long cancelled deployments are waited for.
+        running: the deployments that have not ended.
+        signals: signals that arrive during the stop.
+        wait_seconds: limit of the wait for cancelled deployments.
     """
 
     def __init__(
         self,
         running: RunningDeployments,
-        asked: "asyncio.Queue[signal.Signals]",
+        signals: "asyncio.Queue[signal.Signals]",
         wait_seconds: float = _CANCEL_SECONDS,
     ) -> None:
         self._running = running
-        self._asked = asked
+        self._signals = signals
         self._wait_seconds = wait_seconds
 
     async def choice(self, number: signal.Signals) -> str:
-        """The letter that says what to do: c(ancel), l(eave) or b(ack).
+        """The chosen letter: c(ancel), l(eave) or b(ack).
 
         Raises:
-            TemporalUnavailable: nobody knows what runs.
+            TemporalUnavailable: Temporal does not answer.
         """
-        can_ask = number is signal.SIGINT and sys.stdin.isatty() and sys.stdout.isatty()
-        return await self._ask() if can_ask and await self._running_ids() else "c"
+        is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        can_prompt = number is signal.SIGINT and is_terminal
+        return await self._prompt() if can_prompt and await self._running_ids() else "c"
 
     async def cancel_all(self) -> bool:
-        """Cancel what runs, and what starts meanwhile, until nothing does.
+        """Cancel every deployment, those that start meanwhile included, and wait for their ends.
 
         Returns:
-            Whether nothing runs any more; what does is told on stderr.
+            Whether all have ended; the others are named on stderr.
 
         Raises:
-            TemporalUnavailable: nobody knows what runs.
+            TemporalUnavailable: Temporal does not answer.
         """
-        taken: set[str] = set()
+        cancelled: set[str] = set()
         left: list[str] = []
         try:
             async with asyncio.timeout(self._wait_seconds):
                 while left := await self._running_ids():
-                    if not taken:
+                    if not cancelled:
                         typer.echo("Cancelling; waiting for terraform to save its state …")
-                    for item in set(left) - taken:
-                        if await self._cancel(item):
-                            taken.add(item)
-                    await asyncio.sleep(_PAUSE_SECONDS)
+                    for id in set(left) - cancelled:
+                        if await self._cancel(id):
+                            cancelled.add(id)
+                    await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
-            self._say_left(set(left), taken)
+            self._report(set(left), cancelled)
             return False
         return True
 
@@ -104,7 +105,7 @@ class ShutdownPrompt:
                 while True:
                     with contextlib.suppress(TemporalUnavailable):
                         return await self._running.running_ids()
-                    await asyncio.sleep(_PAUSE_SECONDS)
+                    await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
             raise TemporalUnavailable("Temporal does not answer.") from None
 
@@ -118,33 +119,33 @@ class ShutdownPrompt:
             pass
         return True
 
-    def _say_left(self, left: set[str], taken: set[str]) -> None:
-        if slow := left & taken:
+    def _report(self, left: set[str], cancelled: set[str]) -> None:
+        if slow := left & cancelled:
             ids = ", ".join(sorted(slow))
             typer.echo(_STILL_STOPPING.format(seconds=self._wait_seconds, ids=ids), err=True)
-        if refused := left - taken:
+        if refused := left - cancelled:
             typer.echo(_NOT_CANCELLED.format(ids=", ".join(sorted(refused))), err=True)
 
-    async def _ask(self) -> str:
-        """The letter that was typed; a second signal means cancel."""
+    async def _prompt(self) -> str:
+        """The typed letter; a second signal means cancel."""
         loop = asyncio.get_running_loop()
         while True:
             typer.echo(_QUESTION, nl=False)
             typed: asyncio.Future[str] = loop.create_future()
             loop.add_reader(sys.stdin, _read, typed)
-            asked = asyncio.create_task(self._asked.get())
-            both: set[asyncio.Future[Any]] = {typed, asked}
+            signalled = asyncio.create_task(self._signals.get())
+            both: set[asyncio.Future[Any]] = {typed, signalled}
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             loop.remove_reader(sys.stdin)
             if not typed.done():
                 return "c"
-            asked.cancel()
-            answer = typed.result().strip().lower()
-            if answer[:1] in {"c", "l", "b"} and answer:
-                return answer[:1]
+            signalled.cancel()
+            letter = typed.result().strip().lower()[:1]
+            if letter in {"c", "l", "b"}:
+                return letter
 
 
 def _read(typed: "asyncio.Future[str]") -> None:
     if not typed.done():
-        # An end of input is nobody there to ask.
+        # At the end of input nothing can be typed: cancel.
         typed.set_result(sys.stdin.readline() or "c")

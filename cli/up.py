@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,44 +16,40 @@ from adapters import settings
 from adapters.temporal import client as temporal
 from adapters.temporal.gateway import TemporalGateway
 from cli import google_stand_in, local_environment
-from cli.client import Client, Refused, Unreachable
+from cli.client import ApiUnreachable, Client, CommandError
 from cli.exit_codes import ExitCode
 from cli.local_environment import LocalEnvironment
-from cli.processes import ChildProcess, stop_on_signals
+from cli.processes import ChildProcess, signal_queue
 from cli.shutdown import NOTHING_CANCELLED, ShutdownPrompt
 from deployments.errors import TemporalUnavailable
 
 __all__ = ["Up", "default_environment", "demo_environment", "run"]
 
-# From nothing to healthy takes about 5 s; a slow machine gets ten times that.
+# The service is healthy about 5 s after the start; a slow machine may take 12 times as long.
 _HEALTHY_SECONDS = 60.0
-_TEMPORAL_SECONDS = 30.0
-_STAND_IN_SECONDS = 30.0
-# The worker needs 5 s of grace for its activities, the others less.
+_LISTENING_SECONDS = 30.0
+# The worker gives its activities a grace period of 5 s; the other children stop sooner.
 _STOP_SECONDS = 15.0
 
 
-def default_environment(temporal_port: int, ui_port: int | None) -> LocalEnvironment:
-    """As the settings say."""
-    found = settings.load()
+def default_environment(temporal_port: int = 7233, ui_port: int | None = 8233) -> LocalEnvironment:
+    """The data folder and addresses of the settings."""
+    loaded = settings.load()
     environment = settings.base_environment()
     return LocalEnvironment(
-        found.data, found.api.host, found.api.port, temporal_port, ui_port, environment
+        loaded.data, loaded.api.host, loaded.api.port, temporal_port, ui_port, environment
     )
 
 
 def demo_environment() -> LocalEnvironment:
-    """A folder of the demo's own; other ports where the usual ones are taken."""
-    local = default_environment(7233, 8233)
+    """A data folder of the demo's own; free ports where the usual ports are taken."""
+    local = default_environment()
     if "ANAVA_DATA_DIR" not in local.environment:
         local = replace(local, data=Path("data/demo").resolve())
 
-    def port(host: str, wanted: int) -> int:
-        return (
-            wanted
-            if wanted and local_environment.is_free(host, wanted)
-            else local_environment.free_port()
-        )
+    def port(host: str, usual: int) -> int:
+        is_usable = usual and local_environment.is_port_free(host, usual)
+        return usual if is_usable else local_environment.free_port()
 
     return replace(
         local,
@@ -63,52 +60,49 @@ def demo_environment() -> LocalEnvironment:
 
 
 class Up:
-    """The children of one `anava up`.
+    """The child processes of an `anava up`.
 
     Args:
-        place: where they lie and listen.
-        held: the descriptor that holds the data folder; every child inherits it.
+        local: data folder and addresses.
+        lock: descriptor of the data folder's lock; every child inherits the lock.
     """
 
-    def __init__(self, local: LocalEnvironment, held: int) -> None:
+    def __init__(self, local: LocalEnvironment, lock: int) -> None:
         self.local = local
-        self.asked = stop_on_signals()
+        self.signals = signal_queue()
         # None until Temporal is up; deployments are accepted only after that.
         self.gateway: TemporalGateway | None = None
-        self._held = held
+        self._lock = lock
         self._children: list[ChildProcess] = []
 
     async def start(self) -> None:
-        """Start everything; returns when `/health` says healthy.
+        """Start every child; returns when `/health` answers healthy.
 
         Raises:
-            CannotStart: something does not come up.
+            CannotStart: a port is taken, or a child does not become healthy in time.
         """
         local = self.local
         local_environment.check_ports(local)
         (local.data / "logs").mkdir(exist_ok=True)
         if local.google_port is not None:
-            await self._begin_stand_in(local.google_port)
-        self._begin("temporal", self._temporal_argv())
+            await self._start_stand_in(local.google_port)
+        self._start("temporal", self._temporal_argv())
         message = f"Temporal did not come up; see {self._log('temporal')}."
-        port = local.temporal_port
-        await local_environment.eventually(
-            lambda: local_environment.answers("127.0.0.1", port), _TEMPORAL_SECONDS, message
-        )
-        await local_environment.eventually(self._register, _TEMPORAL_SECONDS, message)
-        self._begin("worker", [sys.executable, "-m", "worker_main"])
-        self._begin("api", [sys.executable, "-m", "cli.main", "api"])
-        await local_environment.eventually(
+        await _until_listening(local.temporal_port, message)
+        await local_environment.wait_until(self._register, _LISTENING_SECONDS, message)
+        self._start("worker", [sys.executable, "-m", "worker_main"])
+        self._start("api", [sys.executable, "-m", "cli.main", "api"])
+        await local_environment.wait_until(
             self._healthy, _HEALTHY_SECONDS, f"Not healthy; see {local.data / 'logs'}."
         )
 
-    async def close_door(self) -> None:
-        """End the API, the last that was started: nothing new is accepted."""
+    async def stop_api(self) -> None:
+        """Stop the API, the last child that was started: no new deployment is accepted."""
         if self._children:
             await self._children.pop().stop(_STOP_SECONDS)
 
     async def stop(self) -> None:
-        """End the API, then the worker, then Temporal; the last started goes first."""
+        """Stop every child in reverse order of the starts: API, worker, Temporal."""
         while self._children:
             await self._children.pop().stop(_STOP_SECONDS)
 
@@ -117,27 +111,20 @@ class Up:
         ui = ["--headless"] if local.ui_port is None else ["--ui-port", str(local.ui_port)]
         return [
             *(local_environment.temporal_binary(), "server", "start-dev", "--ip", "127.0.0.1"),
-            *("--port", str(local.temporal_port), *ui),
-            *(
-                "--log-level",
-                "warn",
-                *local_environment.temporal_options(local.data / "temporal.db"),
-            ),
+            *("--port", str(local.temporal_port), *ui, "--log-level", "warn"),
+            *local_environment.temporal_options(local.data / "temporal.db"),
         ]
 
-    async def _begin_stand_in(self, port: int) -> None:
-        google_stand_in.forget(self.local.data)
-        self._begin("google", google_stand_in.argv(port))
-        message = f"The stand-in for Google did not come up; see {self._log('google')}."
-        await local_environment.eventually(
-            lambda: local_environment.answers("127.0.0.1", port), _STAND_IN_SECONDS, message
-        )
+    async def _start_stand_in(self, port: int) -> None:
+        google_stand_in.remove_states(self.local.data)
+        self._start("google", google_stand_in.argv(port))
+        message = f"The simulated Google did not come up; see {self._log('google')}."
+        await _until_listening(port, message)
 
-    def _begin(self, name: str, argv: list[str], environment: dict[str, str] | None = None) -> None:
-        environment = environment or self.local.children_environment()
-        child = ChildProcess(name, argv, environment, self._log(name))
+    def _start(self, name: str, argv: list[str]) -> None:
+        child = ChildProcess(name, argv, self.local.children_environment(), self._log(name))
         self._children.append(child)
-        child.begin(holding=(self._held,))
+        child.start(inherited=(self._lock,))
 
     def _log(self, name: str) -> Path:
         return self.local.data / "logs" / f"{name}.log"
@@ -155,80 +142,85 @@ class Up:
     async def _healthy(self) -> bool:
         try:
             async with Client(self.local.api) as http:
-                found = await http.request("GET", "/health")
-        except (Unreachable, Refused):
+                health = await http.request("GET", "/health")
+        except (ApiUnreachable, CommandError):
             return False
-        return found.get("status") == "healthy"
+        return health.get("status") == "healthy"
 
 
 async def run(local: LocalEnvironment, work: Callable[[Up], Awaitable[int | None]]) -> NoReturn:
-    """Hold the folder, start, do the work, serve until a signal, stop; ends this process.
+    """Lock the folder, start, do the work, serve until a signal, stop; exits this process.
 
-    A status from `work` ends everything; None goes on serving.
+    An exit code from `work` stops the service; None continues to serve.
 
     Raises:
-        CannotStart: with the reason.
+        CannotStart: the service cannot be started; the text names the obstacle.
     """
-    await local_environment.until_left(local.data)
-    with local_environment.lock(local.data) as held:
-        up = Up(local, held)
+    await local_environment.wait_until_released(local.data)
+    with local_environment.lock(local.data) as lock:
+        up = Up(local, lock)
         try:
-            status, number = await _until_asked(up, _begin_work(up, work))
-            while number is not None and not await _settle(up, number):
-                number = await up.asked.get()
+            status, number = await _until_signal(up, _start_and_work(up, work))
+            while number is not None and not await _may_stop(up, number):
+                number = await up.signals.get()
         finally:
             await up.stop()
     if status is None:
-        unasked = number is signal.SIGINT and not sys.stdin.isatty()
-        status = ExitCode.INTERRUPTED if unasked else ExitCode.OK
+        is_interrupt = number is signal.SIGINT and not sys.stdin.isatty()
+        status = ExitCode.INTERRUPTED if is_interrupt else ExitCode.OK
     sys.stdout.flush()
     sys.stderr.flush()
-    # As worker_main does: the interpreter's own end crashes inside the SDK now and then.
+    # As in worker_main: the interpreter's shutdown sometimes crashes inside the SDK.
     os._exit(status)
 
 
-async def _begin_work(up: Up, work: Callable[[Up], Awaitable[int | None]]) -> int | None:
+async def _until_listening(port: int, message: str) -> None:
+    listens = partial(local_environment.accepts_connections, "127.0.0.1", port)
+    await local_environment.wait_until(listens, _LISTENING_SECONDS, message)
+
+
+async def _start_and_work(up: Up, work: Callable[[Up], Awaitable[int | None]]) -> int | None:
     await up.start()
     return await work(up)
 
 
-async def _until_asked(
+async def _until_signal(
     up: Up, work: Awaitable[int | None]
 ) -> tuple[int | None, signal.Signals | None]:
-    """The status that the work ended with, or the signal that came first or after it."""
+    """The exit code of the work, or the signal that arrived before that end or while serving."""
     working = asyncio.ensure_future(work)
-    asking = asyncio.create_task(up.asked.get())
-    await asyncio.wait({working, asking}, return_when=asyncio.FIRST_COMPLETED)
+    signalled = asyncio.create_task(up.signals.get())
+    await asyncio.wait({working, signalled}, return_when=asyncio.FIRST_COMPLETED)
     if working.done():
         try:
             status = working.result()
         except BaseException:
-            asking.cancel()
+            signalled.cancel()
             raise
         if status is not None:
-            asking.cancel()
+            signalled.cancel()
             return status, None
-        return None, await asking
+        return None, await signalled
     working.cancel()
     await asyncio.wait({working})
-    return None, asking.result()
+    return None, signalled.result()
 
 
-async def _settle(up: Up, number: signal.Signals) -> bool:
-    """What becomes of running deployments; False to go on serving."""
+async def _may_stop(up: Up, number: signal.Signals) -> bool:
+    """Cancel or leave the running deployments; False to continue serving."""
     if up.gateway is None:
-        # None was accepted yet. One of an earlier `anava up` goes on, as it did without us.
+        # The API accepted no deployment yet; those of an earlier `anava up` continue by themselves.
         return True
-    stopping = ShutdownPrompt(up.gateway, up.asked)
+    prompt = ShutdownPrompt(up.gateway, up.signals)
     try:
-        answer = await stopping.choice(number)
-        if answer == "b":
+        choice = await prompt.choice(number)
+        if choice == "b":
             typer.echo("Serving; Ctrl-C stops.")
-        if answer == "c" and await stopping.cancel_all():
-            # The door is closed before the last look, so that nothing slips in behind it.
-            await up.close_door()
-            await stopping.cancel_all()
+        if choice == "c" and await prompt.cancel_all():
+            # A deployment may have started after the last poll: stop the API, then poll once more.
+            await up.stop_api()
+            await prompt.cancel_all()
     except TemporalUnavailable as error:
         typer.echo(f"{error} {NOTHING_CANCELLED}", err=True)
         return True
-    return answer != "b"
+    return choice != "b"

@@ -1,4 +1,4 @@
-"""`anava worker`: the worker in this process, or as a supervised child (pid 1 of a container)."""
+"""`anava worker`: the worker in this process, or as a child that is restarted."""
 
 import asyncio
 import logging
@@ -8,32 +8,30 @@ from collections.abc import Mapping
 
 import worker_main
 from adapters import settings
-from cli.processes import ChildProcess, reap_orphans, stop_on_signals
+from cli.processes import ChildProcess, reap_orphans, signal_queue
 
-__all__ = ["run", "supervise"]
+__all__ = ["run", "run_with_restarts"]
 
-# A drain may wait for a whole ladder of stops: grace, kill, and terraform that saves its state.
+_ARGV = [sys.executable, "-m", "worker_main"]
+# A drain may take the whole stop ladder: grace, kill, and 60 minutes to save the state.
 _STOP_SECONDS = 3900.0
 
 
 def run(*, drain: bool) -> None:
-    """Work in this process, which ends with it."""
+    """Run the worker in this process and exit with the worker's status."""
     if drain:
         environment = _environment(drain=True)
         os.execve(sys.executable, _ARGV, environment)  # noqa: S606 - our own interpreter
     status = worker_main.main()
     logging.shutdown()
-    # As worker_main does: the interpreter's own end crashes inside the SDK now and then, and a
-    # flush of the console waits for ever on a reader who stopped.
+    # As in worker_main: the interpreter's shutdown sometimes crashes inside the SDK, and the flush
+    # of a pipe without a reader blocks for ever.
     os._exit(status)
 
 
-def supervise(*, drain: bool) -> int:
-    """Keep a worker running until SIGTERM or SIGINT; the status it then ends with."""
-    return asyncio.run(_supervise(_environment(drain=drain)))
-
-
-_ARGV = [sys.executable, "-m", "worker_main"]
+def run_with_restarts(*, drain: bool) -> int:
+    """Run a worker as a child, restarted until SIGTERM or SIGINT; the last exit status."""
+    return asyncio.run(_run_with_restarts(_environment(drain=drain)))
 
 
 def _environment(*, drain: bool) -> Mapping[str, str]:
@@ -41,12 +39,12 @@ def _environment(*, drain: bool) -> Mapping[str, str]:
     return {**settings.base_environment(), **extra}
 
 
-async def _supervise(environment: Mapping[str, str]) -> int:
-    asked = stop_on_signals()
+async def _run_with_restarts(environment: Mapping[str, str]) -> int:
+    signals = signal_queue()
     child = ChildProcess("worker", _ARGV, environment)
-    child.begin()
+    child.start()
     reaping = asyncio.create_task(reap_orphans(child)) if os.getpid() == 1 else None
-    number = await asked.get()
+    number = await signals.get()
     status = await child.stop(_STOP_SECONDS, number)
     if reaping is not None:
         reaping.cancel()

@@ -1,6 +1,6 @@
-"""The camera configuration: made of what a deployment's state gave, never of guesses.
+"""The camera configuration, composed of a deployment's recorded outputs.
 
-Its keys are fixed by the cameras in the field. A value that was not recorded is an error.
+Cameras in the field fix the keys. An output that was not recorded is an error, never a guess.
 """
 
 import json
@@ -11,13 +11,13 @@ from deployments.errors import AcapConfigIncomplete, FieldProblem
 
 __all__ = ["SECRETS", "Origin", "compose"]
 
-# JSON pointers of what must not be shown to everybody.
+# JSON pointers of secret values.
 SECRETS = ("/firebase/webApiKey", "/googleAI/apiKey", "/googleAI/apiGatewayKey")
 
 
 @dataclass(frozen=True)
 class _Field:
-    """A key of the document: from which output, and for an object, which entry of it."""
+    """A key of the document, and its output; `entry` selects a value of an object."""
 
     section: str
     key: str
@@ -40,7 +40,7 @@ _FIREBASE = {
 }
 _FIELDS = (
     *(_Field("firebase", key, "firebase_config", entry) for key, entry in _FIREBASE.items()),
-    # The stack makes one key for cameras, and it opens the gateway: behind that is all of it.
+    # The stack creates a single API key for cameras; the key opens the gateway to all functions.
     _Field("googleAI", "apiKey", "api_key"),
     _Field("googleAI", "apiGatewayUrl", "api_gateway_url"),
     _Field("googleAI", "apiGatewayKey", "api_key"),
@@ -50,7 +50,7 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Origin:
-    """Which deployment a configuration comes from."""
+    """The deployment of a configuration."""
 
     deployment: str
     project_id: str
@@ -58,26 +58,26 @@ class Origin:
 
 
 def compose(recorded_json: str, origin: Origin) -> dict[str, dict[str, object]]:
-    """The document.
+    """The document for cameras.
 
     Args:
         recorded_json: `version`, `recorded_at` and `outputs`, each with `sensitive` and `value`.
-        origin: where they come from.
+        origin: the deployment that recorded the outputs.
 
     Raises:
         AcapConfigIncomplete: names every key whose output was not recorded.
     """
     recorded: dict[str, object] = json.loads(recorded_json)
-    found = recorded.get("outputs")
+    entries = recorded.get("outputs")
     outputs = {
         name: output
-        for name, output in (found if isinstance(found, dict) else {}).items()
+        for name, output in (entries if isinstance(entries, dict) else {}).items()
         if isinstance(output, dict)
     }
     if missing := list(_missing(outputs)):
-        names = ", ".join(dict.fromkeys(item.source for item in missing))
+        names = ", ".join(dict.fromkeys(field.source for field in missing))
         raise AcapConfigIncomplete(
-            f"These outputs were not recorded: {names}.", *map(_said, missing)
+            f"These outputs were not recorded: {names}.", *map(_problem, missing)
         )
     document: dict[str, dict[str, object]] = {"firebase": {}, "googleAI": {}}
     for field in _FIELDS:
@@ -110,9 +110,9 @@ def _value(outputs: Mapping[str, Mapping[str, object]], field: _Field) -> object
     return value
 
 
-def _said(field: _Field) -> FieldProblem:
+def _problem(field: _Field) -> FieldProblem:
     return FieldProblem(
         f"/{field.section}/{field.key}",
         "missing",
-        f"It comes from the output {field.source}, which was not recorded.",
+        f"The output {field.source} was not recorded.",
     )

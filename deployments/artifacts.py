@@ -1,6 +1,6 @@
-"""What a deployment leaves for download: names, values and the ports of the store.
+"""The artifacts of a deployment: names, values and the ports of the store.
 
-An adapter raises only errors of `deployments.errors`.
+Adapters raise only errors of `deployments.errors`.
 """
 
 import re
@@ -10,6 +10,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 __all__ = [
+    "ENCRYPTED_OUTPUTS",
     "LINK_SECONDS",
     "LOG_GZIP",
     "LOG_TEXT",
@@ -17,7 +18,6 @@ __all__ = [
     "PLAN_JSON",
     "PLAN_TEXT",
     "RECORD",
-    "SEALED_OUTPUTS",
     "Artifact",
     "ArtifactStore",
     "Content",
@@ -34,21 +34,19 @@ PLAN_JSON = "plan.json"
 PLAN_TEXT = "plan.txt"
 OUTPUTS = "outputs.json"
 RECORD = "record.json"
-# All outputs, sensitive ones too, encrypted: what the camera configuration is made of.
-SEALED_OUTPUTS = "outputs.sealed"
+# All outputs with sensitive values, encrypted; the source of the camera configuration.
+ENCRYPTED_OUTPUTS = "outputs.encrypted"
 LOG_GZIP = "log.jsonl.gz"
 LOG_TEXT = "log.txt"
 
-# Long enough to follow a redirect by hand, short enough that a link in a chat is soon worth nothing
-# (DESIGN section 8).
+# Long enough for a redirect by hand, short enough that a link in a chat soon expires.
 LINK_SECONDS = 300
 
-# No quote, line break or slash can be in a name, and no hidden file is one; 128 is twice what the
-# longest name of ours could need.
+# No quote, line break or slash, and no hidden file; 128 characters are twice the longest name.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
-# Plan files and states hold every secret in clear, so nobody may even store one here.
-_NEVER = (".tfplan", ".tfstate", ".tfvars", ".backup")
-# Anything else, `.html` too, is bytes: no browser shows it.
+# Plan files and states contain every secret in clear and are never stored as artifacts.
+_FORBIDDEN_SUFFIXES = (".tfplan", ".tfstate", ".tfvars", ".backup")
+# All other types, `.html` included, are bytes: a browser downloads them.
 _TYPES = {
     "json": "application/json",
     "jsonl": "application/x-ndjson",
@@ -59,7 +57,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Artifact:
-    """One file; `created_at` in RFC 3339 UTC, `sha256` in hex over the stored bytes."""
+    """A file; `created_at` in RFC 3339 UTC, `sha256` in hex over the stored bytes."""
 
     name: str
     size_bytes: int
@@ -70,7 +68,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Content:
-    """An artifact's bytes. Nothing is open before the first chunk is asked for."""
+    """The bytes of an artifact. The file is opened with the first chunk."""
 
     size_bytes: int
     content_type: str
@@ -79,83 +77,78 @@ class Content:
 
 @dataclass(frozen=True)
 class Link:
-    """Where an artifact can be downloaded without any further right, for `LINK_SECONDS`."""
+    """A URL that downloads an artifact without sign-in for `LINK_SECONDS`."""
 
     url: str
 
 
 class ArtifactStore(Protocol):
-    """Where artifacts are kept. A name that `is_name` refuses is never stored and never found.
+    """Storage of artifacts. Names that `is_name` refuses are neither stored nor found.
 
-    One that `is_shown` refuses can be put and opened by this service; it is in no list, and there
-    is no link to it.
+    Artifacts that `is_shown` refuses can be stored and opened by this service alone: no list
+    contains them and no link leads to them.
     """
 
     async def put(self, deployment: str, name: str, content: Iterable[bytes]) -> Artifact:
-        """Keep an artifact whole, over one that is there; readers see the old or the new one.
+        """Store or replace an artifact atomically; readers see the old or the new content.
 
-        `content` is read once, in a thread, and never held in memory as a whole.
+        `content` is read once, in a thread, chunk by chunk.
 
         Raises:
-            ValueError: the name is none.
-            Unavailable: it could not be kept; nothing has changed.
+            ValueError: the name is refused.
+            Unavailable: the artifact was not stored; an old one is unchanged.
         """
-        ...
 
     async def entries(self, deployment: str) -> list[Artifact]:
-        """What there is, by name; nothing for a deployment that is not known."""
-        ...
+        """The listed artifacts, sorted by name; empty for an unknown deployment."""
 
     async def open(self, deployment: str, name: str) -> Content:
-        """The bytes of one artifact.
+        """The bytes of an artifact.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is no such artifact.
         """
-        ...
 
     async def link(self, deployment: str, name: str) -> Link:
-        """A link for GET that ends by itself.
+        """A link for GET that expires by itself.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is no such artifact.
         """
-        ...
 
 
 class Downloads(Protocol):
-    """A store whose links lead back to this service, which must then check them."""
+    """A store whose links lead to this service, which verifies their signatures."""
 
     def admit(self, deployment: str, name: str, expires: str, signature: str) -> None:
-        """Return when the link was made for exactly this.
+        """Verify the signature of a link.
 
         Raises:
-            LinkExpired: it was, but its time is over.
-            LinkRefused: it was not.
+            LinkExpired: the signature is valid, but the link has expired.
+            LinkRefused: the signature is not valid for this artifact and time.
         """
-        ...
 
 
 def step_log(step: int) -> str:
-    """The log of one step, as it was written: its seal is checked against this."""
+    """Name of the artifact with the log of a step, byte for byte as its end record counts it."""
     return f"step-{step}.jsonl"
 
 
 def is_name(name: str) -> bool:
-    """Whether an artifact may have this name, wherever it came from."""
-    return _NAME.fullmatch(name) is not None and not name.lower().endswith(_NEVER)
+    """Whether an artifact may have this name."""
+    return _NAME.fullmatch(name) is not None and not name.lower().endswith(_FORBIDDEN_SUFFIXES)
 
 
 def is_shown(name: str) -> bool:
     """Whether an artifact of this name is listed and linked."""
-    return is_name(name) and not name.endswith(".sealed")
+    return is_name(name) and not name.endswith(".encrypted")
 
 
 def content_type(name: str) -> str:
-    """What a download says it is, by its name alone."""
+    """The content type of a download, by the suffix of the name."""
     return _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
 
 
 def disposition(name: str) -> str:
-    """`Content-Disposition`: always a download (RFC 8187), whatever the name."""
+    """`Content-Disposition` of a download (RFC 8187), safe for every name."""
     return f"attachment; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,9 +1,10 @@
-"""What Google answered, read out of the sentence that its provider makes of it.
+"""Parser of Google's errors in the texts of the terraform provider.
 
-`[…: ]googleapi: Error <HTTP code>: <message>[, <reason>]`, for newer APIs followed by `Details:`
-and the details as JSON, for older ones by `More details:` and lines `Reason: …, Message: …`; a
-long operation that failed says `Error code <google.rpc code>, message: …` (Go's googleapi.Error
-and the provider's errors, tried against provider 7.45.0).
+The text is `[…: ]googleapi: Error <HTTP code>: <message>[, <reason>]`, for newer APIs followed by
+`Details:` and the details as JSON, for older APIs by `More details:` and lines
+`Reason: …, Message: …`. A failed long-running operation has the text
+`Error code <google.rpc code>, message: …` (Go's googleapi.Error and the errors of provider 7.45.0,
+tried).
 """
 
 import json
@@ -15,12 +16,13 @@ __all__ = ["GoogleError", "parse", "read_details"]
 
 _HTTP = re.compile(r"googleapi: (?:Error|got HTTP response code) (\d{3})\b")
 _OPERATION = re.compile(r"\bError code (\d{1,2}), message: ")
-_LAST_WORD = re.compile(r", (\w+)$")
+_TRAILING_REASON = re.compile(r", (\w+)$")
 _OLD_REASON = re.compile(r"^Reason: (\w+), Message: ", re.MULTILINE)
 _DETAILS = "\nDetails:\n"
 _OLD_DETAILS = "\nMore details:\n"
 
-# https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto says which is which.
+# HTTP status by gRPC code:
+# https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
 _HTTP_OF_RPC = {
     3: 400,
     4: 504,
@@ -35,9 +37,9 @@ _HTTP_OF_RPC = {
     16: 401,
 }
 
-# What may stand in our own sentences; everything else could be markup, or a screenful.
-_HARMLESS = re.compile(r"[\w./:@-]{1,200}", re.ASCII)
-_IN_WORDS = (
+# Values that are safe in our messages; others could contain markup or a page of text.
+_SAFE = re.compile(r"[\w./:@-]{1,200}", re.ASCII)
+_IN_MESSAGE = (
     re.compile(r"[Pp]ermission '?(?P<permission>[a-z]\w*\.\w+\.\w+)\b"),
     re.compile(r"does not have (?P<permission>[a-z]\w*\.\w+\.\w+) access"),
     re.compile(r"enable service \[(?P<service>[\w.-]+)\]"),
@@ -48,64 +50,66 @@ _IN_WORDS = (
 
 @dataclass(frozen=True)
 class GoogleError:
-    """An answer of Google's.
+    """An error of a Google API.
 
-    `http` is 0 where it gave none; `reasons` are Google's own names for it, `values` what it says
-    about it by name (permission, service, constraint, …), `words` its message.
+    `http` is 0 for an error without an HTTP status; `reasons` are Google's names of the cause,
+    `values` the subjects by name (permission, service, constraint, …).
     """
 
     http: int = 0
     reasons: frozenset[str] = frozenset()
     values: Mapping[str, str] = field(default_factory=dict)
-    words: str = ""
+    message: str = ""
 
 
 def parse(text: str) -> GoogleError:
-    """The answer in a diagnostic's summary; `http` is 0 when there is none in it."""
-    words, _, details = text.partition(_DETAILS)
-    words, _, old = words.partition(_OLD_DETAILS)
-    found, tail = _json(details)
-    reasons = {*_OLD_REASON.findall(old + details)}
-    reasons |= {item[1] for item in (_LAST_WORD.search(words), _LAST_WORD.search(tail)) if item}
-    named, values = read_details(found)
-    said = {
+    """The Google error in a diagnostic's summary; `http` is 0 where the summary contains none."""
+    message, _, details = text.partition(_DETAILS)
+    message, _, old_details = message.partition(_OLD_DETAILS)
+    parsed, rest = _json(details)
+    reasons = {*_OLD_REASON.findall(old_details + details)}
+    reasons |= {match[1] for part in (message, rest) if (match := _TRAILING_REASON.search(part))}
+    detail_reasons, detail_values = read_details(parsed)
+    values = {
         name: value
-        for rule in _IN_WORDS
-        if (match := rule.search(words))
+        for pattern in _IN_MESSAGE
+        if (match := pattern.search(message))
         for name, value in match.groupdict().items()
     }
-    return GoogleError(_code(text), frozenset(reasons | named), {**said, **values}, words)
+    return GoogleError(
+        _code(text), frozenset(reasons | detail_reasons), {**values, **detail_values}, message
+    )
 
 
 def read_details(details: object) -> tuple[set[str], dict[str, str]]:
     """Google's reasons and values in the `details` of an error."""
     reasons: set[str] = set()
     values: dict[str, str] = {}
-    for item in _objects(details):
-        _add(reasons, item.get("reason"))
-        for violation in _objects(item.get("violations")):
+    for detail in _objects(details):
+        _add(reasons, detail.get("reason"))
+        for violation in _objects(detail.get("violations")):
             _add(reasons, violation.get("type"))
             if str(violation.get("type")).startswith("constraints/"):
                 values["constraint"] = str(violation["type"])
-        metadata = item.get("metadata")
+        metadata = detail.get("metadata")
         if isinstance(metadata, dict):
             values |= {str(name): str(value) for name, value in metadata.items()}
-    return reasons, {name: value for name, value in values.items() if _HARMLESS.fullmatch(value)}
+    return reasons, {name: value for name, value in values.items() if _SAFE.fullmatch(value)}
 
 
 def _code(text: str) -> int:
-    if found := _HTTP.search(text):
-        return int(found[1])
-    failed = _OPERATION.search(text)
-    return _HTTP_OF_RPC.get(int(failed[1]), 0) if failed else 0
+    if match := _HTTP.search(text):
+        return int(match[1])
+    operation = _OPERATION.search(text)
+    return _HTTP_OF_RPC.get(int(operation[1]), 0) if operation else 0
 
 
 def _json(text: str) -> tuple[object, str]:
-    """The JSON that a text begins with, and what follows it."""
+    """The JSON value at the start of a text, and the rest of the text."""
     try:
         value, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
-        # Cut, or none: then the words must do.
+        # Truncated or absent: the message alone is parsed.
         return None, ""
     return value, text[end:].strip()
 
@@ -116,5 +120,5 @@ def _objects(value: object) -> Iterator[dict[str, object]]:
 
 
 def _add(reasons: set[str], reason: object) -> None:
-    if isinstance(reason, str) and _HARMLESS.fullmatch(reason):
+    if isinstance(reason, str) and _SAFE.fullmatch(reason):
         reasons.add(reason)

@@ -1,8 +1,8 @@
-"""What exists already is imported, never made a second time: pure rules.
+"""Import of existing cloud resources into the state: rules.
 
-What to look for comes from terraform's own plan: whatever it would create is not in the state. So
-no address is written down here, only what each type is called at Google and in an import block
-(tried with provider 7.45.0).
+The candidates are the planned creations of terraform's plan: a resource to create is not in the
+state. This module holds only the name of each type in Google's API and in an import block (tried
+with provider 7.45.0).
 """
 
 import json
@@ -17,17 +17,17 @@ __all__ = [
     "ImportSurvey",
     "PlannedCreation",
     "ResourceLookup",
-    "content_of",
     "import_file",
     "planned_creations",
     "replaced_addresses",
     "resource_lookup",
+    "ruleset_source",
 ]
 
 
 @dataclass(frozen=True)
 class Import:
-    """One import block: an address of the stack and the id of what exists."""
+    """An import block: the address in the stack and the id of the existing resource."""
 
     address: str
     id: str
@@ -35,7 +35,7 @@ class Import:
 
 @dataclass(frozen=True)
 class ImportSurvey:
-    """What a look at the project gave: what can be adopted, and what stands in the way."""
+    """Result of a search in the project: possible imports, and findings that prevent imports."""
 
     imports: list[Import] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -43,30 +43,30 @@ class ImportSurvey:
 
 @dataclass(frozen=True)
 class PlannedCreation:
-    """A resource that a plan would create, with the values that are known by then."""
+    """A resource that a plan creates, with the values that the plan contains."""
 
     address: str
     type: str
     values: Mapping[str, object]
 
     def text(self, name: str) -> str:
-        """A value that is a text and known; empty otherwise."""
+        """A text value; empty where the plan contains none."""
         value = self.values.get(name)
         return value if isinstance(value, str) else ""
 
 
 @dataclass(frozen=True)
 class ResourceLookup:
-    """Where Google keeps it: the API, the path to ask, and the id for terraform."""
+    """A resource at Google: API, request path, and id for terraform."""
 
     service: str
     path: str
     id: str
 
 
-# API and version, and the name that is both the rest of the path and terraform's id. What is
-# missing: IAM members and project services are taken over by the provider itself; an object is
-# written over; a secret's version cannot be imported without being replaced.
+# API with version, and the name, which is the rest of the path and terraform's id. Not listed:
+# the provider imports IAM members and project services by itself and overwrites an object; the
+# import of a secret's version leads to a replacement.
 _NAMES = {
     "google_service_account": (
         "iam/v1",
@@ -84,8 +84,9 @@ _NAMES = {
     "google_secret_manager_secret": ("secretmanager/v1", "projects/{project}/secrets/{secret_id}"),
     "google_apikeys_key": ("apikeys/v2", "projects/{project}/locations/global/keys/{name}"),
     "google_firestore_database": ("firestore/v1", "projects/{project}/databases/{name}"),
-    # The provider takes it over, too, but then its number is not known to the plan, and an adopted
-    # function whose environment holds it fails with "inconsistent final plan" (measured).
+    # The provider imports the project by itself, too, but then the plan lacks the project number,
+    # and an imported function with the number in the environment fails with "inconsistent final
+    # plan" (measured).
     "google_firebase_project": ("firebase/v1beta1", "projects/{project}"),
     "google_firebase_storage_bucket": (
         "firebasestorage/v1beta",
@@ -113,10 +114,10 @@ _NAMES = {
 
 
 def planned_creations(plan_json: bytes) -> list[PlannedCreation]:
-    """What the plan would create.
+    """The resources that a plan creates.
 
     Raises:
-        ValueError: it is no plan.
+        ValueError: the content is not a plan.
     """
     return [
         PlannedCreation(
@@ -131,7 +132,7 @@ def planned_creations(plan_json: bytes) -> list[PlannedCreation]:
 
 
 def replaced_addresses(plan_json: bytes) -> list[str]:
-    """Addresses that the plan would adopt and at once destroy."""
+    """Addresses of resources that the plan imports and destroys at once."""
     return [
         str(resource_change["address"])
         for resource_change in json.loads(plan_json).get("resource_changes", ())
@@ -141,48 +142,45 @@ def replaced_addresses(plan_json: bytes) -> list[str]:
 
 
 def resource_lookup(creation: PlannedCreation, project: str) -> ResourceLookup | None:
-    """Where to look for it; None where there is nothing to look for, or its name is not known."""
+    """Where the resource would exist; None for other types and names that the plan lacks."""
     if creation.type == "google_storage_bucket":
-        name = creation.text("name")
-        return (
-            ResourceLookup("storage", f"storage/v1/b/{_quoted(name)}", f"{project}/{name}")
-            if name
-            else None
-        )
-    known = _NAMES.get(creation.type)
-    if known is None:
+        bucket = creation.text("name")
+        path = f"storage/v1/b/{_quoted(bucket)}"
+        return ResourceLookup("storage", path, f"{project}/{bucket}") if bucket else None
+    if creation.type not in _NAMES:
         return None
-    (service, version), name = known[0].split("/"), known[1]
+    api, name = _NAMES[creation.type]
+    service, version = api.split("/")
     values = {
         key: value for key, value in creation.values.items() if isinstance(value, str) and value
     }
     values["project"] = project
     try:
-        found = name.format_map(values)
-        # The names of releases have slashes of their own.
+        id = name.format_map(values)
+        # Names of releases contain slashes.
         safe = "/" if creation.type == "google_firebaserules_release" else ""
         path = name.format_map({key: _quoted(value, safe) for key, value in values.items()})
     except KeyError:
-        # Not known before something else is made; then it is found by the next plan.
+        # Known only after the creation of another resource: the next plan contains the name.
         return None
-    return ResourceLookup(service, f"{version}/{path}", found)
+    return ResourceLookup(service, f"{version}/{path}", id)
 
 
 def import_file(imports: Iterable[Import]) -> str:
-    """Terraform's JSON for the import blocks; an id is a template there, so its signs double."""
-    blocks = [{"to": item.address, "id": _literal(item.id)} for item in imports]
+    """Import blocks as terraform JSON; template signs in an id are doubled."""
+    blocks = [{"to": block.address, "id": _literal(block.id)} for block in imports]
     return json.dumps({"import": blocks}, indent=2)
 
 
-def content_of(ruleset: Mapping[str, object]) -> str:
-    """The text of a ruleset, as the plan or Google gives it; empty when there is none."""
-    source = next(_each(ruleset.get("source")), {})
-    file = next(_each(source.get("files")), {})
+def ruleset_source(ruleset: Mapping[str, object]) -> str:
+    """The source text of a ruleset from a plan or from Google; empty without a source."""
+    source = next(_objects(ruleset.get("source")), {})
+    file = next(_objects(source.get("files")), {})
     return str(file.get("content") or "")
 
 
-def _each(value: object) -> Iterator[Mapping[str, object]]:
-    """The objects in a block, which a plan writes as a list and Google perhaps as one."""
+def _objects(value: object) -> Iterator[Mapping[str, object]]:
+    """The objects of a block: a plan writes a list, Google may write a single object."""
     entries = value if isinstance(value, list) else [value]
     yield from (entry for entry in entries if isinstance(entry, Mapping))
 

@@ -1,4 +1,4 @@
-"""The words people read of a deployment: the same on the page and wherever else."""
+"""Labels of a deployment for people, shared by pages and streams."""
 
 from deployments.deployment import Status
 from deployments.phase import Phase
@@ -27,7 +27,7 @@ _STATUSES = {
 _ENDS = {
     Reason.NO_CHANGES: "No changes",
     Reason.DESTROYED: "Destroyed",
-    Reason.NOTHING_TO_DESTROY: "Nothing there",
+    Reason.NOTHING_TO_DESTROY: "Nothing to destroy",
 }
 _SOURCES = {
     "local": "this machine",
@@ -40,7 +40,7 @@ _SOURCES = {
 def status_label(
     status: Status, phase: Phase, reason: Reason, *, cancelling: bool, destroying: bool = False
 ) -> str:
-    """One or two words: what it is doing, or how it ended."""
+    """The present activity or the end of a deployment, in a few words."""
     if status in {Status.QUEUED, Status.RUNNING, Status.AWAITING_APPROVAL} and cancelling:
         return "Cancelling"
     if status is Status.RUNNING and destroying and phase is Phase.APPLY:
@@ -51,5 +51,5 @@ def status_label(
 
 
 def source_label(source: str, *, again: bool) -> str:
-    """Where a log is read from, for whoever follows it; `again` when that is the usual place."""
+    """The source of a followed log; `again` after a return to the usual source."""
     return f"reading from {_SOURCES.get(source, source)}{' again' if again else ''}"

@@ -1,7 +1,7 @@
-"""What must hold in a project before terraform begins, and what does not: pure rules."""
+"""Rules for the checks of a project before terraform runs, and the ports of these checks."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,19 +12,19 @@ from deployments.reasons import Reason, explain
 __all__ = [
     "CONSTRAINTS",
     "CredentialSource",
-    "Existing",
+    "ExistingResource",
     "Preflight",
     "Project",
     "Requirements",
     "blocking",
-    "disabled",
-    "existing",
+    "by_severity",
+    "disabled_apis",
+    "existing_resources",
     "finding",
-    "forbidden",
-    "in_order",
-    "is_ours",
-    "unfit_region",
-    "ungranted",
+    "is_stack_name",
+    "missing_permissions",
+    "policy_violations",
+    "unsupported_region",
 ]
 
 # https://cloud.google.com/api-gateway/docs/deployment-model#choosing_a_gcp_region
@@ -45,28 +45,27 @@ _ACCOUNTS = "iam.disableServiceAccountCreation"
 _LOCATIONS = "gcp.resourceLocations"
 _POOLS = "iam.workloadIdentityPoolProviders"
 _SERVICES = "gcp.restrictServiceUsage"
-# Constraints of an organisation that can refuse this stack.
+# Constraints of an organisation policy that can forbid the stack.
 CONSTRAINTS = (_ACCOUNTS, _LOCATIONS, _POOLS, _SERVICES)
 
-# The issuer of Firebase's tokens, which the stack's pool trusts.
+# Issuer of Firebase tokens; the workload identity pool of the stack trusts them.
 _ISSUER = "https://securetoken.google.com/"
 
 
 class CredentialSource(Protocol):
-    """Where the access token of the person comes from in whose name Google is asked."""
+    """Access tokens of the identity that calls Google."""
 
     async def token(self) -> str:
-        """A token that is valid for some minutes more.
+        """A token that stays valid for some minutes.
 
         Raises:
-            SignInExpired: there is none, and only the person can bring one.
+            SignInExpired: there is no token, and only a new sign-in gives one.
         """
-        ...
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project that somebody may see."""
+    """A Google Cloud project."""
 
     project_id: str
     name: str
@@ -74,37 +73,35 @@ class Project:
 
 
 class Preflight(Protocol):
-    """What Google says of a project before terraform begins."""
+    """The checks of a project at Google."""
 
     async def check(self, request: DeploymentRequest) -> list[Finding]:
-        """All that stands in the way, and what is worth knowing; the worst first.
+        """All findings, the most severe first.
 
         Raises:
             Unavailable: Google does not answer.
         """
-        ...
 
     async def projects(self) -> list[Project]:
-        """The active projects that the person may see.
+        """The active projects that the identity can access.
 
         Raises:
-            SignInExpired: the person must sign in again.
+            SignInExpired: a new sign-in is needed.
             Unavailable: Google does not answer.
         """
-        ...
 
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a template needs of a project; kept beside its HCL."""
+    """Permissions and APIs that a template needs; its `permissions.json` lists them."""
 
     permissions: tuple[str, ...] = ()
     apis: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Existing:
-    """Something that is in the project already; `location` is empty where it has none."""
+class ExistingResource:
+    """A resource that exists in the project; `location` is empty for a global resource."""
 
     kind: str
     name: str
@@ -118,31 +115,32 @@ def finding(
     fix: str = "",
     resource: str = "",
 ) -> Finding:
-    """A finding with the reason's own words where none are given."""
+    """A finding of a cause; without `message` the cause's own message is used."""
     explanation = explain(code)
     return Finding(
         code, message or explanation.message, severity, explanation.next_step, fix, resource
     )
 
 
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Each once, the worst first."""
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings without duplicates, the most severe first."""
     order = list(Severity)
-    return sorted(dict.fromkeys(findings), key=lambda one: order.index(one.severity))
+    return sorted(dict.fromkeys(findings), key=lambda item: order.index(item.severity))
 
 
 def blocking(findings: Iterable[Finding]) -> Reason | None:
-    """The name of the first one that stands in the way."""
+    """The cause of the first blocking finding; None without such a finding."""
     return next(
         (finding.code for finding in findings if finding.severity is Severity.BLOCKING), None
     )
 
 
-def ungranted(project: str, needed: Iterable[str], granted: Iterable[str]) -> Iterator[Finding]:
-    """A finding for each permission that is needed and was not granted."""
-    have = set(granted)
+def missing_permissions(
+    project: str, needed: Iterable[str], granted: Set[str]
+) -> Iterator[Finding]:
+    """A blocking finding for each needed permission that is not granted."""
     for permission in needed:
-        if permission not in have:
+        if permission not in granted:
             yield finding(
                 Reason.PERMISSION_DENIED,
                 f"The permission {permission} is missing in {project}.",
@@ -151,11 +149,10 @@ def ungranted(project: str, needed: Iterable[str], granted: Iterable[str]) -> It
             )
 
 
-def disabled(project: str, apis: Iterable[str], enabled: Iterable[str]) -> Iterator[Finding]:
-    """A finding for each API that is off: the deployment switches them on by itself."""
-    have = set(enabled)
+def disabled_apis(project: str, apis: Iterable[str], enabled: Set[str]) -> Iterator[Finding]:
+    """A note for each disabled API: the deployment switches the API on by itself."""
     for api in apis:
-        if api not in have:
+        if api not in enabled:
             yield finding(
                 Reason.API_DISABLED,
                 f"{api} is off; the deployment switches it on.",
@@ -165,67 +162,69 @@ def disabled(project: str, apis: Iterable[str], enabled: Iterable[str]) -> Itera
             )
 
 
-def unfit_region(request: DeploymentRequest) -> Iterator[Finding]:
-    """Whether the gateway can be in the region."""
+def unsupported_region(request: DeploymentRequest) -> Iterator[Finding]:
+    """A warning where API Gateway is not offered in the region."""
     if request.region not in _GATEWAY_REGIONS:
         yield finding(
             Reason.LOCATION_MISMATCH,
-            f"API Gateway is not offered in {request.region}: the gateway stands in the nearest "
-            f"region of {', '.join(_GATEWAY_REGIONS)}.",
+            f"API Gateway is not offered in {request.region}: the gateway is created in the "
+            f"nearest region of {', '.join(_GATEWAY_REGIONS)}.",
             Severity.WARNING,
             resource=request.region,
         )
 
 
-def existing(request: DeploymentRequest, found: Iterable[Existing]) -> Iterator[Finding]:
-    """What is there under the prefix: adopted, unless it lies elsewhere than it was asked for."""
-    wanted = {"bucket": request.storage_location}
-    for item in found:
-        place = wanted.get(item.kind, "")
-        if place and item.location and item.location.lower() != place.lower():
+def existing_resources(
+    request: DeploymentRequest, resources: Iterable[ExistingResource]
+) -> Iterator[Finding]:
+    """A note for each existing resource that is imported; blocking in another location."""
+    locations = {"bucket": request.storage_location}
+    for resource in resources:
+        wanted = locations.get(resource.kind, "")
+        if wanted and resource.location and resource.location.lower() != wanted.lower():
             yield finding(
                 Reason.LOCATION_MISMATCH,
-                f"The {item.kind} {item.name} exists in {item.location}, not in {place}: it cannot "
-                f"be moved.",
-                fix=f"deploy with storage_location {item.location}",
-                resource=item.name,
+                f"The {resource.kind} {resource.name} cannot be moved from {resource.location} to "
+                f"{wanted}.",
+                fix=f"anava deploy --storage-location {resource.location}",
+                resource=resource.name,
             )
         else:
             yield finding(
                 Reason.ALREADY_EXISTS,
-                f"The {item.kind} {item.name} exists and will be adopted.",
+                f"The {resource.kind} {resource.name} exists and will be imported.",
                 Severity.NOTE,
-                resource=item.name,
+                resource=resource.name,
             )
 
 
-def is_ours(request: DeploymentRequest, name: str) -> bool:
-    """Whether a name is one that the stack would give."""
+def is_stack_name(request: DeploymentRequest, name: str) -> bool:
+    """Whether the stack could have created a resource of this name."""
     stack = request.stack
     prefix, project = re.escape(stack.prefix), re.escape(stack.project_id)
     return re.fullmatch(rf"({project}-|devices-)?{prefix}(-.+)?", name) is not None
 
 
-def forbidden(
+def policy_violations(
     request: DeploymentRequest,
     constraint: str,
     rules: Sequence[Mapping[str, object]],
     apis: Sequence[str],
 ) -> Iterator[Finding]:
-    """What an effective policy forbids of this stack.
+    """A blocking finding where an effective organisation policy forbids a part of the stack.
 
     Args:
-        request: what is to be deployed.
-        constraint: one of `CONSTRAINTS`.
-        rules: of the effective policy, as the Organization Policy API v2 gives them.
-        apis: that the stack needs.
+        request: the deployment.
+        constraint: an entry of `CONSTRAINTS`.
+        rules: rules of the effective policy, in the format of the Organization Policy API v2.
+        apis: APIs that the stack needs.
     """
     refused = ""
     if constraint == _ACCOUNTS:
         refused = "service accounts" if any(rule.get("enforce") for rule in rules) else ""
     elif constraint == _LOCATIONS:
-        wanted = (request.region, request.storage_location)
-        refused = ", ".join(item for item in wanted if not _location_allowed(rules, item))
+        locations = (request.region, request.storage_location)
+        refused = ", ".join(place for place in locations if not _location_allowed(rules, place))
     elif constraint == _POOLS:
         issuer = _ISSUER + request.stack.project_id
         refused = issuer if not _allowed(rules, issuer) else ""
@@ -242,14 +241,17 @@ def forbidden(
 
 
 def _values(rules: Sequence[Mapping[str, object]], name: str) -> list[str]:
-    lists = [rule.get("values") for rule in rules]
+    groups = [rule.get("values") for rule in rules]
     return [
-        str(value) for item in lists if isinstance(item, Mapping) for value in item.get(name) or ()
+        str(value)
+        for group in groups
+        if isinstance(group, Mapping)
+        for value in group.get(name) or ()
     ]
 
 
 def _allowed(rules: Sequence[Mapping[str, object]], value: str) -> bool:
-    """By a list constraint: not denied, and among the allowed where there is such a list."""
+    """Whether a list constraint allows a value: not denied, and in the allowed list if present."""
     if any(rule.get("denyAll") for rule in rules) or value in _values(rules, "deniedValues"):
         return False
     allowed = _values(rules, "allowedValues")
@@ -257,21 +259,20 @@ def _allowed(rules: Sequence[Mapping[str, object]], value: str) -> bool:
 
 
 def _location_allowed(rules: Sequence[Mapping[str, object]], location: str) -> bool:
-    """Also by Google's groups: `in:eu-locations`, `in:us-central1-locations`.
+    """As `_allowed`, with Google's value groups: `in:eu-locations`, `in:us-central1-locations`.
 
     https://cloud.google.com/resource-manager/docs/organization-policy/defining-locations
     """
     if any(rule.get("denyAll") for rule in rules):
         return False
-    place = location.lower()
     allowed = _values(rules, "allowedValues")
-    return not allowed or any(_holds(item.lower(), place) for item in allowed)
+    return not allowed or any(_contains(group.lower(), location.lower()) for group in allowed)
 
 
-def _holds(allowed: str, place: str) -> bool:
-    name = allowed.removeprefix("in:").removeprefix("is:").removesuffix("-locations")
-    if name == place:
+def _contains(group: str, location: str) -> bool:
+    name = group.removeprefix("in:").removeprefix("is:").removesuffix("-locations")
+    if name == location:
         return True
-    # Europe's group is called eu, its regions europe-…
-    region = {"eu": "europe", "europe": "europe"}.get(name, name)
-    return allowed.startswith("in:") and place.startswith(f"{region}-")
+    # The group of Europe is named `eu`, the regions `europe-…`.
+    region = "europe" if name == "eu" else name
+    return group.startswith("in:") and location.startswith(f"{region}-")

@@ -1,14 +1,16 @@
-"""Why a deployment is where it is: each cause with a sentence and what to do next."""
+"""The causes of a deployment's status: a message, a next step and an audience for each."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from deployments.errors import Audience
 
 __all__ = ["Explanation", "Reason", "explain"]
 
 
 class Reason(StrEnum):
-    """A named cause. Kept in search attributes, so a name never changes its meaning."""
+    """A named cause. Search attributes store the name, so the meaning of a name never changes."""
 
     NONE = "none"
     APPLIED = "applied"
@@ -68,123 +70,126 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Explanation:
-    """A sentence for people, and what to do next."""
+    """A cause as a sentence, the next step, and who must take that step."""
 
     message: str
-    next_step: str
+    next_step: str = ""
+    audience: Audience = Audience.USER
+
+
+def _operator(message: str, next_step: str) -> Explanation:
+    return Explanation(message, next_step, Audience.OPERATOR)
 
 
 # "deploy again", "deploy the stack again".
 _AGAIN = re.compile(r"\b([Dd])eploy(?= (the stack )?again)")
 
-_DEPLOY_AGAIN = "Nothing is lost: deploy the stack again to go on from where it stands."
-_LOOK = "Read the diagnostic and the log, correct the cause, then deploy again."
-_SETTLE = (
+_DEPLOY_AGAIN = "Nothing is lost: deploy the stack again to continue from the present state."
+_READ_ERRORS = "Read the errors and the log, correct the cause, then deploy again."
+_COMPARE = (
     "Compare the named resources with the project before you deploy again: "
     "docs/runbooks/needs-attention.md."
 )
+_HOST_FAULT = "An operator must repair the host: docs/runbooks/host-fault.md."
 
 _EXPLANATIONS: dict[Reason, Explanation] = {
-    Reason.NONE: Explanation("The deployment is on its way.", ""),
-    Reason.APPLIED: Explanation("All planned changes were made.", ""),
-    Reason.NO_CHANGES: Explanation("The stack already was as it should be: no changes.", ""),
+    Reason.NONE: Explanation("The deployment has not ended."),
+    Reason.APPLIED: Explanation("All planned changes were made."),
+    Reason.NO_CHANGES: Explanation("The stack is up to date: no changes were needed."),
     Reason.DESTROYED: Explanation(
         "The stack was destroyed.",
-        "GET /api/destruction says what stays in the project and what Google keeps for a while.",
+        "Nothing to do. Some resources stay in the project, and Google deletes others after 30 "
+        "days: `anava destroy` lists both before the confirmation.",
     ),
-    Reason.NOTHING_TO_DESTROY: Explanation(
-        "There was nothing to destroy: the state holds no resource.", ""
-    ),
+    Reason.NOTHING_TO_DESTROY: Explanation("The stack has no resources to destroy."),
     Reason.CANCELLED_BY_USER: Explanation("The deployment was cancelled.", _DEPLOY_AGAIN),
     Reason.CANCELLED_BY_OPERATOR: Explanation(
-        "An operator cancelled the deployment through Temporal.", _DEPLOY_AGAIN
+        "An operator cancelled the deployment.", _DEPLOY_AGAIN
     ),
     Reason.STACK_BUSY: Explanation(
-        "Another deployment is working on this stack.",
-        "Wait until it has ended, or cancel it, then deploy again.",
+        "Another deployment works on this stack.",
+        "Wait for the end of the other deployment or cancel it, then deploy again.",
     ),
     Reason.STATE_LOCKED: Explanation(
-        "Somebody else holds the lock of this stack's Terraform state.",
-        "Wait until the other terraform has ended; the diagnostic says who holds the lock.",
+        "Another terraform has locked the state of this stack.",
+        "Wait until the other terraform has ended; the error names the owner of the lock.",
     ),
-    Reason.PREPARE_FAILED: Explanation(
-        "No host could prepare the deployment.",
-        "An operator must look: docs/runbooks/host-fault.md.",
+    Reason.PREPARE_FAILED: _operator("No host could prepare the deployment.", _HOST_FAULT),
+    Reason.START_FAILED: _operator("The host could not start terraform.", _HOST_FAULT),
+    Reason.INIT_FAILED: Explanation("terraform init failed.", _READ_ERRORS),
+    Reason.PLAN_FAILED: Explanation(
+        "terraform plan failed; a plan changes no resource.", _READ_ERRORS
     ),
-    Reason.START_FAILED: Explanation(
-        "Terraform could not be started on the host.",
-        "An operator must look: docs/runbooks/host-fault.md.",
-    ),
-    Reason.INIT_FAILED: Explanation("terraform init failed.", _LOOK),
-    Reason.PLAN_FAILED: Explanation("terraform plan failed; a plan changes nothing.", _LOOK),
     Reason.APPLY_FAILED: Explanation(
-        "terraform apply failed; what was made before is recorded in the state.", _LOOK
+        "terraform apply failed; the changes before the failure are recorded in the state.",
+        _READ_ERRORS,
     ),
-    Reason.INIT_TIMED_OUT: Explanation("terraform init took longer than allowed.", _DEPLOY_AGAIN),
+    Reason.INIT_TIMED_OUT: Explanation("terraform init exceeded the time limit.", _DEPLOY_AGAIN),
     Reason.PLAN_TIMED_OUT: Explanation(
-        "terraform plan took longer than allowed; a plan changes nothing.", _DEPLOY_AGAIN
+        "terraform plan exceeded the time limit; a plan changes no resource.", _DEPLOY_AGAIN
     ),
     Reason.APPLY_TIMED_OUT: Explanation(
-        "terraform apply took longer than allowed and was stopped; the state was kept.",
-        "Deploy again with a longer timeouts.apply_seconds; finished resources are not repeated.",
+        "terraform apply exceeded the time limit and was stopped; the state was saved.",
+        "Deploy again with a longer time limit for apply; finished resources are not repeated.",
     ),
     Reason.INIT_STALLED: Explanation("terraform init made no progress.", _DEPLOY_AGAIN),
     Reason.PLAN_STALLED: Explanation(
-        "terraform plan made no progress; a plan changes nothing.", _DEPLOY_AGAIN
+        "terraform plan made no progress; a plan changes no resource.", _DEPLOY_AGAIN
     ),
     Reason.APPLY_STALLED: Explanation(
-        "terraform apply made no progress and was stopped; the state was kept.", _DEPLOY_AGAIN
+        "terraform apply made no progress and was stopped; the state was saved.", _DEPLOY_AGAIN
     ),
     Reason.HOST_STOPPED: Explanation(
-        "The host was being shut down, so terraform was stopped; the state was kept.",
-        _DEPLOY_AGAIN,
+        "The host was shut down, so terraform was stopped; the state was saved.", _DEPLOY_AGAIN
     ),
     Reason.LEASE_LOST: Explanation(
-        "The host could not reach Temporal for too long, so terraform was stopped.", _DEPLOY_AGAIN
+        "The host lost the connection to the service for too long, so terraform was stopped.",
+        _DEPLOY_AGAIN,
     ),
-    Reason.RUNNER_LOST: Explanation(
-        "The process that watches terraform was killed; terraform stopped itself.", _SETTLE
+    Reason.RUNNER_LOST: _operator(
+        "The process that controls terraform was killed; terraform then stopped.", _COMPARE
     ),
-    Reason.HOST_LOST: Explanation(
-        "The host of this deployment did not come back.",
-        "Bring the host back or look at its disk: docs/runbooks/needs-attention.md.",
+    Reason.HOST_LOST: _operator(
+        "The host of this deployment is lost.",
+        "Bring the host back or recover the state from its disk: docs/runbooks/needs-attention.md.",
     ),
     Reason.PROJECT_NOT_FOUND: Explanation(
-        "There is no such project, or you may not see it.",
-        "Check the project id, and that you are signed in as somebody who works in it.",
+        "The project does not exist, or your account has no access to it.",
+        "Check the project id, and sign in with an account that has access to the project.",
     ),
     Reason.PROJECT_INACTIVE: Explanation(
-        "The project is not active: it is going to be deleted.",
+        "The project is marked for deletion.",
         "Restore it at https://console.cloud.google.com/cloud-resource-manager, or use another "
         "project.",
     ),
     Reason.LOCATION_MISMATCH: Explanation(
-        "A location does not fit.", "Deploy with a location that the finding names."
+        "A location does not match.", "Deploy with a location that the error names."
     ),
     Reason.NOT_CHECKED: Explanation(
-        "Something could not be checked before the deployment.",
-        "Nothing to do: terraform will tell if it stands in the way.",
+        "A check before the deployment was not possible.",
+        "Nothing to do: terraform reports the obstacle if there is one.",
     ),
-    Reason.PREFLIGHT_FAILED: Explanation(
-        "The project could not be checked, so nothing was begun.",
-        "Deploy again in a few minutes; if that does not help, an operator must look at the "
-        "worker's network: docs/runbooks/host-fault.md.",
+    Reason.PREFLIGHT_FAILED: _operator(
+        "The project could not be checked, so nothing was changed.",
+        "Deploy again in a few minutes; if the check fails again, an operator must check the "
+        "network of the hosts: docs/runbooks/host-fault.md.",
     ),
     Reason.PERMISSION_DENIED: Explanation(
         "A permission in the project is missing.",
-        "Ask an owner of the project to grant it, then deploy again.",
+        "Ask an owner of the project to grant the permission, then deploy again.",
     ),
     Reason.SIGN_IN_EXPIRED: Explanation(
-        "Google does not accept the sign-in any more.", "Sign in again, then deploy again."
+        "Google no longer accepts the sign-in.", "Sign in again, then deploy again."
     ),
     Reason.BILLING_DISABLED: Explanation(
         "The project has no active billing account.",
-        "Link one at https://console.cloud.google.com/billing/linkedaccount, then deploy again.",
+        "Link an account at https://console.cloud.google.com/billing/linkedaccount, then deploy "
+        "again.",
     ),
     Reason.API_DISABLED: Explanation(
         "An API that the stack needs is switched off, or was switched on just now.",
-        "It is tried again for some minutes; if that does not help, switch the API on and deploy "
-        "again.",
+        "The deployment retries for some minutes; if the error remains, switch the API on and "
+        "deploy again.",
     ),
     Reason.POLICY_FORBIDS: Explanation(
         "A policy of the organisation forbids what the stack needs.",
@@ -193,93 +198,96 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.QUOTA_EXCEEDED: Explanation(
         "A quota of the project is used up.",
-        "Raise it at https://console.cloud.google.com/iam-admin/quotas or remove what is not "
-        "needed, then deploy again: docs/runbooks/google-keeps-refusing.md.",
+        "Raise the quota at https://console.cloud.google.com/iam-admin/quotas or remove unused "
+        "resources, then deploy again: docs/runbooks/google-keeps-refusing.md.",
     ),
     Reason.RATE_LIMITED: Explanation(
-        "Google answers that there are too many requests.",
-        "It is tried again by itself; if that does not help, deploy again later: "
+        "Google refused too many requests in a short time.",
+        "The deployment retries by itself; if the error remains, deploy again later: "
         "docs/runbooks/google-keeps-refusing.md.",
     ),
     Reason.KEEPS_FAILING: Explanation(
         "A resource takes far longer than usual: Google probably keeps refusing it.",
-        "Terraform tries on by itself, for up to 20 minutes; wait, or cancel and look at quotas: "
+        "Terraform retries by itself for up to 20 minutes; wait, or cancel and check the quotas: "
         "docs/runbooks/google-keeps-refusing.md.",
     ),
     Reason.ALREADY_EXISTS: Explanation(
         "A resource of this name exists already, but not in the stack's state.",
-        "Deploy again to have it adopted, or use another prefix: docs/runbooks/already-exists.md.",
+        "Deploy again to import the resource, or use another prefix: "
+        "docs/runbooks/already-exists.md.",
     ),
     Reason.NAME_TAKEN: Explanation(
-        "A name belongs to somebody else.", "Deploy with another prefix."
+        "Another project uses the name of a resource.", "Deploy with another prefix."
     ),
     Reason.IMPORT_TARGET_MISSING: Explanation(
-        "A resource that was to be adopted is not there any more.", _DEPLOY_AGAIN
+        "A resource was deleted before the deployment could import it.", _DEPLOY_AGAIN
     ),
     Reason.CONCURRENT_CHANGE: Explanation(
-        "Somebody else changes the project at the same time.",
-        "It is tried again by itself; if that does not help, deploy again later.",
+        "The project was changed by another program at the same time.",
+        "The deployment retries by itself; if the error remains, deploy again later.",
     ),
     Reason.IDENTITY_PROPAGATING: Explanation(
-        "Google does not know a service account yet that was just made.", _DEPLOY_AGAIN
+        "A new service account is not yet known everywhere at Google.", _DEPLOY_AGAIN
     ),
-    Reason.BUILD_FAILED: Explanation(
+    Reason.BUILD_FAILED: _operator(
         "Google could not build a function.",
-        "An operator must look at the build's log: docs/runbooks/build-failed.md.",
+        "An operator must read the log of the build: docs/runbooks/build-failed.md.",
     ),
     Reason.GOOGLE_UNAVAILABLE: Explanation(
-        "A service of Google's does not work just now.",
-        "It is tried again by itself; if that does not help, deploy again when "
+        "A service of Google is not available.",
+        "The deployment retries by itself; if the error remains, deploy again when "
         "https://status.cloud.google.com shows no outage.",
     ),
-    Reason.GOOGLE_UNREACHABLE: Explanation(
+    Reason.GOOGLE_UNREACHABLE: _operator(
         "The host cannot reach Google.",
-        "It is tried again by itself; if that does not help, an operator must look at the host's "
-        "network: docs/runbooks/host-fault.md.",
+        "The deployment retries by itself; if the error remains, an operator must check the "
+        "network of the host: docs/runbooks/host-fault.md.",
     ),
     Reason.PLAN_STALE: Explanation(
         "The stack's state was changed after the plan was made.", _DEPLOY_AGAIN
     ),
-    Reason.STATE_REPLACED: Explanation(
-        "The stack's state is another one than the plan was made from.",
-        "An operator must find out who replaced it: docs/runbooks/state-store.md.",
+    Reason.STATE_REPLACED: _operator(
+        "The stack's state was replaced after the plan was made.",
+        "An operator must find the cause of the replacement: docs/runbooks/state-store.md.",
     ),
-    Reason.STATE_UNREACHABLE: Explanation(
-        "The store of the stack's Terraform state does not answer.",
-        "It is tried again by itself; if that does not help, an operator must look: "
+    Reason.STATE_UNREACHABLE: _operator(
+        "The store of the stack's state does not answer.",
+        "The deployment retries by itself; if the error remains, an operator must check the store: "
         "docs/runbooks/state-store.md.",
     ),
-    Reason.STATE_NOT_SAVED: Explanation(
+    Reason.STATE_NOT_SAVED: _operator(
         "Terraform could not save the stack's state.",
-        "An operator must look before the stack is deployed again: docs/runbooks/state-store.md.",
+        "An operator must recover the state before the stack is deployed again: "
+        "docs/runbooks/state-store.md.",
     ),
-    Reason.PROVIDERS_MISSING: Explanation(
-        "The host does not have the providers that the template needs.",
-        "An operator must look at the provider mirror: docs/runbooks/providers-missing.md.",
+    Reason.PROVIDERS_MISSING: _operator(
+        "The host does not have the terraform providers of the template.",
+        "An operator must fill the provider mirror: docs/runbooks/providers-missing.md.",
     ),
-    Reason.OUTCOME_UNKNOWN: Explanation(
-        "Terraform had to be killed, so it is not known what became of some resources.", _SETTLE
+    Reason.OUTCOME_UNKNOWN: _operator(
+        "Terraform had to be killed, so the outcome of some resources is unknown.", _COMPARE
     ),
-    Reason.UNRECORDED_RESOURCES: Explanation(
-        "Resources were created that the state does not hold.", _SETTLE
+    Reason.UNRECORDED_RESOURCES: _operator(
+        "Resources were created that the stack's state does not contain.", _COMPARE
     ),
-    Reason.TERMINATED_BY_OPERATOR: Explanation(
-        "An operator terminated the workflow; its worker stops terraform by itself.", _SETTLE
+    Reason.TERMINATED_BY_OPERATOR: _operator(
+        "An operator terminated the deployment; the host stops terraform.", _COMPARE
     ),
-    Reason.INTERNAL_ERROR: Explanation(
-        "This service made a mistake.", "Report it with the deployment's id; " + _SETTLE
+    Reason.INTERNAL_ERROR: _operator(
+        "The service failed because of an error of its own.",
+        "Report the deployment's id. " + _COMPARE,
     ),
 }
 
 
 def explain(reason: Reason, *, destroy: bool = False) -> Explanation:
-    """The sentence and the advice of a reason.
+    """The explanation of a reason.
 
     Args:
-        reason: why it is where it is.
-        destroy: whether the stack was to be destroyed; then that is what is done again.
+        reason: the cause.
+        destroy: whether the deployment destroys a stack: then the next step is another destroy.
     """
-    found = _EXPLANATIONS[reason]
+    explanation = _EXPLANATIONS[reason]
     if not destroy:
-        return found
-    return Explanation(found.message, _AGAIN.sub(r"\1estroy", found.next_step))
+        return explanation
+    return replace(explanation, next_step=_AGAIN.sub(r"\1estroy", explanation.next_step))

@@ -33,6 +33,6 @@ class RetryBudget:
         limits = self._limits
         if action is Action.WAIT:
             return waited < limits.propagation_seconds
-        if action is Action.ADOPT:
+        if action is Action.IMPORT:
             return tried < limits.most_imports
         return action is Action.RETRY and tried < limits.most and waited < limits.total_seconds

@@ -51,7 +51,7 @@ class Archive:
             "outputs": recorded_outputs(await asyncio.to_thread(state.read)),
         }
         encrypted = self._cipher.encrypt(json.dumps(content), deployment)
-        self._outbox.enqueue(directory, artifacts.SEALED_OUTPUTS, encrypted)
+        self._outbox.enqueue(directory, artifacts.ENCRYPTED_OUTPUTS, encrypted)
 
     async def send(self, deployment: str) -> None:
         """Send the enqueued artifacts of a deployment.

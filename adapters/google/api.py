@@ -27,7 +27,7 @@ class RefusedByGoogle(Exception):
     """Google refused a request. Never leaves the adapters."""
 
     def __init__(self, error: GoogleError) -> None:
-        super().__init__(error.words)
+        super().__init__(error.message)
         self.error = error
 
 

@@ -12,8 +12,8 @@ from deployments.imports import (
     ImportSurvey,
     PlannedCreation,
     ResourceLookup,
-    content_of,
     resource_lookup,
+    ruleset_source,
 )
 from deployments.preflight import finding
 from deployments.reasons import Reason
@@ -126,7 +126,7 @@ class GoogleImportFinder:
     ) -> ImportSurvey:
         """Find released rulesets with equal content, since Google generates a ruleset's name."""
         planned = {
-            content_of(creation.values): creation.address
+            ruleset_source(creation.values): creation.address
             for creation in creations
             if creation.type == "google_firebaserules_ruleset"
         }
@@ -142,7 +142,7 @@ class GoogleImportFinder:
                 ruleset = await self._api.get("firebaserules", f"v1/{name}")
             except RefusedByGoogle:
                 continue
-            if address := planned.get(content_of(ruleset)):
+            if address := planned.get(ruleset_source(ruleset)):
                 imports[address] = Import(address, name)
         return ImportSurvey(list(imports.values()))
 

@@ -12,17 +12,17 @@ from deployments.errors import SignInExpired, Unavailable
 from deployments.findings import Finding, Severity
 from deployments.preflight import (
     CONSTRAINTS,
-    Existing,
+    ExistingResource,
     Project,
     Requirements,
-    disabled,
-    existing,
+    by_severity,
+    disabled_apis,
+    existing_resources,
     finding,
-    forbidden,
-    in_order,
-    is_ours,
-    unfit_region,
-    ungranted,
+    is_stack_name,
+    missing_permissions,
+    policy_violations,
+    unsupported_region,
 )
 from deployments.reasons import Reason
 from deployments.refusal_causes import match
@@ -90,7 +90,7 @@ class GooglePreflight:
             granted = await self._granted(request.stack.project_id, needed)
         except RefusedByGoogle as refused:
             return [_project_finding(refused)]
-        findings = list(ungranted(request.stack.project_id, needed.permissions, granted))
+        findings = list(missing_permissions(request.stack.project_id, needed.permissions, granted))
         checks: list[_Check] = [self._policies, self._existing]
         if _GET_PROJECT in granted:
             checks += [self._project, self._billing]
@@ -98,7 +98,7 @@ class GooglePreflight:
             checks.append(self._apis)
         for results in await asyncio.gather(*(self._run(check, request) for check in checks)):
             findings += results
-        return in_order([*findings, *unfit_region(request)])
+        return by_severity([*findings, *unsupported_region(request)])
 
     async def projects(self) -> list[Project]:
         """Return the active projects that the identity can access."""
@@ -168,7 +168,7 @@ class GooglePreflight:
                 for service in response.get("services") or ()
                 if service.get("state") == "ENABLED"
             }
-        return list(disabled(project, needed, enabled))
+        return list(disabled_apis(project, needed, enabled))
 
     async def _policies(self, request: DeploymentRequest) -> list[Finding]:
         project = request.stack.project_id
@@ -178,28 +178,28 @@ class GooglePreflight:
             path = f"v2/projects/{project}/policies/{constraint}:getEffectivePolicy"
             response = await self._api.get("orgpolicy", path)
             rules = (response.get("spec") or response).get("rules") or []
-            findings += forbidden(request, constraint, rules, apis)
+            findings += policy_violations(request, constraint, rules, apis)
         return findings
 
     async def _existing(self, request: DeploymentRequest) -> list[Finding]:
-        items: list[Existing] = []
+        items: list[ExistingResource] = []
         for kind, service, path, key in _LISTINGS:
             try:
                 items += [item async for item in self._listed(request, kind, service, path, key)]
             except RefusedByGoogle:
                 # A disabled API has no resources; the plan finds resources that may not be listed.
                 continue
-        return list(existing(request, items))
+        return list(existing_resources(request, items))
 
     async def _listed(
         self, request: DeploymentRequest, kind: str, service: str, path: str, key: str
-    ) -> AsyncIterator[Existing]:
+    ) -> AsyncIterator[ExistingResource]:
         project = request.stack.project_id
         query = {"project": project} if kind == "bucket" else {}
         async for item in self._api.items(service, path.format(project), key, **query):
             name = _name(kind, item)
-            if is_ours(request, name):
-                yield Existing(kind, name, str(item.get("location", "")))
+            if is_stack_name(request, name):
+                yield ExistingResource(kind, name, str(item.get("location", "")))
 
 
 def _name(kind: str, item: dict[str, object]) -> str:

@@ -7,7 +7,7 @@ from api.dependencies import CurrentUser, Services, ServicesNeeded
 from api.openapi import answers
 from api.schemas.acap_config import AcapConfigBody
 from deployments.acap_config import SECRETS, Origin, compose
-from deployments.artifacts import SEALED_OUTPUTS, disposition
+from deployments.artifacts import ENCRYPTED_OUTPUTS, disposition
 from deployments.deployment import Operation
 from deployments.errors import AcapConfigMissing, NotFound
 from deployments.execution import DeploymentSnapshot
@@ -59,7 +59,7 @@ async def _recorded(services: Services, snapshot: DeploymentSnapshot) -> str:
     if not snapshot.is_terminal:
         raise AcapConfigMissing("This deployment has not ended yet.")
     try:
-        content = await services.artifacts.open(snapshot.id, SEALED_OUTPUTS)
+        content = await services.artifacts.open(snapshot.id, ENCRYPTED_OUTPUTS)
     except NotFound:
         raise AcapConfigMissing("This deployment recorded no outputs.") from None
     sealed = b"".join([chunk async for chunk in content.chunks])

@@ -10,7 +10,7 @@ from adapters.encryption import AesGcmCipher
 from api.dependencies import Services
 from api.schemas.acap_config import AcapConfigBody
 from deployments.acap_config import SECRETS
-from deployments.artifacts import SEALED_OUTPUTS
+from deployments.artifacts import ENCRYPTED_OUTPUTS
 from deployments.credentials import SERVICE
 from deployments.errors import Unavailable
 from tests.api.test_deployments import deploy
@@ -41,7 +41,7 @@ async def test_what_another_key_sealed_is_not_available(
     await client.get_workflow_handle(found).terminate()
     other = AesGcmCipher([KEY]).encrypt("{}", found).encode()
     for sealed in (other, b"", b"v1.", b"{}", "v1.\u00e9".encode()):
-        await services.artifacts.put(found, SEALED_OUTPUTS, [sealed])
+        await services.artifacts.put(found, ENCRYPTED_OUTPUTS, [sealed])
         assert await code(api, found) == (503, "unavailable")
 
 

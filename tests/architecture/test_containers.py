@@ -138,7 +138,7 @@ def test_the_build_defaults_to_the_same_images_with_and_without_compose() -> Non
 def test_the_image_is_no_root_and_its_first_process_supervises() -> None:
     last = DOCKERFILE.rpartition("\nFROM ")[2]
     assert re.findall(r"^USER (\S+)$", last, re.MULTILINE) == ["anava"]
-    assert 'ENTRYPOINT ["anava"]\nCMD ["worker", "--supervise"]' in last
+    assert 'ENTRYPOINT ["anava"]\nCMD ["worker", "--restart"]' in last
 
 
 def test_the_build_sees_every_room_and_nothing_that_is_not_committed() -> None:

@@ -12,6 +12,7 @@ from cli.local_environment import CannotStart, free_port, lock
 from cli.main import app
 from cli.render import (
     deployment_lines,
+    destruction_lines,
     log_line,
     parse_variables,
     verification_lines,
@@ -117,3 +118,61 @@ def test_an_api_that_does_not_answer_exits_with_four() -> None:
 def test_a_second_up_of_the_same_folder_is_told_who_holds_it(tmp_path: Path) -> None:
     with lock(tmp_path), pytest.raises(CannotStart, match="Another `anava up`"), lock(tmp_path):
         pass
+
+
+def test_an_error_shows_its_resource_place_and_fix_and_repeats_no_text() -> None:
+    next_step = "Correct the cause, then deploy again."
+    error = {
+        "cause": "apply_failed",
+        "severity": "blocking",
+        "message": "local-exec provisioner error",
+        "next_step": next_step,
+        "fix": "",
+        "audience": "user",
+        "resource": "terraform_data.edge[1]",
+        "detail": "exit status 1",
+        "file": "main.tf",
+        "line": 12,
+    }
+    denied = {
+        **error,
+        "message": "The permission a.b.get is missing.",
+        "resource": "a.b.get",
+        "severity": "warning",
+        "detail": "",
+        "next_step": "Ask an owner.",
+        "fix": "https://console.example",
+        "file": "",
+        "line": 0,
+    }
+    deployment = {
+        "id": "dep-1",
+        "status": "failed",
+        "next_step": next_step,
+        "result": {"errors": [error, denied]},
+    }
+
+    assert list(deployment_lines(deployment)) == [
+        "dep-1: failed",
+        f"  next_step: {next_step}",
+        "  error: terraform_data.edge[1]: local-exec provisioner error (main.tf:12)",
+        "    exit status 1",
+        "  warning: The permission a.b.get is missing.",
+        "    Ask an owner.",
+        "    https://console.example",
+    ]
+
+
+def test_a_destroy_lists_what_stays_and_what_google_deletes_later() -> None:
+    destruction = {
+        "stack": "anava.demo.anava",
+        "confirm": "demo/anava",
+        "retained": [{"what": "logs", "why": "they are the record"}],
+        "soft_deleted": [{"what": "API key", "days": 30, "meaning": "it is refused"}],
+    }
+
+    assert list(destruction_lines(destruction))[1:] == [
+        "  - logs: they are the record",
+        "Google deletes these later:",
+        "  - API key, after 30 days: it is refused",
+    ]

@@ -95,6 +95,6 @@ def test_states_of_an_earlier_stand_in_are_forgotten(tmp_path: Path) -> None:
     for folder in (ours, real):
         folder.mkdir(parents=True)
 
-    google_stand_in.forget(local.data)
+    google_stand_in.remove_states(local.data)
 
     assert (ours.exists(), real.exists()) == (False, True)

@@ -61,6 +61,6 @@ async def test_what_does_not_end_in_time_is_named_with_what_becomes_of_it(
     assert not await _stopping(running, 0.5).cancel_all()
 
     slow, deaf = capsys.readouterr().err.splitlines()
-    assert slow.startswith("Not ended after 0.5 s: dep-slow. The cancel is kept")
-    assert deaf.startswith("Not cancelled: dep-deaf. Terraform goes on")
+    assert slow.startswith("Not ended after 0.5 s: dep-slow. The cancel stays in force")
+    assert deaf.startswith("Not cancelled: dep-deaf. Terraform continues")
     assert running.cancelled == ["dep-slow"], "asked once"

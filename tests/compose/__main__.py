@@ -148,7 +148,7 @@ def check_containers(stack: Stack) -> None:
         assert stack.inside(service, "id", "-u").strip() == "10001", "nothing runs as root"
         assert stack.inside(service, "sh", "-c", "touch /x 2>/dev/null || echo no") == "no\n"
         first = stack.processes(service)[1]
-        assert ("worker --supervise" in first) == (service in WORKERS), first
+        assert ("worker --restart" in first) == (service in WORKERS), first
     for service in ("temporal", "api", *WORKERS):
         eventually(lambda service=service: stack.is_healthy(service), f"{service}'s health", 90)  # type: ignore[misc]
 

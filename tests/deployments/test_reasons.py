@@ -5,11 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from deployments.errors import Audience
 from deployments.reasons import Reason, explain
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LINK = re.compile(r"docs/[\w/.-]+\.md")
 
+# Words of our own machinery, which neither a customer nor the console knows.
+INTERNAL = re.compile(
+    r"\b(runner|supervisor|lease|ladder|seal|spool|step|queue|workflow|activity|heartbeat)\b"
+    r"|\b(GET|POST) |/api/"
+)
 # Where all is well there is nothing to do next.
 WELL = {Reason.NONE, Reason.APPLIED, Reason.NO_CHANGES, Reason.NOTHING_TO_DESTROY}
 
@@ -58,3 +64,17 @@ def test_what_was_to_be_destroyed_is_never_deployed_again_by_our_advice(reason: 
     assert not re.search(r"[Dd]eploy (the stack )?again", next_step)
     assert len(next_step.split()) == len(explain(reason).next_step.split())
     assert explain(reason, destroy=True).message == explain(reason).message
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_text_for_people_holds_no_word_of_our_machinery(reason: Reason) -> None:
+    known = explain(reason)
+    assert not INTERNAL.search(f"{known.message} {known.next_step}")
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_where_an_operator_must_act_the_audience_is_operators(reason: Reason) -> None:
+    known = explain(reason)
+    if "operator must" in known.next_step or "needs-attention" in known.next_step:
+        assert known.audience is Audience.OPERATOR
+    assert explain(reason, destroy=True).audience is known.audience

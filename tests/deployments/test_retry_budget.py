@@ -43,10 +43,10 @@ def test_an_api_that_was_just_enabled_has_its_time_and_no_number() -> None:
 
 
 def test_what_exists_is_looked_for_twice_at_most() -> None:
-    assert len(pauses(Action.ADOPT)) == 2
+    assert len(pauses(Action.IMPORT)) == 2
 
 
-@pytest.mark.parametrize("action", [Action.ASK, Action.GIVE_UP])
+@pytest.mark.parametrize("action", [Action.USER_ACTION, Action.FAIL])
 def test_what_does_not_pass_is_never_tried_again(action: Action) -> None:
     assert pauses(action) == []
 
@@ -54,7 +54,7 @@ def test_what_does_not_pass_is_never_tried_again(action: Action) -> None:
 def test_one_sort_of_refusal_does_not_use_up_the_tries_of_another() -> None:
     retry_budget = RetryBudget(LIMITS)
     for moment in range(20):
-        retry_budget.pause(Action.ADOPT, moment)
+        retry_budget.pause(Action.IMPORT, moment)
     assert retry_budget.pause(Action.RETRY, 5000.0) == 15
 
 

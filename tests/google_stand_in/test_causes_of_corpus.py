@@ -12,12 +12,12 @@ from deployments.step import Diagnostic
 CORPUS = Path(__file__).parent / "corpus"
 
 API_DISABLED = (Reason.API_DISABLED, Action.WAIT)
-BILLING = (Reason.BILLING_DISABLED, Action.ASK)
-DENIED = (Reason.PERMISSION_DENIED, Action.ASK)
-EXISTS = (Reason.ALREADY_EXISTS, Action.ADOPT)
-EXPIRED = (Reason.SIGN_IN_EXPIRED, Action.ASK)
-MISSED = (Reason.IMPORT_TARGET_MISSING, Action.ADOPT)
-POLICY = (Reason.POLICY_FORBIDS, Action.ASK)
+BILLING = (Reason.BILLING_DISABLED, Action.USER_ACTION)
+DENIED = (Reason.PERMISSION_DENIED, Action.USER_ACTION)
+EXISTS = (Reason.ALREADY_EXISTS, Action.IMPORT)
+EXPIRED = (Reason.SIGN_IN_EXPIRED, Action.USER_ACTION)
+MISSED = (Reason.IMPORT_TARGET_MISSING, Action.IMPORT)
+POLICY = (Reason.POLICY_FORBIDS, Action.USER_ACTION)
 UNREACHABLE = (Reason.GOOGLE_UNREACHABLE, Action.RETRY)
 
 PROVOKED: dict[str, tuple[Reason, Action] | None] = {
@@ -29,9 +29,9 @@ PROVOKED: dict[str, tuple[Reason, Action] | None] = {
     "billing-enable": BILLING,
     "billing-enable-two": BILLING,
     "billing-secret": BILLING,
-    "bucket-taken": (Reason.NAME_TAKEN, Action.ASK),
+    "bucket-taken": (Reason.NAME_TAKEN, Action.USER_ACTION),
     "bucket-yours": EXISTS,
-    "build-failed": (Reason.BUILD_FAILED, Action.GIVE_UP),
+    "build-failed": (Reason.BUILD_FAILED, Action.FAIL),
     "config-missing": None,
     "deleted-key": EXISTS,
     "deleted-pool": EXISTS,
@@ -54,7 +54,7 @@ PROVOKED: dict[str, tuple[Reason, Action] | None] = {
     "member-missing": (Reason.IDENTITY_PROPAGATING, Action.RETRY),
     "org-policy-account": POLICY,
     "org-policy-bucket": POLICY,
-    "project-unknown": (Reason.PROJECT_NOT_FOUND, Action.ASK),
+    "project-unknown": (Reason.PROJECT_NOT_FOUND, Action.USER_ACTION),
     "refused": UNREACHABLE,
     "token-account": EXPIRED,
     "token-bucket": EXPIRED,

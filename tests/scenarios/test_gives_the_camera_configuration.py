@@ -121,12 +121,12 @@ async def assert_kept_apart(
     """The secrets are in the state and, encrypted, in one file that no other route gives."""
     names = [item["name"] for item in (await front.json(f"{path}/artifacts"))["items"]]
     assert "outputs.json" in names
-    assert not any(name.endswith(".sealed") for name in names)
-    assert (await front.session.get(f"{path}/artifacts/outputs.sealed")).status_code == 404
+    assert not any(name.endswith(".encrypted") for name in names)
+    assert (await front.session.get(f"{path}/artifacts/outputs.encrypted")).status_code == 404
     for what in ("", "/plan", "/logs?format=text", "/artifacts"):
         text = (await front.session.get(path + what)).text
         assert not any(secret in text for secret in SECRETS), what
-    sealed = house.data / "artifacts" / path.rpartition("/")[2] / "outputs.sealed"
+    sealed = house.data / "artifacts" / path.rpartition("/")[2] / "outputs.encrypted"
     assert stat.S_IMODE(sealed.stat().st_mode) == 0o600
     # Our own template has its secrets in its text, so its plan and its folder have them, too.
     apart = (house.data / "stacks", house.data / "plans", house.data / "runs")

@@ -122,7 +122,7 @@ async def test_a_failure_is_read_with_its_resource_file_and_line(anava: CommandL
     ended = await anava.run(*words)
     assert ended.code == 1
     assert 'terraform_data.services["services-2"] (main.tf:' in ended.out
-    assert "not done: " in ended.out
+    assert "not applied: " in ended.out
 
 
 async def test_health_is_told_by_the_exit_code(anava: CommandLine) -> None:
@@ -160,7 +160,7 @@ async def test_ctrl_c_on_a_terminal_stops_the_watching_only(anava: CommandLine) 
 
     await eventually(lambda: sees(b"/12 resources"), "the live lines", 60)
     process.send_signal(signal.SIGINT)
-    await eventually(lambda: sees(b"The deployment goes on"), "the words")
+    await eventually(lambda: sees(b"The deployment continues"), "the words")
     assert process.wait(15) == 130
     os.close(ours)
     listed = await anava.run("list", "--json")

@@ -1,4 +1,4 @@
-"""`anava worker --supervise`, as pid 1 of a container runs it, and `--drain`."""
+"""`anava worker --restart`, as pid 1 of a container runs it, and `--drain`."""
 
 import os
 import signal
@@ -31,11 +31,11 @@ def children(pid: int) -> list[int]:
 
 
 async def test_a_killed_worker_is_restarted_and_adopts(house: House) -> None:
-    supervisor = start(house, "--supervise")
+    parent = start(house, "--restart")
     await house.until_up()
     deployment = await house.deploy(resource_seconds=2)
     await deployment.until_text(APPLY, "apply_start")
-    [worker] = children(supervisor.popen.pid)
+    [worker] = children(parent.popen.pid)
     os.kill(worker, signal.SIGKILL)
 
     result = await deployment.result()
@@ -44,18 +44,18 @@ async def test_a_killed_worker_is_restarted_and_adopts(house: House) -> None:
     assert set((await deployment.attempts()).values()) == {1}
     deployment.assert_log_whole(APPLY)
     assert len(house.recorded(deployment)) == 12
-    assert children(supervisor.popen.pid) not in ([], [worker])
+    assert children(parent.popen.pid) not in ([], [worker])
     await house.assert_nothing_left(deployment)
     house.assert_unlocked(deployment)
 
 
 async def test_sigterm_to_the_supervisor_leaves_terraform_to_the_next_worker(house: House) -> None:
-    supervisor = start(house, "--supervise")
+    parent = start(house, "--restart")
     await house.until_up()
     deployment = await house.deploy(resource_seconds=3)
     await deployment.until_text(APPLY, "apply_start")
-    supervisor.signal(signal.SIGTERM)
-    assert supervisor.popen.wait(20) == 0
+    parent.signal(signal.SIGTERM)
+    assert parent.popen.wait(20) == 0
     assert not deployment.file(APPLY, "stop.json").exists()
 
     house.worker()
@@ -66,7 +66,7 @@ async def test_sigterm_to_the_supervisor_leaves_terraform_to_the_next_worker(hou
     deployment.assert_log_whole(APPLY)
 
 
-@pytest.mark.parametrize("options", [["--drain"], ["--supervise", "--drain"]])
+@pytest.mark.parametrize("options", [["--drain"], ["--restart", "--drain"]])
 async def test_a_draining_worker_stops_terraform_and_says_so(
     house: House, options: list[str]
 ) -> None:

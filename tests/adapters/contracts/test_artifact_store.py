@@ -15,8 +15,8 @@ from adapters.gcs.objects import open_objects
 from adapters.gcs.signing import LinkSigner
 from adapters.local.artifacts import LocalArtifactStore
 from deployments.artifacts import (
+    ENCRYPTED_OUTPUTS,
     LINK_SECONDS,
-    SEALED_OUTPUTS,
     ArtifactStore,
     content_type,
     disposition,
@@ -108,11 +108,11 @@ async def test_a_second_put_replaces_the_first_and_its_hash(store: ArtifactStore
 async def test_what_is_sealed_can_be_opened_and_is_in_no_list_and_behind_no_link(
     store: ArtifactStore,
 ) -> None:
-    await store.put(DEPLOYMENT, SEALED_OUTPUTS, [b"v1.abc"])
-    assert await read(store, SEALED_OUTPUTS) == b"v1.abc"
+    await store.put(DEPLOYMENT, ENCRYPTED_OUTPUTS, [b"v1.abc"])
+    assert await read(store, ENCRYPTED_OUTPUTS) == b"v1.abc"
     assert await store.entries(DEPLOYMENT) == []
     with pytest.raises(NotFound):
-        await store.link(DEPLOYMENT, SEALED_OUTPUTS)
+        await store.link(DEPLOYMENT, ENCRYPTED_OUTPUTS)
 
 
 async def test_artifacts_of_one_deployment_are_not_anothers(store: ArtifactStore) -> None:

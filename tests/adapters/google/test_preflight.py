@@ -217,7 +217,7 @@ async def test_a_bucket_that_lies_elsewhere_blocks(google: ServedStandIn) -> Non
     (found,) = await check(google)
 
     assert (found.code, found.severity) == (Reason.LOCATION_MISMATCH, Severity.BLOCKING)
-    assert found.fix == "deploy with storage_location EU"
+    assert found.fix == "anava deploy --storage-location EU"
 
 
 async def test_a_google_that_is_down_for_a_moment_is_asked_again(google: ServedStandIn) -> None:
