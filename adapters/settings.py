@@ -8,13 +8,21 @@ import base64
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from deployments.errors import InvalidSettings
-from deployments.timings import RetryLimits, StopLadder, Timings
+from deployments.timings import RETENTION_SECONDS, RetryLimits, StopLadder, Timings, limits_of
 
 __all__ = [
     "ApiSettings",
@@ -31,10 +39,6 @@ __all__ = [
 ]
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
-
-# 90 days, the retention of the namespace: nothing remembers a deployment for longer.
-_LONGEST_SECONDS = 90 * 86_400
-
 
 # AES-256.
 _KEY_BYTES = 32
@@ -77,7 +81,7 @@ class LogSettings(_Group):
     sources: Annotated[tuple[str, ...], NoDecode] = ("local",)
     redact: Annotated[tuple[str, ...], NoDecode] = ()
     # A week, so that nobody has to come in on a weekend; the event file itself stays.
-    give_up_seconds: int = Field(default=7 * 86_400, ge=1, le=_LONGEST_SECONDS)
+    give_up_seconds: int = Field(default=7 * 86_400, ge=1, le=RETENTION_SECONDS)
 
     @field_validator("sinks", "sources", "redact", mode="before")
     @classmethod
@@ -104,7 +108,7 @@ class RedisSettings(_Group):
 
     url: SecretStr | None = None
     # A week: then Cloud Storage has it, and nobody follows it live any more.
-    keep_seconds: int = Field(default=7 * 86_400, ge=60, le=_LONGEST_SECONDS)
+    keep_seconds: int = Field(default=7 * 86_400, ge=60, le=RETENTION_SECONDS)
 
 
 # https://cloud.google.com/storage/docs/buckets#naming; no name of it means anything to terraform's
@@ -223,34 +227,34 @@ class WorkerSettings(_Group):
     drain: bool = False
 
 
-class PhasesSettings(_Group):
-    """Every limit of `deployments.timings`, in seconds."""
+def _limit_fields() -> dict[str, Any]:
+    """One setting for each limit of a deployment; those of `RetryLimits` start with `retry_`."""
+    prefixes = {Timings: "", StopLadder: "", RetryLimits: "retry_"}
+    return {
+        prefix + name: (
+            int,
+            Field(default=limit.default, ge=limit.minimum, le=limit.maximum),
+        )
+        for group, prefix in prefixes.items()
+        for name, limit in limits_of(group).items()
+    }
 
-    heartbeat_timeout_seconds: int = Field(default=90, ge=2, le=_LONGEST_SECONDS)
-    lease_seconds: int = Field(default=300, ge=3, le=_LONGEST_SECONDS)
-    failover_wait_seconds: int = Field(default=180, ge=1, le=_LONGEST_SECONDS)
-    host_silence_seconds: int = Field(default=30, ge=1, le=_LONGEST_SECONDS)
-    host_absence_seconds: int = Field(default=86_400, ge=2, le=_LONGEST_SECONDS)
-    no_progress_seconds: int = Field(default=120, ge=1, le=_LONGEST_SECONDS)
-    plan_no_progress_seconds: int = Field(default=300, ge=1, le=_LONGEST_SECONDS)
-    second_interrupt_seconds: int = Field(default=10, ge=1, le=_LONGEST_SECONDS)
-    grace_seconds: int = Field(default=180, ge=1, le=_LONGEST_SECONDS)
-    saving_limit_seconds: int = Field(default=3600, ge=1, le=_LONGEST_SECONDS)
-    kill_seconds: int = Field(default=30, ge=1, le=_LONGEST_SECONDS)
-    lost_lease_second_seconds: int = Field(default=120, ge=1, le=_LONGEST_SECONDS)
-    lost_lease_kill_seconds: int = Field(default=150, ge=2, le=_LONGEST_SECONDS)
-    retry_first_pause_seconds: int = Field(default=15, ge=1, le=3600)
-    retry_longest_pause_seconds: int = Field(default=240, ge=1, le=3600)
-    retry_most: int = Field(default=6, ge=0, le=100)
-    retry_total_seconds: int = Field(default=3600, ge=0, le=_LONGEST_SECONDS)
-    retry_propagation_seconds: int = Field(default=600, ge=0, le=_LONGEST_SECONDS)
-    retry_most_imports: int = Field(default=2, ge=0, le=10)
+
+# A type checker cannot read a base class that a call makes.
+if TYPE_CHECKING:
+    _LimitSettings = _Group
+else:
+    _LimitSettings = create_model("_LimitSettings", __base__=_Group, **_limit_fields())
+
+
+class PhasesSettings(_LimitSettings):
+    """The limits of a deployment, as `deployments/timings.py` declares them, in seconds."""
 
     def timings(self) -> Timings:
-        """As the value that travels with a deployment."""
+        """The limits as the value that travels with a deployment."""
         values = self.model_dump()
-        ladder = StopLadder(**{name: values.pop(name) for name in StopLadder.__dataclass_fields__})
-        retries = {name: values.pop(f"retry_{name}") for name in RetryLimits.__dataclass_fields__}
+        ladder = StopLadder(**{name: values.pop(name) for name in limits_of(StopLadder)})
+        retries = {name: values.pop(f"retry_{name}") for name in limits_of(RetryLimits)}
         return Timings(**values, ladder=ladder, retries=RetryLimits(**retries))
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from deployments.errors import TemporalUnavailable
-from deployments.phase import Phase
+from deployments.phase import TERRAFORM_PHASES
 from deployments.temporal_names import SHARED_QUEUE, WORKER_REPORT_SECONDS, Attribute
 
 __all__ = ["Health", "Queue", "Slots", "TemporalHealth", "Worker", "WorkerHealth"]
@@ -30,9 +30,7 @@ _RPC = timedelta(seconds=3)
 # A poller asks anew every 60 s; Temporal remembers it for 5 minutes.
 _FRESH = timedelta(seconds=90)
 _ACTIVE = "WorkflowType = 'DeploymentWorkflow' AND ExecutionStatus = 'Running'"
-_STEPS = " OR ".join(
-    f"{Attribute.PHASE} = '{item}'" for item in (Phase.INIT, Phase.PLAN, Phase.APPLY)
-)
+_STEPS = " OR ".join(f"{Attribute.PHASE} = '{item}'" for item in TERRAFORM_PHASES)
 # Three reports missed: it is gone, or cannot reach Temporal.
 _SILENT = timedelta(seconds=3 * WORKER_REPORT_SECONDS)
 _MOST_WORKERS = 1000
