@@ -1,8 +1,9 @@
-"""What stands in a deployment's way, as one sentence with what mends it."""
+"""A finding: what preflight reports about a project, or an error of a deployment."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from deployments.errors import Audience
 from deployments.reasons import Reason
 
 __all__ = ["Finding", "Severity"]
@@ -18,15 +19,28 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found.
+    """A cause with a sentence for people, and how to fix it.
 
-    `code` names the cause; `mend` is a command or a link that mends it, empty where there is none;
-    `resource` is what it is about: an address, a permission, an API, a name.
+    Attributes:
+        cause: `none` for a warning of terraform, which has no cause of ours.
+        message: a sentence for people.
+        severity: whether it stops the deployment.
+        next_step: a sentence for people.
+        fix: a command or a link; empty where there is none.
+        audience: who must act.
+        resource: what it concerns: an address in the template, a permission, an API or a name.
+        detail: terraform's own text.
+        file: file of the template; empty where terraform names none.
+        line: line in `file`.
     """
 
-    code: Reason
+    cause: Reason
     message: str
     severity: Severity = Severity.BLOCKING
     next_step: str = ""
     fix: str = ""
+    audience: Audience = Audience.USER
     resource: str = ""
+    detail: str = ""
+    file: str = ""
+    line: int = 0

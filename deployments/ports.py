@@ -234,6 +234,7 @@ class PreparedHost:
 
     host: str
     terraform_version: str
+    template_version: str = ""
 
 
 @dataclass(frozen=True)

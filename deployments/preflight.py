@@ -7,7 +7,7 @@ from typing import Protocol
 
 from deployments.deployment import DeploymentRequest
 from deployments.findings import Finding, Severity
-from deployments.reasons import Reason, explain
+from deployments.reasons import Reason, audience_of, explain
 
 __all__ = [
     "CONSTRAINTS",
@@ -121,7 +121,13 @@ def finding(
     """A finding with the reason's own words where none are given."""
     explanation = explain(code)
     return Finding(
-        code, message or explanation.message, severity, explanation.next_step, fix, resource
+        code,
+        message or explanation.message,
+        severity,
+        explanation.next_step,
+        fix,
+        audience_of(code),
+        resource,
     )
 
 
@@ -134,7 +140,7 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 def blocking(findings: Iterable[Finding]) -> Reason | None:
     """The name of the first one that stands in the way."""
     return next(
-        (finding.code for finding in findings if finding.severity is Severity.BLOCKING), None
+        (finding.cause for finding in findings if finding.severity is Severity.BLOCKING), None
     )
 
 

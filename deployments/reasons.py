@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Explanation", "Reason", "explain"]
+from deployments.errors import Audience
+
+__all__ = ["Explanation", "Reason", "audience_of", "explain"]
 
 
 class Reason(StrEnum):
@@ -283,3 +285,25 @@ def explain(reason: Reason, *, destroy: bool = False) -> Explanation:
     if not destroy:
         return found
     return Explanation(found.message, _AGAIN.sub(r"\1estroy", found.next_step))
+
+
+# An operator of this service must act; on every other reason the user can.
+_FOR_OPERATORS = frozenset(
+    {
+        Reason.PREPARE_FAILED,
+        Reason.START_FAILED,
+        Reason.HOST_LOST,
+        Reason.BUILD_FAILED,
+        Reason.GOOGLE_UNREACHABLE,
+        Reason.STATE_REPLACED,
+        Reason.STATE_UNREACHABLE,
+        Reason.STATE_NOT_SAVED,
+        Reason.PROVIDERS_MISSING,
+        Reason.INTERNAL_ERROR,
+    }
+)
+
+
+def audience_of(reason: Reason) -> Audience:
+    """Who must act on a reason."""
+    return Audience.OPERATOR if reason in _FOR_OPERATORS else Audience.USER

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from deployments.findings import Finding
 from deployments.google_errors import GoogleError, parse
-from deployments.reasons import Reason, explain
+from deployments.reasons import Reason, audience_of, explain
 from deployments.step import Diagnostic, StepOutcome, StepResult
 
 __all__ = ["Action", "Refusal", "classify", "match", "refusals_of"]
@@ -37,7 +37,7 @@ class Refusal:
     @property
     def reason(self) -> Reason:
         """Its name."""
-        return self.finding.code
+        return self.finding.cause
 
 
 @dataclass(frozen=True)
@@ -257,10 +257,11 @@ def _refusal(row: _Row, error: GoogleError, resource: str) -> Refusal:
     explanation = explain(row.reason)
     return Refusal(
         Finding(
-            code=row.reason,
+            cause=row.reason,
             message=_filled(row.message, error) or explanation.message,
             next_step=explanation.next_step,
             fix=_filled(row.fix, error),
+            audience=audience_of(row.reason),
             resource=resource,
         ),
         row.action,

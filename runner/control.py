@@ -28,11 +28,11 @@ class StepSettings:
         """Read the settings.
 
         Raises:
-            ValueError: one is missing or has another type.
+            TypeError: one is missing or has another type.
         """
         phase, ladder = step.get("phase"), step.get("ladder")
         if not isinstance(phase, str):
-            raise ValueError("phase is missing")
+            raise TypeError("phase is missing")
         self.phase = phase
         self.deadline_seconds = _number(step, "deadline_seconds")
         self.no_progress_seconds = _number(step, "no_progress_seconds")
@@ -42,7 +42,7 @@ class StepSettings:
 def _number(step: dict[str, object], name: str) -> float:
     value = step.get(name)
     if not isinstance(value, int | float):
-        raise ValueError(f"{name} is missing or not a number")
+        raise TypeError(f"{name} is missing or not a number")
     return float(value)
 
 
@@ -57,7 +57,7 @@ def read_settings(folder: StepFiles) -> StepSettings:
         raise ValueError(f"{STEP} is missing")
     try:
         return StepSettings(step)
-    except ValueError as problem:
+    except TypeError as problem:
         raise ValueError(f"{STEP}: {problem}") from problem
 
 

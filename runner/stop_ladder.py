@@ -43,12 +43,12 @@ class LadderLimits:
         """Read all limits.
 
         Raises:
-            ValueError: a limit is missing or not a number.
+            TypeError: a limit is missing or not a number.
         """
         for name in self.__slots__:
             value = values.get(name)
             if not isinstance(value, int | float):
-                raise ValueError(f"ladder.{name} is missing or not a number")
+                raise TypeError(f"ladder.{name} is missing or not a number")
             setattr(self, name, float(value))
 
 

@@ -1,4 +1,4 @@
-"""What people read: current details in the Temporal Web UI, the reason text of a cancel."""
+"""Texts for people: current details in the Temporal Web UI, and the reason text of a cancel."""
 
 import json
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ __all__ = ["current_details", "overdue_details", "parse_cancel", "retry_details"
 
 
 def current_details(
-    words: str, stack: str, owner: str, phase: Phase, done: Sequence[StepResult]
+    headline: str, stack: str, owner: str, phase: Phase, steps: Sequence[StepResult]
 ) -> str:
     """Markdown for the Web UI's current details."""
-    lines = [words, "", f"- stack: `{stack}`", f"- owner: `{owner}`", f"- phase: {phase}"]
-    if plan := next((item for item in reversed(done) if item.phase is Phase.PLAN), None):
+    lines = [headline, "", f"- stack: `{stack}`", f"- owner: `{owner}`", f"- phase: {phase}"]
+    if plan := next((step for step in reversed(steps) if step.phase is Phase.PLAN), None):
         counts = plan.counts
         lines.append(
             f"- plan: {counts.add} to add, {counts.change} to change, {counts.remove} to destroy"
@@ -30,16 +30,16 @@ def current_details(
 
 
 def retry_details(finding: Finding, pause_seconds: int, tries: int) -> str:
-    """Why the deployment waits, and for what."""
+    """Headline while a deployment waits for its next try."""
     where = f" ({_code(finding.resource)})" if finding.resource else ""
     return (
-        f"**{finding.code}**: {finding.message}{where} Planned and applied again in "
+        f"**{finding.cause}**: {finding.message}{where} Planned and applied again in "
         f"{pause_seconds} s, try {tries + 1}. Cancel the workflow to stop it."
     )
 
 
 def overdue_details(resources: Sequence[Resource]) -> str:
-    """What terraform works on for far longer than usual."""
+    """Headline while terraform works on resources for far longer than usual."""
     explanation = explain(Reason.KEEPS_FAILING)
     lines = [f"**{Reason.KEEPS_FAILING}**: {explanation.message} {explanation.next_step}", ""]
     lines += [
@@ -51,12 +51,12 @@ def overdue_details(resources: Sequence[Resource]) -> str:
 
 
 def _code(text: str) -> str:
-    """A name in Markdown, whatever is in it."""
+    """A name as inline code in Markdown; backticks and line ends are replaced."""
     return "`" + text.replace("`", "'").replace("\n", " ") + "`"
 
 
 def parse_cancel(reason: str) -> CancelRequest:
-    """Who asked and why, from a cancel's reason text; without a name it was an operator."""
+    """Decode a cancel's reason text; any other text is an operator's, without a name."""
     if not reason.startswith(CANCEL_PREFIX):
         return CancelRequest(by="", reason=reason)
     try:

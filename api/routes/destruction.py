@@ -24,7 +24,7 @@ class _StackQuery(BaseModel):
 
     project_id: _Text
     prefix: _Text = DeploymentFields.prefix
-    template: _Text = DeploymentFields.template
+    template: _Text = "sandbox"
 
 
 @router.get("/destruction", responses=answers(examples.DESTRUCTION, "invalid_request"))

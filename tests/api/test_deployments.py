@@ -103,7 +103,9 @@ async def test_a_foreign_deployment_looks_like_an_unknown_one(
     found = await deploy(api)
     snapshot = await services.deployments.get("local", found)
     assert snapshot.owner == "local"
-    foreign = await services.deployments.start("other", check(DeploymentFields(PROJECT)), None)
+    foreign = await services.deployments.start(
+        "other", check(DeploymentFields(PROJECT, "sandbox")), None
+    )
     for path in ("", "/logs", "/logs/stream", "/resources", "/progress"):
         unknown = (await api.get(f"/api/deployment/{UNKNOWN}{path}")).json()
         theirs = await api.get(f"/api/deployment/{foreign.id}{path}")

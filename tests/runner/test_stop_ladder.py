@@ -142,7 +142,7 @@ def test_limits_that_are_given_are_the_ladder_s() -> None:
 @pytest.mark.parametrize("name", LadderLimits.__slots__)
 def test_a_limit_that_is_missing_is_named(name: str) -> None:
     """The runner had a copy of each default, which nobody changed with the worker's."""
-    with pytest.raises(ValueError, match=rf"ladder\.{name} is missing"):
+    with pytest.raises(TypeError, match=rf"ladder\.{name} is missing"):
         LadderLimits({key: value for key, value in VALUES.items() if key != name})
 
 

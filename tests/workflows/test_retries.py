@@ -45,7 +45,7 @@ async def test_a_service_that_was_down_is_tried_again_with_a_new_plan(client: Cl
         "plan-4",
     ]
     assert [item.key.step for item in host.orders] == [1, 2, 3, 4, 5]
-    assert result.findings == []
+    assert result.errors == []
     await replay(history)
 
 
@@ -81,7 +81,7 @@ async def test_what_never_passes_ends_after_the_tries_it_has(client: Client) -> 
 
     assert (result.status, result.reason) == (Status.FAILED, Reason.RATE_LIMITED)
     assert host.phases == [INIT, PLAN, APPLY, PLAN, APPLY, PLAN, APPLY]
-    assert [finding.code for finding in result.findings] == [Reason.RATE_LIMITED]
+    assert [finding.cause for finding in result.errors] == [Reason.RATE_LIMITED]
     await replay(history)
 
 
