@@ -1,4 +1,4 @@
-"""One piece of terraform work: what it is told and what it returns."""
+"""A step, one piece of terraform work: its order and its result."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,19 +24,19 @@ __all__ = [
 
 @dataclass(frozen=True)
 class StepKey:
-    """Which step of which deployment."""
+    """Identifies a step of a deployment."""
 
     deployment: str
     step: int
 
     @property
     def activity_id(self) -> str:
-        """The id of the activity that runs it (Temporal's attempt is no part of any id)."""
+        """Id of the activity that runs the step. Temporal's attempt is never part of an id."""
         return f"step-{self.step}"
 
 
 class StopCause(StrEnum):
-    """Why terraform was told to stop; the first cause stays."""
+    """Why terraform was stopped; the first cause stays."""
 
     CANCEL = "cancel"
     DEADLINE = "deadline"
@@ -51,11 +51,20 @@ class StopCause(StrEnum):
 
 @dataclass(frozen=True)
 class StepOrder:
-    """What one step shall do. Written to `step.json`, so it is fixed from then on.
+    """All that a step needs. `step.json` holds it from its start on, unchanged.
 
-    `imports` is what a plan shall adopt. `destroy`: its plan destroys the stack; an apply does what
-    the plan says. `credential_ref`: whose name it uses in the Google project `project_id`; empty
-    for nobody's.
+    Attributes:
+        key: which step.
+        phase: a phase that runs terraform.
+        deadline_seconds: then terraform is stopped.
+        no_progress_seconds: so long may terraform print nothing.
+        lease_seconds: so long the host owns the step after an acknowledged heartbeat.
+        ladder: limits of the stop ladder.
+        plan_sha256: hash of the plan file that an apply must find.
+        imports: existing resources that a plan imports.
+        destroy: the plan destroys the stack; an apply executes its plan file.
+        credential_ref: names the credential for Google; empty for none.
+        project_id: the Google project in which the credential is used.
     """
 
     key: StepKey
@@ -72,7 +81,7 @@ class StepOrder:
 
 
 class ResourceStatus(StrEnum):
-    """How far terraform has come with one resource."""
+    """Progress of terraform with a resource."""
 
     PLANNED = "planned"
     RUNNING = "running"
@@ -82,10 +91,10 @@ class ResourceStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource in the progress of a step; times in RFC 3339 UTC.
+    """A resource in the progress of a step; times are RFC 3339 UTC.
 
-    `typical_seconds` is what this usually takes for its type, 0 where nobody knows; `overdue`: it
-    takes so much longer that it is probably being refused.
+    `typical_seconds` is the usual duration for the type, 0 when unknown. An `overdue` resource
+    takes so much longer that Google is probably refusing requests for it.
     """
 
     address: str
@@ -110,11 +119,11 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """How many changes there are."""
+        """Number of changes."""
         return self.add + self.change + self.remove + self.imported
 
     def __add__(self, other: "Counts") -> "Counts":
-        """Of two applies together."""
+        """The sum of two applies."""
         return Counts(
             self.add + other.add,
             self.change + other.change,
@@ -125,7 +134,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """What terraform complains about, and where: file and line in the template."""
+    """An error or warning of terraform, with file and line in the template."""
 
     severity: str
     summary: str
@@ -137,7 +146,7 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class Output:
-    """One output of the stack; `value_json` is empty when it is sensitive."""
+    """An output of the stack; `value_json` is empty when the output is sensitive."""
 
     name: str
     sensitive: bool
@@ -159,10 +168,29 @@ class StepOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step left behind. A terraform that says no is a result, never an error.
+    """What a step left behind. A failed terraform is a result, never an exception.
 
-    `clean`: terraform ended by itself, so its state is written. `applied`: terraform itself said
-    that the apply is complete. `signals` counts what the ladder sent.
+    Attributes:
+        key: which step.
+        phase: of the step.
+        outcome: how the step ended.
+        exit_code: terraform's; None when unknown.
+        stop: why terraform was stopped.
+        clean: terraform ended by itself, so its state is written.
+        applied: terraform reported that the apply is complete.
+        signals: number of signals that the stop ladder sent.
+        counts: planned changes, or applied ones after an apply.
+        changed: addresses of changed resources.
+        not_applied: addresses of planned changes that did not happen.
+        diagnostics: terraform's errors; its warnings where there is no error.
+        outputs: of the stack.
+        seal: the log's end record.
+        plan_sha256: hash of the plan file that a plan wrote.
+        error: text of an error outside terraform.
+        started_at: RFC 3339 UTC.
+        ended_at: RFC 3339 UTC.
+        epoch: of the claim under which the step ended.
+        omitted: number of addresses that were left out.
     """
 
     key: StepKey

@@ -21,7 +21,7 @@ _APPLY = "apply"
 
 def load_typical_durations(run_root: Path) -> TypicalDurations:
     """By the newest finished deployments; a document that is none of ours says nothing. Blocks."""
-    return TypicalDurations.shown_by(
+    return TypicalDurations.from_resources(
         resource for folder in _newest_ended(run_root) for resource in _resources(folder)
     )
 

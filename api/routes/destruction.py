@@ -37,6 +37,6 @@ async def get_destruction(asked: Annotated[_StackQuery, Query()]) -> Destruction
     return DestructionBody(
         stack=stack.id,
         confirm=confirmation(stack.project_id, stack.prefix),
-        kept=[KeptBody(**asdict(item)) for item in found.kept],
-        held=[HeldBody(**asdict(entry)) for entry in found.held],
+        kept=[KeptBody(**asdict(item)) for item in found.retained],
+        held=[HeldBody(**asdict(entry)) for entry in found.soft_deleted],
     )
