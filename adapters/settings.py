@@ -59,7 +59,7 @@ class ApiSettings(_Group):
 
 
 class TerraformSettings(_Group):
-    """The terraform binary and its providers.
+    """The terraform binary and the providers.
 
     `binary` is a name on the PATH or a path. `mirror` is an unpacked filesystem mirror; without a
     mirror only terraform's builtin provider is available.
@@ -121,7 +121,7 @@ _Server = Annotated[
     str, Field(pattern=r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$")
 ]
 
-# A service account's email only: it becomes part of a URL.
+# A service account's email only: the email becomes part of a URL.
 _Account = Annotated[
     str, Field(pattern=r"^[a-z0-9-]{1,63}@[a-z0-9.-]{1,200}\.gserviceaccount\.com$")
 ]
@@ -146,7 +146,7 @@ class GcsSettings(_Group):
 class StateSettings(_Group):
     """The store of Terraform states: `local`, on this machine, or `gcs`, in a bucket.
 
-    A state holds every secret of its stack in clear, so logs have a bucket of their own.
+    A state holds every secret of its stack in clear, so logs must have another bucket.
     """
 
     backend: Literal["local", "gcs"] = "local"
@@ -233,7 +233,12 @@ def _limit_fields() -> dict[str, Any]:
     return {
         prefix + name: (
             int,
-            Field(default=limit.default, ge=limit.minimum, le=limit.maximum),
+            Field(
+                default=limit.default,
+                ge=limit.minimum,
+                le=limit.maximum,
+                description=limit.reason,
+            ),
         )
         for group, prefix in prefixes.items()
         for name, limit in limits_of(group).items()

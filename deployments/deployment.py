@@ -1,4 +1,4 @@
-"""A deployment's request, its statuses and its result."""
+"""A deployment's request, statuses and result."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -27,7 +27,7 @@ DEFAULT_TENANT = "local"
 
 
 class Status(StrEnum):
-    """Where a deployment is in its life; `transitions` has the rules between them."""
+    """The status of a deployment; `transitions` has the rules."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -40,7 +40,7 @@ class Status(StrEnum):
 
 
 class Operation(StrEnum):
-    """What a deployment does with its stack."""
+    """The work of a deployment on the stack."""
 
     DEPLOY = "deploy"
     DESTROY = "destroy"
@@ -58,7 +58,7 @@ class ApprovalPolicy(StrEnum):
 
 @dataclass(frozen=True)
 class Stack:
-    """One customer installation; it owns one Terraform state."""
+    """A customer installation, which owns a Terraform state."""
 
     template: str
     project_id: str
@@ -73,7 +73,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class DeploymentRequest:
-    """What a deployment shall do, checked by `requests.check`.
+    """The request of a deployment, checked by `requests.check`.
 
     `variables_json` is a JSON object as text: terraform gets every string and number byte for byte
     as the customer wrote it (tried: a var file is never evaluated). Sensitive variables travel in
@@ -102,30 +102,10 @@ class CancelRequest:
 class DeploymentResult:
     """How a deployment ended: all that a reader needs when no worker is up.
 
-    Stored in the workflow's memo, so `results.fit_to_memo` limits it to 16 KB.
-
-    Attributes:
-        status: always terminal.
-        reason: why it ended so.
-        phase: the last phase before finalize.
-        detail: text of an error outside terraform.
-        counts: what was changed; what was planned where the apply did not complete.
-        changed: addresses of changed resources.
-        not_applied: addresses of planned changes that did not happen.
-        unrecorded: addresses of resources that exist and that the state lacks.
-        unknown: addresses of resources whose existence cannot be determined.
-        errors: what went wrong, the deciding cause first.
-        outputs: of a completed apply.
-        seals: end records of the steps' logs.
-        plan_sha256: hash of the last plan file.
-        cancel: the cancel request, when there was one.
-        cancel_too_late: it came after the work was done.
-        host: id of the host.
-        terraform_version: that host's.
-        ended_at: end of the last step, RFC 3339 UTC.
-        omitted: number of entries that did not fit.
-        template_version: first 12 hex digits of the sha256 over the template's files.
-        revision: the stack's revision; none is recorded yet.
+    Stored in the workflow's memo, so `results.fit_to_memo` limits the size to 16 KB. `changed`,
+    `not_applied`, `unrecorded` (they exist and the state lacks them) and `unknown` (their existence
+    cannot be determined) are resource addresses. `errors` starts with the deciding cause; `omitted`
+    counts the entries that did not fit. No `revision` is recorded yet.
     """
 
     status: Status

@@ -1,4 +1,4 @@
-"""What a destroy leaves in the project, and what Google deletes only after some days."""
+"""Resources that a destroy leaves in the project, or that Google deletes days later."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class RetainedResource:
 
 @dataclass(frozen=True)
 class SoftDeletedResource:
-    """A resource that Google deletes after `days`; `meaning` is its effect until then."""
+    """A resource that Google deletes after `days`; `meaning` is the effect until then."""
 
     what: str
     days: int

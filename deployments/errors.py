@@ -167,7 +167,7 @@ class AlreadyFinished(AnavaError):
 
 
 class LogNotSealed(AnavaError):
-    """The log is not complete yet, so its copies cannot be compared."""
+    """The log is not complete yet, so the copies cannot be compared."""
 
     next_step = "Try again after the end; the log of a terminated deployment is never complete."
 
@@ -207,7 +207,7 @@ class HostFault(AnavaError):
 
 
 class TerraformUnusable(HostFault):
-    """The terraform binary or its provider mirror is missing, too old or broken."""
+    """The terraform binary or the provider mirror is missing, too old or broken."""
 
     next_step = "Install terraform 1.9 or newer, or set ANAVA_TERRAFORM__BINARY."
 
@@ -217,7 +217,7 @@ class RunDirectoryBroken(HostFault):
 
 
 class PlanChanged(HostFault):
-    """The plan file was changed after the plan (its sha256 differs)."""
+    """The plan file was changed after the plan (the sha256 differs)."""
 
     next_step = "Deploy again, and find out which process changed the run directory."
 

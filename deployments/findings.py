@@ -1,4 +1,4 @@
-"""A finding: what preflight reports about a project, or an error of a deployment."""
+"""A finding: a report of preflight on a project, or an error of a deployment."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,19 +19,11 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A cause with a sentence for people, and how to fix it.
+    """A cause with a sentence for people and a way to fix the cause.
 
-    Attributes:
-        cause: `none` for a warning of terraform, which has no cause of ours.
-        message: a sentence for people.
-        severity: whether it stops the deployment.
-        next_step: a sentence for people.
-        fix: a command or a link; empty where there is none.
-        audience: who must act.
-        resource: what it concerns: an address in the template, a permission, an API or a name.
-        detail: terraform's own text.
-        file: file of the template; empty where terraform names none.
-        line: line in `file`.
+    `fix` is a command or a link; `resource` is an address in the template, a permission, an API or
+    a name; `audience` must act; `detail`, `file` and `line` are terraform's. The cause of a warning
+    of terraform is `none`.
     """
 
     cause: Reason

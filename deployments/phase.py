@@ -9,7 +9,7 @@ __all__ = ["PHASES", "TERRAFORM_PHASES", "Phase", "PhaseRow", "TerraformPhase"]
 
 
 class Phase(StrEnum):
-    """What a deployment does at a time, in this order."""
+    """The phases, in order."""
 
     QUEUE = "queue"
     PREFLIGHT = "preflight"
@@ -22,14 +22,10 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class TerraformPhase:
-    """A phase that runs terraform.
+    """A phase that runs terraform, with the reason for each of three ends.
 
-    Attributes:
-        failed: reason when terraform fails without a known cause.
-        timed_out: reason when the phase's deadline passed.
-        stalled: reason when terraform printed nothing for too long.
-        no_progress_limit: field of `Timings` that says how long that is.
-        changes_resources: whether terraform changes resources, so that a killed one can lose state.
+    `failed` holds where terraform's error has no known cause. `no_progress_limit` is the field of
+    `Timings` behind `stalled`. Killing a phase that changes resources can lose state.
     """
 
     failed: Reason
@@ -41,13 +37,10 @@ class TerraformPhase:
 
 @dataclass(frozen=True)
 class PhaseRow:
-    """How people see a phase, and its terraform.
+    """The texts of a phase for people, and the terraform of the phase.
 
-    Attributes:
-        label: status of a deployment that is in the phase.
-        title: name among the phases that a person follows; empty for a phase that is not shown,
-            since it takes milliseconds or is not built yet.
-        terraform: None for a phase without terraform.
+    `label` is the status of a deployment in the phase. `title` names the phase among those that a
+    person follows; an empty title hides a phase that takes milliseconds or is not built yet.
     """
 
     label: str
@@ -55,8 +48,8 @@ class PhaseRow:
     terraform: TerraformPhase | None = None
 
 
-# A new phase that runs terraform also needs a deadline in `timings.PhaseTimeouts`, its command in
-# adapters/terraform/command.py, its reasons, and its place in workflows/deployment.py.
+# A new phase that runs terraform also needs three reasons, a deadline in `timings.PhaseTimeouts`, a
+# command in adapters/terraform/command.py and a place in workflows/deployment.py.
 PHASES: dict[Phase, PhaseRow] = {
     Phase.QUEUE: PhaseRow("Queued", "Queue"),
     Phase.PREFLIGHT: PhaseRow("Preparing"),

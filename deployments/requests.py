@@ -1,4 +1,4 @@
-"""The rules of a request: one for each field, from Google's own limits."""
+"""The rules of a request: a rule for each field, from Google's own limits."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""How a deployment ended, derived from what its steps left behind."""
+"""How a deployment ended, derived from the results of the steps."""
 
 import json
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ __all__ = ["EndContext", "Reconciliation", "conclude", "fit_to_memo"]
 
 _End = tuple[Status, Reason]
 
-# Temporal returns the memo in every list. The design promises 16 KB; the rest is its envelope.
+# Temporal returns the memo in every list. The design promises 16 KB; the rest is the envelope.
 _MAX_BYTES = 15_000
 _CUT_MARK = " [cut]"
 # A step's result carries outputs of up to 4,000 characters.
@@ -52,10 +52,8 @@ _DESTROYED: dict[Reason, Reason] = {
 class Reconciliation:
     """The host and the state compared after an abnormal end.
 
-    Attributes:
-        unrecorded: addresses that terraform reported complete and the state lacks.
-        unknown: addresses whose operation began and reported no end.
-        inconclusive: the comparison failed, or a process is still there.
+    Terraform reported `unrecorded` addresses complete, and the state lacks them; the operations of
+    `unknown` addresses reported no end. `inconclusive`: the comparison failed or a process remains.
     """
 
     unrecorded: list[str] = field(default_factory=list)
@@ -65,20 +63,11 @@ class Reconciliation:
 
 @dataclass(frozen=True)
 class EndContext:
-    """All that decides a deployment's end besides its steps.
+    """All that decides a deployment's end besides the steps.
 
-    Attributes:
-        phase: the last phase before finalize.
-        cancel: the cancel request, when there was one.
-        problem: why it ended outside any step.
-        detail: text of the error behind `problem`.
-        host: id of the host that was prepared.
-        terraform_version: of that host.
-        host_lost: the host did not answer again.
-        findings: what preflight reported when that is the problem.
-        waiting: the deployment was waiting for its next try.
-        destroy: the operation was a destroy.
-        template_version: digest of the template's files on that host.
+    `problem` is why the deployment ended outside any step, `detail` the text of that error,
+    `findings` those of preflight when they are the problem. `host_lost`: the host did not answer
+    again. `waiting`: the deployment was waiting for the next try.
     """
 
     phase: Phase
@@ -160,7 +149,7 @@ def _errors(last: StepResult | None, *, destroy: bool) -> list[Finding]:
 
 
 def _as_finding(diagnostic: Diagnostic, failed: Reason, *, destroy: bool) -> Finding:
-    """A diagnostic with its known cause; else with `failed`, or `none` when it is a warning."""
+    """A diagnostic with a known cause, else `failed`; a warning has the cause `none`."""
     is_error = diagnostic.severity == "error"
     if is_error and (refusal := classify(diagnostic)):
         text = "\n".join(filter(None, (diagnostic.summary, diagnostic.detail)))
@@ -236,13 +225,13 @@ def _end_of_stop(last: StepResult, context: EndContext) -> _End:
 def _cancelled(context: EndContext) -> _End:
     if context.cancel is None:
         return Status.FAILED, Reason.INTERNAL_ERROR
-    # The API always sends a name; without one the cancel came from Temporal (DESIGN section 4).
+    # The API always sends a name; without a name the cancel came from Temporal (DESIGN section 4).
     by_user = bool(context.cancel.by)
     return Status.CANCELLED, (Reason.CANCELLED_BY_USER if by_user else Reason.CANCELLED_BY_OPERATOR)
 
 
 def fit_to_memo(result: DeploymentResult) -> DeploymentResult:
-    """Shorten a result until the memo can hold it; `omitted` counts the entries left out."""
+    """Shorten a result until the result fits the memo; `omitted` counts the entries left out."""
     for entries, characters in _SIZES:
         shorter = _shortened(result, entries, characters)
         if len(json.dumps(asdict(shorter))) <= _MAX_BYTES:
@@ -281,7 +270,7 @@ def _whole(addresses: list[str], entries: int, characters: int) -> list[str]:
 
 
 def _is_short(output: Output) -> bool:
-    """Half a value is useless, and one long value must not displace all other entries."""
+    """Half a value is useless, and a long value must not displace all other entries."""
     return len(output.name) + len(output.value_json) <= _MAX_OUTPUT_CHARACTERS
 
 

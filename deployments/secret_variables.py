@@ -14,7 +14,7 @@ __all__ = ["Cipher", "decrypt_variables", "encrypt_variables"]
 
 
 class Cipher(Protocol):
-    """Encrypts short texts, each bound to its deployment."""
+    """Encrypts short texts, each bound to a deployment."""
 
     def encrypt(self, text: str, deployment: str) -> str:
         """Encrypt a text; equal texts give different results."""
@@ -24,8 +24,7 @@ class Cipher(Protocol):
         """Decrypt a text.
 
         Raises:
-            SecretsUnreadable: it was encrypted with another key or for another deployment, or was
-                changed.
+            SecretsUnreadable: the key or the deployment differs, or the text was changed.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""A step, one piece of terraform work: its order and its result."""
+"""The order and the result of a step, which is a piece of terraform work."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -51,20 +51,12 @@ class StopCause(StrEnum):
 
 @dataclass(frozen=True)
 class StepOrder:
-    """All that a step needs. `step.json` holds it from its start on, unchanged.
+    """All that a step needs; stored in `step.json` before the start and fixed from then on.
 
-    Attributes:
-        key: which step.
-        phase: a phase that runs terraform.
-        deadline_seconds: then terraform is stopped.
-        no_progress_seconds: so long may terraform print nothing.
-        lease_seconds: so long the host owns the step after an acknowledged heartbeat.
-        ladder: limits of the stop ladder.
-        plan_sha256: hash of the plan file that an apply must find.
-        imports: existing resources that a plan imports.
-        destroy: the plan destroys the stack; an apply executes its plan file.
-        credential_ref: names the credential for Google; empty for none.
-        project_id: the Google project in which the credential is used.
+    `plan_sha256` is the hash of the plan file that an apply must find, `imports` are existing
+    resources that a plan imports. A plan with `destroy` destroys the stack; an apply executes the
+    plan file. `credential_ref` names the credential for the Google project `project_id`, empty for
+    none.
     """
 
     key: StepKey
@@ -94,7 +86,7 @@ class Resource:
     """A resource in the progress of a step; times are RFC 3339 UTC.
 
     `typical_seconds` is the usual duration for the type, 0 when unknown. An `overdue` resource
-    takes so much longer that Google is probably refusing requests for it.
+    takes so much longer that Google is probably refusing the requests.
     """
 
     address: str
@@ -168,29 +160,11 @@ class StepOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step left behind. A failed terraform is a result, never an exception.
+    """The result of a step. A failed terraform is a result, never an exception.
 
-    Attributes:
-        key: which step.
-        phase: of the step.
-        outcome: how the step ended.
-        exit_code: terraform's; None when unknown.
-        stop: why terraform was stopped.
-        clean: terraform ended by itself, so its state is written.
-        applied: terraform reported that the apply is complete.
-        signals: number of signals that the stop ladder sent.
-        counts: planned changes, or applied ones after an apply.
-        changed: addresses of changed resources.
-        not_applied: addresses of planned changes that did not happen.
-        diagnostics: terraform's errors; its warnings where there is no error.
-        outputs: of the stack.
-        seal: the log's end record.
-        plan_sha256: hash of the plan file that a plan wrote.
-        error: text of an error outside terraform.
-        started_at: RFC 3339 UTC.
-        ended_at: RFC 3339 UTC.
-        epoch: of the claim under which the step ended.
-        omitted: number of addresses that were left out.
+    `clean`: terraform ended without a kill, so the state is written. `applied`: terraform reported
+    that the apply is complete. `signals` counts those of the stop ladder; `diagnostics` are errors,
+    or warnings where there is no error.
     """
 
     key: StepKey

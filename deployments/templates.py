@@ -1,6 +1,6 @@
 """The templates that can be deployed, with the variables a customer may set.
 
-The HCL decides; `tests/deployments/test_templates.py` compares this table with it.
+The HCL decides; `tests/deployments/test_templates.py` compares this table with the HCL.
 """
 
 from dataclasses import dataclass
@@ -22,16 +22,8 @@ class VariableKind(StrEnum):
 class Variable:
     """A variable that the request's `variables` may set.
 
-    Attributes:
-        kind: Terraform's type.
-        sensitive: the value must not appear in any answer, log or store.
-        lowest: minimum of a number.
-        highest: maximum of a number.
-        max_characters: of a string, and of each entry of a list.
-        whole: the number must be an integer.
-        pattern: matches the whole of a string, and of each entry of a list.
-        description: `pattern` for people.
-        max_entries: of a list.
+    `lowest` and `highest` bound a number. `max_characters` and `pattern` apply to the whole of a
+    string and of each entry of a list; `description` is the pattern for people.
     """
 
     kind: VariableKind
@@ -49,13 +41,8 @@ class Variable:
 class Template:
     """A folder below `terraform/`.
 
-    Attributes:
-        name: of the folder.
-        needs_preflight: a deployment checks the customer's project first.
-        variables: by name.
-        needs_google: it uses Google's provider, so a host needs a mirror with it, and a run needs a
-            credential.
-        has_cameras: its outputs become the camera configuration.
+    `needs_google`: a host needs a mirror with Google's provider, and a run needs a credential.
+    `has_cameras`: the outputs become the camera configuration.
     """
 
     name: str
@@ -77,7 +64,7 @@ _SUFFIX = Variable(
     description="at most 8 lower-case letters and digits",
 )
 
-# The sandbox's bounds are those of its variables.tf: an hour per resource, a million lines each,
+# The sandbox's bounds are those in variables.tf: an hour per resource, a million lines each,
 # 1,000 resources per layer. Only terraform checks that the resource in `fail` exists, since that
 # rule depends on two variables.
 TEMPLATES: dict[str, Template] = {

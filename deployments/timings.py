@@ -1,4 +1,4 @@
-"""The limits of a deployment: one field per limit, with its default, bounds and reason.
+"""The limits of a deployment: one field per limit, with default, bounds and reason.
 
 Settings, the bounds of a request and the checks between limits derive from these fields.
 """
@@ -35,7 +35,7 @@ class Limit:
 
 
 def _limit(default: int, reason: str, minimum: int = 1, maximum: int = RETENTION_SECONDS) -> int:
-    """Declare a dataclass field whose metadata carries its `Limit`."""
+    """Declare a dataclass field with a `Limit` in the metadata."""
     limit = Limit(default, reason, minimum, maximum)
     declared: int = field(default=default, metadata={"limit": limit})
     return declared
@@ -50,15 +50,13 @@ def limits_of(
 
 @dataclass(frozen=True)
 class StopLadder:
-    """When terraform gets its next signal (DESIGN section 5, "Stopping"); seconds.
+    """Times between the signals to terraform (DESIGN section 5, "Stopping"); seconds.
 
-    A lost lease must be over before another host may take the stack, so its ladder ends before
-    `Timings.failover_wait_seconds` does.
+    After a lost lease terraform must end before another host may take the stack, so that ladder
+    ends before `Timings.failover_wait_seconds` does.
     """
 
-    second_interrupt_seconds: int = _limit(
-        10, "init, plan and an apply without a started operation have no state to lose"
-    )
+    second_interrupt_seconds: int = _limit(10, "without a started operation no state can be lost")
     grace_seconds: int = _limit(
         180, "Google's provider can ignore the first SIGINT for 11 minutes and more (measured)"
     )
@@ -111,7 +109,7 @@ class PhaseTimeouts:
 
 @dataclass(frozen=True)
 class Timings:
-    """All limits of one deployment; they travel with it, so every host applies the same."""
+    """All limits of a deployment; they travel with it, so every host applies the same."""
 
     heartbeat_timeout_seconds: int = _limit(
         90,

@@ -9,7 +9,7 @@ __all__ = ["TRANSITIONS", "Actions", "actions", "is_terminal", "may_follow"]
 _ENDS = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.NEEDS_ATTENTION})
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
-    # A queued deployment ends when the stack is busy, no host can prepare, or it is cancelled.
+    # A queued deployment ends when the stack is busy, no host can prepare, or a cancel came.
     Status.QUEUED: frozenset({Status.RUNNING}) | (_ENDS - {Status.COMPLETED}),
     Status.RUNNING: frozenset({Status.AWAITING_APPROVAL}) | _ENDS,
     Status.AWAITING_APPROVAL: frozenset({Status.RUNNING, Status.DISCARDED})
@@ -49,7 +49,7 @@ def actions(
 ) -> Actions:
     """The actions that a deployment's status allows.
 
-    A deployment that has ended allows to destroy its stack, unless it destroyed the stack itself.
+    An ended deployment allows a destroy of the stack, unless it was a destroy that completed.
     Approval and retry are not built yet and answer `not_available`.
     """
     alive = not is_terminal(status)

@@ -53,7 +53,7 @@ _MIN_SAMPLES = 3
 _MAX_SECONDS = 24 * 3600
 # `module.a["x"].google_storage_bucket.logs["y"]` is a google_storage_bucket.
 _ADDRESS = re.compile(r"(?:module\.[\w-]+(?:\[[^]]*])?\.)*(?P<type>[a-z][\w-]*)\.[\w-]+(?:\[.*])?")
-# Terraform reports the two actions of a replacement separately, so neither is its duration.
+# Terraform reports the two actions of a replacement separately, so neither is the whole duration.
 _TIMED = frozenset({"create", "update", "delete"})
 
 

@@ -1,8 +1,9 @@
 """The stop ladder: the next signal for a terraform that must stop, as a pure function.
 
 Every cause takes the same steps (DESIGN section 5, "Stopping"). After the first SIGINT terraform
-saves its state, starts no new operation and waits for the open ones. After the second it exits
-within seconds: the outcome of open operations is unknown, and a state that was being saved is lost.
+saves the state, starts no new operation and waits for the open ones. After the second SIGINT
+terraform exits within seconds: the outcome of open operations is unknown, and a state that was
+being saved is lost.
 SIGKILL follows when both had no effect.
 """
 
@@ -53,7 +54,7 @@ class LadderLimits:
 
 
 class Situation:
-    """The state of a stop at one moment. Times are seconds of the caller's clock.
+    """The progress of a stop. Times are seconds of the caller's clock.
 
     `lease_ended_at` is None while this host holds the lease; a lost lease stays lost.
     `saving_since` is None unless operations ran and all have ended.
@@ -82,7 +83,7 @@ class Situation:
 
 
 def next_action(limits: LadderLimits, situation: Situation, now: float) -> str:
-    """What to do now with a terraform that must stop: WAIT, INTERRUPT or KILL."""
+    """The next action on a terraform that must stop: WAIT, INTERRUPT or KILL."""
     if situation.killed:
         return WAIT
     if now >= _kill_at(limits, situation):

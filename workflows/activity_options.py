@@ -50,35 +50,24 @@ _SHORT = timedelta(seconds=150)
 # These activities heartbeat once a second, so a dead worker costs seconds.
 _SHORT_HEARTBEAT = timedelta(seconds=5)
 
-CHECK_PROJECT = ActivityOptions(
-    start_to_close_timeout=_SHORT,
-    heartbeat_timeout=_SHORT_HEARTBEAT,
-    retry_policy=_GOOGLE_ATTEMPTS,
-    summary="checks the Google project",
-)
-FIND_EXISTING = ActivityOptions(
-    start_to_close_timeout=_SHORT,
-    heartbeat_timeout=_SHORT_HEARTBEAT,
-    retry_policy=_GOOGLE_ATTEMPTS,
-    summary="finds planned resources that exist already",
-)
+
+def _short(summary: str, attempts: RetryPolicy = _ATTEMPTS) -> ActivityOptions:
+    return ActivityOptions(
+        start_to_close_timeout=_SHORT,
+        heartbeat_timeout=_SHORT_HEARTBEAT,
+        retry_policy=attempts,
+        summary=summary,
+    )
+
+
+CHECK_PROJECT = _short("checks the Google project", _GOOGLE_ATTEMPTS)
+FIND_EXISTING = _short("finds planned resources that exist already", _GOOGLE_ATTEMPTS)
 # Without a schedule-to-start timeout: while all hosts are full, the deployment waits for a place.
-PREPARE = ActivityOptions(
-    start_to_close_timeout=_SHORT,
-    heartbeat_timeout=_SHORT_HEARTBEAT,
-    retry_policy=_ATTEMPTS,
-    summary="a host with a free place makes the run directory",
-)
-REPORT_PLAN = ActivityOptions(
-    start_to_close_timeout=_SHORT,
-    heartbeat_timeout=_SHORT_HEARTBEAT,
-    retry_policy=_ATTEMPTS,
-    summary="stores the plan as artifacts",
-)
-# Writes a small file; when its worker dies, the next worker writes it.
+PREPARE = _short("a host with a free place makes the run directory")
+REPORT_PLAN = _short("stores the plan as artifacts")
+# Writes a small file; when the worker dies, the next worker repeats the write.
 STOP_STEP = ActivityOptions(
-    start_to_close_timeout=timedelta(seconds=3),
-    summary="makes the runner stop terraform",
+    start_to_close_timeout=timedelta(seconds=3), summary="makes the runner stop terraform"
 )
 
 
@@ -98,10 +87,6 @@ def run_step(order: StepOrder, timings: Timings, schedule_to_start_seconds: int)
 
 def finalize(timings: Timings) -> ActivityOptions:
     """Options for the activity that reconciles and records a deployment's end."""
-    return ActivityOptions(
-        schedule_to_start_timeout=timedelta(seconds=timings.host_absence_seconds),
-        start_to_close_timeout=_SHORT,
-        heartbeat_timeout=_SHORT_HEARTBEAT,
-        retry_policy=_ATTEMPTS,
-        summary="reconciles with the state and stores the record",
-    )
+    options = _short("reconciles with the state and stores the record")
+    options["schedule_to_start_timeout"] = timedelta(seconds=timings.host_absence_seconds)
+    return options

@@ -12,10 +12,10 @@ _Value = TypeVar("_Value")
 async def shielded(
     task: asyncio.Task[_Value], cancel: Callable[[], object] | None = None
 ) -> _Value:
-    """Await a task to its end, even when the workflow is cancelled meanwhile.
+    """Await the end of a task, even when the workflow is cancelled meanwhile.
 
-    When a cancel and the task's completion arrive together, a plain await loses the value and with
-    it a finished apply (measured); so a cancel first yields, which lets the task complete.
+    When a cancel and the task's completion arrive together, a plain await loses the value, and with
+    the value a finished apply (measured). So a cancel first yields, and the task can complete.
 
     Args:
         task: an activity's handle, or a task of the workflow.

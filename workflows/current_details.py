@@ -30,7 +30,7 @@ def current_details(
 
 
 def retry_details(finding: Finding, pause_seconds: int, tries: int) -> str:
-    """Headline while a deployment waits for its next try."""
+    """Headline while a deployment waits for the next try."""
     where = f" ({_code(finding.resource)})" if finding.resource else ""
     return (
         f"**{finding.cause}**: {finding.message}{where} Planned and applied again in "

@@ -1,4 +1,4 @@
-"""The life of a deployment: its phases in order, its retries and its end."""
+"""The life of a deployment: phases in order, retries and the end."""
 
 import asyncio
 from datetime import UTC, timedelta
@@ -63,7 +63,7 @@ _MAX_STEPS_PER_PHASE = 3
 # An import can reveal names that the next survey needs. After the last survey the apply is refused,
 # and the next plan imports the rest.
 _MAX_SURVEYS = 3
-# An attach ends with the step's result. After this many without one the host keeps dying.
+# An attach returns the step's result. After this many failures the host counts as lost.
 _MAX_ATTACHES = 5
 
 _KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
@@ -75,7 +75,7 @@ class _HostLostError(Exception):
 
 @workflow.defn
 class DeploymentWorkflow:
-    """Init, plan and apply for one stack, with a truthful result in every end."""
+    """Init, plan and apply for a stack, with a truthful result in every end."""
 
     @workflow.init
     def __init__(self, input: DeploymentInput) -> None:
@@ -201,7 +201,7 @@ class DeploymentWorkflow:
         return True
 
     async def _prepare(self) -> bool:
-        """Have a host admit the deployment; whether one did, without a cancel meanwhile."""
+        """Have a host admit the deployment; False after a failure or a cancel."""
         handle = workflow.start_activity_method(
             DeploymentActivities.prepare_deployment,
             PrepareDeploymentInput(workflow.info().workflow_id, self._input.request),
@@ -251,7 +251,7 @@ class DeploymentWorkflow:
                         )
                     if mode is StartMode.ATTACH and is_schedule_to_start_timeout(error):
                         break
-                # The step's outcome is known on its host alone, however long that host is away.
+                # Only the host has the step's outcome, however long the host is away.
                 mode, wait_seconds = StartMode.ATTACH, timings.host_absence_seconds
                 self._show(f"Waiting for host {self._host()}: its workers are silent.")
         finally:
@@ -260,7 +260,7 @@ class DeploymentWorkflow:
         raise _HostLostError
 
     async def _attempt(self, input: RunStepInput, wait_seconds: int) -> StepResult:
-        """Schedule the activity of a step once; a cancel stops terraform, not the wait for it."""
+        """Schedule the activity of a step; a cancel stops terraform and still awaits the result."""
         order = input.order
         handle = workflow.start_activity_method(
             StepActivities.run_step,
@@ -271,7 +271,7 @@ class DeploymentWorkflow:
 
         def stop() -> None:
             self._stopping = asyncio.create_task(self._stop(order.key))
-            # An attach is not cancelled: its result is the step's outcome.
+            # An attach is not cancelled: the result is the step's outcome.
             if input.mode is StartMode.START:
                 handle.cancel()
 
@@ -294,7 +294,7 @@ class DeploymentWorkflow:
             workflow.logger.warning("stop_step: %s", error)
 
     async def _finalize(self, problem: Reason | None) -> DeploymentResult:
-        """Reconcile and record on the host; without one, conclude from the steps."""
+        """Reconcile and record on the host; without a host, conclude from the steps."""
         context = self._context(problem)
         if self._prepared is None or self._host_lost:
             return conclude(self._steps, context, Reconciliation())

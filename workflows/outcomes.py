@@ -1,4 +1,4 @@
-"""What a failed activity or an ended step means for the workflow."""
+"""Conclusions from failed activities and ended steps."""
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutType
@@ -37,7 +37,7 @@ def complete(result: DeploymentResult) -> DeploymentResult:
 
     Raises:
         CancelledError: the deployment was cancelled.
-        ApplicationError: it failed or needs attention; the type is its reason.
+        ApplicationError: the deployment failed or needs attention; the type is the reason.
     """
     if result.status is Status.CANCELLED:
         raise CancelledError("cancelled")

@@ -28,7 +28,7 @@ def needs_google(request: DeploymentRequest) -> bool:
 
 
 async def check_project(request: DeploymentRequest) -> list[Finding]:
-    """What stands in the deployment's way; a check that failed is a finding, too."""
+    """The findings about the project; a check that failed is a finding, too."""
     handle = workflow.start_activity_method(
         PreflightActivities.check_project,
         CheckProjectInput(workflow.info().workflow_id, request),

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
 
 __all__ = ["StackHolderWorkflow", "acquire_stack"]
 
-# The server frees a stack some 40 ms after its holder has ended (measured); these tries cover that.
+# The server frees a stack some 40 ms after the holder has ended (measured); these tries cover that.
 _TRIES = 5
 _PAUSE = timedelta(milliseconds=200)
 
@@ -19,8 +19,8 @@ _PAUSE = timedelta(milliseconds=200)
 class StackHolderWorkflow:
     """Marks a stack as held for as long as this workflow runs.
 
-    It is a child of the holding deployment, and the server terminates it with its parent however
-    the parent ends, so that neither a crash nor a `terminate` leaves a stack held.
+    The server terminates this child workflow with the deployment, however the deployment ends, so
+    neither a crash nor a `terminate` leaves a stack held.
     """
 
     @workflow.run
@@ -30,7 +30,7 @@ class StackHolderWorkflow:
 
 
 async def acquire_stack(stack: str) -> bool:
-    """Make this deployment the holder of a stack; False when another one holds it."""
+    """Make this deployment the holder of a stack; False when another deployment holds the stack."""
     for attempt in range(_TRIES):
         if attempt:
             await workflow.sleep(_PAUSE)

@@ -14,14 +14,9 @@ __all__ = ["DeploymentInput", "step_order"]
 
 @dataclass(frozen=True)
 class DeploymentInput:
-    """All that a deployment needs from its start.
+    """The input of a deployment.
 
-    Attributes:
-        owner: the person or token that started it.
-        request: checked.
-        timings: its limits, the same on every host.
-        credential_ref: names the credential for Google; the credential itself travels nowhere.
-        tenant: the organisation that the stack belongs to.
+    `credential_ref` names the credential for Google; the credential itself travels nowhere.
     """
 
     owner: str
@@ -51,7 +46,7 @@ def step_order(
         plan_sha256=plan.plan_sha256 if plan and phase is Phase.APPLY else "",
         imports=list(imports) if phase is Phase.PLAN else [],
         destroy=input.request.operation is Operation.DESTROY,
-        # init calls no API: providers come from a mirror, the state has credentials of its own.
+        # init calls no API: providers come from a mirror, and the state has other credentials.
         credential_ref="" if phase is Phase.INIT else input.credential_ref,
         project_id=input.request.stack.project_id,
     )

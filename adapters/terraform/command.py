@@ -22,7 +22,7 @@ __all__ = [
 PLAN_FILE = "plan.tfplan"
 
 # How long plan and apply wait for a state lock: the terraform of a terminated deployment may still
-# save its state. Below the no-progress limit of 2 minutes, since waiting prints a single line.
+# save the state. Below the no-progress limit of 2 minutes, since waiting prints a single line.
 _LOCK_TIMEOUT = "-lock-timeout=60s"
 
 _ARGUMENTS: dict[Phase, tuple[str, ...]] = {
@@ -32,7 +32,7 @@ _ARGUMENTS: dict[Phase, tuple[str, ...]] = {
         "-json",
         "-input=false",
         _LOCK_TIMEOUT,
-        # Wins over terraform.tfvars and *.auto.tfvars; terraform evaluates no value in it.
+        # Wins over terraform.tfvars and *.auto.tfvars; terraform evaluates none of the values.
         "-var-file=terraform.tfvars.json",
         f"-out={PLAN_FILE}",
     ),
@@ -46,7 +46,7 @@ def phase_argv(terraform: str, phase: Phase, *, destroy: bool = False) -> list[s
     Args:
         terraform: path of the binary.
         phase: one of `TERRAFORM_PHASES`.
-        destroy: only changes the plan; an apply executes its plan file.
+        destroy: only changes the plan; an apply executes the plan file.
 
     Raises:
         KeyError: the phase runs no terraform.
@@ -76,7 +76,7 @@ def version_argv(terraform: str) -> list[str]:
 
 
 def environment(home: Path, cli_config: Path, path: str) -> dict[str, str]:
-    """Terraform's whole environment. local-exec inherits it, so it holds no secret.
+    """Terraform's whole environment. local-exec inherits this environment, so no secret is in it.
 
     Of the worker's environment only PATH passes: TF_CLI_ARGS, TF_WORKSPACE, TF_VAR_… and
     credentials can silently change a plan.
