@@ -195,7 +195,7 @@ class SecretsSettings(_Group):
     @classmethod
     def _whole(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not _keys(value.get_secret_value()):
-            raise ValueError("keys is empty")
+            raise ValueError("The value contains no key")
         return value
 
 

@@ -5,7 +5,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from deployments.deployment import Status
+from deployments.deployment import Stack, Status
 from deployments.errors import FieldProblem, InvalidRequest
 from deployments.templates import TEMPLATES
 from deployments.temporal_names import Attribute
@@ -32,7 +32,7 @@ def query_for(owner: str, filters: Filters) -> str:
     if filters.stack is not None:
         parts.append(f"{Attribute.STACK} = {_quoted(filters.stack)}")
     if filters.project is not None:
-        starts = (f"{template}.{filters.project}." for template in TEMPLATES)
+        starts = (Stack(template, filters.project, prefix="").id for template in TEMPLATES)
         either = " OR ".join(f"{Attribute.STACK} STARTS_WITH {_quoted(start)}" for start in starts)
         parts.append(f"({either})")
     if filters.status is not None:

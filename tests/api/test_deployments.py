@@ -157,6 +157,6 @@ async def test_a_list_has_filters_and_a_cursor(api: httpx.AsyncClient) -> None:
             break
         cursor = f"&cursor={part['next_cursor']}"
     assert sorted(snapshot) == sorted(made)
-    stack = (await api.get(f"/api/deployments?stack=sandbox.{project}.p1")).json()
+    stack = (await api.get(f"/api/deployments?stack=local.sandbox.{project}.p1")).json()
     assert len(stack["items"]) == 1
     assert (await api.get("/api/deployments?status=needs_attention")).status_code == 200
