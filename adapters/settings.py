@@ -1,20 +1,28 @@
 """Settings: the only reader of the environment.
 
 Names start with `ANAVA_`, groups are joined by two underscores (`ANAVA_API__PORT`). Temporal's own
-variables (`TEMPORAL_ADDRESS`, …) are read by `temporalio.envconfig` in `temporal_client`.
+variables (`TEMPORAL_ADDRESS`, …) are read by `adapters/temporal/client.py`.
 """
 
 import base64
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from deployments.errors import InvalidSettings
-from deployments.timings import RetryLimits, StopLadder, Timings
+from deployments.timings import RETENTION_SECONDS, RetryLimits, StopLadder, Timings, limits_of
 
 __all__ = [
     "ApiSettings",
@@ -32,14 +40,10 @@ __all__ = [
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
-# 90 days, the retention of the namespace: nothing remembers a deployment for longer.
-_LONGEST_SECONDS = 90 * 86_400
-
-
 # AES-256.
 _KEY_BYTES = 32
 
-# Where a log can be kept and read back.
+# Stores that a log can be written to and read from.
 _STORES = ("local", "redis", "gcs", "firestore")
 
 
@@ -48,17 +52,17 @@ class _Group(BaseModel):
 
 
 class ApiSettings(_Group):
-    """Where the API listens. Without sign-in only loopback is allowed."""
+    """Address of the API. Without sign-in only loopback is allowed."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
 
 
 class TerraformSettings(_Group):
-    """Which terraform runs, and where it finds providers.
+    """The terraform binary and the providers.
 
-    `binary` may be a name on the PATH or a path. `mirror` is an unpacked filesystem mirror; unset
-    means that no provider but the builtin one can be had.
+    `binary` is a name on the PATH or a path. `mirror` is an unpacked filesystem mirror; without a
+    mirror only terraform's builtin provider is available.
     """
 
     binary: str = "terraform"
@@ -67,17 +71,17 @@ class TerraformSettings(_Group):
 
 
 class LogSettings(_Group):
-    """Sinks the worker ships to, sources the API reads from (first healthy wins).
+    """Sinks that the worker writes to, sources that the API reads from (first healthy wins).
 
-    `redact` lists further texts that must never be seen, comma-separated. `give_up_seconds`: how
-    long after the end of a step a sink that does not take its log is tried.
+    `redact` lists further secret texts, comma-separated. `give_up_seconds`: how long after the end
+    of a step the worker retries a sink that refuses the step's log.
     """
 
     sinks: Annotated[tuple[str, ...], NoDecode] = ("local",)
     sources: Annotated[tuple[str, ...], NoDecode] = ("local",)
     redact: Annotated[tuple[str, ...], NoDecode] = ()
-    # A week, so that nobody has to come in on a weekend; the event file itself stays.
-    give_up_seconds: int = Field(default=7 * 86_400, ge=1, le=_LONGEST_SECONDS)
+    # A week, so that a sink can be repaired after a weekend; the event file stays longer.
+    give_up_seconds: int = Field(default=7 * 86_400, ge=1, le=RETENTION_SECONDS)
 
     @field_validator("sinks", "sources", "redact", mode="before")
     @classmethod
@@ -90,48 +94,49 @@ class LogSettings(_Group):
     def _known(self) -> Self:
         unknown = [source for source in self.sources if source not in _STORES]
         if unknown or not self.sources:
-            raise ValueError(f"log.sources: {unknown} are none of {', '.join(_STORES)}")
+            raise ValueError(f"log.sources: {unknown} are not among {', '.join(_STORES)}")
         for name in self.sinks:
             if name not in (*_STORES, "console"):
-                raise ValueError(f"log.sinks: {name!r} is none of {', '.join(_STORES)}, console")
+                raise ValueError(f"log.sinks: {name!r} is not among {', '.join(_STORES)}, console")
         if "local" not in self.sinks:
-            raise ValueError("log.sinks must hold local: every other sink reads from it")
+            raise ValueError(
+                "log.sinks must contain local: every other sink reads from the local log"
+            )
         return self
 
 
 class RedisSettings(_Group):
-    """Where Redis is, as `redis://` or `rediss://`, and how long it keeps a sealed log."""
+    """URL of Redis, `redis://` or `rediss://`, and how long Redis retains a complete log."""
 
     url: SecretStr | None = None
-    # A week: then Cloud Storage has it, and nobody follows it live any more.
-    keep_seconds: int = Field(default=7 * 86_400, ge=60, le=_LONGEST_SECONDS)
+    # A week: Cloud Storage has the log by then, and no viewer follows a log that old.
+    keep_seconds: int = Field(default=7 * 86_400, ge=60, le=RETENTION_SECONDS)
 
 
-# https://cloud.google.com/storage/docs/buckets#naming; no name of it means anything to terraform's
-# own language, in whose files it is written.
+# https://cloud.google.com/storage/docs/buckets#naming. The name is written into HCL files, in which
+# none of these characters has a meaning.
 _Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")]
-# A server and nothing else: a user's name or a query may be a secret, and would be in every plan.
+# Scheme, host and port only: user info or a query may hold a secret and would be in every plan.
 _Server = Annotated[
     str, Field(pattern=r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$")
 ]
 
-
-# A service account and nothing else: it becomes part of an address.
+# A service account's email only: the email becomes part of a URL.
 _Account = Annotated[
     str, Field(pattern=r"^[a-z0-9-]{1,63}@[a-z0-9.-]{1,200}\.gserviceaccount\.com$")
 ]
 
 
 class ArtifactsSettings(_Group):
-    """Where plans, logs, outputs and records are kept for download: `local` or `gcs`."""
+    """The store of plans, logs, outputs and records for download: `local` or `gcs`."""
 
     store: Literal["local", "gcs"] = "local"
 
 
 class GcsSettings(_Group):
-    """The bucket of logs and artifacts, and the server where it is not Google's, like `http://gcs:4443`.
+    """The bucket of logs and artifacts; `endpoint` is a server other than Google's.
 
-    The server is that of states, too.
+    States use the same server.
     """
 
     bucket: _Bucket | None = None
@@ -139,9 +144,9 @@ class GcsSettings(_Group):
 
 
 class StateSettings(_Group):
-    """Where Terraform states lie: `local`, on this machine, or `gcs`, in a bucket.
+    """The store of Terraform states: `local`, on this machine, or `gcs`, in a bucket.
 
-    A state holds every secret of its stack in clear, so its bucket is not that of the logs.
+    A state holds every secret of its stack in clear, so logs must have another bucket.
     """
 
     backend: Literal["local", "gcs"] = "local"
@@ -157,27 +162,26 @@ class StateSettings(_Group):
 
 
 class GoogleSettings(_Group):
-    """The project that Firestore and the bucket belong to; else the credentials say it.
+    """The project of Firestore and the bucket; unset, the credentials name the project.
 
-    `endpoint` stands for every API of Google's that preflight and terraform's provider ask, as
-    `<endpoint>/<first word of the host>/…`; unset means Google's own hosts. Deployments act as the
-    service account `impersonate`, with tokens that live for `token_seconds`; unset means as whoever
-    the worker is signed in as.
+    `endpoint` replaces Google's hosts for preflight and terraform's provider, as `<endpoint>/<first
+    word of the host>/…`. Deployments act as the service account `impersonate`, with tokens that are
+    valid for `token_seconds`; unset, they use the worker's own credentials.
     """
 
     project: str | None = None
     endpoint: _Server | None = None
     impersonate: _Account | None = None
-    # An hour is the most that Google gives without an organisation's exception.
+    # Google's maximum is an hour, except where an organisation policy allows 12 hours.
     token_seconds: int = Field(default=3600, ge=10, le=43_200)
 
 
 class SecretsSettings(_Group):
-    """Keys for what must not be read on its way through Temporal.
+    """Keys that encrypt sensitive variables in Temporal.
 
-    `keys` are 32 bytes each in base64, comma-separated: the first encrypts, each decrypts, so that
-    a new one is put in front. Unset means one that lies in the data folder, `secrets.key`; where
-    API and workers share no data folder it must be set.
+    `keys` are 32 bytes each in base64, comma-separated: the first encrypts, each decrypts, so a new
+    key goes in front. Unset, the key is `secrets.key` in the data folder; API and workers without a
+    shared data folder need this setting.
     """
 
     keys: SecretStr | None = None
@@ -191,7 +195,7 @@ class SecretsSettings(_Group):
     @classmethod
     def _whole(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not _keys(value.get_secret_value()):
-            raise ValueError("It holds no key")
+            raise ValueError("The value contains no key")
         return value
 
 
@@ -210,11 +214,11 @@ def _key(text: str) -> bytes:
 
 
 class WorkerSettings(_Group):
-    """How much one host takes on, and how quickly a worker notices things.
+    """Capacity of a host, and how fast a worker re-attaches to steps.
 
-    deployments: places of this host; one needs about 100 MB and, with Google's provider, 700.
-    scan_seconds, stale_seconds: how often a worker looks for steps without an owner, and how
-        long a silent owner is believed.
+    `deployments`: places of this host; a deployment needs about 100 MB and, with Google's provider,
+    700. `scan_seconds`: interval between scans for steps without an owner. `stale_seconds`: a claim
+    without renewal for this long counts as stale.
     """
 
     deployments: int = Field(default=20, ge=1, le=1000)
@@ -223,50 +227,55 @@ class WorkerSettings(_Group):
     drain: bool = False
 
 
-class PhasesSettings(_Group):
-    """Every limit of `deployments.timings`, in seconds."""
+def _limit_fields() -> dict[str, Any]:
+    """One setting for each limit of a deployment; those of `RetryLimits` start with `retry_`."""
+    prefixes = {Timings: "", StopLadder: "", RetryLimits: "retry_"}
+    return {
+        prefix + name: (
+            int,
+            Field(
+                default=limit.default,
+                ge=limit.minimum,
+                le=limit.maximum,
+                description=limit.reason,
+            ),
+        )
+        for group, prefix in prefixes.items()
+        for name, limit in limits_of(group).items()
+    }
 
-    heartbeat_timeout_seconds: int = Field(default=90, ge=2, le=_LONGEST_SECONDS)
-    lease_seconds: int = Field(default=300, ge=3, le=_LONGEST_SECONDS)
-    failover_wait_seconds: int = Field(default=180, ge=1, le=_LONGEST_SECONDS)
-    host_silence_seconds: int = Field(default=30, ge=1, le=_LONGEST_SECONDS)
-    host_absence_seconds: int = Field(default=86_400, ge=2, le=_LONGEST_SECONDS)
-    no_progress_seconds: int = Field(default=120, ge=1, le=_LONGEST_SECONDS)
-    plan_no_progress_seconds: int = Field(default=300, ge=1, le=_LONGEST_SECONDS)
-    second_interrupt_seconds: int = Field(default=10, ge=1, le=_LONGEST_SECONDS)
-    grace_seconds: int = Field(default=180, ge=1, le=_LONGEST_SECONDS)
-    saving_limit_seconds: int = Field(default=3600, ge=1, le=_LONGEST_SECONDS)
-    kill_seconds: int = Field(default=30, ge=1, le=_LONGEST_SECONDS)
-    lost_lease_second_seconds: int = Field(default=120, ge=1, le=_LONGEST_SECONDS)
-    lost_lease_kill_seconds: int = Field(default=150, ge=2, le=_LONGEST_SECONDS)
-    retry_first_pause_seconds: int = Field(default=15, ge=1, le=3600)
-    retry_longest_pause_seconds: int = Field(default=240, ge=1, le=3600)
-    retry_most: int = Field(default=6, ge=0, le=100)
-    retry_total_seconds: int = Field(default=3600, ge=0, le=_LONGEST_SECONDS)
-    retry_propagation_seconds: int = Field(default=600, ge=0, le=_LONGEST_SECONDS)
-    retry_most_imports: int = Field(default=2, ge=0, le=10)
+
+# A type checker cannot read a base class that a call makes.
+if TYPE_CHECKING:
+    _LimitSettings = _Group
+else:
+    _LimitSettings = create_model("_LimitSettings", __base__=_Group, **_limit_fields())
+
+
+class PhasesSettings(_LimitSettings):
+    """The limits of a deployment, as `deployments/timings.py` declares them, in seconds."""
 
     def timings(self) -> Timings:
-        """As the value that travels with a deployment."""
+        """The limits as the value that travels with a deployment."""
         values = self.model_dump()
-        ladder = StopLadder(**{name: values.pop(name) for name in StopLadder.__dataclass_fields__})
-        retries = {name: values.pop(f"retry_{name}") for name in RetryLimits.__dataclass_fields__}
+        ladder = StopLadder(**{name: values.pop(name) for name in limits_of(StopLadder)})
+        retries = {name: values.pop(f"retry_{name}") for name in limits_of(RetryLimits)}
         return Timings(**values, ladder=ladder, retries=RetryLimits(**retries))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if wrong := list(self.timings().contradictions()):
-            raise ValueError("; ".join(wrong))
+        if contradictions := list(self.timings().contradictions()):
+            raise ValueError("; ".join(contradictions))
         return self
 
 
 class Settings(BaseSettings):
-    """Everything that can be set."""
+    """All settings."""
 
     model_config = SettingsConfigDict(
         env_prefix="ANAVA_",
         env_nested_delimiter="__",
-        # An empty variable is an unset one: an empty path would be the current folder.
+        # An empty variable counts as unset: an empty path would be the current folder.
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -309,27 +318,27 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """Read the environment.
+    """Read the settings from the environment.
 
     Raises:
-        InvalidSettings: a sentence for each setting that is wrong.
+        InvalidSettings: with a sentence for each wrong setting.
     """
     try:
         return Settings()
     except ValidationError as error:
-        wrong = [
+        problems = [
             f"ANAVA_{'__'.join(str(part).upper() for part in item['loc'])}: "
             + item["msg"].removeprefix("Value error, ")
             for item in error.errors(include_url=False, include_input=False)
         ]
-        raise InvalidSettings("; ".join(wrong)) from None
+        raise InvalidSettings("; ".join(problems)) from None
     except SettingsError as error:
-        # Its words name the field, never the value.
+        # The message names the field, never the value.
         field = re.search(r'field "(\w+)"', str(error))
         name = f"ANAVA_{field[1].upper()}" if field else str(error)
-        raise InvalidSettings(f"{name}: a whole group is given as a JSON object") from None
+        raise InvalidSettings(f"{name}: the value of a whole group is a JSON object") from None
 
 
 def base_environment() -> dict[str, str]:
-    """What a child process of the launcher inherits: everything of ours."""
+    """The environment that a child process of the launcher inherits: a copy of this process's."""
     return dict(os.environ)

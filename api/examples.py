@@ -38,7 +38,7 @@ _LINKS = {
 }
 _STACK = {
     "id": _ID,
-    "stack": "sandbox.demo-project-1.anava",
+    "stack": "local.sandbox.demo-project-1.anava",
     "template": "sandbox",
     "project_id": "demo-project-1",
     "prefix": "anava",
@@ -71,8 +71,7 @@ _RESULT: dict[str, Any] = {
     "not_applied": [],
     "unrecorded": [],
     "unknown": [],
-    "diagnostics": [],
-    "findings": [],
+    "errors": [],
     "outputs": [
         {"name": "storage_location", "sensitive": False, "value": "US"},
         {"name": "api_key", "sensitive": True, "value": None},
@@ -290,12 +289,16 @@ VALIDATION: dict[str, Any] = {
     "ready": False,
     "findings": [
         {
-            "code": "permission_denied",
+            "cause": "permission_denied",
             "severity": "blocking",
             "message": "The permission iam.serviceAccounts.create is missing in demo-project-1.",
             "next_step": "Ask an owner of the project to grant it, then deploy again.",
             "fix": "https://console.cloud.google.com/iam-admin/iam?project=demo-project-1",
+            "audience": "user",
             "resource": "iam.serviceAccounts.create",
+            "detail": "",
+            "file": "",
+            "line": 0,
         }
     ],
 }

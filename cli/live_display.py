@@ -20,10 +20,11 @@ from cli.client import Document
 from cli.follow import Display
 from cli.render import log_line
 from deployments.log_text import visible
+from deployments.phase import PHASES, Phase
 
 __all__ = ["LiveDisplay", "display"]
 
-_PHASES = ("queue", "init", "plan", "apply", "finalize")
+_PHASES = (*(phase for phase, row in PHASES.items() if row.title), Phase.FINALIZE)
 _FIELDS = ("id", "time", "level", "text")
 _LEVEL_STYLES = {"warn": "yellow", "error": "bold red"}
 # Terraform works on ten resources at once; six rows fit a small window.

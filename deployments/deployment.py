@@ -1,4 +1,4 @@
-"""What a customer asks for and what comes of it."""
+"""A deployment's request, statuses and result."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from deployments.events import Seal
 from deployments.findings import Finding
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.step import Counts, Diagnostic, Output
+from deployments.step import Counts, Output
 from deployments.timings import PhaseTimeouts
 
 __all__ = [
@@ -25,11 +25,12 @@ __all__ = [
 
 # The reason text of a cancel is this prefix and a JSON object; any other text is an operator's.
 CANCEL_PREFIX = "anava:"
+# The tenant of every stack while there is no sign-in.
 DEFAULT_TENANT = "local"
 
 
 class Status(StrEnum):
-    """Where a deployment stands; the rules between them are in `transitions`."""
+    """The status of a deployment; `transitions` has the rules."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -42,14 +43,16 @@ class Status(StrEnum):
 
 
 class Operation(StrEnum):
-    """What terraform is to do with the stack."""
+    """The work of a deployment on the stack."""
 
     DEPLOY = "deploy"
     DESTROY = "destroy"
+    DRIFT = "drift"
+    REPAIR = "repair"
 
 
 class ApprovalPolicy(StrEnum):
-    """When a person must agree to the plan."""
+    """When a person must approve the plan."""
 
     AUTO = "auto"
     IF_DESTRUCTIVE = "if_destructive"
@@ -58,7 +61,7 @@ class ApprovalPolicy(StrEnum):
 
 @dataclass(frozen=True)
 class Stack:
-    """One customer installation; it owns one Terraform state."""
+    """A customer installation, which owns a Terraform state."""
 
     template: str
     project_id: str
@@ -67,17 +70,17 @@ class Stack:
 
     @property
     def id(self) -> str:
-        """Readable id. No part can hold a dot, so it is unambiguous."""
+        """Readable and unambiguous: no part can contain a dot."""
         return f"{self.tenant}.{self.template}.{self.project_id}.{self.prefix}"
 
 
 @dataclass(frozen=True)
 class DeploymentRequest:
-    """What was asked, already checked by `requests.check`.
+    """The request of a deployment, checked by `requests.check`.
 
-    `variables_json` is a JSON object and travels as text: terraform gets every string and number
-    byte for byte as the customer wrote it (tried: a var file is never evaluated). Sensitive ones
-    travel in `encrypted_variables` (`secret_variables.hide`).
+    `variables_json` is a JSON object as text: terraform gets every string and number byte for byte
+    as the customer wrote it (tried: a var file is never evaluated). Sensitive variables travel in
+    `encrypted_variables` (`secret_variables.encrypt_variables`).
     """
 
     stack: Stack
@@ -92,7 +95,7 @@ class DeploymentRequest:
 
 @dataclass(frozen=True)
 class CancelRequest:
-    """Who asked for the cancel and why."""
+    """A cancel: by whom, and why. `by` is empty for an operator who used Temporal."""
 
     by: str
     reason: str = ""
@@ -115,11 +118,12 @@ class CancelRequest:
 
 @dataclass(frozen=True)
 class DeploymentResult:
-    """How a deployment ended: what a reader needs when no worker is up.
+    """How a deployment ended: all that a reader needs when no worker is up.
 
-    Kept in the workflow's memo, so it stays below 16 KB (`results.fit`).
-    `changed` and `not_applied` are resource addresses; `unrecorded` were made but are not in
-    the state; of `unknown` nobody can say. `findings` say what stood in the way.
+    Stored in the workflow's memo, so `results.fit_to_memo` limits the size to 16 KB. `changed`,
+    `not_applied`, `unrecorded` (they exist and the state lacks them) and `unknown` (their existence
+    cannot be determined) are resource addresses. `errors` starts with the deciding cause; `omitted`
+    counts the entries that did not fit. No `revision` is recorded yet.
     """
 
     status: Status
@@ -131,7 +135,7 @@ class DeploymentResult:
     not_applied: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
+    errors: list[Finding] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
     seals: list[Seal] = field(default_factory=list)
     plan_sha256: str = ""
@@ -141,4 +145,5 @@ class DeploymentResult:
     terraform_version: str = ""
     ended_at: str = ""
     omitted: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    template_version: str = ""
+    revision: int | None = None

@@ -1,4 +1,4 @@
-"""What becomes of a stack that is destroyed: what stays and why, what Google keeps for a while."""
+"""Resources that a destroy leaves in the project, or that Google deletes days later."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ __all__ = ["DESTRUCTION", "Destruction", "RetainedResource", "SoftDeletedResourc
 
 @dataclass(frozen=True)
 class RetainedResource:
-    """Something that stays."""
+    """A resource that a destroy leaves, with the reason."""
 
     what: str
     why: str
@@ -15,7 +15,7 @@ class RetainedResource:
 
 @dataclass(frozen=True)
 class SoftDeletedResource:
-    """Something that Google removes in the end only; `meaning` says what that does meanwhile."""
+    """A resource that Google deletes after `days`; `meaning` is the effect until then."""
 
     what: str
     days: int
@@ -24,62 +24,67 @@ class SoftDeletedResource:
 
 @dataclass(frozen=True)
 class Destruction:
-    """All that should be known before it is confirmed."""
+    """Shown before a destroy is confirmed."""
 
-    kept: tuple[RetainedResource, ...]
-    held: tuple[SoftDeletedResource, ...] = ()
+    retained: tuple[RetainedResource, ...]
+    soft_deleted: tuple[SoftDeletedResource, ...] = ()
 
 
 def confirmation(project_id: str, prefix: str) -> str:
-    """What must be sent as `confirm`: it names what is lost."""
+    """The text that a request for a destroy must carry in `confirm`."""
     return f"{project_id}/{prefix}"
 
 
 _RECORDS = RetainedResource(
     "logs, plans and records of this stack's deployments",
-    "they say who made and destroyed what",
+    "the history of all changes",
 )
 
 DESTRUCTION: dict[str, Destruction] = {
-    "sandbox": Destruction(kept=(_RECORDS,)),
+    "sandbox": Destruction(retained=(_RECORDS,)),
     "anava": Destruction(
-        kept=(
+        retained=(
             RetainedResource(
-                "the APIs that were switched on",
-                "something else in the project may use them, and switching one off can delete data",
+                "the APIs that were enabled",
+                "other parts of the project may use them, and disabling an API can delete data",
             ),
-            RetainedResource("Firebase in the project", "Google offers no way to take it out"),
+            RetainedResource("Firebase in the project", "Google offers no way to remove Firebase"),
             RetainedResource(
-                "the sign-in settings (Identity Platform)", "Google offers no way back"
+                "the sign-in settings (Identity Platform)",
+                "Google offers no way to remove them",
             ),
             RetainedResource(
                 "the Firestore database and the Firebase storage bucket",
-                "they hold the customer's data; it is deleted for good only when the stack was "
-                "deployed with destroy_customer_data = true before",
+                "they hold the customer's data, which is deleted only when the stack was deployed "
+                "with destroy_customer_data = true before",
             ),
             RetainedResource(
-                "what builds of functions left: the repository gcf-artifacts and buckets gcf-v2-…",
-                "Google made them, they are not of this stack alone",
+                "build results of functions: the repository gcf-artifacts and buckets gcf-v2-…",
+                "Google created them, and other functions of the project share them",
             ),
             _RECORDS,
         ),
-        held=(
+        soft_deleted=(
             # https://cloud.google.com/iam/docs/manage-workload-identity-pools-providers#delete-pool
             SoftDeletedResource(
                 "workload identity pool and provider",
                 30,
-                "no token is given for them; the same prefix takes them back when it is deployed",
+                "they issue no token; a deployment with the same prefix restores them",
             ),
             # https://cloud.google.com/docs/authentication/api-keys#deleting_an_api_key
-            SoftDeletedResource("API key", 30, "it is refused; Google can bring it back"),
+            SoftDeletedResource(
+                "API key", 30, "requests with it are refused; Google can restore it"
+            ),
             # https://cloud.google.com/iam/docs/service-accounts-delete-undelete
             SoftDeletedResource(
-                "service accounts", 30, "Google can bring them back; new ones are other accounts"
+                "service accounts",
+                30,
+                "Google can restore them; new ones are other accounts",
             ),
             # https://firebase.google.com/docs/reference/firebase-management/rest/v1beta1/projects.webApps/remove
-            SoftDeletedResource("web app", 30, "Firebase can bring it back"),
+            SoftDeletedResource("web app", 30, "Firebase can restore it"),
             # https://cloud.google.com/service-infrastructure/docs/service-management/reference/rest/v1/services/delete
-            SoftDeletedResource("the API's managed service", 30, "Google can bring it back"),
+            SoftDeletedResource("the API's managed service", 30, "Google can restore it"),
         ),
     ),
 }

@@ -1,7 +1,6 @@
-"""Every error this service raises on purpose.
+"""Every error that this service raises on purpose.
 
-Two edges translate them and nobody else: `api/problems.py` (to HTTP) and
-`activities/failures.py` (to Temporal).
+Only two places translate them: `api/problems.py` to HTTP, `activities/failures.py` to Temporal.
 
 Tree:
 
@@ -72,7 +71,7 @@ __all__ = [
 
 
 class Audience(StrEnum):
-    """Who can do something about an error."""
+    """Who must act on an error."""
 
     USER = "user"
     OPERATOR = "operator"
@@ -80,7 +79,7 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True)
 class FieldProblem:
-    """One wrong field of a request: where (JSON pointer), a code and a sentence."""
+    """A wrong field of a request: a JSON pointer, a code and a sentence."""
 
     pointer: str
     code: str
@@ -88,15 +87,15 @@ class FieldProblem:
 
 
 class AnavaError(Exception):
-    """Something this service refuses or cannot do."""
+    """A request that this service refuses, or a failure with a known cause."""
 
     retryable: ClassVar[bool] = False
     audience: ClassVar[Audience] = Audience.USER
-    next_step: ClassVar[str] = "Read the detail; if it does not help, ask an operator."
+    next_step: ClassVar[str] = "Read the detail; if it does not help, contact an operator."
 
 
 class InvalidRequest(AnavaError):
-    """The request breaks a rule that its sender can read in the documentation."""
+    """The request breaks a documented rule."""
 
     next_step = "Correct the named fields and send the request again."
 
@@ -106,45 +105,45 @@ class InvalidRequest(AnavaError):
 
 
 class NotAvailable(InvalidRequest):
-    """The value is part of the design, but this version cannot do it yet."""
+    """This version does not support the value yet."""
 
-    next_step = "Leave the field out or use a value that this version offers."
+    next_step = "Omit the field or use a value that this version supports."
 
 
 class IdempotencyKeyReused(InvalidRequest):
-    """The key was used before, with another body."""
+    """The idempotency key was used before with another body."""
 
     next_step = "Use a new Idempotency-Key for a new deployment."
 
 
 class NotFound(AnavaError):
-    """There is no such thing, or it belongs to somebody else."""
+    """The resource does not exist, or belongs to another owner."""
 
-    next_step = "Check the id; list your deployments to see what there is."
+    next_step = "Check the id against the list of your deployments."
 
 
 class PlanNotReady(NotFound):
-    """The deployment has no plan that could be shown."""
+    """The deployment has no plan to show."""
 
-    next_step = "Ask again when the phase is past plan; one that ended before it never has a plan."
+    next_step = "Try again after the phase plan; a deployment that ended earlier has no plan."
 
 
 class AcapConfigMissing(NotFound):
     """The deployment has no camera configuration, or none yet."""
 
-    next_step = "Ask for it of a deployment that has completed; those of the sandbox have none."
+    next_step = "Use a completed deployment; those of the sandbox have no camera configuration."
 
 
 class PlanTooLarge(AnavaError):
-    """The plan is too large to be shown as one answer."""
+    """The plan is too large for a single response."""
 
     next_step = "Download the artifact plan.json or plan.txt instead."
 
 
 class AcapConfigIncomplete(AnavaError):
-    """Outputs that the camera configuration is made of were not recorded."""
+    """Outputs for the camera configuration were not recorded."""
 
-    next_step = "Deploy the stack again; when that has completed, its configuration is whole."
+    next_step = "Deploy the stack again: the next completed deployment records all outputs."
 
     def __init__(self, message: str, *problems: FieldProblem) -> None:
         super().__init__(message)
@@ -152,35 +151,35 @@ class AcapConfigIncomplete(AnavaError):
 
 
 class LinkRefused(AnavaError):
-    """A download link was not made by this service for what it is used for."""
+    """The download link was not issued by this service for this artifact."""
 
-    next_step = "Ask for the artifact again and follow the new link as it is."
+    next_step = "Request the artifact again and follow the new link unchanged."
 
 
 class LinkExpired(LinkRefused):
-    """A download link is older than it may be."""
+    """The download link has expired."""
 
 
 class AlreadyFinished(AnavaError):
-    """The deployment has ended, so nothing can be asked of it any more."""
+    """The deployment has ended and takes no more actions."""
 
     next_step = "Start a new deployment of the stack."
 
 
 class LogNotSealed(AnavaError):
-    """The log has no seal, or none yet, that its copies could be compared with."""
+    """The log is not complete yet, so the copies cannot be compared."""
 
-    next_step = "Ask again when it has ended; one that an operator terminated never gets a seal."
+    next_step = "Try again after the end; the log of a terminated deployment is never complete."
 
 
 class SignInExpired(AnavaError):
-    """Google does not accept the sign-in, or there is none."""
+    """Google does not accept the sign-in, or the sign-in is missing."""
 
     next_step = "Sign in with Google again, then repeat the request."
 
 
 class Unavailable(AnavaError):
-    """A part this service needs does not answer just now."""
+    """A server that this service depends on does not answer."""
 
     retryable = True
     audience = Audience.OPERATOR
@@ -190,45 +189,45 @@ class Unavailable(AnavaError):
 class TemporalUnavailable(Unavailable):
     """Temporal does not answer."""
 
-    next_step = "Check that the Temporal server is up; what runs goes on meanwhile."
+    next_step = "Check that the Temporal server is up; running terraform is not affected."
 
 
 class InvalidSettings(AnavaError):
-    """The settings contradict each other or name something that is not there."""
+    """Settings contradict each other or name something that does not exist."""
 
     audience = Audience.OPERATOR
     next_step = "Correct the setting that the message names and start again."
 
 
 class HostFault(AnavaError):
-    """This host cannot run terraform as it should."""
+    """This host cannot run terraform correctly."""
 
     audience = Audience.OPERATOR
-    next_step = "Look at the host named in the deployment: docs/runbooks/host-fault.md."
+    next_step = "Check the host that the deployment names: docs/runbooks/host-fault.md."
 
 
 class TerraformUnusable(HostFault):
-    """The terraform binary or its provider mirror is missing, too old or broken."""
+    """The terraform binary or the provider mirror is missing, too old or broken."""
 
     next_step = "Install terraform 1.9 or newer, or set ANAVA_TERRAFORM__BINARY."
 
 
 class RunDirectoryBroken(HostFault):
-    """A file in the run directory is missing or cannot be understood."""
+    """A file in the run directory is missing or damaged."""
 
 
 class PlanChanged(HostFault):
-    """The plan file is not the one that was planned (its sha256 differs)."""
+    """The plan file was changed after the plan (the sha256 differs)."""
 
-    next_step = "Somebody changed the run directory; deploy again and find out who."
+    next_step = "Deploy again, and find out which process changed the run directory."
 
 
 class LogGap(HostFault):
-    """A chunk does not follow the last line that the log holds."""
+    """A chunk of events does not follow the last line of the log."""
 
 
 class SecretsUnreadable(HostFault):
-    """What the API encrypted cannot be read on this host."""
+    """This host cannot decrypt the variables that the API encrypted."""
 
     next_step = (
         "Give API and workers the same ANAVA_SECRETS__KEYS, or one data folder; deploy again."
@@ -236,10 +235,10 @@ class SecretsUnreadable(HostFault):
 
 
 class StepMoved(AnavaError):
-    """Somebody else owns this step now; the one who reads this must let go."""
+    """Another worker owns this step now; this worker must release the step."""
 
     audience = Audience.OPERATOR
-    next_step = "Nothing to do: the other owner goes on."
+    next_step = "Nothing to do: the other worker continues."
 
 
 class Fenced(StepMoved):
@@ -247,8 +246,8 @@ class Fenced(StepMoved):
 
 
 class AttemptGone(StepMoved):
-    """Temporal does not know the activity attempt any more."""
+    """Temporal has closed the activity attempt."""
 
 
 class HandedOver(StepMoved):
-    """This worker is going; the next one goes on with the step."""
+    """This worker is shutting down; the next worker continues the step."""

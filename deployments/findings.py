@@ -1,8 +1,9 @@
-"""What stands in a deployment's way, as one sentence with what mends it."""
+"""A finding: a report of preflight on a project, or an error of a deployment."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from deployments.errors import Audience
 from deployments.reasons import Reason
 
 __all__ = ["Finding", "Severity"]
@@ -18,15 +19,20 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found.
+    """A cause with a sentence for people and a way to fix the cause.
 
-    `code` names the cause; `mend` is a command or a link that mends it, empty where there is none;
-    `resource` is what it is about: an address, a permission, an API, a name.
+    `fix` is a command or a link; `resource` is an address in the template, a permission, an API or
+    a name; `audience` must act; `detail`, `file` and `line` are terraform's. The cause of a warning
+    of terraform is `none`.
     """
 
-    code: Reason
+    cause: Reason
     message: str
     severity: Severity = Severity.BLOCKING
     next_step: str = ""
     fix: str = ""
+    audience: Audience = Audience.USER
     resource: str = ""
+    detail: str = ""
+    file: str = ""
+    line: int = 0

@@ -1,19 +1,11 @@
 """Labels of a deployment for people, shared by pages and streams."""
 
 from deployments.deployment import Status
-from deployments.phase import Phase
+from deployments.phase import PHASES, Phase
 from deployments.reasons import Reason
 
 __all__ = ["source_label", "status_label"]
 
-_PHASES = {
-    Phase.PREFLIGHT: "Preparing",
-    Phase.INIT: "Initialising",
-    Phase.PLAN: "Planning",
-    Phase.APPROVAL: "Waiting",
-    Phase.APPLY: "Applying",
-    Phase.FINALIZE: "Finishing",
-}
 _STATUSES = {
     Status.QUEUED: "Queued",
     Status.RUNNING: "Running",
@@ -46,7 +38,7 @@ def status_label(
     if status is Status.RUNNING and destroying and phase is Phase.APPLY:
         return "Destroying"
     if status is Status.RUNNING:
-        return _PHASES.get(phase, _STATUSES[status])
+        return PHASES[phase].label
     return _ENDS.get(reason, _STATUSES[status])
 
 

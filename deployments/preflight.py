@@ -118,7 +118,13 @@ def finding(
     """A finding of a cause; without `message` the cause's own message is used."""
     explanation = explain(code)
     return Finding(
-        code, message or explanation.message, severity, explanation.next_step, fix, resource
+        code,
+        message or explanation.message,
+        severity,
+        explanation.next_step,
+        fix,
+        explanation.audience,
+        resource,
     )
 
 
@@ -131,7 +137,7 @@ def by_severity(findings: Iterable[Finding]) -> list[Finding]:
 def blocking(findings: Iterable[Finding]) -> Reason | None:
     """The cause of the first blocking finding; None without such a finding."""
     return next(
-        (finding.code for finding in findings if finding.severity is Severity.BLOCKING), None
+        (finding.cause for finding in findings if finding.severity is Severity.BLOCKING), None
     )
 
 

@@ -37,7 +37,7 @@ class Refusal:
     @property
     def reason(self) -> Reason:
         """The cause."""
-        return self.finding.code
+        return self.finding.cause
 
 
 @dataclass(frozen=True)
@@ -248,10 +248,11 @@ def _refusal(row: _Row, error: GoogleError, resource: str) -> Refusal:
     explanation = explain(row.reason)
     return Refusal(
         Finding(
-            code=row.reason,
+            cause=row.reason,
             message=_filled(row.message, error) or explanation.message,
             next_step=explanation.next_step,
             fix=_filled(row.fix, error),
+            audience=explanation.audience,
             resource=resource,
         ),
         row.action,

@@ -1,15 +1,15 @@
-"""What a request may say: one rule a field, in the words of Google's own limits."""
+"""The rules of a request: a rule for each field, from Google's own limits."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
 from deployments.destruction import confirmation
 from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
 from deployments.templates import TEMPLATES, Variable, VariableKind
-from deployments.timings import PhaseTimeouts
+from deployments.timings import PhaseTimeouts, limits_of
 
 __all__ = ["DeploymentFields", "Scalar", "Value", "check", "check_target"]
 
@@ -18,19 +18,21 @@ Value = Scalar | list[str]
 
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects#before_you_begin
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII)
-# A service account id has at most 30 characters; 15 of them are ours ("-device-auth-fn").
+# A service account id has at most 30 characters; the template adds 15 ("-device-auth-fn").
 _PREFIX = re.compile(r"[a-z]([a-z0-9-]{0,13}[a-z0-9])?", re.ASCII)
 _REGION = re.compile(r"[a-z]+-[a-z]+[0-9]{1,2}", re.ASCII)
 # https://cloud.google.com/storage/docs/locations
 _LOCATION = re.compile(
     r"US|EU|ASIA|NAM4|EUR[4578]|ASIA1|[a-z]+-[a-z]+[0-9]{1,2}|[A-Z]+-[A-Z]+[0-9]{1,2}", re.ASCII
 )
-# Nothing in a name is longer, whatever its own rule allows.
-_LONGEST_NAME = 40
-
-# A deployment may be given less than the default, down to a second, and at most this much:
-# twice what the slowest customer stack was seen to take, rounded up.
-_LONGEST_SECONDS = {"init_seconds": 1800, "plan_seconds": 3600, "apply_seconds": 14_400}
+_NAME_RULES = (
+    ("project_id", _PROJECT, "6 to 30 lower-case letters, digits or hyphens, from a letter on"),
+    ("prefix", _PREFIX, "1 to 15 lower-case letters, digits or hyphens, from a letter on"),
+    ("region", _REGION, "a Google Cloud region like us-central1"),
+    ("storage_location", _LOCATION, "a Cloud Storage location like US or us-central1"),
+)
+# Above every rule's own maximum; checked first, so that no pattern runs on a long text.
+_MAX_NAME_CHARACTERS = 40
 
 
 @dataclass(frozen=True)
@@ -38,32 +40,34 @@ class DeploymentFields:
     """A request's fields with the right types and the documented defaults, not yet checked."""
 
     project_id: str
+    template: str
     region: str = "us-central1"
     prefix: str = "anava"
     storage_location: str = "US"
-    template: str = "sandbox"
     variables: Mapping[str, Value] = field(default_factory=dict)
     operation: Operation = Operation.DEPLOY
     approval: ApprovalPolicy = ApprovalPolicy.AUTO
     timeouts: PhaseTimeouts = field(default_factory=PhaseTimeouts)
     continues: str | None = None
     confirm: str | None = None
+    template_version: str | None = None
+    revision: int | None = None
 
 
 def check(requested: DeploymentFields) -> DeploymentRequest:
-    """Turn what was asked into a request that every later part may trust.
+    """Turn the fields into a request that every later part may trust.
 
     Raises:
-        InvalidRequest: with one problem for each field that breaks a rule or is not built yet.
+        InvalidRequest: with a problem for each field that breaks a rule or is not built yet.
         NotAvailable: no rule is broken, but some value is designed and not built yet.
     """
     problems = [*_names(requested), *_variables(requested), *_timeouts(requested.timeouts)]
     problems += _confirmation(requested)
-    missing = list(_not_available(requested))
+    unavailable = list(_not_available(requested))
     if problems:
-        raise InvalidRequest("The request breaks a rule.", *problems, *missing)
-    if missing:
-        raise NotAvailable("This version cannot do that yet.", *missing)
+        raise InvalidRequest("The request breaks a rule.", *problems, *unavailable)
+    if unavailable:
+        raise NotAvailable("This version cannot do that yet.", *unavailable)
     return DeploymentRequest(
         stack=Stack(requested.template, requested.project_id, requested.prefix),
         region=requested.region,
@@ -76,10 +80,10 @@ def check(requested: DeploymentFields) -> DeploymentRequest:
 
 
 def check_target(requested: DeploymentFields) -> DeploymentRequest:
-    """Only where a deployment would go: for a look at the project, before anything is asked for.
+    """A request with the target alone, to check a project before anything is deployed.
 
     Raises:
-        InvalidRequest: with one problem for each field that breaks a rule.
+        InvalidRequest: with a problem for each field that breaks a rule.
     """
     if problems := list(_names(requested)):
         raise InvalidRequest("The request breaks a rule.", *problems)
@@ -91,16 +95,10 @@ def check_target(requested: DeploymentFields) -> DeploymentRequest:
 
 
 def _names(requested: DeploymentFields) -> Iterator[FieldProblem]:
-    rules = (
-        ("project_id", _PROJECT, "6 to 30 lower-case letters, digits or hyphens, from a letter on"),
-        ("prefix", _PREFIX, "1 to 15 lower-case letters, digits or hyphens, from a letter on"),
-        ("region", _REGION, "a Google Cloud region like us-central1"),
-        ("storage_location", _LOCATION, "a Cloud Storage location like US or us-central1"),
-    )
-    for name, rule, words in rules:
+    for name, pattern, description in _NAME_RULES:
         value = getattr(requested, name)
-        if len(value) > _LONGEST_NAME or not rule.fullmatch(value):
-            yield FieldProblem(f"/{name}", "pattern", f"{name} must be {words}.")
+        if len(value) > _MAX_NAME_CHARACTERS or not pattern.fullmatch(value):
+            yield FieldProblem(f"/{name}", "pattern", f"{name} must be {description}.")
     if requested.template not in TEMPLATES:
         names = ", ".join(sorted(TEMPLATES))
         yield FieldProblem("/template", "unknown", f"template must be one of: {names}.")
@@ -118,68 +116,69 @@ def _variables(requested: DeploymentFields) -> Iterator[FieldProblem]:
             yield FieldProblem(
                 pointer, "undeclared", f"The template declares no such variable, only: {declared}."
             )
-        elif wrong := _wrong(rule, value):
-            yield FieldProblem(pointer, "value", wrong)
+        elif problem := _problem(rule, value):
+            yield FieldProblem(pointer, "value", problem)
 
 
-def _wrong(rule: Variable, value: Value) -> str | None:
+def _problem(rule: Variable, value: Value) -> str | None:
     if rule.kind is VariableKind.STRING:
-        return _wrong_text(rule, value)
+        return _problem_of_text(rule, value)
     if rule.kind is VariableKind.STRINGS:
-        return _wrong_list(rule, value)
+        return _problem_of_list(rule, value)
     if rule.kind is VariableKind.BOOL:
         return None if isinstance(value, bool) else "The value must be true or false."
-    return _wrong_number(rule, value)
+    return _problem_of_number(rule, value)
 
 
-def _wrong_number(rule: Variable, value: Value) -> str | None:
+def _problem_of_number(rule: Variable, value: Value) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "The value must be a number."
-    # The bounds first: NaN, infinity and integers too large for a float all end here.
+    # The bounds come first: they refuse NaN, infinity and integers too large for a float.
     if not rule.lowest <= value <= rule.highest:
-        return f"The value must lie between {rule.lowest:.0f} and {rule.highest:.0f}."
+        return f"The value must be between {rule.lowest:.0f} and {rule.highest:.0f}."
     if rule.whole and value != int(value):
         return "The value must be a whole number."
     return None
 
 
-def _wrong_list(rule: Variable, value: Value) -> str | None:
+def _problem_of_list(rule: Variable, value: Value) -> str | None:
     if not isinstance(value, list):
         return "The value must be a list of strings."
-    if len(value) > rule.most:
-        return f"The list may have {rule.most} entries at most."
+    if len(value) > rule.max_entries:
+        return f"The list may have {rule.max_entries} entries at most."
     if len(set(map(str, value))) < len(value):
-        return "The list holds an entry twice."
-    wrong = ((number, _wrong_text(rule, entry)) for number, entry in enumerate(value, 1))
-    return next((f"Entry {number}: {words}" for number, words in wrong if words), None)
+        return "The list contains an entry twice."
+    problems = ((number, _problem_of_text(rule, entry)) for number, entry in enumerate(value, 1))
+    return next((f"Entry {number}: {problem}" for number, problem in problems if problem), None)
 
 
-def _wrong_text(rule: Variable, value: Value) -> str | None:
+def _problem_of_text(rule: Variable, value: Value) -> str | None:
     if not isinstance(value, str):
         return "The value must be a string."
-    if len(value) > rule.longest:
-        return f"The value may have {rule.longest} characters at most."
-    # NUL cannot stand in an environment; a lone surrogate cannot be written as UTF-8.
+    if len(value) > rule.max_characters:
+        return f"The value may have {rule.max_characters} characters at most."
+    # An environment cannot contain NUL, and UTF-8 cannot encode a lone surrogate.
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         return "The value must be text without NUL."
     if not re.fullmatch(rule.pattern, value, re.ASCII | re.DOTALL):
-        return f"The value must be {rule.words}."
+        return f"The value must be {rule.description}."
     return None
 
 
 def _timeouts(timeouts: PhaseTimeouts) -> Iterator[FieldProblem]:
-    for name in (entry.name for entry in fields(timeouts)):
-        longest, seconds = _LONGEST_SECONDS[name], getattr(timeouts, name)
-        # They travel as integers; True would be a second, NaN would end as none.
-        if type(seconds) is not int or not 1 <= seconds <= longest:
+    for name, limit in limits_of(PhaseTimeouts).items():
+        seconds = getattr(timeouts, name)
+        # Not isinstance: True would count as a second.
+        if type(seconds) is not int or not limit.minimum <= seconds <= limit.maximum:
+            bounds = f"{limit.minimum} to {limit.maximum}"
             yield FieldProblem(
-                f"/timeouts/{name}", "range", f"{name} must be whole, from 1 to {longest}."
+                f"/timeouts/{name}", "range", f"{name} must be whole, from {bounds}."
             )
 
 
 def _confirmation(requested: DeploymentFields) -> Iterator[FieldProblem]:
-    """What is lost must be named; what stays is told by `GET /api/destruction`."""
-    if requested.operation is Operation.DEPLOY:
+    """A destroy must name the stack that is lost; no other operation takes a confirmation."""
+    if requested.operation is not Operation.DESTROY:
         if requested.confirm is not None:
             yield FieldProblem("/confirm", "confirm", "Only a destroy is confirmed.")
     elif requested.confirm != confirmation(requested.project_id, requested.prefix):
@@ -187,12 +186,30 @@ def _confirmation(requested: DeploymentFields) -> Iterator[FieldProblem]:
             "/confirm",
             "confirm",
             "A destroy is confirmed by project_id/prefix of the stack that is to be destroyed. "
-            "GET /api/destruction says what stays and what Google keeps for a while.",
+            "`anava destroy` lists first what stays and what Google retains for a while.",
         )
 
 
 def _not_available(requested: DeploymentFields) -> Iterator[FieldProblem]:
-    if requested.approval is not ApprovalPolicy.AUTO:
-        yield FieldProblem("/approval", "not_available", "Only auto exists so far.")
-    if requested.continues is not None:
-        yield FieldProblem("/continues", "not_available", "A retry deploys the stack anew so far.")
+    refusals = (
+        ("approval", requested.approval is not ApprovalPolicy.AUTO, "Only auto is available."),
+        ("continues", requested.continues is not None, "A retry deploys the stack again."),
+        (
+            "operation",
+            requested.operation not in (Operation.DEPLOY, Operation.DESTROY),
+            "Only deploy and destroy are available.",
+        ),
+        (
+            "template_version",
+            requested.template_version is not None,
+            "Each deployment takes the template's newest version.",
+        ),
+        (
+            "revision",
+            requested.revision is not None,
+            "No revisions are recorded, so none can be deployed again.",
+        ),
+    )
+    for name, refused, sentence in refusals:
+        if refused:
+            yield FieldProblem(f"/{name}", "not_available", sentence)

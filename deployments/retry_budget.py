@@ -1,4 +1,4 @@
-"""How long a deployment goes on in spite of refusals."""
+"""The retry budget of a deployment: how often refusals are followed by another try."""
 
 from deployments.refusal_causes import Action
 from deployments.timings import RetryLimits
@@ -7,7 +7,7 @@ __all__ = ["RetryBudget"]
 
 
 class RetryBudget:
-    """Counts a deployment's tries; every answer is a function of what it was told before."""
+    """Counts a deployment's tries. Deterministic: the caller gives the time."""
 
     def __init__(self, limits: RetryLimits) -> None:
         self._limits = limits
@@ -16,23 +16,23 @@ class RetryBudget:
 
     @property
     def tries(self) -> int:
-        """How many tries it has granted."""
+        """Number of granted tries."""
         return sum(self._tries.values())
 
     def pause(self, action: Action, now: float) -> int | None:
-        """Seconds until the next try, after a refusal at `now`; None: there is none."""
+        """Seconds until the next try after a refusal at `now`; None when the budget is spent."""
         tried = self._tries.get(action, 0)
-        waited = now - self._began_at.setdefault(action, now)
-        if not self._is_worth_it(action, tried, waited):
+        elapsed = now - self._began_at.setdefault(action, now)
+        if not self._is_granted(action, tried, elapsed):
             return None
         self._tries[action] = tried + 1
         limits = self._limits
         return min(limits.first_pause_seconds << tried, limits.longest_pause_seconds)
 
-    def _is_worth_it(self, action: Action, tried: int, waited: float) -> bool:
+    def _is_granted(self, action: Action, tried: int, elapsed: float) -> bool:
         limits = self._limits
         if action is Action.WAIT:
-            return waited < limits.propagation_seconds
+            return elapsed < limits.propagation_seconds
         if action is Action.IMPORT:
             return tried < limits.most_imports
-        return action is Action.RETRY and tried < limits.most and waited < limits.total_seconds
+        return action is Action.RETRY and tried < limits.most and elapsed < limits.total_seconds

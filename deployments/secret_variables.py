@@ -1,6 +1,6 @@
-"""Sensitive variables on their way to the host: nobody in between can read them.
+"""Encryption of sensitive variables between the API and the host.
 
-They travel in Temporal's history, which lasts for months and which operators read.
+They travel in Temporal's history, which is retained for months and which operators read.
 """
 
 import json
@@ -14,17 +14,17 @@ __all__ = ["Cipher", "decrypt_variables", "encrypt_variables"]
 
 
 class Cipher(Protocol):
-    """Encrypts short texts, each for one deployment only."""
+    """Encrypts short texts, each bound to a deployment."""
 
     def encrypt(self, text: str, deployment: str) -> str:
-        """The text as nobody without the key can read it; another result each time."""
+        """Encrypt a text; equal texts give different results."""
         ...
 
     def decrypt(self, encrypted: str, deployment: str) -> str:
-        """The text again.
+        """Decrypt a text.
 
         Raises:
-            SecretsUnreadable: made with another key, for another deployment, or changed.
+            SecretsUnreadable: the key or the deployment differs, or the text was changed.
         """
         ...
 
@@ -32,12 +32,12 @@ class Cipher(Protocol):
 def encrypt_variables(
     request: DeploymentRequest, deployment: str, cipher: Cipher
 ) -> DeploymentRequest:
-    """The request with its sensitive variables encrypted."""
+    """Move the sensitive variables of a request into `encrypted_variables`."""
     values: dict[str, object] = json.loads(request.variables_json)
-    hidden = TEMPLATES[request.stack.template].sensitive & values.keys()
-    if not hidden:
+    names = TEMPLATES[request.stack.template].sensitive & values.keys()
+    if not names:
         return request
-    secret = json.dumps({name: values.pop(name) for name in sorted(hidden)})
+    secret = json.dumps({name: values.pop(name) for name in sorted(names)})
     return replace(
         request,
         variables_json=json.dumps(values, sort_keys=True),
@@ -48,10 +48,10 @@ def encrypt_variables(
 def decrypt_variables(
     request: DeploymentRequest, deployment: str, cipher: Cipher
 ) -> DeploymentRequest:
-    """The request as it was asked.
+    """Undo `encrypt_variables`.
 
     Raises:
-        SecretsUnreadable: the API that took it has other keys.
+        SecretsUnreadable: the API that encrypted them has other keys.
     """
     if not request.encrypted_variables:
         return request

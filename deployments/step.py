@@ -1,4 +1,4 @@
-"""One piece of terraform work: what it is told and what it returns."""
+"""The order and the result of a step, which is a piece of terraform work."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,19 +24,19 @@ __all__ = [
 
 @dataclass(frozen=True)
 class StepKey:
-    """Which step of which deployment."""
+    """Identifies a step of a deployment."""
 
     deployment: str
     step: int
 
     @property
     def activity_id(self) -> str:
-        """The id of the activity that runs it (Temporal's attempt is no part of any id)."""
+        """Id of the activity that runs the step. Temporal's attempt is never part of an id."""
         return f"step-{self.step}"
 
 
 class StopCause(StrEnum):
-    """Why terraform was told to stop; the first cause stays."""
+    """Why terraform was stopped; the first cause stays."""
 
     CANCEL = "cancel"
     DEADLINE = "deadline"
@@ -51,11 +51,12 @@ class StopCause(StrEnum):
 
 @dataclass(frozen=True)
 class StepOrder:
-    """What one step shall do. Written to `step.json`, so it is fixed from then on.
+    """All that a step needs; stored in `step.json` before the start and fixed from then on.
 
-    `imports` is what a plan shall adopt. `destroy`: its plan destroys the stack; an apply does what
-    the plan says. `credential_ref`: whose name it uses in the Google project `project_id`; empty
-    for nobody's.
+    `plan_sha256` is the hash of the plan file that an apply must find, `imports` are existing
+    resources that a plan imports. A plan with `destroy` destroys the stack; an apply executes the
+    plan file. `credential_ref` names the credential for the Google project `project_id`, empty for
+    none.
     """
 
     key: StepKey
@@ -72,7 +73,7 @@ class StepOrder:
 
 
 class ResourceStatus(StrEnum):
-    """How far terraform has come with one resource."""
+    """Progress of terraform with a resource."""
 
     PLANNED = "planned"
     RUNNING = "running"
@@ -82,10 +83,10 @@ class ResourceStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource in the progress of a step; times in RFC 3339 UTC.
+    """A resource in the progress of a step; times are RFC 3339 UTC.
 
-    `typical_seconds` is what this usually takes for its type, 0 where nobody knows; `overdue`: it
-    takes so much longer that it is probably being refused.
+    `typical_seconds` is the usual duration for the type, 0 when unknown. An `overdue` resource
+    takes so much longer that Google is probably refusing the requests.
     """
 
     address: str
@@ -110,11 +111,11 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """How many changes there are."""
+        """Number of changes."""
         return self.add + self.change + self.remove + self.imported
 
     def __add__(self, other: "Counts") -> "Counts":
-        """Of two applies together."""
+        """The sum of two applies."""
         return Counts(
             self.add + other.add,
             self.change + other.change,
@@ -125,7 +126,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """What terraform complains about, and where: file and line in the template."""
+    """An error or warning of terraform, with file and line in the template."""
 
     severity: str
     summary: str
@@ -137,7 +138,7 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class Output:
-    """One output of the stack; `value_json` is empty when it is sensitive."""
+    """An output of the stack; `value_json` is empty when the output is sensitive."""
 
     name: str
     sensitive: bool
@@ -159,10 +160,11 @@ class StepOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step left behind. A terraform that says no is a result, never an error.
+    """The result of a step. A failed terraform is a result, never an exception.
 
-    `clean`: terraform ended by itself, so its state is written. `applied`: terraform itself said
-    that the apply is complete. `signals` counts what the ladder sent.
+    `clean`: terraform ended without a kill, so the state is written. `applied`: terraform reported
+    that the apply is complete. `signals` counts those of the stop ladder; `diagnostics` are errors,
+    or warnings where there is no error.
     """
 
     key: StepKey

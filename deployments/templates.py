@@ -1,6 +1,6 @@
 """The templates that can be deployed, with the variables a customer may set.
 
-The HCL is the truth; `tests/deployments/test_templates.py` holds this page against it.
+The HCL decides; `tests/deployments/test_templates.py` compares this table with the HCL.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ __all__ = ["TEMPLATES", "Template", "Variable", "VariableKind"]
 
 
 class VariableKind(StrEnum):
-    """Terraform's types, as far as our templates use them."""
+    """Terraform's types, as far as the templates use them."""
 
     STRING = "string"
     NUMBER = "number"
@@ -22,27 +22,27 @@ class VariableKind(StrEnum):
 class Variable:
     """A variable that the request's `variables` may set.
 
-    `lowest` and `highest` bound a number; a string may have `longest` characters and matches the
-    whole of `pattern`, which `words` say for people. So does each entry of a list, `most` of them.
+    `lowest` and `highest` bound a number. `max_characters` and `pattern` apply to the whole of a
+    string and of each entry of a list; `description` is the pattern for people.
     """
 
     kind: VariableKind
     sensitive: bool = False
     lowest: float = 0
     highest: float = 0
-    longest: int = 4096
+    max_characters: int = 4096
     whole: bool = False
     pattern: str = ".*"
-    words: str = ""
-    most: int = 50
+    description: str = ""
+    max_entries: int = 50
 
 
 @dataclass(frozen=True)
 class Template:
     """A folder below `terraform/`.
 
-    `needs_google`: it uses Google's provider, so a host needs a mirror that has it, and a run needs
-    a credential. `has_cameras`: its outputs are what cameras need.
+    `needs_google`: a host needs a mirror with Google's provider, and a run needs a credential.
+    `has_cameras`: the outputs become the camera configuration.
     """
 
     name: str
@@ -53,20 +53,20 @@ class Template:
 
     @property
     def sensitive(self) -> frozenset[str]:
-        """Names of the variables whose values must never be seen."""
+        """Names of the sensitive variables."""
         return frozenset(name for name, rule in self.variables.items() if rule.sensitive)
 
 
 _SUFFIX = Variable(
     VariableKind.STRING,
-    longest=8,
+    max_characters=8,
     pattern="[a-z0-9]*",
-    words="at most 8 lower-case letters and digits",
+    description="at most 8 lower-case letters and digits",
 )
 
-# The sandbox's bounds are those of its variables.tf: an hour a resource, a million lines each,
-# 1,000 resources a layer. That the resource to fail is there, too, only terraform can say: it looks
-# at two variables.
+# The sandbox's bounds are those in variables.tf: an hour per resource, a million lines each,
+# 1,000 resources per layer. Only terraform checks that the resource in `fail` exists, since that
+# rule depends on two variables.
 TEMPLATES: dict[str, Template] = {
     "sandbox": Template(
         name="sandbox",
@@ -77,11 +77,11 @@ TEMPLATES: dict[str, Template] = {
             "resources": Variable(VariableKind.NUMBER, lowest=1, highest=1000, whole=True),
             "fail": Variable(
                 VariableKind.STRING,
-                longest=64,
+                max_characters=64,
                 pattern="((foundation|services|edge)-[1-9][0-9]{0,3})?",
-                words="foundation-N, services-N or edge-N, or empty",
+                description="foundation-N, services-N or edge-N, or empty",
             ),
-            "secret": Variable(VariableKind.STRING, sensitive=True, longest=4096),
+            "secret": Variable(VariableKind.STRING, sensitive=True, max_characters=4096),
         },
     ),
     "anava": Template(
@@ -93,32 +93,32 @@ TEMPLATES: dict[str, Template] = {
             # https://firebase.google.com/docs/firestore/manage-databases#database_id
             "firestore_database_id": Variable(
                 VariableKind.STRING,
-                longest=63,
+                max_characters=63,
                 pattern=r"[a-z][a-z0-9-]{2,61}[a-z0-9]|\(default\)",
-                words="(default) or 4 to 63 lower-case letters, digits, hyphens, from a letter on",
+                description="(default) or a letter and 3-62 lower-case letters, digits, hyphens",
             ),
             # https://firebase.google.com/docs/firestore/locations
             "firestore_location": Variable(
                 VariableKind.STRING,
-                longest=40,
+                max_characters=40,
                 pattern="nam5|eur3|[a-z]+-[a-z]+[0-9]{1,2}",
-                words="a Firestore location like nam5, eur3 or us-central1",
+                description="a Firestore location like nam5, eur3 or us-central1",
             ),
             "firebase_web_app_name": Variable(
                 VariableKind.STRING,
-                longest=63,
+                max_characters=63,
                 pattern="[A-Za-z0-9][A-Za-z0-9 ._()-]*",
-                words="1 to 63 letters, digits, spaces and . _ ( ) -, from a letter or digit on",
+                description="1 to 63 letters, digits, spaces, . _ ( ) -; a letter or digit first",
             ),
             "allowed_origins": Variable(
                 VariableKind.STRINGS,
-                longest=253,
+                max_characters=253,
                 pattern=r"(https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?|http://localhost)(:[1-9][0-9]{0,4})?",
-                words="an origin like https://cameras.example.com or http://localhost:5173",
-                most=20,
+                description="an origin like https://cameras.example.com or http://localhost:5173",
+                max_entries=20,
             ),
             "destroy_customer_data": Variable(VariableKind.BOOL),
-            # Google gives a deleted id to nobody for 30 days; then the next one has an ending.
+            # Google reserves a deleted id for 30 days; with a suffix the stack gets another id.
             "pool_suffix": _SUFFIX,
             "key_suffix": _SUFFIX,
         },

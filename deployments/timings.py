@@ -1,108 +1,163 @@
-"""How long things may take, and the inequalities that keep one limit behind another."""
+"""The limits of a deployment: one field per limit, with default, bounds and reason.
+
+Settings, the bounds of a request and the checks between limits derive from these fields.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
-__all__ = ["PhaseTimeouts", "RetryLimits", "StopLadder", "Timings"]
+from deployments.phase import TERRAFORM_PHASES, Phase
+
+__all__ = [
+    "RETENTION_SECONDS",
+    "Limit",
+    "PhaseTimeouts",
+    "RetryLimits",
+    "StopLadder",
+    "Timings",
+    "limits_of",
+]
 
 _DAY_SECONDS = 86_400
+# The retention of the Temporal namespace: no deployment is remembered for longer.
+RETENTION_SECONDS = 90 * _DAY_SECONDS
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit's default and its inclusive bounds, with the reason for the default."""
+
+    default: int
+    reason: str
+    minimum: int
+    maximum: int
+
+
+def _limit(default: int, reason: str, minimum: int = 1, maximum: int = RETENTION_SECONDS) -> int:
+    """Declare a dataclass field with a `Limit` in the metadata."""
+    limit = Limit(default, reason, minimum, maximum)
+    declared: int = field(default=default, metadata={"limit": limit})
+    return declared
+
+
+def limits_of(
+    group: type["PhaseTimeouts | RetryLimits | StopLadder | Timings"],
+) -> dict[str, Limit]:
+    """The limits that a dataclass of this module declares, by field name."""
+    return {row.name: row.metadata["limit"] for row in fields(group) if "limit" in row.metadata}
 
 
 @dataclass(frozen=True)
 class StopLadder:
-    """The stop ladder (DESIGN section 5, "Stopping"); seconds.
+    """Times between the signals to terraform (DESIGN section 5, "Stopping"); seconds.
 
-    Defaults: nothing can be lost in init and plan, so the second interrupt follows after 10 s. In
-    apply an open operation gets 3 minutes; a state that is being saved gets an hour, since a second
-    interrupt there loses it (measured). A lost lease must be over before another host may take the
-    stack: 150 s is below the 180 s it waits.
+    After a lost lease terraform must end before another host may take the stack, so that ladder
+    ends before `Timings.failover_wait_seconds` does.
     """
 
-    second_interrupt_seconds: int = 10
-    grace_seconds: int = 180
-    saving_limit_seconds: int = 3600
-    kill_seconds: int = 30
-    lost_lease_second_seconds: int = 120
-    lost_lease_kill_seconds: int = 150
+    second_interrupt_seconds: int = _limit(10, "without a started operation no state can be lost")
+    grace_seconds: int = _limit(
+        180, "Google's provider can ignore the first SIGINT for 11 minutes and more (measured)"
+    )
+    saving_limit_seconds: int = _limit(
+        3600, "a second SIGINT while terraform saves the state loses the state (measured)"
+    )
+    kill_seconds: int = _limit(30, "terraform exits 5 s after the second SIGINT (measured)")
+    lost_lease_second_seconds: int = _limit(120, "leaves 30 s for the exit before the SIGKILL")
+    lost_lease_kill_seconds: int = _limit(150, "below the 180 s that another host waits", minimum=2)
 
 
 @dataclass(frozen=True)
 class RetryLimits:
-    """How often a deployment plans and applies anew after a refusal that may pass; seconds.
+    """How often a deployment plans and applies again after a refusal that may pass."""
 
-    first_pause_seconds, longest_pause_seconds: the pauses double from one to the other.
-    most, total_seconds: tries after a passing refusal, and how long after the first one the last
-        may begin. The provider itself repeats a 429 for up to 20 minutes before it tells of it.
-    propagation_seconds: how long an API that was just enabled may go on to be refused; Google
-        says "a few minutes".
-    most_adoptions: what appears while we look is found by the second look.
-    """
-
-    first_pause_seconds: int = 15
-    longest_pause_seconds: int = 240
-    most: int = 6
-    total_seconds: int = 3600
-    propagation_seconds: int = 600
-    most_imports: int = 2
+    first_pause_seconds: int = _limit(15, "pauses double from here", maximum=3600)
+    longest_pause_seconds: int = _limit(240, "pauses double up to here", maximum=3600)
+    most: int = _limit(
+        6, "the provider itself repeats a 429 for up to 20 minutes", minimum=0, maximum=100
+    )
+    total_seconds: int = _limit(
+        3600, "from the first refusal to the start of the last try", minimum=0
+    )
+    propagation_seconds: int = _limit(
+        600, 'Google refuses an API for "a few minutes" after it was enabled', minimum=0
+    )
+    most_imports: int = _limit(
+        2, "the second survey finds what appeared during the first", minimum=0, maximum=10
+    )
 
 
 @dataclass(frozen=True)
 class PhaseTimeouts:
-    """How long each phase may take before it is stopped.
+    """Deadline of each phase that runs terraform, named `<phase>_seconds`.
 
-    The defaults are the customer's promise: init 5, plan 10, apply 40 minutes.
+    The defaults are promised to customers. The maxima are twice the longest time that a customer's
+    stack took, rounded up.
     """
 
-    init_seconds: int = 300
-    plan_seconds: int = 600
-    apply_seconds: int = 2400
+    init_seconds: int = _limit(300, "5 minutes: providers come from a mirror", maximum=1800)
+    plan_seconds: int = _limit(600, "10 minutes: a plan reads each resource", maximum=3600)
+    apply_seconds: int = _limit(
+        2400, "40 minutes: Google takes minutes for a gateway", maximum=14_400
+    )
+
+    def deadline_seconds(self, phase: Phase) -> int:
+        """The deadline of a phase that runs terraform."""
+        return int(getattr(self, f"{phase}_seconds"))
 
 
 @dataclass(frozen=True)
 class Timings:
-    """All limits of one deployment; they travel with it, so every host applies the same.
+    """All limits of a deployment; they travel with it, so every host applies the same."""
 
-    heartbeat_timeout_seconds: 90; a server restart of 60 s started a second attempt with 10 s
-        (measured). The delay of a cancel comes from the throttle, not from this.
-    lease_seconds: how long a host owns a step after its last acknowledged heartbeat.
-    failover_wait_seconds: what another host waits after a lease that ended.
-    host_silence_seconds: how long a task may lie on a host's queue before the deployment says
-        that it waits for its host.
-    host_absence_seconds: when a deployment whose host does not come back ends.
-    no_progress_seconds, plan_no_progress_seconds: terraform prints every 10 s in apply; a plan may
-        be silent for as long as a provider reads.
-    """
-
-    heartbeat_timeout_seconds: int = 90
-    lease_seconds: int = 300
-    failover_wait_seconds: int = 180
-    host_silence_seconds: int = 30
-    host_absence_seconds: int = _DAY_SECONDS
-    no_progress_seconds: int = 120
-    plan_no_progress_seconds: int = 300
+    heartbeat_timeout_seconds: int = _limit(
+        90,
+        "with 10 s a server restart of 60 s started a second attempt (measured); the delay of a "
+        "cancel comes from the throttle",
+        minimum=2,
+    )
+    lease_seconds: int = _limit(
+        300, "how long a host owns a step after its last acknowledged heartbeat", minimum=3
+    )
+    failover_wait_seconds: int = _limit(180, "how long another host waits after a lease ended")
+    host_silence_seconds: int = _limit(
+        30, "a task that waits longer on a host's queue is reported as waiting for its host"
+    )
+    host_absence_seconds: int = _limit(
+        _DAY_SECONDS, "a deployment whose host stays away for longer ends", minimum=2
+    )
+    no_progress_seconds: int = _limit(120, "terraform prints every 10 s during apply")
+    plan_no_progress_seconds: int = _limit(300, "a plan is silent while a provider reads")
     ladder: StopLadder = field(default_factory=StopLadder)
     retries: RetryLimits = field(default_factory=RetryLimits)
 
+    def no_progress_limit_seconds(self, phase: Phase) -> int:
+        """How long a phase that runs terraform may print nothing."""
+        return int(getattr(self, TERRAFORM_PHASES[phase].no_progress_limit))
+
     def start_to_close_seconds(self, deadline_seconds: int) -> int:
-        """The backstop behind a phase's own deadline: longer than all that may follow it."""
+        """Temporal's limit behind a phase's own deadline: above all that may follow it."""
         ladder = self.ladder
         after = ladder.grace_seconds + ladder.saving_limit_seconds + 2 * ladder.kill_seconds
         return deadline_seconds + after + self.lease_seconds + self.failover_wait_seconds
 
     def contradictions(self) -> Iterator[str]:
         """A sentence for each inequality that does not hold."""
-        ladder = self.ladder
-        if self.heartbeat_timeout_seconds >= self.lease_seconds:
-            yield "heartbeat_timeout_seconds must be below lease_seconds"
-        if ladder.lost_lease_kill_seconds >= self.failover_wait_seconds:
-            yield "ladder.lost_lease_kill_seconds must be below failover_wait_seconds"
-        if ladder.lost_lease_second_seconds >= ladder.lost_lease_kill_seconds:
-            yield "ladder.lost_lease_second_seconds must be below ladder.lost_lease_kill_seconds"
-        if self.host_silence_seconds >= self.host_absence_seconds:
-            yield "host_silence_seconds must be below host_absence_seconds"
-        if ladder.second_interrupt_seconds > ladder.grace_seconds:
-            yield "ladder.second_interrupt_seconds must not be above ladder.grace_seconds"
-        if ladder.grace_seconds > ladder.saving_limit_seconds:
-            yield "ladder.grace_seconds must not be above ladder.saving_limit_seconds"
-        if self.retries.first_pause_seconds > self.retries.longest_pause_seconds:
-            yield "retries.first_pause_seconds must not be above retries.longest_pause_seconds"
+        for lower, words, upper in _INEQUALITIES:
+            low, high = attrgetter(lower)(self), attrgetter(upper)(self)
+            if low > high or (low == high and words == _BELOW):
+                yield f"{lower} {words} {upper}"
+
+
+_BELOW = "must be below"
+_NOT_ABOVE = "must not be above"
+_INEQUALITIES = (
+    ("heartbeat_timeout_seconds", _BELOW, "lease_seconds"),
+    ("ladder.lost_lease_kill_seconds", _BELOW, "failover_wait_seconds"),
+    ("ladder.lost_lease_second_seconds", _BELOW, "ladder.lost_lease_kill_seconds"),
+    ("host_silence_seconds", _BELOW, "host_absence_seconds"),
+    ("ladder.second_interrupt_seconds", _NOT_ABOVE, "ladder.grace_seconds"),
+    ("ladder.grace_seconds", _NOT_ABOVE, "ladder.saving_limit_seconds"),
+    ("retries.first_pause_seconds", _NOT_ABOVE, "retries.longest_pause_seconds"),
+)

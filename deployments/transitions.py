@@ -1,4 +1,4 @@
-"""The one state machine: which status may follow which, and what a caller may do in each."""
+"""The state machine: which status may follow which, and which actions each status allows."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ __all__ = ["TRANSITIONS", "Actions", "actions", "is_terminal", "may_follow"]
 _ENDS = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.NEEDS_ATTENTION})
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
-    # From queued straight to an end: the stack is busy, no host can prepare, cancelled in time.
+    # A queued deployment ends when the stack is busy, no host can prepare, or a cancel came.
     Status.QUEUED: frozenset({Status.RUNNING}) | (_ENDS - {Status.COMPLETED}),
     Status.RUNNING: frozenset({Status.AWAITING_APPROVAL}) | _ENDS,
     Status.AWAITING_APPROVAL: frozenset({Status.RUNNING, Status.DISCARDED})
@@ -24,7 +24,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
 
 @dataclass(frozen=True)
 class Actions:
-    """What a caller may do now."""
+    """The actions that a caller may take now."""
 
     can_cancel: bool
     can_force_cancel: bool
@@ -35,27 +35,27 @@ class Actions:
 
 
 def may_follow(now: Status, then: Status) -> bool:
-    """Whether `then` may come after `now`; staying is always allowed."""
+    """Whether status `then` may follow `now`; a status may follow itself."""
     return now == then or then in TRANSITIONS[now]
 
 
 def is_terminal(status: Status) -> bool:
-    """Whether nothing can follow."""
+    """Whether no other status can follow."""
     return not TRANSITIONS[status]
 
 
 def actions(
     status: Status, *, cancel_requested: bool, operation: Operation = Operation.DEPLOY
 ) -> Actions:
-    """What may be asked of a deployment in this status.
+    """The actions that a deployment's status allows.
 
-    Its stack may be destroyed once it has ended, unless it was destroyed by it. Approval and retry
-    come with their own issues and answer `not_available` until then.
+    An ended deployment allows a destroy of the stack, unless it was a destroy that completed.
+    Approval and retry are not built yet and answer `not_available`.
     """
     alive = not is_terminal(status)
     return Actions(
         can_cancel=alive and not cancel_requested,
-        # Force is the second step: it may lose state, so the gentle one comes first.
+        # A forced cancel can lose state, so a normal cancel must come first.
         can_force_cancel=alive and cancel_requested,
         can_destroy=not alive
         and not (operation is Operation.DESTROY and status is Status.COMPLETED),

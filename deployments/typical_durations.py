@@ -1,4 +1,4 @@
-"""How long a resource usually takes, and from when on it takes too long."""
+"""Typical durations of resources, and when a resource is overdue."""
 
 import re
 from collections import defaultdict
@@ -10,9 +10,10 @@ from deployments.step import Resource, ResourceStatus
 
 __all__ = ["TypicalDurations"]
 
-# Against a server that answers at once: the provider's own pauses (10 s behind a service account,
-# 3 s a batch of IAM members, 9 s of services). On top what Google's documentation and the first
-# service's logs say: seconds for entries in a database, minutes for a build and for a gateway.
+# The provider's own pauses, measured against a server that answers at once (10 s after a service
+# account, 3 s per batch of IAM members, 9 s for services), plus the durations in Google's
+# documentation and the first service's logs: seconds for entries in a database, minutes for a build
+# and for a gateway.
 _USUAL_SECONDS = {
     "google_project_service": 15,
     "google_service_account": 12,
@@ -43,57 +44,57 @@ _USUAL_SECONDS = {
     "google_api_gateway_gateway": 240,
 }
 
-# The user shall read of a refusal within 2 minutes; terraform reports progress every 10 s.
-_NEVER_BEFORE_SECONDS = 60
-_TIMES_THE_USUAL = 2
-# Fewer say nothing: one of them may have met a refusal.
-_LEAST_SEEN = 3
+# A refusal must be shown within 2 minutes; terraform reports progress every 10 s.
+_MIN_OVERDUE_SECONDS = 60
+_OVERDUE_FACTOR = 2
+# With fewer samples a single refusal would move the median.
+_MIN_SAMPLES = 3
 # No apply lasts for longer.
-_LONGEST_SECONDS = 24 * 3600
+_MAX_SECONDS = 24 * 3600
 # `module.a["x"].google_storage_bucket.logs["y"]` is a google_storage_bucket.
 _ADDRESS = re.compile(r"(?:module\.[\w-]+(?:\[[^]]*])?\.)*(?P<type>[a-z][\w-]*)\.[\w-]+(?:\[.*])?")
-# A replacement is two actions whose times terraform tells one after the other.
+# Terraform reports the two actions of a replacement separately, so neither is the whole duration.
 _TIMED = frozenset({"create", "update", "delete"})
 
 
 @dataclass(frozen=True)
 class TypicalDurations:
-    """What is known of how long resources take.
+    """Durations of resources by type and action.
 
     Args:
-        seen: seconds by type and action, as finished deployments have shown them.
+        seen: median seconds of finished deployments; others come from the table above.
     """
 
     seen: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @classmethod
-    def shown_by(cls, resources: Iterable[Resource]) -> "TypicalDurations":
-        """The medians of what was done, where at least three were; the rest is left out."""
+    def from_resources(cls, resources: Iterable[Resource]) -> "TypicalDurations":
+        """The median per type and action, where at least 3 finished."""
         durations: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         for resource in resources:
             address = _ADDRESS.fullmatch(resource.address)
             is_timed = resource.status is ResourceStatus.DONE and resource.action in _TIMED
-            if address and is_timed and 0 <= resource.elapsed_seconds <= _LONGEST_SECONDS:
+            if address and is_timed and 0 <= resource.elapsed_seconds <= _MAX_SECONDS:
                 durations[address["type"], resource.action].append(resource.elapsed_seconds)
         return cls(
             {
-                # Terraform tells whole seconds, and 0 would mean that nobody knows.
-                key: max(1, round(median(those)))
-                for key, those in durations.items()
-                if len(those) >= _LEAST_SEEN
+                # Terraform reports whole seconds, and 0 means unknown here.
+                key: max(1, round(median(samples)))
+                for key, samples in durations.items()
+                if len(samples) >= _MIN_SAMPLES
             }
         )
 
     def typical_seconds(self, resource_type: str, action: str) -> int:
-        """How long this usually takes; 0 where nobody knows."""
+        """The usual duration; 0 when unknown."""
         return self.seen.get((resource_type, action)) or _USUAL_SECONDS.get(resource_type, 0)
 
     def is_overdue(self, resource_type: str, action: str, elapsed_seconds: float) -> bool:
-        """Whether it takes so long that Google probably refuses it.
+        """Whether an action takes so long that Google is probably refusing requests.
 
-        Never for a type without a known value: what the sandbox's take is for its user to choose.
+        False for types that are not in the table: the user chooses the sandbox's durations.
         """
         if resource_type not in _USUAL_SECONDS:
             return False
         usual = self.typical_seconds(resource_type, action)
-        return elapsed_seconds >= max(_NEVER_BEFORE_SECONDS, _TIMES_THE_USUAL * usual)
+        return elapsed_seconds >= max(_MIN_OVERDUE_SECONDS, _OVERDUE_FACTOR * usual)

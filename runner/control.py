@@ -20,26 +20,29 @@ _LEASE_POLL_SECONDS = 1.0  # leases are minutes long
 
 
 class StepSettings:
-    """What step.json says about how long things may take, in seconds."""
+    """The phase and its limits from step.json, in seconds."""
 
     __slots__ = ("deadline_seconds", "limits", "no_progress_seconds", "phase")
 
     def __init__(self, step: dict[str, object]) -> None:
-        self.phase = str(step["phase"])
+        """Read the settings.
+
+        Raises:
+            TypeError: one is missing or has another type.
+        """
+        phase, ladder = step.get("phase"), step.get("ladder")
+        if not isinstance(phase, str):
+            raise TypeError("phase is missing")
+        self.phase = phase
         self.deadline_seconds = _number(step, "deadline_seconds")
         self.no_progress_seconds = _number(step, "no_progress_seconds")
-        steps = step["ladder"]
-        if not isinstance(steps, dict):
-            raise TypeError("ladder is not an object")
-        self.limits = stop_ladder.LadderLimits(
-            {str(name): float(value) for name, value in steps.items()}
-        )
+        self.limits = stop_ladder.LadderLimits(ladder if isinstance(ladder, dict) else {})
 
 
 def _number(step: dict[str, object], name: str) -> float:
-    value = step[name]
+    value = step.get(name)
     if not isinstance(value, int | float):
-        raise TypeError(f"{name} is not a number")
+        raise TypeError(f"{name} is missing or not a number")
     return float(value)
 
 
@@ -47,14 +50,14 @@ def read_settings(folder: StepFiles) -> StepSettings:
     """The step's settings.
 
     Raises:
-        ValueError: step.json is missing or not what a worker writes.
+        ValueError: step.json is missing, or not as a worker writes it.
     """
     step = folder.read_json(STEP)
     if step is None:
         raise ValueError(f"{STEP} is missing")
     try:
         return StepSettings(step)
-    except (KeyError, TypeError) as problem:
+    except TypeError as problem:
         raise ValueError(f"{STEP}: {problem}") from problem
 
 

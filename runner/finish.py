@@ -10,6 +10,7 @@ from runner import linux, step_files
 from runner.control import RunnerControl, StepSettings, TerraformProcess, read_settings
 from runner.exit_record import ExitRecordWriter
 from runner.step_files import STARTED, StepFiles
+from runner.stop_ladder import LadderLimits
 from runner.sweep import LostStep, SweepResult, open_exactly, sweep_lost
 
 _LOCK_POLL_SECONDS = 0.05
@@ -81,10 +82,12 @@ def _settings(folder: StepFiles) -> StepSettings:
     try:
         return read_settings(folder)
     except (ValueError, OSError):
-        # A step must end even with a damaged folder: use the most careful phase and the default
-        # limits.
+        # Without step.json there are no limits. The death of its runner has interrupted terraform,
+        # which may run until the lease ends, and is killed then.
+        limits = dict.fromkeys(LadderLimits.__slots__, float("inf"))
+        limits |= {"lost_lease_second_seconds": 0.0, "lost_lease_kill_seconds": 0.0}
         return StepSettings(
-            {"phase": "apply", "deadline_seconds": 0, "no_progress_seconds": 0, "ladder": {}}
+            {"phase": "apply", "deadline_seconds": 0, "no_progress_seconds": 0, "ladder": limits}
         )
 
 

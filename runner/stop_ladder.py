@@ -1,24 +1,28 @@
-"""The ladder by which terraform is stopped: what to do next, as a value.
+"""The stop ladder: the next signal for a terraform that must stop, as a pure function.
 
-Every cause takes the same steps (DESIGN section 5, "Stopping"). SIGINT: terraform saves its state,
-starts nothing new and waits for what is open. A second SIGINT: it leaves within seconds; whatever
-was open is unknown, and a state that was being saved is lost. SIGKILL: for a terraform that
-ignores both.
+Every cause takes the same steps (DESIGN section 5, "Stopping"). After the first SIGINT terraform
+saves the state, starts no new operation and waits for the open ones. After the second SIGINT
+terraform exits within seconds: the outcome of open operations is unknown, and a state that was
+being saved is lost.
+SIGKILL follows when both had no effect.
 """
 
 WAIT = "wait"
 INTERRUPT = "interrupt"
 KILL = "kill"
 
-# An operator who forces has been told the price. One second still lets a terraform that has nothing
-# open end by the first SIGINT (measured: 0.01 s to 0.02 s).
+# A forced cancel accepts a lost state. Within this second a terraform without open operations still
+# exits by the first SIGINT (measured: 0.01 s to 0.02 s).
 FORCED_SECOND_INTERRUPT_SECONDS = 1.0
 
 _NEVER = float("inf")
 
 
 class LadderLimits:
-    """How long each step waits, in seconds. The defaults are the design's."""
+    """How long each step waits, in seconds; every value comes from step.json.
+
+    deployments/timings.py holds the defaults and the reason for each.
+    """
 
     __slots__ = (
         "grace_seconds",
@@ -29,25 +33,31 @@ class LadderLimits:
         "second_interrupt_seconds",
     )
 
-    def __init__(self, given: dict[str, float]) -> None:
-        # Nothing can be lost in init, plan and an apply that did nothing: 10 s are good manners.
-        self.second_interrupt_seconds = given.get("second_interrupt_seconds", 10.0)
-        # Google's provider can ignore the first SIGINT for 11 minutes and more (measured).
-        self.grace_seconds = given.get("grace_seconds", 180.0)
-        # A second SIGINT while state is saved loses the state (measured): be patient.
-        self.saving_limit_seconds = given.get("saving_limit_seconds", 3600.0)
-        # Terraform leaves 5 s after the second SIGINT (measured).
-        self.kill_seconds = given.get("kill_seconds", 30.0)
-        # Another host takes over 180 s after the lease ended: by then terraform is gone for sure.
-        self.lost_lease_second_seconds = given.get("lost_lease_second_seconds", 120.0)
-        self.lost_lease_kill_seconds = given.get("lost_lease_kill_seconds", 150.0)
+    grace_seconds: float
+    kill_seconds: float
+    lost_lease_kill_seconds: float
+    lost_lease_second_seconds: float
+    saving_limit_seconds: float
+    second_interrupt_seconds: float
+
+    def __init__(self, values: dict[str, object]) -> None:
+        """Read all limits.
+
+        Raises:
+            TypeError: a limit is missing or not a number.
+        """
+        for name in self.__slots__:
+            value = values.get(name)
+            if not isinstance(value, int | float):
+                raise TypeError(f"ladder.{name} is missing or not a number")
+            setattr(self, name, float(value))
 
 
 class Situation:
-    """What is known at one moment. Times are seconds of one clock, the caller's.
+    """The progress of a stop. Times are seconds of the caller's clock.
 
-    `lease_ended_at` is None while the lease is ours; once lost it stays lost. `saving_since` is
-    None unless operations ran and none is open.
+    `lease_ended_at` is None while this host holds the lease; a lost lease stays lost.
+    `saving_since` is None unless operations ran and all have ended.
     """
 
     __slots__ = (
@@ -73,7 +83,7 @@ class Situation:
 
 
 def next_action(limits: LadderLimits, situation: Situation, now: float) -> str:
-    """What to do now with a terraform that is to stop: WAIT, INTERRUPT or KILL."""
+    """The next action on a terraform that must stop: WAIT, INTERRUPT or KILL."""
     if situation.killed:
         return WAIT
     if now >= _kill_at(limits, situation):
@@ -94,12 +104,12 @@ def _kill_at(limits: LadderLimits, situation: Situation) -> float:
 
 def _second_interrupt_at(limits: LadderLimits, situation: Situation) -> float:
     return min(
-        _patience_ends_at(limits, situation),
+        _grace_ends_at(limits, situation),
         _after_lease(situation, limits.lost_lease_second_seconds),
     )
 
 
-def _patience_ends_at(limits: LadderLimits, situation: Situation) -> float:
+def _grace_ends_at(limits: LadderLimits, situation: Situation) -> float:
     first = situation.interrupted_at[0]
     if situation.force:
         return first + FORCED_SECOND_INTERRUPT_SECONDS

@@ -21,7 +21,7 @@ _APPLY = "apply"
 
 def load_typical_durations(run_root: Path) -> TypicalDurations:
     """The typical durations in the newest ended deployments; skips unreadable files. Blocks."""
-    return TypicalDurations.shown_by(
+    return TypicalDurations.from_resources(
         resource for folder in _newest_ended(run_root) for resource in _resources(folder)
     )
 

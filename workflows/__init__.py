@@ -1,1 +1,1 @@
-"""What must happen, and in what order: Temporal workflows, deterministic."""
+"""Temporal workflows: the order of a deployment's work, deterministic."""

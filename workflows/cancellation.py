@@ -1,4 +1,4 @@
-"""Awaiting what must not be lost to a cancel."""
+"""Awaiting a task whose value a cancel of the workflow must not lose."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,23 +12,23 @@ _Value = TypeVar("_Value")
 async def shielded(
     task: asyncio.Task[_Value], cancel: Callable[[], object] | None = None
 ) -> _Value:
-    """Await a task whatever is asked of the workflow meanwhile: its value decides.
+    """Await the end of a task, even when the workflow is cancelled meanwhile.
 
-    When a cancel and the task's completion arrive together, a plain await loses the value and with
-    it a finished apply (measured); so the task is given the chance to be done.
+    When a cancel and the task's completion arrive together, a plain await loses the value, and with
+    the value a finished apply (measured). So a cancel first yields, and the task can complete.
 
     Args:
-        task: what is awaited.
-        cancel: called once, when a cancel came and the task is not done.
+        task: an activity's handle, or a task of the workflow.
+        cancel: called once, when the workflow was cancelled and the task is not done.
     """
-    asked = False
+    cancelled = False
     while True:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             await asyncio.sleep(0)
-            if task.done() and asked:
+            if task.done() and cancelled:
                 raise
-            if not asked and not task.done() and cancel is not None:
+            if not cancelled and not task.done() and cancel is not None:
                 cancel()
-            asked = True
+            cancelled = True

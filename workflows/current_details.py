@@ -14,11 +14,11 @@ __all__ = ["current_details", "overdue_details", "retry_details"]
 
 
 def current_details(
-    words: str, stack: str, owner: str, phase: Phase, done: Sequence[StepResult]
+    headline: str, stack: str, owner: str, phase: Phase, steps: Sequence[StepResult]
 ) -> str:
     """Markdown for the Web UI's current details."""
-    lines = [words, "", f"- stack: `{stack}`", f"- owner: `{owner}`", f"- phase: {phase}"]
-    if plan := next((item for item in reversed(done) if item.phase is Phase.PLAN), None):
+    lines = [headline, "", f"- stack: `{stack}`", f"- owner: `{owner}`", f"- phase: {phase}"]
+    if plan := next((step for step in reversed(steps) if step.phase is Phase.PLAN), None):
         counts = plan.counts
         lines.append(
             f"- plan: {counts.add} to add, {counts.change} to change, {counts.remove} to destroy"
@@ -27,16 +27,16 @@ def current_details(
 
 
 def retry_details(finding: Finding, pause_seconds: int, tries: int) -> str:
-    """Why the deployment waits, and for what."""
+    """Headline while a deployment waits for the next try."""
     where = f" ({_code(finding.resource)})" if finding.resource else ""
     return (
-        f"**{finding.code}**: {finding.message}{where} Planned and applied again in "
+        f"**{finding.cause}**: {finding.message}{where} Planned and applied again in "
         f"{pause_seconds} s, try {tries + 1}. Cancel the workflow to stop it."
     )
 
 
 def overdue_details(resources: Sequence[Resource]) -> str:
-    """What terraform works on for far longer than usual."""
+    """Headline while terraform works on resources for far longer than usual."""
     explanation = explain(Reason.KEEPS_FAILING)
     lines = [f"**{Reason.KEEPS_FAILING}**: {explanation.message} {explanation.next_step}", ""]
     lines += [
@@ -48,5 +48,5 @@ def overdue_details(resources: Sequence[Resource]) -> str:
 
 
 def _code(text: str) -> str:
-    """A name in Markdown, whatever is in it."""
+    """A name as inline code in Markdown; backticks and line ends are replaced."""
     return "`" + text.replace("`", "'").replace("\n", " ") + "`"

@@ -1,10 +1,10 @@
-"""The life of a deployment: what must happen, and in what order."""
+"""The life of a deployment: phases in order, retries and the end."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
@@ -32,12 +32,12 @@ with workflow.unsafe.imports_passed_through():
     from deployments.step import (
         Resource,
         StepKey,
-        StepOrder,
         StepOutcome,
         StepResult,
     )
     from deployments.temporal_names import Attribute, Memo, Signal, host_queue
     from deployments.transitions import may_follow
+    from workflows import activity_options
     from workflows.cancellation import shielded
     from workflows.current_details import (
         current_details,
@@ -57,25 +57,15 @@ with workflow.unsafe.imports_passed_through():
 
 __all__ = ["DeploymentInput", "DeploymentWorkflow"]
 
-# A step that never began, or whose runner was killed while nothing could be lost.
-_MOST_STEPS_A_PHASE = 3
-# A name that only becomes known when another resource is adopted is found by the next look; what
-# the last look finds is refused by the apply and adopted then.
-_MOST_SURVEYS = 3
-# Each attach finds what is there; more of them than this say that the host keeps dying.
-_MOST_ATTACHES = 5
-# Every attempt behind the first one attaches; the server spaces them out.
-_ATTEMPTS = RetryPolicy(
-    initial_interval=timedelta(seconds=1),
-    maximum_interval=timedelta(seconds=10),
-    maximum_attempts=10,
-)
-# Short activities: the files of one folder, or one terraform query of at most a minute.
-_SHORT = timedelta(seconds=150)
-# They heartbeat once a second, so a dead worker costs them seconds.
-_SHORT_HEARTBEAT = timedelta(seconds=5)
-# It writes one small file; when its worker dies the next one does it.
-_STOP = timedelta(seconds=3)
+# Steps of a phase, counting those that did not start or whose runner was killed in time.
+_MAX_STEPS_PER_PHASE = 3
+# An import can reveal names that the next survey needs. After the last survey the apply is refused,
+# and the next plan imports the rest.
+_MAX_SURVEYS = 3
+# An attach returns the step's result. After this many failures the host counts as lost.
+_MAX_ATTACHES = 5
+
+_KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
 
 
 class _HostLostError(Exception):
@@ -84,11 +74,11 @@ class _HostLostError(Exception):
 
 @workflow.defn
 class DeploymentWorkflow:
-    """init, plan, apply for one stack; ends with a truthful result whatever dies meanwhile."""
+    """Init, plan and apply for a stack, with a truthful result in every end."""
 
     @workflow.init
     def __init__(self, input: DeploymentInput) -> None:
-        """Take the input; signals may come before `run`."""
+        """Take the input here, since signals can arrive before `run`."""
         self._input = input
         self._status = Status.QUEUED
         self._phase = Phase.QUEUE
@@ -108,12 +98,12 @@ class DeploymentWorkflow:
 
     @workflow.run
     async def run(self, input: DeploymentInput) -> DeploymentResult:
-        """Deploy the stack."""
-        self._tell(f"Waiting for the turn of {input.request.stack.id}.")
+        """Deploy or destroy the stack."""
+        self._show(f"Waiting for the stack {input.request.stack.id}.")
         try:
             problem = await self._deploy()
         except asyncio.CancelledError:
-            # Asked to stop between two steps; every step itself outlasts a cancel.
+            # The cancel came between two steps; a running step shields itself.
             problem = None
         except _HostLostError:
             self._host_lost, problem = True, None
@@ -123,8 +113,8 @@ class DeploymentWorkflow:
 
     @workflow.signal
     def force_cancel(self) -> None:
-        """Stop without waiting for open operations; may lose state. Only after a cancel."""
-        # Where both are in one task the SDK hands over the signal before the cancel (measured).
+        """After a cancel: stop without waiting for open operations. Can lose state."""
+        # The SDK delivers a signal before a cancel that is in the same task (measured).
         self._forced_at = workflow.info().get_current_history_length()
         if workflow.cancellation_reason() is None:
             return
@@ -133,52 +123,53 @@ class DeploymentWorkflow:
             self._stopping = asyncio.create_task(self._stop(self._running))
 
     @workflow.signal(name=Signal.OVERDUE)
-    def overdue_details(self, resources: list[Resource]) -> None:
-        """A worker says what takes far longer than usual: nothing more, once it goes on."""
+    def report_overdue(self, resources: list[Resource]) -> None:
+        """Show the resources that take far longer than usual; an empty list clears them."""
         if self._running is None:
             return
         reason = Reason.KEEPS_FAILING if resources else Reason.NONE
         self._enter(Status.RUNNING, self._phase, reason)
         if resources:
-            self._tell(overdue_details(resources))
+            self._show(overdue_details(resources))
 
     async def _deploy(self) -> Reason | None:
-        """All phases; the reason of an end outside any step."""
+        """Run all phases; the reason of an end outside any step."""
         if not await acquire_stack(self._input.request.stack.id):
             return Reason.STACK_BUSY
+        started_at = workflow.now().astimezone(UTC).isoformat(timespec="milliseconds")
+        workflow.upsert_memo({Memo.STARTED_AT: started_at.replace("+00:00", "Z")})
         if problem := await self._preflight():
             return problem
         if self._cancel() or not await self._prepare():
             return None if self._cancel() else Reason.PREPARE_FAILED
         if not await self._run_phase(Phase.INIT):
             return None
-        while not await self._change():
-            if blocking(self._findings) or not await self._may_try_again():
+        while not await self._plan_and_apply():
+            if blocking(self._findings) or not await self._wait_for_retry():
                 break
         return blocking(self._findings)
 
     async def _preflight(self) -> Reason | None:
-        """What stands in the way, before any terraform."""
-        if not needs_google(self._input.request) or not workflow.patched("preflight"):
+        """Check the Google project; the reason that blocks the deployment."""
+        if not needs_google(self._input.request):
             return None
         self._enter(Status.RUNNING, Phase.PREFLIGHT)
         self._findings = await check_project(self._input.request)
         return None if self._cancel() else blocking(self._findings)
 
-    async def _change(self) -> bool:
-        """Plan, and apply exactly that plan; whether all of it was done."""
+    async def _plan_and_apply(self) -> bool:
+        """Plan, then apply exactly that plan; whether both completed."""
         if not await self._plan():
             return False
-        await self._approval()
         report = asyncio.create_task(report_plan(self._queue()))
         done = await self._run_phase(Phase.APPLY)
         await shielded(report)
         return done
 
     async def _plan(self) -> bool:
-        """Plan, and again with what exists already: that is adopted, not made."""
+        """Plan until the plan imports each resource that exists already."""
         self._imports = []
-        for _ in range(_MOST_SURVEYS):
+        for _ in range(_MAX_SURVEYS):
             if not await self._run_phase(Phase.PLAN):
                 return False
             if not needs_google(self._input.request):
@@ -192,32 +183,28 @@ class DeploymentWorkflow:
             self._imports += survey.imports
         return True
 
-    async def _may_try_again(self) -> bool:
-        """Wait where waiting may help. The next try plans anew: an old plan is never applied."""
+    async def _wait_for_retry(self) -> bool:
+        """Wait when the refusal may pass; whether to try again, which always plans anew."""
         refusals = [] if self._cancel() else refusals_of(self._steps[-1])
         if not refusals:
             return False
         first = refusals[0]
         pause = self._retry_budget.pause(first.action, workflow.time())
-        if pause is None or not workflow.patched("retries"):
+        if pause is None:
             return False
         self._enter(Status.RUNNING, self._phase, first.reason)
-        self._tell(retry_details(first.finding, pause, self._retry_budget.tries))
+        self._show(retry_details(first.finding, pause, self._retry_budget.tries))
         self._waiting = True
         await workflow.sleep(timedelta(seconds=pause), summary=f"next try after {first.reason}")
         self._waiting = False
         return True
 
     async def _prepare(self) -> bool:
-        """Have a host admit the deployment. The seam for preflight is in front of this."""
+        """Have a host admit the deployment; False after a failure or a cancel."""
         handle = workflow.start_activity_method(
             DeploymentActivities.prepare_deployment,
             PrepareDeploymentInput(workflow.info().workflow_id, self._input.request),
-            # No limit on the wait for a place: with all hosts full, waiting is what is wanted.
-            start_to_close_timeout=_SHORT,
-            heartbeat_timeout=_SHORT_HEARTBEAT,
-            retry_policy=_ATTEMPTS,
-            summary="a host with a free place makes the run directory",
+            **activity_options.PREPARE,
         )
         try:
             self._prepared = await shielded(handle, cancel=handle.cancel)
@@ -227,13 +214,10 @@ class DeploymentWorkflow:
         workflow.upsert_memo({Memo.HOST: self._prepared.host})
         return self._cancel() is None
 
-    async def _approval(self) -> None:
-        """Policy `auto` asks nobody; the other policies come with their own issue."""
-
     async def _run_phase(self, phase: Phase) -> bool:
-        """Run a phase, in a new step where one never began; whether the next phase may run."""
+        """Run a phase, again where that is safe; whether the next phase may run."""
         self._enter(Status.RUNNING, phase)
-        for _ in range(_MOST_STEPS_A_PHASE):
+        for _ in range(_MAX_STEPS_PER_PHASE):
             result = await self._run_step(phase)
             self._steps.append(result)
             if self._cancel() or not is_safe_to_rerun(result):
@@ -250,50 +234,43 @@ class DeploymentWorkflow:
             self._imports,
         )
         self._running = order.key
-        silence = timedelta(seconds=self._input.timings.host_silence_seconds)
-        absence = timedelta(seconds=self._input.timings.host_absence_seconds)
-        mode, wait = StartMode.START, silence
+        timings = self._input.timings
+        mode, wait_seconds = StartMode.START, timings.host_silence_seconds
         try:
-            for _ in range(_MOST_ATTACHES):
+            for _ in range(_MAX_ATTACHES):
                 try:
-                    return await self._attempt(RunStepInput(order, mode), wait)
+                    return await self._attempt(RunStepInput(order, mode), wait_seconds)
                 except ActivityError as error:
                     if isinstance(error.cause, ApplicationError):
-                        return self._not_run(
-                            order, StepOutcome.START_FAILED, failure_message(error)
+                        return StepResult(
+                            order.key,
+                            phase,
+                            StepOutcome.START_FAILED,
+                            error=failure_message(error),
                         )
                     if mode is StartMode.ATTACH and is_schedule_to_start_timeout(error):
                         break
-                # Lost from sight, or cancelled before it was seen: what is there must be found
-                # out on its host, however long that is away.
-                mode, wait = StartMode.ATTACH, absence
-                self._tell(f"Waiting for host {self._host()}: its workers are silent.")
+                # Only the host has the step's outcome, however long the host is away.
+                mode, wait_seconds = StartMode.ATTACH, timings.host_absence_seconds
+                self._show(f"Waiting for host {self._host()}: its workers are silent.")
         finally:
             self._running = None
-        self._steps.append(self._not_run(order, StepOutcome.HOST_LOST))
+        self._steps.append(StepResult(order.key, phase, StepOutcome.HOST_LOST))
         raise _HostLostError
 
-    async def _attempt(self, input: RunStepInput, wait: timedelta) -> StepResult:
-        timings = self._input.timings
+    async def _attempt(self, input: RunStepInput, wait_seconds: int) -> StepResult:
+        """Schedule the activity of a step; a cancel stops terraform and still awaits the result."""
         order = input.order
         handle = workflow.start_activity_method(
             StepActivities.run_step,
             input,
             task_queue=self._queue(),
-            activity_id=order.key.activity_id,
-            schedule_to_start_timeout=wait,
-            start_to_close_timeout=timedelta(
-                seconds=timings.start_to_close_seconds(order.deadline_seconds)
-            ),
-            heartbeat_timeout=timedelta(seconds=timings.heartbeat_timeout_seconds),
-            retry_policy=_ATTEMPTS,
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=f"terraform {order.phase}",
+            **activity_options.run_step(order, self._input.timings, wait_seconds),
         )
 
         def stop() -> None:
             self._stopping = asyncio.create_task(self._stop(order.key))
-            # What only waits to be seen by its host is not cancelled: it brings the truth.
+            # An attach is not cancelled: the result is the step's outcome.
             if input.mode is StartMode.START:
                 handle.cancel()
 
@@ -302,7 +279,7 @@ class DeploymentWorkflow:
         return await shielded(handle, cancel=stop)
 
     async def _stop(self, key: StepKey) -> None:
-        """Reach the runner by the host's queue; the heartbeat is the way that needs no queue."""
+        """Stop terraform through the host's queue; the heartbeat is the slower second way."""
         if self._forced_at == workflow.info().get_current_history_length():
             self._forced = True
         try:
@@ -310,13 +287,13 @@ class DeploymentWorkflow:
                 StepActivities.stop_step,
                 StopStepInput(key, self._forced),
                 task_queue=self._queue(),
-                start_to_close_timeout=_STOP,
-                summary="asks the runner to stop terraform",
+                **activity_options.STOP_STEP,
             )
         except (ActivityError, asyncio.CancelledError) as error:
             workflow.logger.warning("stop_step: %s", error)
 
     async def _finalize(self, problem: Reason | None) -> DeploymentResult:
+        """Reconcile and record on the host; without a host, conclude from the steps."""
         context = self._context(problem)
         if self._prepared is None or self._host_lost:
             return conclude(self._steps, context, Reconciliation())
@@ -331,11 +308,7 @@ class DeploymentWorkflow:
                 context,
             ),
             task_queue=self._queue(),
-            schedule_to_start_timeout=timedelta(seconds=self._input.timings.host_absence_seconds),
-            start_to_close_timeout=_SHORT,
-            heartbeat_timeout=_SHORT_HEARTBEAT,
-            retry_policy=_ATTEMPTS,
-            summary="finds out what is true, keeps the record",
+            **activity_options.finalize(self._input.timings),
         )
         try:
             result = await shielded(handle)
@@ -345,13 +318,13 @@ class DeploymentWorkflow:
         return result
 
     def _publish(self, result: DeploymentResult) -> None:
-        """Say how it ended where everybody reads it: attributes, memo, the Web UI."""
+        """Write the end to the memo, the search attributes and the Web UI."""
         workflow.upsert_memo({Memo.RESULT: result})
         self._phase = result.phase
         self._enter(result.status, result.phase, result.reason)
         destroy = self._input.request.operation is Operation.DESTROY
         explanation = explain(result.reason, destroy=destroy)
-        self._tell(f"**{result.status}**: {explanation.message} {explanation.next_step}")
+        self._show(f"**{result.status}**: {explanation.message} {explanation.next_step}")
 
     def _enter(self, status: Status, phase: Phase, reason: Reason = Reason.NONE) -> None:
         if not may_follow(self._status, status):
@@ -366,26 +339,25 @@ class DeploymentWorkflow:
                 _KEYS[Attribute.REASON].value_set(reason),
             ]
         )
-        self._tell(f"{phase} is running on host {self._host()}. Cancel the workflow to stop it.")
+        self._show(f"{phase} is running on host {self._host()}. Cancel the workflow to stop it.")
 
-    def _tell(self, words: str) -> None:
-        """What the Temporal Web UI shows as current details."""
-        input = self._input
+    def _show(self, headline: str) -> None:
+        """Set the current details in the Temporal Web UI."""
+        stack, owner = self._input.request.stack.id, self._input.owner
         workflow.set_current_details(
-            current_details(words, input.request.stack.id, input.owner, self._phase, self._steps)
+            current_details(headline, stack, owner, self._phase, self._steps)
         )
 
-    def _not_run(self, order: StepOrder, outcome: StepOutcome, error: str = "") -> StepResult:
-        return StepResult(order.key, order.phase, outcome, error=error)
-
     def _context(self, problem: Reason | None) -> EndContext:
+        prepared = self._prepared
         return EndContext(
             phase=self._phase,
             cancel=self._cancel(),
             problem=problem,
             detail=self._detail,
-            host=self._prepared.host if self._prepared else "",
-            terraform_version=self._prepared.terraform_version if self._prepared else "",
+            host=prepared.host if prepared else "",
+            terraform_version=prepared.terraform_version if prepared else "",
+            template_version=prepared.template_version if prepared else "",
             host_lost=self._host_lost,
             waiting=self._waiting,
             findings=self._findings if problem else [],
@@ -393,7 +365,7 @@ class DeploymentWorkflow:
         )
 
     def _cancel(self) -> CancelRequest | None:
-        # Empty for a cancel through Temporal, so it is tested for None (measured).
+        # The reason of a cancel through Temporal is empty, so only None means no cancel (measured).
         reason = workflow.cancellation_reason()
         return None if reason is None else CancelRequest.decode(reason)
 
@@ -402,6 +374,3 @@ class DeploymentWorkflow:
 
     def _queue(self) -> str:
         return host_queue(self._host())
-
-
-_KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}

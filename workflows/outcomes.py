@@ -1,4 +1,4 @@
-"""What a failed activity or an ended step means for what comes next."""
+"""Conclusions from failed activities and ended steps."""
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, TimeoutType
@@ -6,7 +6,7 @@ from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from deployments.deployment import DeploymentResult, Status
-    from deployments.phase import Phase
+    from deployments.phase import TERRAFORM_PHASES
     from deployments.reasons import explain
     from deployments.step import StepOutcome, StepResult
 
@@ -14,25 +14,31 @@ __all__ = ["complete", "failure_message", "is_safe_to_rerun", "is_schedule_to_st
 
 
 def is_safe_to_rerun(result: StepResult) -> bool:
-    """Nothing was begun, or nothing could be lost."""
+    """Whether terraform did not start, or was lost in a phase that changes no resources."""
     if result.outcome is StepOutcome.NOT_STARTED:
         return True
-    return result.outcome is StepOutcome.RUNNER_LOST and result.phase is not Phase.APPLY
+    changes = TERRAFORM_PHASES[result.phase].changes_resources
+    return result.outcome is StepOutcome.RUNNER_LOST and not changes
 
 
 def is_schedule_to_start_timeout(error: ActivityError) -> bool:
-    """Whether no worker took the activity."""
+    """Whether no worker took the activity in time."""
     cause = error.cause
     return isinstance(cause, ActivityTimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_START
 
 
 def failure_message(error: ActivityError) -> str:
-    """What an activity failed with."""
+    """The message of the error that made an activity fail."""
     return str(error.cause or error)
 
 
 def complete(result: DeploymentResult) -> DeploymentResult:
-    """End as Temporal names it: Completed, Canceled or Failed."""
+    """End the workflow as Temporal's Completed, Canceled or Failed.
+
+    Raises:
+        CancelledError: the deployment was cancelled.
+        ApplicationError: the deployment failed or needs attention; the type is the reason.
+    """
     if result.status is Status.CANCELLED:
         raise CancelledError("cancelled")
     if result.status in (Status.COMPLETED, Status.DISCARDED):

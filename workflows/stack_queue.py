@@ -1,4 +1,4 @@
-"""The turn of a stack: who holds it is the only one to work on the stack."""
+"""A stack's holder: the deployment that alone may work on the stack."""
 
 from datetime import timedelta
 
@@ -10,27 +10,27 @@ with workflow.unsafe.imports_passed_through():
 
 __all__ = ["StackHolderWorkflow", "acquire_stack"]
 
-# A turn is freed some 40 ms after its holder has ended (measured); who comes just then may wait.
+# The server frees a stack some 40 ms after the holder has ended (measured); these tries cover that.
 _TRIES = 5
 _PAUSE = timedelta(milliseconds=200)
 
 
 @workflow.defn
 class StackHolderWorkflow:
-    """Does nothing; that it runs is the turn.
+    """Marks a stack as held for as long as this workflow runs.
 
-    A child of the deployment that holds the turn, with the id `turn-<stack>`. The server ends it
-    with its parent however the parent ends, so no crash and no `terminate` keeps a turn.
+    The server terminates this child workflow with the deployment, however the deployment ends, so
+    neither a crash nor a `terminate` leaves a stack held.
     """
 
     @workflow.run
     async def run(self) -> None:
-        """Wait to be ended."""
+        """Wait for the termination."""
         await workflow.wait_condition(lambda: False)
 
 
 async def acquire_stack(stack: str) -> bool:
-    """Begin to hold a stack's turn; whether it was free."""
+    """Make this deployment the holder of a stack; False when another deployment holds the stack."""
     for attempt in range(_TRIES):
         if attempt:
             await workflow.sleep(_PAUSE)

@@ -1,4 +1,4 @@
-"""What a deployment was told, and what it therefore orders of a step."""
+"""The input of a deployment's workflow, and the orders of its steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ __all__ = ["DeploymentInput", "step_order"]
 
 @dataclass(frozen=True)
 class DeploymentInput:
-    """What a deployment needs to know from its start on.
+    """The input of a deployment.
 
-    `credential_ref` says whose name it uses at Google; what that gives travels nowhere.
+    `credential_ref` names the credential for Google; the credential itself travels nowhere.
     """
 
     owner: str
@@ -30,29 +30,23 @@ def step_order(
     phase: Phase,
     key: StepKey,
     input: DeploymentInput,
-    done: Sequence[StepResult],
+    steps: Sequence[StepResult],
     imports: Sequence[Import] = (),
 ) -> StepOrder:
-    """The order of a phase's step; an apply is bound to the plan that was made last."""
-    timings, timeouts = input.timings, input.request.timeouts
-    planned = next((item for item in reversed(done) if item.plan_sha256), None)
-    deadlines = {
-        Phase.INIT: timeouts.init_seconds,
-        Phase.PLAN: timeouts.plan_seconds,
-        Phase.APPLY: timeouts.apply_seconds,
-    }
-    silence = {Phase.PLAN: timings.plan_no_progress_seconds}
+    """The order of a phase's step; an apply is bound to the last plan."""
+    timings = input.timings
+    plan = next((step for step in reversed(steps) if step.plan_sha256), None)
     return StepOrder(
         key=key,
         phase=phase,
-        deadline_seconds=deadlines[phase],
-        no_progress_seconds=silence.get(phase, timings.no_progress_seconds),
+        deadline_seconds=input.request.timeouts.deadline_seconds(phase),
+        no_progress_seconds=timings.no_progress_limit_seconds(phase),
         lease_seconds=timings.lease_seconds,
         ladder=timings.ladder,
-        plan_sha256=planned.plan_sha256 if planned and phase is Phase.APPLY else "",
+        plan_sha256=plan.plan_sha256 if plan and phase is Phase.APPLY else "",
         imports=list(imports) if phase is Phase.PLAN else [],
         destroy=input.request.operation is Operation.DESTROY,
-        # init asks no API: the provider comes from a mirror, the state has credentials of its own.
+        # init calls no API: providers come from a mirror, and the state has other credentials.
         credential_ref="" if phase is Phase.INIT else input.credential_ref,
         project_id=input.request.stack.project_id,
     )

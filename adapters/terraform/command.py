@@ -1,6 +1,6 @@
-"""Terraform's command lines, environment and configuration, as values.
+"""Terraform's command lines, environment and CLI configuration, as values.
 
-Source of every fact: terraform 1.11.4, tried. Nothing here starts anything.
+Nothing here starts a process. All facts were tried with terraform 1.11.4.
 """
 
 import json
@@ -21,77 +21,73 @@ __all__ = [
 
 PLAN_FILE = "plan.tfplan"
 
-# How long plan and apply wait for a state lock: a terminated deployment's terraform may still be
-# writing its state. Below the no-progress limit of 2 minutes, since waiting prints one line only.
-_LOCK_TIMEOUT = "60s"
+# How long plan and apply wait for a state lock: the terraform of a terminated deployment may still
+# save the state. Below the no-progress limit of 2 minutes, since waiting prints a single line.
+_LOCK_TIMEOUT = "-lock-timeout=60s"
+
+_ARGUMENTS: dict[Phase, tuple[str, ...]] = {
+    Phase.INIT: ("init", "-json", "-no-color", "-input=false"),
+    Phase.PLAN: (
+        "plan",
+        "-json",
+        "-input=false",
+        _LOCK_TIMEOUT,
+        # Wins over terraform.tfvars and *.auto.tfvars; terraform evaluates none of the values.
+        "-var-file=terraform.tfvars.json",
+        f"-out={PLAN_FILE}",
+    ),
+    Phase.APPLY: ("apply", "-json", "-input=false", "-auto-approve", _LOCK_TIMEOUT, PLAN_FILE),
+}
 
 
 def phase_argv(terraform: str, phase: Phase, *, destroy: bool = False) -> list[str]:
-    """The command of a phase; its working directory is the deployment's `work`.
+    """The command of a phase, to be run in the deployment's `work` folder.
 
-    Only the plan knows that it destroys; an apply does what its plan file says.
+    Args:
+        terraform: path of the binary.
+        phase: one of `TERRAFORM_PHASES`.
+        destroy: only changes the plan; an apply executes the plan file.
 
     Raises:
         KeyError: the phase runs no terraform.
     """
-    return {
-        Phase.INIT: [terraform, "init", "-json", "-no-color", "-input=false"],
-        Phase.PLAN: [
-            terraform,
-            "plan",
-            "-json",
-            "-input=false",
-            f"-lock-timeout={_LOCK_TIMEOUT}",
-            # Beats terraform.tfvars and *.auto.tfvars; every value in it is literal.
-            "-var-file=terraform.tfvars.json",
-            f"-out={PLAN_FILE}",
-            *(["-destroy"] if destroy else []),
-        ],
-        Phase.APPLY: [
-            terraform,
-            "apply",
-            "-json",
-            "-input=false",
-            "-auto-approve",
-            f"-lock-timeout={_LOCK_TIMEOUT}",
-            PLAN_FILE,
-        ],
-    }[phase]
+    options = ["-destroy"] if destroy and phase is Phase.PLAN else []
+    return [terraform, *_ARGUMENTS[phase], *options]
 
 
 def show_plan_argv(terraform: str) -> list[str]:
-    """Print the plan file as JSON; it holds every secret in clear."""
+    """Print the plan file as JSON, with every secret in clear."""
     return [terraform, "show", "-json", PLAN_FILE]
 
 
 def show_plan_text_argv(terraform: str) -> list[str]:
-    """Print the plan file as text; what terraform calls sensitive is hidden but for some copies."""
+    """Print the plan file as text; terraform hides sensitive values except for some copies."""
     return [terraform, "show", "-no-color", PLAN_FILE]
 
 
 def state_argv(terraform: str) -> list[str]:
-    """Print the state; takes no lock, prints nothing when there is none."""
+    """Print the state, or nothing when there is none; takes no lock."""
     return [terraform, "state", "pull"]
 
 
 def version_argv(terraform: str) -> list[str]:
-    """Print the version as JSON; a bad CLI configuration shows on stderr only."""
+    """Print the version as JSON; a broken CLI configuration is reported on stderr only."""
     return [terraform, "version", "-json"]
 
 
 def environment(home: Path, cli_config: Path, path: str) -> dict[str, str]:
-    """Terraform's whole environment; local-exec inherits it, so it holds no secret.
+    """Terraform's whole environment. local-exec inherits this environment, so no secret is in it.
 
-    TF_CLI_ARGS, TF_WORKSPACE, TF_VAR_… and credentials of the worker can silently change what is
-    planned, so nothing is passed on but the PATH.
+    Of the worker's environment only PATH passes: TF_CLI_ARGS, TF_WORKSPACE, TF_VAR_… and
+    credentials can silently change a plan.
     """
     return {
         "PATH": path,
         "HOME": str(home),
         "TMPDIR": str(home),
-        # Providers' sockets: of a path below TMPDIR, in a data folder of some 50 characters, the
-        # kernel would take no more (108 bytes, unix(7)), and no provider would start (tried).
-        # The working directory has the shortest name, and goes with the run.
+        # Providers listen on Unix sockets, whose path the kernel limits to 108 bytes (unix(7)). A
+        # path below TMPDIR exceeds that in a data folder of some 50 characters, and no provider
+        # starts (tried). The working directory has the shortest name and ends with the run.
         "PLUGIN_UNIX_SOCKET_DIR": ".",
         "LANG": "C.UTF-8",
         "TF_CLI_CONFIG_FILE": str(cli_config),
@@ -102,12 +98,12 @@ def environment(home: Path, cli_config: Path, path: str) -> dict[str, str]:
 
 
 def cli_config(mirror: Path) -> str:
-    """A CLI configuration that knows one mirror and no registry."""
+    """A CLI configuration with one provider mirror and no registry."""
     return (
         "disable_checkpoint = true\n"
         "provider_installation {\n"
         "  filesystem_mirror {\n"
-        # Its \u takes no surrogate pairs, so a character is written as itself (tried).
+        # Not ASCII-escaped: HCL's \u has no surrogate pairs (tried).
         f"    path    = {json.dumps(str(mirror), ensure_ascii=False)}\n"
         '    include = ["*/*/*"]\n'
         "  }\n"

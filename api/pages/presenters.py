@@ -10,7 +10,7 @@ from deployments.deployment import Operation as Asked
 from deployments.deployment import Status
 from deployments.execution import DeploymentSnapshot
 from deployments.labels import status_label
-from deployments.phase import Phase
+from deployments.phase import PHASES, Phase
 from deployments.reasons import Reason
 
 __all__ = [
@@ -25,8 +25,6 @@ __all__ = [
     "word",
 ]
 
-# The phases that a person follows; the others pass in milliseconds or wait for later issues.
-_STEPS = {Phase.QUEUE: "Queue", Phase.INIT: "Init", Phase.PLAN: "Plan", Phase.APPLY: "Apply"}
 _ORDER = list(Phase)
 
 
@@ -82,7 +80,9 @@ def row(it: DeploymentSummary, snapshot: DeploymentSnapshot) -> DeploymentRow:
 
 def phase_items(snapshot: DeploymentSnapshot) -> list[PhaseItem]:
     """How far it is on its way through the phases."""
-    return [PhaseItem(name, _state(phase, snapshot)) for phase, name in _STEPS.items()]
+    return [
+        PhaseItem(row.title, _state(phase, snapshot)) for phase, row in PHASES.items() if row.title
+    ]
 
 
 def _state(phase: Phase, snapshot: DeploymentSnapshot) -> str:

@@ -24,7 +24,7 @@ class _StackQuery(BaseModel):
 
     project_id: _Text
     prefix: _Text = DeploymentFields.prefix
-    template: _Text = DeploymentFields.template
+    template: _Text = "sandbox"
 
 
 @router.get("/destruction", responses=answers(examples.DESTRUCTION, "invalid_request"))
@@ -37,6 +37,6 @@ async def get_destruction(asked: Annotated[_StackQuery, Query()]) -> Destruction
     return DestructionBody(
         stack=stack.id,
         confirm=confirmation(stack.project_id, stack.prefix),
-        kept=[KeptBody(**asdict(item)) for item in found.kept],
-        held=[HeldBody(**asdict(entry)) for entry in found.held],
+        kept=[KeptBody(**asdict(item)) for item in found.retained],
+        held=[HeldBody(**asdict(entry)) for entry in found.soft_deleted],
     )

@@ -19,7 +19,6 @@ __all__ = [
     "DeploymentBody",
     "DeploymentPage",
     "DeploymentSummary",
-    "DiagnosticBody",
     "FindingBody",
     "LinksBody",
     "ListQuery",
@@ -77,7 +76,7 @@ class DeployBody(_Asked):
     prefix: _Text = DeploymentFields.prefix
     storage_location: _Text | None = None
     storageLocation: _Text | None = None  # noqa: N815 - the original service's spelling
-    template: _Text = DeploymentFields.template
+    template: _Text = "sandbox"
     variables: Annotated[dict[_Name, _Value], Field(max_length=_MOST_VARIABLES)] = Field(
         default_factory=dict
     )
@@ -191,17 +190,6 @@ class CountsBody(BaseModel):
     imported: int
 
 
-class DiagnosticBody(BaseModel):
-    """What terraform complained about, and where."""
-
-    severity: str
-    summary: str
-    detail: str
-    address: str
-    file: str
-    line: int
-
-
 class OutputBody(BaseModel):
     """One output; `value` is null when it is sensitive."""
 
@@ -232,12 +220,16 @@ class FindingBody(BaseModel):
     `severity`: blocking, warning or note; `resource` is what it is about.
     """
 
-    code: str
+    cause: str
     severity: str
     message: str
     next_step: str
     fix: str
+    audience: str
     resource: str
+    detail: str
+    file: str
+    line: int
 
 
 class ResultBody(BaseModel):
@@ -249,8 +241,7 @@ class ResultBody(BaseModel):
     not_applied: list[str]
     unrecorded: list[str]
     unknown: list[str]
-    diagnostics: list[DiagnosticBody]
-    findings: list[FindingBody]
+    errors: list[FindingBody]
     outputs: list[OutputBody]
     seals: list[SealBody]
     plan_sha256: str

@@ -81,7 +81,7 @@ class HealthService:
             await self._workers.workers(),
             key=lambda worker: (worker.host, worker.identity, worker.queue),
         )
-        steps = await self._workers.count_running(Phase.INIT, Phase.PLAN, Phase.APPLY)
+        steps = await self._workers.count_running(*TERRAFORM_PHASES)
         host_queues = sorted({worker.queue for worker in workers} - {SHARED_QUEUE})
         queues = await asyncio.gather(
             self._workers.queue(SHARED_QUEUE, "workflow"),

@@ -13,9 +13,10 @@ from temporalio.common import SearchAttributeKey
 from adapters.local.log import LocalLogSink
 from deployments.deployment import DeploymentResult, Status
 from deployments.events import EndKind, EventChunk, Seal
+from deployments.findings import Finding, Severity
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.step import Counts, Diagnostic, Output
+from deployments.step import Counts, Output
 from deployments.temporal_names import Attribute, Memo
 from workflows.deployment import DeploymentInput
 
@@ -86,7 +87,7 @@ async def finish(client: Client, deployment: str, *seals: Seal) -> None:
         Reason.APPLIED,
         Phase.APPLY,
         counts=Counts(add=2),
-        diagnostics=[Diagnostic("warning", "odd", file="main.tf", line=7)],
+        errors=[Finding(Reason.NONE, "odd", Severity.WARNING, file="main.tf", line=7)],
         outputs=[Output("url", False, '"x"'), Output("key", True, '"leak"')],  # noqa: FBT003
         seals=list(seals),
     )

@@ -107,7 +107,7 @@ async def test_a_foreign_deployment_looks_like_an_unknown_one(
     snapshot = await services.deployments.get(LOCAL, found)
     assert snapshot.owner == "local"
     foreign = await services.deployments.start(
-        Caller(DEFAULT_TENANT, "other"), check(DeploymentFields(PROJECT)), None
+        Caller(DEFAULT_TENANT, "other"), check(DeploymentFields(PROJECT, "sandbox")), None
     )
     for path in ("", "/logs", "/logs/stream", "/resources", "/progress"):
         unknown = (await api.get(f"/api/deployment/{UNKNOWN}{path}")).json()

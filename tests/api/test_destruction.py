@@ -19,7 +19,7 @@ async def test_what_stays_and_what_google_keeps_is_said_with_the_words_to_confir
     asked = {"template": "anava", "project_id": "customer-1", "prefix": "front"}
     answer = await api.get("/api/destruction", params=asked)
     told = answer.json()
-    assert (answer.status_code, told["stack"]) == (200, "anava.customer-1.front")
+    assert (answer.status_code, told["stack"]) == (200, "local.anava.customer-1.front")
     assert told["confirm"] == "customer-1/front"
     assert any("Firestore database" in item["what"] for item in told["kept"])
     assert all(entry["why"] for entry in told["kept"])

@@ -64,7 +64,7 @@ async def test_a_result_is_shown_without_its_secrets(
     body = answer.json()
     assert body["status"] == "completed"
     assert body["result"]["counts"]["add"] == 2
-    assert body["result"]["diagnostics"][0]["line"] == 7
+    assert body["result"]["errors"][0]["line"] == 7
     assert body["result"]["outputs"] == [
         {"name": "url", "sensitive": False, "value": "x"},
         {"name": "key", "sensitive": True, "value": None},

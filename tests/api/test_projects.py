@@ -70,7 +70,7 @@ async def test_what_stands_in_the_way_is_told_with_what_mends_it(
     found = (await front.post("/api/validate-project", json={"project_id": "demo-proj"})).json()
 
     assert not found["ready"]
-    assert [(finding["code"], finding["severity"]) for finding in found["findings"]] == [
+    assert [(finding["cause"], finding["severity"]) for finding in found["findings"]] == [
         ("billing_disabled", "blocking"),
         ("api_disabled", "note"),
     ]
@@ -128,7 +128,7 @@ async def test_an_expired_token_is_a_401_for_the_list_and_a_finding_for_the_chec
         checked = await front.post("/api/validate-project", json={"project_id": "demo-proj"})
 
     assert (listed.status_code, listed.json()["code"]) == (401, "sign_in_expired")
-    assert [finding["code"] for finding in checked.json()["findings"]] == ["sign_in_expired"]
+    assert [finding["cause"] for finding in checked.json()["findings"]] == ["sign_in_expired"]
 
 
 @pytest.mark.parametrize("path", ["/api/projects", "/api/validate-project"])

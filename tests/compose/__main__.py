@@ -206,7 +206,7 @@ def run(stack: Stack) -> None:
         check_logs(stack, deployment)
     with step("deployed again: no changes"):
         assert stack.end(stack.deploy("killed", 3)) == ("completed", "no_changes")
-        assert stack.objects() == ["stacks/sandbox.demo-project-1.killed/default.tfstate"]
+        assert stack.objects() == ["stacks/local.sandbox.demo-project-1.killed/default.tfstate"]
     with step("workers stopped in mid-apply, started again"):
         check_stop(stack)
 

@@ -13,7 +13,7 @@ from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
 from deployments.requests import DeploymentFields, Value, check
 from deployments.timings import PhaseTimeouts
 
-GOOD = DeploymentFields(project_id="customer-1")
+GOOD = DeploymentFields(project_id="customer-1", template="sandbox")
 
 
 def problems(requested: DeploymentFields) -> list[FieldProblem]:
@@ -124,6 +124,10 @@ def test_an_unknown_template_is_refused_with_the_names_that_exist(value: str) ->
         (replace(GOOD, approval=ApprovalPolicy.ALWAYS), "/approval"),
         (replace(GOOD, continues="dep-x"), "/continues"),
         (replace(GOOD, continues=""), "/continues"),
+        (replace(GOOD, operation=Operation.DRIFT), "/operation"),
+        (replace(GOOD, operation=Operation.REPAIR), "/operation"),
+        (replace(GOOD, template_version="0123456789ab"), "/template_version"),
+        (replace(GOOD, revision=1), "/revision"),
     ],
 )
 def test_what_is_designed_but_not_built_is_not_available(
@@ -140,6 +144,7 @@ def test_every_problem_is_told_at_once_and_in_one_answer() -> None:
     """What is not available was kept back until all else was right."""
     requested = DeploymentFields(
         project_id="x",
+        template="sandbox",
         prefix="-",
         region="moon",
         storage_location="here",
@@ -196,7 +201,7 @@ def test_a_count_is_whole_and_within_its_bounds(name: str, value: float) -> None
 def test_a_bound_is_told_in_figures() -> None:
     """It said "between 0 and 1e+06"."""
     (problem,) = problems(with_variable("lines", -1))
-    assert problem.message == "The value must lie between 0 and 1000000."
+    assert problem.message == "The value must be between 0 and 1000000."
 
 
 @pytest.mark.parametrize(
@@ -288,7 +293,7 @@ def test_a_destroy_is_confirmed_by_the_name_of_what_is_lost() -> None:
         "Customer-1/anava",
         "customer-1/*",
         "customer-2/anava",
-        "sandbox.customer-1.anava",
+        "local.sandbox.customer-1.anava",
         "customer-1/anava\0",
         "customer\u20111/anava",
         "\ud800",
@@ -298,7 +303,7 @@ def test_a_destroy_is_confirmed_by_the_name_of_what_is_lost() -> None:
 def test_a_destroy_with_any_other_confirmation_is_refused(confirm: str | None) -> None:
     (problem,) = problems(replace(DESTROY, confirm=confirm))
     assert (problem.pointer, problem.code) == ("/confirm", "confirm")
-    assert "GET /api/destruction" in problem.message
+    assert "anava destroy" in problem.message
 
 
 def test_a_deploy_that_confirms_something_was_meant_otherwise() -> None:

@@ -6,10 +6,11 @@ from temporalio.converter import PayloadConverter
 
 from deployments.deployment import CancelRequest, DeploymentResult, Status
 from deployments.events import EndKind, Seal
+from deployments.findings import Finding
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.results import fit_to_memo
-from deployments.step import Diagnostic, Output
+from deployments.step import Output
 
 # What the design promises for the memo's `result`.
 MEMO_BYTES = 16 * 1024
@@ -22,7 +23,7 @@ def encoded_bytes(result: DeploymentResult) -> int:
 
 def entries(result: DeploymentResult) -> int:
     lists = (result.changed, result.not_applied, result.unrecorded, result.unknown)
-    return sum(map(len, lists)) + len(result.diagnostics) + len(result.outputs)
+    return sum(map(len, lists)) + len(result.errors) + len(result.outputs)
 
 
 # A few characters repeated: cheap to make and as long as a provider's worst message.
@@ -42,13 +43,15 @@ RESULTS = st.builds(
     not_applied=ADDRESSES,
     unrecorded=ADDRESSES,
     unknown=ADDRESSES,
-    diagnostics=st.lists(
+    errors=st.lists(
         st.builds(
-            Diagnostic,
-            severity=st.just("error"),
-            summary=TEXTS,
+            Finding,
+            cause=st.sampled_from(Reason),
+            message=TEXTS,
+            next_step=TEXTS,
+            fix=TEXTS,
+            resource=TEXTS,
             detail=TEXTS,
-            address=TEXTS,
             file=TEXTS,
         ),
         max_size=12,

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.deployment import CancelRequest, DeploymentResult, Status
+from deployments.errors import Audience
 from deployments.events import EndKind, Seal
+from deployments.findings import Severity
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.results import EndContext, Reconciliation, conclude
@@ -359,9 +361,41 @@ def test_a_refusal_names_the_end_and_says_what_mends_it() -> None:
     result = conclude([last], EndContext(Phase.APPLY), Reconciliation())
 
     assert (result.status, result.reason) == (Status.FAILED, Reason.PERMISSION_DENIED)
-    assert [finding.message for finding in result.findings] == [
+    assert [finding.message for finding in result.errors] == [
         "The permission a.b.create is missing."
     ]
+
+
+def test_every_diagnostic_is_an_error_and_the_deciding_one_is_first() -> None:
+    """Terraform's own complaints and their causes were two lists, which a reader had to join."""
+    last = failed(
+        Phase.APPLY,
+        diagnostics=[
+            Diagnostic("error", "googleapi: Error 503: down", "trace", "a.b", "main.tf", 7),
+            Diagnostic("error", "odd", "told", "c.d", "edge.tf", 9),
+        ],
+    )
+    result = conclude([last], EndContext(Phase.APPLY), Reconciliation())
+
+    assert result.reason is Reason.APPLY_FAILED
+    odd, down = result.errors
+    assert (odd.cause, odd.message, odd.detail) == (Reason.APPLY_FAILED, "odd", "told")
+    assert (odd.resource, odd.file, odd.line) == ("c.d", "edge.tf", 9)
+    assert (down.cause, down.resource, down.file) == (Reason.GOOGLE_UNAVAILABLE, "a.b", "main.tf")
+    assert down.detail == "googleapi: Error 503: down\ntrace"
+    assert all(error.severity is Severity.BLOCKING and error.next_step for error in result.errors)
+
+
+def test_a_warning_of_terraform_has_no_cause_and_stays_a_warning() -> None:
+    last = replace(APPLIED, diagnostics=[Diagnostic("warning", "deprecated")])
+    (warning,) = conclude([last], EndContext(Phase.APPLY), Reconciliation()).errors
+    assert (warning.cause, warning.severity) == (Reason.NONE, Severity.WARNING)
+
+
+def test_who_must_act_on_an_error_follows_from_its_cause() -> None:
+    last = failed(Phase.APPLY, diagnostics=[Diagnostic("error", "Failed to save state")])
+    (error,) = conclude([last], EndContext(Phase.APPLY), Reconciliation()).errors
+    assert (error.cause, error.audience) == (Reason.STATE_NOT_SAVED, Audience.OPERATOR)
 
 
 def test_two_applies_of_one_deployment_are_counted_together() -> None:
@@ -375,7 +409,7 @@ def test_two_applies_of_one_deployment_are_counted_together() -> None:
     assert result.status is Status.COMPLETED
     assert result.changed == ["a.one", "a.two", "a.three"]
     assert result.counts == Counts(add=3, change=1)
-    assert result.findings == []
+    assert result.errors == []
 
 
 def test_a_second_apply_with_nothing_left_to_do_is_no_end_without_changes() -> None:

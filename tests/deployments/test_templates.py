@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from deployments.deployment import DeploymentRequest, Stack
+from deployments.deployment import DEFAULT_TENANT, DeploymentRequest, Stack
 from deployments.requests import DeploymentFields, check
 from deployments.templates import TEMPLATES
 from tests.deployments.workspace import FIELDS, TERRAFORM, Fields, Workspace, refused_here
@@ -48,7 +48,7 @@ def test_no_variable_may_be_null(name: str) -> None:
 
 @pytest.mark.parametrize("name", AVAILABLE)
 def test_the_defaults_of_a_request_are_those_of_the_hcl(name: str) -> None:
-    hcl, asked = declared(name), DeploymentFields(project_id="customer-1")
+    hcl, asked = declared(name), DeploymentFields(project_id="customer-1", template="sandbox")
     for field in FIELDS - {"project_id"}:
         assert json.loads(hcl[field]["default"]) == getattr(asked, field), field
 
@@ -220,6 +220,8 @@ def test_a_resource_to_fail_that_is_not_there_is_found_by_terraform_alone(
     assert message.startswith("fail names a resource that exists")
 
 
-def test_a_stack_id_names_its_three_parts_without_doubt() -> None:
-    request: DeploymentRequest = check(DeploymentFields(project_id="customer-1", prefix="a-b"))
-    assert request.stack == Stack(*request.stack.id.split("."))
+def test_a_stack_id_names_its_four_parts_without_doubt() -> None:
+    request: DeploymentRequest = check(DeploymentFields("customer-1", "sandbox", prefix="a-b"))
+    tenant, *parts = request.stack.id.split(".")
+    assert request.stack == Stack(parts[0], parts[1], parts[2], tenant)
+    assert tenant == DEFAULT_TENANT

@@ -16,7 +16,7 @@ def took(
     status: ResourceStatus = DONE,
 ) -> TypicalDurations:
     made = [Resource(address, action, status, elapsed_seconds=second) for second in seconds]
-    return TypicalDurations.shown_by(made)
+    return TypicalDurations.from_resources(made)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,21 @@
 """The ladder as values: what to do next, for each cause, phase and moment."""
 
+from dataclasses import asdict
+
 import pytest
 
+from deployments.timings import StopLadder
 from runner.stop_ladder import INTERRUPT, KILL, WAIT, LadderLimits, Situation, next_action
 
-LIMITS = LadderLimits({})  # the design's: 10, 180, 3600, 30, 120, 150
+VALUES: dict[str, object] = {
+    "second_interrupt_seconds": 10,
+    "grace_seconds": 180,
+    "saving_limit_seconds": 3600,
+    "kill_seconds": 30,
+    "lost_lease_second_seconds": 120,
+    "lost_lease_kill_seconds": 150,
+}
+LIMITS = LadderLimits(VALUES)
 FIRST = 1000.0
 
 
@@ -122,7 +133,18 @@ def test_a_machine_that_slept_past_the_end_of_its_lease_kills_at_once() -> None:
     assert next_action(LIMITS, one, FIRST) == KILL
 
 
-def test_limits_that_are_given_replace_the_design_s() -> None:
-    limits = LadderLimits({"second_interrupt_seconds": 0.5})
+def test_limits_that_are_given_are_the_ladder_s() -> None:
+    limits = LadderLimits(VALUES | {"second_interrupt_seconds": 0.5})
     assert next_action(limits, situation("plan"), FIRST + 0.5) == INTERRUPT
     assert limits.grace_seconds == 180
+
+
+@pytest.mark.parametrize("name", LadderLimits.__slots__)
+def test_a_limit_that_is_missing_is_named(name: str) -> None:
+    """The runner had a copy of each default, which nobody changed with the worker's."""
+    with pytest.raises(TypeError, match=rf"ladder\.{name} is missing"):
+        LadderLimits({key: value for key, value in VALUES.items() if key != name})
+
+
+def test_a_worker_gives_every_limit_of_the_ladder() -> None:
+    assert sorted(asdict(StopLadder())) == sorted(LadderLimits.__slots__)

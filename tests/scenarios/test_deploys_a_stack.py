@@ -29,11 +29,11 @@ async def test_a_failing_resource_is_named_with_file_and_line(house: House) -> N
     result = await deployment.result()
     assert (result.status, result.reason) == (Status.FAILED, Reason.APPLY_FAILED)
     assert await deployment.temporal_status() is WorkflowExecutionStatus.FAILED
-    named = [diagnostic for diagnostic in result.diagnostics if diagnostic.address]
-    assert named[0].address == 'terraform_data.services["services-2"]'
+    named = [error for error in result.errors if error.resource]
+    assert named[0].resource == 'terraform_data.services["services-2"]'
     assert named[0].file == "main.tf"
     assert named[0].line > 0
-    assert named[0].address in result.not_applied
+    assert named[0].resource in result.not_applied
     assert set(result.changed) <= house.recorded(deployment)
 
 
@@ -41,7 +41,8 @@ async def test_a_second_deployment_of_a_busy_stack_is_refused(house: House) -> N
     house.worker()
     first = await house.deploy(resource_seconds=3)
     await first.until_file(3, "started.json")
-    busy = Stack(*first.stack.split("."))
+    tenant, *parts = first.stack.split(".")
+    busy = Stack(parts[0], parts[1], parts[2], tenant)
     request = DeploymentRequest(busy, "us-central1", "US")
     second = await house.start(request)
     result = await second.result()

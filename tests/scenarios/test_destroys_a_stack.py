@@ -17,7 +17,7 @@ def destroy(stack: str) -> dict[str, object]:
 async def test_a_stack_is_deployed_destroyed_and_deployed_again(house: House, front: Front) -> None:
     house.worker()
     stack = prefix()
-    state = house.data / "stacks" / f"sandbox.demo-project-1.{stack}" / "terraform.tfstate"
+    state = house.data / "stacks" / f"local.sandbox.demo-project-1.{stack}" / "terraform.tfstate"
     first = await front.json(await front.deploy(stack, resource_seconds=0))
     assert first["actions"]["can_destroy"] is True
 

@@ -4,12 +4,13 @@ A history is never recorded again to make a test pass.
 """
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import WorkflowHistory
+from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import (
     Interceptor,
     Replayer,
@@ -25,6 +26,9 @@ from activities.deployments import FinalizeDeploymentInput
 from deployments.deployment import CancelRequest
 from deployments.phase import Phase
 from deployments.step import StepOutcome
+from deployments.temporal_names import Memo
+from deployments.timings import RetryLimits
+from tests.workflows.scripted import Scripted, ScriptedHost, done
 from workflows.deployment import DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow
 
@@ -94,6 +98,16 @@ async def test_a_cancel_in_the_moment_of_the_completion_loses_no_result() -> Non
 
     apply = inputs.seen[0].steps[-1]
     assert (apply.phase, apply.outcome, apply.applied) == (Phase.APPLY, StepOutcome.DONE, True)
+
+
+async def test_the_memo_says_when_the_stack_was_acquired(client: Client) -> None:
+    host = ScriptedHost([done])
+    async with host.workers(client):
+        deployment = await Scripted.start(client, RetryLimits())
+        await deployment.result()
+    description = await deployment.handle.describe()
+    started_at = datetime.fromisoformat(await description.memo_value(Memo.STARTED_AT))
+    assert description.start_time <= started_at <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ async def test_what_stands_in_the_way_ends_it_before_any_terraform(client: Clien
 
     assert (result.status, result.reason) == (Status.FAILED, Reason.BILLING_DISABLED)
     assert result.phase is Phase.PREFLIGHT
-    assert result.findings == host.findings
+    assert result.errors == host.findings
     assert host.phases == []
 
 
@@ -51,7 +51,7 @@ async def test_notes_do_not_stop_it(client: Client) -> None:
         result = await (await Scripted.start(client, QUICK, "anava")).result()
 
     assert result.status is Status.COMPLETED
-    assert result.findings == []
+    assert result.errors == []
 
 
 async def test_the_sandbox_is_never_checked(client: Client) -> None:
@@ -128,5 +128,5 @@ async def test_somebody_elses_bucket_ends_it_before_anything_is_made(client: Cli
         await replay(deployment)
 
     assert (result.status, result.reason) == (Status.FAILED, Reason.NAME_TAKEN)
-    assert [item.resource for item in result.findings] == ["a.b"]
+    assert [item.resource for item in result.errors] == ["a.b"]
     assert host.phases == [INIT, PLAN]

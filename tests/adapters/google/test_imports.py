@@ -146,7 +146,7 @@ async def test_somebody_elses_bucket_is_refused(
     found = await adoption.find_existing("demo-proj", [BUCKET])
 
     assert found.imports == []
-    assert [(finding.code, finding.resource) for finding in found.findings] == [
+    assert [(finding.cause, finding.resource) for finding in found.findings] == [
         (Reason.NAME_TAKEN, BUCKET.address)
     ]
 
@@ -157,7 +157,7 @@ async def test_a_bucket_that_may_not_even_be_seen_is_somebody_elses(
     rule = {"path": "/b/demo-proj-anava-functions", "failure": "permission_denied_storage"}
     google.control("PUT", "rules", [rule])
     found = await adoption.find_existing("demo-proj", [BUCKET])
-    assert [finding.code for finding in found.findings] == [Reason.NAME_TAKEN]
+    assert [finding.cause for finding in found.findings] == [Reason.NAME_TAKEN]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ async def test_what_lies_elsewhere_is_never_adopted(
     found = await adoption.find_existing("demo-proj", [creation])
 
     assert found.imports == []
-    assert [finding.code for finding in found.findings] == [Reason.LOCATION_MISMATCH]
+    assert [finding.cause for finding in found.findings] == [Reason.LOCATION_MISMATCH]
 
 
 async def test_a_deleted_pool_and_its_provider_come_back(
@@ -288,5 +288,5 @@ async def test_what_may_not_be_looked_at_is_said(google: ServedStandIn) -> None:
     found = await GoogleImportFinder(api).find_existing("demo-proj", [SECRET])
     await api.close()
 
-    assert [finding.code for finding in found.findings] == [Reason.PERMISSION_DENIED]
+    assert [finding.cause for finding in found.findings] == [Reason.PERMISSION_DENIED]
     assert "secretmanager.secrets.get" in found.findings[0].message

@@ -73,7 +73,7 @@ async def test_a_missing_permission_is_found_alone(google: ServedStandIn) -> Non
         source.value = google.token([a_l_l for a_l_l in ALL if a_l_l != permission])
         found = await preflight.check(REQUEST)
 
-        seen = [(item.code, item.severity, item.resource) for item in found]
+        seen = [(item.cause, item.severity, item.resource) for item in found]
         assert seen == [(Reason.PERMISSION_DENIED, Severity.BLOCKING, permission)]
         assert permission in found[0].message
         assert found[0].fix.endswith("/iam?project=demo-proj")
@@ -87,7 +87,7 @@ async def test_an_api_that_is_off_is_found_alone_and_blocks_nothing(google: Serv
         google.project(enabled=[entry for entry in NEEDED.apis if entry != off])
         found = await preflight.check(REQUEST)
 
-        seen = [(item.code, item.severity, item.resource) for item in found]
+        seen = [(item.cause, item.severity, item.resource) for item in found]
         assert seen == [(Reason.API_DISABLED, Severity.NOTE, off)]
         assert found[0].fix == f"gcloud services enable {off} --project demo-proj"
         assert blocking(found) is None
@@ -98,7 +98,7 @@ async def test_a_project_without_billing_is_found_alone(google: ServedStandIn) -
     google.project(billing=False)
     (found,) = await check(google)
 
-    assert (found.code, found.severity) == (Reason.BILLING_DISABLED, Severity.BLOCKING)
+    assert (found.cause, found.severity) == (Reason.BILLING_DISABLED, Severity.BLOCKING)
     assert found.fix.endswith("/linkedaccount?project=demo-proj")
 
 
@@ -129,7 +129,7 @@ async def test_a_policy_that_will_refuse_is_found_alone(
     google.project(org_policies={constraint: {"rules": rules}})
     (found,) = await check(google)
 
-    assert (found.code, found.severity) == (Reason.POLICY_FORBIDS, Severity.BLOCKING)
+    assert (found.cause, found.severity) == (Reason.POLICY_FORBIDS, Severity.BLOCKING)
     assert found.resource == f"constraints/{constraint}"
     assert found.message.endswith(f"forbids: {said}.")
 
@@ -154,7 +154,7 @@ async def test_a_policy_that_lets_the_stack_be_is_no_finding(
 
 async def test_policies_that_may_not_be_read_are_a_note(google: ServedStandIn) -> None:
     (found,) = await check(google, [a_l_l for a_l_l in ALL if a_l_l != "orgpolicy.policy.get"])
-    assert (found.code, found.severity) == (Reason.NOT_CHECKED, Severity.NOTE)
+    assert (found.cause, found.severity) == (Reason.NOT_CHECKED, Severity.NOTE)
 
 
 async def test_a_region_without_api_gateway_is_found_alone(google: ServedStandIn) -> None:
@@ -162,7 +162,7 @@ async def test_a_region_without_api_gateway_is_found_alone(google: ServedStandIn
     (found,) = await check(google, request=request)
 
     # The gateway stands in the nearest region then.
-    assert (found.code, found.severity) == (Reason.LOCATION_MISMATCH, Severity.WARNING)
+    assert (found.cause, found.severity) == (Reason.LOCATION_MISMATCH, Severity.WARNING)
     assert "us-central1" in found.message
 
 
@@ -173,17 +173,17 @@ async def test_a_project_that_is_not_there_is_found_alone(
     request = DeploymentRequest(Stack("anava", project, "anava"), "us-central1", "US")
     (found,) = await check(google, request=request)
 
-    assert (found.code, found.severity) == (Reason.PROJECT_NOT_FOUND, Severity.BLOCKING)
+    assert (found.cause, found.severity) == (Reason.PROJECT_NOT_FOUND, Severity.BLOCKING)
 
 
 async def test_a_project_that_is_being_deleted_is_found(google: ServedStandIn) -> None:
     google.project(state="DELETE_REQUESTED")
-    assert Reason.PROJECT_INACTIVE in [item.code for item in await check(google)]
+    assert Reason.PROJECT_INACTIVE in [item.cause for item in await check(google)]
 
 
 async def test_an_expired_sign_in_is_found_alone(google: ServedStandIn) -> None:
     (found,) = await check(google, token="ya29.expired")  # noqa: S106 - none that works
-    assert (found.code, found.severity) == (Reason.SIGN_IN_EXPIRED, Severity.BLOCKING)
+    assert (found.cause, found.severity) == (Reason.SIGN_IN_EXPIRED, Severity.BLOCKING)
 
 
 async def test_what_exists_under_the_prefix_is_noted_and_nothing_else(
@@ -206,7 +206,7 @@ async def test_what_exists_under_the_prefix_is_noted_and_nothing_else(
         "anava-key",
         "demo-proj-anava-functions",
     }
-    assert {(entry.code, entry.severity) for entry in found} == {
+    assert {(entry.cause, entry.severity) for entry in found} == {
         (Reason.ALREADY_EXISTS, Severity.NOTE)
     }
 
@@ -216,7 +216,7 @@ async def test_a_bucket_that_lies_elsewhere_blocks(google: ServedStandIn) -> Non
     google.preload(("/storage/v1/b?project=demo-proj", bucket))
     (found,) = await check(google)
 
-    assert (found.code, found.severity) == (Reason.LOCATION_MISMATCH, Severity.BLOCKING)
+    assert (found.cause, found.severity) == (Reason.LOCATION_MISMATCH, Severity.BLOCKING)
     assert found.fix == "anava deploy --storage-location EU"
 
 

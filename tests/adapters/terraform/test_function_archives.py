@@ -95,7 +95,7 @@ def test_other_code_is_another_archive(tmp_path: Path, change: str) -> None:
 
 
 def test_a_run_directory_has_the_archives_of_its_template(tmp_path: Path) -> None:
-    request = check(DeploymentFields(project_id="customer-1"))
+    request = check(DeploymentFields(project_id="customer-1", template="sandbox"))
     directory = RunDirectory(tmp_path / "run")
 
     directory.make(ANAVA, request, "{}", ())
@@ -105,7 +105,7 @@ def test_a_run_directory_has_the_archives_of_its_template(tmp_path: Path) -> Non
 
 
 def test_a_template_without_functions_has_no_archives(tmp_path: Path) -> None:
-    request = check(DeploymentFields(project_id="customer-1"))
+    request = check(DeploymentFields(project_id="customer-1", template="sandbox"))
     directory = RunDirectory(tmp_path / "run")
 
     directory.make(ROOT / "terraform" / "sandbox", request, "{}", ())
