@@ -44,7 +44,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - one parameter per option is how typer re
     prefix: Annotated[str, typer.Option(help="Names the stack in the project.")] = "",
     region: Annotated[str, typer.Option()] = "",
     storage_location: Annotated[str, typer.Option()] = "",
-    template: Annotated[str, typer.Option()] = "",
+    template: Annotated[str, typer.Option()] = "sandbox",
     var: Annotated[list[str] | None, typer.Option(help="Template variable, key=value.")] = None,
     init_seconds: Annotated[int | None, typer.Option(help="Limit of init.")] = None,
     plan_seconds: Annotated[int | None, typer.Option(help="Limit of plan.")] = None,

@@ -114,6 +114,6 @@ class Follower:
         elif event.event == "resource":
             self.display.resources(json.loads(event.data).get("changes", []))
         elif event.event == "source":
-            self.display.source(json.loads(event.data).get("words", ""))
+            self.display.source(json.loads(event.data).get("label", ""))
         if event.id:
             self.after = event.id

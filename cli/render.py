@@ -34,10 +34,8 @@ def deployment_lines(found: Document) -> Iterator[str]:
     for name in ("phase", "reason", "message", "detail", "next_step"):
         if known.get(name):
             yield f"  {name}: {known[name]}"
-    for finding in result.get("findings") or []:
-        yield f"  {finding['severity']}: {finding['sentence']} {finding['mend']}".rstrip()
-    for diagnostic in result.get("diagnostics") or []:
-        yield from _diagnostic(diagnostic)
+    for error in result.get("errors") or []:
+        yield from _error(error)
     for name, words in (("not_applied", "not done"), ("unrecorded", "not in the state")):
         if known.get(name):
             yield f"  {words}: {', '.join(known[name])}"
@@ -49,8 +47,8 @@ def deployment_lines(found: Document) -> Iterator[str]:
 def destruction_lines(found: Document) -> Iterator[str]:
     """What a destroy leaves, before it is confirmed."""
     yield f"Destroys the stack {found.get('stack')}. What stays:"
-    yield from (f"  - {item['what']}: {item['why']}" for item in found.get("kept") or [])
-    if held := found.get("held"):
+    yield from (f"  - {item['what']}: {item['why']}" for item in found.get("retained") or [])
+    if held := found.get("soft_deleted"):
         yield "What Google keeps for a while:"
         yield from (
             f"  - {entry['what']}, {entry['days']} days: {entry['meaning']}" for entry in held
@@ -124,12 +122,13 @@ def parse_variables(pairs: Iterable[str]) -> Document:
     return found
 
 
-def _diagnostic(one: Document) -> Iterator[str]:
-    where = f" ({one['file']}:{one['line']})" if one.get("file") else ""
-    yield f"  {one.get('severity', 'error')}: {one.get('address', '')}{where}"
-    yield f"    {one.get('summary', '')}"
-    if one.get("detail"):
-        yield f"    {one['detail']}"
+def _error(error: Document) -> Iterator[str]:
+    yield f"  {error['severity']}: {error['message']} {error['fix']}".rstrip()
+    if error["resource"] or error["file"]:
+        where = f" ({error['file']}:{error['line']})" if error["file"] else ""
+        yield f"    {error['resource']}{where}".rstrip()
+    if error["detail"]:
+        yield f"    {error['detail']}"
 
 
 def _counts(counts: Document) -> str:

@@ -11,6 +11,7 @@ from deployments.step import Counts, Diagnostic, Output
 from deployments.timings import PhaseTimeouts
 
 __all__ = [
+    "DEFAULT_TENANT",
     "ApprovalPolicy",
     "CancelRequest",
     "DeploymentRequest",
@@ -19,6 +20,8 @@ __all__ = [
     "Stack",
     "Status",
 ]
+
+DEFAULT_TENANT = "local"
 
 
 class Status(StrEnum):
@@ -39,6 +42,8 @@ class Operation(StrEnum):
 
     DEPLOY = "deploy"
     DESTROY = "destroy"
+    DRIFT = "drift"
+    REPAIR = "repair"
 
 
 class ApprovalPolicy(StrEnum):
@@ -119,3 +124,4 @@ class DeploymentResult:
     ended_at: str = ""
     omitted: int = 0
     findings: list[Finding] = field(default_factory=list)
+    template_version: str = ""

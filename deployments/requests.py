@@ -46,6 +46,8 @@ class DeploymentFields:
     operation: Operation = Operation.DEPLOY
     approval: ApprovalPolicy = ApprovalPolicy.AUTO
     timeouts: PhaseTimeouts = field(default_factory=PhaseTimeouts)
+    template_version: str | None = None
+    revision: int | None = None
     continues: str | None = None
     confirm: str | None = None
 
@@ -179,7 +181,7 @@ def _timeouts(timeouts: PhaseTimeouts) -> Iterator[FieldProblem]:
 
 def _confirmation(requested: DeploymentFields) -> Iterator[FieldProblem]:
     """What is lost must be named; what stays is told by `GET /api/destruction`."""
-    if requested.operation is Operation.DEPLOY:
+    if requested.operation is not Operation.DESTROY:
         if requested.confirm is not None:
             yield FieldProblem("/confirm", "confirm", "Only a destroy is confirmed.")
     elif requested.confirm != confirmation(requested.project_id, requested.prefix):
@@ -194,5 +196,13 @@ def _confirmation(requested: DeploymentFields) -> Iterator[FieldProblem]:
 def _not_available(requested: DeploymentFields) -> Iterator[FieldProblem]:
     if requested.approval is not ApprovalPolicy.AUTO:
         yield FieldProblem("/approval", "not_available", "Only auto exists so far.")
+    if requested.operation in {Operation.DRIFT, Operation.REPAIR}:
+        yield FieldProblem("/operation", "not_available", "Only deploy and destroy exist so far.")
+    if requested.template_version is not None:
+        yield FieldProblem(
+            "/template_version", "not_available", "The installed version is deployed so far."
+        )
+    if requested.revision is not None:
+        yield FieldProblem("/revision", "not_available", "Revisions do not exist so far.")
     if requested.continues is not None:
         yield FieldProblem("/continues", "not_available", "A retry deploys the stack anew so far.")

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 __all__ = ["StaticFile", "error_page", "page", "static_digest", "static_files", "wants_page"]
 
-_HERE = Path(__file__).resolve().parent
+_ROOM = Path(__file__).resolve().parent.parent
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -72,7 +72,7 @@ def static_files() -> dict[str, StaticFile]:
     """The files beside the pages, by name."""
     return {
         path.name: StaticFile(path.read_bytes(), _TYPES[path.suffix])
-        for path in sorted((_HERE / "static").iterdir())
+        for path in sorted((_ROOM / "static").iterdir())
         if path.suffix in _TYPES
     }
 
@@ -89,7 +89,7 @@ def static_digest() -> str:
 @cache
 def _templates() -> Environment:
     made = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
+        loader=FileSystemLoader(_ROOM / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

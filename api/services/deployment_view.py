@@ -19,15 +19,21 @@ from api.schemas.deployments import (
     CountsBody,
     DeploymentBody,
     DeploymentSummary,
-    DiagnosticBody,
-    FindingBody,
+    ErrorBody,
     LinksBody,
     OutputBody,
     ResultBody,
     SealBody,
 )
-from deployments.deployment import DeploymentRequest, DeploymentResult, Operation, Status
+from deployments.deployment import (
+    DEFAULT_TENANT,
+    DeploymentRequest,
+    DeploymentResult,
+    Operation,
+    Status,
+)
 from deployments.events import EventId
+from deployments.findings import Finding
 from deployments.phase import Phase
 from deployments.reasons import Reason, explain
 from deployments.status_snapshot import effective_status
@@ -42,6 +48,7 @@ __all__ = [
     "from_execution",
     "public_request",
     "to_body",
+    "to_error",
     "to_links",
     "to_summary",
 ]
@@ -66,6 +73,8 @@ class DeploymentSnapshot:
     ended_at: str | None
     host: str | None
     result: DeploymentResult | None
+    tenant: str = DEFAULT_TENANT
+    started_at: str | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -128,6 +137,7 @@ def to_summary(snapshot: DeploymentSnapshot) -> DeploymentSummary:
     """As it stands in a list."""
     return DeploymentSummary(
         id=snapshot.id,
+        tenant=snapshot.tenant,
         stack=snapshot.stack,
         template=_text(snapshot, "template"),
         project_id=_text(snapshot, "project_id"),
@@ -138,7 +148,10 @@ def to_summary(snapshot: DeploymentSnapshot) -> DeploymentSummary:
         status=snapshot.status,
         phase=snapshot.phase,
         reason=snapshot.reason,
+        template_version=snapshot.result.template_version if snapshot.result else "",
+        revision=None,
         created_at=snapshot.created_at,
+        started_at=snapshot.started_at,
         ended_at=snapshot.ended_at,
         links=to_links(snapshot.id),
     )
@@ -162,6 +175,13 @@ def to_body(snapshot: DeploymentSnapshot) -> DeploymentBody:
         host=snapshot.host,
         result=_result(snapshot.result) if snapshot.result else None,
     )
+
+
+def to_error(finding: Finding) -> ErrorBody:
+    """The body of a finding."""
+    content = asdict(finding)
+    cause = content.pop("code")
+    return ErrorBody(cause=cause, audience="user", detail="", file="", line=0, **content)
 
 
 def to_links(deployment: str) -> LinksBody:
@@ -210,8 +230,7 @@ def _result(result: DeploymentResult) -> ResultBody:
         not_applied=result.not_applied,
         unrecorded=result.unrecorded,
         unknown=result.unknown,
-        diagnostics=[DiagnosticBody(**asdict(diagnostic)) for diagnostic in result.diagnostics],
-        findings=[FindingBody(**asdict(finding)) for finding in result.findings],
+        errors=_errors(result),
         outputs=[_output(output) for output in result.outputs],
         seals=[SealBody(**asdict(seal)) for seal in result.seals],
         plan_sha256=result.plan_sha256,
@@ -219,6 +238,28 @@ def _result(result: DeploymentResult) -> ResultBody:
         terraform_version=result.terraform_version,
         omitted=result.omitted,
     )
+
+
+def _errors(result: DeploymentResult) -> list[ErrorBody]:
+    """Findings, then terraform's diagnostics."""
+    return [
+        *(to_error(finding) for finding in result.findings),
+        *(
+            ErrorBody(
+                cause=result.reason,
+                severity="warning" if diagnostic.severity == "warning" else "blocking",
+                message=diagnostic.summary,
+                next_step="",
+                fix="",
+                audience="user",
+                resource=diagnostic.address,
+                detail=diagnostic.detail,
+                file=diagnostic.file,
+                line=diagnostic.line,
+            )
+            for diagnostic in result.diagnostics
+        ),
+    ]
 
 
 def _output(output: Output) -> OutputBody:

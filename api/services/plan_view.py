@@ -53,7 +53,7 @@ def plan_view(plan_json: bytes) -> PlanBody:
         counts=dict(Counter(each.action for each in changes)),
         destroyed=[item.address for item in changes if item.action == "delete"],
         replaced=[element.address for element in changes if element.action == "replace"],
-        adopted=[value.address for value in changes if value.adopted],
+        imported=[value.address for value in changes if value.imported],
         changes=changes,
         outputs=[_output(name, change) for name, change in sorted(plan.output_changes.items())],
     )
@@ -69,8 +69,8 @@ def _change(entry: _Entry) -> PlanChangeBody:
         actions=change.actions,
         reason=entry.action_reason,
         replace_paths=[_path(replace_path) for replace_path in change.replace_paths],
-        importing=change.importing.id if change.importing else "",
-        adopted=change.importing is not None,
+        import_id=change.importing.id if change.importing else "",
+        imported=change.importing is not None,
         before=None if idle else change.before,
         after=None if idle else _with_unknown(change.after, change.after_unknown),
     )

@@ -146,8 +146,8 @@ class Broadcast:
             self._publish(Entry(frame("resource", content)))
 
     def _reading(self) -> Frame:
-        words = source_label(self._source, again=self._source == self._usual)
-        return frame("source", {"source": self._source, "words": words})
+        label = source_label(self._source, again=self._source == self._usual)
+        return frame("source", {"source": self._source, "label": label})
 
     def close(self) -> None:
         """End everything; not awaited, since whoever closes may itself be cancelled."""

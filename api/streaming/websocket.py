@@ -12,7 +12,7 @@ from enum import IntEnum
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.problems import KINDS, Problem, problem_of
-from api.schemas.messages import CancelMessage, LaterMessage, Message, ResumeMessage
+from api.schemas.messages import CancelMessage, Message, ResumeMessage, UnavailableMessage
 from api.services.container import Services
 from api.services.deployment_view import DeploymentSnapshot
 from api.streaming.registry import BroadcastRegistry
@@ -126,7 +126,7 @@ class WebSocketSession:
     async def _do(self, message: Message) -> EventId | None:
         """Carry out a request; the id behind which events shall go on, if that was asked."""
         deployments, owner, id = self._services.deployments, self._seen.owner, self._seen.id
-        if isinstance(message, LaterMessage):
+        if isinstance(message, UnavailableMessage):
             raise NotAvailable(f"This version takes no {message.type}.")
         if isinstance(message, CancelMessage):
             await deployments.cancel(owner, id, message.reason, force=False)

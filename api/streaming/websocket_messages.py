@@ -29,7 +29,7 @@ def parse_message(text: str) -> tuple[str | None, Message | Problem]:
 
 def reply(name: str | None, problem: Problem | None, request_id: str) -> str:
     """What is sent back: that it was done, or the problem (RFC 9457)."""
-    said: dict[str, object] = {"reply": name, "ok": problem is None}
+    said: dict[str, object] = {"answer": name, "ok": problem is None}
     return json.dumps({**said, **document(problem, request_id)} if problem else said)
 
 

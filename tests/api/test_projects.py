@@ -70,7 +70,7 @@ async def test_what_stands_in_the_way_is_told_with_what_mends_it(
     found = (await front.post("/api/validate-project", json={"project_id": "demo-proj"})).json()
 
     assert not found["ready"]
-    assert [(finding["code"], finding["severity"]) for finding in found["findings"]] == [
+    assert [(finding["cause"], finding["severity"]) for finding in found["findings"]] == [
         ("billing_disabled", "blocking"),
         ("api_disabled", "note"),
     ]
@@ -106,7 +106,8 @@ async def test_a_bad_body_is_a_problem_and_google_is_not_asked(
 async def test_the_callers_projects_are_listed(front: httpx.AsyncClient) -> None:
     answer = await front.get("/api/projects")
     assert answer.json() == {
-        "items": [{"project_id": "demo-proj", "name": "Demo project", "number": "123456789012"}]
+        "items": [{"project_id": "demo-proj", "name": "Demo project", "number": "123456789012"}],
+        "next_cursor": None,
     }
 
 
@@ -128,7 +129,7 @@ async def test_an_expired_token_is_a_401_for_the_list_and_a_finding_for_the_chec
         checked = await front.post("/api/validate-project", json={"project_id": "demo-proj"})
 
     assert (listed.status_code, listed.json()["code"]) == (401, "sign_in_expired")
-    assert [finding["code"] for finding in checked.json()["findings"]] == ["sign_in_expired"]
+    assert [finding["cause"] for finding in checked.json()["findings"]] == ["sign_in_expired"]
 
 
 @pytest.mark.parametrize("path", ["/api/projects", "/api/validate-project"])

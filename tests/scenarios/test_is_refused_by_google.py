@@ -100,7 +100,7 @@ PASSING = [
 
 def told(ended: dict[str, Any]) -> tuple[str, str, set[str], bool]:
     """Status, reason, types of the refused resources, and whether each is said how to mend it."""
-    found = ended["result"]["findings"]
+    found = ended["result"]["errors"]
     types = {re.sub(r"[.].*", "", item["resource"]) for item in found if item["resource"]}
     helped = bool(found) and all(entry["message"] and entry["next_step"] for entry in found)
     return ended["status"], ended["reason"], types, helped
@@ -132,5 +132,5 @@ async def test_what_is_not_ready_yet_is_waited_for(stack: Stack, google: ServedS
 
     assert (ended["status"], ended["reason"]) == ("completed", "applied")
     assert len(ended["result"]["seals"]) > 3, "it planned and applied again"
-    assert ended["result"]["findings"] == []
+    assert ended["result"]["errors"] == []
     assert (await stack.deploy())["reason"] == "no_changes"
