@@ -42,7 +42,7 @@ _DESCRIPTION = (
     "Deploys Anava's camera backend into a customer's own Google Cloud project. "
     "Errors are RFC 9457 documents; unknown fields are refused; times are RFC 3339 in UTC. "
     "More values may be added to every enumeration. "
-    "Events, the WebSocket and its close codes: docs/stream.md."
+    "Events, and the WebSocket with close codes: docs/stream.md."
 )
 
 

@@ -22,14 +22,14 @@ async def _current_user() -> str:
 async def _services(request: HTTPConnection) -> Services:
     services = request.app.state.services
     if not isinstance(services, Services):
-        raise TypeError("the app was built without its services")
+        raise TypeError("the app was built without services")
     return services
 
 
 async def _broadcasts(request: HTTPConnection) -> BroadcastRegistry:
     broadcasts = request.app.state.broadcasts
     if not isinstance(broadcasts, BroadcastRegistry):
-        raise TypeError("the app was built without its broadcasts")
+        raise TypeError("the app was built without broadcasts")
     return broadcasts
 
 

@@ -33,7 +33,7 @@ _log = logging.getLogger("anava.api")
 
 
 async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
-    """Connect to Temporal, open the stores and build the application; `stopping` ends its streams.
+    """Connect to Temporal, open the stores and build the application; `stopping` ends the streams.
 
     Raises:
         InvalidSettings: the host is not a loopback address, or search attributes are missing.
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] = ()) -> None:
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    # The Temporal SDK's threads can crash the interpreter at its exit (measured).
+    # The Temporal SDK's threads can crash the interpreter at exit (measured).
     os._exit(code)
 
 

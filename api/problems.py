@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problems: the only place that maps an error class to an HTTP status."""
 
+import inspect
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -65,49 +66,35 @@ class ProblemKind:
     next_step: str
 
 
-def _of(error: type[AnavaError], status: int, title: str) -> ProblemKind:
-    """The kind of an error class; the first line of its docstring is the meaning."""
-    return ProblemKind(
-        status, title, (error.__doc__ or "").strip().partition("\n")[0], error.next_step
-    )
-
-
-# A subclass without a line of its own has the code of its nearest parent.
-_CODES: dict[type[AnavaError], str] = {
-    InvalidRequest: "invalid_request",
-    NotAvailable: "not_available",
-    IdempotencyKeyReused: "idempotency_key_reused",
-    NotFound: "not_found",
-    PlanNotReady: "plan_not_ready",
-    PlanTooLarge: "plan_too_large",
-    AcapConfigMissing: "acap_config_missing",
-    AcapConfigIncomplete: "acap_config_incomplete",
-    LinkRefused: "link_refused",
-    LinkExpired: "link_expired",
-    AlreadyFinished: "already_finished",
-    LogNotSealed: "log_not_sealed",
-    SignInExpired: "sign_in_expired",
-    Unavailable: "unavailable",
-    TemporalUnavailable: "temporal_unavailable",
+# Code, status and title by error class. The meaning is the first line of the class's docstring. A
+# subclass without a row has the kind of the nearest parent.
+_ERRORS: dict[type[AnavaError], tuple[str, int, str]] = {
+    InvalidRequest: ("invalid_request", 422, "The request is not valid"),
+    NotAvailable: ("not_available", 422, "Not available in this version"),
+    IdempotencyKeyReused: ("idempotency_key_reused", 422, "The Idempotency-Key was used before"),
+    NotFound: ("not_found", 404, "Not found"),
+    PlanNotReady: ("plan_not_ready", 404, "There is no plan yet"),
+    PlanTooLarge: ("plan_too_large", 422, "The plan is too large to show"),
+    AcapConfigMissing: ("acap_config_missing", 404, "There is no camera configuration"),
+    AcapConfigIncomplete: (
+        "acap_config_incomplete",
+        409,
+        "The camera configuration is not complete",
+    ),
+    LinkRefused: ("link_refused", 403, "The link is not valid"),
+    LinkExpired: ("link_expired", 403, "The link has expired"),
+    AlreadyFinished: ("already_finished", 409, "The deployment has ended"),
+    LogNotSealed: ("log_not_sealed", 409, "The log has no end record"),
+    SignInExpired: ("sign_in_expired", 401, "Sign in with Google again"),
+    Unavailable: ("unavailable", 503, "Not available just now"),
+    TemporalUnavailable: ("temporal_unavailable", 503, "Temporal does not answer"),
 }
 KINDS: dict[str, ProblemKind] = {
-    "invalid_request": _of(InvalidRequest, 422, "The request is not valid"),
-    "not_available": _of(NotAvailable, 422, "Not available in this version"),
-    "idempotency_key_reused": _of(IdempotencyKeyReused, 422, "The Idempotency-Key was used before"),
-    "not_found": _of(NotFound, 404, "Not found"),
-    "plan_not_ready": _of(PlanNotReady, 404, "There is no plan yet"),
-    "plan_too_large": _of(PlanTooLarge, 422, "The plan is too large to show"),
-    "acap_config_missing": _of(AcapConfigMissing, 404, "There is no camera configuration"),
-    "acap_config_incomplete": _of(
-        AcapConfigIncomplete, 409, "The camera configuration is not complete"
-    ),
-    "link_refused": _of(LinkRefused, 403, "The link is not valid"),
-    "link_expired": _of(LinkExpired, 403, "The link has expired"),
-    "already_finished": _of(AlreadyFinished, 409, "The deployment has ended"),
-    "log_not_sealed": _of(LogNotSealed, 409, "The log has no end record"),
-    "sign_in_expired": _of(SignInExpired, 401, "Sign in with Google again"),
-    "unavailable": _of(Unavailable, 503, "Not available just now"),
-    "temporal_unavailable": _of(TemporalUnavailable, 503, "Temporal does not answer"),
+    code: ProblemKind(
+        status, title, (inspect.getdoc(error) or "").partition("\n")[0], error.next_step
+    )
+    for error, (code, status, title) in _ERRORS.items()
+} | {
     "bad_request": ProblemKind(
         400, "Bad request", "The request cannot be understood.", "Correct the request."
     ),
@@ -214,8 +201,8 @@ def install(app: FastAPI) -> None:
 
 def problem_of(error: AnavaError) -> Problem | None:
     """The problem of an error; None for an internal error, which no response may show."""
-    code = next((_CODES[ancestor] for ancestor in type(error).__mro__ if ancestor in _CODES), None)
-    if code is None:
+    codes = (_ERRORS[kind][0] for kind in type(error).__mro__ if kind in _ERRORS)
+    if (code := next(codes, None)) is None:
         return None
     problems: list[FieldProblem] = []
     if isinstance(error, InvalidRequest | AcapConfigIncomplete):

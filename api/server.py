@@ -15,15 +15,15 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 __all__ = ["Server"]
 
 # The kernel closes a connection whose client acknowledges nothing for this time (TCP_USER_TIMEOUT;
-# ADR 9): a stalled viewer, or a lost network. The viewer reads the missed events at its return.
+# ADR 9): a stalled viewer, or a lost network. A viewer that reconnects reads the missed events.
 STALL_SECONDS = 20.0
 # Limit of unsent bytes in the kernel per connection (TCP_NOTSENT_LOWAT); 2.9 MiB by default.
 _UNSENT_BYTES = 128 * 1024
 # The largest message is a cancel with its reason; uvicorn's limit is 16 MiB.
 _MAX_MESSAGE_BYTES = 16 * 1024
 # The shutdown: streams send `bye` within `_BYE_SECONDS`; `_GRACE_SECONDS` later all connections are
-# aborted; uvicorn cancels the remaining requests after `_CANCEL_SECONDS`. The sum is below the 8 s
-# after which `anava up` kills the process.
+# aborted; `_CANCEL_SECONDS` after the `bye` uvicorn cancels the remaining requests. This takes 5 s
+# at most; `anava up` kills the process after 15 s, Docker by default after 10 s.
 _BYE_SECONDS = 1.0
 _GRACE_SECONDS = 3.0
 _CANCEL_SECONDS = 4
@@ -98,7 +98,7 @@ class Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         self._stopping.set()
-        # uvicorn's shutdown would close a WebSocket before its `bye`.
+        # uvicorn's shutdown would close a WebSocket before the `bye`.
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=_BYE_SECONDS)
         asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._abort_connections)
@@ -113,7 +113,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
     """Fixes two errors of uvicorn 0.54 at refused upgrades."""
 
     def data_received(self, data: bytes) -> None:
-        """Send the refusal of an unreadable request, which uvicorn leaves in its buffer."""
+        """Send the refusal of an unreadable request, which uvicorn leaves in a buffer."""
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
             self.transport.write(b"".join(self.conn.data_to_send()))

@@ -59,7 +59,7 @@ class RequestGuard:
                 MutableHeaders(scope=message)[_REQUEST_ID_HEADER] = request_id
             await send(message)
 
-        # Browsers let any page open a WebSocket to any host, so it counts as a changing method.
+        # A WebSocket counts as a changing method: browsers let any page open one to any host.
         method = scope.get("method", "WEBSOCKET")
         problem = _refusal(method, headers)
         if problem is None and method not in _SAFE and scope["type"] == "http":

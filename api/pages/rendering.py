@@ -80,7 +80,7 @@ def static_files() -> dict[str, StaticFile]:
 
 @cache
 def static_digest() -> str:
-    """Part of each static file's address: a changed file gets a new address, so caches never expire."""
+    """Part of each static file's address: a changed file gets a new address in caches."""
     digest = hashlib.sha256()
     for name, file in static_files().items():
         digest.update(name.encode() + b"\0" + file.content)

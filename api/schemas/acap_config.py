@@ -40,7 +40,7 @@ class GoogleAiConfigBody(BaseModel):
 
 
 class ConfigOriginBody(BaseModel):
-    """The deployment that made the configuration, with its outputs that are no secrets."""
+    """The deployment that made the configuration, with the outputs that are no secrets."""
 
     version: Annotated[str, Field(examples=["0.1.0"])]
     timestamp: Annotated[str, Field(examples=["2026-11-24T10:00:04Z"])]

@@ -171,7 +171,7 @@ class ListQuery(BaseModel):
 
 
 class LinksBody(BaseModel):
-    """Paths of the deployment and its parts."""
+    """Paths of the deployment and of the parts."""
 
     self: Annotated[str, Field(examples=["/api/deployment/dep-m7s3qk2xv5ahd4jzcy6rnw2ptu"])]
     logs: Annotated[str, Field(examples=["/api/deployment/dep-m7s3qk2xv5ahd4jzcy6rnw2ptu/logs"])]

@@ -41,7 +41,7 @@ _RING_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Entry:
-    """A shared frame. A log frame has the lines after `after` up to and including its `last`."""
+    """A shared frame. A log frame has the lines after `after` up to and including `last`."""
 
     frame: Frame
     after: EventId | None = None
@@ -52,7 +52,7 @@ _BROKEN = Entry(frame("bye", {"reason": "stream_broke"}), ends=True)
 
 
 class Broadcast:
-    """The shared entries of a deployment, from its first viewer to its last.
+    """The shared entries of a deployment, from the first viewer to the last.
 
     Args:
         services: the sources of status, resources and log.

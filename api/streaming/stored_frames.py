@@ -40,7 +40,7 @@ class StoredFrames:
         self._reads[cursor] = task
         while len(self._reads) > _MAX_READS:
             self._reads.pop(next(iter(self._reads)))
-        # The shield keeps the read alive when one of its viewers leaves.
+        # The shield keeps the read alive when a viewer leaves.
         return await asyncio.shield(task)
 
     async def _read(self, cursor: EventId) -> Sequence[Frame]:
