@@ -33,7 +33,7 @@ async def list_artifacts(
     snapshot = await services.deployments.get(user, deployment)
     artifacts = await services.artifacts.entries(snapshot.id)
     items = [ArtifactBody(**asdict(artifact)) for artifact in artifacts]
-    return conditional(request, ArtifactList(items=items))
+    return conditional(request, ArtifactList(items=items, next_cursor=None))
 
 
 @router.get(

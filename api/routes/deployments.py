@@ -147,7 +147,7 @@ async def list_resources(
 ) -> Response:
     """The progress of each resource; empty until terraform has named a resource."""
     progress = await _progress(services, user, deployment)
-    return conditional(request, ResourceList(items=progress.resources))
+    return conditional(request, ResourceList(items=progress.resources, next_cursor=None))
 
 
 @router.get(

@@ -21,7 +21,8 @@ router = APIRouter(prefix="/api", tags=["projects"])
 async def list_projects(user: CurrentUser, services: ServicesNeeded) -> ProjectList:
     """The active projects that the caller has access to."""
     projects = await _preflight(services).projects()
-    return ProjectList(items=[ProjectBody(**asdict(project)) for project in projects])
+    items = [ProjectBody(**asdict(project)) for project in projects]
+    return ProjectList(items=items, next_cursor=None)
 
 
 @router.post(

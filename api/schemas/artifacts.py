@@ -23,4 +23,4 @@ class ArtifactList(BaseModel):
     """The files that can be downloaded now, by name, on a single page."""
 
     items: list[ArtifactBody]
-    next_cursor: None = None
+    next_cursor: str | None

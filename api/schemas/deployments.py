@@ -346,7 +346,7 @@ class ResourceList(BaseModel):
     """The resources of a deployment, on a single page."""
 
     items: list[ResourceBody]
-    next_cursor: None = None
+    next_cursor: str | None
 
 
 class ProgressBody(BaseModel):

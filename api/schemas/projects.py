@@ -58,4 +58,4 @@ class ProjectList(BaseModel):
     """The caller's active projects, on a single page."""
 
     items: list[ProjectBody]
-    next_cursor: None = None
+    next_cursor: str | None
