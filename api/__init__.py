@@ -1,1 +1,1 @@
-"""What the world may ask: the HTTP API."""
+"""The HTTP API: routes, pages and live streams."""

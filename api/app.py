@@ -1,4 +1,4 @@
-"""The HTTP application, put together from what it works with."""
+"""Builds the HTTP application: routes, errors, request guard."""
 
 from importlib import metadata
 from typing import Any
@@ -42,13 +42,13 @@ _DESCRIPTION = (
     "Deploys Anava's camera backend into a customer's own Google Cloud project. "
     "Errors are RFC 9457 documents; unknown fields are refused; times are RFC 3339 in UTC. "
     "More values may be added to every enumeration. "
-    "Events, the WebSocket and its close codes: docs/stream.md."
+    "Events, and the WebSocket with close codes: docs/stream.md."
 )
 
 
 def build(services: Services) -> FastAPI:
-    """The application. It opens nothing and closes nothing: that is the caller's."""
-    # The documentation pages of FastAPI load scripts from elsewhere; ours are in routes/pages.
+    """The application. The caller opens and closes the services."""
+    # FastAPI's documentation pages load scripts from other sites; routes/pages has local pages.
     app = _Api(
         title="Anava Deploy",
         description=_DESCRIPTION,
@@ -67,7 +67,7 @@ def build(services: Services) -> FastAPI:
 
 
 class _Api(FastAPI):
-    """Adds to the document what no route names: problems."""
+    """Completes the OpenAPI document with the components that `error_responses` refers to."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

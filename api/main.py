@@ -1,4 +1,4 @@
-"""The API, put together: run with `anava api` or `python -m api.main`."""
+"""The API process: started by `anava api` or `python -m api.main`."""
 
 import asyncio
 import logging
@@ -34,11 +34,11 @@ _log = logging.getLogger("anava.api")
 
 
 async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
-    """The application by its settings; `stopping` ends its streams.
+    """Connect to Temporal, open the stores and build the application; `stopping` ends the streams.
 
     Raises:
-        InvalidSettings: the host is no loopback address, or search attributes are missing.
-        TemporalUnavailable: nobody answers.
+        InvalidSettings: the host is not a loopback address, or search attributes are missing.
+        TemporalUnavailable: Temporal does not answer.
     """
     if not is_loopback(settings.api.host):
         raise InvalidSettings(
@@ -71,7 +71,7 @@ async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        AnavaError: it cannot serve as it is set.
+        AnavaError: the settings are invalid, or a server is unavailable.
     """
     stopping = asyncio.Event()
     app = await create_app(settings, stopping)
@@ -79,13 +79,13 @@ async def run(settings: Settings) -> None:
 
 
 def main(argv: Sequence[str] = ()) -> None:
-    """Run the API in this process, which ends with it."""
+    """Run the API until SIGTERM or SIGINT, then exit the process; status 1 after an error."""
     code = 0
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         if argv:
             raise InvalidSettings(f"{argv[0]}: the API takes its settings from the environment")
-        # Not closed: that would wait for threads that wait for a store, after all is said.
+        # Never closed: closing waits for threads that wait for an unreachable store.
         runner = asyncio.Runner()
         runner.run(run(load()))
     except AnavaError as error:
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] = ()) -> None:
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    # The Temporal SDK's threads can crash the interpreter while it ends (measured).
+    # The Temporal SDK's threads can crash the interpreter at exit (measured).
     os._exit(code)
 
 

@@ -1,61 +1,50 @@
-"""What the OpenAPI document says of each route: its answer by an example, and its problems."""
+"""The errors of each route in the OpenAPI document; FastAPI derives the rest from the schemas."""
 
 from typing import Any
 
 from api.problems import KINDS, Problem, document
-from api.schemas.problems import FieldProblemBody, ProblemBody
+from api.schemas.problems import ProblemBody
 
-__all__ = ["add_components", "answers"]
+__all__ = ["add_components", "error_responses"]
 
-_JSON = "application/json"
-_PROBLEM = "application/problem+json"
 _REQUEST_ID = "5f1c0c6e8d9b4d3f9a52b8e1f2f0c7aa"
-# Whatever is asked, these can be the answer.
+# Every route can answer with these.
 _ALWAYS = ("bad_request", "host_not_allowed", "headers_too_large", "internal_error")
 _WITH_BODY = ("invalid_json", "body_too_large", "unsupported_media_type", "origin_not_allowed")
+_SCHEMA = {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}
 
 _Responses = dict[int | str, dict[str, Any]]
 
 
-def answers(
-    example: object, *codes: str, status: int = 200, media_type: str = _JSON, body: bool = False
-) -> _Responses:
+def error_responses(*codes: str, body: bool = False) -> _Responses:
     """The `responses` of a route.
 
     Args:
-        example: a realistic answer.
-        codes: of the problems that this route can answer besides what every route can.
-        status: of the answer.
-        media_type: of the answer.
+        codes: the problems of this route, without those that every route can answer with.
         body: whether the route takes a body.
     """
-    found: _Responses = {status: {"content": {media_type: {"example": example}}}}
+    responses: _Responses = {}
     for code in (*_ALWAYS, *(_WITH_BODY if body else ()), *codes):
         kind = KINDS[code]
-        at = found.setdefault(
+        content = {"schema": _SCHEMA, "examples": {}}
+        response = responses.setdefault(
             kind.status,
-            {
-                "description": kind.title,
-                "content": {
-                    _PROBLEM: {
-                        "schema": {"$ref": f"#/components/schemas/{ProblemBody.__name__}"},
-                        "examples": {},
-                    }
-                },
-            },
+            {"description": kind.title, "content": {"application/problem+json": content}},
         )
-        at["content"][_PROBLEM]["examples"][code] = {"$ref": f"#/components/examples/{code}"}
-    return found
+        examples = response["content"]["application/problem+json"]["examples"]
+        examples[code] = {"$ref": f"#/components/examples/{code}"}
+    return responses
 
 
 def add_components(openapi: dict[str, Any]) -> None:
-    """What the routes' problems refer to: their body, and an example of each."""
+    """Add the schema and the examples that `error_responses` refers to.
+
+    FastAPI adds schemas for the media type of the route only, not for `application/problem+json`.
+    """
     components = openapi.setdefault("components", {})
-    schemas = components.setdefault("schemas", {})
-    for model in (FieldProblemBody, ProblemBody):
-        found = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        found.pop("$defs", None)
-        schemas[model.__name__] = found
+    schema = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
+    definitions = schema.pop("$defs")
+    components.setdefault("schemas", {}).update({**definitions, ProblemBody.__name__: schema})
     components["examples"] = {
         code: {
             "summary": kind.title,

@@ -1,5 +1,6 @@
-"""Errors as RFC 9457 problems: the one place where an error class becomes a status."""
+"""Errors as RFC 9457 problems: the only place that maps an error class to an HTTP status."""
 
+import inspect
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -41,21 +42,23 @@ __all__ = [
     "install",
     "problem_of",
     "problem_response",
-    "wrong_fields",
+    "validation_problem",
 ]
 
 _log = logging.getLogger("anava.api")
 
-# A body with ten thousand wrong fields is not answered with ten thousand sentences.
-_MOST_PROBLEMS = 50
-_LONGEST_POINTER = 200
-# Some repeat what was sent.
-_LONGEST_MESSAGE = 300
+# A response names at most 50 of the wrong fields of a body.
+_MAX_PROBLEMS = 50
+_MAX_POINTER_CHARACTERS = 200
+# Some messages repeat the value.
+_MAX_MESSAGE_CHARACTERS = 300
+# In place of pydantic's message.
+_MESSAGES = {"missing": "This field is required."}
 
 
 @dataclass(frozen=True)
 class ProblemKind:
-    """One sort of problem, as its page in the documentation tells it."""
+    """A kind of problem: its HTTP status and the texts of its page."""
 
     status: int
     title: str
@@ -63,87 +66,73 @@ class ProblemKind:
     next_step: str
 
 
-def _of(error: type[AnavaError], status: int, title: str) -> ProblemKind:
-    """The kind of an error class: its docstring says what it means."""
-    return ProblemKind(
-        status, title, (error.__doc__ or "").strip().partition("\n")[0], error.next_step
-    )
-
-
-# The nearest class counts, so a subclass may have its own line or share its parent's.
-_CODES: dict[type[AnavaError], str] = {
-    InvalidRequest: "invalid_request",
-    NotAvailable: "not_available",
-    IdempotencyKeyReused: "idempotency_key_reused",
-    NotFound: "not_found",
-    PlanNotReady: "plan_not_ready",
-    PlanTooLarge: "plan_too_large",
-    AcapConfigMissing: "acap_config_missing",
-    AcapConfigIncomplete: "acap_config_incomplete",
-    LinkRefused: "link_refused",
-    LinkExpired: "link_expired",
-    AlreadyFinished: "already_finished",
-    LogNotSealed: "log_not_sealed",
-    SignInExpired: "sign_in_expired",
-    Unavailable: "unavailable",
-    TemporalUnavailable: "temporal_unavailable",
+# Code, status and title by error class. The meaning is the first line of the class's docstring. A
+# subclass without a row has the kind of the nearest parent.
+_ERRORS: dict[type[AnavaError], tuple[str, int, str]] = {
+    InvalidRequest: ("invalid_request", 422, "The request is not valid"),
+    NotAvailable: ("not_available", 422, "Not available in this version"),
+    IdempotencyKeyReused: ("idempotency_key_reused", 422, "The Idempotency-Key was used before"),
+    NotFound: ("not_found", 404, "Not found"),
+    PlanNotReady: ("plan_not_ready", 404, "There is no plan yet"),
+    PlanTooLarge: ("plan_too_large", 422, "The plan is too large to show"),
+    AcapConfigMissing: ("acap_config_missing", 404, "There is no camera configuration"),
+    AcapConfigIncomplete: (
+        "acap_config_incomplete",
+        409,
+        "The camera configuration is not complete",
+    ),
+    LinkRefused: ("link_refused", 403, "The link is not valid"),
+    LinkExpired: ("link_expired", 403, "The link has expired"),
+    AlreadyFinished: ("already_finished", 409, "The deployment has ended"),
+    LogNotSealed: ("log_not_sealed", 409, "The log has no end record"),
+    SignInExpired: ("sign_in_expired", 401, "Sign in with Google again"),
+    Unavailable: ("unavailable", 503, "Not available just now"),
+    TemporalUnavailable: ("temporal_unavailable", 503, "Temporal does not answer"),
 }
 KINDS: dict[str, ProblemKind] = {
-    "invalid_request": _of(InvalidRequest, 422, "The request is not valid"),
-    "not_available": _of(NotAvailable, 422, "Not available in this version"),
-    "idempotency_key_reused": _of(IdempotencyKeyReused, 422, "The Idempotency-Key was used before"),
-    "not_found": _of(NotFound, 404, "Not found"),
-    "plan_not_ready": _of(PlanNotReady, 404, "There is no plan yet"),
-    "plan_too_large": _of(PlanTooLarge, 422, "The plan is too large to be shown"),
-    "acap_config_missing": _of(AcapConfigMissing, 404, "There is no camera configuration"),
-    "acap_config_incomplete": _of(
-        AcapConfigIncomplete, 409, "The camera configuration is not whole"
-    ),
-    "link_refused": _of(LinkRefused, 403, "The link is not valid"),
-    "link_expired": _of(LinkExpired, 403, "The link has expired"),
-    "already_finished": _of(AlreadyFinished, 409, "The deployment has ended"),
-    "log_not_sealed": _of(LogNotSealed, 409, "The log has no seal"),
-    "sign_in_expired": _of(SignInExpired, 401, "Sign in with Google again"),
-    "unavailable": _of(Unavailable, 503, "Not available just now"),
-    "temporal_unavailable": _of(TemporalUnavailable, 503, "Temporal does not answer"),
+    code: ProblemKind(
+        status, title, (inspect.getdoc(error) or "").partition("\n")[0], error.next_step
+    )
+    for error, (code, status, title) in _ERRORS.items()
+} | {
     "bad_request": ProblemKind(
         400, "Bad request", "The request cannot be understood.", "Correct the request."
     ),
     "invalid_json": ProblemKind(
         400,
-        "The body is no JSON",
-        "The body is no JSON, nests deeper than 32 levels, or names a field twice.",
+        "The body is not valid JSON",
+        "The body is not valid JSON, nests deeper than 32 levels, or names a field twice.",
         "Correct the body.",
     ),
     "host_not_allowed": ProblemKind(
         400,
         "Host not allowed",
         "Without sign-in only loopback names are served: localhost, 127.0.0.1, [::1].",
-        "Use the service on the machine that it runs on, or through a tunnel to it.",
+        "Use the service on the machine where it runs, or through a tunnel to that machine.",
     ),
     "origin_not_allowed": ProblemKind(
         403,
         "Origin not allowed",
-        "Another site may not send requests that change something, nor open a WebSocket.",
-        "Send the request from this service's own pages or from a program.",
+        "Another site may not send requests that change data, nor open a WebSocket.",
+        "Send the request from the pages of this service or from a program.",
     ),
     "method_not_allowed": ProblemKind(
         405,
         "Method not allowed",
-        "The path knows other methods than this one; the header Allow names them.",
+        "The path does not support this method; the header Allow names the supported methods.",
         "Use one of the allowed methods.",
     ),
     "body_too_large": ProblemKind(
         413,
         "Body too large",
-        "A body may have 1 MiB at most.",
-        "Send less; a template's variables need a few kilobytes.",
+        "The limit for a body is 1 MiB.",
+        "Send a smaller body; a template's variables need a few kilobytes.",
     ),
     "headers_too_large": ProblemKind(
         431,
         "Headers too large",
-        "All headers together may have 16 KiB, and be 64 in number.",
-        "Send fewer or shorter headers; cookies are often the cause.",
+        "The limits are 64 headers and 16 KiB for all headers.",
+        "Send fewer or shorter headers; large cookies are a frequent cause.",
     ),
     "unsupported_media_type": ProblemKind(
         415,
@@ -154,8 +143,8 @@ KINDS: dict[str, ProblemKind] = {
     "internal_error": ProblemKind(
         500,
         "Internal error",
-        "The service made a mistake.",
-        "Report it with the request id.",
+        "The service failed unexpectedly.",
+        "Report the error with the request id.",
     ),
 }
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -163,7 +152,7 @@ _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem: which kind, and what is wrong this time."""
+    """A problem: its kind, and the details of this occurrence."""
 
     code: str
     detail: str
@@ -172,12 +161,12 @@ class Problem:
 
     @property
     def kind(self) -> ProblemKind:
-        """What all problems of this code share."""
+        """The kind that all problems with this code share."""
         return KINDS[self.code]
 
 
 def document(problem: Problem, request_id: str) -> dict[str, object]:
-    """The problem document; `type` is the path of its page on this server."""
+    """The problem document; `type` is the path of the kind's page on this server."""
     content: dict[str, object] = {
         "type": f"/problems/{problem.code}",
         "title": problem.kind.title,
@@ -193,7 +182,7 @@ def document(problem: Problem, request_id: str) -> dict[str, object]:
 
 
 def problem_response(problem: Problem, request_id: str) -> Response:
-    """The problem as an answer; ASCII, since a name may hold what UTF-8 cannot."""
+    """The problem as a response, in ASCII: a field name may hold a lone surrogate."""
     status = problem.kind.status
     headers = {"Cache-Control": "no-store"}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -203,7 +192,7 @@ def problem_response(problem: Problem, request_id: str) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error with a problem, or with a page where a person asked for one."""
+    """Answer every error with a problem document, or with a page for a browser."""
     app.add_exception_handler(AnavaError, _anava)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
@@ -211,24 +200,27 @@ def install(app: FastAPI) -> None:
 
 
 def problem_of(error: AnavaError) -> Problem | None:
-    """The problem that an error of ours is; None for one that no caller should ever see."""
-    code = next((_CODES[item] for item in type(error).__mro__ if item in _CODES), None)
-    if code is None:
+    """The problem of an error; None for an internal error, which no response may show."""
+    codes = (_ERRORS[kind][0] for kind in type(error).__mro__ if kind in _ERRORS)
+    if (code := next(codes, None)) is None:
         return None
     problems: list[FieldProblem] = []
     if isinstance(error, InvalidRequest | AcapConfigIncomplete):
         problems = list(error.problems)
-    return Problem(code, str(error), error.next_step, problems[:_MOST_PROBLEMS])
+    return Problem(code, str(error), error.next_step, problems[:_MAX_PROBLEMS])
 
 
-def wrong_fields(found: Sequence[Mapping[str, Any]]) -> Problem:
-    """The problem that pydantic's complaints are."""
-    problems = [
-        FieldProblem(_pointer(item["loc"]), str(item["type"]), str(item["msg"])[:_LONGEST_MESSAGE])
-        for item in found[:_MOST_PROBLEMS]
-    ]
+def validation_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
+    """The problem of pydantic's validation errors."""
+    problems = [_field_problem(error) for error in errors[:_MAX_PROBLEMS]]
     detail = "The request breaks a rule."
     return Problem("invalid_request", detail, InvalidRequest.next_step, problems)
+
+
+def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
+    code = str(error["type"])
+    message = _MESSAGES.get(code, str(error["msg"])[:_MAX_MESSAGE_CHARACTERS])
+    return FieldProblem(_pointer(error["loc"]), code, message)
 
 
 def _anava(request: Request, error: Exception) -> Response:
@@ -246,8 +238,8 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def _validation(request: Request, error: Exception) -> Response:
-    found = error.errors() if isinstance(error, RequestValidationError) else []
-    return _answer(request, wrong_fields(found))
+    errors = error.errors() if isinstance(error, RequestValidationError) else []
+    return _answer(request, validation_problem(errors))
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
@@ -256,10 +248,11 @@ def _unexpected(request: Request, error: Exception) -> Response:
     return _answer(request, Problem("internal_error", kind.meaning, kind.next_step))
 
 
-def _pointer(place: tuple[str | int, ...]) -> str:
-    parts = place[1:] if place and place[0] in {"body", "query", "path", "header"} else place
+def _pointer(location: tuple[str | int, ...]) -> str:
+    has_source = location and location[0] in {"body", "query", "path", "header"}
+    parts = location[1:] if has_source else location
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-    return "".join(f"/{part}" for part in escaped)[:_LONGEST_POINTER]
+    return "".join(f"/{part}" for part in escaped)[:_MAX_POINTER_CHARACTERS]
 
 
 def _answer(request: Request, problem: Problem) -> Response:

@@ -1,4 +1,4 @@
-"""Serves the application: what a connection may cost, and how all of them end."""
+"""The HTTP server: limits per connection, and the shutdown of all connections."""
 
 import asyncio
 import logging
@@ -14,30 +14,30 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 __all__ = ["Server"]
 
-# Who takes nothing of what waits for it so long is cut by the kernel (TCP_USER_TIMEOUT; ADR 9): a
-# viewer that stalls, or one whose network is gone. What it missed it reads when it comes back.
+# The kernel closes a connection whose client acknowledges nothing for this time (TCP_USER_TIMEOUT;
+# ADR 9): a stalled viewer, or a lost network. A viewer that reconnects reads the missed events.
 STALL_SECONDS = 20.0
-# So much waits in the kernel for one that does not read (TCP_NOTSENT_LOWAT); 2.9 MiB without it.
+# Limit of unsent bytes in the kernel per connection (TCP_NOTSENT_LOWAT); 2.9 MiB by default.
 _UNSENT_BYTES = 128 * 1024
-# A message is a cancel with its reason; uvicorn's own limit is 16 MiB.
-_MOST_MESSAGE_BYTES = 16 * 1024
-# The stop, in seconds: streams say bye at once; who is slow has until `_GRACE_SECONDS`, then is
-# cut; what is busy even then is dropped. Together well below the 8 s after which the machine's own
-# supervisor would kill.
+# The largest message is a cancel with its reason; uvicorn's limit is 16 MiB.
+_MAX_MESSAGE_BYTES = 16 * 1024
+# The shutdown: streams send `bye` within `_BYE_SECONDS`; `_GRACE_SECONDS` later all connections are
+# aborted; `_CANCEL_SECONDS` after the `bye` uvicorn cancels the remaining requests. This takes 5 s
+# at most; `anava up` kills the process after 15 s, Docker by default after 10 s.
 _BYE_SECONDS = 1.0
 _GRACE_SECONDS = 3.0
-_LAST_SECONDS = 4
+_CANCEL_SECONDS = 4
 
 
 class Server(uvicorn.Server):
-    """Tells streams of the stop before it waits for them.
+    """A uvicorn server that ends the event streams before it waits for open connections.
 
     Args:
-        app: what is served.
-        host: where; loopback as long as there is no sign-in.
-        port: 0 for any.
-        stopping: set when the stop begins.
-        stall_seconds: how long a client may take nothing.
+        app: the application.
+        host: the address to listen on; loopback as long as there is no sign-in.
+        port: 0 for any free port.
+        stopping: set when the shutdown begins.
+        stall_seconds: limit for a client that acknowledges nothing.
     """
 
     def __init__(
@@ -52,79 +52,82 @@ class Server(uvicorn.Server):
             app,
             host=host,
             port=port,
-            timeout_graceful_shutdown=_LAST_SECONDS,
+            timeout_graceful_shutdown=_CANCEL_SECONDS,
             access_log=False,
             server_header=False,
             log_level="info",
             ws=_WebSocket,
-            ws_max_size=_MOST_MESSAGE_BYTES,
-            # Events are signs of life already, and all share one frame: none is compressed.
+            ws_max_size=_MAX_MESSAGE_BYTES,
+            # The events include pings. Compression would prevent sharing a frame among viewers.
             ws_ping_interval=None,
             ws_per_message_deflate=False,
         )
         super().__init__(config)
         self._stopping = stopping
         self._stall_seconds = stall_seconds
-        logging.getLogger("uvicorn.error").addFilter(_without_trace)
+        logging.getLogger("uvicorn.error").addFilter(_without_traceback)
 
     @property
     def port(self) -> int:
-        """Where it listens, once it has started."""
+        """The port of the started server."""
         port: int = self.servers[0].sockets[0].getsockname()[1]
         return port
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop at the first signal, at once at the second; uvicorn would die of it in the end."""
+        """Shut down at the first signal, at once at the second.
+
+        uvicorn's method raises the signal again after the shutdown, which kills the process.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen; every connection inherits what is set here."""
+        """Listen, with the socket options that every connection inherits."""
         await super().startup(sockets)
         milliseconds = int(self._stall_seconds * 1000)
         for server in self.servers:
-            for item in server.sockets:
-                item.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-                item.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+            for listener in server.sockets:
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say it, then wait, then cut."""
+        """Let the streams send `bye`, wait for open connections, then abort them."""
         for server in self.servers:
             server.close()
         self._stopping.set()
-        # uvicorn would close a WebSocket before its bye.
+        # uvicorn's shutdown would close a WebSocket before the `bye`.
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=_BYE_SECONDS)
-        asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._cut)
+        asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._abort_connections)
         await super().shutdown(sockets)
 
-    def _cut(self) -> None:
+    def _abort_connections(self) -> None:
         for connection in self.server_state.connections:
             connection.transport.abort()
 
 
 class _WebSocket(WebSocketsSansIOProtocol):
-    """Mends what uvicorn 0.54 does with an upgrade that is refused."""
+    """Fixes two errors of uvicorn 0.54 at refused upgrades."""
 
     def data_received(self, data: bytes) -> None:
-        """Send the refusal of a request that the library could not read; it would lie here."""
+        """Send the refusal of an unreadable request, which uvicorn leaves in a buffer."""
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Know that an answer instead of the upgrade is one; the log would say that none came."""
+        """Record a refusal as the response; uvicorn logs an error about a missing response."""
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and self.close_sent:
             self.handshake_complete = True
 
 
-def _without_trace(record: logging.LogRecord) -> bool:
-    """A text that is no UTF-8 is its sender's mistake; uvicorn 0.54 tells it with a traceback."""
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Log a client's invalid UTF-8 without the traceback of uvicorn 0.54."""
     if record.getMessage().startswith("Invalid UTF-8"):
         record.exc_info = None
     return True

@@ -1,1 +1,1 @@
-"""What every request passes: guard, strict JSON, ETag."""
+"""Request guard, strict JSON, ETags."""

@@ -1,4 +1,4 @@
-"""Answers that a poller need not fetch again (RFC 9110, section 13)."""
+"""Conditional requests: 304 for an unchanged body (RFC 9110, section 13)."""
 
 import hashlib
 from typing import Any
@@ -8,29 +8,29 @@ from pydantic import BaseModel
 
 __all__ = ["UNCHANGED", "conditional", "etag", "is_known"]
 
-# What the documentation says of a route that answers so.
+# For the `responses` of a route.
 UNCHANGED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "Still what the ETag in If-None-Match stands for"}
+    304: {"description": "Unchanged since the ETag in If-None-Match"}
 }
 
-# The browser may keep it, but asks each time whether it still holds.
+# A browser may cache the body and must validate the copy each time.
 _HEADERS = {"Cache-Control": "private, no-cache"}
 
 
 def etag(body: BaseModel) -> str:
-    """A strong validator: the same bytes, the same tag."""
+    """A strong ETag: equal bytes have equal tags."""
     return _tag(body.model_dump_json())
 
 
 def is_known(request: Request, tag: str) -> bool:
-    """Whether the caller's `If-None-Match` names the tag; compared weakly, as the RFC wants."""
-    given = request.headers.get("if-none-match", "")
-    tags = [part.strip().removeprefix("W/") for part in given.split(",")]
+    """Whether `If-None-Match` names the tag, by the weak comparison of the RFC."""
+    header = request.headers.get("if-none-match", "")
+    tags = [part.strip().removeprefix("W/") for part in header.split(",")]
     return tag in tags or "*" in tags
 
 
 def conditional(request: Request, body: BaseModel, **headers: str) -> Response:
-    """200 with the body, or 304 when the caller has it already."""
+    """A response with the body, or 304 if the caller has this body already."""
     content = body.model_dump_json()
     tag = _tag(content)
     headers = {**_HEADERS, **headers, "ETag": tag}

@@ -1,4 +1,4 @@
-"""What every request passes first: its host, its origin, its size, its id."""
+"""Checks of host, origin and size before any route, and the request id."""
 
 import ipaddress
 import re
@@ -8,25 +8,25 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.middleware.strict_json import complaint
+from api.middleware.strict_json import json_error
 from api.problems import KINDS, Problem, problem_response
 
 __all__ = ["RequestGuard", "is_loopback"]
 
-# 100 variables of 4 kB and room to spare.
-_MOST_BYTES = 1024 * 1024
-# A browser with this service's one cookie sends 2 KiB; uvicorn's own limit is 64 KiB a request.
-_MOST_HEADER_BYTES = 16 * 1024
-_MOST_HEADERS = 64
+# 100 variables of 4 kB have 0.4 MiB.
+_MAX_BODY_BYTES = 1024 * 1024
+# A browser with this service's single cookie sends 2 KiB; uvicorn's limit is 64 KiB per request.
+_MAX_HEADER_BYTES = 16 * 1024
+_MAX_HEADERS = 64
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _REQUEST_ID_HEADER = "X-Request-Id"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-# What carries the headers of an answer: also of a WebSocket that is refused, or accepted.
+# The ASGI messages that carry response headers, also of a refused or accepted WebSocket.
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, without port, can only be reached from this machine."""
+    """Whether a host name without port is a loopback address."""
     if host == "localhost":
         return True
     try:
@@ -36,18 +36,17 @@ def is_loopback(host: str) -> bool:
 
 
 class RequestGuard:
-    """Outermost ASGI layer.
+    """Outermost ASGI layer: refuses requests that a foreign web page can forge.
 
-    Without sign-in everybody who reaches the API owns it, so a web page must not: a foreign name in
-    `Host` is DNS rebinding, a foreign `Origin` with a changing method or a WebSocket is a forged
-    request.
+    Without sign-in every client of the API has all rights. A foreign name in `Host` is DNS
+    rebinding; a foreign `Origin` with a changing method or a WebSocket is a forged request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check, then pass on."""
+        """Refuse the request with a problem, or pass it to the application."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
@@ -60,7 +59,7 @@ class RequestGuard:
                 MutableHeaders(scope=message)[_REQUEST_ID_HEADER] = request_id
             await send(message)
 
-        # A browser lets any page open a WebSocket to anybody, so it counts as a changing method.
+        # A WebSocket counts as a changing method: browsers let any page open one to any host.
         method = scope.get("method", "WEBSOCKET")
         problem = _refusal(method, headers)
         if problem is None and method not in _SAFE and scope["type"] == "http":
@@ -83,7 +82,7 @@ def _problem(code: str) -> Problem:
 def _refusal(method: str, headers: Headers) -> Problem | None:
     host = headers.get("host", "")
     code = None
-    if len(headers) > _MOST_HEADERS or _size(headers) > _MOST_HEADER_BYTES:
+    if len(headers) > _MAX_HEADERS or _size(headers) > _MAX_HEADER_BYTES:
         code = "headers_too_large"
     elif not is_loopback(_without_port(host)):
         code = "host_not_allowed"
@@ -97,7 +96,7 @@ def _change_refusal(host: str, headers: Headers) -> str | None:
     if origin is not None and origin.partition("://")[2] != host:
         return "origin_not_allowed"
     length = headers.get("content-length", "0")
-    if length.isdecimal() and (len(length) > 12 or int(length) > _MOST_BYTES):
+    if length.isdecimal() and (len(length) > 12 or int(length) > _MAX_BODY_BYTES):
         return "body_too_large"
     return None
 
@@ -111,8 +110,8 @@ def _body_refusal(body: bytes, headers: Headers) -> Problem | None:
         return None
     if not _is_json(headers):
         return _problem("unsupported_media_type")
-    wrong = complaint(body)
-    return Problem("invalid_json", wrong, KINDS["invalid_json"].next_step) if wrong else None
+    detail = json_error(body)
+    return Problem("invalid_json", detail, KINDS["invalid_json"].next_step) if detail else None
 
 
 def _without_port(host: str) -> str:
@@ -123,13 +122,13 @@ def _without_port(host: str) -> str:
 
 
 def _is_json(headers: Headers) -> bool:
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "application/json"
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json"
 
 
 def _request_id(headers: Headers) -> str:
-    given = headers.get(_REQUEST_ID_HEADER, "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    request_id = headers.get(_REQUEST_ID_HEADER, "")
+    return request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex
 
 
 async def _body(receive: Receive) -> bytes | Problem:
@@ -139,14 +138,14 @@ async def _body(receive: Receive) -> bytes | Problem:
         if message["type"] != "http.request":
             return bytes(body)
         body += message.get("body", b"")
-        if len(body) > _MOST_BYTES:
+        if len(body) > _MAX_BODY_BYTES:
             return _problem("body_too_large")
         if not message.get("more_body", False):
             return bytes(body)
 
 
 class _Replay:
-    """Gives the body once more, then whatever comes."""
+    """An ASGI `receive` that returns the body that was read, then all further messages."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body: bytes | None = body

@@ -1,19 +1,19 @@
-"""What a body must be before anybody looks into it."""
+"""Strict JSON: limited nesting, no field twice."""
 
 import json
 
-__all__ = ["MOST_LEVELS", "complaint"]
+__all__ = ["MAX_LEVELS", "json_error"]
 
-# A request of this API has three levels; what nests deeper is no mistake but an attack on readers.
-MOST_LEVELS = 32
-_TOO_DEEP = f"The body nests deeper than {MOST_LEVELS} levels."
+# Requests of this API have three levels; deeper nesting is an attack on parsers.
+MAX_LEVELS = 32
+_TOO_DEEP = f"The body nests deeper than {MAX_LEVELS} levels."
 
 
-def complaint(body: bytes) -> str | None:
-    """Why a body is refused, or None: no JSON, too deep, or a field twice.
+def json_error(body: bytes) -> str | None:
+    """The error of a body that is not JSON, nests too deep or names a field twice; else None.
 
-    Readers disagree about which of two equal names counts (RFC 8259, section 4), so a check in one
-    of them says nothing about another.
+    Parsers disagree about which of two equal names counts (RFC 8259, section 4), so a check by
+    another parser would not protect this API.
     """
     try:
         value = json.loads(body, object_pairs_hook=_unique)
@@ -22,30 +22,30 @@ def complaint(body: bytes) -> str | None:
     except _NamedTwice as error:
         return f"The body names the field {str(error)[:100]!r} twice."
     except ValueError:
-        # UnicodeDecodeError, and numbers that are too long to be read, among them.
-        return "The body is no JSON."
-    return _TOO_DEEP if _levels(value) > MOST_LEVELS else None
+        # This includes UnicodeDecodeError and numbers with more than 4,300 digits.
+        return "The body is not valid JSON."
+    return _TOO_DEEP if _levels(value) > MAX_LEVELS else None
 
 
 class _NamedTwice(ValueError):
-    """A name stands twice in one object."""
+    """An object has a name twice."""
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
-        raise _NamedTwice(next(item for item in names if names.count(item) > 1))
-    return found
+        raise _NamedTwice(next(name for name in names if names.count(name) > 1))
+    return fields
 
 
 def _levels(value: object) -> int:
-    levels, now = 0, [value]
-    while now := [item for item in now if isinstance(item, list | dict)]:
+    levels, values = 0, [value]
+    while parents := [value for value in values if isinstance(value, list | dict)]:
         levels += 1
-        now = [
+        values = [
             child
-            for entry in now
-            for child in (entry.values() if isinstance(entry, dict) else entry)
+            for parent in parents
+            for child in (parent.values() if isinstance(parent, dict) else parent)
         ]
     return levels

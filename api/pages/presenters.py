@@ -1,39 +1,47 @@
-"""Deployments and the API as pages show them: in words, in order."""
+"""View models of the pages: deployments, their phases, and the routes of the API."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from api.schemas.deployments import DeploymentSummary
-from deployments.deployment import Operation as Asked
-from deployments.deployment import Status
+from deployments.deployment import Operation, Status
 from deployments.execution import DeploymentSnapshot
 from deployments.labels import status_label
 from deployments.phase import PHASES, Phase
 from deployments.reasons import Reason
 
 __all__ = [
+    "ApiOperation",
     "DeploymentRow",
     "PhaseItem",
-    "RunningOperation",
     "counts",
+    "example_of",
+    "filter_label",
+    "label",
     "operations",
     "phase_items",
     "row",
-    "status_word",
-    "word",
 ]
 
 _ORDER = list(Phase)
+# As in Swagger UI, for a field without an example.
+_PLACEHOLDERS: dict[object, object] = {
+    "string": "string",
+    "integer": 0,
+    "number": 0.0,
+    "boolean": False,
+}
+_SCHEMA_PREFIX = "#/components/schemas/"
 
 
 @dataclass(frozen=True)
 class DeploymentRow:
     """A deployment in the list."""
 
-    it: DeploymentSummary
-    word: str
+    deployment: DeploymentSummary
+    label: str
 
 
 @dataclass(frozen=True)
@@ -45,8 +53,12 @@ class PhaseItem:
 
 
 @dataclass(frozen=True)
-class RunningOperation:
-    """One route of the API; `parameters` are name, place, whether required, description."""
+class ApiOperation:
+    """A route of the API.
+
+    `parameters` are name, place, whether required, description; `answers` are status, description
+    or problem codes, example.
+    """
 
     method: str
     path: str
@@ -57,98 +69,121 @@ class RunningOperation:
     answers: list[tuple[str, str, str]]
 
 
-def word(snapshot: DeploymentSnapshot) -> str:
-    """What it does now, or how it ended."""
+def label(snapshot: DeploymentSnapshot) -> str:
+    """The current activity, or the kind of end, in one or two words."""
     return status_label(
         snapshot.status,
         snapshot.phase,
         snapshot.reason,
         cancelling=snapshot.cancel_requested,
-        destroying=snapshot.operation is Asked.DESTROY,
+        destroying=snapshot.operation is Operation.DESTROY,
     )
 
 
-def status_word(status: Status) -> str:
-    """A status as a filter names it."""
+def filter_label(status: Status) -> str:
+    """The label of a status in the filter."""
     return status_label(status, Phase.QUEUE, Reason.NONE, cancelling=False)
 
 
-def row(it: DeploymentSummary, snapshot: DeploymentSnapshot) -> DeploymentRow:
-    """A line of the list."""
-    return DeploymentRow(it, word(snapshot))
+def row(deployment: DeploymentSummary, snapshot: DeploymentSnapshot) -> DeploymentRow:
+    """A row of the list."""
+    return DeploymentRow(deployment, label(snapshot))
 
 
 def phase_items(snapshot: DeploymentSnapshot) -> list[PhaseItem]:
-    """How far it is on its way through the phases."""
+    """The phases of a deployment, each with its state."""
     return [
-        PhaseItem(row.title, _state(phase, snapshot)) for phase, row in PHASES.items() if row.title
+        PhaseItem(entry.title, _state(phase, snapshot))
+        for phase, entry in PHASES.items()
+        if entry.title
     ]
 
 
 def _state(phase: Phase, snapshot: DeploymentSnapshot) -> str:
-    at, here = _ORDER.index(snapshot.phase), _ORDER.index(phase)
     if snapshot.status is Status.COMPLETED:
-        # Without changes nothing is applied.
+        # A plan without changes is not applied.
         idle = snapshot.reason in {Reason.NO_CHANGES, Reason.NOTHING_TO_DESTROY}
         return "todo" if phase is Phase.APPLY and idle else "done"
-    if here < at:
+    current, shown = _ORDER.index(snapshot.phase), _ORDER.index(phase)
+    if shown < current:
         return "done"
-    if here > at:
+    if shown > current:
         return "todo"
     return "failed" if snapshot.is_terminal else "now"
 
 
 def counts(snapshot: DeploymentSnapshot) -> str:
-    """What was done to how many resources, as far as it is known; nothing before the end."""
+    """The numbers of changed resources in a sentence; empty before the end, or if unknown."""
     if snapshot.result is None:
         return ""
     planned = snapshot.result.counts
     if snapshot.status is not Status.COMPLETED:
-        # Terraform counts what it did only when it has done all of it.
-        done, open_ = len(snapshot.result.changed), len(snapshot.result.not_applied)
-        known = done + open_ and not snapshot.result.omitted
-        return f"{done} of {done + open_} planned changes were made." if known else ""
+        # Terraform prints its counts only after a complete apply.
+        done, remaining = len(snapshot.result.changed), len(snapshot.result.not_applied)
+        known = done + remaining and not snapshot.result.omitted
+        return f"{done} of {done + remaining} planned changes were made." if known else ""
     pairs = (
         (planned.add, "created"),
         (planned.change, "updated"),
         (planned.remove, "destroyed"),
         (planned.imported, "imported"),
     )
-    text = ", ".join(f"{number} {what}" for number, what in pairs if number)
+    text = ", ".join(f"{number} {verb}" for number, verb in pairs if number)
     return f"Resources: {text}." if text else ""
 
 
-def operations(openapi: dict[str, Any]) -> list[RunningOperation]:
-    """The routes of an OpenAPI document, in its order."""
+def operations(openapi: dict[str, Any]) -> list[ApiOperation]:
+    """The routes of an OpenAPI document, in the document's order."""
+    schemas = openapi["components"]["schemas"]
     return [
-        RunningOperation(
+        ApiOperation(
             method=method.upper(),
             path=path,
-            summary=one.get("summary", ""),
-            description=one.get("description", ""),
+            summary=operation.get("summary", ""),
+            description=operation.get("description", ""),
             parameters=[
-                (each["name"], each["in"], each.get("required", False), each.get("description", ""))
-                for each in one.get("parameters", [])
+                (
+                    parameter["name"],
+                    parameter["in"],
+                    parameter.get("required", False),
+                    parameter.get("description", ""),
+                )
+                for parameter in operation.get("parameters", [])
             ],
-            body=_example(one.get("requestBody", {}).get("content", {})),
-            answers=list(_answers(one)),
+            body=_example_text(operation.get("requestBody", {}).get("content", {}), schemas),
+            answers=list(_answers(operation, schemas)),
         )
         for path, methods in openapi["paths"].items()
-        for method, one in methods.items()
+        for method, operation in methods.items()
     ]
 
 
-def _answers(operation: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> object:
+    """An example value of a JSON schema, composed of the examples of its parts."""
+    schema = schemas.get(schema.get("$ref", "").removeprefix(_SCHEMA_PREFIX), schema)
+    if "examples" in schema:
+        return schema["examples"][0]
+    if options := schema.get("anyOf"):
+        # A nullable field is null, unless it has a schema of its own.
+        return next((example_of(option, schemas) for option in options if "$ref" in option), None)
+    if "properties" in schema:
+        return {name: example_of(part, schemas) for name, part in schema["properties"].items()}
+    if "items" in schema:
+        return [example_of(schema["items"], schemas)]
+    return next(iter(schema.get("enum", ())), _PLACEHOLDERS.get(schema.get("type")))
+
+
+def _answers(
+    operation: dict[str, Any], schemas: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str]]:
     for status, answer in operation["responses"].items():
         content = answer.get("content", {})
-        codes = ", ".join(code for item in content.values() for code in item.get("examples", ()))
-        yield status, codes or answer["description"], _example(content)
+        codes = [code for media in content.values() for code in media.get("examples", ())]
+        example = "" if codes else _example_text(content, schemas)
+        yield status, ", ".join(codes) or answer["description"], example
 
 
-def _example(content: dict[str, Any]) -> str:
-    for item in content.values():
-        if isinstance(item.get("example"), str):
-            return str(item["example"])
-        if "example" in item:
-            return json.dumps(item["example"], indent=2)
-    return ""
+def _example_text(content: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    if media := content.get("application/json"):
+        return json.dumps(example_of(media["schema"], schemas), indent=2, ensure_ascii=False)
+    return next((str(media["example"]) for media in content.values() if "example" in media), "")

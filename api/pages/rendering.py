@@ -1,7 +1,8 @@
-"""What a browser gets: pages made from templates, and the files beside them.
+"""HTML pages from templates, and their static files.
 
-Every page forbids scripts and styles that are not this server's own, and any way of turning text
-into markup: what terraform printed stays text. Pages work without JavaScript and live with it.
+The Content-Security-Policy of each page permits only this server's scripts and styles, and Trusted
+Types prevent that terraform's output becomes markup. Pages work without JavaScript; with
+JavaScript they update themselves.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 __all__ = ["StaticFile", "error_page", "page", "static_digest", "static_files", "wants_page"]
 
-_HERE = Path(__file__).resolve().parent
+_ROOM = Path(__file__).resolve().parent.parent
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -41,16 +42,16 @@ _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 @dataclass(frozen=True)
 class StaticFile:
-    """A file that pages refer to."""
+    """A stylesheet, script or image of the pages."""
 
     content: bytes
     media_type: str
 
 
 def page(template: str, status: int = 200, **values: object) -> HTMLResponse:
-    """A page from a template."""
+    """Render a template; raises jinja2.UndefinedError for a missing value."""
     html = _templates().get_template(template).render(values)
-    # A filter in the address may hold half a surrogate pair, which no encoding can write.
+    # A filter in the address may hold a lone surrogate, which UTF-8 cannot encode.
     return HTMLResponse(html.encode("utf-8", "replace"), status, _HEADERS)
 
 
@@ -61,7 +62,7 @@ def error_page(problem: dict[str, object]) -> HTMLResponse:
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a person in a browser asked, and not for a part of the API."""
+    """Whether a browser requests a page, not a part of the API."""
     if request.url.path.startswith(("/api/", "/health")):
         return False
     return "text/html" in request.headers.get("accept", "")
@@ -69,17 +70,17 @@ def wants_page(request: Request) -> bool:
 
 @cache
 def static_files() -> dict[str, StaticFile]:
-    """The files beside the pages, by name."""
+    """The static files by name."""
     return {
         path.name: StaticFile(path.read_bytes(), _TYPES[path.suffix])
-        for path in sorted((_HERE / "static").iterdir())
+        for path in sorted((_ROOM / "static").iterdir())
         if path.suffix in _TYPES
     }
 
 
 @cache
 def static_digest() -> str:
-    """Part of every address of a static file: it changes with the files, so they can be kept."""
+    """Part of each static file's address: a changed file gets a new address in caches."""
     digest = hashlib.sha256()
     for name, file in static_files().items():
         digest.update(name.encode() + b"\0" + file.content)
@@ -88,12 +89,12 @@ def static_digest() -> str:
 
 @cache
 def _templates() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
+    environment = Environment(
+        loader=FileSystemLoader(_ROOM / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["static"] = f"/static/{static_digest()}"
-    return made
+    environment.globals["static"] = f"/static/{static_digest()}"
+    return environment

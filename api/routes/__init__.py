@@ -1,1 +1,1 @@
-"""The routes, one file a noun."""
+"""HTTP routes, one file per noun."""

@@ -1,10 +1,9 @@
-"""The camera configuration of a deployment. Only here are sensitive outputs given away."""
+"""The camera configuration of a deployment: the only route that returns sensitive outputs."""
 
 from fastapi import APIRouter, Response
 
-from api import examples
 from api.dependencies import CurrentUser, Services, ServicesNeeded
-from api.openapi import answers
+from api.openapi import error_responses
 from api.schemas.acap_config import AcapConfigBody
 from deployments.acap_config import SECRETS, Origin, compose
 from deployments.artifacts import ENCRYPTED_OUTPUTS, disposition
@@ -21,8 +20,7 @@ router = APIRouter(prefix="/api/deployment/{deployment}", tags=["deployments"])
 @router.get(
     "/acap-config",
     response_model=AcapConfigBody,
-    responses=answers(
-        examples.ACAP_CONFIG,
+    responses=error_responses(
         "not_found",
         "acap_config_missing",
         "acap_config_incomplete",
@@ -34,23 +32,24 @@ router = APIRouter(prefix="/api/deployment/{deployment}", tags=["deployments"])
 async def get_acap_config(
     deployment: str, user: CurrentUser, services: ServicesNeeded, download: bool = False
 ) -> Response:
-    """What cameras need to use the stack, from recorded outputs; never with a guess in it.
+    """The configuration for the stack's cameras, from recorded outputs alone.
 
-    The header Anava-Secrets names the fields that are secrets. With `download` it comes as a file.
+    The header Anava-Secrets names the fields that are secrets. `download` makes the response a
+    file.
     """
     snapshot = await services.deployments.get(user, deployment)
-    recorded = await _recorded(services, snapshot)
+    outputs = await _recorded_outputs(services, snapshot)
     origin = Origin(
         snapshot.id, str(snapshot.request["project_id"]), str(snapshot.request["region"])
     )
-    body = AcapConfigBody.model_validate(compose(recorded, origin))
+    body = AcapConfigBody.model_validate(compose(outputs, origin))
     headers = {"Cache-Control": "private, no-store", "Anava-Secrets": ", ".join(SECRETS)}
     if download:
         headers["Content-Disposition"] = disposition("acap-config.json")
     return Response(body.model_dump_json(indent=2), 200, headers, "application/json")
 
 
-async def _recorded(services: Services, snapshot: DeploymentSnapshot) -> str:
+async def _recorded_outputs(services: Services, snapshot: DeploymentSnapshot) -> str:
     template = str(snapshot.request.get("template", ""))
     if template not in TEMPLATES or not TEMPLATES[template].has_cameras:
         raise AcapConfigMissing(f"The template {template} has no camera configuration.")
@@ -62,5 +61,5 @@ async def _recorded(services: Services, snapshot: DeploymentSnapshot) -> str:
         content = await services.artifacts.open(snapshot.id, ENCRYPTED_OUTPUTS)
     except NotFound:
         raise AcapConfigMissing("This deployment recorded no outputs.") from None
-    sealed = b"".join([chunk async for chunk in content.chunks])
-    return services.deployments.unseal(snapshot.id, sealed.decode())
+    encrypted = b"".join([chunk async for chunk in content.chunks])
+    return services.deployments.unseal(snapshot.id, encrypted.decode())

@@ -1,14 +1,13 @@
-"""Artifacts: list, a link to one, and the download where a link of this service leads."""
+"""Artifacts: the list, a signed link to each, and the download behind a link of this service."""
 
 from dataclasses import asdict
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from api import examples
 from api.dependencies import CurrentUser, ServicesNeeded
 from api.middleware.etag import UNCHANGED, conditional
-from api.openapi import answers
+from api.openapi import error_responses
 from api.schemas.artifacts import ArtifactBody, ArtifactList
 from deployments.artifacts import disposition
 from deployments.errors import NotFound
@@ -17,52 +16,36 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api", tags=["artifacts"])
 
-# A link is a right: it must not lie in a cache or be told to another site.
+_PROBLEMS = ("not_found", "invalid_request", "unavailable", "temporal_unavailable")
+# A signed link grants access: no cache may store the link, and no other site may receive it.
 _PRIVATE = {"Cache-Control": "private, no-store", "Referrer-Policy": "no-referrer"}
 
 
 @router.get(
     "/deployment/{deployment}/artifacts",
     response_model=ArtifactList,
-    responses={
-        **answers(
-            examples.ARTIFACTS,
-            "not_found",
-            "invalid_request",
-            "unavailable",
-            "temporal_unavailable",
-        ),
-        **UNCHANGED,
-    },
+    responses={**error_responses(*_PROBLEMS), **UNCHANGED},
 )
 async def list_artifacts(
     request: Request, deployment: str, user: CurrentUser, services: ServicesNeeded
 ) -> Response:
-    """What can be downloaded now; more comes with the plan and at the end."""
+    """The files that can be downloaded now; the plan and the end of a deployment add files."""
     snapshot = await services.deployments.get(user, deployment)
-    found = await services.artifacts.entries(snapshot.id)
-    items = [ArtifactBody(**asdict(item)) for item in found]
-    return conditional(request, ArtifactList(items=items))
+    artifacts = await services.artifacts.entries(snapshot.id)
+    items = [ArtifactBody(**asdict(artifact)) for artifact in artifacts]
+    return conditional(request, ArtifactList(items=items, next_cursor=None))
 
 
 @router.get(
     "/deployment/{deployment}/artifacts/{name}",
     status_code=307,
     response_class=RedirectResponse,
-    responses=answers(
-        "",
-        "not_found",
-        "invalid_request",
-        "unavailable",
-        "temporal_unavailable",
-        status=307,
-        media_type="text/plain",
-    ),
+    responses=error_responses(*_PROBLEMS),
 )
 async def follow_artifact(
     deployment: str, name: str, user: CurrentUser, services: ServicesNeeded
 ) -> RedirectResponse:
-    """A redirect to a link that anybody may follow for 5 minutes."""
+    """A redirect to a signed link, which is valid for 5 minutes without sign-in."""
     snapshot = await services.deployments.get(user, deployment)
     link = await services.artifacts.link(snapshot.id, name)
     return RedirectResponse(link.url, 307, _PRIVATE)
@@ -72,14 +55,10 @@ async def follow_artifact(
 @router.get(
     "/artifacts/download/{deployment}/{name}",
     response_class=StreamingResponse,
-    responses=answers(
-        "(the bytes)",
-        "link_refused",
-        "link_expired",
-        "not_found",
-        "invalid_request",
-        media_type="application/octet-stream",
-    ),
+    responses={
+        **error_responses("link_refused", "link_expired", "not_found", "invalid_request"),
+        200: {"content": {"application/octet-stream": {"example": "(the bytes)"}}},
+    },
 )
 async def download(
     request: Request,
@@ -89,7 +68,7 @@ async def download(
     expires: str = "",
     signature: str = "",
 ) -> Response:
-    """The file itself. The signature is the only right that is asked for."""
+    """The content of a file. The signature alone grants access."""
     if services.downloads is None:
         raise NotFound("There is no such artifact.")
     services.downloads.admit(deployment, name, expires, signature)
@@ -99,7 +78,7 @@ async def download(
         "Content-Length": str(content.size_bytes),
         "Content-Disposition": disposition(name),
         "Content-Type": content.content_type,
-        # A browser shows nothing of it, and believes the type.
+        # A browser neither renders the file nor guesses another type.
         "Content-Security-Policy": "sandbox",
         "X-Content-Type-Options": "nosniff",
     }

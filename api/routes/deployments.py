@@ -6,10 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from api import examples
 from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNeeded
 from api.middleware.etag import UNCHANGED, conditional, etag, is_known
-from api.openapi import answers
+from api.openapi import error_responses
 from api.schemas.deployments import (
     AcceptedBody,
     CancelBody,
@@ -19,6 +18,7 @@ from api.schemas.deployments import (
     ListQuery,
     ProgressBody,
     ResourceBody,
+    ResourceList,
 )
 from api.services.deployment_view import to_body, to_links, to_summary
 from deployments.errors import FieldProblem, InvalidRequest
@@ -29,41 +29,38 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api", tags=["deployments"])
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
-
-
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 _READ = ("not_found", "invalid_request", "temporal_unavailable")
-# A proxy gives up on a silent answer after 60 s, often after 30.
-_LONGEST_WAIT_SECONDS = 30
+# Proxies close a silent connection after 60 s, often after 30 s.
+_MAX_WAIT_SECONDS = 30
 
 
 @router.post(
     "/deploy",
     status_code=202,
-    responses=answers(
-        examples.ACCEPTED,
+    responses=error_responses(
         "invalid_request",
         "not_available",
         "idempotency_key_reused",
         "temporal_unavailable",
-        status=202,
         body=True,
     ),
 )
 async def create_deployment(
-    asked: DeployBody,
+    body: DeployBody,
     user: CurrentUser,
     services: ServicesNeeded,
     response: Response,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> AcceptedBody:
     """Start a deployment. The same Idempotency-Key and body give the same deployment."""
-    request = check(asked.asked())
-    snapshot = await services.deployments.start(user, request, _checked(idempotency_key))
-    where = to_links(snapshot.id)
-    response.headers["Location"] = where.self
+    request = check(body.to_fields())
+    snapshot = await services.deployments.start(user, request, _checked_key(idempotency_key))
+    links = to_links(snapshot.id)
+    response.headers["Location"] = links.self
     return AcceptedBody(
         id=snapshot.id,
+        tenant=snapshot.tenant,
         stack=request.stack.id,
         template=request.stack.template,
         project_id=request.stack.project_id,
@@ -72,40 +69,37 @@ async def create_deployment(
         storage_location=request.storage_location,
         operation=request.operation,
         created_at=snapshot.created_at,
-        links=where,
+        links=links,
     )
 
 
 @router.get(
     "/deployments",
     response_model=DeploymentPage,
-    responses={
-        **answers(examples.PAGE, "invalid_request", "temporal_unavailable"),
-        **UNCHANGED,
-    },
+    responses={**error_responses("invalid_request", "temporal_unavailable"), **UNCHANGED},
 )
 async def list_deployments(
     request: Request,
     user: CurrentUser,
     services: ServicesNeeded,
-    asked: Annotated[ListQuery, Query()],
+    query: Annotated[ListQuery, Query()],
 ) -> Response:
-    """The caller's deployments; the header Link leads to the next page."""
-    filters = DeploymentFilter(asked.status, asked.project, asked.stack)
-    page = await services.deployments.list(user, filters, asked.limit, asked.cursor)
-    shown = DeploymentPage(
-        items=[to_summary(item) for item in page.items], next_cursor=page.next_cursor
+    """The caller's deployments; the header Link has the address of the next page."""
+    filters = DeploymentFilter(query.status, query.project, query.stack)
+    page = await services.deployments.list(user, filters, query.limit, query.cursor)
+    body = DeploymentPage(
+        items=[to_summary(snapshot) for snapshot in page.items], next_cursor=page.next_cursor
     )
     if page.next_cursor is None:
-        return conditional(request, shown)
-    after = request.url.include_query_params(cursor=page.next_cursor)
-    return conditional(request, shown, Link=f'<{after.path}?{after.query}>; rel="next"')
+        return conditional(request, body)
+    following = request.url.include_query_params(cursor=page.next_cursor)
+    return conditional(request, body, Link=f'<{following.path}?{following.query}>; rel="next"')
 
 
 @router.get(
     "/deployment/{deployment}",
     response_model=DeploymentBody,
-    responses={**answers(examples.COMPLETED, *_READ), **UNCHANGED},
+    responses={**error_responses(*_READ), **UNCHANGED},
 )
 async def get_deployment(
     request: Request,
@@ -113,13 +107,12 @@ async def get_deployment(
     user: CurrentUser,
     services: ServicesNeeded,
     broadcasts: BroadcastsNeeded,
-    wait: Annotated[int, Query(ge=0, le=_LONGEST_WAIT_SECONDS)] = 0,
+    wait: Annotated[int, Query(ge=0, le=_MAX_WAIT_SECONDS)] = 0,
 ) -> Response:
-    """One deployment.
+    """A deployment.
 
-    With `wait` the answer comes when something changes, at the latest after so many seconds;
-    changes are seen against If-None-Match where that is given. One that has ended is never waited
-    for.
+    `wait` delays the response until a change, at most for so many seconds. With If-None-Match a
+    change is a difference to that ETag. A deployment that has ended is returned at once.
     """
     snapshot = await services.deployments.get(user, deployment)
     known = "if-none-match" not in request.headers or is_known(request, etag(to_body(snapshot)))
@@ -132,58 +125,59 @@ async def get_deployment(
 @router.post(
     "/deployment/{deployment}/cancel",
     status_code=202,
-    responses=answers(examples.CANCELLING, *_READ, "already_finished", status=202, body=True),
+    responses=error_responses(*_READ, "already_finished", body=True),
 )
 async def cancel_deployment(
-    deployment: str, user: CurrentUser, services: ServicesNeeded, asked: CancelBody | None = None
+    deployment: str, user: CurrentUser, services: ServicesNeeded, body: CancelBody | None = None
 ) -> DeploymentBody:
-    """Ask for a cancel; the status changes when the workflow says so."""
-    wanted = asked or CancelBody()
+    """Request a cancel; `cancel_requested` is set at once, the status changes at the end."""
+    request = body or CancelBody()
     return to_body(
-        await services.deployments.cancel(user, deployment, wanted.reason, force=wanted.force)
+        await services.deployments.cancel(user, deployment, request.reason, force=request.force)
     )
 
 
 @router.get(
     "/deployment/{deployment}/resources",
-    response_model=ProgressBody,
-    responses={**answers(examples.PROGRESS, *_READ), **UNCHANGED},
+    response_model=ResourceList,
+    responses={**error_responses(*_READ), **UNCHANGED},
 )
-async def get_resources(
+async def list_resources(
     request: Request, deployment: str, user: CurrentUser, services: ServicesNeeded
 ) -> Response:
-    """How far each resource is; empty before terraform has named one."""
-    return conditional(request, await _progress(services, user, deployment))
+    """The progress of each resource; empty until terraform has named a resource."""
+    progress = await _progress(services, user, deployment)
+    return conditional(request, ResourceList(items=progress.resources, next_cursor=None))
 
 
 @router.get(
     "/deployment/{deployment}/progress",
     response_model=ProgressBody,
-    responses={**answers(examples.PROGRESS, *_READ), **UNCHANGED},
+    responses={**error_responses(*_READ), **UNCHANGED},
 )
 async def get_progress(
     request: Request, deployment: str, user: CurrentUser, services: ServicesNeeded
 ) -> Response:
-    """The same as `resources`, under the original service's name."""
+    """The progress of the deployment: resources, their numbers by status, the last event."""
     return conditional(request, await _progress(services, user, deployment))
 
 
 async def _progress(services: Services, user: Caller, deployment: str) -> ProgressBody:
     snapshot = await services.deployments.get(user, deployment)
-    found = await services.progress.latest(snapshot.id)
-    if found is None:
+    progress = await services.progress.latest(snapshot.id)
+    if progress is None:
         return ProgressBody(step=0, phase=snapshot.phase, until="0-0", resources=[], counts={})
     return ProgressBody(
-        step=found.step,
-        phase=found.phase,
-        until=found.until,
-        resources=[ResourceBody(**asdict(resource)) for resource in found.resources],
-        counts=found.counts,
+        step=progress.step,
+        phase=progress.phase,
+        until=progress.until,
+        resources=[ResourceBody(**asdict(resource)) for resource in progress.resources],
+        counts=progress.counts,
     )
 
 
-def _checked(key: str | None) -> str | None:
-    if key is None or _KEY.fullmatch(key):
+def _checked_key(key: str | None) -> str | None:
+    if key is None or _IDEMPOTENCY_KEY.fullmatch(key):
         return key
     raise InvalidRequest(
         "The Idempotency-Key is not valid.",

@@ -1,14 +1,17 @@
-"""What becomes of a stack that is destroyed, before anybody confirms it."""
+"""The effect of a destroy, for the confirmation."""
 
 from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
 
-from api import examples
-from api.openapi import answers
-from api.schemas.destruction import DestructionBody, HeldBody, KeptBody
+from api.openapi import error_responses
+from api.schemas.destruction import (
+    DestructionBody,
+    DestructionQuery,
+    RetainedResourceBody,
+    SoftDeletedResourceBody,
+)
 from deployments.destruction import DESTRUCTION, confirmation
 from deployments.requests import DeploymentFields, check
 
@@ -16,27 +19,20 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api", tags=["deployments"])
 
-_Text = Annotated[str, Field(max_length=256)]
 
-
-class _StackQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    project_id: _Text
-    prefix: _Text = DeploymentFields.prefix
-    template: _Text = "sandbox"
-
-
-@router.get("/destruction", responses=answers(examples.DESTRUCTION, "invalid_request"))
-async def get_destruction(asked: Annotated[_StackQuery, Query()]) -> DestructionBody:
-    """What a destroy of this stack leaves and why, and what Google keeps for a while."""
-    stack = check(
-        DeploymentFields(asked.project_id, prefix=asked.prefix, template=asked.template)
-    ).stack
-    found = DESTRUCTION[stack.template]
+@router.get("/destruction", responses=error_responses("invalid_request"))
+async def get_destruction(query: Annotated[DestructionQuery, Query()]) -> DestructionBody:
+    """The resources that a destroy of this stack leaves, and those that Google removes later."""
+    fields = DeploymentFields(
+        project_id=query.project_id, prefix=query.prefix, template=query.template
+    )
+    stack = check(fields).stack
+    destruction = DESTRUCTION[stack.template]
     return DestructionBody(
         stack=stack.id,
         confirm=confirmation(stack.project_id, stack.prefix),
-        kept=[KeptBody(**asdict(item)) for item in found.retained],
-        held=[HeldBody(**asdict(entry)) for entry in found.soft_deleted],
+        retained=[RetainedResourceBody(**asdict(resource)) for resource in destruction.retained],
+        soft_deleted=[
+            SoftDeletedResourceBody(**asdict(resource)) for resource in destruction.soft_deleted
+        ],
     )

@@ -1,4 +1,4 @@
-"""Whether the service is well."""
+"""Health and version of the service."""
 
 from dataclasses import asdict, replace
 from importlib import metadata
@@ -6,9 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from api import examples
 from api.dependencies import ServicesNeeded
-from api.openapi import answers
+from api.openapi import error_responses
 from api.schemas.health import HealthBody, LivenessBody, SinkBody, VersionBody, WorkerHealthBody
 
 __all__ = ["router"]
@@ -16,20 +15,20 @@ __all__ = ["router"]
 router = APIRouter(tags=["health"])
 
 _UNREADY: dict[int | str, dict[str, Any]] = {
-    503: {"model": LivenessBody, "description": "Temporal does not answer, or it is stopping"}
+    503: {"model": LivenessBody, "description": "Temporal does not answer, or the service stops"}
 }
 _UNHEALTHY: dict[int | str, dict[str, Any]] = {
     503: {"model": HealthBody, "description": "Temporal does not answer"}
 }
 
 
-@router.get("/health/live", responses=answers(examples.LIVE))
+@router.get("/health/live", responses=error_responses())
 async def live() -> LivenessBody:
     """200 as long as the process answers."""
     return LivenessBody(status="ok")
 
 
-@router.get("/health/ready", responses={**answers(examples.LIVE), **_UNREADY})
+@router.get("/health/ready", responses={**error_responses(), **_UNREADY})
 async def ready(services: ServicesNeeded, response: Response) -> LivenessBody:
     """200 when Temporal answers, else 503."""
     if services.stopping.is_set() or not await services.health.is_ready():
@@ -38,25 +37,25 @@ async def ready(services: ServicesNeeded, response: Response) -> LivenessBody:
     return LivenessBody(status="ok")
 
 
-@router.get("/health", responses={**answers(examples.HEALTH), **_UNHEALTHY})
+@router.get("/health", responses={**error_responses(), **_UNHEALTHY})
 async def health(services: ServicesNeeded, response: Response) -> HealthBody:
     """Temporal, workers, active deployments, backlog, sinks; 503 only when unhealthy."""
-    found = await services.health.check()
+    report = await services.health.check()
     sinks = await services.sinks.current() if services.sinks else []
-    if not found.temporal:
+    if not report.temporal:
         response.status_code = 503
     elif any(sink.error for sink in sinks):
-        found = replace(found, status="degraded")
-    return HealthBody(**asdict(found), sinks=[SinkBody(**asdict(item)) for item in sinks])
+        report = replace(report, status="degraded")
+    return HealthBody(**asdict(report), sinks=[SinkBody(**asdict(sink)) for sink in sinks])
 
 
-@router.get("/api/worker/health", responses=answers(examples.WORKER_HEALTH, "temporal_unavailable"))
+@router.get("/api/worker/health", responses=error_responses("temporal_unavailable"))
 async def worker_health(services: ServicesNeeded) -> WorkerHealthBody:
-    """Every worker with its slots, what waits for them, and how many steps run."""
+    """The workers with their slots, the backlog of each task queue, and the running steps."""
     return WorkerHealthBody.model_validate(asdict(await services.health.workers()))
 
 
-@router.get("/api/version", responses=answers(examples.VERSION))
+@router.get("/api/version", responses=error_responses())
 async def version() -> VersionBody:
     """The release."""
     return VersionBody(version=metadata.version("anava-deploy"))

@@ -1,4 +1,4 @@
-"""A deployment over a WebSocket. No part of the OpenAPI document: docs/stream.md tells it."""
+"""A deployment over a WebSocket: described in docs/stream.md, not in the OpenAPI document."""
 
 from fastapi import APIRouter, WebSocket
 
@@ -12,7 +12,7 @@ router = APIRouter()
 
 
 @router.websocket("/api/deployment/{deployment}/ws")
-async def converse(
+async def connect(
     socket: WebSocket,
     deployment: str,
     user: CurrentUser,
@@ -20,7 +20,7 @@ async def converse(
     broadcasts: BroadcastsNeeded,
     after: str = "0-0",
 ) -> None:
-    """The events of `…/logs/stream`, and requests; what HTTP refuses is refused the same way."""
+    """The events of `…/logs/stream`, and requests. Refusals are the same problems as over HTTP."""
     cursor = EventId.parse(after)
     snapshot = await services.deployments.get(user, deployment)
     await socket.accept()

@@ -1,16 +1,15 @@
-"""The log of a deployment: a page of it, or as it comes."""
+"""The log of a deployment: as pages, as a download, as a live stream, and verified."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api import examples
 from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNeeded
-from api.openapi import answers
+from api.openapi import error_responses
 from api.schemas.deployments import SealBody
 from api.schemas.logs import HoldingBody, LogFormat, LogPage, LogQuery, VerificationBody
 from api.services.log_reader import LogReader
@@ -26,89 +25,99 @@ router = APIRouter(prefix="/api/deployment/{deployment}/logs", tags=["logs"])
 
 _START = EventId(0, 0)
 _PAGE_EVENTS = 1000
-_KINDS = {
+# Media type and file extension.
+_DOWNLOADS = {
     LogFormat.TEXT: ("text/plain; charset=utf-8", "log"),
     LogFormat.NDJSON: ("application/x-ndjson", "jsonl"),
 }
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-
-
 _PROBLEMS = ("not_found", "invalid_request", "unavailable", "temporal_unavailable")
+_TIME, _TEXT = "2026-11-24T10:00:02.000Z", "terraform_data.services[0]: Creating..."
+_TEXT_EXAMPLE = f"{_TIME} {_TEXT}\n"
+_NDJSON_EXAMPLE = (
+    f'{{"id":"3-42","time":"{_TIME}","level":"info","phase":"apply","text":"{_TEXT}"}}\n'
+)
+_STREAM_EXAMPLE = (
+    'event: status\ndata: {"status":"running","phase":"apply"}\n\n'
+    f'id: 3-42\nevent: log\ndata: {{"lines":[["3-42","{_TIME}","info","{_TEXT}"]]}}\n\n'
+    'event: source\ndata: {"source":"gcs","label":"reading from Cloud Storage"}\n\n'
+    'event: end\ndata: {"status":"completed"}\n\n'
+)
 
 
-def _documented() -> dict[int | str, dict[str, Any]]:
-    found = answers(examples.LOG_PAGE, *_PROBLEMS)
-    found[200]["content"]["text/plain"] = {"example": examples.LOG_TEXT}
-    found[200]["content"]["application/x-ndjson"] = {"example": examples.LOG_LINES}
-    return found
-
-
-@router.get("", response_model=LogPage, responses=_documented())
+@router.get(
+    "",
+    response_model=LogPage,
+    responses={
+        **error_responses(*_PROBLEMS),
+        200: {
+            "content": {
+                "text/plain": {"example": _TEXT_EXAMPLE},
+                "application/x-ndjson": {"example": _NDJSON_EXAMPLE},
+            }
+        },
+    },
+)
 async def get_logs(
     deployment: str,
     user: CurrentUser,
     services: ServicesNeeded,
-    asked: Annotated[LogQuery, Query()],
+    query: Annotated[LogQuery, Query()],
 ) -> Response:
-    """A page of events as they are stored, or all of them as text or newline-delimited JSON."""
-    after = EventId.parse(asked.after) if asked.after is not None else _START
-    before = EventId.parse(asked.before) if asked.before is not None else None
+    """A page of events as they are stored, or all events as text or newline-delimited JSON."""
+    after = EventId.parse(query.after) if query.after is not None else _START
+    before = EventId.parse(query.before) if query.before is not None else None
     snapshot = await services.deployments.get(user, deployment)
     reader = LogReader(services.logs, snapshot.id)
-    if asked.format is not LogFormat.JSON:
-        return _download(reader, after, asked)
-    limit = asked.limit or _PAGE_EVENTS
+    if query.format is not LogFormat.JSON:
+        return _download(reader, after, query)
+    limit = query.limit or _PAGE_EVENTS
     if before is None:
-        found = await reader.forward(after, limit)
+        page = await reader.forward(after, limit)
     else:
-        found = await reader.backward(before, limit)
-    # Terminal was seen before the log was read, so what lay there then has been read.
-    end = not found.more and snapshot.is_terminal and found.cursor >= snapshot.log_end
+        page = await reader.backward(before, limit)
+    # The status was read before the log: in a terminal status the page has seen the whole log.
+    complete = not page.more and snapshot.is_terminal and page.cursor >= snapshot.log_end
     tail = (
-        f'],"next_after":"{found.cursor}","previous_before":"{found.previous}",'
-        f'"end":{"true" if end else "false"}}}'
+        f'],"next_cursor":"{page.cursor}","previous_cursor":"{page.previous}",'
+        f'"complete":{"true" if complete else "false"}}}'
     )
-    content = b'{"events":[' + b",".join(found.events) + tail.encode()
+    content = b'{"items":[' + b",".join(page.events) + tail.encode()
     return Response(content, media_type="application/json", headers=_HEADERS)
 
 
-def _download(reader: LogReader, after: EventId, asked: LogQuery) -> Response:
-    kind, ending = _KINDS[asked.format]
+def _download(reader: LogReader, after: EventId, query: LogQuery) -> Response:
+    media_type, extension = _DOWNLOADS[query.format]
     headers = {
         **_HEADERS,
-        "Content-Disposition": f'attachment; filename="{reader.deployment}.{ending}"',
+        "Content-Disposition": f'attachment; filename="{reader.deployment}.{extension}"',
         "X-Content-Type-Options": "nosniff",
     }
-    as_text = asked.format is LogFormat.TEXT
-    parts = reader.parts(after, asked.limit, as_text=as_text)
-    return StreamingResponse(parts, media_type=kind, headers=headers)
+    as_text = query.format is LogFormat.TEXT
+    parts = reader.parts(after, query.limit, as_text=as_text)
+    return StreamingResponse(parts, media_type=media_type, headers=headers)
 
 
 @router.get(
     "/verify",
-    responses=answers(
-        examples.VERIFICATION,
-        "not_found",
-        "invalid_request",
-        "log_not_sealed",
-        "unavailable",
-        "temporal_unavailable",
+    responses=error_responses(
+        "not_found", "invalid_request", "log_not_sealed", "unavailable", "temporal_unavailable"
     ),
 )
 async def verify_logs(
     deployment: str, user: CurrentUser, services: ServicesNeeded, response: Response
 ) -> VerificationBody:
-    """Read every copy of an ended deployment's log and compare it with the seals.
+    """Read each copy of an ended deployment's log and compare the copy with the end records.
 
-    A million lines take some seconds.
+    Takes some seconds for a million lines.
     """
     snapshot = await services.deployments.get(user, deployment)
     seals, copies = await verify_copies(services, snapshot)
     response.headers.update(_HEADERS)
     return VerificationBody(
-        equal=all(entry.verdict is Verdict.EQUAL for entry in copies),
+        equal=all(copy.verdict is Verdict.EQUAL for copy in copies),
         seals=[SealBody(**asdict(seal)) for seal in seals],
-        copies=[HoldingBody.model_validate(asdict(item)) for item in copies],
+        copies=[HoldingBody.model_validate(asdict(copy)) for copy in copies],
     )
 
 
@@ -116,8 +125,9 @@ async def verify_logs(
     "/stream",
     response_class=StreamingResponse,
     responses={
-        **answers(examples.STREAM, *_PROBLEMS, media_type="text/event-stream"),
-        204: {"description": "It has ended, and its log holds nothing after the cursor"},
+        **error_responses(*_PROBLEMS),
+        200: {"content": {"text/event-stream": {"example": _STREAM_EXAMPLE}}},
+        204: {"description": "The deployment has ended; its log has nothing after the cursor"},
     },
 )
 async def stream_logs(
@@ -128,30 +138,29 @@ async def stream_logs(
     after: str | None = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Server-Sent Events; a finished deployment with nothing after the cursor answers 204.
+    """Server-Sent Events; 204 when the deployment has ended and no event is after the cursor.
 
-    What each event holds, and the same as a WebSocket with its requests and close codes, is told in
-    docs/stream.md.
+    docs/stream.md describes the events, and the same events over a WebSocket.
     """
-    # A browser that comes back sends the header; the address still says where it began.
-    given = last_event_id or after
-    cursor = EventId.parse(given) if given else _START
+    # A browser that reconnects sends the header, and the address with the old `after`.
+    position = last_event_id or after
+    cursor = EventId.parse(position) if position else _START
     snapshot = await services.deployments.get(user, deployment)
-    if given and await _is_over(services, snapshot, cursor):
+    if position and await _is_over(services, snapshot, cursor):
         return Response(status_code=204, headers=_HEADERS)
     parts = _parts(Viewer(services, broadcasts, snapshot, cursor))
     return StreamingResponse(parts, media_type="text/event-stream", headers=_HEADERS)
 
 
 async def _parts(viewer: Viewer) -> AsyncIterator[bytes]:
-    async with aclosing(viewer.frames()) as found:
-        async for frames in found:
+    async with aclosing(viewer.frames()) as batches:
+        async for frames in batches:
             yield b"".join(frame.sse for frame in frames)
 
 
 async def _is_over(services: Services, snapshot: DeploymentSnapshot, cursor: EventId) -> bool:
     if await has_all(services, snapshot, cursor):
         return True
-    # Without a seal the first stream has waited for the log; nobody waits a second time.
+    # The first stream has waited for a log without an end record; a second does not wait.
     unsealed = snapshot.is_terminal and snapshot.log_end == _START
     return unsealed and not await services.logs.read(snapshot.id, cursor, 1)

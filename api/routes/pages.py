@@ -1,4 +1,4 @@
-"""Pages for people: deployments, one deployment, problems, the API."""
+"""HTML pages: deployments, a deployment, problems, the API."""
 
 import contextlib
 from typing import Annotated
@@ -22,11 +22,11 @@ __all__ = ["router"]
 router = APIRouter(include_in_schema=False)
 
 _PAGE_ITEMS = 25
-_YEAR = "public, max-age=31536000, immutable"
+_CACHE_FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 
 class _ListQuery(BaseModel):
-    """A form sends empty fields too."""
+    """The filter form also sends empty fields."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -40,43 +40,42 @@ async def list_page(
     request: Request,
     user: CurrentUser,
     services: ServicesNeeded,
-    asked: Annotated[_ListQuery, Query()],
+    query: Annotated[_ListQuery, Query()],
 ) -> Response:
     """The caller's deployments."""
-    status = Status(asked.status) if asked.status in set(Status) else None
-    filters = DeploymentFilter(status, asked.project.strip() or None)
-    found = await services.deployments.list(user, filters, _PAGE_ITEMS, asked.cursor or None)
-    older = request.url.include_query_params(cursor=found.next_cursor)
+    status = Status(query.status) if query.status in set(Status) else None
+    filters = DeploymentFilter(status, query.project.strip() or None)
+    result = await services.deployments.list(user, filters, _PAGE_ITEMS, query.cursor or None)
+    older = request.url.include_query_params(cursor=result.next_cursor)
     return page(
         "deployments.html",
-        rows=[presenters.row(to_summary(item), item) for item in found.items],
-        statuses=[(str(entry), presenters.status_word(entry)) for entry in Status],
-        asked=asked,
+        rows=[presenters.row(to_summary(snapshot), snapshot) for snapshot in result.items],
+        statuses=[(str(value), presenters.filter_label(value)) for value in Status],
+        query=query,
         filtered=bool(status or filters.project),
-        older=f"/?{older.query}" if found.next_cursor else "",
-        address=str(request.base_url).rstrip("/"),
+        older=f"/?{older.query}" if result.next_cursor else "",
     )
 
 
 @router.get("/deployment/{deployment}")
 async def deployment_page(deployment: str, user: CurrentUser, services: ServicesNeeded) -> Response:
-    """One deployment, live."""
+    """A deployment, with live updates."""
     snapshot = await services.deployments.get(user, deployment)
     progress = await services.progress.latest(snapshot.id)
     return page(
         "deployment.html",
-        it=to_body(snapshot),
-        word=presenters.word(snapshot),
-        steps=presenters.phase_items(snapshot),
+        deployment=to_body(snapshot),
+        label=presenters.label(snapshot),
+        phases=presenters.phase_items(snapshot),
         resources=progress.resources if progress else [],
         artifacts=await services.artifacts.entries(snapshot.id),
         ended=snapshot.is_terminal,
         counts=presenters.counts(snapshot),
-        cameras=_has_config(snapshot),
+        has_acap_config=_has_acap_config(snapshot),
     )
 
 
-def _has_config(snapshot: DeploymentSnapshot) -> bool:
+def _has_acap_config(snapshot: DeploymentSnapshot) -> bool:
     template = TEMPLATES.get(str(snapshot.request.get("template")))
     done = snapshot.status is Status.COMPLETED and snapshot.operation is Operation.DEPLOY
     return done and template is not None and template.has_cameras
@@ -86,7 +85,7 @@ def _has_config(snapshot: DeploymentSnapshot) -> bool:
 async def cancel_from_page(
     deployment: str, user: CurrentUser, services: ServicesNeeded
 ) -> Response:
-    """Ask for a cancel and show the deployment; one that has ended is simply shown."""
+    """Request a cancel, then show the deployment; a deployment that has ended is only shown."""
     with contextlib.suppress(AlreadyFinished):
         await services.deployments.cancel(user, deployment, "", force=False)
     return RedirectResponse(f"/deployment/{deployment}", 303)
@@ -94,13 +93,13 @@ async def cancel_from_page(
 
 @router.get("/problems")
 async def problems_page() -> Response:
-    """Every problem that the API answers with."""
+    """All problems of the API."""
     return page("problems.html", kinds=KINDS)
 
 
 @router.get("/problems/{code}")
 async def problem_page(code: str) -> Response:
-    """What a problem's `type` leads to."""
+    """The page that a problem's `type` refers to."""
     if code not in KINDS:
         raise NotFound("There is no such problem.")
     return page("problem.html", code=code, kind=KINDS[code])
@@ -115,9 +114,9 @@ async def docs_page(request: Request) -> Response:
 
 @router.get("/static/{digest}/{name}")
 async def static_file(digest: str, name: str) -> Response:
-    """A file that a page refers to."""
-    found = static_files().get(name)
-    if found is None or digest != static_digest():
+    """A stylesheet, script or image of the pages."""
+    file = static_files().get(name)
+    if file is None or digest != static_digest():
         raise NotFound("There is no such file.")
-    headers = {"Cache-Control": _YEAR, "X-Content-Type-Options": "nosniff"}
-    return Response(found.content, 200, headers, found.media_type)
+    headers = {"Cache-Control": _CACHE_FOR_A_YEAR, "X-Content-Type-Options": "nosniff"}
+    return Response(file.content, 200, headers, file.media_type)

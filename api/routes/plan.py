@@ -4,11 +4,10 @@ import asyncio
 
 from fastapi import APIRouter, Response
 
-from api import examples
 from api.dependencies import CurrentUser, ServicesNeeded
-from api.openapi import answers
+from api.openapi import error_responses
 from api.schemas.plan import PlanBody
-from api.services import plan_view
+from api.services.plan_view import plan_view
 from deployments.artifacts import PLAN_JSON, ArtifactStore
 from deployments.errors import NotFound, PlanNotReady, PlanTooLarge
 
@@ -16,16 +15,14 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api/deployment/{deployment}", tags=["plan"])
 
-# Some 10,000 resources (a thousand have 0.7 MB, measured); once read they take ten times as much
-# memory.
-_MOST_BYTES = 8 * 1024 * 1024
+# About 10,000 resources (1,000 have 0.7 MB, measured); a decoded plan takes ten times the memory.
+_MAX_PLAN_BYTES = 8 * 1024 * 1024
 
 
 @router.get(
     "/plan",
     response_model=PlanBody,
-    responses=answers(
-        examples.PLAN,
+    responses=error_responses(
         "not_found",
         "plan_not_ready",
         "invalid_request",
@@ -35,11 +32,11 @@ _MOST_BYTES = 8 * 1024 * 1024
     ),
 )
 async def get_plan(deployment: str, user: CurrentUser, services: ServicesNeeded) -> Response:
-    """What the plan changes and why; a plan above 8 MiB can only be downloaded."""
+    """The changes of the plan and their reasons; a plan above 8 MiB can only be downloaded."""
     snapshot = await services.deployments.get(user, deployment)
     plan_json = await _read(services.artifacts, snapshot.id)
-    # Some 0.1 s for the largest: too long for everybody else to wait.
-    body = await asyncio.to_thread(lambda: plan_view.plan_view(plan_json).model_dump_json())
+    # 0.1 s for the largest plan, too long for the event loop.
+    body = await asyncio.to_thread(lambda: plan_view(plan_json).model_dump_json())
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
@@ -48,6 +45,8 @@ async def _read(artifacts: ArtifactStore, deployment: str) -> bytes:
         content = await artifacts.open(deployment, PLAN_JSON)
     except NotFound:
         raise PlanNotReady("This deployment has no plan, or none yet.") from None
-    if content.size_bytes > _MOST_BYTES:
-        raise PlanTooLarge(f"The plan has {content.size_bytes} bytes; {_MOST_BYTES} are shown.")
+    if content.size_bytes > _MAX_PLAN_BYTES:
+        raise PlanTooLarge(
+            f"The plan has {content.size_bytes} bytes; the limit is {_MAX_PLAN_BYTES}."
+        )
     return b"".join([chunk async for chunk in content.chunks])

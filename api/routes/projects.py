@@ -1,14 +1,13 @@
-"""Projects: which there are, and what stands in a deployment's way."""
+"""The caller's projects, and the obstacles to a deployment into a project."""
 
 from dataclasses import asdict
 
 from fastapi import APIRouter
 
-from api import examples
 from api.dependencies import CurrentUser, Services, ServicesNeeded
-from api.openapi import answers
-from api.schemas.deployments import FindingBody
+from api.openapi import error_responses
 from api.schemas.projects import ProjectBody, ProjectList, ValidateBody, ValidationBody
+from api.services.deployment_view import to_error
 from deployments.errors import Unavailable
 from deployments.preflight import Preflight, blocking
 from deployments.requests import check_target
@@ -18,33 +17,32 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api", tags=["projects"])
 
 
-@router.get("/projects", responses=answers(examples.PROJECTS, "sign_in_expired", "unavailable"))
+@router.get("/projects", responses=error_responses("sign_in_expired", "unavailable"))
 async def list_projects(user: CurrentUser, services: ServicesNeeded) -> ProjectList:
-    """The active projects that the caller may see."""
-    found = await _preflight(services).projects()
-    return ProjectList(items=[ProjectBody(**asdict(item)) for item in found])
+    """The active projects that the caller has access to."""
+    projects = await _preflight(services).projects()
+    items = [ProjectBody(**asdict(project)) for project in projects]
+    return ProjectList(items=items, next_cursor=None)
 
 
 @router.post(
     "/validate-project",
-    responses=answers(
-        examples.VALIDATION, "invalid_request", "sign_in_expired", "unavailable", body=True
-    ),
+    responses=error_responses("invalid_request", "sign_in_expired", "unavailable", body=True),
 )
 async def validate_project(
-    asked: ValidateBody, user: CurrentUser, services: ServicesNeeded
+    body: ValidateBody, user: CurrentUser, services: ServicesNeeded
 ) -> ValidationBody:
-    """What a deployment would find: the same check that it begins with. Changes nothing."""
-    request = check_target(asked.asked())
+    """Run the check that each deployment begins with. Changes nothing."""
+    request = check_target(body.to_fields())
     findings = await _preflight(services).check(request)
     return ValidationBody(
         project_id=request.stack.project_id,
         ready=blocking(findings) is None,
-        findings=[FindingBody(**asdict(finding)) for finding in findings],
+        findings=[to_error(finding) for finding in findings],
     )
 
 
 def _preflight(services: Services) -> Preflight:
     if services.preflight is None:
-        raise Unavailable("Google cannot be asked here.")
+        raise Unavailable("This installation has no access to Google.")
     return services.preflight

@@ -1,1 +1,1 @@
-"""Bodies of requests and answers, written by hand so that nothing leaks by default."""
+"""Bodies of requests and responses, written by hand so that no internal field leaks by default."""

@@ -1,44 +1,54 @@
-"""The camera configuration as cameras read it; its names are theirs."""
+"""The camera configuration in the format that cameras read, with their field names."""
 
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from api.schemas.fields import DeploymentId, ProjectId, Region
+
 __all__ = ["AcapConfigBody"]
 
-_Secret = Annotated[str, Field(json_schema_extra={"format": "password"})]
+_Secret = Annotated[str, Field(examples=["AIza…"], json_schema_extra={"format": "password"})]
+_Bucket = Annotated[str, Field(examples=["demo-project-1-anava-firebase"])]
 
 
 class FirebaseConfigBody(BaseModel):
-    """What a Firebase client needs."""
+    """Configuration of a Firebase client."""
 
     webApiKey: _Secret  # noqa: N815 - the cameras' spelling, as everywhere below
-    authDomain: str  # noqa: N815
-    projectId: str  # noqa: N815
-    storageBucket: str  # noqa: N815
-    messagingSenderId: str  # noqa: N815
-    appId: str  # noqa: N815
-    databaseURL: str  # noqa: N815
+    authDomain: Annotated[str, Field(examples=["demo-project-1.firebaseapp.com"])]  # noqa: N815
+    projectId: ProjectId  # noqa: N815
+    storageBucket: _Bucket  # noqa: N815
+    messagingSenderId: Annotated[str, Field(examples=["123456789012"])]  # noqa: N815
+    appId: Annotated[str, Field(examples=["1:123456789012:web:0123456789abcdef"])]  # noqa: N815
+    databaseURL: Annotated[  # noqa: N815
+        str, Field(examples=["https://demo-project-1-default-rtdb.firebaseio.com"])
+    ]
 
 
 class GoogleAiConfigBody(BaseModel):
-    """Where cameras call, and with what."""
+    """Addresses and keys for the cameras' calls."""
 
     apiKey: _Secret  # noqa: N815
-    apiGatewayUrl: str  # noqa: N815
+    apiGatewayUrl: Annotated[  # noqa: N815
+        str, Field(examples=["https://anava-0123456.uc.gateway.dev"])
+    ]
     apiGatewayKey: _Secret  # noqa: N815
-    gcpProjectId: str  # noqa: N815
-    gcpRegion: str  # noqa: N815
-    gcsBucketName: str  # noqa: N815
+    gcpProjectId: ProjectId  # noqa: N815
+    gcpRegion: Region  # noqa: N815
+    gcsBucketName: _Bucket  # noqa: N815
 
 
 class ConfigOriginBody(BaseModel):
-    """Which deployment it comes from, with its outputs that are no secrets."""
+    """The deployment that made the configuration, with the outputs that are no secrets."""
 
-    version: str
-    timestamp: str
-    deploymentId: str  # noqa: N815
-    outputs: dict[str, Any]
+    version: Annotated[str, Field(examples=["0.1.0"])]
+    timestamp: Annotated[str, Field(examples=["2026-11-24T10:00:04Z"])]
+    deploymentId: DeploymentId  # noqa: N815
+    outputs: Annotated[
+        dict[str, Any],
+        Field(examples=[{"api_gateway_url": "https://anava-0123456.uc.gateway.dev"}]),
+    ]
 
 
 class AcapConfigBody(BaseModel):

@@ -1,21 +1,26 @@
 """Bodies about artifacts."""
 
-from pydantic import BaseModel
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from api.schemas.fields import Sha256, Timestamp
 
 __all__ = ["ArtifactBody", "ArtifactList"]
 
 
 class ArtifactBody(BaseModel):
-    """One file. `sha256` is over the bytes that a download gives, `created_at` in UTC."""
+    """A file of a deployment; `sha256` covers the bytes of its download."""
 
-    name: str
-    size_bytes: int
-    sha256: str
-    content_type: str
-    created_at: str
+    name: Annotated[str, Field(examples=["outputs.json"])]
+    size_bytes: Annotated[int, Field(examples=[312])]
+    sha256: Sha256
+    content_type: Annotated[str, Field(examples=["application/json"])]
+    created_at: Timestamp
 
 
 class ArtifactList(BaseModel):
-    """What can be downloaded now, by name."""
+    """The files that can be downloaded now, by name, on a single page."""
 
     items: list[ArtifactBody]
+    next_cursor: str | None

@@ -4,7 +4,22 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from api.examples import DEPLOY
+from api.schemas.fields import (
+    Address,
+    DeploymentId,
+    EventIdText,
+    Location,
+    PhaseName,
+    Prefix,
+    ProjectId,
+    Region,
+    RequestText,
+    Sha256,
+    StackId,
+    TemplateName,
+    TerraformVersion,
+    Timestamp,
+)
 from deployments.deployment import ApprovalPolicy, Operation, Status
 from deployments.requests import DeploymentFields
 from deployments.timings import PhaseTimeouts
@@ -19,45 +34,45 @@ __all__ = [
     "DeploymentBody",
     "DeploymentPage",
     "DeploymentSummary",
-    "FindingBody",
+    "ErrorBody",
     "LinksBody",
     "ListQuery",
     "OutputBody",
     "ProgressBody",
     "ResourceBody",
+    "ResourceList",
     "ResultBody",
     "SealBody",
 ]
 
-# Beyond this a JSON reader rounds (RFC 8259, section 6), and terraform would get another number.
-_LARGEST_WHOLE = 2**53
-# More variables than any template declares; what is undeclared is refused one by one.
-_MOST_VARIABLES = 100
-
-
-# More than any template's list may have, longer than any entry: their rules are `requests.check`'s.
-_MOST_ENTRIES = 100
-_LONGEST_ENTRY = 4096
+# JSON readers round larger numbers (RFC 8259, section 6), so terraform would get another value.
+_MAX_EXACT_INTEGER = 2**53
+# More variables than any template declares; the check refuses each undeclared variable by name.
+_MAX_VARIABLES = 100
+# Above the limits of every template's lists; `requests.check` has the rules.
+_MAX_ENTRIES = 100
+_MAX_ENTRY_CHARACTERS = 4096
 
 
 def _exact(value: str | bool | int | float) -> str | bool | int | float:
-    if isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
+    if isinstance(value, int) and abs(value) > _MAX_EXACT_INTEGER:
         raise ValueError("a whole number may not lie beyond 2^53")
     return value
 
 
-_Text = Annotated[str, Field(max_length=256)]
 _Name = Annotated[str, Field(max_length=128)]
 _Scalar = Annotated[str | bool | int | float, AfterValidator(_exact)]
-_Entry = Annotated[str, Field(max_length=_LONGEST_ENTRY)]
-_Value = _Scalar | Annotated[list[_Entry], Field(max_length=_MOST_ENTRIES)]
+_Entry = Annotated[str, Field(max_length=_MAX_ENTRY_CHARACTERS)]
+_Value = _Scalar | Annotated[list[_Entry], Field(max_length=_MAX_ENTRIES)]
+_Empty = Annotated[str, Field(examples=[""])]
+_NoAddresses = Annotated[list[str], Field(examples=[[]])]
 
 
-class _Asked(BaseModel):
+class _RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class TimeoutsBody(_Asked):
+class TimeoutsBody(_RequestBody):
     """Limits of the phases, in seconds."""
 
     init_seconds: int = PhaseTimeouts.init_seconds
@@ -65,29 +80,47 @@ class TimeoutsBody(_Asked):
     apply_seconds: int = PhaseTimeouts.apply_seconds
 
 
-class DeployBody(_Asked):
-    """What `POST /api/deploy` takes. `projectId` and `storageLocation` are the older spellings."""
+class DeployBody(_RequestBody):
+    """Request of `POST /api/deploy`. `projectId` and `storageLocation` are older spellings.
 
-    model_config = ConfigDict(json_schema_extra={"example": DEPLOY})
+    This version refuses `template_version`, `revision`, `continues` and the operations `drift` and
+    `repair`.
+    """
 
-    project_id: _Text | None = None
-    projectId: _Text | None = None  # noqa: N815 - the original service's spelling
-    region: _Text = DeploymentFields.region
-    prefix: _Text = DeploymentFields.prefix
-    storage_location: _Text | None = None
-    storageLocation: _Text | None = None  # noqa: N815 - the original service's spelling
-    template: _Text = "sandbox"
-    variables: Annotated[dict[_Name, _Value], Field(max_length=_MOST_VARIABLES)] = Field(
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "template": "sandbox",
+                    "project_id": "demo-project-1",
+                    "region": "us-central1",
+                    "prefix": "anava",
+                    "variables": {"resource_seconds": 1},
+                }
+            ]
+        }
+    )
+
+    template: RequestText
+    project_id: RequestText | None = None
+    projectId: RequestText | None = None  # noqa: N815 - the original service's spelling
+    region: RequestText = DeploymentFields.region
+    prefix: RequestText = DeploymentFields.prefix
+    storage_location: RequestText | None = None
+    storageLocation: RequestText | None = None  # noqa: N815 - the original service's spelling
+    variables: Annotated[dict[_Name, _Value], Field(max_length=_MAX_VARIABLES)] = Field(
         default_factory=dict
     )
-    operation: Literal["deploy", "destroy"] = "deploy"
+    operation: Literal["deploy", "destroy", "drift", "repair"] = "deploy"
     approval: Literal["auto", "if_destructive", "always"] = "auto"
     timeouts: TimeoutsBody = TimeoutsBody()
-    continues: _Text | None = None
-    confirm: _Text | None = None
+    template_version: RequestText | None = None
+    revision: int | None = None
+    continues: RequestText | None = None
+    confirm: RequestText | None = None
 
     @model_validator(mode="after")
-    def _one_spelling(self) -> Self:
+    def _single_spelling(self) -> Self:
         if self.project_id is not None and self.projectId is not None:
             raise ValueError("project_id and projectId are the same field: send one of them")
         if self.storage_location is not None and self.storageLocation is not None:
@@ -98,56 +131,50 @@ class DeployBody(_Asked):
             raise ValueError("project_id is required")
         return self
 
-    def asked(self) -> DeploymentFields:
-        """The fields with the right types; the rules are `requests.check`'s."""
+    def to_fields(self) -> DeploymentFields:
+        """The fields for `requests.check`, which has their rules."""
+        locations = (self.storage_location, self.storageLocation, DeploymentFields.storage_location)
         return DeploymentFields(
             project_id=self.project_id or self.projectId or "",
             region=self.region,
             prefix=self.prefix,
-            storage_location=self._location(),
+            storage_location=next(location for location in locations if location is not None),
             template=self.template,
             variables=self.variables,
             operation=Operation(self.operation),
             approval=ApprovalPolicy(self.approval),
             timeouts=PhaseTimeouts(**self.timeouts.model_dump()),
+            template_version=self.template_version,
+            revision=self.revision,
             continues=self.continues,
             confirm=self.confirm,
         )
 
-    def _location(self) -> str:
-        if self.storage_location is not None:
-            return self.storage_location
-        return (
-            DeploymentFields.storage_location
-            if self.storageLocation is None
-            else self.storageLocation
-        )
 
-
-class CancelBody(_Asked):
-    """What `POST …/cancel` takes. `force` skips waiting for open operations: state may be lost."""
+class CancelBody(_RequestBody):
+    """Request of `POST …/cancel`. `force` does not wait for open operations; state may be lost."""
 
     reason: Annotated[str, Field(max_length=500)] = ""
     force: bool = False
 
 
 class ListQuery(BaseModel):
-    """What `GET /api/deployments` takes in its query."""
+    """Query of `GET /api/deployments`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     status: Status | None = None
-    project: _Text | None = None
-    stack: _Text | None = None
+    project: RequestText | None = None
+    stack: RequestText | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: str | None = None
 
 
 class LinksBody(BaseModel):
-    """Where to go on."""
+    """Paths of the deployment and of the parts."""
 
-    self: str
-    logs: str
+    self: Annotated[str, Field(examples=["/api/deployment/dep-m7s3qk2xv5ahd4jzcy6rnw2ptu"])]
+    logs: Annotated[str, Field(examples=["/api/deployment/dep-m7s3qk2xv5ahd4jzcy6rnw2ptu/logs"])]
     stream: str
     resources: str
     plan: str
@@ -156,129 +183,137 @@ class LinksBody(BaseModel):
 
 
 class AcceptedBody(BaseModel):
-    """An accepted deployment: only what never changes, so that equal requests get equal bytes."""
+    """An accepted deployment. No field ever changes, so equal requests get equal bytes."""
 
-    id: str
-    stack: str
-    template: str
-    project_id: str
-    prefix: str
-    region: str
-    storage_location: str
-    operation: str
-    created_at: str
+    id: DeploymentId
+    tenant: Annotated[str, Field(examples=["local"])]
+    stack: StackId
+    template: TemplateName
+    project_id: ProjectId
+    prefix: Prefix
+    region: Region
+    storage_location: Location
+    operation: Annotated[str, Field(examples=["deploy"])]
+    created_at: Timestamp
     links: LinksBody
 
 
 class ActionsBody(BaseModel):
-    """What the caller may do now."""
+    """The actions that are open to the caller now."""
 
     can_cancel: bool
     can_force_cancel: bool
     can_approve: bool
     can_discard: bool
     can_retry: bool
-    can_destroy: bool
+    can_destroy: Annotated[bool, Field(examples=[True])]
 
 
 class CountsBody(BaseModel):
     """Numbers of resources."""
 
-    add: int
+    add: Annotated[int, Field(examples=[12])]
     change: int
     remove: int
     imported: int
 
 
-class OutputBody(BaseModel):
-    """One output; `value` is null when it is sensitive."""
+class ErrorBody(BaseModel):
+    """A cause of failure, or an obstacle that a check found.
 
-    name: str
+    `severity`: blocking, warning or note. `fix`: a command or a link, empty if there is none.
+    `audience`: who can act, `user` or `operator`. `resource`: the address, permission, API or name
+    that is concerned. `file` and `line`: a place in the template, empty and 0 if there is none.
+    """
+
+    cause: Annotated[str, Field(examples=["permission_denied"])]
+    severity: Annotated[str, Field(examples=["blocking"])]
+    message: Annotated[
+        str,
+        Field(examples=["The permission iam.serviceAccounts.create is missing in demo-project-1."]),
+    ]
+    next_step: Annotated[
+        str, Field(examples=["Ask an owner of the project to grant it, then deploy again."])
+    ]
+    fix: Annotated[
+        str,
+        Field(examples=["https://console.cloud.google.com/iam-admin/iam?project=demo-project-1"]),
+    ]
+    audience: Annotated[str, Field(examples=["user"])]
+    resource: Annotated[str, Field(examples=["iam.serviceAccounts.create"])]
+    detail: _Empty
+    file: _Empty
+    line: int
+
+
+class OutputBody(BaseModel):
+    """An output; `value` is null when the output is sensitive."""
+
+    name: Annotated[str, Field(examples=["storage_location"])]
     sensitive: bool
-    value: Any
+    value: Annotated[Any, Field(examples=["US"])]
 
 
 class CancelInfoBody(BaseModel):
-    """Who asked for the cancel; without a name it was an operator through Temporal."""
+    """The author of the cancel; an empty name is an operator who used Temporal."""
 
-    by: str
-    reason: str
+    by: Annotated[str, Field(examples=["local"])]
+    reason: Annotated[str, Field(examples=["wrong project"])]
 
 
 class SealBody(BaseModel):
     """The end record of one step's log."""
 
-    step: int
-    end: str
-    lines: int
-    sha256: str
-
-
-class FindingBody(BaseModel):
-    """What stands in the way: `mend` is a command or a link that mends it, or empty.
-
-    `severity`: blocking, warning or note; `resource` is what it is about.
-    """
-
-    cause: str
-    severity: str
-    message: str
-    next_step: str
-    fix: str
-    audience: str
-    resource: str
-    detail: str
-    file: str
-    line: int
+    step: Annotated[int, Field(examples=[3])]
+    end: Annotated[str, Field(examples=["complete"])]
+    lines: Annotated[int, Field(examples=[42])]
+    sha256: Sha256
 
 
 class ResultBody(BaseModel):
-    """How the deployment ended."""
+    """The end of the deployment; `omitted` counts entries that were left out for their size."""
 
-    detail: str
+    detail: _Empty
     counts: CountsBody
-    changed: list[str]
-    not_applied: list[str]
-    unrecorded: list[str]
-    unknown: list[str]
-    errors: list[FindingBody]
+    changed: list[Address]
+    not_applied: _NoAddresses
+    unrecorded: _NoAddresses
+    unknown: _NoAddresses
+    errors: Annotated[list[ErrorBody], Field(examples=[[]])]
     outputs: list[OutputBody]
     seals: list[SealBody]
-    plan_sha256: str
-    cancel: CancelInfoBody | None
-    terraform_version: str
+    plan_sha256: Sha256
+    cancel: Annotated[CancelInfoBody | None, Field(examples=[None])]
+    terraform_version: TerraformVersion
     omitted: int
 
 
-class DeploymentSummary(BaseModel):
-    """A deployment in a list."""
+class DeploymentSummary(AcceptedBody):
+    """A deployment in a list.
 
-    id: str
-    stack: str
-    template: str
-    project_id: str
-    prefix: str
-    region: str
-    storage_location: str
-    operation: str
-    status: str
-    phase: str
-    reason: str
-    created_at: str
-    ended_at: str | None
-    links: LinksBody
+    `started_at`: the time when the deployment got hold of its stack. `template_version`: a digest
+    of the template's files, empty while unknown. `revision`: null in this version.
+    """
+
+    template_version: Annotated[str, Field(examples=["9f86d081884c"])]
+    revision: int | None
+    status: Annotated[str, Field(examples=["completed"])]
+    phase: Annotated[str, Field(examples=["finalize"])]
+    reason: Annotated[str, Field(examples=["applied"])]
+    started_at: Annotated[str | None, Field(examples=["2026-11-24T10:00:02.120Z"])]
+    ended_at: Annotated[str | None, Field(examples=["2026-11-24T10:00:04.120Z"])]
 
 
 class DeploymentBody(DeploymentSummary):
-    """A deployment. `sentence` and `advice` explain the reason."""
+    """A deployment. `message` and `next_step` explain the `reason`."""
 
-    variables: dict[str, Any]
-    message: str
-    next_step: str
+    variables: Annotated[dict[str, Any], Field(examples=[{"resource_seconds": 1}])]
+    message: Annotated[str, Field(examples=["All planned changes were made."])]
+    next_step: _Empty
     cancel_requested: bool
     cancel_too_late: bool
     actions: ActionsBody
-    host: str | None
+    host: Annotated[str | None, Field(examples=["host-1"])]
     result: ResultBody | None
 
 
@@ -290,28 +325,37 @@ class DeploymentPage(BaseModel):
 
 
 class ResourceBody(BaseModel):
-    """How far one resource is.
+    """The progress of a resource.
 
-    `typical_seconds` is what this usually takes for its type, 0 where nobody knows; `overdue`: it
-    takes so much longer that Google probably keeps refusing it.
+    `typical_seconds` is the usual duration for this resource type, 0 if unknown; `overdue`: the
+    resource takes much longer, probably because Google refuses each request.
     """
 
-    address: str
-    action: str
-    status: str
-    started_at: str
-    elapsed_seconds: float
-    id: str
-    reason: str
+    address: Address
+    action: Annotated[str, Field(examples=["create"])]
+    status: Annotated[str, Field(examples=["running"])]
+    started_at: Timestamp
+    elapsed_seconds: Annotated[float, Field(examples=[1.0])]
+    id: _Empty
+    reason: _Empty
     typical_seconds: int
     overdue: bool
 
 
-class ProgressBody(BaseModel):
-    """How far a deployment is, true up to and with the event `until`."""
+class ResourceList(BaseModel):
+    """The resources of a deployment, on a single page."""
 
-    step: int
-    phase: str
-    until: str
+    items: list[ResourceBody]
+    next_cursor: str | None
+
+
+class ProgressBody(BaseModel):
+    """The progress of a deployment up to and including the event `until`."""
+
+    step: Annotated[int, Field(examples=[3])]
+    phase: PhaseName
+    until: EventIdText
     resources: list[ResourceBody]
-    counts: dict[str, int]
+    counts: Annotated[
+        dict[str, int], Field(examples=[{"planned": 0, "running": 1, "done": 0, "failed": 0}])
+    ]

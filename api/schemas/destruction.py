@@ -1,29 +1,49 @@
-"""What is said before a stack is destroyed."""
+"""Bodies about the destruction of a stack."""
 
-from pydantic import BaseModel
+from typing import Annotated
 
-__all__ = ["DestructionBody", "HeldBody", "KeptBody"]
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.schemas.fields import RequestText, StackId
+from deployments.requests import DeploymentFields
+
+__all__ = [
+    "DestructionBody",
+    "DestructionQuery",
+    "RetainedResourceBody",
+    "SoftDeletedResourceBody",
+]
 
 
-class KeptBody(BaseModel):
-    """Something that stays."""
+class DestructionQuery(BaseModel):
+    """Query of `GET /api/destruction`: the stack."""
 
-    what: str
-    why: str
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    template: RequestText
+    project_id: RequestText
+    prefix: RequestText = DeploymentFields.prefix
 
 
-class HeldBody(BaseModel):
-    """Something that Google removes in the end only; `meaning` says what that does meanwhile."""
+class RetainedResourceBody(BaseModel):
+    """A resource that a destroy leaves in the project, and the reason."""
 
-    what: str
-    days: int
-    meaning: str
+    what: Annotated[str, Field(examples=["the APIs that were switched on"])]
+    why: Annotated[str, Field(examples=["something else in the project may use them"])]
+
+
+class SoftDeletedResourceBody(BaseModel):
+    """A resource that Google removes after `days`; `meaning` is its condition until then."""
+
+    what: Annotated[str, Field(examples=["API key"])]
+    days: Annotated[int, Field(examples=[30])]
+    meaning: Annotated[str, Field(examples=["it is refused"])]
 
 
 class DestructionBody(BaseModel):
-    """What a destroy leaves. `confirm` is what must be sent to have it done."""
+    """The effect of a destroy; a destroy request must repeat `confirm`."""
 
-    stack: str
-    confirm: str
-    kept: list[KeptBody]
-    held: list[HeldBody]
+    stack: StackId
+    confirm: Annotated[str, Field(examples=["demo-project-1/anava"])]
+    retained: list[RetainedResourceBody]
+    soft_deleted: list[SoftDeletedResourceBody]

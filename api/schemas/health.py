@@ -1,8 +1,10 @@
 """Bodies about the service itself."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+from api.schemas.fields import Timestamp
 
 __all__ = [
     "HealthBody",
@@ -15,86 +17,89 @@ __all__ = [
     "WorkerHealthBody",
 ]
 
+_Workers = Annotated[int, Field(examples=[2])]
+_QueueName = Annotated[str, Field(examples=["anava"])]
+
 
 class LivenessBody(BaseModel):
-    """Whether it lives, or may get work."""
+    """The liveness or readiness of this process."""
 
     status: Literal["ok", "unavailable"]
 
 
 class SinkBody(BaseModel):
-    """A sink of the log, over all steps that this machine's workers ship to it just now.
+    """A log sink, over all steps that this machine's workers ship to it now.
 
-    `behind_lines`: events it lacks. `late_seconds`: since when it has not caught up. `position`:
-    `<deployment>/<event id>` up to which it holds the log that waits longest. `error`: the last
-    one, empty when it is well.
+    `behind_lines`: events that the sink lacks. `late_seconds`: the time since the sink was last
+    complete. `position`: `<deployment>/<event id>` of the last stored event of the log that waits
+    longest. `error`: the sink's last error, empty while the sink works.
     """
 
-    name: str
-    steps: int
-    position: str
+    name: Annotated[str, Field(examples=["redis"])]
+    steps: Annotated[int, Field(examples=[1])]
+    position: Annotated[str, Field(examples=[""])]
     behind_lines: int
     late_seconds: float
-    error: str
+    error: Annotated[str, Field(examples=[""])]
 
 
 class HealthBody(BaseModel):
-    """`degraded`: no worker asks for work, or a sink fails. `unhealthy`: Temporal does not answer.
+    """`degraded`: no worker polls, or a sink fails. `unhealthy`: Temporal does not answer.
 
-    `sinks` has one entry for each sink that logs are shipped to, as the living workers of this
-    machine say it, some seconds ago.
+    `sinks` has an entry for each configured sink; this machine's workers report them every few
+    seconds.
     """
 
     status: Literal["healthy", "degraded", "unhealthy"]
-    temporal: bool
-    workers: int
-    active_deployments: int
+    temporal: Annotated[bool, Field(examples=[True])]
+    workers: _Workers
+    active_deployments: Annotated[int, Field(examples=[1])]
     backlog: int
     sinks: list[SinkBody] = []
 
 
 class VersionBody(BaseModel):
-    """Which release answers."""
+    """The release of this service."""
 
-    version: str
+    version: Annotated[str, Field(examples=["0.1.0"])]
 
 
 class SlotsBody(BaseModel):
-    """How many tasks of one kind a worker has in hand, and how many more it would take."""
+    """A worker's task slots of one kind."""
 
-    used: int
-    free: int
+    used: Annotated[int, Field(examples=[1])]
+    free: Annotated[int, Field(examples=[19])]
 
 
 class WorkerBody(BaseModel):
-    """One worker on one task queue; `silent` has not reported itself for 30 s."""
+    """A worker on one task queue; `silent`: no report for 30 s."""
 
-    identity: str
-    host: str
-    process_id: str
-    queue: str
+    identity: Annotated[str, Field(examples=["worker-1@host-1"])]
+    host: Annotated[str, Field(examples=["host-1"])]
+    process_id: Annotated[str, Field(examples=["4711"])]
+    queue: _QueueName
     status: Literal["running", "stopping", "silent"]
-    version: str
-    sdk_version: str
-    started_at: str
-    seen_at: str
+    version: Annotated[str, Field(examples=["2ae091e5ab3afc7778d28d9f0a91bd27"])]
+    sdk_version: Annotated[str, Field(examples=["1.35.0"])]
+    started_at: Timestamp
+    seen_at: Timestamp
     workflows: SlotsBody
     activities: SlotsBody
 
 
 class QueueBody(BaseModel):
-    """Tasks that wait in a task queue, about, and for how long the oldest has."""
+    """A task queue: the approximate number of waiting tasks and the age of the oldest."""
 
-    name: str
-    kind: str
+    name: _QueueName
+    kind: Annotated[str, Field(examples=["workflow"])]
     backlog: int
     backlog_age_seconds: float
 
 
 class WorkerHealthBody(BaseModel):
-    """`degraded`: no worker runs. `running_steps` counts terraform runs of all hosts."""
+    """`degraded`: no worker runs. `running_steps` counts the terraform processes of all hosts."""
 
     status: Literal["healthy", "degraded"]
     workers: list[WorkerBody]
     queues: list[QueueBody]
-    running_steps: int
+    running_steps: Annotated[int, Field(examples=[1])]

@@ -1,4 +1,4 @@
-"""Bodies about logs. Events pass as they are stored, so these only describe them."""
+"""Bodies about logs. A page passes events as they are stored; the models only document them."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -6,13 +6,14 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.schemas.deployments import SealBody
+from api.schemas.fields import EventIdText, PhaseName, Sha256, Timestamp
 from deployments.log_verification import Verdict
 
 __all__ = ["HoldingBody", "LogFormat", "LogPage", "LogQuery", "VerificationBody"]
 
 
 class LogFormat(StrEnum):
-    """How a log is answered: a page, or all of it as a download."""
+    """Format of a log: a JSON page, or a download of the whole log."""
 
     JSON = "json"
     TEXT = "text"
@@ -20,10 +21,10 @@ class LogFormat(StrEnum):
 
 
 class LogQuery(BaseModel):
-    """What `GET …/logs` takes in its query.
+    """Query of `GET …/logs`.
 
-    `after` goes on behind an event, `before` gives the page that ends in front of one. Without
-    `limit` a page has 1000 events and a download has all there are now.
+    `after` selects the events after an event id, `before` the page that ends before an event id.
+    Without `limit` a page has 1000 events, and a download has all events that are stored now.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,7 +35,7 @@ class LogQuery(BaseModel):
     format: LogFormat = LogFormat.JSON
 
     @model_validator(mode="after")
-    def _one_direction(self) -> Self:
+    def _single_direction(self) -> Self:
         if self.before is not None and self.after is not None:
             raise ValueError("give after or before, not both")
         if self.before is not None and self.format is not LogFormat.JSON:
@@ -60,51 +61,53 @@ class _Diagnostic(BaseModel):
 
 
 class _Event(BaseModel):
-    id: str
-    time: str
-    level: str
-    phase: str
-    text: str
+    id: EventIdText
+    time: Timestamp
+    level: Annotated[str, Field(examples=["info"])]
+    phase: PhaseName
+    text: Annotated[str, Field(examples=["terraform_data.services[0]: Creating..."])]
     resource: _Resource | None = None
     diagnostic: _Diagnostic | None = None
     truncated_bytes: int = 0
 
 
 class LogPage(BaseModel):
-    """Some events; go on after `next_after`. `end`: nothing will follow.
+    """A page of events.
 
-    `previous_before` is where the page in front of this one ends, empty at the log's start.
+    `next_cursor` is the value of `after` for the next page; `complete`: the log has ended, and no
+    page follows. `previous_cursor` is the value of `before` for the page before this page, empty
+    at the start of the log.
     """
 
-    events: list[_Event]
-    next_after: str
-    previous_before: str
-    end: bool
+    items: list[_Event]
+    next_cursor: EventIdText
+    previous_cursor: EventIdText
+    complete: bool
 
 
 class _StepHolding(BaseModel):
-    step: int
+    step: Annotated[int, Field(examples=[3])]
     verdict: Verdict
-    lines: int
-    sha256: str
-    sealed: bool
+    lines: Annotated[int, Field(examples=[42])]
+    sha256: Sha256
+    sealed: Annotated[bool, Field(examples=[True])]
 
 
 class HoldingBody(BaseModel):
-    """One copy of the log; `error`: why it could not be read to its end."""
+    """A copy of the log; `error` is the cause when the copy could not be read completely."""
 
-    name: str
+    name: Annotated[str, Field(examples=["redis"])]
     verdict: Verdict
     steps: list[_StepHolding]
-    error: str
+    error: Annotated[str, Field(examples=[""])]
 
 
 class VerificationBody(BaseModel):
-    """Every copy of a log against its seals; `equal`: all of them are.
+    """Every copy of a log compared with its end records; `equal`: all copies match.
 
-    `lines` and `sha256` of a copy are counted from what it holds, without the end record.
+    `lines` and `sha256` of a copy are computed from its content without the end record.
     """
 
-    equal: bool
+    equal: Annotated[bool, Field(examples=[True])]
     seals: list[SealBody]
     copies: list[HoldingBody]

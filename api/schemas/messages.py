@@ -1,14 +1,21 @@
-"""What a client may send over a WebSocket, one JSON object a message."""
+"""The requests that a client sends over a WebSocket, one JSON object per message."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-__all__ = ["MESSAGES", "CancelMessage", "LaterMessage", "Message", "PingMessage", "ResumeMessage"]
+__all__ = [
+    "MESSAGES",
+    "CancelMessage",
+    "Message",
+    "PingMessage",
+    "ResumeMessage",
+    "UnavailableMessage",
+]
 
 
 class _Message(BaseModel):
-    """`request` is the client's own name for it; the answer carries the same."""
+    """`request` is the client's name for the request; the answer carries the same name."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -16,32 +23,32 @@ class _Message(BaseModel):
 
 
 class CancelMessage(_Message):
-    """Ask for a cancel, as `POST …/cancel` does."""
+    """Request a cancel, as `POST …/cancel` does."""
 
     type: Literal["cancel"]
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
 class PingMessage(_Message):
-    """Ask whether the server is there."""
+    """Check that the server answers."""
 
     type: Literal["ping"]
 
 
 class ResumeMessage(_Message):
-    """Go on behind this event id from now on."""
+    """Continue the events after this event id."""
 
     type: Literal["resume_from"]
     id: str
 
 
-class LaterMessage(_Message):
-    """Part of the design, but not of this version; what else it holds is not looked at."""
+class UnavailableMessage(_Message):
+    """Designed, but not available in this version; other fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
     type: Literal["approve", "discard"]
 
 
-Message = CancelMessage | PingMessage | ResumeMessage | LaterMessage
+Message = CancelMessage | PingMessage | ResumeMessage | UnavailableMessage
 MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])

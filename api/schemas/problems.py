@@ -6,7 +6,7 @@ __all__ = ["FieldProblemBody", "ProblemBody"]
 
 
 class FieldProblemBody(BaseModel):
-    """One wrong field: where (JSON pointer), a code and a sentence."""
+    """A field that breaks a rule: its JSON pointer, a code and a sentence."""
 
     pointer: str
     code: str
@@ -14,7 +14,7 @@ class FieldProblemBody(BaseModel):
 
 
 class ProblemBody(BaseModel):
-    """What went wrong. `type` is the path of a page that explains the `code`."""
+    """An error. `type` is the path of a page that explains the `code`."""
 
     type: str
     title: str

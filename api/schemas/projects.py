@@ -4,30 +4,31 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.examples import VALIDATE
-from api.schemas.deployments import FindingBody
+from api.schemas.deployments import ErrorBody
+from api.schemas.fields import ProjectId, RequestText
 from deployments.requests import DeploymentFields
 
 __all__ = ["ProjectBody", "ProjectList", "ValidateBody", "ValidationBody"]
 
-_Text = Annotated[str, Field(max_length=256)]
-
 
 class ValidateBody(BaseModel):
-    """What `POST /api/validate-project` takes: where a deployment would go."""
+    """Request of `POST /api/validate-project`: the target of a deployment."""
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, json_schema_extra={"example": VALIDATE}
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={"examples": [{"project_id": "demo-project-1", "template": "anava"}]},
     )
 
-    project_id: _Text
-    region: _Text = DeploymentFields.region
-    prefix: _Text = DeploymentFields.prefix
-    storage_location: _Text = DeploymentFields.storage_location
-    template: _Text = "anava"
+    project_id: RequestText
+    region: RequestText = DeploymentFields.region
+    prefix: RequestText = DeploymentFields.prefix
+    storage_location: RequestText = DeploymentFields.storage_location
+    template: RequestText = "anava"
 
-    def asked(self) -> DeploymentFields:
-        """The fields; the rules are `requests.check_place`'s."""
+    def to_fields(self) -> DeploymentFields:
+        """The fields for `requests.check_target`, which has their rules."""
         return DeploymentFields(
             project_id=self.project_id,
             region=self.region,
@@ -38,22 +39,23 @@ class ValidateBody(BaseModel):
 
 
 class ValidationBody(BaseModel):
-    """What stands in the way, the worst first. `ready`: no finding is blocking."""
+    """The obstacles to a deployment, blocking findings first; `ready`: none of them blocks."""
 
-    project_id: str
+    project_id: ProjectId
     ready: bool
-    findings: list[FindingBody]
+    findings: list[ErrorBody]
 
 
 class ProjectBody(BaseModel):
-    """One project that the caller may see."""
+    """A project that the caller has access to."""
 
-    project_id: str
-    name: str
-    number: str
+    project_id: ProjectId
+    name: Annotated[str, Field(examples=["Demo"])]
+    number: Annotated[str, Field(examples=["123456789012"])]
 
 
 class ProjectList(BaseModel):
-    """The caller's active projects."""
+    """The caller's active projects, on a single page."""
 
     items: list[ProjectBody]
+    next_cursor: str | None

@@ -9,7 +9,7 @@ from api.schemas.deployments import (
     CountsBody,
     DeploymentBody,
     DeploymentSummary,
-    FindingBody,
+    ErrorBody,
     LinksBody,
     OutputBody,
     ResultBody,
@@ -17,17 +17,19 @@ from api.schemas.deployments import (
 )
 from deployments.deployment import DeploymentResult, Operation, Status
 from deployments.execution import DeploymentSnapshot
+from deployments.findings import Finding
 from deployments.reasons import explain
 from deployments.step import Output
 from deployments.transitions import actions
 
-__all__ = ["to_body", "to_links", "to_summary"]
+__all__ = ["to_body", "to_error", "to_links", "to_summary"]
 
 
 def to_summary(snapshot: DeploymentSnapshot) -> DeploymentSummary:
     """The body of a deployment in a list."""
     return DeploymentSummary(
         id=snapshot.id,
+        tenant=snapshot.tenant,
         stack=snapshot.stack,
         template=_text(snapshot, "template"),
         project_id=_text(snapshot, "project_id"),
@@ -38,7 +40,10 @@ def to_summary(snapshot: DeploymentSnapshot) -> DeploymentSummary:
         status=snapshot.status,
         phase=snapshot.phase,
         reason=snapshot.reason,
+        template_version=snapshot.result.template_version if snapshot.result else "",
+        revision=None,
         created_at=snapshot.created_at,
+        started_at=snapshot.started_at,
         ended_at=snapshot.ended_at,
         links=to_links(snapshot.id),
     )
@@ -64,6 +69,11 @@ def to_body(snapshot: DeploymentSnapshot) -> DeploymentBody:
     )
 
 
+def to_error(finding: Finding) -> ErrorBody:
+    """The body of a finding."""
+    return ErrorBody(**asdict(finding))
+
+
 def to_links(deployment: str) -> LinksBody:
     """The paths of a deployment, its logs, resources, plan and artifacts."""
     path = f"/api/deployment/{deployment}"
@@ -86,7 +96,7 @@ def _result(result: DeploymentResult) -> ResultBody:
         not_applied=result.not_applied,
         unrecorded=result.unrecorded,
         unknown=result.unknown,
-        errors=[FindingBody(**asdict(error)) for error in result.errors],
+        errors=[to_error(error) for error in result.errors],
         outputs=[_output(output) for output in result.outputs],
         seals=[SealBody(**asdict(seal)) for seal in result.seals],
         plan_sha256=result.plan_sha256,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from deployments.errors import TemporalUnavailable
-from deployments.phase import Phase
+from deployments.phase import TERRAFORM_PHASES, Phase
 from deployments.temporal_names import SHARED_QUEUE
 from deployments.worker_reports import QueueReport, WorkerReport
 

@@ -1,4 +1,4 @@
-"""The redacted plan as a caller sees it: what happens to what, and why."""
+"""Reads the redacted plan into the body of `GET …/plan`."""
 
 import itertools
 from collections import Counter
@@ -10,7 +10,7 @@ from api.schemas.plan import PlanBody, PlanChangeBody, PlanOutputBody
 
 __all__ = ["UNKNOWN", "plan_view"]
 
-# Terraform's own words for a value that only apply will tell.
+# Terraform's text for a value that apply determines.
 UNKNOWN = "(known after apply)"
 
 
@@ -27,7 +27,7 @@ class _Change(msgspec.Struct):
     importing: _Importing | None = None
 
 
-class _Entry(msgspec.Struct):
+class _ResourceChange(msgspec.Struct):
     address: str
     change: _Change
     previous_address: str = ""
@@ -36,41 +36,44 @@ class _Entry(msgspec.Struct):
 
 class _Plan(msgspec.Struct):
     terraform_version: str = ""
-    resource_changes: list[_Entry] = []
+    resource_changes: list[_ResourceChange] = []
     output_changes: dict[str, _Change] = {}
 
 
 def plan_view(plan_json: bytes) -> PlanBody:
-    """What the artifact `plan.json` says.
+    """The body of a plan.
+
+    Args:
+        plan_json: the artifact `plan.json`.
 
     Raises:
-        msgspec.DecodeError: it is no plan.
+        msgspec.DecodeError: the content is not a plan.
     """
     plan = msgspec.json.decode(plan_json, type=_Plan)
-    changes = [_change(entry) for entry in plan.resource_changes]
+    changes = [_change(resource_change) for resource_change in plan.resource_changes]
     return PlanBody(
         terraform_version=plan.terraform_version,
-        counts=dict(Counter(each.action for each in changes)),
-        destroyed=[item.address for item in changes if item.action == "delete"],
-        replaced=[element.address for element in changes if element.action == "replace"],
-        adopted=[value.address for value in changes if value.adopted],
+        counts=dict(Counter(change.action for change in changes)),
+        destroyed=[change.address for change in changes if change.action == "delete"],
+        replaced=[change.address for change in changes if change.action == "replace"],
+        imported=[change.address for change in changes if change.imported],
         changes=changes,
         outputs=[_output(name, change) for name, change in sorted(plan.output_changes.items())],
     )
 
 
-def _change(entry: _Entry) -> PlanChangeBody:
-    change = entry.change
+def _change(resource_change: _ResourceChange) -> PlanChangeBody:
+    change = resource_change.change
     idle = change.actions == ["no-op"]
     return PlanChangeBody(
-        address=entry.address,
-        previous_address=entry.previous_address,
-        action=_word(change),
+        address=resource_change.address,
+        previous_address=resource_change.previous_address,
+        action=_action(change),
         actions=change.actions,
-        reason=entry.action_reason,
+        reason=resource_change.action_reason,
         replace_paths=[_path(replace_path) for replace_path in change.replace_paths],
-        importing=change.importing.id if change.importing else "",
-        adopted=change.importing is not None,
+        import_id=change.importing.id if change.importing else "",
+        imported=change.importing is not None,
         before=None if idle else change.before,
         after=None if idle else _with_unknown(change.after, change.after_unknown),
     )
@@ -79,27 +82,26 @@ def _change(entry: _Entry) -> PlanChangeBody:
 def _output(name: str, change: _Change) -> PlanOutputBody:
     return PlanOutputBody(
         name=name,
-        action=_word(change),
+        action=_action(change),
         before=change.before,
         after=_with_unknown(change.after, change.after_unknown),
     )
 
 
-def _word(change: _Change) -> str:
-    """One word; any pair of actions is a replacement, in whichever order."""
+def _action(change: _Change) -> str:
+    """The action as a single word; a pair of actions is a replacement in either order."""
     if change.importing is not None and change.actions == ["no-op"]:
         return "import"
     return change.actions[0] if len(change.actions) == 1 else "replace"
 
 
-def _path(steps: list[str | int]) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).lstrip(
-        "."
-    )
+def _path(parts: list[str | int]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return text.lstrip(".")
 
 
 def _with_unknown(value: Any, unknown: Any) -> Any:  # noqa: ANN401 - any JSON, as terraform wrote it
-    """The value with what is not known yet marked; terraform leaves it out, or null."""
+    """The value with a mark for each unknown part, which terraform omits or writes as null."""
     if unknown is True:
         return UNKNOWN
     if isinstance(unknown, dict) and isinstance(value, dict | None):
@@ -109,5 +111,5 @@ def _with_unknown(value: Any, unknown: Any) -> Any:  # noqa: ANN401 - any JSON, 
         return merged if value is not None or merged else None
     if isinstance(unknown, list) and isinstance(value, list):
         pairs = itertools.zip_longest(value, unknown)
-        return [_with_unknown(one, mark) for one, mark in pairs]
+        return [_with_unknown(element, mark) for element, mark in pairs]
     return value

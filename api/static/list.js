@@ -1,11 +1,11 @@
-// The list, brought up to date while somebody looks at it.
-import { adopt, remember } from "./adopt.js";
+// Refreshes the list of deployments while the page is visible.
+import { refreshParts, registerParts } from "./page_parts.js";
 
-const EVERY_MS = 5000;
+const INTERVAL_MS = 5000;
 
-remember("rows");
+registerParts("rows");
 setInterval(() => {
   if (!document.hidden && !document.getElementById("rows").contains(document.activeElement)) {
-    adopt(location.href, "rows").catch(() => {}); // shown as it was; the next time may work
+    refreshParts(location.href, "rows").catch(() => {}); // the next interval tries again
   }
-}, EVERY_MS);
+}, INTERVAL_MS);

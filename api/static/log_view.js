@@ -1,7 +1,7 @@
-// The log as blocks of lines: the browser skips the layout of blocks that nobody sees.
+// The log as blocks of lines: the browser skips the layout of blocks outside the viewport.
 
 const BLOCK_LINES = 500;
-const MOST_LINES = 200000; // beyond this the oldest blocks go; the download has them
+const MAX_LINES = 200000; // older blocks are removed; the download has all lines
 
 export class LogView {
   constructor(element, onFollow) {
@@ -11,7 +11,7 @@ export class LogView {
     this.lines = 0;
     this.step = "";
     this.following = true;
-    // Up goes a person, or a log that became shorter because a block was measured.
+    // The position also decreases when the log gets shorter because a block was measured.
     let top = 0;
     let height = 0;
     element.addEventListener("scroll", () => {
@@ -26,11 +26,11 @@ export class LogView {
     return this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 24;
   }
 
-  follow(wanted) {
-    if (wanted === this.following) return;
-    this.following = wanted;
-    this.onFollow(wanted);
-    if (wanted) this.toEnd();
+  follow(following) {
+    if (following === this.following) return;
+    this.following = following;
+    this.onFollow(following);
+    if (following) this.toEnd();
   }
 
   toEnd() {
@@ -43,14 +43,14 @@ export class LogView {
       this.block.append(this.line(id, time, level, text));
     }
     this.lines += lines.length;
-    while (this.lines > MOST_LINES && this.element.firstElementChild !== this.block) {
+    while (this.lines > MAX_LINES && this.element.firstElementChild !== this.block) {
       this.lines -= this.element.firstElementChild.childElementCount;
       this.element.firstElementChild.remove();
     }
     if (this.following) this.toEnd();
   }
 
-  // The last block is always laid out; only full ones are skipped, at the height they have.
+  // The last block always has a layout; full blocks may be skipped and retain their height.
   open() {
     if (this.block !== null) {
       this.block.style.containIntrinsicSize = `auto ${this.block.offsetHeight}px`;
@@ -70,9 +70,9 @@ export class LogView {
     const clock = document.createElement("time");
     clock.textContent = time.slice(11, 19);
     clock.dateTime = time;
-    const words = document.createElement("span");
-    words.textContent = text; // never markup
-    line.append(clock, words);
+    const content = document.createElement("span");
+    content.textContent = text; // never markup
+    line.append(clock, content);
     return line;
   }
 }

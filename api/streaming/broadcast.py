@@ -1,8 +1,8 @@
-"""What happens in one deployment, read once and encoded once for all who watch it here.
+"""The events of a deployment, read and encoded once for all viewers of this process.
 
-A viewer first reads from the store until its cursor has a place in the ring, then goes on with the
-shared entries. One that falls so far behind that its next entry has left the ring reads from the
-store again; its cursor is the id of the last line it was given, so nothing is lost or seen twice.
+A viewer reads from the store until the ring has an entry for its cursor, then continues with the
+shared entries. A viewer whose next entry has left the ring reads from the store again. The cursor
+is the id of the last line that was sent, so no line is lost or repeated.
 """
 
 import asyncio
@@ -27,22 +27,22 @@ __all__ = ["Broadcast", "Entry"]
 
 _log = logging.getLogger("anava.api.stream")
 
-# The long poll says at once what changed; this is for what it cannot see, and for its failures.
-_LOOK_SECONDS = 1.0
-# A log whose writer was killed never ends; it is given this long after its last line.
+# Poll interval for changes that raise no event, and the pause after a failed read.
+_POLL_SECONDS = 1.0
+# A log whose writer was killed has no end record; the stream ends so long after the last line.
 _SILENT_LOG_SECONDS = 5.0
-# The first line after a pause goes at once; behind it lines gather: 5 ms for a few viewers, 200 ms
-# for a thousand (DESIGN section 8), for each viewer is a write of its own (about 0.1 ms).
-_GATHER_SECONDS = 0.005
-_GATHER_SECONDS_A_VIEWER = 0.0002
-_MOST_GATHER_SECONDS = 0.2
-# What a viewer may be behind before it reads from the store again: some seconds of a loud log.
+# The first line after a pause is sent at once; later lines are batched: 5 ms for a few viewers,
+# 200 ms for a thousand (DESIGN section 8), since each viewer costs a write of about 0.1 ms.
+_BATCH_SECONDS = 0.005
+_BATCH_SECONDS_PER_VIEWER = 0.0002
+_MAX_BATCH_SECONDS = 0.2
+# A viewer that is further behind reads from the store: some seconds of a fast log.
 _RING_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One frame of all. One of the log holds the lines behind `after` up to its `last`."""
+    """A shared frame. A log frame has the lines after `after` up to and including `last`."""
 
     frame: Frame
     after: EventId | None = None
@@ -53,54 +53,59 @@ _BROKEN = Entry(frame("bye", {"reason": "stream_broke"}), ends=True)
 
 
 class Broadcast:
-    """One deployment's entries; made for its first viewer, gone with its last.
+    """The shared entries of a deployment, from the first viewer to the last.
 
     Args:
-        services: where to read from.
-        seen: the deployment as it was found.
+        services: the sources of status, resources and log.
+        snapshot: the deployment at the first viewer's request.
     """
 
     def __init__(self, services: Services, snapshot: DeploymentSnapshot) -> None:
         self.snapshot = snapshot
         self.viewers = 0
-        # Nothing follows the last entry any more.
+        # Whether the last entry is final.
         self.ended = False
         self.resources: dict[str, Resource] = {}
         self.stored = StoredFrames(services.logs, snapshot.id)
-        # Number of the first entry in the ring; what came before has left it.
+        # The number of the first entry that is still in the ring.
         self.first = 0
         self._services = services
         self._ring: deque[Entry] = deque()
         self._size = 0
-        self._news = asyncio.Event()
+        self._new_entry = asyncio.Event()
         self._changed = asyncio.Event()
         self._terminal = asyncio.Event()
-        self._moved = asyncio.Event()
-        # Lines up to here are in no entry; None while nobody has caught up.
+        self._log_grew = asyncio.Event()
+        # The entries have the lines after `_from`; None until a viewer has read the stored log.
         self._from: EventId | None = None
         self._at = EventId(0, 0)
-        self._source = self._usual = services.logs.name.partition(",")[0]
+        self._source = self._usual_source = services.logs.name.partition(",")[0]
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def next(self) -> int:
-        """The number that the next entry will get."""
+        """The number of the next entry."""
         return self.first + len(self._ring)
 
     def start(self) -> None:
-        """Watch the status and the resources; the log from `follow` on."""
-        work = (self._statuses(), self._history(), self._resources(), self._bye())
-        self._tasks = [asyncio.create_task(self._guarded(item)) for item in work]
+        """Publish changes of status and resources; `follow` adds the log."""
+        work = (
+            self._publish_statuses(),
+            self._await_history(),
+            self._publish_resources(),
+            self._publish_bye(),
+        )
+        self._tasks = [asyncio.create_task(self._guarded(coroutine)) for coroutine in work]
 
     def follow(self, after: EventId) -> None:
-        """Follow the log from here on, unless it is followed already."""
+        """Publish the log after this id, unless the log is published already."""
         if self._from is None:
             self._from = self._at = after
-            for item in (self._logs(), self._sources(), self._finish()):
-                self._tasks.append(asyncio.create_task(self._guarded(item)))
+            for coroutine in (self._publish_logs(), self._poll_source(), self._publish_end()):
+                self._tasks.append(asyncio.create_task(self._guarded(coroutine)))
 
     def place(self, cursor: EventId) -> int | None:
-        """The number of the entry that goes on behind the cursor; None where the ring does not."""
+        """The number of the entry that continues after the cursor; None if the ring lacks it."""
         if self._from is None or cursor < self._from:
             return None
         number = place = self.next
@@ -112,46 +117,48 @@ class Broadcast:
                 place = number
         return place
 
-    def entries(self, number: int, most_bytes: int) -> list[Entry]:
-        """Entries from a number on, which must not have left the ring; about so many bytes."""
-        found: list[Entry] = []
+    def entries(self, number: int, max_bytes: int) -> list[Entry]:
+        """Entries from a number that is in the ring, until their size reaches `max_bytes`."""
+        entries: list[Entry] = []
         for entry in islice(self._ring, number - self.first, None):
-            if most_bytes <= 0:
+            if max_bytes <= 0:
                 break
-            found.append(entry)
-            most_bytes -= len(entry.frame.sse)
-        return found
+            entries.append(entry)
+            max_bytes -= len(entry.frame.sse)
+        return entries
 
     def opening(self) -> list[Frame]:
-        """A full snapshot: the status, every resource that is known, an unusual source."""
-        found = [frame("status", to_body(self.snapshot).model_dump())]
+        """A full snapshot: the status, all resources, and the source if it is not the usual."""
+        frames = [frame("status", to_body(self.snapshot).model_dump())]
         if self.resources:
-            known = [asdict(resource) for resource in self.resources.values()]
-            found.append(frame("resource", {"changes": known}))
-        if self._source != self._usual:
-            found.append(self._reading())
-        return found
+            resources = [asdict(resource) for resource in self.resources.values()]
+            frames.append(frame("resource", {"changes": resources}))
+        if self._source != self._usual_source:
+            frames.append(self._source_frame())
+        return frames
 
-    async def news(self) -> None:
-        """Return when there is a new entry."""
-        await self._news.wait()
+    async def next_entry(self) -> None:
+        """Return at the next new entry."""
+        await self._new_entry.wait()
 
-    async def show_resources(self) -> None:
-        """Look at the progress and publish what changed."""
+    async def publish_resource_changes(self) -> None:
+        """Read the progress and publish the resources that changed."""
         progress = await self._services.progress.latest(self.snapshot.id)
-        entries = progress.resources if progress else []
-        changes = [entry for entry in entries if self.resources.get(entry.address) != entry]
+        resources = progress.resources if progress else []
+        changes = [
+            resource for resource in resources if self.resources.get(resource.address) != resource
+        ]
         if changes:
             self.resources.update({change.address: change for change in changes})
-            content = {"changes": [asdict(item) for item in changes]}
+            content = {"changes": [asdict(change) for change in changes]}
             self._publish(Entry(frame("resource", content)))
 
-    def _reading(self) -> Frame:
-        words = source_label(self._source, again=self._source == self._usual)
-        return frame("source", {"source": self._source, "words": words})
+    def _source_frame(self) -> Frame:
+        label = source_label(self._source, again=self._source == self._usual_source)
+        return frame("source", {"source": self._source, "label": label})
 
     def close(self) -> None:
-        """End everything; not awaited, since whoever closes may itself be cancelled."""
+        """Cancel all tasks without waiting, since the caller itself may be cancelled."""
         for task in self._tasks:
             task.cancel()
 
@@ -163,17 +170,17 @@ class Broadcast:
             self._size += len(entry.frame.sse)
             self.ended = self.ended or entry.ends
         while self._size > _RING_BYTES and len(self._ring) > 1:
-            gone = self._ring.popleft()
+            oldest = self._ring.popleft()
             self.first += 1
-            self._size -= len(gone.frame.sse)
-            if gone.frame.last is not None:
-                self._from = gone.frame.last
-        # Everybody who waits is woken; who comes later looks before waiting.
-        self._news.set()
-        self._news.clear()
+            self._size -= len(oldest.frame.sse)
+            if oldest.frame.last is not None:
+                self._from = oldest.frame.last
+        # Wakes the waiting viewers; other viewers read the ring before they wait.
+        self._new_entry.set()
+        self._new_entry.clear()
 
     async def _guarded(self, work: Coroutine[object, object, None]) -> None:
-        """No task's mistake may leave viewers waiting for ever: they reconnect and go on."""
+        """Run a task; an exception ends the stream with `bye`, and the viewers reconnect."""
         try:
             await work
         except asyncio.CancelledError:
@@ -181,13 +188,13 @@ class Broadcast:
         except NotFound:
             self._publish(_BROKEN)
         except Exception:  # noqa: BLE001 - logged; the viewers reconnect
-            _log.exception("the stream of %s broke", self.snapshot.id)
+            _log.exception("the stream of %s failed", self.snapshot.id)
             self._publish(_BROKEN)
 
-    async def _statuses(self) -> None:
+    async def _publish_statuses(self) -> None:
         while not self.snapshot.is_terminal:
             try:
-                async with asyncio.timeout(_LOOK_SECONDS):
+                async with asyncio.timeout(_POLL_SECONDS):
                     await self._changed.wait()
             except TimeoutError:
                 pass
@@ -203,7 +210,7 @@ class Broadcast:
                 self._publish(Entry(frame("status", to_body(snapshot).model_dump())))
         self._terminal.set()
 
-    async def _history(self) -> None:
+    async def _await_history(self) -> None:
         while not self._terminal.is_set():
             try:
                 async with aclosing(
@@ -212,59 +219,59 @@ class Broadcast:
                     async for _ in changes:
                         self._changed.set()
             except Unavailable:
-                _log.info("no history of %s just now", self.snapshot.id)
-            await asyncio.sleep(_LOOK_SECONDS)
+                _log.info("the history of %s is unavailable now", self.snapshot.id)
+            await asyncio.sleep(_POLL_SECONDS)
 
-    async def _resources(self) -> None:
+    async def _publish_resources(self) -> None:
         while not self._terminal.is_set():
-            await self.show_resources()
-            await asyncio.sleep(_LOOK_SECONDS)
+            await self.publish_resource_changes()
+            await asyncio.sleep(_POLL_SECONDS)
 
-    async def _logs(self) -> None:
+    async def _publish_logs(self) -> None:
         while True:
             try:
                 async for chunks in self._services.logs.follow(self.snapshot.id, self._at):
                     self._publish_log(b"".join(chunk.data for chunk in chunks))
-                    await asyncio.sleep(self._gather_seconds())
+                    await asyncio.sleep(self._batch_seconds())
             except AnavaError as error:
-                _log.warning("the log of %s cannot be read just now: %s", self.snapshot.id, error)
-            await asyncio.sleep(_LOOK_SECONDS)
+                _log.warning("the log of %s is unavailable now: %s", self.snapshot.id, error)
+            await asyncio.sleep(_POLL_SECONDS)
 
-    async def _sources(self) -> None:
+    async def _poll_source(self) -> None:
         while True:
-            self._tell_source()
-            await asyncio.sleep(_LOOK_SECONDS)
+            self._publish_source()
+            await asyncio.sleep(_POLL_SECONDS)
 
-    def _tell_source(self) -> None:
-        now = self._services.logs.reading(self.snapshot.id)
-        if now != self._source:
-            self._source = now
-            self._publish(Entry(self._reading()))
+    def _publish_source(self) -> None:
+        source = self._services.logs.reading(self.snapshot.id)
+        if source != self._source:
+            self._source = source
+            self._publish(Entry(self._source_frame()))
 
     def _publish_log(self, data: bytes) -> None:
-        # Before the first line from there.
-        self._tell_source()
+        # The source event precedes the source's first line.
+        self._publish_source()
         entries = []
         for encoded, last in log_frames(data):
             entries.append(Entry(encoded, self._at))
             self._at = last
         self._publish(*entries)
-        self._moved.set()
+        self._log_grew.set()
 
-    def _gather_seconds(self) -> float:
-        wanted = _GATHER_SECONDS + self.viewers * _GATHER_SECONDS_A_VIEWER
-        return min(_MOST_GATHER_SECONDS, wanted)
+    def _batch_seconds(self) -> float:
+        seconds = _BATCH_SECONDS + self.viewers * _BATCH_SECONDS_PER_VIEWER
+        return min(_MAX_BATCH_SECONDS, seconds)
 
-    async def _finish(self) -> None:
+    async def _publish_end(self) -> None:
         await self._terminal.wait()
         while not await self._has_all():
-            self._moved.clear()
+            self._log_grew.clear()
             try:
                 async with asyncio.timeout(_SILENT_LOG_SECONDS):
-                    await self._moved.wait()
+                    await self._log_grew.wait()
             except TimeoutError:
                 break
-        await self.show_resources()
+        await self.publish_resource_changes()
         self._publish(Entry(frame("end", {"status": self.snapshot.status}), ends=True))
 
     async def _has_all(self) -> bool:
@@ -276,6 +283,6 @@ class Broadcast:
         except AnavaError:
             return False
 
-    async def _bye(self) -> None:
+    async def _publish_bye(self) -> None:
         await self._services.stopping.wait()
         self._publish(Entry(frame("bye", {"reason": "server_stopping"}), ends=True))

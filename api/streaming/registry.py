@@ -1,4 +1,4 @@
-"""The broadcasts of this process, one a deployment that is watched."""
+"""The broadcasts of this process, one per deployment with viewers."""
 
 import asyncio
 
@@ -10,14 +10,14 @@ __all__ = ["BroadcastRegistry"]
 
 
 class BroadcastRegistry:
-    """Makes, finds and ends them."""
+    """Creates a broadcast for the first viewer of a deployment and closes it after the last."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._running: dict[str, Broadcast] = {}
 
     def join(self, snapshot: DeploymentSnapshot) -> Broadcast:
-        """The deployment's broadcast, with one viewer more."""
+        """Add a viewer to the deployment's broadcast; `leave` removes the viewer."""
         broadcast = self._running.get(snapshot.id)
         if broadcast is None or broadcast.ended:
             broadcast = self._running[snapshot.id] = Broadcast(self._services, snapshot)
@@ -26,19 +26,19 @@ class BroadcastRegistry:
         return broadcast
 
     async def until_changed(self, snapshot: DeploymentSnapshot, seconds: float) -> None:
-        """Return when the deployment is not any more as it was seen, or after so many seconds."""
+        """Return when the deployment differs from the snapshot, or after so many seconds."""
         broadcast = self.join(snapshot)
         try:
             async with asyncio.timeout(seconds):
                 while broadcast.snapshot == snapshot and not broadcast.ended:
-                    await broadcast.news()
+                    await broadcast.next_entry()
         except TimeoutError:
             return
         finally:
             self.leave(broadcast)
 
     def leave(self, broadcast: Broadcast) -> None:
-        """One viewer less; the last one ends it."""
+        """Remove a viewer; the last viewer closes the broadcast."""
         broadcast.viewers -= 1
         if broadcast.viewers:
             return

@@ -1,6 +1,6 @@
-"""What lies in the store behind a cursor, read and encoded once for viewers that come together.
+"""Frames of the stored log, read and encoded once for viewers that need the same lines.
 
-After a restart hundreds of viewers ask for the same lines within a second.
+After a restart hundreds of viewers request the same lines within a second.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from deployments.log_ports import LogSource
 
 __all__ = ["StoredFrames"]
 
-# What is read at once: a few frames.
+# A read of a few frames.
 _READ_BYTES = 256 * 1024
-# What is kept of it: 4 MiB, so that a log of 40,000 lines is read once for viewers in step.
-_MOST_READS = 16
+# The cache has 4 MiB: viewers at the same pace read a log of 40,000 lines once.
+_MAX_READS = 16
 
 
 class StoredFrames:
-    """The stored log of one deployment, in frames."""
+    """A cache of recent reads of a deployment's stored log."""
 
     def __init__(self, logs: LogSource, deployment: str) -> None:
         self._logs = logs
@@ -27,28 +27,28 @@ class StoredFrames:
         self._reads: dict[EventId, asyncio.Task[Sequence[Frame]]] = {}
 
     async def after(self, cursor: EventId) -> Sequence[Frame]:
-        """The next frames behind a cursor; none where nothing is stored yet.
+        """The next frames after a cursor; empty if the store has no later line yet.
 
         Raises:
-            Unavailable: no answer just now.
+            Unavailable: the store does not answer.
         """
         task = self._reads.pop(cursor, None)
         if task is None:
             task = asyncio.create_task(self._read(cursor))
-            task.add_done_callback(lambda _: self._keep(cursor, task))
-        # What was asked for last is kept longest.
+            task.add_done_callback(lambda _: self._drop_failed(cursor, task))
+        # The least recently used read is removed first.
         self._reads[cursor] = task
-        while len(self._reads) > _MOST_READS:
+        while len(self._reads) > _MAX_READS:
             self._reads.pop(next(iter(self._reads)))
-        # One viewer that leaves must not end what others wait for.
+        # The shield keeps the read alive when a viewer leaves.
         return await asyncio.shield(task)
 
     async def _read(self, cursor: EventId) -> Sequence[Frame]:
         chunks = await self._logs.read(self._deployment, cursor, _READ_BYTES)
-        return [one for one, _ in log_frames(b"".join(chunk.data for chunk in chunks))]
+        return [frame for frame, _ in log_frames(b"".join(chunk.data for chunk in chunks))]
 
-    def _keep(self, cursor: EventId, task: asyncio.Task[Sequence[Frame]]) -> None:
-        """A log only grows: what was found stays true. That nothing was found does not."""
-        found = not task.cancelled() and task.exception() is None and task.result()
-        if not found and self._reads.get(cursor) is task:
+    def _drop_failed(self, cursor: EventId, task: asyncio.Task[Sequence[Frame]]) -> None:
+        """Remove a read without frames: the log may grow. Frames of a log never change."""
+        has_frames = not task.cancelled() and task.exception() is None and task.result()
+        if not has_frames and self._reads.get(cursor) is task:
             del self._reads[cursor]

@@ -1,7 +1,7 @@
-"""One viewer of a deployment (DESIGN section 8, "Stream").
+"""A viewer of a deployment (DESIGN section 8, "Stream").
 
-Who ends it: `end` (terminal and its log is read), `bye` (come back), or the client. What it shows
-comes from the deployment's broadcast; what it missed, from the store.
+Live events come from the deployment's broadcast, missed lines from the store. The stream ends with
+`end` (terminal status, whole log sent), with `bye` (reconnect), or when the client leaves.
 """
 
 import asyncio
@@ -19,23 +19,23 @@ __all__ = ["Viewer", "has_all"]
 
 _PING_SECONDS = 15.0
 _PING = frame("ping", {})
-# What a viewer is sent at once. So much of it lies here for each who does not read.
+# Bytes per write, and so the buffer of each viewer that does not read.
 _SEND_BYTES = 64 * 1024
-# A store that cannot be read just now is asked again after this.
-_AGAIN_SECONDS = 1.0
-_LAST = frozenset({"end", "bye"})
-# It ended while this viewer's store did not have all of it yet.
+# Pause before an unavailable store, or a store without later lines, is read again.
+_RETRY_SECONDS = 1.0
+_FINAL_EVENTS = frozenset({"end", "bye"})
+# The deployment ended while the store of this viewer lacked lines.
 _BEHIND = frame("bye", {"reason": "behind"})
 
 
 class Viewer:
-    """One viewer.
+    """A viewer with its cursor.
 
     Args:
-        services: where to read what it missed.
-        broadcasts: what it shares with the others.
-        seen: the deployment as it was found.
-        after: the cursor.
+        services: the source of missed lines.
+        broadcasts: the shared live events.
+        snapshot: the deployment at the viewer's request.
+        after: the id of the last event that the client has.
     """
 
     def __init__(
@@ -47,68 +47,68 @@ class Viewer:
     ) -> None:
         self._services = services
         self._broadcasts = broadcasts
-        self._seen = snapshot
+        self._snapshot = snapshot
         self._cursor = after
 
     async def frames(self) -> AsyncGenerator[Sequence[Frame], None]:
-        """Events until the end, several at once where several are there."""
-        broadcast = self._broadcasts.join(self._seen)
+        """Batches of frames until the end of the stream."""
+        broadcast = self._broadcasts.join(self._snapshot)
         try:
             while True:
                 fresh = broadcast.next - (1 if broadcast.ended else 0)
                 yield broadcast.opening()
-                async for found in self._catch_up(broadcast):
-                    yield found
+                async for batch in self._stored(broadcast):
+                    yield batch
                 place = broadcast.place(self._cursor)
                 if place is None:
-                    yield [await _last(broadcast)]
+                    yield [await _final_frame(broadcast)]
                     return
-                async for found in self._shared(broadcast, min(place, fresh), fresh):
-                    yield found
-                    if found[-1].event in _LAST:
+                async for batch in self._shared(broadcast, min(place, fresh), fresh):
+                    yield batch
+                    if batch[-1].event in _FINAL_EVENTS:
                         return
         finally:
             self._broadcasts.leave(broadcast)
 
-    async def _catch_up(self, broadcast: Broadcast) -> AsyncGenerator[Sequence[Frame], None]:
-        """What lies between the cursor and the broadcast's entries, unless it ends before."""
+    async def _stored(self, broadcast: Broadcast) -> AsyncGenerator[Sequence[Frame], None]:
+        """Stored frames from the cursor to the broadcast's entries, or to the end of the log."""
         while broadcast.place(self._cursor) is None and not self._services.stopping.is_set():
             try:
-                found = await broadcast.stored.after(self._cursor)
+                frames = await broadcast.stored.after(self._cursor)
             except AnavaError:
-                await asyncio.sleep(_AGAIN_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
                 yield [_PING]
                 continue
-            for item in found:
-                self._cursor = item.last or self._cursor
-                yield [item]
-            if not found and broadcast.ended:
+            for stored_frame in frames:
+                self._cursor = stored_frame.last or self._cursor
+                yield [stored_frame]
+            if not frames and broadcast.ended:
                 return
-            if not found:
+            if not frames:
                 broadcast.follow(self._cursor)
-                # Another viewer may have read from a store that is ahead of this one.
+                # The broadcast may follow another store, which has more lines than this store.
                 is_there = broadcast.place(self._cursor) is not None
-                await asyncio.sleep(0 if is_there else _AGAIN_SECONDS)
+                await asyncio.sleep(0 if is_there else _RETRY_SECONDS)
 
     async def _shared(
         self, broadcast: Broadcast, number: int, fresh: int
     ) -> AsyncGenerator[Sequence[Frame], None]:
-        """Entries from a number on, for as long as they have not left the ring.
+        """Entries from a number, until the next entry has left the ring.
 
-        Of those before `fresh` only lines are news: the opening told the rest.
+        Entries before `fresh` are reduced to log lines: the opening contains the rest.
         """
         while number >= broadcast.first:
             entries = broadcast.entries(number, _SEND_BYTES)
             old = max(0, fresh - number)
             number += len(entries)
-            news = [*(entry for entry in entries[:old] if entry.frame.last), *entries[old:]]
-            if found := list(self._taken(news)):
-                yield found
-            if not entries and not await _is_news(broadcast):
+            unsent = [*(entry for entry in entries[:old] if entry.frame.last), *entries[old:]]
+            if frames := list(self._advance(unsent)):
+                yield frames
+            if not entries and not await _has_new_entry(broadcast):
                 yield [_PING]
 
-    def _taken(self, entries: Iterable[Entry]) -> Iterable[Frame]:
-        """The entries without the lines that this viewer has already."""
+    def _advance(self, entries: Iterable[Entry]) -> Iterable[Frame]:
+        """The entries' frames without the lines that were sent before; moves the cursor."""
         for entry in entries:
             last = entry.frame.last
             if last is None or entry.after is None or entry.after >= self._cursor:
@@ -119,28 +119,28 @@ class Viewer:
 
 
 async def has_all(services: Services, snapshot: DeploymentSnapshot, cursor: EventId) -> bool:
-    """Whether the deployment has ended and its log holds nothing behind the cursor.
+    """Whether the deployment has ended and its log has no event after the cursor.
 
-    A log without any seal is never known to be whole, unless somebody already waited for it.
+    False for a log without end records, which may still grow.
     """
     if not snapshot.is_terminal or cursor < snapshot.log_end or snapshot.log_end.step == 0:
         return False
     return not await services.logs.read(snapshot.id, cursor, 1)
 
 
-async def _last(broadcast: Broadcast) -> Frame:
-    """How it ends for one who does not have all: it must come back."""
+async def _final_frame(broadcast: Broadcast) -> Frame:
+    """The `bye` for a viewer that lacks lines at the end of the broadcast."""
     while not broadcast.ended:
-        await broadcast.news()
+        await broadcast.next_entry()
     last = broadcast.entries(broadcast.next - 1, 1)[0].frame
     return last if last.event == "bye" else _BEHIND
 
 
-async def _is_news(broadcast: Broadcast) -> bool:
-    """Whether there was news before it is time for a ping."""
+async def _has_new_entry(broadcast: Broadcast) -> bool:
+    """Wait for an entry; False when a ping is due first."""
     try:
         async with asyncio.timeout(_PING_SECONDS):
-            await broadcast.news()
+            await broadcast.next_entry()
     except TimeoutError:
         return False
     return True

@@ -1,7 +1,7 @@
 """A deployment over a WebSocket: its events, and requests with their answers (docs/stream.md).
 
-Who ends it: the last event (`end`, `bye`), a message that is no text, or the client. Two tasks
-write, one shows events and one answers; each message is one whole frame.
+The connection ends with the final event (`end`, `bye`), with a binary message, or when the client
+closes it. Two tasks write, for events and for answers; each message is a whole text frame.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from enum import IntEnum
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.problems import KINDS, Problem, problem_of
-from api.schemas.messages import CancelMessage, LaterMessage, Message, ResumeMessage
+from api.schemas.messages import CancelMessage, Message, ResumeMessage, UnavailableMessage
 from api.services.container import Services
 from api.streaming.registry import BroadcastRegistry
 from api.streaming.viewer import Viewer
@@ -27,13 +27,13 @@ _log = logging.getLogger("anava.api.stream")
 
 
 class CloseCode(IntEnum):
-    """Why the server closes (RFC 6455, section 7.4.1).
+    """The server's close codes (RFC 6455, section 7.4.1).
 
-    The protocol itself has two more: 1007 for a text that is no UTF-8, 1009 for one too long.
+    The WebSocket library adds 1007 for invalid UTF-8 and 1009 for a message that is too long.
     """
 
     ENDED = 1000
-    NO_TEXT = 1003
+    NOT_TEXT = 1003
     BROKEN = 1011
     COME_BACK = 1012
 
@@ -42,13 +42,13 @@ _CODES = {"end": CloseCode.ENDED, "bye": CloseCode.COME_BACK}
 
 
 class WebSocketSession:
-    """One accepted WebSocket.
+    """A session on an accepted WebSocket.
 
     Args:
-        socket: accepted.
-        services: what is read and asked.
-        broadcasts: what is shared with the others who watch.
-        seen: the deployment as it was found, for its owner.
+        socket: the accepted socket.
+        services: for the events and the requests.
+        broadcasts: the shared live events.
+        snapshot: the deployment, which belongs to the caller.
     """
 
     def __init__(
@@ -61,78 +61,79 @@ class WebSocketSession:
         self._socket = socket
         self._services = services
         self._broadcasts = broadcasts
-        self._seen = snapshot
-        self._showing: asyncio.Task[None] | None = None
+        self._snapshot = snapshot
+        self._events: asyncio.Task[None] | None = None
 
     async def run(self, after: EventId) -> None:
-        """Show what lies behind the cursor, and answer, until the connection is closed."""
-        self._show(after)
+        """Send the events after the cursor and answer requests until the connection closes."""
+        self._start_events(after)
         try:
             while (message := await self._socket.receive())["type"] == "websocket.receive":
                 text = message.get("text")
                 if text is None:
-                    await self._close(CloseCode.NO_TEXT)
+                    await self._close(CloseCode.NOT_TEXT)
                     return
-                await self._take(text)
+                await self._answer(text)
         except WebSocketDisconnect:
             return
         finally:
-            await self._hush()
+            await self._stop_events()
 
-    def _show(self, after: EventId) -> None:
-        viewer = Viewer(self._services, self._broadcasts, self._seen, after)
-        self._showing = asyncio.create_task(self._send_events(viewer))
+    def _start_events(self, after: EventId) -> None:
+        viewer = Viewer(self._services, self._broadcasts, self._snapshot, after)
+        self._events = asyncio.create_task(self._send_events(viewer))
 
-    async def _hush(self) -> None:
-        """Show nothing any more; what was not sent yet is not sent."""
-        if self._showing is not None:
-            self._showing.cancel()
-            await asyncio.wait({self._showing})
+    async def _stop_events(self) -> None:
+        """Stop the events; unsent frames are discarded."""
+        if self._events is not None:
+            self._events.cancel()
+            await asyncio.wait({self._events})
 
     async def _send_events(self, viewer: Viewer) -> None:
         code = CloseCode.BROKEN
         try:
-            async with aclosing(viewer.frames()) as found:
-                async for frames in found:
+            async with aclosing(viewer.frames()) as batches:
+                async for frames in batches:
                     for frame in frames:
                         await self._send(frame.message)
                     code = _CODES.get(frames[-1].event, CloseCode.BROKEN)
         except WebSocketDisconnect:
             return
-        except Exception:  # noqa: BLE001 - logged; the client comes back
-            _log.exception("the events of %s broke", self._seen.id)
+        except Exception:  # noqa: BLE001 - logged; the client reconnects
+            _log.exception("the events of %s failed", self._snapshot.id)
         await self._close(code)
 
-    async def _take(self, text: str) -> None:
+    async def _answer(self, text: str) -> None:
         name, message = parse_message(text)
         after, problem = None, None
         if isinstance(message, Problem):
             problem = message
         else:
             try:
-                after = await self._do(message)
+                after = await self._execute(message)
             except AnavaError as error:
                 problem = problem_of(error)
-            except Exception:  # noqa: BLE001 - logged; this request failed, the events go on
+            except Exception:  # noqa: BLE001 - logged; this request failed, the events continue
                 _log.exception("request %s failed", self._socket.state.request_id)
                 problem = Problem("internal_error", KINDS["internal_error"].meaning)
         if after is not None:
-            # Behind its answer come only lines behind the id.
-            await self._hush()
+            # Only lines after the id follow the answer.
+            await self._stop_events()
         await self._send(reply(name, problem, self._socket.state.request_id))
         if after is not None:
-            self._show(after)
+            self._start_events(after)
 
-    async def _do(self, message: Message) -> EventId | None:
-        """Carry out a request; the id behind which events shall go on, if that was asked."""
-        deployments, caller, id = self._services.deployments, self._seen.caller, self._seen.id
-        if isinstance(message, LaterMessage):
-            raise NotAvailable(f"This version takes no {message.type}.")
+    async def _execute(self, message: Message) -> EventId | None:
+        """Execute a request; `resume_from` returns the id after which the events continue."""
+        deployments = self._services.deployments
+        caller, id = self._snapshot.caller, self._snapshot.id
+        if isinstance(message, UnavailableMessage):
+            raise NotAvailable(f"{message.type} is not available in this version.")
         if isinstance(message, CancelMessage):
             await deployments.cancel(caller, id, message.reason, force=False)
         if isinstance(message, ResumeMessage):
             after = _cursor(message.id)
-            self._seen = await deployments.get(caller, id)
+            self._snapshot = await deployments.get(caller, id)
             return after
         return None
 
@@ -140,7 +141,7 @@ class WebSocketSession:
         try:
             await self._socket.send_text(text)
         except RuntimeError:
-            # The other task, or the server itself, has closed meanwhile.
+            # The other task or the server has closed the socket.
             raise WebSocketDisconnect(CloseCode.BROKEN) from None
 
     async def _close(self, code: CloseCode) -> None:

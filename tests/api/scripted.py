@@ -44,7 +44,9 @@ class ScriptedWorkflow:
 
 async def deploy(api: httpx.AsyncClient) -> str:
     prefix = "p" + uuid.uuid4().hex[:8]
-    answer = await api.post("/api/deploy", json={"project_id": "customer-1", "prefix": prefix})
+    answer = await api.post(
+        "/api/deploy", json={"template": "sandbox", "project_id": "customer-1", "prefix": prefix}
+    )
     return str(answer.json()["id"])
 
 

@@ -44,7 +44,7 @@ async def api(services: Services, store: LocalArtifactStore) -> AsyncIterator[ht
 @pytest.fixture
 async def path(api: httpx.AsyncClient, store: LocalArtifactStore) -> str:
     """The artifacts of a deployment that has left a plan, a log and a page."""
-    answer = await api.post("/api/deploy", json={"project_id": "customer-1"})
+    answer = await api.post("/api/deploy", json={"template": "sandbox", "project_id": "customer-1"})
     deployment = str(answer.json()["id"])
     await store.put(deployment, "plan.json", [b"{}"])
     await store.put(deployment, "log.txt", [LOG])

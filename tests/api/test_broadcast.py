@@ -235,8 +235,8 @@ async def test_a_change_of_the_source_is_told_and_told_to_who_comes_later(hall: 
     seals.append(await hall.write(2, 3))
     await hall.finish(*seals)
     wanted = [
-        {"source": "gcs", "words": "reading from Cloud Storage"},
-        {"source": "redis", "words": "reading from Redis again"},
+        {"source": "gcs", "label": "reading from Cloud Storage"},
+        {"source": "redis", "label": "reading from Redis again"},
     ]
     for found in (await first, await second):
         assert [json.loads(entry.content) for entry in found if entry.event == "source"] == wanted

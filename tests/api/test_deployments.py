@@ -22,7 +22,9 @@ def key() -> dict[str, str]:
 
 
 async def deploy(api: httpx.AsyncClient, **fields: object) -> str:
-    answer = await api.post("/api/deploy", json={"project_id": PROJECT, **fields})
+    answer = await api.post(
+        "/api/deploy", json={"template": "sandbox", "project_id": PROJECT, **fields}
+    )
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
 
@@ -32,7 +34,7 @@ async def test_fifty_equal_requests_at_once_start_one_deployment(
 ) -> None:
     headers = key()
     prefix = "p" + secrets.token_hex(4)
-    body = {"project_id": PROJECT, "prefix": prefix}
+    body = {"template": "sandbox", "project_id": PROJECT, "prefix": prefix}
     answers = await asyncio.gather(
         *(api.post("/api/deploy", json=body, headers=headers) for _ in range(50))
     )
@@ -47,23 +49,30 @@ async def test_fifty_equal_requests_at_once_start_one_deployment(
 
 async def test_a_key_with_another_body_is_refused(api: httpx.AsyncClient) -> None:
     headers = key()
-    first = await api.post("/api/deploy", json={"project_id": PROJECT}, headers=headers)
+    first = await api.post(
+        "/api/deploy", json={"template": "sandbox", "project_id": PROJECT}, headers=headers
+    )
     assert first.status_code == 202
-    other = await api.post("/api/deploy", json={"project_id": "customer-2"}, headers=headers)
+    other = await api.post(
+        "/api/deploy", json={"template": "sandbox", "project_id": "customer-2"}, headers=headers
+    )
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
 @pytest.mark.parametrize("bad", ["", "a b", "x" * 256, "tab\there"])
 async def test_a_key_that_is_no_visible_ascii_is_refused(api: httpx.AsyncClient, bad: str) -> None:
     answer = await api.post(
-        "/api/deploy", json={"project_id": PROJECT}, headers={"Idempotency-Key": bad}
+        "/api/deploy",
+        json={"template": "sandbox", "project_id": PROJECT},
+        headers={"Idempotency-Key": bad},
     )
     assert answer.status_code == 422
 
 
 async def test_older_spellings_mean_the_same(api: httpx.AsyncClient) -> None:
     answer = await api.post(
-        "/api/deploy", json={"projectId": "customer-9", "storageLocation": "EU"}
+        "/api/deploy",
+        json={"template": "sandbox", "projectId": "customer-9", "storageLocation": "EU"},
     )
     assert answer.json()["project_id"] == "customer-9"
     assert answer.json()["storage_location"] == "EU"
@@ -74,14 +83,28 @@ async def test_older_spellings_mean_the_same(api: httpx.AsyncClient) -> None:
     [
         {"approval": "always"},
         {"continues": "dep-x"},
+        {"template_version": "9f86d081884c"},
+        {"revision": 3},
+        {"operation": "drift"},
+        {"operation": "repair"},
     ],
 )
 async def test_what_this_version_cannot_do_is_not_available(
-    api: httpx.AsyncClient, fields: dict[str, str]
+    api: httpx.AsyncClient, fields: dict[str, object]
 ) -> None:
-    answer = await api.post("/api/deploy", json={"project_id": PROJECT, **fields})
+    answer = await api.post(
+        "/api/deploy", json={"template": "sandbox", "project_id": PROJECT, **fields}
+    )
     assert (answer.status_code, answer.json()["code"]) == (422, "not_available")
     assert answer.json()["errors"][0]["pointer"] == f"/{next(iter(fields))}"
+
+
+async def test_a_template_is_never_guessed(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/api/deploy", json={"project_id": PROJECT})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert answer.json()["errors"] == [
+        {"pointer": "/template", "code": "missing", "message": "This field is required."}
+    ]
 
 
 async def test_a_deployment_shows_what_was_asked_but_no_secret(
@@ -94,6 +117,8 @@ async def test_a_deployment_shows_what_was_asked_but_no_secret(
     assert body["variables"] == {"lines": 3}
     assert body["actions"]["can_cancel"] is True
     assert body["result"] is None
+    assert (body["tenant"], body["template_version"], body["revision"]) == ("local", "", None)
+    assert (body["started_at"], body["ended_at"]) == (None, None)
     assert "hunter2" not in answer.text
     memo = await (await client.get_workflow_handle(found).describe()).memo()
     assert "hunter2" not in str(memo)

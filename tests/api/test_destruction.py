@@ -21,26 +21,27 @@ async def test_what_stays_and_what_google_keeps_is_said_with_the_words_to_confir
     told = answer.json()
     assert (answer.status_code, told["stack"]) == (200, "local.anava.customer-1.front")
     assert told["confirm"] == "customer-1/front"
-    assert any("Firestore database" in item["what"] for item in told["kept"])
-    assert all(entry["why"] for entry in told["kept"])
-    assert {element["days"] for element in told["held"]} == {30}
-    assert any("workload identity pool" in value["what"] for value in told["held"])
-    sandbox = (await api.get("/api/destruction?project_id=customer-1")).json()
-    assert (sandbox["confirm"], sandbox["held"]) == ("customer-1/anava", [])
+    assert any("Firestore database" in item["what"] for item in told["retained"])
+    assert all(entry["why"] for entry in told["retained"])
+    assert {element["days"] for element in told["soft_deleted"]} == {30}
+    assert any("workload identity pool" in value["what"] for value in told["soft_deleted"])
+    sandbox = (await api.get("/api/destruction?template=sandbox&project_id=customer-1")).json()
+    assert (sandbox["confirm"], sandbox["soft_deleted"]) == ("customer-1/anava", [])
 
 
 @pytest.mark.parametrize(
     "query",
     [
         "",
-        "project_id=",
-        "project_id=../../etc",
-        "project_id=customer-1%00",
-        "project_id=" + "x" * 5000,
-        "project_id=customer-1&prefix=-",
+        "template=sandbox&project_id=",
+        "project_id=customer-1",
+        "template=sandbox&project_id=../../etc",
+        "template=sandbox&project_id=customer-1%00",
+        "template=sandbox&project_id=" + "x" * 5000,
+        "template=sandbox&project_id=customer-1&prefix=-",
         "project_id=customer-1&template=../sandbox",
         "project_id=customer-1&template=platform",
-        "project_id=customer-1&more=1",
+        "template=sandbox&project_id=customer-1&more=1",
     ],
 )
 async def test_a_stack_that_cannot_be_is_refused(api: httpx.AsyncClient, query: str) -> None:
@@ -53,7 +54,7 @@ async def test_an_unconfirmed_destroy_starts_nothing(
     api: httpx.AsyncClient, confirm: dict[str, str | None]
 ) -> None:
     project = "gone-" + secrets.token_hex(4)
-    body = {"project_id": project, "operation": "destroy", **confirm}
+    body = {"template": "sandbox", "project_id": project, "operation": "destroy", **confirm}
     answer = await api.post("/api/deploy", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/confirm"]
@@ -62,7 +63,12 @@ async def test_an_unconfirmed_destroy_starts_nothing(
 
 async def test_a_confirmed_destroy_is_shown_as_one(api: httpx.AsyncClient) -> None:
     project = "gone-" + secrets.token_hex(4)
-    body = {"project_id": project, "operation": "destroy", "confirm": f"{project}/anava"}
+    body = {
+        "template": "sandbox",
+        "project_id": project,
+        "operation": "destroy",
+        "confirm": f"{project}/anava",
+    }
     accepted = await api.post("/api/deploy", json=body)
     assert (accepted.status_code, accepted.json()["operation"]) == (202, "destroy")
     snapshot = (await api.get(accepted.headers["Location"])).json()

@@ -73,7 +73,7 @@ async def test_a_strange_id_is_not_found(api: httpx.AsyncClient, deployment: str
 async def test_a_wrong_field_is_refused_by_name(
     api: httpx.AsyncClient, fields: dict[str, object]
 ) -> None:
-    content = json.dumps({"project_id": PROJECT, **fields}).encode()
+    content = json.dumps({"template": "sandbox", "project_id": PROJECT, **fields}).encode()
     answer = await api.post(
         "/api/deploy", content=content, headers={"Content-Type": "application/json"}
     )
@@ -91,9 +91,11 @@ async def test_a_wrong_field_is_refused_by_name(
         b"{",
         b"null",
         b"[]",
-        b'{"project_id": "customer-1", "variables": {"lines": NaN}}',
-        b'{"project_id": "customer-1", "variables": {"lines": 1e400}}',
-        b'{"project_id": "customer-1", "variables": {"lines": ' + b"9" * 5000 + b"}}",
+        b'{"template": "sandbox", "project_id": "customer-1", "variables": {"lines": NaN}}',
+        b'{"template": "sandbox", "project_id": "customer-1", "variables": {"lines": 1e400}}',
+        b'{"template": "sandbox", "project_id": "customer-1", "variables": {"lines": '
+        + b"9" * 5000
+        + b"}}",
         b"[" * 100_000,
         b'{"variables":' * 50_000,
         b"\xff\xfe",
@@ -164,9 +166,11 @@ async def test_what_was_refused_started_nothing(api: httpx.AsyncClient) -> None:
         {"region": "${x}"},
     ]
     for fields in bad:
-        answer = await api.post("/api/deploy", json={"project_id": project, **fields})
+        answer = await api.post(
+            "/api/deploy", json={"template": "sandbox", "project_id": project, **fields}
+        )
         assert answer.status_code == 422, fields
-    accepted = await api.post("/api/deploy", json={"project_id": project})
+    accepted = await api.post("/api/deploy", json={"template": "sandbox", "project_id": project})
 
     async def ids() -> list[str]:
         found = await api.get(f"/api/deployments?project={project}")

@@ -19,7 +19,7 @@ async def page(api: httpx.AsyncClient, found: str, query: str) -> dict[str, obje
 
 
 def ids(content: dict[str, object]) -> list[str]:
-    events = content["events"]
+    events = content["items"]
     assert isinstance(events, list)
     return [event["id"] for event in events]
 
@@ -34,7 +34,7 @@ async def test_pages_go_backwards_over_steps_to_the_start(
     while before:
         content = await page(api, found, f"before={before}&limit=8")
         pages.append(ids(content))
-        before = str(content["previous_before"])
+        before = str(content["previous_cursor"])
     assert [len(item) for item in pages] == [8, 8, 8, 8, 3]
     assert [entry for content in reversed(pages) for entry in content] == [
         *(f"1-{n}" for n in range(1, 31)),

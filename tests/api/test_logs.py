@@ -22,15 +22,15 @@ async def test_a_page_goes_on_where_the_last_one_ended(
     while True:
         url = f"/api/deployment/{found}/logs?after={after}&limit=7"
         page = (await api.get(url)).json()
-        assert len(page["events"]) <= 7
-        ids += [event["id"] for event in page["events"]]
-        after = page["next_after"]
-        if not page["events"]:
+        assert len(page["items"]) <= 7
+        ids += [event["id"] for event in page["items"]]
+        after = page["next_cursor"]
+        if not page["items"]:
             break
     assert ids == [f"1-{n}" for n in range(1, 31)] + [f"2-{n}" for n in range(1, 6)]
-    assert (after, page["end"]) == ("2-6", False)
+    assert (after, page["complete"]) == ("2-6", False)
     await finish(client, found, first, second)
-    assert (await api.get(f"/api/deployment/{found}/logs?after={after}")).json()["end"] is True
+    assert (await api.get(f"/api/deployment/{found}/logs?after={after}")).json()["complete"] is True
 
 
 async def test_a_stream_brings_all_lines_then_ends_and_is_then_over(
@@ -111,7 +111,8 @@ async def test_progress_is_the_newest_step_that_names_resources(
     body = (await api.get(url)).json()
     assert (body["step"], body["until"]) == (2, "2-3")
     assert body["resources"][0]["address"] == "a.b"
-    assert (await api.get(f"/api/deployment/{found}/resources")).json() == body
+    listed = (await api.get(f"/api/deployment/{found}/resources")).json()
+    assert listed == {"items": body["resources"], "next_cursor": None}
 
 
 @pytest.mark.parametrize("after", ["x", "1", "1-", "-1", "1-99999999999", "%00"])

@@ -72,7 +72,7 @@ PLAN = {
 
 @pytest.fixture
 async def deployment(api: httpx.AsyncClient) -> str:
-    answer = await api.post("/api/deploy", json={"project_id": "customer-1"})
+    answer = await api.post("/api/deploy", json={"template": "sandbox", "project_id": "customer-1"})
     return str(answer.json()["id"])
 
 
@@ -134,15 +134,15 @@ async def test_what_is_lost_is_named_with_its_reason(plan: dict[str, Any]) -> No
     assert (again["before"], again["after"]) == ({"zone": "a"}, {"zone": "b"})
     assert change(plan, "x.gone")["reason"] == "delete_because_no_resource_config"
     assert change(plan, "x.moved")["previous_address"] == "x.before"
-    assert change(plan, "x.found")["importing"] == "i-1"
+    assert change(plan, "x.found")["import_id"] == "i-1"
 
 
 async def test_what_is_adopted_says_so_also_where_it_is_changed(plan: dict[str, Any]) -> None:
-    assert plan["adopted"] == ["x.found", "x.kept"]
+    assert plan["imported"] == ["x.found", "x.kept"]
     kept = change(plan, "x.kept")
-    assert (kept["adopted"], kept["action"], kept["importing"]) == (True, "update", "i-2")
+    assert (kept["imported"], kept["action"], kept["import_id"]) == (True, "update", "i-2")
     assert (kept["before"], kept["after"]) == ({"a": 1}, {"a": 2})
-    assert not change(plan, "x.other")["adopted"]
+    assert not change(plan, "x.other")["imported"]
 
 
 async def test_what_is_not_known_yet_is_marked(plan: dict[str, Any]) -> None:

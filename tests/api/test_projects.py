@@ -106,7 +106,8 @@ async def test_a_bad_body_is_a_problem_and_google_is_not_asked(
 async def test_the_callers_projects_are_listed(front: httpx.AsyncClient) -> None:
     answer = await front.get("/api/projects")
     assert answer.json() == {
-        "items": [{"project_id": "demo-proj", "name": "Demo project", "number": "123456789012"}]
+        "items": [{"project_id": "demo-proj", "name": "Demo project", "number": "123456789012"}],
+        "next_cursor": None,
     }
 
 

@@ -55,7 +55,9 @@ def test_a_route_answers_as_documented(case: Case[Any], address: str) -> None:
 @pytest.fixture(scope="module")
 def deployment(address: str) -> str:
     """One that exists and that no worker takes up."""
-    answer = httpx.post(f"{address}/api/deploy", json={"project_id": "customer-1"})
+    answer = httpx.post(
+        f"{address}/api/deploy", json={"template": "sandbox", "project_id": "customer-1"}
+    )
     return str(answer.json()["id"])
 
 

@@ -48,6 +48,7 @@ class Scene:
     async def post(self, **variables: float) -> str:
         """Ask for a deployment of a stack of its own; its id."""
         body = {
+            "template": "sandbox",
             "project_id": "demo-project-1",
             "prefix": "p" + uuid.uuid4().hex[:8],
             "variables": variables,

@@ -46,7 +46,12 @@ class Site:
         prefix = "p" + uuid.uuid4().hex[:8]
         answer = await self.session.post(
             "/api/deploy",
-            json={"project_id": "demo-project-1", "prefix": prefix, "variables": variables},
+            json={
+                "template": "sandbox",
+                "project_id": "demo-project-1",
+                "prefix": prefix,
+                "variables": variables,
+            },
         )
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])

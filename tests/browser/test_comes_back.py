@@ -32,11 +32,11 @@ async def test_it_says_where_the_log_is_read_from_when_redis_dies(
     id = await site.deploy(resource_seconds=4, lines=50)
     await page.goto(f"/deployment/{id}")
     await expect(page.locator("#log")).to_contain_text("Creating...")
-    await expect(page.locator("#link")).to_have_text("live")
+    await expect(page.locator("#connection")).to_have_text("live")
     redis.kill()
-    await expect(page.locator("#link")).to_have_text("live, reading from this machine")
-    await expect(page.locator("#word")).to_have_text("Succeeded")
-    await expect(page.locator("#link")).to_have_text("complete")
+    await expect(page.locator("#connection")).to_have_text("live, reading from this machine")
+    await expect(page.locator("#label")).to_have_text("Succeeded")
+    await expect(page.locator("#connection")).to_have_text("complete")
     assert await shown_ids(page) == stored_ids(site, id)
 
 
@@ -62,5 +62,5 @@ async def test_one_that_lost_only_the_end_says_complete(site: Site, page: Page) 
 
     await page.route("**/logs/stream*", without_end)
     await page.goto(f"/deployment/{id}")
-    await expect(page.locator("#link")).to_have_text("complete", timeout=15_000)
+    await expect(page.locator("#connection")).to_have_text("complete", timeout=15_000)
     assert await shown_ids(page) == stored_ids(site, id)

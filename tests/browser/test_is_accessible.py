@@ -42,14 +42,14 @@ async def test_every_page_in_every_state(site: Site, page: Page) -> None:
     await assert_accessible(page)
     await assert_fits_a_phone(page)
     await page.get_by_role("button", name="Stop this deployment").click()
-    await expect(page.locator("#word")).to_have_text("Cancelled")
+    await expect(page.locator("#label")).to_have_text("Cancelled")
     await assert_accessible(page)
 
     for variables, word in (({"fail": "services-2"}, "Failed"), ({}, "Succeeded")):
         ended = await site.deploy(**variables)
         await page.goto(f"/deployment/{ended}")
-        await expect(page.locator("#word")).to_have_text(word)
-        await expect(page.locator("#link")).to_have_text("complete")
+        await expect(page.locator("#label")).to_have_text(word)
+        await expect(page.locator("#connection")).to_have_text("complete")
         await assert_accessible(page)
         await assert_fits_a_phone(page)
     await page.goto("/")

@@ -58,8 +58,8 @@ def settings(tmp_path: Path) -> dict[str, str]:
 async def test_it_is_whole_and_inert_everywhere(site: Site, page: Page) -> None:
     id = await site.deploy()
     await page.goto(f"/deployment/{id}")
-    await expect(page.locator("#word")).to_have_text("Succeeded")
-    await expect(page.locator("#link")).to_have_text("complete")
+    await expect(page.locator("#label")).to_have_text("Succeeded")
+    await expect(page.locator("#connection")).to_have_text("complete")
     shown: list[str] = await page.eval_on_selector_all(
         "#log .line", "lines => lines.map(line => line.lastChild.textContent)"
     )

@@ -52,7 +52,12 @@ class Service:
             "lines": -(-lines // (_RESOURCES * _LAYERS)),
         }
         prefix = "p" + uuid.uuid4().hex[:8]
-        body = {"project_id": "demo-project-1", "prefix": prefix, "variables": variables}
+        body = {
+            "template": "sandbox",
+            "project_id": "demo-project-1",
+            "prefix": prefix,
+            "variables": variables,
+        }
         answer = await self.session.post("/api/deploy", json=body)
         assert answer.status_code == 202, answer.text
         id = str(answer.json()["id"])

@@ -20,7 +20,7 @@ class Front:
 
     async def run(self, **fields: object) -> str:
         """The path of a deployment that has ended, however."""
-        path = await self.start(**{"project_id": "demo-project-1", **fields})
+        path = await self.start(**{"template": "sandbox", "project_id": "demo-project-1", **fields})
         await self.ended(path)
         return path
 

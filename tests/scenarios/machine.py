@@ -141,6 +141,7 @@ class Machine:
     async def deploy(self, house: House, **variables: float) -> Deployment:
         """A deployment by the API, of a stack of its own."""
         body = {
+            "template": "sandbox",
             "project_id": "demo-project-1",
             "prefix": "p" + uuid.uuid4().hex[:8],
             "variables": variables,

@@ -167,9 +167,7 @@ async def test_a_refusal_that_does_not_end_is_said_and_can_be_cancelled(
 
     await eventually(told, "that Google keeps refusing", 60)
     progress = await stack.front.json(f"{path}/resources")
-    assert REFUSED in [
-        resource["address"] for resource in progress["resources"] if resource["overdue"]
-    ]
+    assert REFUSED in [resource["address"] for resource in progress["items"] if resource["overdue"]]
 
     answer = await stack.front.session.post(f"{path}/cancel", json={"reason": "too many calls"})
     assert answer.status_code == 202, answer.text

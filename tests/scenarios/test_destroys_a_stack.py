@@ -33,7 +33,7 @@ async def test_a_stack_is_deployed_destroyed_and_deployed_again(house: House, fr
     plan = await front.json(f"{path}/plan")
     assert plan["counts"] == {"delete": 12}
     progress = await front.json(f"{path}/resources")
-    assert {(resource["action"], resource["status"]) for resource in progress["resources"]} == {
+    assert {(resource["action"], resource["status"]) for resource in progress["items"]} == {
         ("delete", "done")
     }
     page = await front.session.get(path.removeprefix("/api"), headers={"Accept": "text/html"})

@@ -17,7 +17,11 @@ from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.servers import eventually, free_port
 
 INIT, PLAN, APPLY = 1, 2, 3
-BODY = {"project_id": "demo-project-1", "variables": {"resource_seconds": 20}}
+BODY = {
+    "template": "sandbox",
+    "project_id": "demo-project-1",
+    "variables": {"resource_seconds": 20},
+}
 
 
 # Real terraform behind what Google's provider can do: the first interrupt changes nothing.
@@ -127,7 +131,7 @@ async def test_a_long_plan_is_interrupted_once_and_nothing_is_made(
     house.worker()
     # A second: long beside the way of a cancel, short beside the 10 s to the second interrupt on a
     # busy machine. It grows by the cube, in a part of terraform that no interrupt stops.
-    body = {"project_id": "demo-project-1", "variables": {"resources": 100}}
+    body = {"template": "sandbox", "project_id": "demo-project-1", "variables": {"resources": 100}}
     deployment = await deploy(session, house, body)
     await deployment.until_file(PLAN, "started.json")
     await cancel(session, deployment)
@@ -143,7 +147,11 @@ async def test_a_cancel_behind_the_end_of_the_apply_is_called_too_late(
     house: House, session: httpx.AsyncClient
 ) -> None:
     worker = house.worker()
-    body = {"project_id": "demo-project-1", "variables": {"resource_seconds": 0.5}}
+    body = {
+        "template": "sandbox",
+        "project_id": "demo-project-1",
+        "variables": {"resource_seconds": 0.5},
+    }
     deployment = await deploy(session, house, body)
     await deployment.until_text(APPLY, "apply_start")
     # Terraform ends, and no worker can tell anybody.
@@ -180,7 +188,11 @@ async def test_what_was_made_before_the_cancel_stays(
     house: House, session: httpx.AsyncClient
 ) -> None:
     house.worker()
-    body = {"project_id": "demo-project-1", "variables": {"resource_seconds": 2}}
+    body = {
+        "template": "sandbox",
+        "project_id": "demo-project-1",
+        "variables": {"resource_seconds": 2},
+    }
     deployment = await deploy(session, house, body)
     await deployment.until_text(APPLY, "apply_complete")
     await cancel(session, deployment)
@@ -281,7 +293,9 @@ async def test_a_finished_deployment_cannot_be_cancelled(
     house: House, session: httpx.AsyncClient
 ) -> None:
     house.worker()
-    deployment = await deploy(session, house, {"project_id": "demo-project-1"})
+    deployment = await deploy(
+        session, house, {"template": "sandbox", "project_id": "demo-project-1"}
+    )
     await deployment.result()
 
     async def refused() -> httpx.Response | None:

@@ -36,7 +36,11 @@ async def test_it_goes_on_over_a_killed_api_and_says_when_redis_is_gone(
     out, err = tmp_path / "out", tmp_path / "err"
     async with httpx.AsyncClient(base_url=url, timeout=60) as session:
         await until_ready(session)
-        body = {"project_id": "demo-project-1", "variables": {"resource_seconds": 4, "lines": 50}}
+        body = {
+            "template": "sandbox",
+            "project_id": "demo-project-1",
+            "variables": {"resource_seconds": 4, "lines": 50},
+        }
         id = (await session.post("/api/deploy", json=body)).json()["id"]
         # A shell keeps the two apart, as a person would.
         words = f"exec {sys.executable} -m cli.main logs -f --json {id} --api {url} >{out} 2>{err}"

@@ -54,7 +54,11 @@ async def test_a_killed_api_costs_a_viewer_no_line_and_repeats_none(house: House
         await until_ready(session)
         answer = await session.post(
             "/api/deploy",
-            json={"project_id": "demo-project-1", "variables": {"resource_seconds": 1}},
+            json={
+                "template": "sandbox",
+                "project_id": "demo-project-1",
+                "variables": {"resource_seconds": 1},
+            },
         )
         assert answer.status_code == 202
         id = answer.json()["id"]
@@ -82,7 +86,11 @@ async def test_cancel_by_the_command_line_says_who_asked(house: House) -> None:
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=url, timeout=60) as session:
         await until_ready(session)
-        body = {"project_id": "demo-project-1", "variables": {"resource_seconds": 30}}
+        body = {
+            "template": "sandbox",
+            "project_id": "demo-project-1",
+            "variables": {"resource_seconds": 30},
+        }
         id = (await session.post("/api/deploy", json=body)).json()["id"]
         spool = house.data / "runs" / id / "steps" / "3" / "spool"
         await eventually(lambda: spool.exists() and "apply_start" in spool.read_text(), "the apply")

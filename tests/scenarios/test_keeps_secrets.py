@@ -85,7 +85,12 @@ async def test_it_is_in_no_store_history_answer_page_or_file(
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as session:
         await until_ready(session)
         prefix = "p" + uuid.uuid4().hex[:8]
-        asked = {"project_id": "demo-project-1", "prefix": prefix, "variables": {"secret": PLANTED}}
+        asked = {
+            "template": "sandbox",
+            "project_id": "demo-project-1",
+            "prefix": prefix,
+            "variables": {"secret": PLANTED},
+        }
         started = await session.post("/api/deploy", json=asked)
         assert started.status_code == 202, started.text
         path = f"/api/deployment/{started.json()['id']}"

@@ -136,6 +136,7 @@ async def test_a_worker_killed_while_it_archives_leaves_nothing_half(
 ) -> None:
     worker = house.worker()
     body = {
+        "template": "sandbox",
         "project_id": "demo-project-1",
         "prefix": prefix(),
         "variables": {"resource_seconds": 0, "resources": 1, "lines": 30_000},

@@ -59,7 +59,12 @@ def everything(house: House, id: str) -> tuple[int, str]:
 
 
 async def deploy(session: httpx.AsyncClient, prefix: str, **variables: float) -> str:
-    body = {"project_id": "demo-project-1", "prefix": prefix, "variables": variables}
+    body = {
+        "template": "sandbox",
+        "project_id": "demo-project-1",
+        "prefix": prefix,
+        "variables": variables,
+    }
     return str((await session.post("/api/deploy", json=body)).json()["id"])
 
 

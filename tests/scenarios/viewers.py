@@ -81,7 +81,7 @@ class Viewer:
             self.after = fields[b"id"]
             self.began.set()
         if fields[b"event"] == b"source":
-            self.sources.append(json.loads(fields[b"data"])["words"])
+            self.sources.append(json.loads(fields[b"data"])["label"])
         self.ended = fields[b"event"] == b"end"
 
 

@@ -1,0 +1,41 @@
+"""Field types that several bodies share, with examples for the OpenAPI document."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+__all__ = [
+    "Address",
+    "DeploymentId",
+    "EventIdText",
+    "Location",
+    "PhaseName",
+    "Prefix",
+    "ProjectId",
+    "Region",
+    "RequestText",
+    "Sha256",
+    "StackId",
+    "TemplateName",
+    "TerraformVersion",
+    "Timestamp",
+]
+
+# `requests.check` has the rule of each field; this bound only limits the work of that check.
+RequestText = Annotated[str, Field(max_length=256)]
+
+DeploymentId = Annotated[str, Field(examples=["dep-m7s3qk2xv5ahd4jzcy6rnw2ptu"])]
+StackId = Annotated[str, Field(examples=["local.sandbox.demo-project-1.anava"])]
+TemplateName = Annotated[str, Field(examples=["sandbox"])]
+ProjectId = Annotated[str, Field(examples=["demo-project-1"])]
+Prefix = Annotated[str, Field(examples=["anava"])]
+Region = Annotated[str, Field(examples=["us-central1"])]
+Location = Annotated[str, Field(examples=["US"])]
+PhaseName = Annotated[str, Field(examples=["apply"])]
+Address = Annotated[str, Field(examples=["terraform_data.services[0]"])]
+EventIdText = Annotated[str, Field(examples=["3-42"])]
+Timestamp = Annotated[str, Field(examples=["2026-11-24T10:00:02.000Z"])]
+Sha256 = Annotated[
+    str, Field(examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"])
+]
+TerraformVersion = Annotated[str, Field(examples=["1.11.4"])]
