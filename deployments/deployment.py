@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from deployments.events import Seal
+from deployments.events import EndRecord
 from deployments.findings import Finding
 from deployments.phase import Phase
 from deployments.reasons import Reason
@@ -110,7 +110,7 @@ class DeploymentResult:
     unknown: list[str] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
-    seals: list[Seal] = field(default_factory=list)
+    seals: list[EndRecord] = field(default_factory=list)
     plan_sha256: str = ""
     cancel: CancelRequest | None = None
     cancel_too_late: bool = False

@@ -9,8 +9,7 @@ from typing import Protocol
 
 from deployments.credentials import Credential
 from deployments.deployment import DeploymentRequest
-from deployments.events import Seal
-from deployments.log_ports import StepLog
+from deployments.events import EndRecord
 from deployments.phase import Phase
 from deployments.results import Reconciliation
 from deployments.step import Resource, StepKey, StepOrder, StepResult, StopCause
@@ -211,7 +210,7 @@ class StepFolder(Protocol):
         """Let `changed` return at once."""
         ...
 
-    async def close_log(self) -> Seal:
+    async def close_log(self) -> EndRecord:
         """Write the end record; terraform has ended and all is pumped."""
         ...
 
@@ -258,10 +257,6 @@ class Host(Protocol):
 
     def step(self, key: StepKey) -> StepFolder:
         """The folder of a step, there or not."""
-        ...
-
-    def shipment(self, key: StepKey) -> StepLog:
-        """The log of a step, there or not, as sinks are given it."""
         ...
 
     def unshipped_logs(self, generations: Mapping[str, str]) -> Sequence[tuple[StepKey, str]]:

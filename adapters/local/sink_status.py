@@ -30,7 +30,7 @@ class LocalSinkStatuses:
     def __init__(self, run_root: Path) -> None:
         self._workers = run_root / "workers"
 
-    async def look(self) -> list[SinkStatus]:
+    async def latest(self) -> list[SinkStatus]:
         """Port `SinkStates`."""
         return await asyncio.to_thread(self._look)
 

@@ -42,7 +42,7 @@ async def ready(services: ServicesNeeded, response: Response) -> LivenessBody:
 async def health(services: ServicesNeeded, response: Response) -> HealthBody:
     """Temporal, workers, active deployments, backlog, sinks; 503 only when unhealthy."""
     found = await services.health.look()
-    sinks = await services.sinks.look() if services.sinks else []
+    sinks = await services.sinks.latest() if services.sinks else []
     if not found.temporal:
         response.status_code = 503
     elif any(sink.error for sink in sinks):

@@ -78,7 +78,7 @@ async def until_seen(house: House, lines: int) -> None:
     states = LocalSinkStatuses(house.data / "runs")
 
     async def look() -> bool:
-        found = [item for item in await states.look() if item.name != "console"]
+        found = [item for item in await states.latest() if item.name != "console"]
         return len(found) == 3 and all(
             (entry.behind_lines, bool(entry.error)) == (lines, lines > 0) for entry in found
         )

@@ -7,7 +7,7 @@ import msgspec
 
 from adapters.terraform.output.messages import ProgressAccumulator
 from deployments.errors import RunDirectoryBroken
-from deployments.events import Seal
+from deployments.events import EndRecord
 from deployments.phase import Phase
 from deployments.step import (
     ResourceStatus,
@@ -66,7 +66,7 @@ class ExitRecord(msgspec.Struct):
 class StepEvidence:
     """What else is known of an ended step."""
 
-    seal: Seal | None
+    seal: EndRecord | None
     plan_sha256: str
     epoch: int
 

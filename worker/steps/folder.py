@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.local import atomic_files
-from adapters.local.event_file import EVENT_FILE, has_end
+from adapters.local.event_file import EVENT_FILE, read_end_record
 from adapters.local.inotify import FileWatch
 from adapters.terraform import command
 from adapters.terraform.output.events import Translator
 from adapters.terraform.state.lock_record import LockRecord
 from deployments.credentials import Credential
 from deployments.errors import PlanChanged, RunDirectoryBroken
-from deployments.events import Seal
+from deployments.events import EndRecord
 from deployments.imports import import_file
 from deployments.phase import Phase
 from deployments.ports import ActivityToken, StepStatus
@@ -142,7 +142,7 @@ class StepFolder:
             ended=there["exit.json"],
             alive=atomic_files.is_locked(self._folder / "alive.lock"),
             watched=atomic_files.is_locked(self._folder / "runner.lock"),
-            sealed=has_end(self._folder / EVENT_FILE),
+            sealed=read_end_record(self._folder / EVENT_FILE) is not None,
             stopping=(self._folder / "stop.json").exists(),
         )
 
@@ -211,7 +211,7 @@ class StepFolder:
         if self._watch is not None:
             self._watch.notice(None)
 
-    async def close_log(self) -> Seal:
+    async def close_log(self) -> EndRecord:
         await asyncio.to_thread(self._runners.wait)
         return await self._open_log().close()
 
