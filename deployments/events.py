@@ -85,9 +85,9 @@ class EventDiagnostic(TypedDict):
 
 
 class Event(TypedDict):
-    """One line of the log (DESIGN section 6), with its fields in the order of the JSON.
+    """A line of the log (DESIGN section 6); the fields have the order of the JSON.
 
-    An optional field is absent when it is empty.
+    An empty optional field is absent.
     """
 
     id: str
@@ -102,9 +102,9 @@ class Event(TypedDict):
 
 @dataclass(frozen=True)
 class EventChunk:
-    """Consecutive events of one step, as bytes of the event file.
+    """Consecutive events of a step, as bytes of the event file.
 
-    `data` holds lines `first` to `last`: one JSON event a line, each ended by a newline.
+    `data` holds lines `first` to `last`: a JSON event a line, each ended by a newline.
     """
 
     step: int
@@ -137,7 +137,7 @@ class EndKind(StrEnum):
 
 @dataclass(frozen=True)
 class EndRecord:
-    """The last event of a step. Every copy of the log can be verified against it.
+    """The last event of a step. Every copy of the log can be verified against this record.
 
     `sha256` is the hash of the event file's first `lines` lines as written; the record itself
     is line `lines + 1`.
@@ -194,7 +194,7 @@ def is_end_record(line: bytes) -> bool:
 
 
 def last_line(data: bytes) -> bytes:
-    """The last line of a chunk or file, without its newline."""
+    """The last line of a chunk or file, without the newline."""
     return data[:-1].rpartition(b"\n")[2]
 
 

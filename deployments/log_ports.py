@@ -39,7 +39,7 @@ class LogSink(Protocol):
         ...
 
     async def generation(self) -> str:
-        """A value that changes when the store has lost its contents; constant if it cannot.
+        """A value that changes when the store has lost data; constant if the store cannot lose any.
 
         Raises:
             Unavailable: the store does not respond.
@@ -47,7 +47,7 @@ class LogSink(Protocol):
         ...
 
     async def write(self, deployment: str, chunk: EventChunk) -> int:
-        """Append a chunk if its first line follows the last stored line, else change nothing.
+        """Append a chunk whose first line follows the last stored line, else change nothing.
 
         Returns:
             The last stored line of the step. The shipper resumes after this line, which is
@@ -59,7 +59,7 @@ class LogSink(Protocol):
         ...
 
     async def seal(self, deployment: str, record: EndRecord) -> int:
-        """Mark the log of a step as complete if its end record is stored; idempotent.
+        """Mark the log of a step as complete if the end record is stored; idempotent.
 
         Returns:
             The last stored line; the step is sealed only if this is the end record's line.
@@ -85,7 +85,7 @@ class LogSource(Protocol):
     async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
         """Read the events after an id, in order, about `max_bytes` of them.
 
-        End records are included: a chunk whose `last` is the end record's line ends its step.
+        End records are included: a chunk whose `last` is the end record's line ends the step.
 
         Raises:
             Unavailable: the source does not respond, or no longer holds this log.

@@ -11,18 +11,18 @@ _VISIBLE[ord("\n")] = "\n    "
 
 
 def visible(text: str) -> str:
-    """The text with control characters written out and its further lines indented."""
+    """The text with control characters written out and further lines indented."""
     # `translate` takes five times as long as all the rest (measured).
     return text if text.isprintable() else text.translate(_VISIBLE)
 
 
 def with_cut_mark(text: str, cut_bytes: int) -> str:
-    """The text with a mark that gives the number of bytes cut from its end."""
+    """The text with a mark that gives the number of bytes cut from the end."""
     return f"{text} … [{cut_bytes} bytes cut]" if cut_bytes else text
 
 
 def full_text(event: Event) -> str:
-    """The text of an event with the number of bytes cut, and its diagnostic's place and detail."""
+    """The text of an event with the number of bytes cut, and the diagnostic's place and detail."""
     if "diagnostic" not in event and "truncated_bytes" not in event:
         return event["text"]
     parts = [with_cut_mark(event["text"], event.get("truncated_bytes", 0))]

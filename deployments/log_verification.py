@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class StepHolding:
-    """The lines of one step in a store and their `sha256`, both without the end record.
+    """The lines of a step in a store and their `sha256`, both without the end record.
 
     `sealed`: the last line is the end record.
     """
@@ -58,7 +58,7 @@ def compare(name: str, copy: Iterable[EndRecord], seals: Sequence[EndRecord]) ->
 
 
 async def verify(source: LogSource, deployment: str, seals: Sequence[EndRecord]) -> Holding:
-    """Read a store's copy once, 1 MiB at a time, and compare each step with its end record.
+    """Read a store's copy once, 1 MiB at a time, and compare each step with the end record.
 
     An unreachable store yields the verdict `unavailable`, a gap in the log `differs`.
     """
@@ -79,7 +79,7 @@ async def verify(source: LogSource, deployment: str, seals: Sequence[EndRecord])
 
 
 class _Tally:
-    """Line count and hash of one step; the last line waits, since it may be the end record."""
+    """Line count and hash of a step; the last line waits: it may be the end record."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
@@ -111,7 +111,7 @@ class _Tally:
 async def _read(
     source: LogSource, deployment: str, seals: Sequence[EndRecord], tallies: dict[int, _Tally]
 ) -> None:
-    """Read all steps; a step without its end record does not hide the steps after it."""
+    """Read all steps; a step without end record does not hide the steps after it."""
     starts = sorted(seal.step for seal in seals)
     cursor = EventId(0, 0)
     while True:

@@ -1,7 +1,7 @@
 """Ships the logs of steps to every sink, also after the step has ended.
 
-Each pair of step and sink has its own task: a dead or slow sink delays neither terraform nor
-another sink nor the end of the deployment. A sink reports its last stored line; the shipper
+Each pair of step and sink has a task: a dead or slow sink delays neither terraform nor
+another sink nor the end of the deployment. A sink reports the last stored line; the shipper
 resumes after this line, also backwards.
 """
 
@@ -31,7 +31,7 @@ _POLL_SECONDS = 1.0
 
 
 class LogShipper:
-    """All shipments of this worker.
+    """Ships all logs of this worker.
 
     Args:
         sinks: the sinks other than the event file.
@@ -63,7 +63,7 @@ class LogShipper:
         return generations
 
     def begin(self, key: StepKey, only: str = "") -> None:
-        """Ship a step until every sink, or the sink `only`, has its end record; idempotent."""
+        """Ship a step until every sink, or the sink `only`, has the end record; idempotent."""
         for sink in self._sinks:
             name = (key, sink.name)
             if only in {"", sink.name} and name not in self._tasks:

@@ -1,1 +1,1 @@
-"""The log on standard output, as Cloud Logging reads it."""
+"""The log on standard output, in the format of Cloud Logging."""

@@ -18,15 +18,15 @@ _SEVERITY = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERRO
 _PRODUCER = "anava-deploy"
 # https://cloud.google.com/logging/quotas: an entry has at most 256 KB, envelope included.
 _MAX_BYTES = 200_000
-# Fields of the log line that the entry holds under Cloud Logging's names.
-_RENAMED = frozenset({"id", "time", "level", "text"})
+# Fields of the log line that the entry copies; a damaged line may hold fields of Cloud Logging.
+_COPIED = ("phase", "resource", "diagnostic", "truncated_bytes", "end", "lines", "sha256")
 
 
 class ConsoleLogSink:
     """Delivers at least once: a line repeated after a crash has the same `insertId`.
 
     Args:
-        stream: receives one JSON entry a line.
+        stream: receives a JSON entry a line.
         project: Google project of the traces that group the entries of a deployment in Logs
             Explorer; without a project entries have no trace.
     """
@@ -38,7 +38,7 @@ class ConsoleLogSink:
     def __init__(self, stream: IO[bytes], project: str | None = None) -> None:
         self._stream = stream
         self._project = project
-        # One thread: lines of two steps must not mix, and a blocked stream blocks one thread.
+        # One thread: lines of two steps must not mix, and a blocked stream blocks a single thread.
         self._threads = ThreadPool("console", 1)
 
     async def generation(self) -> str:
@@ -86,7 +86,7 @@ def _entry(deployment: str, at: EventId, line: bytes) -> dict[str, Any]:
             "last": ends,
         },
     }
-    entry |= {name: value for name, value in event.items() if name not in _RENAMED}
+    entry |= {name: event[name] for name in _COPIED if name in event}
     return {name: value for name, value in entry.items() if value is not None}
 
 

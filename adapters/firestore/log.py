@@ -1,4 +1,4 @@
-"""The log in Firestore, where a customer's web client can listen to it.
+"""The log in Firestore, where a customer's web client can listen for changes.
 
 A chunk is the document `deployments/<id>/steps/<n>/chunks/<first line>`, created only if absent.
 Each chunk starts after the last line of the chunk before: chunks have no gap or overlap, and a

@@ -28,7 +28,7 @@ from deployments.events import (
 
 __all__ = ["GcsLogSink", "GcsLogSource"]
 
-# https://cloud.google.com/storage/docs/composite-objects: sources of one compose request.
+# https://cloud.google.com/storage/docs/composite-objects: sources of a compose request.
 _MAX_SOURCES = 32
 # Cloud Storage has no change notification for readers: a follower polls.
 _POLL_SECONDS = 1.0

@@ -1,4 +1,4 @@
-"""The event file: the log of one step on this host, one JSON event a line."""
+"""The event file: the log of a step on this host, a JSON event a line."""
 
 import hashlib
 import os
@@ -19,8 +19,8 @@ _TAIL_BYTES = 256
 class EventFile:
     """Appends events for the single writer of a step.
 
-    Opening cuts a torn last line and reads the file to count and hash its lines. A worker that
-    was paused between its claim check and its write does no harm: a repeated line has the same
+    Opening cuts a torn last line and reads the file to count and hash the lines. A worker that
+    was paused between claim check and write does no harm: a repeated line has the same
     bytes at the same offset.
     """
 
@@ -32,7 +32,7 @@ class EventFile:
         self._read_back()
 
     def append(self, events: list[bytes]) -> None:
-        """Write the next events, each a line without its newline."""
+        """Write the next events, each a line without newline."""
         if not events:
             return
         data = b"\n".join(events) + b"\n"
@@ -66,7 +66,7 @@ class EventFile:
 
 
 class EventReader:
-    """Reads an event file that another process writes; retains its offset between calls."""
+    """Reads an event file that another process writes; retains the offset between calls."""
 
     def __init__(self, path: Path, step: int) -> None:
         self._path = path

@@ -21,7 +21,7 @@ _NOT_STARTED_SECONDS = 0.05
 
 
 class _Cursor:
-    """The position of one reader in the steps of a deployment."""
+    """The position of a reader in the steps of a deployment."""
 
     def __init__(self, run_root: Path, deployment: str, after: EventId) -> None:
         self._steps = run_root / deployment / "steps"
@@ -39,7 +39,7 @@ class _Cursor:
                 left -= len(chunk.data)
                 line = chunk.last
                 self._at = chunk.id
-            # Order is kept: the next step is read only after this step's end record.
+            # The next step is read only after the end record of this step, which preserves the order.
             if left <= 0 or not self._has_ended(step):
                 break
         return chunks
@@ -111,7 +111,7 @@ class LocalLogSource:
                 async for chunks in self._follow_folder(cursor):
                     yield chunks
             except FileNotFoundError:
-                # The run directory appears in one rename.
+                # The run directory appears by a rename.
                 await asyncio.sleep(_NOT_STARTED_SECONDS)
 
     async def _follow_folder(self, cursor: _Cursor) -> AsyncIterator[list[EventChunk]]:

@@ -1,6 +1,6 @@
 """The event files of a deployment as artifacts: as written, as gzip and as text.
 
-All are streams of blocks, so the memory for a million lines is that of one block. The same event
+All are streams of blocks, so the memory for a million lines is that of a block. The same event
 files always yield the same bytes.
 """
 
@@ -24,14 +24,14 @@ _GZIP_LEVEL = 1
 
 
 def as_written(file: Path) -> Iterator[bytes]:
-    """The bytes of one event file."""
+    """The bytes of an event file."""
     with file.open("rb") as stream:
         while block := stream.read(_BLOCK_BYTES):
             yield block
 
 
 def gzipped(files: Iterable[Path]) -> Iterator[bytes]:
-    """All event files in sequence, as one gzip."""
+    """All event files in sequence, as a single gzip."""
     packer = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_BITS)
     for file in files:
         for block in as_written(file):

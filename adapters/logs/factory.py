@@ -36,7 +36,7 @@ def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
 def open_sources(settings: Settings, changes: FileChanges) -> list[LogSource]:
     """Open every store that this process can read logs from: `log.sources`, then the other sinks.
 
-    `local` counts only in `log.sources`: as a sink it may be the disk of another machine.
+    `local` counts only in `log.sources`: as a sink, `local` may be the disk of another machine.
     """
     makers: dict[str, Callable[[], LogSource]] = {
         "local": lambda: LocalLogSource(settings.runs, changes),

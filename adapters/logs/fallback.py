@@ -27,7 +27,7 @@ class FallbackLogSource:
 
     def __init__(self, sources: Sequence[LogSource]) -> None:
         self._sources = sources
-        # By deployment: the latest follower and the name of its source.
+        # By deployment: the latest follower and the name of the source.
         self._reading: dict[str, tuple[object, str]] = {}
 
     @property

@@ -1,4 +1,4 @@
-"""The log in Redis Streams: one stream a step, one entry a chunk.
+"""The log in Redis Streams: a stream for each step, an entry for each chunk.
 
 An entry's id is `<step>-<last line>`: the last id is the length of the stream, and Redis refuses
 a repeat. A script in Redis checks atomically that a chunk follows the last line, so repeating a
@@ -32,7 +32,7 @@ _CONNECT_SECONDS = 2.0
 _ANSWER_SECONDS = 5.0
 # A blocking read returns at a new entry of this step or the next, but not of a later step.
 _BLOCK_MILLISECONDS = 1000
-# Limit of one call; an entry holds at most 256 KiB, or a longer single line.
+# Limit of a call; an entry holds at most 256 KiB, or a longer single line.
 _MAX_ENTRIES = 4
 # A late viewer catches up by a few frames of 64 KiB a call.
 _FOLLOW_BYTES = 256 * 1024
@@ -71,7 +71,7 @@ class RedisLogSink:
 
     Args:
         redis: the client.
-        keep_seconds: retention of a step after its end.
+        keep_seconds: retention of a step after the end.
     """
 
     name = "redis"
@@ -88,7 +88,7 @@ class RedisLogSink:
         with _translated():
             await self._redis.set(_GENERATION, secrets.token_hex(8), nx=True)
             generation = await self._redis.get(_GENERATION)
-        # The client returns bytes; its type stub also allows str.
+        # The client returns bytes; the type stub also allows str.
         return cast("bytes", generation or b"").decode()
 
     async def write(self, deployment: str, chunk: EventChunk) -> int:
@@ -108,7 +108,7 @@ class RedisLogSink:
         return int(held)
 
     async def seal(self, deployment: str, record: EndRecord) -> int:
-        """Start the retention of the step, if Redis holds all of its lines."""
+        """Start the retention of the step, if Redis holds all lines."""
         stream = _stream(deployment, record.step)
         with _translated():
             top = await _top(self._redis, stream)
@@ -218,7 +218,7 @@ def _translated() -> Iterator[None]:
 
 
 def _raise_if_cancelled() -> None:
-    """Redis 8.1 swallows a cancel during its handshake or at the end of a read (measured)."""
+    """Redis 8.1 swallows a cancel during a handshake or at the end of a read (measured)."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

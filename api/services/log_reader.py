@@ -15,7 +15,7 @@ __all__ = ["EventPage", "LogReader"]
 _READ_BYTES = 256 * 1024
 # A page with huge lines ends early, to limit memory.
 _MAX_PAGE_BYTES = 8 * 1024 * 1024
-# A download is sent in parts: its memory is that of a part.
+# A download is sent in parts: the memory needed is that of a part.
 _PART_LINES = 500
 
 

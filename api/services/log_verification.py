@@ -1,4 +1,4 @@
-"""Verifies every copy of a deployment's log against the end records of its result."""
+"""Verifies every copy of a deployment's log against the end records of the result."""
 
 import asyncio
 import json

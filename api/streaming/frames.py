@@ -43,7 +43,7 @@ def frame(event: str, content: object, last: EventId | None = None) -> Frame:
 
 
 def log_frames(data: bytes) -> Iterator[tuple[Frame, EventId]]:
-    """Encode lines as frames of at most 500 lines or 64 KiB, each with its last id.
+    """Encode lines as frames of at most 500 lines or 64 KiB, each with the last id.
 
     An end record advances the id and is not a line of the frame.
     """

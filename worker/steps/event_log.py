@@ -1,4 +1,4 @@
-"""The log of one step on its host: spool → event file → progress."""
+"""The log of a step on this host: spool → event file → progress."""
 
 import asyncio
 import json
@@ -77,7 +77,7 @@ class EventLog:
         return self._translator.lines - before
 
     async def close(self) -> EndRecord:
-        """Write the end record unless it exists; the whole spool must have been pumped."""
+        """Write the end record if there is none; the whole spool must have been pumped."""
         await asyncio.to_thread(self._write, b"", final=True)
         self._write_progress(final=True)
         if self.seal is None:
@@ -93,7 +93,7 @@ class EventLog:
         self._file.close()
 
     def _translate_block(self) -> int:
-        """Read a block of the spool and write its events; return the number of bytes."""
+        """Read a block of the spool and write the events; return the number of bytes."""
         try:
             fd = os.open(self._folder / SPOOL_FILE, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -1,6 +1,6 @@
 """A step's event file and the cursor of each sink in it.
 
-No claim is needed: a sink stores each line once, from whichever worker, and reports its last line.
+No claim is needed: a sink stores each line once, from any worker, and reports the last line.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class StepLogFile:
         self._resources = ExitStack()
 
     def end_record(self) -> EndRecord | None:
-        """The end record; None until it is written."""
+        """The end record; None before."""
         return read_end_record(self._folder / EVENT_FILE)
 
     def next_chunk(self, sink: str, max_bytes: int) -> EventChunk | None:
@@ -121,7 +121,7 @@ def _has_all(cursor: dict[str, object], generation: str, *, old: bool) -> bool:
 
 
 def _read_cursor(folder: Path, sink: str) -> dict[str, object]:
-    """The cursor file; empty when absent or unreadable, since the sink reports its last line."""
+    """The cursor file; empty when absent or unreadable, since the sink reports the last line."""
     try:
         return atomic_files.read(_cursor(folder, sink)) or {}
     except RunDirectoryBroken:

@@ -15,7 +15,7 @@ from deployments.log_text import with_cut_mark
 
 __all__ = ["MAX_LINE_BYTES", "LineSplitter", "Translator"]
 
-# Terraform prints a 1 MB output on one line. A longer line than this is cut, so that no line
+# Terraform prints a 1 MB output on a single line. A longer line than this is cut, so that no line
 # fills the worker's memory.
 MAX_LINE_BYTES = 16 * 1024 * 1024
 
@@ -25,7 +25,7 @@ _Struct: TypeAlias = Any
 
 
 def _struct(shape: type) -> _Struct:
-    """Make a struct class with the fields of a TypedDict; JSON omits its empty optional fields.
+    """Make a struct class with the fields of a TypedDict; JSON omits empty optional fields.
 
     msgspec encodes a struct in 0.23 µs and the dict in 0.30 µs: with dicts, translating a spool
     takes 6 % longer (measured).
@@ -62,7 +62,7 @@ class LineSplitter:
         self._dropped = 0
 
     def split(self, data: bytes) -> list[tuple[bytes, int]]:
-        """Complete lines without their newline, each with the number of bytes dropped from it."""
+        """Complete lines without newline, each with the number of bytes dropped from it."""
         if b"\n" not in data:
             self._extend(data)
             return []
@@ -78,7 +78,7 @@ class LineSplitter:
         return complete
 
     def flush(self) -> list[tuple[bytes, int]]:
-        """The last line, when it has no newline."""
+        """The last line, when no newline ends the line."""
         if not self._tail:
             return []
         complete = [(self._tail, self._dropped)]
@@ -92,7 +92,7 @@ class LineSplitter:
 
 
 class Translator:
-    """Makes the events of one step.
+    """Makes the events of a step.
 
     Args:
         step: the step's number, the first half of every id.
@@ -122,7 +122,7 @@ class Translator:
         if final:
             lines += self._splitter.flush()
         block = b"\n".join(line for line, _ in lines)
-        # Redaction is exact per line; a search over the block avoids it where there is no secret.
+        # Redaction is exact per line; a search over the block avoids redaction where there is no secret.
         careful = self._redactor.touches(block)
         encode = self._encoder.encode
         return [encode(self._event(line, dropped, careful=careful)) for line, dropped in lines]
@@ -154,7 +154,7 @@ class Translator:
         return f"{self._prefix}{self.lines}"
 
     def _finish(self, event: _Struct, dropped: int) -> _Struct:
-        """Redact, then cut: a cut through a secret would hide it from the redactor."""
+        """Redact, then cut: a cut through a secret would hide the secret from the redactor."""
         clean = self._redactor.clean
         event.text, cut = _cut(clean(event.text))
         event.truncated_bytes = cut + dropped

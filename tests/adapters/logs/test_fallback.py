@@ -20,7 +20,7 @@ async def test_a_store_that_is_back_is_read_again_also_when_nothing_new_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fallback, "_RETURN_SECONDS", 0.1)
-    monkeypatch.setattr(fallback, "_DOUBT_SECONDS", 0.1)
+    monkeypatch.setattr(fallback, "_SILENCE_SECONDS", 0.1)
     changes = FileChanges()
     with stores.redis() as server:
         await server.until_up()
