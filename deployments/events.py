@@ -166,11 +166,12 @@ class EndRecord:
             ValueError: a field is missing or has another type, or the kind is not known.
         """
         fields = content if isinstance(content, dict) else {}
-        step = fields.get("step", str(fields.get("id", "")).partition("-")[0])
-        lines, sha256 = fields.get("lines"), fields.get("sha256")
-        if not (isinstance(lines, int) and isinstance(sha256, str)):
+        step, lines, sha256 = fields.get("step"), fields.get("lines"), fields.get("sha256")
+        if "id" in fields:
+            step = int(str(fields["id"]).partition("-")[0])
+        if not (isinstance(step, int) and isinstance(lines, int) and isinstance(sha256, str)):
             raise ValueError("not an end record")  # noqa: TRY004 - bad JSON, as json.loads reports
-        return cls(int(str(step)), EndKind(str(fields.get("end"))), lines, sha256)
+        return cls(step, EndKind(str(fields.get("end"))), lines, sha256)
 
     def encode(self) -> bytes:
         """The record as a line of the log, newline included."""

@@ -39,7 +39,7 @@ class _Cursor:
                 left -= len(chunk.data)
                 line = chunk.last
                 self._at = chunk.id
-            # The next step is read only after the end record of this step, which preserves the order.
+            # Preserve the order: the next step is read only after this step's end record.
             if left <= 0 or not self._has_ended(step):
                 break
         return chunks

@@ -122,7 +122,7 @@ class Translator:
         if final:
             lines += self._splitter.flush()
         block = b"\n".join(line for line, _ in lines)
-        # Redaction is exact per line; a search over the block avoids redaction where there is no secret.
+        # Redaction works per line; a search over the block skips it where there is no secret.
         careful = self._redactor.touches(block)
         encode = self._encoder.encode
         return [encode(self._event(line, dropped, careful=careful)) for line, dropped in lines]
