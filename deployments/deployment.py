@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from deployments.events import Seal
+from deployments.events import EndRecord
 from deployments.findings import Finding
 from deployments.phase import Phase
 from deployments.reasons import Reason
@@ -137,7 +137,7 @@ class DeploymentResult:
     unknown: list[str] = field(default_factory=list)
     errors: list[Finding] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
-    seals: list[Seal] = field(default_factory=list)
+    seals: list[EndRecord] = field(default_factory=list)
     plan_sha256: str = ""
     cancel: CancelRequest | None = None
     cancel_too_late: bool = False

@@ -1,25 +1,43 @@
-"""The log: ids, chunks and the record that ends a step."""
+"""A step's log: events, the end record, their ids, and the JSON lines that hold them.
 
+The fields of a log line and the bytes of an end record are defined here alone.
+"""
+
+import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import NotRequired, Self, TypedDict
 
 from deployments.errors import FieldProblem, InvalidRequest
 
-__all__ = ["MAX_TEXT_BYTES", "EndKind", "EventChunk", "EventId", "Seal"]
+__all__ = [
+    "MAX_TEXT_BYTES",
+    "EndKind",
+    "EndRecord",
+    "Event",
+    "EventChunk",
+    "EventDiagnostic",
+    "EventId",
+    "EventResource",
+    "chunk_after",
+    "decode_event",
+    "is_end_record",
+    "last_end_record",
+    "last_line",
+]
 
-# One event must fit every store: Firestore's documents end at 1 MiB (DESIGN section 6).
+# An event must fit every store: a Firestore document holds at most 1 MiB.
 MAX_TEXT_BYTES = 256 * 1024
 
-# Ids are zero-padded to 10 digits where a store sorts text, so no number may be longer.
-_LARGEST_NUMBER = 9_999_999_999
+# Stores that sort text pad each number to 10 digits.
+_MAX_NUMBER = 9_999_999_999
 
 
 @dataclass(frozen=True, order=True)
 class EventId:
-    """`<step>-<line>`, compared as a pair of integers; lines count from 1.
+    """`<step>-<line>`, ordered as a pair of integers; lines count from 1.
 
-    Line 0 stands before the first line of a step, so it can be a cursor but no event.
+    Line 0 is a cursor before the first line of a step; no event has this id.
     """
 
     step: int
@@ -30,10 +48,10 @@ class EventId:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read an id as a client sent it.
+        """Parse an id from a client.
 
         Raises:
-            InvalidRequest: it is not two decimal numbers below 10^10 with a hyphen between.
+            InvalidRequest: the text is not two decimal numbers below 10^10 with a hyphen between.
         """
         left, hyphen, right = text.partition("-")
         digits = left.isascii() and right.isascii() and left.isdigit() and right.isdigit()
@@ -42,14 +60,51 @@ class EventId:
                 "An event id looks like 3-42.",
                 FieldProblem("/after", "event_id", "Use an id that this log sent, like 3-42."),
             )
-        return cls(min(int(left), _LARGEST_NUMBER), min(int(right), _LARGEST_NUMBER))
+        return cls(min(int(left), _MAX_NUMBER), min(int(right), _MAX_NUMBER))
+
+
+class EventResource(TypedDict):
+    """The resource that an event is about."""
+
+    address: str
+    action: NotRequired[str]
+    status: NotRequired[str]
+    elapsed_seconds: NotRequired[float]
+    id: NotRequired[str]
+
+
+class EventDiagnostic(TypedDict):
+    """An error or warning of terraform; `file` and `line` are a place in the template."""
+
+    severity: str
+    summary: str
+    detail: NotRequired[str]
+    address: NotRequired[str]
+    file: NotRequired[str]
+    line: NotRequired[int]
+
+
+class Event(TypedDict):
+    """A line of the log (DESIGN section 6); the fields have the order of the JSON.
+
+    An empty optional field is absent.
+    """
+
+    id: str
+    time: str
+    level: str
+    phase: str
+    text: str
+    resource: NotRequired[EventResource]
+    diagnostic: NotRequired[EventDiagnostic]
+    truncated_bytes: NotRequired[int]
 
 
 @dataclass(frozen=True)
 class EventChunk:
-    """Consecutive events of one step as they stand in the event file.
+    """Consecutive events of a step, as bytes of the event file.
 
-    `data` holds one JSON event a line, lines `first` to `last`, each ended by a newline.
+    `data` holds lines `first` to `last`: a JSON event a line, each ended by a newline.
     """
 
     step: int
@@ -59,25 +114,111 @@ class EventChunk:
 
     @property
     def id(self) -> EventId:
-        """A chunk's id is its last event's."""
+        """The id of the last event."""
         return EventId(self.step, self.last)
 
 
 class EndKind(StrEnum):
-    """How a step's log ends."""
+    """How the log of a step ends.
+
+    complete: every line that terraform wrote is an event.
+    incomplete: lines are missing for a cause on the host, such as a full disk.
+    limited: lines are missing because the log reached a configured limit.
+    lost: the host was lost with the rest of the log; another host wrote the record.
+    not_started: the step has a number, but terraform never started.
+    """
 
     COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    LIMITED = "limited"
     LOST = "lost"
+    NOT_STARTED = "not_started"
 
 
 @dataclass(frozen=True)
-class Seal:
-    """The end record of one step: against it every store can be checked.
+class EndRecord:
+    """The last event of a step. Every copy of the log can be verified against this record.
 
-    `sha256` is the hash of the event file's first `lines` lines as written.
+    `sha256` is the hash of the event file's first `lines` lines as written; the record itself
+    is line `lines + 1`.
     """
 
     step: int
     end: EndKind
     lines: int
     sha256: str
+
+    @property
+    def id(self) -> EventId:
+        """The id of the record in the log."""
+        return EventId(self.step, self.lines + 1)
+
+    @property
+    def fields(self) -> dict[str, str | int]:
+        """The JSON fields other than the id."""
+        return {"end": str(self.end), "lines": self.lines, "sha256": self.sha256}
+
+    @classmethod
+    def from_fields(cls, content: object) -> Self:
+        """Validate decoded JSON with a `step` or, as in the log, an `id`.
+
+        Raises:
+            ValueError: a field is missing or has another type, or the kind is not known.
+        """
+        fields = content if isinstance(content, dict) else {}
+        step, lines, sha256 = fields.get("step"), fields.get("lines"), fields.get("sha256")
+        if "id" in fields:
+            step = int(str(fields["id"]).partition("-")[0])
+        if not (isinstance(step, int) and isinstance(lines, int) and isinstance(sha256, str)):
+            raise ValueError("not an end record")  # noqa: TRY004 - bad JSON, as json.loads reports
+        return cls(step, EndKind(str(fields.get("end"))), lines, sha256)
+
+    def encode(self) -> bytes:
+        """The record as a line of the log, newline included."""
+        content = {"id": str(self.id), **self.fields}
+        return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+
+
+def decode_event(line: bytes) -> Event:
+    """Parse a line of the log that this service wrote; of an end record only `id` is an event's.
+
+    Raises:
+        ValueError: the line is not JSON.
+    """
+    event: Event = json.loads(line)
+    return event
+
+
+def is_end_record(line: bytes) -> bool:
+    """Whether a line is an end record: `"end"` follows the id, and quotes in texts are escaped."""
+    return line.partition(b",")[2].startswith(b'"end":')
+
+
+def last_line(data: bytes) -> bytes:
+    """The last line of a chunk or file, without the newline."""
+    return data[:-1].rpartition(b"\n")[2]
+
+
+def last_end_record(data: bytes) -> EndRecord | None:
+    """The end record on the last line; None when the line is an event, torn or damaged.
+
+    Args:
+        data: the end of an event file; the first line may be cut.
+    """
+    line = last_line(data)
+    if not (data.endswith(b"\n") and is_end_record(line)):
+        return None
+    try:
+        return EndRecord.from_fields(json.loads(line))
+    except ValueError:
+        return None
+
+
+def chunk_after(chunk: EventChunk, line: int) -> EventChunk:
+    """The events of a chunk whose line is greater than `line`."""
+    if chunk.first > line:
+        return chunk
+    at = 0
+    for _ in range(line - chunk.first + 1):
+        at = chunk.data.index(b"\n", at) + 1
+    return EventChunk(chunk.step, line + 1, chunk.last, chunk.data[at:])

@@ -1,4 +1,4 @@
-"""What the log and the progress need from the outside; adapters implement it, tests fake it.
+"""Sinks and sources of the log, progress and sink status; adapters implement them.
 
 An adapter raises only errors of `deployments.errors`.
 """
@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from deployments.events import EventChunk, EventId, Seal
-from deployments.step import Resource, StepKey
+from deployments.events import EndRecord, EventChunk, EventId
+from deployments.step import Resource
 
 __all__ = [
     "LogSink",
@@ -17,12 +17,11 @@ __all__ = [
     "ProgressSource",
     "SinkStatus",
     "SinkStatuses",
-    "StepLog",
 ]
 
 
 class LogSink(Protocol):
-    """A place where the log is kept. A dead one never slows terraform or another sink."""
+    """A store that logs are shipped to. A failed sink never slows terraform or another sink."""
 
     @property
     def name(self) -> str:
@@ -31,127 +30,81 @@ class LogSink(Protocol):
 
     @property
     def chunk_bytes(self) -> int:
-        """About so many bytes come at once at most; a single longer line comes whole."""
+        """Largest chunk for `write`; a longer single line comes as a chunk by itself."""
         ...
 
     @property
     def gather_seconds(self) -> float:
-        """How long lines gather where a write costs much."""
+        """Time to collect lines before a write, for sinks with expensive writes."""
         ...
 
     async def generation(self) -> str:
-        """Another one whenever the store has lost all it held; always the same where it cannot.
+        """A value that changes when the store has lost data; constant if the store cannot lose any.
 
         Raises:
-            Unavailable: it does not answer.
+            Unavailable: the store does not respond.
         """
         ...
 
     async def write(self, deployment: str, chunk: EventChunk) -> int:
-        """Keep a chunk that follows what is held; any other changes nothing.
+        """Append a chunk whose first line follows the last stored line, else change nothing.
 
         Returns:
-            The last line of the step that is held now: the shipper goes on behind it, also
-            back, where a store has lost lines.
+            The last stored line of the step. The shipper resumes after this line, which is
+            earlier than before where a store has lost lines.
 
         Raises:
-            Unavailable: not known whether it was kept; try again later.
+            Unavailable: the chunk may or may not be stored; retry later.
         """
         ...
 
-    async def seal(self, deployment: str, seal: Seal) -> int:
-        """Say that the step's log is whole, end record included; a repeat changes nothing.
+    async def seal(self, deployment: str, record: EndRecord) -> int:
+        """Mark the log of a step as complete if the end record is stored; idempotent.
 
         Returns:
-            The last line that is held. Only `seal.lines + 1` means that the seal was taken.
+            The last stored line; the step is sealed only if this is the end record's line.
+
+        Raises:
+            Unavailable: the step may or may not be sealed; retry later.
         """
         ...
 
 
 class LogSource(Protocol):
-    """Where a log can be read from."""
+    """A store that logs are read from."""
 
     @property
     def name(self) -> str:
-        """The name in settings; of several, with commas between, the preferred one first."""
+        """The name in settings; a fallback source has several, separated by commas."""
         ...
 
     def reading(self, deployment: str) -> str:
-        """The name of the source that a deployment's log comes from just now."""
+        """The name of the source that the log of a deployment currently comes from."""
         ...
 
-    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
-        """What follows the cursor, in order, about `most_bytes` at most.
+    async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
+        """Read the events after an id, in order, about `max_bytes` of them.
 
-        End records are in it: a chunk whose `last` is the end record's line ends its step.
+        End records are included: a chunk whose `last` is the end record's line ends the step.
 
         Raises:
-            Unavailable: it does not answer, or does not hold this log any more.
-            LogGap: it lacks lines behind the cursor.
+            Unavailable: the source does not respond, or no longer holds this log.
+            LogGap: the source lacks lines after the id.
         """
         ...
 
     def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
-        """What follows the cursor and all that comes; never ends by itself."""
-        ...
-
-
-class StepLog(Protocol):
-    """A step's log on its way to the sinks, and where each of them stands."""
-
-    @property
-    def key(self) -> StepKey:
-        """Which step."""
-        ...
-
-    def seal(self) -> Seal | None:
-        """The end record, once it is written."""
-        ...
-
-    def lines(self) -> int:
-        """How many events there are, about a second ago."""
-        ...
-
-    def position(self, sink: str) -> int:
-        """The last line that the sink has."""
-        ...
-
-    def next_chunk(self, sink: str, most_bytes: int) -> EventChunk | None:
-        """What the sink does not have yet; None when it has all that is there."""
-        ...
-
-    def advance(self, sink: str, line: int) -> None:
-        """The sink has all up to this line, which may lie before where it was."""
-        ...
-
-    def finish(self, sink: str, seal: Seal, generation: str) -> None:
-        """The sink has all, and has sealed it; it will be asked again in another generation."""
-        ...
-
-    def ended_seconds(self) -> float:
-        """How long ago its last line was written; 0 while it has no end record."""
-        ...
-
-    def give_up(self, sink: str, reason: str) -> None:
-        """The sink gets no more of it."""
-        ...
-
-    async def changed(self, seconds: float) -> None:
-        """Return when there is more, or after so many seconds."""
-        ...
-
-    def close(self) -> None:
-        """Watch it no more."""
+        """Read the events after an id, then new events as they come; never ends by itself."""
         ...
 
 
 @dataclass(frozen=True)
 class SinkStatus:
-    """How a sink is, over all steps that are shipped to it just now.
+    """The health of a sink over all steps that are being shipped to it.
 
-    `behind_lines`: events it lacks. `late_seconds`: since when it has not caught up. `position`:
-    `<deployment>/<event id>` up to which it holds the log that waits longest, empty when none does.
-    `error`: why it took nothing, empty when it is well.
+    `behind_lines`: events not yet stored. `late_seconds`: time since the sink last had all
+    events. `position`: `<deployment>/<event id>` of the last stored event of the log that waits
+    longest, empty if none waits. `error`: the cause of the last failure, empty when healthy.
     """
 
     name: str
@@ -163,16 +116,16 @@ class SinkStatus:
 
 
 class SinkStatuses(Protocol):
-    """What the workers say of their sinks."""
+    """The sink statuses that the workers publish."""
 
     async def current(self) -> list[SinkStatus]:
-        """One for each sink, over all workers that can be seen from here."""
+        """The status of each sink, over all workers that are visible from this process."""
         ...
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a step is, true up to and with the event `until`."""
+    """The resources of a step and their counts, true up to and including the event `until`."""
 
     step: int
     phase: str
@@ -182,8 +135,8 @@ class Progress:
 
 
 class ProgressSource(Protocol):
-    """Where the progress of a deployment can be read from."""
+    """A store that the progress of a deployment is read from."""
 
     async def latest(self, deployment: str) -> Progress | None:
-        """The newest step's progress that names resources; None before there is one."""
+        """The progress of the newest step that names resources; None before the first."""
         ...

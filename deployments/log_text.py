@@ -1,34 +1,40 @@
-"""A log as text for people: every line complete, and inert wherever it is shown."""
+"""The log as text for people: every line complete, and no control character for a terminal."""
 
-from collections.abc import Mapping
+from deployments.events import Event
 
-__all__ = ["full_text", "text_line", "visible"]
+__all__ = ["full_text", "text_line", "visible", "with_cut_mark"]
 
-# A reader's terminal obeys these; what a provisioner printed must only be shown.
+# A terminal executes control characters, and a provisioner may print any of them.
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
 del _VISIBLE[ord("\t")]
 _VISIBLE[ord("\n")] = "\n    "
 
 
 def visible(text: str) -> str:
-    """The text with control characters written out, its further lines indented."""
-    # Asked first, since translating takes five times as long as all the rest (measured).
+    """The text with control characters written out and further lines indented."""
+    # `translate` takes five times as long as all the rest (measured).
     return text if text.isprintable() else text.translate(_VISIBLE)
 
 
-def full_text(text: str, diagnostic: Mapping[str, object] | None, truncated_bytes: int) -> str:
-    """All that an event says to a person: its text, what was cut, where and why it complains."""
-    parts = [f"{text} … [{truncated_bytes} bytes cut]" if truncated_bytes else text]
-    if diagnostic:
-        where = str(diagnostic.get("address", ""))
+def with_cut_mark(text: str, cut_bytes: int) -> str:
+    """The text with a mark that gives the number of bytes cut from the end."""
+    return f"{text} … [{cut_bytes} bytes cut]" if cut_bytes else text
+
+
+def full_text(event: Event) -> str:
+    """The text of an event with the number of bytes cut, and the diagnostic's place and detail."""
+    if "diagnostic" not in event and "truncated_bytes" not in event:
+        return event["text"]
+    parts = [with_cut_mark(event["text"], event.get("truncated_bytes", 0))]
+    if diagnostic := event.get("diagnostic"):
+        place = diagnostic.get("address", "")
         if diagnostic.get("file"):
-            where += f" ({diagnostic['file']}:{diagnostic.get('line', 0)})"
-        parts += [
-            item for item in (where.strip(), str(diagnostic.get("detail", "")).strip()) if item
-        ]
+            place += f" ({diagnostic['file']}:{diagnostic.get('line', 0)})"
+        parts += [part for part in (place.strip(), diagnostic.get("detail", "").strip()) if part]
     return "\n".join(parts)
 
 
-def text_line(time: str, level: str, phase: str, text: str) -> str:
-    """Time, level, phase and text of an event, with its newline."""
-    return f"{time} {level:5} {phase:5} {visible(text)}\n"
+def text_line(event: Event) -> str:
+    """Time, level, phase and full text of an event, with a newline."""
+    level, phase = event["level"], event["phase"]
+    return f"{event['time']} {level:5} {phase:5} {visible(full_text(event))}\n"

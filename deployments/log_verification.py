@@ -1,23 +1,22 @@
-"""Compares what a store holds of a log with the seals of the deployment's result."""
+"""Verifies copies of a log against the end records in the deployment's result."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from deployments.errors import LogGap, Unavailable
-from deployments.events import EventChunk, EventId, Seal
+from deployments.events import EndRecord, EventChunk, EventId, is_end_record
 from deployments.log_ports import LogSource
 
 __all__ = ["Holding", "StepHolding", "Verdict", "compare", "verify"]
 
-# Hashed in some milliseconds, so nobody else of the process waits longer.
+# Hashing 1 MiB takes a few milliseconds, the longest time that other coroutines wait.
 _READ_BYTES = 1024 * 1024
 
 
 class Verdict(StrEnum):
-    """What a comparison found."""
+    """How a copy compares with the end records."""
 
     EQUAL = "equal"
     DIFFERS = "differs"
@@ -27,9 +26,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class StepHolding:
-    """What a store holds of one step: `lines` and their `sha256`, both without the end record.
+    """The lines of a step in a store and their `sha256`, both without the end record.
 
-    `sealed`: its last line is the end record.
+    `sealed`: the last line is the end record.
     """
 
     step: int
@@ -41,7 +40,7 @@ class StepHolding:
 
 @dataclass(frozen=True)
 class Holding:
-    """What a store holds of a deployment's log; `error`: why it could not be read to the end."""
+    """The copy of a deployment's log in a store; `error`: why reading stopped early."""
 
     name: str
     verdict: Verdict
@@ -49,38 +48,38 @@ class Holding:
     error: str = ""
 
 
-def compare(name: str, kept: Iterable[Seal], seals: Sequence[Seal]) -> Holding:
-    """Seals that are kept elsewhere against the seals of the result."""
-    known = {item.step: item for item in kept}
-    found = [_of_seal(known.get(seal.step), seal) for seal in seals]
-    extra = sorted(known.keys() - {entry.step for entry in seals})
-    found += [_of_seal(known[number], None) for number in extra]
-    return Holding(name, _worst(found), found)
+def compare(name: str, copy: Iterable[EndRecord], seals: Sequence[EndRecord]) -> Holding:
+    """Compare the end records in another document with those of the result."""
+    copied = {record.step: record for record in copy}
+    steps = [_compared(copied.get(seal.step), seal) for seal in seals]
+    extra = sorted(copied.keys() - {seal.step for seal in seals})
+    steps += [_compared(copied[number], None) for number in extra]
+    return Holding(name, _worst(steps), steps)
 
 
-async def verify(source: LogSource, deployment: str, seals: Sequence[Seal]) -> Holding:
-    """Read a store's copy once, a piece at a time, and compare each step with its seal."""
+async def verify(source: LogSource, deployment: str, seals: Sequence[EndRecord]) -> Holding:
+    """Read a store's copy once, 1 MiB at a time, and compare each step with the end record.
+
+    An unreachable store yields the verdict `unavailable`, a gap in the log `differs`.
+    """
     tallies: dict[int, _Tally] = {}
     try:
         await _read(source, deployment, seals, tallies)
     except Unavailable as error:
-        # What was equal is; of the rest nobody can say.
-        found = [
-            item if item.verdict is Verdict.EQUAL else StepHolding(item.step, _UNKNOWN)
-            for item in _judged(tallies, seals)
+        # A step that compared equal stays equal; for the others there is no verdict.
+        steps = [
+            step if step.verdict is Verdict.EQUAL else StepHolding(step.step, Verdict.UNAVAILABLE)
+            for step in _verified(tallies, seals)
         ]
-        return Holding(source.name, _UNKNOWN, found, str(error))
+        return Holding(source.name, Verdict.UNAVAILABLE, steps, str(error))
     except LogGap as error:
-        return Holding(source.name, Verdict.DIFFERS, _judged(tallies, seals), str(error))
-    found = _judged(tallies, seals)
-    return Holding(source.name, _worst(found), found)
-
-
-_UNKNOWN = Verdict.UNAVAILABLE
+        return Holding(source.name, Verdict.DIFFERS, _verified(tallies, seals), str(error))
+    steps = _verified(tallies, seals)
+    return Holding(source.name, _worst(steps), steps)
 
 
 class _Tally:
-    """The count and the hash of one step; the last line waits, for it may be the end record."""
+    """Line count and hash of a step; the last line waits: it may be the end record."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
@@ -93,14 +92,14 @@ class _Tally:
         self._count(data[:cut])
         self._last = data[cut:]
 
-    def judged(self, step: int, seal: Seal | None) -> StepHolding:
-        # `{"id":…,"end":…`: a text cannot look so, its quotes are escaped.
-        sealed = self._last.partition(b",")[2].startswith(b'"end":')
+    def verdict(self, step: int, seal: EndRecord | None) -> StepHolding:
+        """Compare with an end record; call once, after the last chunk."""
+        sealed = is_end_record(self._last)
         if not sealed:
             self._count(self._last)
         sha256 = self._hash.hexdigest()
-        wanted = seal and (seal.lines, seal.sha256, _end_record(seal))
-        equal = wanted == (self._lines, sha256, self._last)
+        expected = seal and (seal.lines, seal.sha256, seal.encode())
+        equal = expected == (self._lines, sha256, self._last)
         verdict = Verdict.EQUAL if equal else Verdict.DIFFERS
         return StepHolding(step, verdict, self._lines, sha256, sealed)
 
@@ -110,9 +109,9 @@ class _Tally:
 
 
 async def _read(
-    source: LogSource, deployment: str, seals: Sequence[Seal], tallies: dict[int, _Tally]
+    source: LogSource, deployment: str, seals: Sequence[EndRecord], tallies: dict[int, _Tally]
 ) -> None:
-    """All that is there; a step that lacks its end does not hide the ones behind it."""
+    """Read all steps; a step without end record does not hide the steps after it."""
     starts = sorted(seal.step for seal in seals)
     cursor = EventId(0, 0)
     while True:
@@ -127,36 +126,25 @@ async def _read(
             cursor = EventId(later, 0)
 
 
-def _judged(tallies: dict[int, _Tally], seals: Sequence[Seal]) -> list[StepHolding]:
+def _verified(tallies: dict[int, _Tally], seals: Sequence[EndRecord]) -> list[StepHolding]:
     by_step = {seal.step: seal for seal in seals}
     return [
-        tallies[number].judged(number, by_step.get(number))
+        tallies[number].verdict(number, by_step.get(number))
         if number in tallies
         else StepHolding(number, Verdict.MISSING)
         for number in sorted(tallies.keys() | by_step.keys())
     ]
 
 
-def _of_seal(kept: Seal | None, seal: Seal | None) -> StepHolding:
-    if kept is None:
+def _compared(copy: EndRecord | None, seal: EndRecord | None) -> StepHolding:
+    if copy is None:
         return StepHolding(seal.step if seal else 0, Verdict.MISSING)
-    verdict = Verdict.EQUAL if kept == seal else Verdict.DIFFERS
-    return StepHolding(kept.step, verdict, kept.lines, kept.sha256, sealed=True)
+    verdict = Verdict.EQUAL if copy == seal else Verdict.DIFFERS
+    return StepHolding(copy.step, verdict, copy.lines, copy.sha256, sealed=True)
 
 
-def _worst(found: Iterable[StepHolding]) -> Verdict:
-    verdicts = {item.verdict for item in found}
+def _worst(steps: Iterable[StepHolding]) -> Verdict:
+    verdicts = {step.verdict for step in steps}
     if verdicts <= {Verdict.EQUAL}:
         return Verdict.EQUAL
     return Verdict.MISSING if verdicts == {Verdict.MISSING} else Verdict.DIFFERS
-
-
-def _end_record(seal: Seal) -> bytes:
-    """As the writer of the event file writes it, newline included."""
-    content = {
-        "id": str(EventId(seal.step, seal.lines + 1)),
-        "end": str(seal.end),
-        "lines": seal.lines,
-        "sha256": seal.sha256,
-    }
-    return json.dumps(content, separators=(",", ":")).encode() + b"\n"

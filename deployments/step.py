@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from deployments.events import Seal
+from deployments.events import EndRecord
 from deployments.imports import Import
 from deployments.phase import Phase
 from deployments.timings import StopLadder
@@ -180,7 +180,7 @@ class StepResult:
     not_applied: list[str] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
-    seal: Seal | None = None
+    seal: EndRecord | None = None
     plan_sha256: str = ""
     error: str = ""
     started_at: str = ""

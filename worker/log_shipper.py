@@ -1,8 +1,8 @@
-"""Ships the log of steps to every sink, also when the step has long ended.
+"""Ships the logs of steps to every sink, also after the step has ended.
 
-Each sink has its own task for each step, so a dead or slow one holds up nobody: not terraform,
-not another sink, not the end of the deployment. A sink says itself which line it holds; the
-shipper goes on behind it, forwards or back.
+Each pair of step and sink has a task: a dead or slow sink delays neither terraform nor
+another sink nor the end of the deployment. A sink reports the last stored line; the shipper
+resumes after this line, also backwards.
 """
 
 import asyncio
@@ -14,69 +14,70 @@ from temporalio import activity
 
 from deployments.errors import AnavaError, Unavailable
 from deployments.events import EventChunk
-from deployments.log_ports import LogSink, SinkStatus, StepLog
+from deployments.log_ports import LogSink, SinkStatus
 from deployments.step import StepKey
+from worker.steps.log_cursor import StepLogFile
 
 __all__ = ["SINK_GIVEN_UP", "LogShipper"]
 
-# The reason why a sink lacks a log for good; it stands in the worker's log and in the cursor.
+# The reason in the worker's log and in the cursor when a sink permanently lacks a log.
 SINK_GIVEN_UP = "sink_given_up"
 
-# Doubling from the first to the last, spread by half so that steps do not come in step.
+# Exponential back-off; half of each pause is random, so that steps do not retry together.
 _FIRST_PAUSE_SECONDS = 0.5
-_LAST_PAUSE_SECONDS = 30.0
-# New lines wake a shipper at once; this is for a wake-up that was missed.
-_LOOK_SECONDS = 1.0
+_MAX_PAUSE_SECONDS = 30.0
+# Longest delay after a missed change notification.
+_POLL_SECONDS = 1.0
 
 
 class LogShipper:
-    """All shipments of this worker.
+    """Ships all logs of this worker.
 
     Args:
-        sinks: where logs go besides the event file.
-        open_shipment: makes the shipment of a step.
-        give_up_seconds: how long after its end a step is offered to a sink that fails.
+        sinks: the sinks other than the event file.
+        open_log: opens the log of a step.
+        give_up_seconds: time after the end of a step at which a failing sink is abandoned.
     """
 
     def __init__(
         self,
         sinks: Sequence[LogSink],
-        open_shipment: Callable[[StepKey], StepLog],
+        open_log: Callable[[StepKey], StepLogFile],
         give_up_seconds: float,
     ) -> None:
         self._sinks = sinks
-        self._open = open_shipment
+        self._open = open_log
         self._give_up_seconds = give_up_seconds
         self._tasks: dict[tuple[StepKey, str], asyncio.Task[None]] = {}
         self._errors: dict[tuple[StepKey, str], str] = {}
-        # Since when a sink lacks something without having caught up in between.
+        # The time since which a sink has never had all lines.
         self._behind: dict[tuple[StepKey, str], float] = {}
-        self._shipments: dict[tuple[StepKey, str], StepLog] = {}
+        self._logs: dict[tuple[StepKey, str], StepLogFile] = {}
 
     async def generations(self) -> dict[str, str]:
-        """The generation of each sink that answers."""
-        found = {}
+        """The generation of each sink that responds."""
+        generations = {}
         for sink in self._sinks:
             with contextlib.suppress(Unavailable):
-                found[sink.name] = await sink.generation()
-        return found
+                generations[sink.name] = await sink.generation()
+        return generations
 
     def begin(self, key: StepKey, only: str = "") -> None:
-        """Ship a step until every sink, or this one, has its seal; a repeat changes nothing."""
+        """Ship a step until every sink, or the sink `only`, has the end record; idempotent."""
         for sink in self._sinks:
             name = (key, sink.name)
             if only in {"", sink.name} and name not in self._tasks:
-                shipment = self._shipments[name] = self._open(key)
-                task = asyncio.create_task(self._ship(shipment, sink), name=f"ship {sink.name}")
+                log = self._logs[name] = self._open(key)
+                task = asyncio.create_task(self._ship(log, sink), name=f"ship {sink.name}")
                 self._tasks[name] = task
                 task.add_done_callback(lambda done, name=name: self._forget(name, done))  # type: ignore[misc]
 
     def states(self) -> list[SinkStatus]:
-        """How each sink is just now; how late it is counts from the first time this was asked."""
+        """The status of each sink; `late_seconds` starts at the first call with missing lines."""
         return [self._state(sink.name) for sink in self._sinks]
 
     async def close(self, seconds: float) -> None:
-        """Give what is on its way so many seconds, then stop; the next worker goes on."""
+        """Wait for tasks to end, then cancel them; the next worker resumes at the cursors."""
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=seconds)
         for task in list(self._tasks.values()):
@@ -84,86 +85,90 @@ class LogShipper:
 
     def _forget(self, name: tuple[StepKey, str], task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
-            # A mistake of ours; what is owed is tried again by the worker's next look.
-            activity.logger.error("shipping to %s broke off", name[1], exc_info=error)
+            # A defect; the worker's next scan for unshipped logs begins the task again.
+            activity.logger.error("shipping to %s failed", name[1], exc_info=error)
         self._tasks.pop(name, None)
         self._errors.pop(name, None)
         self._behind.pop(name, None)
-        if shipment := self._shipments.pop(name, None):
-            shipment.close()
+        if log := self._logs.pop(name, None):
+            log.close()
 
     def _state(self, sink: str) -> SinkStatus:
-        mine = {name: one for name, one in self._shipments.items() if name[1] == sink}
-        lacks = {name: one.lines() - one.position(sink) for name, one in mine.items()}
+        logs = {name: log for name, log in self._logs.items() if name[1] == sink}
+        lacks = {name: log.lines() - log.position(sink) for name, log in logs.items()}
         now = asyncio.get_running_loop().time()
         for name, lines in lacks.items():
             if lines > 0:
                 self._behind.setdefault(name, now)
             else:
                 self._behind.pop(name, None)
-        late = {name: now - self._behind[name] for name in mine if name in self._behind}
+        late = {name: now - self._behind[name] for name in logs if name in self._behind}
         last = max(late, key=lambda name: late[name], default=None)
         return SinkStatus(
             name=sink,
-            steps=len(mine),
-            position=f"{last[0].deployment}/{last[0].step}-{mine[last].position(sink)}"
+            steps=len(logs),
+            position=f"{last[0].deployment}/{last[0].step}-{logs[last].position(sink)}"
             if last
             else "",
             behind_lines=sum(max(0, lines) for lines in lacks.values()),
             late_seconds=round(max(late.values(), default=0.0), 1),
-            error=next((self._errors[name] for name in mine if name in self._errors), ""),
+            error=next((self._errors[name] for name in logs if name in self._errors), ""),
         )
 
-    async def _ship(self, shipment: StepLog, sink: LogSink) -> None:
-        name = (shipment.key, sink.name)
+    async def _ship(self, log: StepLogFile, sink: LogSink) -> None:
+        name = (log.key, sink.name)
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                if await _step(shipment, sink):
+                if await _ship_chunk(log, sink):
                     return
             except (AnavaError, OSError) as error:
                 self._errors[name] = str(error)
                 activity.logger.warning("%s lags behind: %s", sink.name, error)
-                if shipment.ended_seconds() > self._give_up_seconds:
-                    activity.logger.error("%s: %s of %s", SINK_GIVEN_UP, sink.name, shipment.key)
-                    shipment.give_up(sink.name, f"{SINK_GIVEN_UP}: {error}")
+                if log.ended_seconds() > self._give_up_seconds:
+                    activity.logger.error("%s: %s of %s", SINK_GIVEN_UP, sink.name, log.key)
+                    log.abandon(sink.name, f"{SINK_GIVEN_UP}: {error}")
                     return
-                # Not for secrets: it only spreads the load.
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
-                pause = min(2 * pause, _LAST_PAUSE_SECONDS)
+                spread = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards no secret
+                await asyncio.sleep(pause * spread)
+                pause = min(2 * pause, _MAX_PAUSE_SECONDS)
             else:
                 self._errors.pop(name, None)
                 pause = _FIRST_PAUSE_SECONDS
 
 
-async def _step(shipment: StepLog, sink: LogSink) -> bool:
-    """Ship one chunk; whether the sink has the seal."""
-    # Asked before the look, so that what is written meanwhile is not waited for.
-    seal = shipment.seal()
-    before = shipment.position(sink.name)
-    chunk = await _gathered(shipment, sink, sealed=seal is not None)
+async def _ship_chunk(log: StepLogFile, sink: LogSink) -> bool:
+    """Ship the next chunk or the end record; True when the sink has sealed the log.
+
+    Raises:
+        Unavailable: the sink accepted nothing.
+    """
+    # Before the chunk is read: lines written in between belong to the next call.
+    record = log.end_record()
+    before = log.position(sink.name)
+    chunk = await _gathered(log, sink, sealed=record is not None)
     if chunk is not None:
-        held = await sink.write(shipment.key.deployment, chunk)
-    elif seal is not None:
-        # Asked before the seal: what is lost in between is found by the seal or by the next one.
+        held = await sink.write(log.key.deployment, chunk)
+    elif record is not None:
+        # Before the seal: a loss in between is found by this seal or by the next generation.
         generation = await sink.generation()
-        held = await sink.seal(shipment.key.deployment, seal)
-        if held == seal.lines + 1:
-            shipment.finish(sink.name, seal, generation)
+        held = await sink.seal(log.key.deployment, record)
+        if held == record.id.line:
+            log.finish(sink.name, record, generation)
             return True
     else:
-        await shipment.changed(_LOOK_SECONDS)
+        await log.changed(_POLL_SECONDS)
         return False
-    shipment.advance(sink.name, held)
+    log.advance(sink.name, held)
     if held == before:
-        raise Unavailable("it took nothing and did not say why")
+        raise Unavailable("the sink accepted no line and gave no cause")
     return False
 
 
-async def _gathered(shipment: StepLog, sink: LogSink, *, sealed: bool) -> EventChunk | None:
-    """The next chunk; where a write costs much, lines gather first."""
-    chunk = shipment.next_chunk(sink.name, sink.chunk_bytes)
+async def _gathered(log: StepLogFile, sink: LogSink, *, sealed: bool) -> EventChunk | None:
+    """The next chunk, after the sink's time for collecting lines."""
+    chunk = log.next_chunk(sink.name, sink.chunk_bytes)
     if chunk is not None and not sealed and len(chunk.data) < sink.chunk_bytes:
         await asyncio.sleep(sink.gather_seconds)
-        chunk = shipment.next_chunk(sink.name, sink.chunk_bytes)
+        chunk = log.next_chunk(sink.name, sink.chunk_bytes)
     return chunk

@@ -1,4 +1,4 @@
-"""The log as structured JSON on a stream, as Cloud Logging reads it.
+"""Writes the log to a stream as structured JSON for Cloud Logging.
 
 Field names: https://cloud.google.com/logging/docs/structured-logging#structured_logging_special_fields
 and https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry
@@ -10,23 +10,25 @@ from typing import IO, Any
 import msgspec
 
 from adapters.thread_pool import ThreadPool
-from deployments.events import EventChunk, EventId, Seal
+from deployments.events import EndRecord, EventChunk, EventId, is_end_record
 
 __all__ = ["ConsoleLogSink"]
 
 _SEVERITY = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR"}
 _PRODUCER = "anava-deploy"
-# https://cloud.google.com/logging/quotas: an entry has 256 KB at most; the rest is its envelope.
-_MOST_BYTES = 200_000
-_PASSED_ON = ("phase", "resource", "diagnostic", "truncated_bytes", "end", "lines", "sha256")
+# https://cloud.google.com/logging/quotas: an entry has at most 256 KB, envelope included.
+_MAX_BYTES = 200_000
+# Fields of the log line that the entry copies; a damaged line may hold fields of Cloud Logging.
+_COPIED = ("phase", "resource", "diagnostic", "truncated_bytes", "end", "lines", "sha256")
 
 
 class ConsoleLogSink:
-    """At least once: after a crash lines may come again, with the same `insertId`.
+    """Delivers at least once: a line repeated after a crash has the same `insertId`.
 
     Args:
-        stream: where to.
-        project: of the traces by which Logs Explorer shows one deployment; none without.
+        stream: receives a JSON entry a line.
+        project: Google project of the traces that group the entries of a deployment in Logs
+            Explorer; without a project entries have no trace.
     """
 
     name = "console"
@@ -36,21 +38,20 @@ class ConsoleLogSink:
     def __init__(self, stream: IO[bytes], project: str | None = None) -> None:
         self._stream = stream
         self._project = project
-        # One: lines of two steps must not mix, and a reader who stopped holds up one thread.
+        # One thread: lines of two steps must not mix, and a blocked stream blocks a single thread.
         self._threads = ThreadPool("console", 1)
 
     async def generation(self) -> str:
-        """Port `LogSink`; what was read by others is theirs."""
+        """Constant: a stream has no contents to lose."""
         return ""
 
     async def write(self, deployment: str, chunk: EventChunk) -> int:
-        """Port `LogSink`."""
         await self._threads.run(self._put, deployment, chunk)
         return chunk.last
 
-    async def seal(self, deployment: str, seal: Seal) -> int:
-        """Port `LogSink`; the end record is the last line of the last chunk."""
-        return seal.lines + 1
+    async def seal(self, deployment: str, record: EndRecord) -> int:
+        """Write nothing: the end record is the last line of the last chunk."""
+        return record.id.line
 
     def _put(self, deployment: str, chunk: EventChunk) -> None:
         lines = chunk.data.split(b"\n")[:-1]
@@ -63,20 +64,19 @@ class ConsoleLogSink:
     def _trace(self, deployment: str) -> dict[str, str]:
         if not self._project:
             return {}
-        # A trace's id has 32 hexadecimal digits, ours has letters.
+        # A trace id has 32 hexadecimal digits; a deployment id is base32.
         trace = hashlib.sha256(deployment.encode()).hexdigest()[:32]
         return {"logging.googleapis.com/trace": f"projects/{self._project}/traces/{trace}"}
 
 
 def _entry(deployment: str, at: EventId, line: bytes) -> dict[str, Any]:
-    event = _event(line)
-    ends = "end" in event
-    text = f"end of step {at.step}: {event['end']}" if ends else event.get("text", "")
+    event = _fields(line)
+    ends = is_end_record(line)
     entry = {
         "severity": _SEVERITY.get(event.get("level", "info"), "DEFAULT"),
-        "message": text,
+        "message": f"end of step {at.step}: {event['end']}" if ends else event.get("text", ""),
         "time": event.get("time"),
-        # Entries of one moment are ordered by it, as text.
+        # Logs Explorer orders entries with the same time by this text.
         "logging.googleapis.com/insertId": f"{deployment}.{at.step:010}-{at.line:010}",
         "logging.googleapis.com/labels": {"deployment": deployment, "event": str(at)},
         "logging.googleapis.com/operation": {
@@ -86,27 +86,27 @@ def _entry(deployment: str, at: EventId, line: bytes) -> dict[str, Any]:
             "last": ends,
         },
     }
-    entry |= {name: event[name] for name in _PASSED_ON if name in event}
-    return {name: one for name, one in entry.items() if one is not None}
+    entry |= {name: event[name] for name in _COPIED if name in event}
+    return {name: value for name, value in entry.items() if value is not None}
 
 
-def _event(line: bytes) -> dict[str, Any]:
-    """An event; a line that is damaged is shown as it is."""
+def _fields(line: bytes) -> dict[str, Any]:
+    """The fields of a line; a damaged line becomes the text of an event without a known level."""
     try:
-        found = msgspec.json.decode(line)
+        content = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        found = None
-    if isinstance(found, dict):
-        return found
+        content = None
+    if isinstance(content, dict):
+        return content
     return {"level": "unknown", "text": line.decode("utf-8", "replace")}
 
 
 def _encoded(entry: dict[str, Any]) -> bytes:
-    """One line; a text that is too long for an entry is cut, for the log itself has all of it."""
-    found = msgspec.json.encode(entry)
-    while len(found) > _MOST_BYTES:
+    """Encode an entry as a line; the message is cut to fit, the log itself holds it whole."""
+    data = msgspec.json.encode(entry)
+    while len(data) > _MAX_BYTES:
         entry.pop("diagnostic", None)
         entry["message"] = str(entry["message"])[: len(str(entry["message"])) // 2]
         entry["cut"] = True
-        found = msgspec.json.encode(entry)
-    return found + b"\n"
+        data = msgspec.json.encode(entry)
+    return data + b"\n"

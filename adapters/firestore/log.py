@@ -1,8 +1,8 @@
-"""The log in Firestore, where a customer's web client can listen to it.
+"""The log in Firestore, where a customer's web client can listen for changes.
 
-`deployments/<id>/steps/<n>/chunks/<first line>` is made only where no such document is, so a
-repeat makes no duplicate: chunks follow each other without a hole or an overlap because each
-starts where the one before ended. `deployments/<id>/steps/<n>` gets the seal.
+A chunk is the document `deployments/<id>/steps/<n>/chunks/<first line>`, created only if absent.
+Each chunk starts after the last line of the chunk before: chunks have no gap or overlap, and a
+repeat makes no duplicate. `deployments/<id>/steps/<n>` holds the end record.
 """
 
 import asyncio
@@ -13,28 +13,33 @@ from google.api_core.exceptions import AlreadyExists
 from google.cloud import firestore
 from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 
-from adapters.chunks import chunk_after, has_end_record
 from adapters.firestore.client import Firestore, translated
 from deployments.errors import LogGap
-from deployments.events import EventChunk, EventId, Seal
+from deployments.events import (
+    EndRecord,
+    EventChunk,
+    EventId,
+    chunk_after,
+    last_end_record,
+)
 
 __all__ = ["FirestoreLogSink", "FirestoreLogSource"]
 
-# Listening is for the customers' web clients; a reader of ours looks this often.
-_LOOK_SECONDS = 1.0
-# Documents that one query may bring.
-_MOST_CHUNKS = 8
+# Listeners are for the web clients of customers; followers in the API poll.
+_POLL_SECONDS = 1.0
+# Limit of documents in a query.
+_MAX_CHUNKS = 8
 _FOLLOW_BYTES = 1024 * 1024
 _DESCENDING = firestore.Query.DESCENDING
 
 
 class FirestoreLogSink:
-    """Port `LogSink`."""
+    """Creates a document for each chunk."""
 
     name = "firestore"
-    # A document may have 1 MiB. Packed, this and one longest line stay below half of it.
+    # A document has at most 1 MiB; compressed, this size and a longest line need less than half.
     chunk_bytes = 512 * 1024
-    # A document takes about one write a second for long, and each write is paid for.
+    # A document sustains about 1 write/s, and each write is billed.
     gather_seconds = 1.0
 
     def __init__(self, store: Firestore) -> None:
@@ -42,11 +47,10 @@ class FirestoreLogSink:
         self._held: dict[tuple[str, int], int] = {}
 
     async def generation(self) -> str:
-        """Port `LogSink`; what was written stays."""
+        """Constant: Firestore loses no documents."""
         return ""
 
     async def write(self, deployment: str, chunk: EventChunk) -> int:
-        """Port `LogSink`."""
         key = (deployment, chunk.step)
         document = _step(self._store, deployment, chunk.step)
         with translated():
@@ -59,25 +63,23 @@ class FirestoreLogSink:
                     held = chunk.last
                 except AlreadyExists:
                     held = await self._held_lines(document)
-        # Only after an answer: what was asked without one may have been carried out.
+        # Only after a response: a request without response may have been carried out.
         self._held[key] = held
         return held
 
-    async def seal(self, deployment: str, seal: Seal) -> int:
-        """Port `LogSink`."""
-        document = _step(self._store, deployment, seal.step)
+    async def seal(self, deployment: str, record: EndRecord) -> int:
+        document = _step(self._store, deployment, record.step)
         with translated():
             held = await self._held_lines(document)
-            if held == seal.lines + 1:
-                content = {"end": str(seal.end), "lines": seal.lines, "sha256": seal.sha256}
-                await document.set(content, merge=True, **self._store.limits)
-        self._held.pop((deployment, seal.step), None)
+            if held == record.id.line:
+                await document.set(record.fields, merge=True, **self._store.limits)
+        self._held.pop((deployment, record.step), None)
         return held
 
     async def _held_lines(self, document: AsyncDocumentReference) -> int:
         query = document.collection("chunks").order_by("last", direction=_DESCENDING).limit(1)
-        async for item in query.stream(**self._store.limits):
-            return int(item.get("last"))
+        async for snapshot in query.stream(**self._store.limits):
+            return int(snapshot.get("last"))
         return 0
 
     async def _create(self, document: AsyncDocumentReference, chunk: EventChunk) -> None:
@@ -89,7 +91,7 @@ class FirestoreLogSink:
             {
                 "first": chunk.first,
                 "last": chunk.last,
-                # No time in it: the same chunk is the same bytes.
+                # Without a time, equal chunks are equal bytes.
                 "data": gzip.compress(chunk.data, compresslevel=6, mtime=0),
             },
         )
@@ -97,7 +99,7 @@ class FirestoreLogSink:
 
 
 class FirestoreLogSource:
-    """Port `LogSource`."""
+    """Reads chunk documents."""
 
     name = "firestore"
 
@@ -105,39 +107,36 @@ class FirestoreLogSource:
         self._store = store
 
     def reading(self, deployment: str) -> str:
-        """Port `LogSource`."""
         return self.name
 
-    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
-        """Port `LogSource`."""
-        found: list[EventChunk] = []
-        left = most_bytes
+    async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
+        chunks: list[EventChunk] = []
+        left = max_bytes
         with translated():
             for step in await self._numbers(deployment, after.step):
                 line = after.line if step == after.step else 0
                 ended = False
-                while left > 0 and (chunks := await self._chunks(deployment, step, line)):
-                    ended = has_end_record(chunks[-1].data)
-                    found += chunks
-                    left -= sum(len(chunk.data) for chunk in chunks)
-                    line = chunks[-1].last
+                while left > 0 and (batch := await self._chunks(deployment, step, line)):
+                    ended = last_end_record(batch[-1].data) is not None
+                    chunks += batch
+                    left -= sum(len(chunk.data) for chunk in batch)
+                    line = batch[-1].last
                 if left <= 0 or not (ended or await self._has_ended(deployment, step, line)):
                     break
-        return found
+        return chunks
 
     async def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
-        """Port `LogSource`."""
         while True:
             if chunks := await self.read(deployment, after, _FOLLOW_BYTES):
                 after = chunks[-1].id
                 yield chunks
             else:
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
 
     async def _numbers(self, deployment: str, start: int) -> list[int]:
         steps = self._store.deployment(deployment).collection("steps")
-        found = steps.where(filter=firestore.FieldFilter("step", ">=", start)).order_by("step")
-        return [int(item.get("step")) async for item in found.stream(**self._store.limits)]
+        query = steps.where(filter=firestore.FieldFilter("step", ">=", start)).order_by("step")
+        return [int(document.get("step")) async for document in query.stream(**self._store.limits)]
 
     async def _chunks(self, deployment: str, step: int, line: int) -> list[EventChunk]:
         document = _step(self._store, deployment, step)
@@ -145,11 +144,11 @@ class FirestoreLogSource:
             document.collection("chunks")
             .where(filter=firestore.FieldFilter("last", ">", line))
             .order_by("last")
-            .limit(_MOST_CHUNKS)
+            .limit(_MAX_CHUNKS)
         )
         chunks = []
-        async for item in query.stream(**self._store.limits):
-            content = item.to_dict() or {}
+        async for snapshot in query.stream(**self._store.limits):
+            content = snapshot.to_dict() or {}
             if content["first"] > line + 1:
                 raise LogGap(f"Firestore lacks line {line + 1} of step {step}")
             data = gzip.decompress(content["data"])

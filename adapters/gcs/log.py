@@ -1,11 +1,10 @@
-"""The log in Cloud Storage: compressed chunk objects, in the end one object a step.
+"""The log in Cloud Storage: compressed chunk objects, composed into a single object a step.
 
-`logs/<deployment>/<step>/<first line>.jsonl.gz`, made only where no such object is
-(`ifGenerationMatch=0`). Chunks follow each other without a hole or an overlap because each starts
-where the one before ended, and only one can start at a line; so a repeat, or a write that was
-carried out while its answer got lost, makes no duplicate. Sealed, they are composed into
-`logs/<deployment>/<step>.jsonl.gz`: gzip members side by side are one gzip file, and
-`<step>.index.json` beside it says where each begins: a reader fetches what it needs.
+A chunk is `logs/<deployment>/<step>/<first line>.jsonl.gz`, created with `ifGenerationMatch=0`.
+Each chunk starts after the last line of the chunk before, and a single object can start at a
+line: chunks have no gap or overlap, and repeating a write whose response was lost makes no
+duplicate. Sealing composes the chunks into `logs/<deployment>/<step>.jsonl.gz`: concatenated gzip
+members are a gzip file, and `<step>.index.json` holds their lines and sizes for partial reads.
 """
 
 import asyncio
@@ -17,25 +16,30 @@ from dataclasses import dataclass
 
 from google.cloud.storage import Blob
 
-from adapters.chunks import chunk_after, has_end_record
 from adapters.gcs.objects import ObjectExists, Objects
 from deployments.errors import LogGap, Unavailable
-from deployments.events import EventChunk, EventId, Seal
+from deployments.events import (
+    EndRecord,
+    EventChunk,
+    EventId,
+    chunk_after,
+    last_end_record,
+)
 
 __all__ = ["GcsLogSink", "GcsLogSource"]
 
-# https://cloud.google.com/storage/docs/composite-objects: sources of one compose request.
-_MOST_SOURCES = 32
-# Objects cannot tell of a change; who follows looks this often.
-_LOOK_SECONDS = 1.0
+# https://cloud.google.com/storage/docs/composite-objects: sources of a compose request.
+_MAX_SOURCES = 32
+# Cloud Storage has no change notification for readers: a follower polls.
+_POLL_SECONDS = 1.0
 _TYPE = "application/gzip"
 
 
 class GcsLogSink:
-    """Port `LogSink`."""
+    """Creates chunk objects, and composes those of an ended step."""
 
     name = "gcs"
-    # An object costs the same whatever its size, and one name takes about one write a second.
+    # A request costs the same for any size, and an object name takes about 1 write/s.
     chunk_bytes = 4 * 1024 * 1024
     gather_seconds = 2.0
 
@@ -44,17 +48,16 @@ class GcsLogSink:
         self._held: dict[str, int] = {}
 
     async def generation(self) -> str:
-        """Port `LogSink`; what was written stays."""
+        """Constant: Cloud Storage loses no objects."""
         return ""
 
     async def write(self, deployment: str, chunk: EventChunk) -> int:
-        """Port `LogSink`."""
         folder = _folder(deployment, chunk.step)
         return await self._objects.threaded(self._write, folder, chunk)
 
-    async def seal(self, deployment: str, seal: Seal) -> int:
-        """Port `LogSink`; composes the chunks into one object and removes them."""
-        return await self._objects.threaded(self._seal, _folder(deployment, seal.step), seal)
+    async def seal(self, deployment: str, record: EndRecord) -> int:
+        """Compose the chunks into a single object and delete them, if all lines are there."""
+        return await self._objects.threaded(self._seal, _folder(deployment, record.step), record)
 
     def _write(self, folder: str, chunk: EventChunk) -> int:
         held = self._held.pop(folder, None)
@@ -66,7 +69,7 @@ class GcsLogSink:
                 held = chunk.last
             except ObjectExists:
                 held = self._held_lines(folder)
-        # Only after an answer: what was asked without one may have been carried out.
+        # Only after a response: a request without response may have been carried out.
         self._held[folder] = held
         return held
 
@@ -77,27 +80,27 @@ class GcsLogSink:
         return int(chunks[-1].metadata["last"]) if chunks else 0
 
     def _create(self, folder: str, chunk: EventChunk) -> None:
-        # No time in it: the same chunk is the same bytes.
+        # Without a time, equal chunks are equal bytes.
         packed = gzip.compress(chunk.data, compresslevel=1, mtime=0)
         lines = {"first": str(chunk.first), "last": str(chunk.last)}
         self._objects.create(f"{folder}/{chunk.first:010}.jsonl.gz", packed, _TYPE, lines)
 
-    def _seal(self, folder: str, seal: Seal) -> int:
+    def _seal(self, folder: str, record: EndRecord) -> int:
         chunks = _chunks(self._objects, folder)
         whole = self._objects.get(_whole(folder))
         self._held.pop(folder, None)
         held = int((whole or chunks[-1]).metadata["last"]) if whole or chunks else 0
-        if held == seal.lines + 1:
+        if held == record.id.line:
             if whole is None:
-                self._compose(folder, chunks, seal)
+                self._compose(folder, chunks, record)
             for blob in (*chunks, *self._objects.entries(f"{folder}/parts/")):
                 self._objects.remove(blob)
         return held
 
-    def _compose(self, folder: str, chunks: Sequence[Blob], seal: Seal) -> None:
+    def _compose(self, folder: str, chunks: Sequence[Blob], record: EndRecord) -> None:
         parts = list(chunks)
         round_ = 0
-        while len(parts) > _MOST_SOURCES:
+        while len(parts) > _MAX_SOURCES:
             round_ += 1
             parts = [
                 self._objects.compose(f"{folder}/parts/{round_}-{start:010}", parts[start:end])
@@ -108,18 +111,18 @@ class GcsLogSink:
             for chunk in chunks
         ]
         self._objects.put(_index(folder), json.dumps(members).encode(), "application/json")
-        lines = {"first": "1", "last": str(seal.lines + 1)}
-        seals = {"lines": str(seal.lines), "sha256": seal.sha256}
-        # Another worker, or this one's request whose answer got lost, may have been there before.
+        lines = {"first": "1", "last": str(record.id.line)}
+        sealed = {"lines": str(record.lines), "sha256": record.sha256}
+        # The object exists after a lost response, or when another worker composed first.
         with suppress(ObjectExists):
-            self._objects.compose(_whole(folder), parts, {**lines, **seals})
+            self._objects.compose(_whole(folder), parts, {**lines, **sealed})
             return
         if self._objects.get(_whole(folder)) is None:
-            raise Unavailable("Cloud Storage: chunks were changed while they were put together")
+            raise Unavailable("Cloud Storage: the chunks changed while they were composed")
 
 
 class GcsLogSource:
-    """Port `LogSource`."""
+    """Reads chunk objects, or the gzip members of a composed object."""
 
     name = "gcs"
 
@@ -127,43 +130,40 @@ class GcsLogSource:
         self._objects = objects
 
     def reading(self, deployment: str) -> str:
-        """Port `LogSource`."""
         return self.name
 
-    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
-        """Port `LogSource`."""
-        return await self._objects.threaded(self._read, deployment, after, most_bytes)
+    async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
+        return await self._objects.threaded(self._read, deployment, after, max_bytes)
 
     async def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
-        """Port `LogSource`."""
         while True:
-            # All that one object holds, so that none is fetched twice.
+            # A whole object at a time, so that no object is fetched twice.
             if chunks := await self.read(deployment, after, GcsLogSink.chunk_bytes):
                 after = chunks[-1].id
                 yield chunks
             else:
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
 
-    def _read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
-        found: list[EventChunk] = []
-        left = most_bytes
+    def _read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
+        chunks: list[EventChunk] = []
+        left = max_bytes
         for step in self._numbers(deployment, after.step):
             line = after.line if step == after.step else 0
             ended = False
             for member in self._members(deployment, step, line):
                 if left <= 0:
-                    return found
+                    return chunks
                 if member.first > line + 1:
                     raise LogGap(f"Cloud Storage lacks line {line + 1} of step {step}")
                 chunk = self._fetch(member, step)
-                ended = has_end_record(chunk.data)
+                ended = last_end_record(chunk.data) is not None
                 if chunk.last > line:
-                    found.append(chunk_after(chunk, line))
-                    left -= len(found[-1].data)
+                    chunks.append(chunk_after(chunk, line))
+                    left -= len(chunks[-1].data)
                     line = chunk.last
             if not ended:
                 break
-        return found
+        return chunks
 
     def _numbers(self, deployment: str, start: int) -> list[int]:
         names = self._objects.names(f"logs/{deployment}/", _folder(deployment, start))
@@ -174,7 +174,7 @@ class GcsLogSource:
         return EventChunk(step, member.first, member.last, gzip.decompress(packed))
 
     def _members(self, deployment: str, step: int, line: int) -> list["_Member"]:
-        """What holds lines behind a line, and the last one in any case."""
+        """The members with lines after `line`, and the last member in any case."""
         folder = _folder(deployment, step)
         if whole := self._objects.get(_whole(folder)):
             members = self._indexed(folder, whole)
@@ -198,7 +198,7 @@ class GcsLogSource:
 
 @dataclass(frozen=True)
 class _Member:
-    """One gzip member: `first` and `last` are lines, `start` and `end` bytes of the object."""
+    """A gzip member: `first` and `last` are lines, `start` and `end` are byte offsets."""
 
     blob: Blob
     first: int
@@ -220,9 +220,9 @@ def _index(folder: str) -> str:
 
 
 def _chunks(objects: Objects, folder: str) -> list[Blob]:
-    """Chunk objects in the order of their lines."""
+    """The chunk objects of a step, in the order of their lines."""
     return objects.entries(f"{folder}/0")
 
 
 def _groups(count: int) -> Iterator[tuple[int, int]]:
-    return ((start, start + _MOST_SOURCES) for start in range(0, count, _MOST_SOURCES))
+    return ((start, start + _MAX_SOURCES) for start in range(0, count, _MAX_SOURCES))

@@ -1,25 +1,27 @@
-"""The event file: one step's log on this machine, one JSON event a line."""
+"""The event file: the log of a step on this host, a JSON event a line."""
 
 import hashlib
 import os
 from pathlib import Path
 
-from deployments.errors import LogGap
-from deployments.events import EventChunk
+from deployments.events import EndRecord, EventChunk, last_end_record
 
-__all__ = ["EVENT_FILE", "EventFile", "EventReader", "has_end"]
+__all__ = ["EVENT_FILE", "EventFile", "EventReader", "read_end_record"]
 
 EVENT_FILE = "events.jsonl"
 
-# Reading back a file at adoption; a block is small beside the worker and large beside a call.
+# A block is small beside the worker's memory and large beside the cost of a system call.
 _BLOCK_BYTES = 1024 * 1024
+# An end record has about 120 bytes.
+_TAIL_BYTES = 256
 
 
 class EventFile:
-    """The one writer's view. Opening cuts a torn last line and takes up the count and the hash.
+    """Appends events for the single writer of a step.
 
-    Whoever writes the same lines twice writes the same bytes at the same place, so a worker that
-    was paused between its check and its write can do no harm.
+    Opening cuts a torn last line and reads the file to count and hash the lines. A worker that
+    was paused between claim check and write does no harm: a repeated line has the same
+    bytes at the same offset.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,10 +29,10 @@ class EventFile:
         self._hash = hashlib.sha256()
         self.lines = 0
         self._size = 0
-        self._take_up()
+        self._read_back()
 
     def append(self, events: list[bytes]) -> None:
-        """Write the next events; each is one line without its newline."""
+        """Write the next events, each a line without newline."""
         if not events:
             return
         data = b"\n".join(events) + b"\n"
@@ -41,26 +43,16 @@ class EventFile:
         self._size += len(data)
         self.lines += len(events)
 
-    def write(self, chunk: EventChunk) -> None:
-        """Write a chunk; lines that are there already are left alone.
-
-        Raises:
-            LogGap: the chunk starts behind the next line.
-        """
-        if chunk.first > self.lines + 1:
-            raise LogGap(f"line {self.lines + 1} of step {chunk.step} is missing")
-        self.append(chunk.data.splitlines()[self.lines + 1 - chunk.first :])
-
     @property
     def sha256(self) -> str:
-        """Over all lines so far."""
+        """The hash of all lines in the file, as hexadecimal digits."""
         return self._hash.hexdigest()
 
     def close(self) -> None:
-        """Let go of the descriptor."""
+        """Close the file descriptor."""
         os.close(self._fd)
 
-    def _take_up(self) -> None:
+    def _read_back(self) -> None:
         torn = b""
         while block := os.pread(self._fd, _BLOCK_BYTES, self._size + len(torn)):
             block = torn + block
@@ -74,62 +66,62 @@ class EventFile:
 
 
 class EventReader:
-    """A cursor in an event file that others write."""
+    """Reads an event file that another process writes; retains the offset between calls."""
 
     def __init__(self, path: Path, step: int) -> None:
         self._path = path
         self._step = step
         self._line = 0
         self._offset = 0
-        # Where the last chunk began: who could not deliver it asks for it again.
-        self._back = (0, 0)
+        # The start of the last chunk: after a failed delivery the same chunk is read again.
+        self._last_start = (0, 0)
 
-    def after(self, line: int, most_bytes: int) -> EventChunk | None:
-        """Complete lines behind `line`, about `most_bytes` of them; None when there is none yet.
+    def after(self, line: int, max_bytes: int) -> EventChunk | None:
+        """Read complete lines after `line`, at most `max_bytes`, but at least one line.
 
-        A single line longer than that is returned whole.
+        None when the file has no such line yet.
         """
         if line < self._line:
-            self._line, self._offset = self._back if self._back[0] <= line else (0, 0)
+            self._line, self._offset = self._last_start if self._last_start[0] <= line else (0, 0)
         try:
             fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         try:
-            return self._read(fd, line, most_bytes)
+            return self._read(fd, line, max_bytes)
         finally:
             os.close(fd)
 
-    def _read(self, fd: int, line: int, most_bytes: int) -> EventChunk | None:
+    def _read(self, fd: int, line: int, max_bytes: int) -> EventChunk | None:
         while self._line < line:
             block = self._complete(fd, _BLOCK_BYTES)
             if not block:
                 return None
             self._skip(block, line - self._line)
-        data = self._complete(fd, most_bytes)
+        data = self._complete(fd, max_bytes)
         if not data:
             return None
-        self._back = (self._line, self._offset)
+        self._last_start = (self._line, self._offset)
         first = self._line + 1
         self._line += data.count(b"\n")
         self._offset += len(data)
         return EventChunk(self._step, first, self._line, data)
 
-    def _skip(self, block: bytes, wanted: int) -> None:
-        there = block.count(b"\n")
-        if there <= wanted:
+    def _skip(self, block: bytes, lines: int) -> None:
+        in_block = block.count(b"\n")
+        if in_block <= lines:
             self._offset += len(block)
-            self._line += there
+            self._line += in_block
             return
         at = -1
-        for _ in range(wanted):
+        for _ in range(lines):
             at = block.index(b"\n", at + 1)
         self._offset += at + 1
-        self._line += wanted
+        self._line += lines
 
-    def _complete(self, fd: int, most_bytes: int) -> bytes:
-        """Complete lines from the cursor on."""
-        size = most_bytes
+    def _complete(self, fd: int, max_bytes: int) -> bytes:
+        """Read complete lines at the offset; the size doubles while no newline is in the block."""
+        size = max_bytes
         while True:
             block = os.pread(fd, size, self._offset)
             end = block.rfind(b"\n") + 1
@@ -138,15 +130,12 @@ class EventReader:
             size *= 2
 
 
-def has_end(path: Path) -> bool:
-    """Whether an event file's last line is its end record."""
+def read_end_record(path: Path) -> EndRecord | None:
+    """Read the end record of an event file; None when the file has none or does not exist."""
     try:
         with path.open("rb") as file:
-            size = file.seek(0, 2)
-            # An end record has about 120 bytes.
-            file.seek(max(0, size - 256))
-            tail = file.read()
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_BYTES))
+            return last_end_record(file.read())
     except FileNotFoundError:
-        return False
-    last = tail[:-1].rpartition(b"\n")[2]
-    return tail.endswith(b"\n") and b'"end":' in last and b'"sha256":' in last
+        return None

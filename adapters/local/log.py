@@ -1,62 +1,27 @@
-"""The log on this machine: the event files below the run root."""
+"""Reads the log from the event files below the run root of this host."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from adapters.local.event_file import EVENT_FILE, EventFile, EventReader, has_end
+from adapters.local.event_file import EVENT_FILE, EventReader, read_end_record
 from adapters.local.inotify import FileChanges
-from adapters.terraform.output.events import end_record
-from deployments.events import EventChunk, EventId, Seal
+from deployments.events import EventChunk, EventId
 
-__all__ = ["LocalLogSink", "LocalLogSource"]
+__all__ = ["LocalLogSource"]
 
-# A wake-up that was missed (a folder made between two looks) costs no more than this.
-_LOOK_SECONDS = 1.0
-# One frame of the stream holds 64 KiB (DESIGN section 8); a reader takes a few at once.
+# Longest delay after a missed change, such as a folder made between two reads.
+_POLL_SECONDS = 1.0
+# A frame of the stream holds 64 KiB (DESIGN section 8); a follower reads a few at once.
 _FOLLOW_BYTES = 256 * 1024
-# Readers who go through a log just now; a cursor is small and holds no file open.
-_MOST_RESTING = 64
-
-
-class LocalLogSink:
-    """Writes event files. In a worker the step's log has written them already, so nothing is."""
-
-    name = "local"
-    chunk_bytes = 256 * 1024
-    gather_seconds = 0.0
-
-    def __init__(self, run_root: Path) -> None:
-        self._run_root = run_root
-
-    async def generation(self) -> str:
-        """Port `LogSink`; what was written stays."""
-        return ""
-
-    async def write(self, deployment: str, chunk: EventChunk) -> int:
-        """Port `LogSink`."""
-        file = self._open(deployment, chunk.step)
-        try:
-            if chunk.first <= file.lines + 1:
-                file.write(chunk)
-            return file.lines
-        finally:
-            file.close()
-
-    async def seal(self, deployment: str, seal: Seal) -> int:
-        """Port `LogSink`."""
-        line = seal.lines + 1
-        end = EventChunk(seal.step, line, line, end_record(seal) + b"\n")
-        return await self.write(deployment, end)
-
-    def _open(self, deployment: str, step: int) -> EventFile:
-        folder = self._run_root / deployment / "steps" / str(step)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return EventFile(folder / EVENT_FILE)
+# Idle cursors of readers that page through a log; a cursor is small and holds no file open.
+_MAX_IDLE_CURSORS = 64
+# Poll interval until the run directory exists.
+_NOT_STARTED_SECONDS = 0.05
 
 
 class _Cursor:
-    """One reader's way through the steps of a deployment."""
+    """The position of a reader in the steps of a deployment."""
 
     def __init__(self, run_root: Path, deployment: str, after: EventId) -> None:
         self._steps = run_root / deployment / "steps"
@@ -64,9 +29,9 @@ class _Cursor:
         self._reader: tuple[int, EventReader] | None = None
         self._ended = 0
 
-    def read(self, most_bytes: int) -> list[EventChunk]:
+    def read(self, max_bytes: int) -> list[EventChunk]:
         chunks: list[EventChunk] = []
-        left = most_bytes
+        left = max_bytes
         for step in self._numbers():
             line = self._at.line if step == self._at.step else 0
             while left > 0 and (chunk := self._open(step).after(line, left)):
@@ -74,25 +39,25 @@ class _Cursor:
                 left -= len(chunk.data)
                 line = chunk.last
                 self._at = chunk.id
-            # The next step starts only when this one has its end record, or order were lost.
+            # Preserve the order: the next step is read only after this step's end record.
             if left <= 0 or not self._has_ended(step):
                 break
         return chunks
 
     def folder(self) -> Path:
-        """Where the next change will be seen."""
+        """The folder in which the next change appears."""
         numbers = self._numbers()
         return self._steps / str(numbers[0]) if numbers else self._steps
 
     def _numbers(self) -> list[int]:
-        """Steps at and behind the cursor, with a log or with none yet."""
+        """The steps from the cursor on, with or without a log."""
         try:
             names = [path.name for path in self._steps.iterdir()]
         except FileNotFoundError:
             return []
-        found = (int(name) for name in names if name.isdigit())
+        numbers = (int(name) for name in names if name.isdigit())
         start = max(self._at.step, self._ended + 1)
-        return sorted(number for number in found if number >= start)
+        return sorted(number for number in numbers if number >= start)
 
     def _open(self, step: int) -> EventReader:
         if self._reader is None or self._reader[0] != step:
@@ -101,8 +66,8 @@ class _Cursor:
         return self._reader[1]
 
     def _has_ended(self, step: int) -> bool:
-        if has_end(self._steps / str(step) / EVENT_FILE):
-            # Nothing was left unread above unless it came in between: read once more.
+        if read_end_record(self._steps / str(step) / EVENT_FILE):
+            # Lines may have come between the last read and the end record: read again.
             line = self._at.line if step == self._at.step else 0
             if self._open(step).after(line, 1) is None:
                 self._ended = step
@@ -112,45 +77,45 @@ class _Cursor:
 
 
 class LocalLogSource:
-    """Reads event files, woken by changes."""
+    """Reads event files; change notification wakes a follower."""
 
     name = "local"
 
     def __init__(self, run_root: Path, changes: FileChanges) -> None:
         self._run_root = run_root
         self._changes = changes
-        self._resting: dict[tuple[str, EventId], _Cursor] = {}
+        self._idle: dict[tuple[str, EventId], _Cursor] = {}
 
     def reading(self, deployment: str) -> str:
-        """Port `LogSource`."""
         return self.name
 
-    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
-        """Port `LogSource`."""
-        # Whoever reads a log in pages goes on where the last one ended; else each page of a million
-        # lines would read the file from its start (11 s instead of 0.4 s, measured).
-        cursor = self._resting.pop((deployment, after), None)
+    async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
+        """Read the chunks after an id; the next page resumes at this page's file offset.
+
+        Without the stored offset a million lines take 11 s in place of 0.4 s (measured): each page
+        would read the file from the start.
+        """
+        cursor = self._idle.pop((deployment, after), None)
         cursor = cursor or _Cursor(self._run_root, deployment, after)
-        chunks = await asyncio.to_thread(cursor.read, most_bytes)
+        chunks = await asyncio.to_thread(cursor.read, max_bytes)
         if chunks:
-            if len(self._resting) >= _MOST_RESTING:
-                del self._resting[next(iter(self._resting))]
-            self._resting[deployment, chunks[-1].id] = cursor
+            if len(self._idle) >= _MAX_IDLE_CURSORS:
+                del self._idle[next(iter(self._idle))]
+            self._idle[deployment, chunks[-1].id] = cursor
         return chunks
 
     async def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
-        """Port `LogSource`."""
         cursor = _Cursor(self._run_root, deployment, after)
         while True:
             try:
                 async for chunks in self._follow_folder(cursor):
                     yield chunks
             except FileNotFoundError:
-                # Not started yet; the run directory is made in one move, so this ends by itself.
-                await asyncio.sleep(0.05)
+                # The run directory appears by a rename.
+                await asyncio.sleep(_NOT_STARTED_SECONDS)
 
     async def _follow_folder(self, cursor: _Cursor) -> AsyncIterator[list[EventChunk]]:
-        """Follow until the next change will be seen in another folder."""
+        """Follow until the next change appears in another folder."""
         folder = cursor.folder()
         with self._changes.watch(folder) as watch:
             while True:
@@ -158,4 +123,4 @@ class LocalLogSource:
                     yield chunks
                 if cursor.folder() != folder:
                     return
-                await watch.changed(_LOOK_SECONDS)
+                await watch.changed(_POLL_SECONDS)

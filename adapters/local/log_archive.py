@@ -1,48 +1,37 @@
-"""The event files of a deployment as artifacts: as written, packed, and as text.
+"""The event files of a deployment as artifacts: as written, as gzip and as text.
 
-Streams of blocks, so a million lines need no more memory than one block. The same event files
-always give the same bytes.
+All are streams of blocks, so the memory for a million lines is that of a block. The same event
+files always yield the same bytes.
 """
 
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from deployments.events import EndKind
-from deployments.log_text import full_text, text_line
+from deployments.events import EndKind, Event, is_end_record, last_end_record
+from deployments.log_text import text_line
 
 __all__ = ["as_text", "as_written", "gzipped"]
 
 _BLOCK_BYTES = 1024 * 1024
 _NEWLINE = b"\n"
 
-# gzip's own header: no name, no time, unknown system (RFC 1952), so equal logs give equal files.
+# A gzip header without name, time and system (RFC 1952): equal logs yield equal files.
 _GZIP_BITS = 16 + zlib.MAX_WBITS
 _GZIP_LEVEL = 1
 
 
-class _Line(msgspec.Struct):
-    time: str = ""
-    level: str = ""
-    phase: str = ""
-    text: str = ""
-    end: str = ""
-    diagnostic: dict[str, Any] | None = None
-    truncated_bytes: int = 0
-
-
 def as_written(file: Path) -> Iterator[bytes]:
-    """The bytes of one event file."""
+    """The bytes of an event file."""
     with file.open("rb") as stream:
         while block := stream.read(_BLOCK_BYTES):
             yield block
 
 
 def gzipped(files: Iterable[Path]) -> Iterator[bytes]:
-    """All event files, one after the other, in one gzip."""
+    """All event files in sequence, as a single gzip."""
     packer = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_BITS)
     for file in files:
         for block in as_written(file):
@@ -51,31 +40,29 @@ def gzipped(files: Iterable[Path]) -> Iterator[bytes]:
 
 
 def as_text(files: Iterable[Path]) -> Iterator[bytes]:
-    """Time, level, phase and text of each event; further lines of a text are indented."""
-    decoder = msgspec.json.Decoder(_Line)
+    """Time, level, phase and text of each event; the further lines of a text are indented."""
+    decoder = msgspec.json.Decoder(Event)
     for file in files:
         for lines in _lines(file):
-            shown = (_text(raw, decoder) for raw in lines)
-            yield "".join(shown).encode("utf-8", "replace")
+            yield "".join(_text(line, decoder) for line in lines).encode("utf-8", "replace")
 
 
-def _text(raw: bytes, decoder: msgspec.json.Decoder[_Line]) -> str:
-    try:
-        line = decoder.decode(raw)
-    except msgspec.DecodeError:
-        # Damaged on the disk: shown as it is, for a log with a hole would be worse.
-        line = _Line(text=raw.decode("utf-8", "replace"))
-    if line.end:
-        lost = line.end == EndKind.LOST
+def _text(line: bytes, decoder: msgspec.json.Decoder[Event]) -> str:
+    if is_end_record(line):
+        record = last_end_record(line + _NEWLINE)
+        lost = record is not None and record.end is EndKind.LOST
         return "(the rest of this step's log was lost with its host)\n" if lost else ""
-    text = line.text
-    if line.diagnostic or line.truncated_bytes:
-        text = full_text(text, line.diagnostic, line.truncated_bytes)
-    return text_line(line.time, line.level, line.phase, text)
+    try:
+        event = decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # A line damaged on disk appears as is: a log with a gap would be worse.
+        text = line.decode("utf-8", "replace")
+        event = Event(id="", time="", level="", phase="", text=text)
+    return text_line(event)
 
 
 def _lines(file: Path) -> Iterator[list[bytes]]:
-    """Complete lines, a block at a time; a torn last line is left out."""
+    """The complete lines of each block; a torn last line is omitted."""
     torn = b""
     for block in as_written(file):
         *lines, torn = (torn + block).split(_NEWLINE)

@@ -1,4 +1,4 @@
-"""The sinks and sources of the log that the settings name."""
+"""Opens the sinks and sources of the log that the settings name."""
 
 from collections.abc import Callable, Sequence
 from typing import IO
@@ -22,7 +22,7 @@ __all__ = ["open_mirror", "open_sinks", "open_sources", "preferred"]
 
 
 def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
-    """The sinks that logs are shipped to; `local` is the event file itself, so it is none."""
+    """Open the sinks that logs are shipped to; `local`, the event file itself, needs no sink."""
     makers: dict[str, Callable[[], LogSink]] = {
         "console": lambda: ConsoleLogSink(console, settings.google.project),
         "redis": lambda: RedisLogSink(_redis(settings), settings.redis.keep_seconds),
@@ -33,9 +33,9 @@ def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
 
 
 def open_sources(settings: Settings, changes: FileChanges) -> list[LogSource]:
-    """Every store that this process can read logs from: `log.sources`, then the other sinks.
+    """Open every store that this process can read logs from: `log.sources`, then the other sinks.
 
-    Only `log.sources` says whether the worker's disk can be read here.
+    `local` counts only in `log.sources`: as a sink, `local` may be the disk of another machine.
     """
     makers: dict[str, Callable[[], LogSource]] = {
         "local": lambda: LocalLogSource(settings.runs, changes),
@@ -48,13 +48,13 @@ def open_sources(settings: Settings, changes: FileChanges) -> list[LogSource]:
 
 
 def preferred(settings: Settings, sources: Sequence[LogSource]) -> LogSource:
-    """Where logs are read from: the first healthy one of `log.sources`."""
+    """The source for readers: the first healthy source of `log.sources`."""
     named = [source for source in sources if source.name in settings.log.sources]
     return named[0] if len(named) == 1 else FallbackLogSource(named)
 
 
 def open_mirror(settings: Settings) -> FirestoreStatusMirror | None:
-    """Where clients listen to a status: Firestore, where the log goes there too."""
+    """Open the status mirror for web clients: Firestore, if the log is shipped there too."""
     if "firestore" not in settings.log.sinks:
         return None
     return FirestoreStatusMirror(open_firestore(settings.google.project))

@@ -1,6 +1,6 @@
-"""Reads a log from the first source that can give it, and changes source in mid-stream.
+"""Reads a log from the first healthy source, and changes source in mid-stream.
 
-Ids are the same everywhere, so whoever takes over goes on behind the same cursor.
+Ids are the same in every source, so the next source resumes after the same id.
 """
 
 import asyncio
@@ -13,105 +13,111 @@ from deployments.log_ports import LogSource
 
 __all__ = ["FallbackLogSource"]
 
-# A source that says nothing may be quiet or may have lost the log: then the others are asked.
-_DOUBT_SECONDS = 3.0
-# So long a later source is followed before the first ones are tried again: it is slower, but a
-# source that comes and goes must not be asked at every line.
+# A silent source is idle or has lost the log: after this time the other sources are queried.
+_SILENCE_SECONDS = 3.0
+# Time on a later source before the first is tried again: a later source is slower, but an
+# unstable first source must not be queried at every line.
 _RETURN_SECONDS = 10.0
+# Pause between rounds while every source fails.
 _ALL_FAILED_SECONDS = 1.0
 
 
 class FallbackLogSource:
-    """Port `LogSource` over several, the preferred first."""
+    """A source that reads from several others; the first is preferred."""
 
     def __init__(self, sources: Sequence[LogSource]) -> None:
         self._sources = sources
-        # By deployment: who follows it, and from where.
+        # By deployment: the latest follower and the name of the source.
         self._reading: dict[str, tuple[object, str]] = {}
 
     @property
     def name(self) -> str:
-        """All names, in order."""
+        """The names of all sources, in order of preference."""
         return ",".join(source.name for source in self._sources)
 
     def reading(self, deployment: str) -> str:
-        """Port `LogSource`."""
         return self._reading.get(deployment, (None, self._sources[0].name))[1]
 
-    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
-        """Port `LogSource`."""
+    async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
+        """Read from the first source that has lines after the id.
+
+        Raises:
+            Unavailable: every source failed.
+        """
         failed: list[Exception] = []
         for source in self._sources:
             try:
-                if found := await source.read(deployment, after, most_bytes):
-                    return found
+                if chunks := await source.read(deployment, after, max_bytes):
+                    return chunks
             except (Unavailable, LogGap) as error:
                 failed.append(error)
         if len(failed) == len(self._sources):
-            raise Unavailable("no source of the log answers: " + "; ".join(map(str, failed)))
+            raise Unavailable("Every source of the log failed: " + "; ".join(map(str, failed)))
         return []
 
     async def follow(
         self, deployment: str, after: EventId
     ) -> AsyncGenerator[list[EventChunk], None]:
-        """Port `LogSource`; while nobody answers it waits."""
+        """Follow the log; while every source fails, the iterator waits."""
         follower = object()
         start = 0
         try:
             while True:
                 self._reading[deployment] = (follower, self._sources[start].name)
-                async with aclosing(self._follow_one(deployment, after, start)) as chunks:
-                    async for found in chunks:
-                        after = found[-1].id
-                        yield found
+                async with aclosing(self._follow_source(deployment, after, start)) as batches:
+                    async for chunks in batches:
+                        after = chunks[-1].id
+                        yield chunks
                 start = await self._next(deployment, after)
         finally:
-            # Another may have begun to follow the same log meanwhile.
+            # A later follower of the same log may have replaced the entry.
             if self._reading.get(deployment, (None, ""))[0] is follower:
                 del self._reading[deployment]
 
     async def _next(self, deployment: str, after: EventId) -> int:
-        """The first source that has something, else the first that answers."""
+        """The index of the first source with lines after the id, else of the first healthy."""
         while True:
-            quiet = None
+            idle = None
             for number, source in enumerate(self._sources):
                 try:
                     if await source.read(deployment, after, 1):
                         return number
                 except (Unavailable, LogGap):
                     continue
-                quiet = number if quiet is None else quiet
-            if quiet is not None:
-                return quiet
+                idle = number if idle is None else idle
+            if idle is not None:
+                return idle
             await asyncio.sleep(_ALL_FAILED_SECONDS)
 
-    async def _follow_one(
+    async def _follow_source(
         self, deployment: str, after: EventId, number: int
     ) -> AsyncGenerator[list[EventChunk], None]:
-        """Follow one source until it fails, another has more, or it is time to look again."""
+        """Follow a source until it fails, another has more lines, or the retry is due."""
         source = self._sources[number]
         clock = asyncio.get_running_loop().time
         leave_at = clock() + _RETURN_SECONDS if number else float("inf")
-        chunks = aiter(source.follow(deployment, after))
+        batches = aiter(source.follow(deployment, after))
         while clock() < leave_at:
-            coming = asyncio.ensure_future(anext(chunks))
+            pending = asyncio.ensure_future(anext(batches))
             try:
-                while not coming.done():
-                    await asyncio.wait({coming}, timeout=_DOUBT_SECONDS)
-                    if coming.done():
+                while not pending.done():
+                    await asyncio.wait({pending}, timeout=_SILENCE_SECONDS)
+                    if pending.done():
                         break
-                    if clock() >= leave_at or await self._is_elsewhere(deployment, after, number):
+                    if clock() >= leave_at or await self._others_have_more(
+                        deployment, after, number
+                    ):
                         return
-                found = coming.result()
+                chunks = pending.result()
             except (Unavailable, LogGap):
                 return
             finally:
-                coming.cancel()
-            after = found[-1].id
-            yield found
+                pending.cancel()
+            after = chunks[-1].id
+            yield chunks
 
-    async def _is_elsewhere(self, deployment: str, after: EventId, number: int) -> bool:
-        """Whether another source has what this one does not give."""
+    async def _others_have_more(self, deployment: str, after: EventId, number: int) -> bool:
+        """Whether another source has lines after the id."""
         for source in self._sources:
             if source is self._sources[number]:
                 continue

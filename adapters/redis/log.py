@@ -1,8 +1,8 @@
-"""The log in Redis Streams: one stream a step, one entry a chunk.
+"""The log in Redis Streams: a stream for each step, an entry for each chunk.
 
-An entry's id is `<step>-<last line>`, so it says by itself how far the stream goes, and Redis
-refuses a repeat. Whether a chunk follows what is held is decided inside Redis, in one step, so a
-write that was carried out while its answer got lost changes nothing when it comes again.
+An entry's id is `<step>-<last line>`: the last id is the length of the stream, and Redis refuses
+a repeat. A script in Redis checks atomically that a chunk follows the last line, so repeating a
+write whose response was lost changes nothing.
 """
 
 import asyncio
@@ -16,20 +16,25 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from adapters.chunks import chunk_after, has_end_record
 from deployments.errors import LogGap, Unavailable
-from deployments.events import EventChunk, EventId, Seal
+from deployments.events import (
+    EndRecord,
+    EventChunk,
+    EventId,
+    chunk_after,
+    last_end_record,
+)
 
 __all__ = ["RedisLogSink", "RedisLogSource", "open_redis"]
 
-# Redis answers in milliseconds or is not there; the shipper tries again by itself.
+# A healthy Redis answers in milliseconds; the shipper retries.
 _CONNECT_SECONDS = 2.0
 _ANSWER_SECONDS = 5.0
-# A blocking read wakes at the first new entry; this is for what it cannot see (a skipped step).
-_LOOK_MILLISECONDS = 1000
-# Entries that one call may bring; each holds 256 KiB at most, or one long line.
-_MOST_ENTRIES = 4
-# A viewer who comes late catches up with a few frames of 64 KiB a call.
+# A blocking read returns at a new entry of this step or the next, but not of a later step.
+_BLOCK_MILLISECONDS = 1000
+# Limit of a call; an entry holds at most 256 KiB, or a longer single line.
+_MAX_ENTRIES = 4
+# A late viewer catches up by a few frames of 64 KiB a call.
 _FOLLOW_BYTES = 256 * 1024
 
 _GENERATION = "anava:generation"
@@ -47,11 +52,11 @@ return tonumber(ARGV[3])
 
 
 def open_redis(url: str, seconds: float = _ANSWER_SECONDS) -> Redis:
-    """A client with short limits and no retries of its own.
+    """Make a client with short timeouts and no retries.
 
     Args:
-        url: as `redis://` or `rediss://`; it may hold a password.
-        seconds: limit of one answer.
+        url: `redis://…` or `rediss://…`, with or without a password.
+        seconds: timeout of a response.
     """
     return Redis.from_url(
         url,
@@ -62,15 +67,15 @@ def open_redis(url: str, seconds: float = _ANSWER_SECONDS) -> Redis:
 
 
 class RedisLogSink:
-    """Port `LogSink`.
+    """Appends to Redis Streams.
 
     Args:
-        redis: whose connections it uses.
-        keep_seconds: how long a sealed step stays.
+        redis: the client.
+        keep_seconds: retention of a step after the end.
     """
 
     name = "redis"
-    # One call carries it in about a millisecond, and a viewer's frame holds 64 KiB.
+    # A call takes about a millisecond; a viewer's frame holds 64 KiB.
     chunk_bytes = 256 * 1024
     gather_seconds = 0.0
 
@@ -79,15 +84,14 @@ class RedisLogSink:
         self._keep_seconds = keep_seconds
 
     async def generation(self) -> str:
-        """Port `LogSink`; a flush, or a restart without persistence, loses its key as well."""
+        """A random value stored in Redis: a flush loses the value together with the log."""
         with _translated():
             await self._redis.set(_GENERATION, secrets.token_hex(8), nx=True)
-            found = await self._redis.get(_GENERATION)
-        # The client answers in bytes; the stub knows texts too.
-        return cast("bytes", found or b"").decode()
+            generation = await self._redis.get(_GENERATION)
+        # The client returns bytes; the type stub also allows str.
+        return cast("bytes", generation or b"").decode()
 
     async def write(self, deployment: str, chunk: EventChunk) -> int:
-        """Port `LogSink`."""
         with _translated():
             held = await _answer(
                 self._redis.eval(
@@ -98,25 +102,25 @@ class RedisLogSink:
                     str(chunk.step),
                     str(chunk.first),
                     str(chunk.last),
-                    cast("str", chunk.data),  # bytes pass as they are; the stub knows only str
+                    cast("str", chunk.data),  # bytes pass unchanged; the stub allows str alone
                 )
             )
         return int(held)
 
-    async def seal(self, deployment: str, seal: Seal) -> int:
-        """Port `LogSink`; from now on the stream ends by itself."""
-        stream = _stream(deployment, seal.step)
+    async def seal(self, deployment: str, record: EndRecord) -> int:
+        """Start the retention of the step, if Redis holds all lines."""
+        stream = _stream(deployment, record.step)
         with _translated():
             top = await _top(self._redis, stream)
             held = top.last if top else 0
-            if held == seal.lines + 1:
+            if held == record.id.line:
                 await self._redis.expire(stream, self._keep_seconds)
                 await self._redis.expire(_steps(deployment), self._keep_seconds)
         return held
 
 
 class RedisLogSource:
-    """Port `LogSource`."""
+    """Reads Redis Streams; a blocking read wakes a follower."""
 
     name = "redis"
 
@@ -124,26 +128,23 @@ class RedisLogSource:
         self._redis = redis
 
     def reading(self, deployment: str) -> str:
-        """Port `LogSource`."""
         return self.name
 
-    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
-        """Port `LogSource`."""
+    async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
         chunks: list[EventChunk] = []
-        left = most_bytes
+        left = max_bytes
         with _translated():
             for step in await self._numbers(deployment, after):
                 line = after.line if step == after.step else 0
-                while left > 0 and (found := await self._entries(deployment, step, line)):
-                    chunks += found
-                    left -= sum(len(item.data) for item in found)
-                    line = found[-1].last
+                while left > 0 and (entries := await self._entries(deployment, step, line)):
+                    chunks += entries
+                    left -= sum(len(chunk.data) for chunk in entries)
+                    line = entries[-1].last
                 if left <= 0 or not await self._has_ended(deployment, step, line, chunks):
                     break
         return chunks
 
     async def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
-        """Port `LogSource`."""
         while True:
             if chunks := await self.read(deployment, after, _FOLLOW_BYTES):
                 after = chunks[-1].id
@@ -153,29 +154,29 @@ class RedisLogSource:
                 await self._redis.xread(
                     {
                         _stream(deployment, after.step): str(after),
-                        # The next step's first entry wakes as well.
+                        # The first entry of the next step ends the call as well.
                         _stream(deployment, after.step + 1): "0-0",
                     },
                     count=1,
-                    block=_LOOK_MILLISECONDS,
+                    block=_BLOCK_MILLISECONDS,
                 )
 
     async def _numbers(self, deployment: str, after: EventId) -> list[int]:
         names = await _answer(self._redis.smembers(_steps(deployment)))
         numbers = sorted(int(name) for name in names)
         if after.line > 0 and after.step not in numbers:
-            raise Unavailable("Redis does not hold this log any more")
-        wanted = [number for number in numbers if number >= after.step]
-        if wanted and wanted[0] > after.step + 1:
+            raise Unavailable("Redis no longer holds this log")
+        numbers = [number for number in numbers if number >= after.step]
+        if numbers and numbers[0] > after.step + 1:
             raise LogGap(f"Redis lacks step {after.step + 1}")
-        return wanted
+        return numbers
 
     async def _entries(self, deployment: str, step: int, line: int) -> list[EventChunk]:
-        found = await self._redis.xrange(
-            _stream(deployment, step), min=f"{step}-{line + 1}", count=_MOST_ENTRIES
+        entries = await self._redis.xrange(
+            _stream(deployment, step), min=f"{step}-{line + 1}", count=_MAX_ENTRIES
         )
         chunks = []
-        for chunk in _chunks(found):
+        for chunk in _chunks(entries):
             if chunk.first > line + 1:
                 raise LogGap(f"Redis lacks line {line + 1} of step {step}")
             chunks.append(chunk_after(chunk, line))
@@ -185,24 +186,24 @@ class RedisLogSource:
     async def _has_ended(
         self, deployment: str, step: int, line: int, read: list[EventChunk]
     ) -> bool:
-        """Whether the line at the cursor is the step's end record."""
+        """Whether the line at the cursor is the end record of the step."""
         if read and read[-1].step == step:
-            return has_end_record(read[-1].data)
+            return last_end_record(read[-1].data) is not None
         top = await _top(self._redis, _stream(deployment, step))
-        return top is not None and top.last == line and has_end_record(top.data)
+        return top is not None and top.last == line and last_end_record(top.data) is not None
 
 
 async def _top(redis: Redis, stream: str) -> EventChunk | None:
     return next(_chunks(await redis.xrevrange(stream, count=1)), None)
 
 
-def _chunks(entries: Any) -> Iterator[EventChunk]:  # noqa: ANN401 - the library's own types
+def _chunks(entries: Any) -> Iterator[EventChunk]:  # noqa: ANN401 - types of the library
     for name, fields in entries or ():
         step, _, last = name.decode().partition("-")
         yield EventChunk(int(step), int(fields[b"first"]), int(last), fields[b"data"])
 
 
-async def _answer(call: Awaitable[Any] | Any) -> Any:  # noqa: ANN401 - the library's own types
+async def _answer(call: Awaitable[Any] | Any) -> Any:  # noqa: ANN401 - types of the library
     return await call
 
 
@@ -211,19 +212,19 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:
-        _heed_cancel()
+        _raise_if_cancelled()
         raise Unavailable(f"Redis: {type(error).__name__}: {error}") from None
-    _heed_cancel()
+    _raise_if_cancelled()
 
 
-def _heed_cancel() -> None:
-    """The library swallows a cancel that meets its handshake or the end of a read (8.1, tried)."""
+def _raise_if_cancelled() -> None:
+    """Redis 8.1 swallows a cancel during a handshake or at the end of a read (measured)."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
 
 
-# The braces keep a deployment's keys on one node of a cluster, as the script needs them.
+# The braces put all keys of a deployment on the same node of a cluster: the script needs both.
 def _stream(deployment: str, step: int) -> str:
     return f"anava:{{{deployment}}}:log:{step}"
 

@@ -1,4 +1,4 @@
-"""Every copy of a deployment's log against the seals of its result."""
+"""Verifies every copy of a deployment's log against the end records of the result."""
 
 import asyncio
 import json
@@ -6,23 +6,23 @@ import json
 from api.services.container import Services
 from deployments.artifacts import RECORD
 from deployments.errors import LogNotSealed, NotFound
-from deployments.events import EndKind, Seal
+from deployments.events import EndRecord
 from deployments.execution import DeploymentSnapshot
 from deployments.log_verification import Holding, Verdict, compare, verify
 
 __all__ = ["verify_copies"]
 
-# A record holds what each step left; a thousand resources have 0.3 MB (measured).
-_MOST_RECORD_BYTES = 32 * 1024 * 1024
+# `record.json` holds the results of all steps: 0.3 MB for a thousand resources (measured).
+_MAX_RECORD_BYTES = 32 * 1024 * 1024
 
 
 async def verify_copies(
     services: Services, snapshot: DeploymentSnapshot
-) -> tuple[list[Seal], list[Holding]]:
-    """The seals, and how the record and each store compare with them.
+) -> tuple[list[EndRecord], list[Holding]]:
+    """The end records, and the verdicts on `record.json` and on each store.
 
     Raises:
-        LogNotSealed: the deployment runs, or it left neither result nor record.
+        LogNotSealed: the deployment is running, or has neither result nor record.
     """
     if not snapshot.is_terminal:
         raise LogNotSealed(f"The deployment has not ended: {snapshot.status}.")
@@ -32,33 +32,26 @@ async def verify_copies(
     elif isinstance(record, list):
         seals = record
     else:
-        raise LogNotSealed("The deployment has left neither result nor record.")
+        raise LogNotSealed("The deployment has neither a result nor a record.")
     async with services.verifying:
         stores = await asyncio.gather(
-            *(verify(item, snapshot.id, seals) for item in services.copies)
+            *(verify(store, snapshot.id, seals) for store in services.copies)
         )
-    known = record if isinstance(record, Holding) else compare(RECORD, record, seals)
-    return seals, [known, *stores]
+    recorded = record if isinstance(record, Holding) else compare(RECORD, record, seals)
+    return seals, [recorded, *stores]
 
 
-async def _recorded(services: Services, deployment: str) -> list[Seal] | Holding:
-    """The seals that `record.json` holds, or what is wrong with it."""
+async def _recorded(services: Services, deployment: str) -> list[EndRecord] | Holding:
+    """The end records in `record.json`, or the verdict on a missing or invalid file."""
     try:
         content = await services.artifacts.open(deployment, RECORD)
     except NotFound:
         return Holding(RECORD, Verdict.MISSING)
-    if content.size_bytes > _MOST_RECORD_BYTES:
-        return Holding(RECORD, Verdict.DIFFERS, error=f"it has {content.size_bytes} bytes")
+    if content.size_bytes > _MAX_RECORD_BYTES:
+        return Holding(RECORD, Verdict.DIFFERS, error=f"the file has {content.size_bytes} bytes")
     text = b"".join([part async for part in content.chunks])
     try:
         steps = json.loads(text)["steps"]
-        return [_seal(step["seal"]) for step in steps if step["seal"] is not None]
+        return [EndRecord.from_fields(step["seal"]) for step in steps if step["seal"] is not None]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return Holding(RECORD, Verdict.DIFFERS, error="it is no record")
-
-
-def _seal(content: dict[str, object]) -> Seal:
-    lines, step = content["lines"], content["step"]
-    if not (isinstance(lines, int) and isinstance(step, int)):
-        raise TypeError("a seal counts")
-    return Seal(step, EndKind(str(content["end"])), lines, str(content["sha256"]))
+        return Holding(RECORD, Verdict.DIFFERS, error="the file is not a record of a deployment")

@@ -10,14 +10,14 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 
-from adapters.local.log import LocalLogSink
 from deployments.deployment import DeploymentResult, Status
-from deployments.events import EndKind, EventChunk, Seal
+from deployments.events import EndKind, EndRecord, EventChunk
 from deployments.findings import Finding, Severity
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.step import Counts, Output
 from deployments.temporal_names import Attribute, Memo
+from tests.logs import EventFileSink
 from workflows.deployment import DeploymentInput
 
 Event = tuple[str, str, dict[str, object]]
@@ -50,7 +50,7 @@ async def deploy(api: httpx.AsyncClient) -> str:
     return str(answer.json()["id"])
 
 
-async def write(run_root: Path, deployment: str, step: int, lines: int) -> Seal:
+async def write(run_root: Path, deployment: str, step: int, lines: int) -> EndRecord:
     events = [
         {
             "id": f"{step}-{line}",
@@ -62,9 +62,9 @@ async def write(run_root: Path, deployment: str, step: int, lines: int) -> Seal:
         for line in range(1, lines + 1)
     ]
     data = b"".join(json.dumps(event).encode() + b"\n" for event in events)
-    sink = LocalLogSink(run_root)
+    sink = EventFileSink(run_root)
     await sink.write(deployment, EventChunk(step, 1, lines, data))
-    seal = Seal(step, EndKind.COMPLETE, lines, hashlib.sha256(data).hexdigest())
+    seal = EndRecord(step, EndKind.COMPLETE, lines, hashlib.sha256(data).hexdigest())
     await sink.seal(deployment, seal)
     return seal
 
@@ -83,7 +83,7 @@ def log_ids(found: list[Event]) -> list[str]:
     return [line[0] for lines in frames if isinstance(lines, list) for line in lines]
 
 
-async def finish(client: Client, deployment: str, *seals: Seal) -> None:
+async def finish(client: Client, deployment: str, *seals: EndRecord) -> None:
     result = DeploymentResult(
         Status.COMPLETED,
         Reason.APPLIED,

@@ -18,7 +18,7 @@ from api.streaming.registry import BroadcastRegistry
 from api.streaming.viewer import Viewer
 from deployments.deployment import DEFAULT_TENANT
 from deployments.errors import Unavailable
-from deployments.events import EventChunk, EventId, Seal
+from deployments.events import EndRecord, EventChunk, EventId
 from deployments.execution import Caller
 from deployments.log_ports import LogSource
 from tests.api.scripted import deploy, finish, write
@@ -44,11 +44,11 @@ class Counting:
     def reading(self, deployment: str) -> str:
         return self.where
 
-    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
+    async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
         self.reads.append(after)
         if self.away:
             raise Unavailable("away")
-        found = await self.source.read(deployment, after, most_bytes)
+        found = await self.source.read(deployment, after, max_bytes)
         return [] if self.behind else found
 
     def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
@@ -88,10 +88,10 @@ class Hall:
         await eventually(there, "the viewers")
         self.broadcasts.leave(one)
 
-    async def write(self, step: int, lines: int) -> Seal:
+    async def write(self, step: int, lines: int) -> EndRecord:
         return await write(self.runs, self.id, step, lines)
 
-    async def finish(self, *seals: Seal) -> None:
+    async def finish(self, *seals: EndRecord) -> None:
         await finish(self.client, self.id, *seals)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.local.log import LocalLogSink
 from deployments.events import EventChunk
 from tests.api.scripted import deploy, write
+from tests.logs import EventFileSink
 
 
 async def page(api: httpx.AsyncClient, found: str, query: str) -> dict[str, object]:
@@ -74,7 +74,7 @@ async def test_text_shows_what_could_drive_a_terminal(
         "text": "\x1b[2J<script>\0",
     }
     line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
-    await LocalLogSink(tmp_path).write(found, EventChunk(1, 1, 1, line))
+    await EventFileSink(tmp_path).write(found, EventChunk(1, 1, 1, line))
     answer = await api.get(f"/api/deployment/{found}/logs?format=text")
     assert answer.text == "T info  init  \\x1b[2J<script>\\x00\n"
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"

@@ -17,7 +17,7 @@ from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from api.app import build
 from api.dependencies import Services
 from deployments.artifacts import RECORD
-from deployments.events import EventId, Seal
+from deployments.events import EndRecord, EventId
 from tests import stores
 from tests.api.scripted import deploy, finish, write
 
@@ -57,7 +57,7 @@ async def ship(redis: stores.Store, run_root: Path, deployment: str) -> None:
     await client.aclose()
 
 
-async def record(services: Services, deployment: str, *seals: Seal) -> None:
+async def record(services: Services, deployment: str, *seals: EndRecord) -> None:
     steps = [{"seal": dataclasses.asdict(seal)} for seal in seals] + [{"seal": None}]
     await services.artifacts.put(deployment, RECORD, [json.dumps({"steps": steps}).encode()])
 
@@ -134,7 +134,7 @@ async def test_a_damaged_record_differs(
         "name": RECORD,
         "verdict": "differs",
         "steps": [],
-        "error": "it is no record",
+        "error": "the file is not a record of a deployment",
     }
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.errors import InvalidRequest
-from deployments.events import EndKind, EventChunk, EventId, Seal
+from deployments.events import EndKind, EndRecord, EventChunk, EventId
 
 NUMBERS = st.integers(0, 9_999_999_999)
 IDS = st.builds(EventId, NUMBERS, NUMBERS)
@@ -88,11 +88,11 @@ def test_a_chunk_has_the_id_of_its_last_event() -> None:
 
 
 def test_a_seal_is_equal_only_with_the_same_end_length_hash() -> None:
-    seal = Seal(3, EndKind.COMPLETE, 42, "ab")
-    assert seal == Seal(3, EndKind("complete"), 42, "ab")
+    seal = EndRecord(3, EndKind.COMPLETE, 42, "ab")
+    assert seal == EndRecord(3, EndKind("complete"), 42, "ab")
     assert seal not in [
-        Seal(2, EndKind.COMPLETE, 42, "ab"),
-        Seal(3, EndKind.LOST, 42, "ab"),
-        Seal(3, EndKind.COMPLETE, 41, "ab"),
-        Seal(3, EndKind.COMPLETE, 42, "cd"),
+        EndRecord(2, EndKind.COMPLETE, 42, "ab"),
+        EndRecord(3, EndKind.LOST, 42, "ab"),
+        EndRecord(3, EndKind.COMPLETE, 41, "ab"),
+        EndRecord(3, EndKind.COMPLETE, 42, "cd"),
     ]

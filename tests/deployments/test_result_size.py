@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from temporalio.converter import PayloadConverter
 
 from deployments.deployment import CancelRequest, DeploymentResult, Status
-from deployments.events import EndKind, Seal
+from deployments.events import EndKind, EndRecord
 from deployments.findings import Finding
 from deployments.phase import Phase
 from deployments.reasons import Reason
@@ -60,7 +60,7 @@ RESULTS = st.builds(
         st.builds(Output, name=TEXTS, sensitive=st.booleans(), value_json=TEXTS), max_size=12
     ),
     # The most that a workflow can have: 3 a phase, 1 that says that the host is lost.
-    seals=st.just([Seal(9_999_999_999, EndKind.COMPLETE, 9_999_999_999, "0" * 64)] * 10),
+    seals=st.just([EndRecord(9_999_999_999, EndKind.COMPLETE, 9_999_999_999, "0" * 64)] * 10),
     plan_sha256=st.just("0" * 64),
     cancel=st.none() | st.builds(CancelRequest, by=TEXTS, reason=TEXTS),
     host=TEXTS,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from deployments.deployment import CancelRequest, DeploymentResult, Status
 from deployments.errors import Audience
-from deployments.events import EndKind, Seal
+from deployments.events import EndKind, EndRecord
 from deployments.findings import Severity
 from deployments.phase import Phase
 from deployments.reasons import Reason
@@ -247,7 +247,7 @@ def test_a_held_lock_is_told_from_a_dead_backend(diagnostic: Diagnostic, reason:
 
 
 def test_a_result_holds_what_its_steps_left() -> None:
-    seals = [Seal(number, EndKind.COMPLETE, 9, "00") for number in (1, 2, 3)]
+    seals = [EndRecord(number, EndKind.COMPLETE, 9, "00") for number in (1, 2, 3)]
     last = replace(
         APPLIED, changed=["a.b"], outputs=[Output("url", sensitive=False)], ended_at="then"
     )

@@ -12,9 +12,8 @@ from adapters.firestore.log import FirestoreLogSink, FirestoreLogSource
 from adapters.gcs.log import GcsLogSink, GcsLogSource
 from adapters.gcs.objects import Objects, open_objects
 from adapters.local.inotify import FileChanges
-from adapters.local.log import LocalLogSink
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
-from deployments.events import Seal
+from deployments.events import EndRecord
 from deployments.log_ports import LogSink, LogSource
 from deployments.log_verification import Verdict, verify
 from deployments.step import StepKey
@@ -23,7 +22,7 @@ from tests.faults.grpc_proxy import GrpcProxy, grpc_proxy
 from tests.faults.http_proxy import HttpProxy, http_proxy
 from tests.faults.tcp_proxy import Mode, TcpProxy, tcp_proxy
 from tests.faults.verdicts import never
-from tests.logs import chunk, sealed
+from tests.logs import EventFileSink, chunk, sealed
 from tests.servers import eventually
 from worker.log_shipper import LogShipper
 from worker.steps.log_cursor import StepLogFile
@@ -103,7 +102,7 @@ class Harbour:
     documents: Firestore
     changes: FileChanges
     shipper: LogShipper
-    seals: list[Seal] = field(default_factory=list)
+    seals: list[EndRecord] = field(default_factory=list)
 
     def folder(self, step: int) -> Path:
         return self.run_root / self.deployment / "steps" / str(step)
@@ -113,7 +112,7 @@ class Harbour:
 
     async def write(self, step: int, lines: int) -> None:
         """As terraform's log is written: piece by piece, then the end record."""
-        local = LocalLogSink(self.run_root)
+        local = EventFileSink(self.run_root)
         for first in range(1, lines + 1, _PIECE_LINES):
             last = min(lines, first + _PIECE_LINES - 1)
             await local.write(self.deployment, chunk(step, first, last))

@@ -1,4 +1,4 @@
-"""The log of one step on its host: spool → event file → progress."""
+"""The log of a step on this host: spool → event file → progress."""
 
 import asyncio
 import json
@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from adapters.local import atomic_files
-from adapters.local.event_file import EVENT_FILE, EventFile, EventReader
-from adapters.terraform.output.events import Translator, end_record
+from adapters.local.event_file import EVENT_FILE, EventFile, read_end_record
+from adapters.terraform.output.events import Translator
 from adapters.terraform.output.messages import ProgressAccumulator
-from deployments.events import EndKind, Seal
+from deployments.events import EndKind, EndRecord
 from deployments.step import StepKey
 from deployments.typical_durations import TypicalDurations
 
@@ -20,21 +20,21 @@ __all__ = ["PROGRESS_FILE", "SPOOL_FILE", "EventLog"]
 SPOOL_FILE = "spool"
 PROGRESS_FILE = "progress.json"
 
-# One step holds a thread for about 10 ms; the claim is checked between steps.
-_STEP_BYTES = 1024 * 1024
-# Progress is for people; more often than this nobody sees it.
+# Translating a block takes a thread about 10 ms; the claim is checked between blocks.
+_BLOCK_BYTES = 1024 * 1024
+# Progress is for people: a shorter interval is not visible.
 _PROGRESS_SECONDS = 1.0
 
 
 class EventLog:
-    """The one writer of a step's events.
+    """The single writer of a step's events.
 
     Args:
         folder: the step's folder.
-        key: which step.
-        translator: makes the events; it has seen nothing yet.
-        check: raises Fenced when this worker does not own the step any more.
-        paces: reads what resources usually take; called once, in a thread.
+        key: the step's key.
+        translator: a new translator.
+        check: raises Fenced when this worker no longer owns the step.
+        durations: reads the typical durations of resources; called once, in a thread.
     """
 
     def __init__(
@@ -51,54 +51,55 @@ class EventLog:
         self._check = check
         self._translator = translator
         self._file = EventFile(folder / EVENT_FILE)
-        self._known = self._file.lines
+        self._written_before = self._file.lines
         self._read = 0
         self._progress_at = 0.0
         self._progress_line = -1
-        self.seal: Seal | None = self._sealed()
+        self.seal = read_end_record(folder / EVENT_FILE)
 
     @property
     def accumulator(self) -> ProgressAccumulator:
-        """What the messages so far say together."""
+        """The progress accumulated from all messages so far."""
         return self._translator.accumulator
 
     @property
     def lines(self) -> int:
-        """How many events there are, without the end record."""
+        """The number of events, without the end record."""
         return self._translator.lines
 
     async def pump(self) -> int:
-        """Turn what is new in the spool into events; how many."""
+        """Translate the new bytes of the spool into events; return the number of events."""
         before = self._translator.lines
-        # A shorter step has met the end; whoever writes more makes a change that is waited for.
-        while await asyncio.to_thread(self._step) == _STEP_BYTES:
+        # A shorter block is the last; later bytes raise a change event that the caller awaits.
+        while await asyncio.to_thread(self._translate_block) == _BLOCK_BYTES:
             pass
-        self._show_progress(final=False)
+        self._write_progress(final=False)
         return self._translator.lines - before
 
-    async def close(self) -> Seal:
-        """Write the end record once; all of the spool must be pumped."""
+    async def close(self) -> EndRecord:
+        """Write the end record if there is none; the whole spool must have been pumped."""
         await asyncio.to_thread(self._write, b"", final=True)
-        self._show_progress(final=True)
+        self._write_progress(final=True)
         if self.seal is None:
-            seal = Seal(self._key.step, EndKind.COMPLETE, self._file.lines, self._file.sha256)
+            step, file = self._key.step, self._file
+            record = EndRecord(step, EndKind.COMPLETE, file.lines, file.sha256)
             self._check()
-            self._file.append([end_record(seal)])
-            self.seal = seal
+            file.append([record.encode().rstrip()])
+            self.seal = record
         return self.seal
 
     def release(self) -> None:
-        """Let go of the event file."""
+        """Close the event file."""
         self._file.close()
 
-    def _step(self) -> int:
-        """Read and write one step; how many bytes."""
+    def _translate_block(self) -> int:
+        """Read a block of the spool and write the events; return the number of bytes."""
         try:
             fd = os.open(self._folder / SPOOL_FILE, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return 0
         try:
-            data = os.pread(fd, _STEP_BYTES, self._read)
+            data = os.pread(fd, _BLOCK_BYTES, self._read)
         finally:
             os.close(fd)
         if data:
@@ -111,12 +112,12 @@ class EventLog:
     def _write(self, data: bytes, *, final: bool) -> None:
         first = self._translator.lines + 1
         events = self._translator.translate(data, final=final)
-        # What the worker before wrote is there already; it was folded, and that was all.
-        fresh = events[max(0, self._known + 1 - first) :]
+        # Events of a previous worker are in the file; they count for the progress alone.
+        new = events[max(0, self._written_before + 1 - first) :]
         self._check()
-        self._file.append(fresh)
+        self._file.append(new)
 
-    def _show_progress(self, *, final: bool) -> None:
+    def _write_progress(self, *, final: bool) -> None:
         now = atomic_files.boot_seconds()
         if self._progress_line == self._translator.lines:
             return
@@ -133,13 +134,3 @@ class EventLog:
             "resources": [asdict(resource) for resource in self.accumulator.resources()],
         }
         atomic_files.replace(self._folder / PROGRESS_FILE, json.dumps(content))
-
-    def _sealed(self) -> Seal | None:
-        """The end record that a worker before has written; its line counts as no event."""
-        if not self._file.lines:
-            return None
-        last = EventReader(self._folder / EVENT_FILE, self._key.step).after(self._file.lines - 1, 1)
-        content = json.loads(last.data) if last else {}
-        if "end" not in content:
-            return None
-        return Seal(self._key.step, EndKind(content["end"]), content["lines"], content["sha256"])

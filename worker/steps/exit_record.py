@@ -7,7 +7,7 @@ import msgspec
 
 from adapters.terraform.output.messages import ProgressAccumulator
 from deployments.errors import RunDirectoryBroken
-from deployments.events import Seal
+from deployments.events import EndRecord
 from deployments.phase import Phase
 from deployments.step import ResourceStatus, StepKey, StepOutcome, StepResult, StopCause
 
@@ -60,7 +60,7 @@ class ExitRecord(msgspec.Struct):
 class StepEvidence:
     """Facts about an ended step that the exit record does not hold."""
 
-    seal: Seal | None
+    seal: EndRecord | None
     plan_sha256: str
     epoch: int
 

@@ -1,6 +1,6 @@
-"""A step's event file on its way to the sinks: where each of them stands.
+"""A step's event file and the cursor of each sink in it.
 
-Needs no claim: a sink takes each line once, whoever brings it, and says itself what it holds.
+No claim is needed: a sink stores each line once, from any worker, and reports the last line.
 """
 
 import asyncio
@@ -9,99 +9,102 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-import msgspec
-
 from adapters.local import atomic_files
-from adapters.local.event_file import EVENT_FILE, EventReader, has_end
+from adapters.local.event_file import EVENT_FILE, EventReader, read_end_record
 from adapters.local.inotify import FileChanges, FileWatch
 from deployments.errors import RunDirectoryBroken
-from deployments.events import EventChunk, EventId, Seal
+from deployments.events import EndRecord, EventChunk, EventId
 from deployments.step import StepKey
 
 __all__ = ["StepLogFile", "sinks_behind"]
 
 _NAMES = frozenset({EVENT_FILE})
+# Poll interval until the supervisor has made the folder of the step.
+_NO_FOLDER_SECONDS = 0.1
 
 
 class StepLogFile:
-    """Port `Shipment`."""
+    """The log of a step as the shipper reads it; the files may not exist yet."""
 
     def __init__(self, folder: Path, key: StepKey, changes: FileChanges) -> None:
         self._folder = folder
-        self._key = key
+        self.key = key
         self._changes = changes
         self._readers: dict[str, EventReader] = {}
         self._watch: FileWatch | None = None
         self._resources = ExitStack()
 
-    @property
-    def key(self) -> StepKey:
-        """Port `Shipment`; so are all public methods below."""
-        return self._key
+    def end_record(self) -> EndRecord | None:
+        """The end record; None before."""
+        return read_end_record(self._folder / EVENT_FILE)
 
-    def seal(self) -> Seal | None:
+    def next_chunk(self, sink: str, max_bytes: int) -> EventChunk | None:
+        """The lines after the cursor of a sink; None when there are none."""
         path = self._folder / EVENT_FILE
-        return _last_record(path) if has_end(path) else None
-
-    def next_chunk(self, sink: str, most_bytes: int) -> EventChunk | None:
-        path = self._folder / EVENT_FILE
-        reader = self._readers.setdefault(sink, EventReader(path, self._key.step))
-        return reader.after(self.position(sink), most_bytes)
+        reader = self._readers.setdefault(sink, EventReader(path, self.key.step))
+        return reader.after(self.position(sink), max_bytes)
 
     def position(self, sink: str) -> int:
+        """The last line that the sink has stored."""
         line = _read_cursor(self._folder, sink).get("line", 0)
         return line if isinstance(line, int) else 0
 
     def advance(self, sink: str, line: int) -> None:
-        self._keep(sink, line, sealed=False)
+        """Set the cursor of a sink, also backwards."""
+        self._write_cursor(sink, line, sealed=False)
 
-    def finish(self, sink: str, seal: Seal, generation: str) -> None:
-        self._keep(sink, seal.lines + 1, sealed=True, generation=generation)
+    def finish(self, sink: str, record: EndRecord, generation: str) -> None:
+        """Record that the sink has sealed the log; another generation ships the log again."""
+        self._write_cursor(sink, record.id.line, sealed=True, generation=generation)
 
     def ended_seconds(self) -> float:
+        """Seconds since the end record was written; 0 before."""
         path = self._folder / EVENT_FILE
-        return max(0.0, time.time() - path.stat().st_mtime) if has_end(path) else 0.0
+        return max(0.0, time.time() - path.stat().st_mtime) if read_end_record(path) else 0.0
 
-    def give_up(self, sink: str, reason: str) -> None:
-        self._keep(sink, self.position(sink), sealed=False, given_up=reason)
+    def abandon(self, sink: str, reason: str) -> None:
+        """Record that the sink gets no more of this log."""
+        self._write_cursor(sink, self.position(sink), sealed=False, given_up=reason)
 
     def lines(self) -> int:
-        if seal := self.seal():
-            return seal.lines + 1
+        """The number of lines, end record included; up to 1 s old while the step runs."""
+        if record := self.end_record():
+            return record.id.line
         progress = atomic_files.read(self._folder / "progress.json") or {}
         return EventId.parse(str(progress.get("until", "0-0"))).line
 
     async def changed(self, seconds: float) -> None:
+        """Return after a change of the event file, or after a number of seconds."""
         if not self._folder.is_dir():
-            # The keeper makes it before long.
-            await asyncio.sleep(min(seconds, 0.1))
+            await asyncio.sleep(min(seconds, _NO_FOLDER_SECONDS))
             return
         if self._watch is None:
-            # From now on every change is noticed; for what came before, the caller looks again.
+            # The watch reports later changes; the caller reads the file again for earlier ones.
             self._watch = self._resources.enter_context(self._changes.watch(self._folder, _NAMES))
             return
         await self._watch.changed(seconds)
 
     def close(self) -> None:
+        """End the watch."""
         self._resources.close()
         self._watch = None
 
-    def _keep(self, sink: str, line: int, *, sealed: bool, **more: str) -> None:
+    def _write_cursor(self, sink: str, line: int, *, sealed: bool, **more: str) -> None:
         path = _cursor(self._folder, sink)
         path.parent.mkdir(exist_ok=True, mode=0o700)
         atomic_files.replace(path, {"line": line, "sealed": sealed, **more})
 
 
 def sinks_behind(folder: Path, generations: Mapping[str, str], keep_seconds: float) -> list[str]:
-    """The sinks to which something of an ended step is owed.
+    """The sinks that lack lines of an ended step; empty while the step runs.
 
     Args:
-        folder: of the step.
-        generations: of the sinks, by name.
-        keep_seconds: a sink that lost a log which is older need not have it again.
+        folder: the step's folder.
+        generations: the generation of each sink, by name.
+        keep_seconds: an older log is not shipped again to a sink that has lost the log.
     """
     path = folder / EVENT_FILE
-    if not has_end(path):
+    if read_end_record(path) is None:
         return []
     old = time.time() - path.stat().st_mtime > keep_seconds
     return [
@@ -118,7 +121,7 @@ def _has_all(cursor: dict[str, object], generation: str, *, old: bool) -> bool:
 
 
 def _read_cursor(folder: Path, sink: str) -> dict[str, object]:
-    """Empty where there is none, or one that cannot be read: the sink says what it holds."""
+    """The cursor file; empty when absent or unreadable, since the sink reports the last line."""
     try:
         return atomic_files.read(_cursor(folder, sink)) or {}
     except RunDirectoryBroken:
@@ -127,14 +130,3 @@ def _read_cursor(folder: Path, sink: str) -> dict[str, object]:
 
 def _cursor(folder: Path, sink: str) -> Path:
     return folder / "cursors" / f"{sink}.json"
-
-
-def _last_record(path: Path) -> Seal | None:
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        # An end record has about 120 bytes.
-        file.seek(max(0, size - 256))
-        last = file.read()[:-1].rpartition(b"\n")[2]
-    content = msgspec.json.decode(last)
-    step = int(str(content["id"]).partition("-")[0])
-    return Seal(step, content["end"], content["lines"], content["sha256"])

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.local import atomic_files
-from adapters.local.event_file import EVENT_FILE, has_end
+from adapters.local.event_file import EVENT_FILE, read_end_record
 from adapters.terraform import command
 from deployments.errors import PlanChanged, RunDirectoryBroken
 from deployments.imports import import_file
@@ -81,7 +81,7 @@ class RunnerProcess:
             ended=ended,
             alive=atomic_files.is_locked(self._folder / "alive.lock"),
             watched=atomic_files.is_locked(self._folder / "runner.lock"),
-            sealed=has_end(self._folder / EVENT_FILE),
+            sealed=read_end_record(self._folder / EVENT_FILE) is not None,
             stopping=(self._folder / "stop.json").exists(),
         )
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.console.log import ConsoleLogSink
-from adapters.terraform.output.events import end_record
-from deployments.events import EndKind, EventChunk, Seal
+from deployments.events import EndKind, EndRecord, EventChunk
 
 # https://cloud.google.com/logging/docs/structured-logging#structured_logging_special_fields
 SPECIAL = {
@@ -73,8 +72,8 @@ async def test_every_severity_is_one_of_cloud_loggings(level: str) -> None:
 
 
 async def test_a_step_is_an_operation_from_its_first_line_to_its_end_record() -> None:
-    seal = Seal(3, EndKind.COMPLETE, 2, "0" * 64)
-    entries = await shown(event(), event("error"), end_record(seal) + b"\n")
+    seal = EndRecord(3, EndKind.COMPLETE, 2, "0" * 64)
+    entries = await shown(event(), event("error"), seal.encode())
     ends = [entry["logging.googleapis.com/operation"] for entry in entries]
     assert [(end["first"], end["last"]) for end in ends] == [
         (True, False),

@@ -11,10 +11,11 @@ from adapters.firestore.log import FirestoreLogSink, FirestoreLogSource
 from adapters.gcs.log import GcsLogSink, GcsLogSource
 from adapters.gcs.objects import open_objects
 from adapters.local.inotify import FileChanges
-from adapters.local.log import LocalLogSink, LocalLogSource
+from adapters.local.log import LocalLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from tests import stores
 from tests.adapters.contracts.event_files import Kept
+from tests.logs import EventFileSink
 
 STORES = ("local", "redis", "gcs", "firestore")
 
@@ -40,7 +41,7 @@ async def kept(
     deployment = f"dep-{tmp_path.name.replace('_', '-')}"
     if name == "local":
         changes = FileChanges()
-        yield Kept(LocalLogSink(tmp_path), LocalLogSource(tmp_path, changes), deployment)
+        yield Kept(EventFileSink(tmp_path), LocalLogSource(tmp_path, changes), deployment)
         changes.close()
         return
     server = servers[name]

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from adapters.local.inotify import FileChanges
-from adapters.local.log import LocalLogSink, LocalLogSource
+from adapters.local.log import LocalLogSource
 from adapters.logs.fallback import FallbackLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from deployments.errors import LogGap, Unavailable
 from deployments.events import EventChunk, EventId
 from tests import stores
 from tests.adapters.contracts.event_files import Kept
-from tests.logs import START, chunk, sealed
+from tests.logs import START, EventFileSink, chunk, sealed
 
 
 async def test_what_follows_is_kept_and_anything_else_changes_nothing(kept: Kept) -> None:
@@ -146,7 +146,7 @@ async def test_a_killed_store_is_unavailable_and_another_goes_on_behind_the_same
     tmp_path: Path,
 ) -> None:
     changes = FileChanges()
-    local = LocalLogSink(tmp_path)
+    local = EventFileSink(tmp_path)
     with stores.redis() as server:
         await server.until_up()
         client = open_redis(f"redis://{server.host}")
@@ -189,7 +189,7 @@ class Gap:
     def reading(self, deployment: str) -> str:
         return self.name
 
-    async def read(self, deployment: str, after: EventId, most_bytes: int) -> list[EventChunk]:
+    async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
         raise LogGap("line 1 is missing")
 
     async def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
@@ -198,7 +198,7 @@ class Gap:
 
 async def test_a_source_that_lacks_lines_is_not_read_over_its_gap(tmp_path: Path) -> None:
     changes = FileChanges()
-    await LocalLogSink(tmp_path).write("dep-1", chunk(1, 1, 2))
+    await EventFileSink(tmp_path).write("dep-1", chunk(1, 1, 2))
     source = FallbackLogSource([Gap(), LocalLogSource(tmp_path, changes)])
     found = await source.read("dep-1", START, 1000)
     assert [item.last for item in found] == [2]
@@ -209,7 +209,7 @@ async def test_a_source_that_lacks_lines_is_not_read_over_its_gap(tmp_path: Path
 
 async def test_a_torn_last_line_of_an_event_file_is_cut(tmp_path: Path) -> None:
     changes = FileChanges()
-    kept = Kept(LocalLogSink(tmp_path), LocalLogSource(tmp_path, changes), "dep-1")
+    kept = Kept(EventFileSink(tmp_path), LocalLogSource(tmp_path, changes), "dep-1")
     await kept.sink.write("dep-1", chunk(1, 1, 2))
     with (tmp_path / "dep-1" / "steps" / "1" / "events.jsonl").open("ab") as file:
         file.write(b'{"id":"1-')

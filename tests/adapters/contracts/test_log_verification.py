@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from adapters.local.inotify import FileChanges
-from adapters.local.log import LocalLogSink, LocalLogSource
+from adapters.local.log import LocalLogSource
 from adapters.redis.log import RedisLogSource, open_redis
-from deployments.events import EventChunk, Seal
+from deployments.events import EndRecord, EventChunk
 from deployments.log_verification import Verdict, compare, verify
 from tests.adapters.contracts.event_files import Kept
-from tests.logs import chunk, sealed
+from tests.logs import EventFileSink, chunk, sealed
 from tests.servers import free_port
 
 
-async def fill(kept: Kept, step: int, lines: int) -> Seal:
+async def fill(kept: Kept, step: int, lines: int) -> EndRecord:
     seal, end = sealed(step, lines)
     await kept.sink.write(kept.deployment, chunk(step, 1, lines))
     await kept.sink.write(kept.deployment, end)
@@ -100,7 +100,7 @@ async def test_a_store_that_does_not_answer_is_unavailable_and_says_why() -> Non
 )
 async def test_a_damaged_event_file_differs(tmp_path: Path, tail: bytes) -> None:
     changes = FileChanges()
-    await LocalLogSink(tmp_path).write("dep-1", chunk(1, 1, 3))
+    await EventFileSink(tmp_path).write("dep-1", chunk(1, 1, 3))
     seal, _ = sealed(1, 3)
     with (tmp_path / "dep-1" / "steps" / "1" / "events.jsonl").open("ab") as file:
         file.write(tail.replace(b"SHA", seal.sha256.encode()))
@@ -114,7 +114,7 @@ async def test_lines_of_megabytes_and_bytes_that_are_no_text_are_compared_too(
 ) -> None:
     changes = FileChanges()
     data = b'{"text":"' + b"x" * 5_000_000 + b'"}\n\xff\xfe\0\n{"text":"}"}\n'
-    sink = LocalLogSink(tmp_path)
+    sink = EventFileSink(tmp_path)
     await sink.write("dep-1", EventChunk(1, 1, 3, data))
     seal = replace(sealed(1, 3)[0], sha256=hashlib.sha256(data).hexdigest())
     await sink.seal("dep-1", seal)

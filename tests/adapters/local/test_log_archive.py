@@ -20,7 +20,9 @@ def events(folder: Path, step: int, *texts: str, end: str = "complete") -> Path:
     ]
     record = {"id": f"{step}-{len(texts) + 1}", "end": end, "lines": len(texts), "sha256": "00"}
     file = folder / f"{step}.jsonl"
-    file.write_text("".join(json.dumps(item) + "\n" for item in (*lines, record)))
+    file.write_text(
+        "".join(json.dumps(item, separators=(",", ":")) + "\n" for item in (*lines, record))
+    )
     return file
 
 

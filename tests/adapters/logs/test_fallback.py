@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from adapters.local.inotify import FileChanges
-from adapters.local.log import LocalLogSink, LocalLogSource
+from adapters.local.log import LocalLogSource
 from adapters.logs import fallback
 from adapters.logs.fallback import FallbackLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from tests import stores
-from tests.logs import START, chunk
+from tests.logs import START, EventFileSink, chunk
 from tests.servers import eventually
 
 
@@ -20,7 +20,7 @@ async def test_a_store_that_is_back_is_read_again_also_when_nothing_new_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fallback, "_RETURN_SECONDS", 0.1)
-    monkeypatch.setattr(fallback, "_DOUBT_SECONDS", 0.1)
+    monkeypatch.setattr(fallback, "_SILENCE_SECONDS", 0.1)
     changes = FileChanges()
     with stores.redis() as server:
         await server.until_up()
@@ -32,7 +32,7 @@ async def test_a_store_that_is_back_is_read_again_also_when_nothing_new_comes(
             async for chunks in source.follow("dep-1", START):
                 seen.extend(line for chunk in chunks for line in chunk.data.splitlines())
 
-        await LocalLogSink(tmp_path).write("dep-1", chunk(1, 1, 3))
+        await EventFileSink(tmp_path).write("dep-1", chunk(1, 1, 3))
         await RedisLogSink(client, 60).write("dep-1", chunk(1, 1, 3))
         task = asyncio.create_task(follow())
         await eventually(lambda: len(seen) == 3, "the lines")
@@ -54,7 +54,7 @@ async def test_one_that_ends_says_nothing_of_another_that_goes_on(tmp_path: Path
     local = LocalLogSource(tmp_path, changes)
     client = open_redis("redis://127.0.0.1:1")
     source = FallbackLogSource([RedisLogSource(client), local])
-    await LocalLogSink(tmp_path).write("dep-1", chunk(1, 1, 3))
+    await EventFileSink(tmp_path).write("dep-1", chunk(1, 1, 3))
     async with aclosing(source.follow("dep-1", START)) as first:
         await anext(first)
         async with aclosing(source.follow("dep-1", START)) as second:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.redaction import Redactor
-from adapters.terraform.output.events import LONGEST_LINE_BYTES, Translator
+from adapters.terraform.output.events import MAX_LINE_BYTES, Translator
 from deployments.events import MAX_TEXT_BYTES
 
 CORPUS = sorted((Path(__file__).parents[1] / "corpus").glob("*.jsonl"))
@@ -76,8 +76,8 @@ def test_a_long_line_is_cut_with_a_mark() -> None:
 
 
 def test_a_line_longer_than_memory_allows_still_counts_every_byte() -> None:
-    event = json.loads(whole(b"x" * (LONGEST_LINE_BYTES + 7) + b"\n")[0])
-    assert event["truncated_bytes"] == LONGEST_LINE_BYTES + 7 - MAX_TEXT_BYTES
+    event = json.loads(whole(b"x" * (MAX_LINE_BYTES + 7) + b"\n")[0])
+    assert event["truncated_bytes"] == MAX_LINE_BYTES + 7 - MAX_TEXT_BYTES
 
 
 def test_a_secret_in_a_message_is_replaced_and_the_message_still_understood() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from adapters.redaction import MARK, Redactor
-from adapters.terraform.output.events import LONGEST_LINE_BYTES, Translator
+from adapters.terraform.output.events import MAX_LINE_BYTES, Translator
 
 SECRET = 'pa"ss<wörd>&17/secret\u2028end'  # noqa: S105 - planted, to be found
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
@@ -89,7 +89,7 @@ def test_each_line_of_a_key_is_hidden_wherever_a_write_is_cut() -> None:
 
 
 def test_half_a_secret_at_the_cut_of_an_endless_line_is_not_shown() -> None:
-    start = LONGEST_LINE_BYTES - len(SECRET.encode()) // 2
+    start = MAX_LINE_BYTES - len(SECRET.encode()) // 2
     [text] = translated(b"x" * start + SECRET.encode() + b"y" * 100 + b"\n")
 
     assert set(text) == {"x"}
