@@ -72,7 +72,7 @@ class PlanReports(Protocol):
     async def report(self, deployment: str) -> None: ...
 
 
-class Finalization(Protocol):
+class EndOfDeployment(Protocol):
     """Reconciles and records the end of a deployment; `record` returns the first record."""
 
     async def reconcile(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation: ...
@@ -80,7 +80,7 @@ class Finalization(Protocol):
     async def clear(self, deployment: str) -> None: ...
 
 
-class Archive(Protocol):
+class ArtifactQueue(Protocol):
     """Enqueues and sends artifacts; raises Unavailable without the state or the store."""
 
     def enqueue(self, deployment: str, record_json: str, outputs_json: str) -> None: ...
@@ -92,7 +92,11 @@ class DeploymentActivities:
     """The activities that a workflow runs once for a deployment."""
 
     def __init__(
-        self, admission: Admission, plans: PlanReports, finalization: Finalization, archive: Archive
+        self,
+        admission: Admission,
+        plans: PlanReports,
+        finalization: EndOfDeployment,
+        archive: ArtifactQueue,
     ) -> None:
         self._admission = admission
         self._plans = plans

@@ -85,7 +85,7 @@ class EventDiagnostic(TypedDict):
 
 
 class Event(TypedDict):
-    """A line of the log (DESIGN section 6); the fields have the order of the JSON.
+    """A line of the log; the fields have the order of the JSON.
 
     An empty optional field is absent.
     """

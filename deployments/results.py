@@ -225,7 +225,7 @@ def _end_of_stop(last: StepResult, context: EndContext) -> _End:
 def _cancelled(context: EndContext) -> _End:
     if context.cancel is None:
         return Status.FAILED, Reason.INTERNAL_ERROR
-    # The API always sends a name; without a name the cancel came from Temporal (DESIGN section 4).
+    # The API always sends a name; without a name the cancel came from Temporal.
     by_user = bool(context.cancel.by)
     return Status.CANCELLED, (Reason.CANCELLED_BY_USER if by_user else Reason.CANCELLED_BY_OPERATOR)
 

@@ -50,7 +50,7 @@ def limits_of(
 
 @dataclass(frozen=True)
 class StopLadder:
-    """Times between the signals to terraform (DESIGN section 5, "Stopping"); seconds.
+    """Times between the signals to terraform; seconds.
 
     After a lost lease terraform must end before another host may take the stack, so that ladder
     ends before `Timings.failover_wait_seconds` does.

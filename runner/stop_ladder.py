@@ -1,6 +1,6 @@
 """The stop ladder: the next signal for a terraform that must stop, as a pure function.
 
-Every cause takes the same steps (DESIGN section 5, "Stopping"). After the first SIGINT terraform
+Every cause takes the same steps. After the first SIGINT terraform
 saves the state, starts no new operation and waits for the open ones. After the second SIGINT
 terraform exits within seconds: the outcome of open operations is unknown, and a state that was
 being saved is lost.

@@ -27,7 +27,7 @@ class ResultDelivery(Protocol):
         ...
 
 
-class ActivityAttempts(Protocol):
+class OrphanQueries(Protocol):
     """Activity attempts and workflows in Temporal; without an answer raises TemporalUnavailable."""
 
     def heartbeat(self, activity_token: ActivityToken) -> ResultDelivery: ...
@@ -41,7 +41,7 @@ class Reattachment:
     def __init__(
         self,
         host: WorkerHost,
-        attempts: ActivityAttempts,
+        attempts: OrphanQueries,
         supervisors: Supervisors,
         scan_seconds: float,
     ) -> None:

@@ -12,7 +12,7 @@ __all__ = ["LocalLogSource"]
 
 # Longest delay after a missed change, such as a folder made between two reads.
 _POLL_SECONDS = 1.0
-# A frame of the stream holds 64 KiB (DESIGN section 8); a follower reads a few at once.
+# A frame of the stream holds 64 KiB; a follower reads a few at once.
 _FOLLOW_BYTES = 256 * 1024
 # Idle cursors of readers that page through a log; a cursor is small and holds no file open.
 _MAX_IDLE_CURSORS = 64

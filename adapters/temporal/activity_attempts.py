@@ -63,7 +63,7 @@ class ActivityHeartbeat(TokenHeartbeat):
     by token only, and only the answer to a heartbeat by token acknowledges (both measured).
     """
 
-    # A lease is 300 s; DESIGN section 5.
+    # A lease is 300 s.
     acknowledge_seconds = 10.0
 
     def beat(self, detail: str) -> None:

@@ -35,7 +35,7 @@ _DEFAULT_ADDRESS = "127.0.0.1:7233"
 _KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 
 # A deployment's result is in the memo, so Temporal must retain the closed workflow for as
-# long as the API shows the deployment (DESIGN section 7).
+# long as the API shows the deployment.
 _RETENTION_DAYS = 90
 
 

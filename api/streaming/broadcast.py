@@ -32,7 +32,7 @@ _POLL_SECONDS = 1.0
 # A log whose writer was killed has no end record; the stream ends so long after the last line.
 _SILENT_LOG_SECONDS = 5.0
 # The first line after a pause is sent at once; later lines are batched: 5 ms for a few viewers,
-# 200 ms for a thousand (DESIGN section 8), since each viewer costs a write of about 0.1 ms.
+# 200 ms for a thousand, since each viewer costs a write of about 0.1 ms.
 _BATCH_SECONDS = 0.005
 _BATCH_SECONDS_PER_VIEWER = 0.0002
 _MAX_BATCH_SECONDS = 0.2

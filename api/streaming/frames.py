@@ -1,4 +1,4 @@
-"""Encodes events for viewers, as Server-Sent Events and WebSocket messages (DESIGN section 8)."""
+"""Encodes events for viewers, as Server-Sent Events and WebSocket messages."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A viewer of a deployment (DESIGN section 8, "Stream").
+"""A viewer of a deployment.
 
 Live events come from the deployment's broadcast, missed lines from the store. The stream ends with
 `end` (terminal status, whole log sent), with `bye` (reconnect), or when the client leaves.

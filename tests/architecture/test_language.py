@@ -69,6 +69,7 @@ def test_no_text_holds_a_word_for_any_person_or_thing_at_all() -> None:
     offenders = [
         f"{path}:{number}: {line.strip()}"
         for path in shown()
+        if path.name != "CHANGELOG.md"
         for number, line in enumerate(text(path).splitlines(), 1)
         if BANNED_IN_PROSE.search(line)
     ]

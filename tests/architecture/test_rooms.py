@@ -16,10 +16,10 @@ from tests.architecture.repository import (
 
 RUNNER = Path("runner")
 
-# A name for what did not find its place (STYLE.md, "Layout").
+# A name for what did not find its place.
 VAGUE = {"utils", "common", "shared", "helpers", "core", "base", "manager", "misc"}
 
-# Past 400 lines a file is reviewed; this is the limit (STYLE.md, "Layout").
+# Past 400 lines a file is reviewed; this is the limit.
 MOST_LINES = 550
 
 

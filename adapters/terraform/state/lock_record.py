@@ -1,7 +1,7 @@
 """Records the state lock of a step's terraform, to remove that lock if terraform is killed.
 
 A lock in a bucket outlives a killed terraform. Only a recorded lock is removed, and only if still
-in place; a foreign lock is never removed (DESIGN section 5).
+in place; a foreign lock is never removed.
 """
 
 import asyncio
