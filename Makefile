@@ -89,7 +89,7 @@ lock: ## Update the locks after a change in pyproject.toml (ARGS=--upgrade for n
 			--output-file $$function/requirements.txt || exit 1; \
 	done
 
-providers: setup ## Download Google's provider into providers/ (needs the network)
+providers: setup ## Download Google's provider into container/providers/ (needs the network)
 	$(BIN)/python scripts/mirror-providers
 
 provider-schema: setup ## Regenerate the schema that check-hcl uses, from the provider
