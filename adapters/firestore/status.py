@@ -1,6 +1,6 @@
 """`deployments/<id>` in Firestore: what a customer's web client listens to.
 
-`firestore.rules` lets it read the documents whose `owner` it is, and write none.
+`status.rules` lets it read the documents whose `owner` it is, and write none.
 """
 
 from collections.abc import Mapping
