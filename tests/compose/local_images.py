@@ -71,7 +71,8 @@ def _fill_wheels(checkout: Path) -> None:
     names.write_text(re.sub(r" ; [^\\\n]+", " ", wanted))
     _run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
          "--cache-dir", str(ROOT / ".cache" / "pip"), "--only-binary=:all:",
-         "--python-version=3.11", "--dest", str(checkout / "container" / "wheels"), "-r", str(names))  # fmt: skip
+         "--python-version=3.11", "--dest", str(checkout / "container" / "wheels"),
+         "-r", str(names))  # fmt: skip
 
 
 def _fill_providers(checkout: Path) -> None:
