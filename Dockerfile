@@ -4,8 +4,8 @@
 # PYTHON_IMAGE     Python 3.11 or newer with venv
 # TERRAFORM_IMAGE  contains bin/terraform; the licence restricts competing hosted services, so build the binary into
 #                  your own image only (an imported folder is enough, also with OpenTofu's binary under that name)
-# wheels/          Python packages, as `pip download` writes them
-# providers/       an unpacked provider mirror
+# container/wheels/     Python packages, as `pip download` writes them
+# container/providers/  an unpacked provider mirror
 #
 # A folder with content replaces the download; an empty folder is filled from the network.
 ARG PYTHON_IMAGE=python:3.12.8-slim-bookworm
@@ -15,7 +15,7 @@ FROM ${TERRAFORM_IMAGE} AS terraform
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
-COPY wheels /wheels
+COPY container/wheels /wheels
 RUN if ls /wheels/*.whl >/dev/null 2>&1; then printf '[install]\nno-index = true\nfind-links = /wheels\n' > /etc/pip.conf; fi
 COPY requirements.lock requirements-dev.lock ./
 RUN python3 -m venv /opt/anava && /opt/anava/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
@@ -32,12 +32,12 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /built .
 FROM build AS mirror
 COPY --from=terraform /bin/terraform /usr/local/bin/terraform
 RUN set -eu; cd /src/terraform; export CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/tmp/terraform.tfrc; \
-    given=$(find /src/providers -name 'terraform-provider-*' | head -n 1); \
-    if [ -n "$given" ]; then echo 'provider_installation { filesystem_mirror { path = "/src/providers" } }'; fi > "$TF_CLI_CONFIG_FILE"; \
+    given=$(find /src/container/providers -name 'terraform-provider-*' | head -n 1); \
+    if [ -n "$given" ]; then echo 'provider_installation { filesystem_mirror { path = "/src/container/providers" } }'; fi > "$TF_CLI_CONFIG_FILE"; \
     for template in $(/opt/anava/bin/python -c 'from deployments.templates import TEMPLATES; print(*TEMPLATES)'); do \
         if [ -d "$template" ]; then \
             terraform -chdir="$template" init -backend=false -input=false -no-color; \
-            if [ -z "$given" ] && [ -d "$template/.terraform/providers" ]; then cp -R "$template/.terraform/providers/." /src/providers; fi; \
+            if [ -z "$given" ] && [ -d "$template/.terraform/providers" ]; then cp -R "$template/.terraform/providers/." /src/container/providers; fi; \
         fi; \
     done
 
@@ -46,7 +46,7 @@ RUN groupadd --gid 10001 anava && useradd --uid 10001 --gid anava --no-create-ho
     && install --directory --owner=anava --group=anava --mode=0700 /data
 COPY --from=terraform /bin/terraform /usr/local/bin/terraform
 COPY --from=build /opt/anava /opt/anava
-COPY --from=mirror /src/providers /opt/providers
+COPY --from=mirror /src/container/providers /opt/providers
 ENV PATH=/opt/anava/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     ANAVA_DATA_DIR=/data \

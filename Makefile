@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-long test-google test-compose test-faults test-stack bench format lock openapi reference clean
 .PHONY: check check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl
-.PHONY: providers provider-schema examples
+.PHONY: providers provider-schema examples audit release screenshot
 
 BIN := .venv/bin
 FUNCTIONS := $(patsubst %/,%,$(wildcard terraform/*/functions/*/))
@@ -89,7 +89,7 @@ lock: ## Update the locks after a change in pyproject.toml (ARGS=--upgrade for n
 			--output-file $$function/requirements.txt || exit 1; \
 	done
 
-providers: setup ## Download Google's provider into providers/ (needs the network)
+providers: setup ## Download Google's provider into container/providers/ (needs the network)
 	$(BIN)/python scripts/mirror-providers
 
 provider-schema: setup ## Regenerate the schema that check-hcl uses, from the provider
@@ -103,6 +103,15 @@ openapi: setup ## Regenerate docs/openapi.json from the routes
 
 reference: setup ## Regenerate docs/reference.md from the code
 	$(BIN)/python scripts/reference > docs/reference.md
+
+screenshot: setup ## Regenerate docs/images/ from a deployment of the sandbox (needs Chromium)
+	$(BIN)/python scripts/screenshot
+
+audit: setup ## Report known vulnerabilities of the locked packages (ARGS=--strict fails without advisory data)
+	$(BIN)/python scripts/audit $(ARGS)
+
+release: setup ## Build wheel, SBOM, image and checksums of the tagged commit into dist/ (ARGS=--draft: of any commit)
+	scripts/release $(ARGS)
 
 clean: ## Remove tool output; data/ stays, since it holds deployments and their state
 	rm -rf .venv .cache .hypothesis build dist

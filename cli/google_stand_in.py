@@ -33,7 +33,7 @@ def with_stand_in(local: LocalEnvironment, mirror: Path | None) -> LocalEnvironm
         problem = "no mirror is set" if mirror is None else f"{mirror} does not hold it"
         raise CannotStart(
             f"--google-stand-in needs Google's provider for terraform, but {problem}: "
-            "`make providers` fills providers/; then set ANAVA_TERRAFORM__MIRROR=providers."
+            "`make providers` fills container/providers/; set ANAVA_TERRAFORM__MIRROR to it."
         )
     port = free_port()
     host = f"127.0.0.1:{port}"

@@ -1,6 +1,6 @@
 """The document `deployments/<id>` in Firestore, which a customer's web client follows.
 
-`firestore.rules` permits the client to read documents of its own user id, and to write none.
+`status.rules` permits the client to read documents of its own user id, and to write none.
 """
 
 from collections.abc import Mapping

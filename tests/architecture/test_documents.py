@@ -91,7 +91,32 @@ def test_links_between_documents_lead_to_a_file() -> None:
 def test_the_index_of_decisions_lists_every_decision() -> None:
     index = set(LINK.findall(text(Path("docs/adr/README.md"))))
 
-    assert index == {path.name for path in _decisions()}
+    assert index - {"template.md"} == {path.name for path in _decisions()}
+
+
+def test_every_decision_has_a_status_and_a_date() -> None:
+    head = re.compile(
+        r"# \d+\. .+\n\nStatus: (?:accepted|superseded by \d+)\nDate: \d{4}-\d\d-\d\d\n\n"
+    )
+
+    assert [page.name for page in _decisions() if not head.match(text(page))] == []
+
+
+def test_the_index_explains_every_number_without_a_decision() -> None:
+    numbers = {int(page.name[:4]) for page in _decisions()}
+    index = text(Path("docs/adr/README.md"))
+    gaps = set(range(1, max(numbers) + 1)) - numbers
+
+    assert [number for number in sorted(gaps) if f"\n| {number:04} | " not in index] == []
+
+
+def test_the_index_of_documents_lists_every_page_beside_it() -> None:
+    folder = Path("docs")
+    index = {str(folder / link) for link in LINK.findall(text(folder / "README.md"))}
+    pages = [path for path in files() if path.parts[0] == "docs" and path.suffix == ".md"]
+    expected = [path for path in pages if path.parts[1] != "adr" and path != folder / "README.md"]
+
+    assert [str(path) for path in expected if str(path) not in index] == []
 
 
 def test_no_text_refers_to_a_document_that_is_not_in_the_repository() -> None:
@@ -132,4 +157,4 @@ def _is_document(reference: str, folder: Path) -> bool:
 
 def _decisions() -> list[Path]:
     folder = Path("docs/adr")
-    return [path for path in files() if path.parent == folder and path.name != "README.md"]
+    return [path for path in files() if path.parent == folder and path.name[:4].isdigit()]

@@ -40,7 +40,7 @@ def refused(data: Path, **settings: str) -> str:
 def test_without_a_mirror_it_says_how_to_get_one(tmp_path: Path) -> None:
     said = refused(tmp_path)
 
-    assert "no mirror is set: `make providers` fills providers/" in said
+    assert "no mirror is set: `make providers` fills container/providers/" in said
     assert "ANAVA_TERRAFORM__MIRROR" in said
 
 

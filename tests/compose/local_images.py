@@ -71,7 +71,8 @@ def _fill_wheels(checkout: Path) -> None:
     names.write_text(re.sub(r" ; [^\\\n]+", " ", wanted))
     _run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
          "--cache-dir", str(ROOT / ".cache" / "pip"), "--only-binary=:all:",
-         "--python-version=3.11", "--dest", str(checkout / "wheels"), "-r", str(names))  # fmt: skip
+         "--python-version=3.11", "--dest", str(checkout / "container" / "wheels"),
+         "-r", str(names))  # fmt: skip
 
 
 def _fill_providers(checkout: Path) -> None:
@@ -81,7 +82,7 @@ def _fill_providers(checkout: Path) -> None:
         sys.stdout.write(f"without the template anava: {NO_MIRROR} … ")
         shutil.rmtree(checkout / "terraform" / "anava")
     else:
-        shutil.copytree(found, checkout / "providers", dirs_exist_ok=True)
+        shutil.copytree(found, checkout / "container" / "providers", dirs_exist_ok=True)
 
 
 def _terraform(engine: Engine, folder: Path) -> str:

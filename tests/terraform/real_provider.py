@@ -19,8 +19,8 @@ NO_MIRROR = "no mirror of Google's provider: make providers, or ANAVA_TERRAFORM_
 
 
 def mirror() -> Path | None:
-    """The mirror that settings name, or the one in providers/; None where it has no google-beta."""
-    place = Settings().terraform.mirror or ROOT / "providers"
+    """The mirror of the settings, else container/providers/; None where google-beta is missing."""
+    place = Settings().terraform.mirror or ROOT / "container" / "providers"
     held = (place / "registry.terraform.io" / "hashicorp" / "google-beta").is_dir()
     return place.resolve() if held else None
 

@@ -1,4 +1,4 @@
-"""The status document, and who may read it by firestore.rules, on the emulator."""
+"""The status document, and who may read it by status.rules, on the emulator."""
 
 import asyncio
 import base64
@@ -45,7 +45,7 @@ CHUNK = "steps/0000000001/chunks/0000000001"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[stores.Store]:
-    with stores.firestore(ROOT / "firestore.rules") as found:
+    with stores.firestore(ROOT / "adapters" / "firestore" / "status.rules") as found:
         yield found
 
 
