@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -77,7 +78,8 @@ async def check_terraform(settings: Settings, cli_config: Path, path: str) -> tu
 
 
 def _find(name: str, path: str) -> str:
-    found = shutil.which(name, path=path)
+    # `make setup` puts a terraform beside the interpreter where the PATH has none that fits.
+    found = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{path}")
     if found is None:
         raise TerraformUnusable(f"no terraform: {name} is not on the PATH")
     return str(Path(found).resolve())
