@@ -35,7 +35,7 @@ test: setup-tests ## Run the tests (ARGS="-k cancel" goes to pytest)
 test-long: setup-tests ## Run what takes longer: promises at many instants, tests of more than 20 s (CI does too)
 	$(PYTEST) -m long $(ARGS)
 
-test-compose: setup ## Test docker-compose.yml: minutes, needs a container engine or root on Debian
+test-compose: setup-tests ## Test docker-compose.yml: minutes, needs a container engine or root on Debian
 	scripts/test-compose
 
 bench: setup-tests ## Run the benchmarks beside their baselines (ARGS="--quick", "--only NAME", "--heavy"); .cache/bench.json

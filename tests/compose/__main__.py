@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.compose import local_images
-from tests.compose.engine import PROJECT, Engine, engine, eventually
+from tests.compose.engine import PROJECT, Engine, Unavailable, engine, eventually
 from tests.servers import ROOT
 
 WORKERS = ("worker-1", "worker-2")
@@ -240,4 +240,8 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.umask(0o022)
-    main()
+    try:
+        main()
+    except Unavailable as reason:
+        sys.stderr.write(f"test-compose: {reason}\n")
+        sys.exit(os.EX_UNAVAILABLE)

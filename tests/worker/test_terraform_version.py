@@ -45,5 +45,5 @@ async def test_a_named_terraform_is_taken_and_refused_when_too_old(
     old = terraform(tmp_path / "old", "1.5.7")
     settings = Settings(terraform=TerraformSettings(binary=str(old)))
 
-    with pytest.raises(TerraformUnusable, match="terraform 1.5.7 is too old"):
+    with pytest.raises(TerraformUnusable, match=r"1\.5\.7 is too old"):
         await check_terraform(settings, cli_config, base_environment()["PATH"])
