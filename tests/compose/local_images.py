@@ -18,7 +18,7 @@ __all__ = ["make"]
 
 _CACHE = ROOT / ".cache" / "compose"
 _PACKAGES = "python3,python3-venv,ca-certificates,openjdk-17-jre-headless"
-# The emulator without the Google Cloud SDK, which has 1.9 GB; the command is that of docker-compose.yml.
+# The emulator without the SDK of 1.9 GB; the command is that of docker-compose.yml.
 _GCLOUD = """#!/bin/sh
 for option in "$@"; do
     case $option in --host-port=*) address=${option#--host-port=} ;; esac
