@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-__all__ = ["chromium", "firestore_emulator"]
+__all__ = ["chromium", "firestore_emulator", "playwright_node"]
 
 _BROUGHT = Path(__file__).resolve().parent.parent / ".cache" / "programs"
 _MAIN_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
@@ -17,6 +17,11 @@ def chromium() -> str | None:
         if found := shutil.which(name):
             return found
     return None
+
+
+def playwright_node() -> str | None:
+    """The Node in place of Playwright's own, where that one does not start."""
+    return shutil.which(str(_BROUGHT / "node"))
 
 
 def firestore_emulator() -> list[str] | None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.async_api import ConsoleMessage, Page, async_playwright, expect
 
-from tests.programs import chromium
+from tests.programs import chromium, playwright_node
 from tests.scenarios.service import House
 from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.servers import Process, TemporalServer, free_port
@@ -82,10 +82,12 @@ async def site(
 
 
 @pytest.fixture
-async def page(site: Site) -> AsyncIterator[Page]:
+async def page(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
     program = chromium()
     if program is None:
         pytest.skip("Chromium is missing: make setup-tests")
+    if node := playwright_node():
+        monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", node)
     async with async_playwright() as playwright:
         # Root in a container has no user namespaces for the sandbox; the pages are our own.
         browser = await playwright.chromium.launch(

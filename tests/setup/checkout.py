@@ -73,7 +73,13 @@ class Checkout:
             shutil.copy2(ROOT / name, self.root)
         (self.root / ".venv" / "bin").mkdir(parents=True)
         (self.root / ".venv" / "bin" / "python").symlink_to(sys.executable)
+        program(self.driver)
         self.stamp()
+
+    @property
+    def driver(self) -> Path:
+        """Playwright's own Node."""
+        return self.root / ".venv/lib/python3.11/site-packages/playwright/driver/node"
 
     def stamp(self) -> None:
         """Mark the packages as installed, by the script's own words."""

