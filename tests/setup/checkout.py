@@ -24,6 +24,7 @@ TIMEOUT_SECONDS = 30
 def program(path: Path, *lines: str) -> None:
     """Write a shell script that stands for a program."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # a link leads out of the checkout
     path.write_text("\n".join(("#!/bin/sh", *lines, "")))
     path.chmod(0o755)
 

