@@ -6,7 +6,8 @@ usage or a refused request; 3 the deployment was cancelled; 4 nobody answers at 
 """
 
 import importlib
-from typing import Annotated
+import os
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -60,11 +61,12 @@ def serve_api() -> None:
 def register() -> None:
     """Register what Temporal must know: search attributes, retention."""
 
-    async def work() -> int:
+    async def work() -> NoReturn:
         connection = await client.connect()
         await client.register(connection)
         await client.set_retention(connection)
-        return ExitCode.OK
+        # A normal end crashes at times inside the SDK (https://github.com/temporalio/sdk-python/issues/300).
+        os._exit(ExitCode.OK)
 
     finish(work())
 

@@ -6,6 +6,7 @@ image in `.cache`.
 
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -240,6 +241,8 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.umask(0o022)
+    # CI's limit is a SIGTERM: the engine still ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         main()
     except Unavailable as reason:
