@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-long test-google test-compose test-faults test-stack bench format lock openapi reference clean
+.PHONY: help setup setup-tests demo up test test-long test-google test-compose test-faults test-stack bench format lock openapi reference clean
 .PHONY: check check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl
 .PHONY: providers provider-schema examples audit release screenshot
 
@@ -8,14 +8,20 @@ FUNCTIONS := $(patsubst %/,%,$(wildcard terraform/*/functions/*/))
 # As in scripts/: no request to the vendor's server, no terraform settings of the user.
 TERRAFORM := CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null $(or $(ANAVA_TERRAFORM__BINARY),terraform)
 
+# Where no terraform that fits is on the PATH, setup puts one into .venv/bin.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
 # Most tests wait for a server: more of them than cores run at once. A file's tests share its servers.
 PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile
 
 help: ## List the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "%-24s%s\n", $$1, $$2 }'
 
 setup: ## Install the locked packages into .venv (PYTHON=... names another Python)
 	@PYTHON="$(PYTHON)" scripts/setup
+
+setup-tests: setup ## Bring what only tests need: Chromium, Node, Java, the Firestore emulator, Google's provider
+	@scripts/setup-tests
 
 demo: setup ## Deploy the sandbox on this machine and follow the deployment (ONCE=1 ends with it)
 	$(BIN)/anava demo $(if $(ONCE),--once)
@@ -23,19 +29,19 @@ demo: setup ## Deploy the sandbox on this machine and follow the deployment (ONC
 up: setup ## Run the whole service on this machine
 	$(BIN)/anava up
 
-test: setup ## Run the tests (ARGS="-k cancel" goes to pytest)
+test: setup-tests ## Run the tests (ARGS="-k cancel" goes to pytest)
 	$(PYTEST) $(ARGS)
 
-test-long: setup ## Run what takes longer: promises at many instants, tests of more than 20 s (CI does too)
+test-long: setup-tests ## Run what takes longer: promises at many instants, tests of more than 20 s (CI does too)
 	$(PYTEST) -m long $(ARGS)
 
-test-compose: setup ## Test docker-compose.yml: minutes, needs a container engine or root on Debian
+test-compose: setup-tests ## Test docker-compose.yml: minutes, needs a container engine or root on Debian
 	scripts/test-compose
 
-bench: setup ## Run the benchmarks beside their baselines (ARGS="--quick", "--only NAME", "--heavy"); .cache/bench.json
+bench: setup-tests ## Run the benchmarks beside their baselines (ARGS="--quick", "--only NAME", "--heavy"); .cache/bench.json
 	$(BIN)/python -m tests.bench $(ARGS)
 
-test-faults: setup ## Run the fault tests, the long ones too: a store down for a minute, 100,000 lines
+test-faults: setup-tests ## Run the fault tests, the long ones too: a store down for a minute, 100,000 lines
 	$(BIN)/python -m pytest tests/faults -m "heavy or not heavy" $(ARGS)
 
 test-google: setup ## Run Google's real provider on the stand-in, lose a state and import the stack (needs ANAVA_TERRAFORM__MIRROR; 7 minutes)

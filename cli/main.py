@@ -6,8 +6,9 @@ cancelled or discarded; 4 the API does not answer; 130 interrupted by Ctrl-C.
 """
 
 import importlib
+import os
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -58,11 +59,12 @@ def serve_api() -> None:
 def register() -> None:
     """Register search attributes with Temporal and set the retention of the namespace."""
 
-    async def work() -> int:
+    async def work() -> NoReturn:
         connection = await client.connect()
         await client.register(connection)
         await client.set_retention(connection)
-        return ExitCode.OK
+        # A normal end crashes at times inside the SDK (https://github.com/temporalio/sdk-python/issues/300).
+        os._exit(ExitCode.OK)
 
     finish(work())
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ import httpx
 import pytest
 
 from adapters.settings import base_environment
+from tests.programs import firestore_emulator
 from tests.servers import eventually, free_port
 
 BUCKET = "logs-of-a-test"
@@ -99,11 +99,11 @@ def object_store(folder: Path, front: str = "") -> Iterator[Store]:
 @contextmanager
 def firestore(rules: Path | None = None) -> Iterator[Store]:
     """Without rules everybody may do everything."""
-    gcloud = shutil.which("gcloud")
-    if gcloud is None:
-        pytest.skip("gcloud, whose SDK has the Firestore emulator, is missing")
+    emulator = firestore_emulator()
+    if emulator is None:
+        pytest.skip("the Firestore emulator is missing: make setup-tests")
     port = free_port()
-    argv = [gcloud, "emulators", "firestore", "start", f"--host-port=127.0.0.1:{port}"]
+    argv = [*emulator, "--host=127.0.0.1", f"--port={port}"]
     argv += [f"--rules={rules}"] if rules else []
     yield from _running(Store(argv, port, {}))
 

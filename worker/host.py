@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from worker.steps.context import HostContext
 from worker.steps.folder import StepFolder, step_folders
 from worker.steps.log_cursor import StepLogFile, sinks_behind
 
-__all__ = ["WorkerHost"]
+__all__ = ["WorkerHost", "check_terraform"]
 
 # `init -json` exists since terraform 1.9 (measured).
 _MIN_VERSION = (1, 9)
@@ -97,7 +98,7 @@ class WorkerHost:
             raise TerraformUnusable(f"the provider mirror {mirror} is not a folder")
         cli_config = root.path / "terraform.tfrc"
         atomic_files.replace(cli_config, command.cli_config(mirror.resolve()))
-        binary, version = await _check_terraform(settings, cli_config, path)
+        binary, version = await check_terraform(settings, cli_config, path)
         context = HostContext(
             workers=root.workers,
             worker=root.worker,
@@ -212,7 +213,7 @@ class WorkerHost:
         return directory.template_version()
 
 
-async def _check_terraform(settings: Settings, cli_config: Path, path: str) -> tuple[str, str]:
+async def check_terraform(settings: Settings, cli_config: Path, path: str) -> tuple[str, str]:
     """The absolute path of terraform and its version.
 
     Terraform reports a missing or malformed CLI configuration only as a notice on stderr and then
@@ -234,7 +235,8 @@ async def _check_terraform(settings: Settings, cli_config: Path, path: str) -> t
 
 
 def _find(name: str, path: str) -> str:
-    binary = shutil.which(name, path=path)
+    # `make setup` puts a terraform beside the interpreter if the PATH has none that fits.
+    binary = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{path}")
     if binary is None:
         raise TerraformUnusable(f"no terraform: {name} is not on the PATH")
     return str(Path(binary).resolve())

@@ -1,6 +1,5 @@
 """A real browser in front of a real house. Every page that misbehaves fails its test."""
 
-import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -10,11 +9,11 @@ import httpx
 import pytest
 from playwright.async_api import ConsoleMessage, Page, async_playwright, expect
 
+from tests.programs import chromium, playwright_node
 from tests.scenarios.service import House
 from tests.scenarios.test_is_followed_live import start_api, until_ready
 from tests.servers import Process, TemporalServer, free_port
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # What Chromium says of a server that is away for a while, which is what a test does on purpose.
 _AWAY = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET")
 
@@ -88,13 +87,16 @@ async def site(
 
 
 @pytest.fixture
-async def page(site: Site) -> AsyncIterator[Page]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is missing: apt-get install chromium")
+async def page(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
+    program = chromium()
+    if program is None:
+        pytest.skip("Chromium is missing: make setup-tests")
+    if node := playwright_node():
+        monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", node)
     async with async_playwright() as playwright:
         # Root in a container has no user namespaces for the sandbox; the pages are our own.
         browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
         page = await browser.new_page(base_url=site.url)
         page.set_default_timeout(60_000)

@@ -6,6 +6,7 @@ image in `.cache`.
 
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.compose import local_images
-from tests.compose.engine import PROJECT, Engine, engine, eventually
+from tests.compose.engine import PROJECT, Engine, Unavailable, engine, eventually
 from tests.servers import ROOT
 
 WORKERS = ("worker-1", "worker-2")
@@ -240,4 +241,10 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.umask(0o022)
-    main()
+    # CI's limit is a SIGTERM: the engine still ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        main()
+    except Unavailable as reason:
+        sys.stderr.write(f"test-compose: {reason}\n")
+        sys.exit(os.EX_UNAVAILABLE)

@@ -11,13 +11,17 @@ from pathlib import Path
 
 from adapters.settings import base_environment
 
-__all__ = ["Engine", "engine", "eventually"]
+__all__ = ["Engine", "Unavailable", "engine", "eventually"]
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
 _CGROUP = "anava-compose"
 # All it makes on the machine: network, mounts and processes go with these.
 _NAMESPACES = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+class Unavailable(Exception):
+    """No container engine can be had; the text is the reason."""
 
 
 class Engine:
@@ -75,16 +79,22 @@ def eventually(look: Callable[[], object], what: str, seconds: float) -> None:
 
 @contextmanager
 def engine(folder: Path) -> Iterator[Engine]:
-    """The engine that answers, or one of its own in a folder that may be removed afterwards."""
+    """The engine that answers, or one of its own in a folder that may be removed afterwards.
+
+    Raises:
+        Unavailable: no engine answers and none can be started.
+    """
     environment = base_environment()
     if shutil.which("docker") and _answers(environment):
         yield Engine(environment, is_own=False)
         return
-    for program in ("docker", "dockerd", "docker-compose", "debootstrap"):
-        if not (os.geteuid() == 0 and shutil.which(program)):
-            raise SystemExit(
-                "test-compose: no container engine answers. Start one; or, on Debian and as root: "
-                "apt-get install -y docker.io docker-compose debootstrap"
+    if os.geteuid() != 0:
+        raise Unavailable("no container engine answers, and only root can start one")
+    for name in ("docker", "dockerd", "docker-compose", "debootstrap"):
+        if not shutil.which(name):
+            raise Unavailable(
+                f"no container engine answers, and {name} is not installed. "
+                "On Debian: apt-get install docker.io docker-compose debootstrap"
             )
     # The legacy builder: Debian's engine comes without the new one's client.
     own = {
@@ -108,9 +118,16 @@ def _started(folder: Path) -> Iterator[None]:
             stdout=log,
             stderr=log,
         )
+    environment = {**base_environment(), "DOCKER_HOST": f"unix://{folder}/docker.sock"}
     try:
-        environment = {**base_environment(), "DOCKER_HOST": f"unix://{folder}/docker.sock"}
-        eventually(lambda: _answers(environment), "the container engine", _START_SECONDS)
+        eventually(
+            lambda: _answers(environment) or process.poll() is not None,
+            "the container engine",
+            _START_SECONDS,
+        )
+        if process.poll() is not None:
+            lines = (folder / "engine.log").read_text().splitlines() or ["no message"]
+            raise Unavailable(f"the container engine does not start here: {lines[-1]}")
         yield
     finally:
         _stop(process)

@@ -1,12 +1,15 @@
 """Images made of what this machine has, for an engine that cannot pull any."""
 
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tests import stores
+from adapters.settings import base_environment
+from tests import programs, stores
 from tests.compose.engine import Engine
 from tests.servers import ROOT
 from tests.terraform.real_provider import NO_MIRROR, mirror
@@ -15,16 +18,13 @@ __all__ = ["make"]
 
 _CACHE = ROOT / ".cache" / "compose"
 _PACKAGES = "python3,python3-venv,ca-certificates,openjdk-17-jre-headless"
-# The parts of the Google Cloud SDK that its Firestore emulator needs; all of it are 1.9 GB.
-_SDK = (
-    "lib",
-    ".install",
-    "properties",
-    "VERSION",
-    "bin/gcloud",
-    "bin/bootstrapping",
-    "platform/cloud-firestore-emulator",
-)
+# The emulator without the SDK of 1.9 GB; the command is that of docker-compose.yml.
+_GCLOUD = """#!/bin/sh
+for option in "$@"; do
+    case $option in --host-port=*) address=${option#--host-port=} ;; esac
+done
+exec %s --host "${address%%:*}" --port "${address##*:}"
+"""
 
 
 def make(engine: Engine, folder: Path, checkout: Path) -> dict[str, str]:
@@ -86,9 +86,10 @@ def _fill_providers(checkout: Path) -> None:
 
 
 def _terraform(engine: Engine, folder: Path) -> str:
-    found = shutil.which("terraform")
-    assert found is not None, "terraform is on the PATH"
-    _copy(Path(found), folder / "terraform")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{base_environment()['PATH']}"
+    binary = shutil.which("terraform", path=path)
+    assert binary is not None, "terraform is missing: make setup"
+    _copy(Path(binary), folder / "terraform")
     return _build(engine, folder, "FROM scratch\nCOPY terraform /bin/terraform\n")
 
 
@@ -113,17 +114,18 @@ def _gcs(engine: Engine, folder: Path) -> str:
 
 
 def _firestore(engine: Engine, folder: Path) -> str:
-    gcloud = shutil.which("gcloud")
-    assert gcloud is not None, "gcloud, whose SDK has the Firestore emulator, is on the PATH"
-    sdk = Path(gcloud).resolve().parent.parent
-    # Appended and imported: a build would carry its 600 MB four times.
-    folder.mkdir()
-    whole = shutil.copy2(_base(), folder / "whole.tar")
-    _run("tar", "--append", "-f", str(whole), "--transform=s,^,opt/sdk/,", "-C", str(sdk), *_SDK)
-    path = "ENV PATH=/opt/sdk/bin:/usr/bin:/bin"
-    python = "ENV CLOUDSDK_PYTHON=/usr/bin/python3"
-    engine.docker("import", "--change", path, "--change", python, str(whole), "local/firestore")
-    return "local/firestore"
+    command = programs.firestore_emulator()
+    assert command is not None, "the Firestore emulator is missing: make setup-tests"
+    archive = command.index("-cp") + 1
+    _copy(Path(command[archive]), folder / "emulator.jar")
+    command[archive] = "/opt/emulator.jar"
+    (folder / "gcloud").write_text(_GCLOUD.replace("%s", shlex.join(command)))
+    (folder / "gcloud").chmod(0o755)
+    return _build(
+        engine,
+        folder,
+        "FROM local/python\nCOPY emulator.jar /opt/\nCOPY gcloud /usr/local/bin/\n",
+    )
 
 
 def _copy(source: Path, target: Path) -> None:
