@@ -182,7 +182,7 @@ class WorkerHost:
             deployment
             for deployment in self._root.open_deployments()
             if all(
-                step.is_closed() or not step.activity_token()
+                step.is_closed() or not step.claims.activity_token()
                 for step in step_folders(self._root.directory(deployment), self._context)
             )
         ]

@@ -15,8 +15,8 @@ from deployments.activity_token import ActivityToken
 from deployments.errors import AttemptGone, HandedOver, Unavailable
 from deployments.step import Resource, StepKey, StepOrder, StepOutcome, StepResult, StopCause
 from worker.steps.credential_renewal import CredentialProvider, CredentialRenewal
+from worker.steps.folder import StepFolder
 from worker.steps.runner_process import StepStatus
-from worker.steps.supervised_step import SupervisedStep
 
 __all__ = ["ActivityAttempts", "ActivityBinding", "Heartbeat", "Supervisor"]
 
@@ -41,39 +41,45 @@ _MAX_OVERDUE = 10
 
 
 class Heartbeat(Protocol):
-    """The heartbeats of an activity attempt."""
+    """An attempt; raises AttemptGone after its end, TemporalUnavailable without an answer."""
 
-    @property
-    def acknowledge_seconds(self) -> float:
-        """The period of `acknowledge`."""
-        ...
+    acknowledge_seconds: float
+    """The period of `acknowledge`."""
 
     def beat(self, detail: str) -> None:
         """Send a heartbeat without waiting for an answer; never fails."""
-        ...
 
     async def acknowledge(self, detail: str) -> bool:
-        """Send a heartbeat and wait for the answer; False when the activity is cancelled.
-
-        Raises:
-            AttemptGone: Temporal has no such attempt any more.
-            TemporalUnavailable: no answer.
-        """
+        """Send a heartbeat and wait for the answer; False when the activity is cancelled."""
         ...
+
+    async def complete(self, result: StepResult) -> None:
+        """Deliver the result."""
 
 
 class ActivityAttempts(Protocol):
-    """The workflow's side of activity attempts; without an answer raises TemporalUnavailable."""
+    """Activity attempts and their workflows; without an answer raises TemporalUnavailable."""
+
+    def in_activity(self, activity_token: ActivityToken) -> Heartbeat:
+        """The attempt that runs in this worker."""
+        ...
+
+    def heartbeat(self, activity_token: ActivityToken) -> Heartbeat:
+        """An attempt of another worker."""
+        ...
 
     async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
         """Whether the workflow waits for this activity, started or not."""
+        ...
+
+    async def has_closed(self, workflow_id: str) -> bool:
+        """Whether the workflow is closed; False for an unknown workflow."""
         ...
 
     async def report_overdue(
         self, activity_token: ActivityToken, resources: Sequence[Resource]
     ) -> None:
         """Signal all overdue resources; raises AttemptGone without a workflow."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ class Supervisor:
 
     def __init__(
         self,
-        step: SupervisedStep,
+        step: StepFolder,
         binding: ActivityBinding,
         ship: Callable[[StepKey], None],
         credentials: CredentialProvider,
@@ -107,7 +113,7 @@ class Supervisor:
         self._step = step
         self._binding = binding
         self._ship = ship
-        self._renewal = CredentialRenewal(step, credentials, step.runner.withdraw, step.output.wake)
+        self._renewal = CredentialRenewal(step, credentials)
         self._running = running
         self._handing_over = asyncio.Event()
         self._acknowledge_due = asyncio.Event()
@@ -121,13 +127,9 @@ class Supervisor:
         """Leave the step to the next worker; terraform runs on."""
         self._handing_over.set()
 
-    def cancel(self) -> None:
-        """Stop terraform because the deployment was cancelled."""
-        self._step.runner.stop(StopCause.CANCEL)
-
-    def drain(self) -> None:
-        """Stop terraform because this host is drained."""
-        self._step.runner.stop(StopCause.DRAIN)
+    def stop(self, cause: StopCause) -> None:
+        """Stop terraform by the stop ladder; the first cause stays."""
+        self._step.runner.stop(cause)
 
     def acknowledge_now(self) -> None:
         """Send an acknowledged heartbeat at once; the answer shows whether the attempt is valid."""

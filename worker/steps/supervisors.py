@@ -1,22 +1,14 @@
 """The supervisors of a worker."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 from deployments.activity_token import ActivityToken
 from deployments.step import StepKey, StopCause
 from worker.steps.credential_renewal import CredentialProvider
-from worker.steps.supervised_step import SupervisedStep
+from worker.steps.folder import StepFolder
 from worker.steps.supervisor import ActivityAttempts, ActivityBinding, Heartbeat, Supervisor
 
 __all__ = ["Supervisors"]
-
-
-class ActivityConnections(ActivityAttempts, Protocol):
-    """Opens the heartbeats of attempts: of this worker's activities, and of other workers'."""
-
-    def in_activity(self, activity_token: ActivityToken) -> Heartbeat: ...
-    def heartbeat(self, activity_token: ActivityToken) -> Heartbeat: ...
 
 
 class Supervisors:
@@ -31,8 +23,8 @@ class Supervisors:
 
     def __init__(
         self,
-        open_step: Callable[[StepKey], SupervisedStep],
-        attempts: ActivityConnections,
+        open_step: Callable[[StepKey], StepFolder],
+        attempts: ActivityAttempts,
         ship: Callable[[StepKey], None],
         credentials: CredentialProvider,
     ) -> None:
@@ -48,7 +40,7 @@ class Supervisors:
         heartbeat = self._attempts.in_activity(activity_token)
         return self._supervisor(self._open_step(key), activity_token, heartbeat)
 
-    def reattach(self, step: SupervisedStep, activity_token: ActivityToken) -> Supervisor:
+    def reattach(self, step: StepFolder, activity_token: ActivityToken) -> Supervisor:
         """A supervisor for a step of a worker that is gone."""
         heartbeat = self._attempts.heartbeat(activity_token)
         return self._supervisor(step, activity_token, heartbeat)
@@ -75,10 +67,10 @@ class Supervisors:
     def drain(self) -> None:
         """Stop every terraform that this worker supervises."""
         for supervisor in self._running.values():
-            supervisor.drain()
+            supervisor.stop(StopCause.DRAIN)
 
     def _supervisor(
-        self, step: SupervisedStep, activity_token: ActivityToken, heartbeat: Heartbeat
+        self, step: StepFolder, activity_token: ActivityToken, heartbeat: Heartbeat
     ) -> Supervisor:
         binding = ActivityBinding(activity_token, heartbeat, self._attempts)
         supervisor = Supervisor(step, binding, self._ship, self._credentials, self._running)

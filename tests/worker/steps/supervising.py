@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import cast
 
 from deployments.activity_token import ActivityToken
 from deployments.credentials import Credential
 from deployments.errors import Unavailable
 from deployments.phase import Phase
 from deployments.step import Resource, StepKey, StepOrder, StepOutcome, StepResult, StopCause
+from worker.steps.folder import StepFolder
 from worker.steps.runner_process import StepStatus
 from worker.steps.supervisor import Supervisor
 from worker.steps.supervisors import Supervisors
@@ -111,6 +113,11 @@ class FakeTemporal:
     async def acknowledge(self, detail: str) -> bool:
         return True
 
+    async def complete(self, result: StepResult) -> None: ...
+
+    async def has_closed(self, workflow_id: str) -> bool:
+        return False
+
     async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
         return True
 
@@ -125,4 +132,6 @@ class FakeTemporal:
 
 def supervisor_of(step: FakeStep, temporal: FakeTemporal) -> Supervisor:
     """A supervisor of the step that ships nothing."""
-    return Supervisors(lambda _: step, temporal, lambda _: None, NoCredentials()).attach(KEY, TOKEN)
+    folder, credentials = cast(StepFolder, step), NoCredentials()
+    supervisors = Supervisors(lambda _: folder, temporal, lambda _: None, credentials)
+    return supervisors.attach(KEY, TOKEN)

@@ -1,6 +1,7 @@
 """The credential of a step: there before terraform, renewed at half of its life, never fatal."""
 
 import asyncio
+from typing import cast
 
 import pytest
 
@@ -10,6 +11,7 @@ from deployments.phase import Phase
 from deployments.step import StepKey, StepOutcome, StepResult
 from tests.servers import eventually
 from worker.steps.credential_renewal import CredentialRenewal
+from worker.steps.folder import StepFolder
 
 KEY = StepKey("dep-1", 3)
 NOT_STARTED = StepResult(KEY, Phase.APPLY, StepOutcome.NOT_STARTED)
@@ -31,6 +33,14 @@ class FakeStep:
 
     def write_credential(self, credential: Credential) -> None:
         self.written.append(credential.token)
+
+    @property
+    def runner(self) -> "FakeStep":
+        return self
+
+    @property
+    def output(self) -> "FakeStep":
+        return self
 
     def withdraw(self) -> bool:
         self.withdrawn = not self.started
@@ -55,7 +65,7 @@ class FakeProvider:
 
 
 def renewal(step: FakeStep, provider: FakeProvider) -> CredentialRenewal:
-    return CredentialRenewal(step, provider, step.withdraw, step.wake)
+    return CredentialRenewal(cast(StepFolder, step), provider)
 
 
 async def test_a_token_is_there_before_terraform_and_renewed_at_half_of_its_life() -> None:
