@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters.local import key_file
+from adapters.local import atomic_files
 from deployments.errors import SecretsUnreadable
 
 __all__ = ["AesGcmCipher"]
@@ -37,7 +37,7 @@ class AesGcmCipher:
         Raises:
             InvalidSettings: the key file has no valid key.
         """
-        return cls(keys or [key_file.read_or_create(data / "secrets.key")])
+        return cls(keys or [atomic_files.read_or_create_key(data / "secrets.key")])
 
     def encrypt(self, text: str, deployment: str) -> str:
         """Return the encrypted text, URL-safe base64 with a format prefix."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
-from adapters.local import key_file
+from adapters.local import atomic_files
 from deployments.artifacts import (
     LINK_SECONDS,
     Artifact,
@@ -134,7 +134,7 @@ class LocalArtifactStore:
 
     def _key(self) -> bytes:
         if not self._key_bytes:
-            self._key_bytes = key_file.read_or_create(self._key_path)
+            self._key_bytes = atomic_files.read_or_create_key(self._key_path)
         return self._key_bytes
 
 

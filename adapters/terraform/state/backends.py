@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, TypeAlias
 
 from adapters.local import atomic_files
 from adapters.settings import Settings
@@ -25,31 +25,6 @@ __all__ = [
 ]
 
 BACKEND_FILE = "backend.tf.json"
-
-
-class StateBackend(Protocol):
-    """The state of a stack; methods that send requests block and may raise Unavailable.
-
-    `lock_outlives_holder`: a killed terraform leaves a lock behind.
-    """
-
-    lock_outlives_holder: ClassVar[bool]
-
-    def backend(self) -> dict[str, object]:
-        """Terraform's `backend` block, without secrets."""
-        ...
-
-    def read(self) -> bytes:
-        """Return the state, empty when missing."""
-        ...
-
-    def lock(self) -> StateLock | None:
-        """Return the current lock; None where a lock cannot outlive the holder."""
-        ...
-
-    def unlock(self, lock: StateLock) -> bool:
-        """Remove exactly this lock; False when another lock is in place."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -71,6 +46,9 @@ class LocalStateBackend:
 
     def unlock(self, lock: StateLock) -> bool:
         return True
+
+
+StateBackend: TypeAlias = LocalStateBackend | GcsStateBackend
 
 
 class StateBackends:
