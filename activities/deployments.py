@@ -91,11 +91,7 @@ class DeploymentActivities:
     """The activities that a workflow runs once for a deployment."""
 
     def __init__(
-        self,
-        admission: Admission,
-        plans: PlanReports,
-        directories: RunDirectories,
-        outbox: Outbox,
+        self, admission: Admission, plans: PlanReports, directories: RunDirectories, outbox: Outbox
     ) -> None:
         self._admission = admission
         self._plans = plans

@@ -19,12 +19,9 @@ _NONCE_BYTES = 12
 
 
 class AesGcmCipher:
-    """Encrypts with the first key, decrypts with any key.
+    """Encrypts with the first key of 32 bytes, decrypts with any key.
 
     The deployment's id is associated data, so a text decrypts only for the same deployment.
-
-    Args:
-        keys: 32 bytes each.
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
@@ -32,11 +29,7 @@ class AesGcmCipher:
 
     @classmethod
     def open(cls, keys: Sequence[bytes], data: Path) -> "AesGcmCipher":
-        """Use the keys of the settings, or a key generated in the data folder.
-
-        Raises:
-            InvalidSettings: the key file has no valid key.
-        """
+        """Use the given keys, or that of the data folder; raises InvalidSettings if broken."""
         return cls(keys or [atomic_files.read_or_create_key(data / "secrets.key")])
 
     def encrypt(self, text: str, deployment: str) -> str:

@@ -36,10 +36,7 @@ async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
     The step's log is sealed, so the progress is final. A state that cannot be read makes the result
     inconclusive; such a state never counts as empty. A state that terraform could not write is
     first preserved for operators and pushed. An empty state is never pushed: a push would drop all
-    resources.
-
-    Raises:
-        TerraformUnusable: terraform does not answer.
+    resources. Raises TerraformUnusable when terraform does not answer.
     """
     errored_state = await asyncio.to_thread(
         errored.read_errored_state, inputs.work, inputs.step_folder / SPOOL_FILE

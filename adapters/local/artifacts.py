@@ -35,12 +35,7 @@ _Version = tuple[int, int, int]
 
 
 class LocalArtifactStore:
-    """Stores artifacts in `artifacts/<deployment>/` and checks the links to them.
-
-    Args:
-        data: the data folder, which also has the signing key.
-        clock: seconds since 1970, for links.
-    """
+    """Stores artifacts and the signing key in the data folder, and checks download links."""
 
     def __init__(self, data: Path, clock: Callable[[], float] = time.time) -> None:
         self._root = data / "artifacts"

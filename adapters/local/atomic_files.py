@@ -30,11 +30,7 @@ def boot_seconds() -> float:
 
 
 def read(path: Path) -> dict[str, object] | None:
-    """Return a control file's content, None when missing.
-
-    Raises:
-        RunDirectoryBroken: the content is not a JSON object.
-    """
+    """Return a JSON object, None when missing; raises RunDirectoryBroken for other content."""
     text = read_text(path)
     if text is None:
         return None

@@ -113,10 +113,7 @@ class TemporalActivityAttempts:
             await handle.signal(Signal.OVERDUE, list(resources), rpc_timeout=_RPC)
 
     async def has_closed(self, workflow_id: str) -> bool:
-        """Whether the workflow is closed.
-
-        False for an unknown workflow: the workflow may belong to another Temporal.
-        """
+        """Whether the workflow is closed; False for an unknown workflow, of another Temporal."""
         description = await self._describe(workflow_id)
         return description is not None and description.status is not WorkflowExecutionStatus.RUNNING
 

@@ -71,15 +71,9 @@ _ARGUMENTS: dict[Phase, tuple[str, ...]] = {
 
 
 def phase_argv(terraform: str, phase: Phase, *, destroy: bool = False) -> list[str]:
-    """The command of a phase, to be run in the deployment's `work` folder.
+    """The command of one of `TERRAFORM_PHASES`, to be run in the deployment's `work` folder.
 
-    Args:
-        terraform: path of the binary.
-        phase: one of `TERRAFORM_PHASES`.
-        destroy: only changes the plan; an apply executes the plan file.
-
-    Raises:
-        KeyError: the phase runs no terraform.
+    `destroy` only changes the plan: an apply executes the plan file.
     """
     options = ["-destroy"] if destroy and phase is Phase.PLAN else []
     return [terraform, *_ARGUMENTS[phase], *options]

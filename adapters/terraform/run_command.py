@@ -25,11 +25,7 @@ class CommandResult:
 async def run_command(
     argv: Sequence[str], environment: Mapping[str, str], cwd: Path
 ) -> CommandResult:
-    """Run a command to the end.
-
-    Raises:
-        TerraformUnusable: the command cannot be started or exceeds 60 s.
-    """
+    """Run a command; raises TerraformUnusable where it does not start or exceeds 60 s."""
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,

@@ -57,11 +57,7 @@ class CredentialRenewal:
         return self._stored or not self._step.credential_reference()
 
     async def run(self) -> None:
-        """Renew until cancelled; return at once where the step needs no credential.
-
-        Raises:
-            Fenced: another worker has claimed the step.
-        """
+        """Renew until cancelled; return at once without a need. Raises Fenced without the claim."""
         reference = self._step.credential_reference()
         while reference:
             pause = await self._renew(reference)

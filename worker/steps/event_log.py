@@ -29,12 +29,8 @@ _PROGRESS_SECONDS = 1.0
 class EventLog:
     """The single writer of a step's events.
 
-    Args:
-        folder: the step's folder.
-        key: the step's key.
-        translator: a new translator.
-        check: raises Fenced when this worker no longer owns the step.
-        durations: reads the typical durations of resources; called once, in a thread.
+    `check` raises Fenced when this worker no longer owns the step; `durations` is called once, in a
+    thread, and reads the typical durations of resources.
     """
 
     def __init__(

@@ -41,11 +41,7 @@ class StepFolder:
         return read_order(self._folder).credential_ref if is_ordered else ""
 
     def write_credential(self, credential: Credential) -> None:
-        """Replace the token that the runner's metadata endpoint serves, in a file of mode 0600.
-
-        Raises:
-            Fenced: a claim with a higher epoch exists.
-        """
+        """Replace the token of the metadata endpoint, in a file of mode 0600; raises Fenced."""
         self.claims.check()
         path = self._folder / _CREDENTIAL_FILE
         atomic_files.replace(
@@ -77,11 +73,7 @@ class StepFolder:
         return (self._folder / _CLOSED_FILE).exists()
 
     def free_lock(self) -> None:
-        """Remove the state lock of this step's dead terraform. Blocks.
-
-        Raises:
-            Unavailable: the state's bucket does not answer.
-        """
+        """Remove the state lock of this step's dead terraform; blocks, and raises Unavailable."""
         state = self._context.states.used_by(self._work)
         if state is not None and not self.runner.status().alive:
             LockRecord(self._folder, state).release()

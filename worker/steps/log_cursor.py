@@ -98,10 +98,8 @@ class StepLogFile:
 def sinks_behind(folder: Path, generations: Mapping[str, str], keep_seconds: float) -> list[str]:
     """The sinks that lack lines of an ended step; empty while the step runs.
 
-    Args:
-        folder: the step's folder.
-        generations: the generation of each sink, by name.
-        keep_seconds: an older log is not shipped again to a sink that has lost the log.
+    A log older than `keep_seconds` is not shipped again to a sink that has lost the log, which
+    `generations` shows by the sink's name.
     """
     path = folder / EVENT_FILE
     if read_end_record(path) is None:

@@ -28,11 +28,7 @@ class StoredOrder(msgspec.Struct):
 
 
 def read_order(folder: Path) -> StoredOrder:
-    """Read the order in a step's folder.
-
-    Raises:
-        RunDirectoryBroken: `step.json` is missing or malformed.
-    """
+    """Read a step's order; raises RunDirectoryBroken where missing or malformed."""
     try:
         return msgspec.json.decode((folder / ORDER_FILE).read_bytes(), type=StoredOrder)
     except (FileNotFoundError, msgspec.MsgspecError) as error:

@@ -94,12 +94,8 @@ class ActivityBinding:
 class Supervisor:
     """Follows a step until the result is known.
 
-    Args:
-        step: the step.
-        binding: the activity attempt that the step belongs to.
-        ship: starts shipping a step's log to the sinks, and returns at once.
-        credentials: issues the tokens that terraform needs.
-        running: the registry that lists this supervisor while `run` runs.
+    `ship` starts shipping the step's log, and returns at once; `running` is the registry that lists
+    this supervisor while `run` runs.
     """
 
     def __init__(
@@ -136,10 +132,7 @@ class Supervisor:
         self._acknowledge_due.set()
 
     async def run(self, order: StepOrder | None = None) -> StepResult:
-        """Follow the step to the end.
-
-        Args:
-            order: of the step; None for a step with a placed order.
+        """Follow the step to the end; `order` is None for a step with a placed order.
 
         Returns:
             The step's result; `not_started` where no order was placed before.

@@ -12,14 +12,7 @@ __all__ = ["Supervisors"]
 
 
 class Supervisors:
-    """Makes and lists the supervisors of this worker.
-
-    Args:
-        open_step: opens a step on this host, with or without a folder.
-        attempts: the activity attempts in Temporal.
-        ship: starts shipping a step's log to the sinks, and returns at once.
-        credentials: issues the tokens that terraform needs.
-    """
+    """Makes and lists the supervisors of this worker; `ship` starts shipping a step's log."""
 
     def __init__(
         self,

@@ -54,12 +54,8 @@ StateBackend: TypeAlias = LocalStateBackend | GcsStateBackend
 class StateBackends:
     """Selects the backend of a stack or of a run directory.
 
-    Args:
-        settings: choose the backend of new deployments.
-        environment: the worker's environment, which locates the worker's credentials.
-
-    Raises:
-        Unavailable: the backend is a bucket, and no credentials are found.
+    `environment` is the worker's, and locates the credentials for a bucket; without credentials the
+    constructor raises Unavailable.
     """
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
@@ -112,10 +108,7 @@ def backend_file(state: StateBackend) -> str:
 
 
 def sensitive_outputs(state: bytes) -> Iterator[str]:
-    """Yield the texts of sensitive outputs in a state, for a `Redactor`.
-
-    An invalid state yields nothing; terraform reports the error.
-    """
+    """Yield the sensitive outputs' texts for a `Redactor`; none for an invalid state."""
     for output in recorded_outputs(state).values():
         if output["sensitive"]:
             yield from _texts(output["value"])
