@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.local import atomic_files
+from adapters.local.progress import PROGRESS_FILE
 from adapters.terraform import command
 from adapters.terraform.run_command import run_command
 from adapters.terraform.state import errored
 from deployments.results import Reconciliation
 from deployments.step import ResourceStatus
-from worker.steps.event_log import PROGRESS_FILE, SPOOL_FILE
+from worker.steps.event_log import SPOOL_FILE
 
 __all__ = ["ReconciliationInput", "addresses_in", "compare_with_state", "reconcile"]
 

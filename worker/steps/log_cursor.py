@@ -12,6 +12,7 @@ from pathlib import Path
 from adapters.local import atomic_files
 from adapters.local.event_file import EVENT_FILE, EventReader, read_end_record
 from adapters.local.inotify import FileChanges, FileWatch
+from adapters.local.progress import PROGRESS_FILE
 from deployments.errors import RunDirectoryBroken
 from deployments.events import EndRecord, EventChunk, EventId
 from deployments.step import StepKey
@@ -70,7 +71,7 @@ class StepLogFile:
         """The number of lines, end record included; up to 1 s old while the step runs."""
         if record := self.end_record():
             return record.id.line
-        progress = atomic_files.read(self._folder / "progress.json") or {}
+        progress = atomic_files.read(self._folder / PROGRESS_FILE) or {}
         return EventId.parse(str(progress.get("until", "0-0"))).line
 
     async def changed(self, seconds: float) -> None:
