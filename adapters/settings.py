@@ -26,14 +26,11 @@ from deployments.timings import RETENTION_SECONDS, RetryLimits, StopLadder, Timi
 
 __all__ = [
     "ApiSettings",
-    "ArtifactsSettings",
     "LogSettings",
     "PhasesSettings",
-    "SecretsSettings",
     "Settings",
     "StateSettings",
     "TerraformSettings",
-    "WorkerSettings",
     "base_environment",
     "load",
 ]

@@ -10,7 +10,7 @@ from deployments.errors import Unavailable
 from deployments.execution import DeploymentSnapshot
 from deployments.transitions import is_terminal
 
-__all__ = ["RecentExecutions", "StatusMirror", "StatusMirrorLoop"]
+__all__ = ["StatusMirrorLoop"]
 
 # People do not notice a shorter delay.
 _INTERVAL_SECONDS = 1.0

@@ -19,7 +19,7 @@ from deployments.errors import AttemptGone
 from deployments.step import Resource, StepResult
 from deployments.temporal_names import Signal
 
-__all__ = ["ActivityHeartbeat", "TemporalActivityAttempts", "TokenHeartbeat"]
+__all__ = ["TemporalActivityAttempts"]
 
 # Less than the 10 s after which another worker takes over the claim of a silent worker.
 _RPC = timedelta(seconds=3)

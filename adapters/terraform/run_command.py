@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deployments.errors import TerraformUnusable
 
-__all__ = ["CommandResult", "run_command"]
+__all__ = ["run_command"]
 
 # `show` of 1,000 resources takes 0.3 s (measured); a remote state may be slow.
 _TIMEOUT_SECONDS = 60.0

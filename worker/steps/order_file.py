@@ -11,7 +11,7 @@ from deployments.errors import RunDirectoryBroken
 from deployments.phase import Phase
 from deployments.step import StepOrder
 
-__all__ = ["ORDER_FILE", "StoredOrder", "read_order", "write_order"]
+__all__ = ["ORDER_FILE", "read_order", "write_order"]
 
 ORDER_FILE = "step.json"
 
