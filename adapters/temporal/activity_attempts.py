@@ -113,7 +113,7 @@ class TemporalActivityAttempts:
             await handle.signal(Signal.OVERDUE, list(resources), rpc_timeout=_RPC)
 
     async def has_closed(self, workflow_id: str) -> bool:
-        """Whether the workflow is closed; False for an unknown workflow, of another Temporal."""
+        """Whether a workflow is closed; False if unknown, since another Temporal may have it."""
         description = await self._describe(workflow_id)
         return description is not None and description.status is not WorkflowExecutionStatus.RUNNING
 

@@ -134,7 +134,7 @@ class TemporalGateway:
         )
 
     async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]:
-        """Read deployments that are open or closed within `seconds`, without request and result."""
+        """Read deployments open or closed within `seconds`; without request, host and result."""
         fields = (Memo.CREATED_AT, Memo.STARTED_AT)
         with translated():
             executions = self._client.list_workflows(recent_query(seconds), rpc_timeout=_RPC)
