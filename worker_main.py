@@ -16,14 +16,13 @@ from activities.deployments import DeploymentActivities
 from activities.preflight import PreflightActivities
 from activities.steps import StepActivities
 from adapters import settings as settings_module
-from adapters.artifact_stores import open_artifact_store
 from adapters.google.api import GoogleApi
 from adapters.google.imports import GoogleImportFinder
 from adapters.google.preflight import GooglePreflight
 from adapters.google.tokens import GoogleTokenProvider
 from adapters.local.inotify import FileChanges
-from adapters.logs.factory import open_mirror, open_sinks
 from adapters.settings import Settings
+from adapters.stores import open_artifact_store, open_mirror, open_sinks
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
 from adapters.temporal.client import check_attributes, connect, worker_runtime
 from adapters.temporal.gateway import TemporalGateway

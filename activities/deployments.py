@@ -9,8 +9,7 @@ from typing import Protocol
 import msgspec
 from temporalio import activity
 
-from activities.failures import translated
-from activities.heartbeat import auto_heartbeat
+from activities.failures import heartbeating
 from deployments.deployment import DeploymentRequest, DeploymentResult, Operation, Status
 from deployments.errors import Unavailable
 from deployments.phase import Phase
@@ -72,15 +71,15 @@ class PlanReports(Protocol):
     async def report(self, deployment: str) -> None: ...
 
 
-class EndOfDeployment(Protocol):
-    """Reconciles and records the end of a deployment; `record` returns the first record."""
+class RunDirectories(Protocol):
+    """Reconcile with the state, record the result, and close; `record` returns the first record."""
 
     async def reconcile(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation: ...
     async def record(self, deployment: str, record_json: str) -> str: ...
     async def clear(self, deployment: str) -> None: ...
 
 
-class ArtifactQueue(Protocol):
+class Outbox(Protocol):
     """Enqueues and sends artifacts; raises Unavailable without the state or the store."""
 
     def enqueue(self, deployment: str, record_json: str, outputs_json: str) -> None: ...
@@ -92,16 +91,12 @@ class DeploymentActivities:
     """The activities that a workflow runs once for a deployment."""
 
     def __init__(
-        self,
-        admission: Admission,
-        plans: PlanReports,
-        finalization: EndOfDeployment,
-        archive: ArtifactQueue,
+        self, admission: Admission, plans: PlanReports, directories: RunDirectories, outbox: Outbox
     ) -> None:
         self._admission = admission
         self._plans = plans
-        self._finalization = finalization
-        self._archive = archive
+        self._directories = directories
+        self._outbox = outbox
 
     @activity.defn
     async def prepare_deployment(self, input: PrepareDeploymentInput) -> PreparedHost:
@@ -110,9 +105,8 @@ class DeploymentActivities:
         Repeat: leaves an existing directory unchanged.
         Cancel: nothing to undo; `finalize_deployment` closes the directory.
         """
-        with translated():
-            async with auto_heartbeat():
-                return await self._admission.prepare(input.deployment, input.request)
+        async with heartbeating():
+            return await self._admission.prepare(input.deployment, input.request)
 
     @activity.defn
     async def report_plan(self, input: ReportPlanInput) -> None:
@@ -121,10 +115,9 @@ class DeploymentActivities:
         Repeat: writes the same artifacts again.
         Cancel: has no effect; the activity takes seconds.
         """
-        with translated():
-            async with auto_heartbeat():
-                await self._plans.report(input.deployment)
-                await self._send(input.deployment)
+        async with heartbeating():
+            await self._plans.report(input.deployment)
+            await self._send(input.deployment)
 
     @activity.defn
     async def finalize_deployment(self, input: FinalizeDeploymentInput) -> DeploymentResult:
@@ -133,34 +126,33 @@ class DeploymentActivities:
         Repeat: the first record stays, and the same result is returned.
         Cancel: never arrives; the workflow shields this activity.
         """
-        with translated():
-            async with auto_heartbeat():
-                deployment = input.deployment
-                reconciliation = await self._finalization.reconcile(deployment, input.steps)
-                result = conclude(input.steps, input.context, reconciliation)
-                record = await self._finalization.record(deployment, _record(input, result))
-                result = msgspec.convert(json.loads(record)["result"], DeploymentResult)
-                await self._archive_artifacts(input, record, result)
-                await self._finalization.clear(deployment)
-                return result
+        async with heartbeating():
+            deployment = input.deployment
+            reconciliation = await self._directories.reconcile(deployment, input.steps)
+            result = conclude(input.steps, input.context, reconciliation)
+            record = await self._directories.record(deployment, _record(input, result))
+            result = msgspec.convert(json.loads(record)["result"], DeploymentResult)
+            await self._archive_artifacts(input, record, result)
+            await self._directories.clear(deployment)
+            return result
 
     async def _archive_artifacts(
         self, input: FinalizeDeploymentInput, record: str, result: DeploymentResult
     ) -> None:
         if _has_camera_outputs(input):
             try:
-                await self._archive.enqueue_state_outputs(input.deployment)
+                await self._outbox.enqueue_state_outputs(input.deployment)
             except Unavailable as error:
                 if activity.info().attempt < _OUTPUTS_ATTEMPTS:
                     raise
                 activity.logger.error("no outputs of %s: %s", input.deployment, error)
-        self._archive.enqueue(input.deployment, record, _outputs(input, result))
+        self._outbox.enqueue(input.deployment, record, _outputs(input, result))
         await self._send(input.deployment)
 
     async def _send(self, deployment: str) -> None:
         try:
             async with asyncio.timeout(_SEND_SECONDS):
-                await self._archive.send(deployment)
+                await self._outbox.send(deployment)
         except (Unavailable, TimeoutError) as error:
             cause = str(error) or f"not finished after {_SEND_SECONDS} s"
             activity.logger.warning("artifacts of %s are sent later: %s", deployment, cause)

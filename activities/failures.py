@@ -1,13 +1,17 @@
-"""Translates AnavaError to Temporal's ApplicationError, for all activities."""
+"""Temporal's view of an activity attempt: errors with a type, and heartbeats."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from deployments.errors import AnavaError
 
-__all__ = ["translated"]
+__all__ = ["heartbeating", "translated"]
+
+_HEARTBEAT_SECONDS = 1.0
 
 
 @contextmanager
@@ -19,3 +23,23 @@ def translated() -> Iterator[None]:
         raise ApplicationError(
             str(error), type=type(error).__name__, non_retryable=not error.retryable
         ) from error
+
+
+@asynccontextmanager
+async def heartbeating() -> AsyncIterator[None]:
+    """Heartbeat once a second while the block runs, so that a dead worker costs seconds.
+
+    Translates errors like `translated`.
+    """
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+
+    task = asyncio.create_task(beat(), name="heartbeat")
+    try:
+        with translated():
+            yield
+    finally:
+        task.cancel()

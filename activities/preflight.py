@@ -6,8 +6,7 @@ from typing import Protocol
 
 from temporalio import activity
 
-from activities.failures import translated
-from activities.heartbeat import auto_heartbeat
+from activities.failures import heartbeating
 from deployments.deployment import DeploymentRequest
 from deployments.findings import Finding
 from deployments.imports import ImportSurvey, PlannedCreation, planned_creations, replaced_addresses
@@ -62,9 +61,8 @@ class PreflightActivities:
         Repeat: checks again.
         Cancel: ends the check; nothing was changed.
         """
-        with translated():
-            async with auto_heartbeat():
-                return await self._preflight.check(input.request)
+        async with heartbeating():
+            return await self._preflight.check(input.request)
 
     @activity.defn
     async def find_existing(self, input: FindExistingInput) -> ImportSurvey:
@@ -73,14 +71,13 @@ class PreflightActivities:
         Repeat: searches again; a resource restored from soft deletion exists.
         Cancel: ends the search; restored resources stay.
         """
-        with translated():
-            async with auto_heartbeat():
-                plan_json = await self._plans.plan_json(input.deployment)
-                if replaced := replaced_addresses(plan_json):
-                    return ImportSurvey(findings=[_replaced(address) for address in replaced])
-                return await self._import_finder.find_existing(
-                    input.project, planned_creations(plan_json)
-                )
+        async with heartbeating():
+            plan_json = await self._plans.plan_json(input.deployment)
+            if replaced := replaced_addresses(plan_json):
+                return ImportSurvey(findings=[_replaced(address) for address in replaced])
+            return await self._import_finder.find_existing(
+                input.project, planned_creations(plan_json)
+            )
 
 
 def _replaced(address: str) -> Finding:

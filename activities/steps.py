@@ -10,7 +10,7 @@ from temporalio import activity
 from activities.failures import translated
 from deployments.activity_token import ActivityToken
 from deployments.errors import StepMoved
-from deployments.step import StepKey, StepOrder, StepResult
+from deployments.step import StepKey, StepOrder, StepResult, StopCause
 
 __all__ = ["RunStepInput", "StartMode", "StepActivities", "StopStepInput"]
 
@@ -42,7 +42,7 @@ class StepSupervisor(Protocol):
     """Follows a step to the end; `run` raises StepMoved after another worker's claim."""
 
     async def run(self, order: StepOrder) -> StepResult: ...
-    def cancel(self) -> None: ...
+    def stop(self, cause: StopCause) -> None: ...
     def hand_over(self) -> None: ...
     def acknowledge_now(self) -> None: ...
 
@@ -105,7 +105,7 @@ async def _shielded(run: asyncio.Task[StepResult], supervisor: StepSupervisor) -
                 raise
             details = activity.cancellation_details()
             if details is not None and details.cancel_requested:
-                supervisor.cancel()
+                supervisor.stop(StopCause.CANCEL)
             elif details is not None and details.worker_shutdown:
                 supervisor.hand_over()
             else:

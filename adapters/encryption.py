@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters.local import key_file
+from adapters.local import atomic_files
 from deployments.errors import SecretsUnreadable
 
 __all__ = ["AesGcmCipher"]
@@ -19,12 +19,9 @@ _NONCE_BYTES = 12
 
 
 class AesGcmCipher:
-    """Encrypts with the first key, decrypts with any key.
+    """Encrypts with the first key of 32 bytes, decrypts with any key.
 
     The deployment's id is associated data, so a text decrypts only for the same deployment.
-
-    Args:
-        keys: 32 bytes each.
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
@@ -32,12 +29,8 @@ class AesGcmCipher:
 
     @classmethod
     def open(cls, keys: Sequence[bytes], data: Path) -> "AesGcmCipher":
-        """Use the keys of the settings, or a key generated in the data folder.
-
-        Raises:
-            InvalidSettings: the key file has no valid key.
-        """
-        return cls(keys or [key_file.read_or_create(data / "secrets.key")])
+        """Use the given keys, or that of the data folder; raises InvalidSettings if broken."""
+        return cls(keys or [atomic_files.read_or_create_key(data / "secrets.key")])
 
     def encrypt(self, text: str, deployment: str) -> str:
         """Return the encrypted text, URL-safe base64 with a format prefix."""

@@ -26,14 +26,11 @@ from deployments.timings import RETENTION_SECONDS, RetryLimits, StopLadder, Timi
 
 __all__ = [
     "ApiSettings",
-    "ArtifactsSettings",
     "LogSettings",
     "PhasesSettings",
-    "SecretsSettings",
     "Settings",
     "StateSettings",
     "TerraformSettings",
-    "WorkerSettings",
     "base_environment",
     "load",
 ]
@@ -134,10 +131,7 @@ class ArtifactsSettings(_Group):
 
 
 class GcsSettings(_Group):
-    """The bucket of logs and artifacts; `endpoint` is a server other than Google's.
-
-    States use the same server.
-    """
+    """The bucket of logs and artifacts; `endpoint` replaces Google's server, also for states."""
 
     bucket: _Bucket | None = None
     endpoint: _Server | None = None
@@ -234,10 +228,7 @@ def _limit_fields() -> dict[str, Any]:
         prefix + name: (
             int,
             Field(
-                default=limit.default,
-                ge=limit.minimum,
-                le=limit.maximum,
-                description=limit.reason,
+                default=limit.default, ge=limit.minimum, le=limit.maximum, description=limit.reason
             ),
         )
         for group, prefix in prefixes.items()
@@ -318,11 +309,7 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """Read the settings from the environment.
-
-    Raises:
-        InvalidSettings: with a sentence for each wrong setting.
-    """
+    """Read the settings; raises InvalidSettings with a sentence for each wrong setting."""
     try:
         return Settings()
     except ValidationError as error:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from fastapi import FastAPI
 
-from adapters.artifact_stores import open_artifact_store
 from adapters.encryption import AesGcmCipher
 from adapters.google.api import GoogleApi
 from adapters.google.preflight import GooglePreflight
@@ -16,8 +15,8 @@ from adapters.google.tokens import GoogleTokenProvider
 from adapters.local.inotify import FileChanges
 from adapters.local.progress import LocalProgressSource
 from adapters.local.sink_status import LocalSinkStatuses
-from adapters.logs.factory import open_sources, preferred
 from adapters.settings import Settings, load
+from adapters.stores import open_artifact_store, open_sources, preferred
 from adapters.temporal.client import check_attributes, connect
 from adapters.temporal.gateway import TemporalGateway
 from api.app import build

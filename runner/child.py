@@ -23,11 +23,7 @@ class TerraformChild:
         self._error_pipe = error_pipe
 
     def release(self) -> str | None:
-        """Open the gate and wait for the exec.
-
-        Returns:
-            The error of a failed exec, None after success.
-        """
+        """Open the gate and wait for the exec; return the error of a failed exec, else None."""
         self._open_gate()
         parts = []
         while part := os.read(self._error_pipe, 4096):

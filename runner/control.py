@@ -25,11 +25,7 @@ class StepSettings:
     __slots__ = ("deadline_seconds", "limits", "no_progress_seconds", "phase")
 
     def __init__(self, step: dict[str, object]) -> None:
-        """Read the settings.
-
-        Raises:
-            TypeError: one is missing or has another type.
-        """
+        """Read the settings; raises TypeError where one is missing or has another type."""
         phase, ladder = step.get("phase"), step.get("ladder")
         if not isinstance(phase, str):
             raise TypeError("phase is missing")
@@ -47,11 +43,7 @@ def _number(step: dict[str, object], name: str) -> float:
 
 
 def read_settings(folder: StepFiles) -> StepSettings:
-    """The step's settings.
-
-    Raises:
-        ValueError: step.json is missing, or not as a worker writes it.
-    """
+    """The step's settings; raises ValueError unless step.json is as a worker writes it."""
     step = folder.read_json(STEP)
     if step is None:
         raise ValueError(f"{STEP} is missing")

@@ -46,11 +46,7 @@ class ExitRecordWriter:
                 "exit_code": self.exit_code,
                 "signal": self.signal,
                 "stop": stop
-                and {
-                    "cause": stop.cause,
-                    "requested_at": stop.requested_at,
-                    "force": stop.force,
-                },
+                and {"cause": stop.cause, "requested_at": stop.requested_at, "force": stop.force},
                 "signals": control.signals if control is not None else [],
                 "started_at": self.started_at,
                 "ended_at": self.ended_at,

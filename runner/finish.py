@@ -40,11 +40,7 @@ class _StartRecord:
 
 
 def finish(path: str) -> int:
-    """Stop, sweep and write the exit record of a step whose runner was killed.
-
-    Returns:
-        The exit status of this process, see `step_files`.
-    """
+    """End the step of a killed runner; return this process's exit status, see `step_files`."""
     folder = StepFiles(path)
     if folder.lock(step_files.RUNNER_LOCK) is None:
         return step_files.HELD

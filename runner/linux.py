@@ -48,11 +48,7 @@ def rfc3339_now() -> str:
 
 
 def read_whole(path: str) -> bytes:
-    """Return the bytes of a small file.
-
-    Raises:
-        OSError: when opening or reading fails.
-    """
+    """Return the bytes of a small file; raises OSError."""
     fd = os.open(path, os.O_RDONLY)
     try:
         parts = []
@@ -106,11 +102,7 @@ def own_environment() -> dict[bytes, bytes]:
 
 
 def prctl(option: int, argument: int) -> None:
-    """Set an attribute of this process (prctl(2)).
-
-    Raises:
-        OSError: when the kernel refuses.
-    """
+    """Set an attribute of this process (prctl(2)); raises OSError when the kernel refuses."""
     import ctypes  # the cheapest public interface; the private `_ctypes` would save 1 ms
 
     libc = ctypes.CDLL(None, use_errno=True)

@@ -30,11 +30,7 @@ _UMASK = 0o077  # spool, state and plan hold secrets
 
 
 def main(arguments: list[str]) -> int:
-    """Run or finish a step.
-
-    Returns:
-        The runner's exit status, see `step_files`; terraform's status is in exit.json.
-    """
+    """Run or finish a step; return the exit status of `step_files`, not terraform's."""
     os.umask(_UMASK)
     match arguments:
         case ["--finish", path]:
@@ -96,10 +92,7 @@ def _prepare() -> Termination:
 
 
 def _check_startable(folder: StepFiles) -> int | None:
-    """The runner's exit status when terraform must not start, else None.
-
-    The lease is checked last, immediately before the fork.
-    """
+    """The exit status when terraform must not start, else None; checks the lease last."""
     if folder.exists(step_files.EXIT):
         return step_files.ENDED
     if folder.exists(step_files.STARTED):

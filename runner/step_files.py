@@ -97,11 +97,7 @@ class StepFiles:
         os.replace(draft, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
     def read_json(self, name: str) -> dict[str, object] | None:
-        """Return a control file's content, None when missing.
-
-        Raises:
-            ValueError: when the content is not a JSON object.
-        """
+        """Return a control file's JSON object, None when missing; raises ValueError."""
         import json  # 9 ms; called only after terraform has started or when it never will
 
         data = self.read(name)
@@ -140,11 +136,7 @@ class StepFiles:
         return request
 
     def lock(self, name: str) -> int | None:
-        """Take a lock, held until the descriptor and all inherited copies are closed.
-
-        Returns:
-            The descriptor, None when another process holds the lock.
-        """
+        """Take a lock until all copies of the returned descriptor are closed; None when held."""
         fd = os.open(name, os.O_RDWR | os.O_CREAT, _FILE_MODE, dir_fd=self.fd)
         for attempt in range(LOCK_TRIES):
             if attempt:

@@ -19,10 +19,7 @@ _NEVER = float("inf")
 
 
 class LadderLimits:
-    """How long each step waits, in seconds; every value comes from step.json.
-
-    deployments/timings.py holds the defaults and the reason for each.
-    """
+    """Seconds from step.json; deployments/timings.py has the defaults and reasons."""
 
     __slots__ = (
         "grace_seconds",
@@ -41,11 +38,7 @@ class LadderLimits:
     second_interrupt_seconds: float
 
     def __init__(self, values: dict[str, object]) -> None:
-        """Read all limits.
-
-        Raises:
-            TypeError: a limit is missing or not a number.
-        """
+        """Read all limits; raises TypeError where a limit is missing or not a number."""
         for name in self.__slots__:
             value = values.get(name)
             if not isinstance(value, int | float):
@@ -104,8 +97,7 @@ def _kill_at(limits: LadderLimits, situation: Situation) -> float:
 
 def _second_interrupt_at(limits: LadderLimits, situation: Situation) -> float:
     return min(
-        _grace_ends_at(limits, situation),
-        _after_lease(situation, limits.lost_lease_second_seconds),
+        _grace_ends_at(limits, situation), _after_lease(situation, limits.lost_lease_second_seconds)
     )
 
 

@@ -49,11 +49,9 @@ class _DeploymentSlots(CustomSlotSupplier):
 
 
 def shared_queue_tuner(used: Callable[[], int], slots: int) -> WorkerTuner:
-    """The tuner of the worker on the shared queue, where `prepare_deployment` admits.
+    """Admits `prepare_deployment` while this host has fewer than `slots` open deployments.
 
-    Args:
-        used: counts the open deployments of this host, re-attached deployments included.
-        slots: the limit of open deployments.
+    `used` counts the open deployments, re-attached deployments included.
     """
     unused = FixedSizeSlotSupplier(1)
     return WorkerTuner.create_composite(

@@ -34,11 +34,7 @@ class Archive:
         self._outbox.enqueue_logs(directory)
 
     async def enqueue_state_outputs(self, deployment: str) -> None:
-        """Enqueue the outputs in the state, encrypted, sensitive values included.
-
-        Raises:
-            Unavailable: the state's bucket does not answer.
-        """
+        """Enqueue all outputs of the state, encrypted; raises Unavailable without the bucket."""
         directory = self._root.directory(deployment)
         state = self._states.used_by(directory.work)
         if state is None:
@@ -54,11 +50,7 @@ class Archive:
         self._outbox.enqueue(directory, artifacts.ENCRYPTED_OUTPUTS, encrypted)
 
     async def send(self, deployment: str) -> None:
-        """Send the enqueued artifacts of a deployment.
-
-        Raises:
-            Unavailable: the store refused an artifact, which stays enqueued.
-        """
+        """Send a deployment's artifacts; raises Unavailable while one stays enqueued."""
         await self._outbox.send(self._root.directory(deployment))
 
     async def send_pending(self) -> None:

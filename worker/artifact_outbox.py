@@ -35,12 +35,7 @@ _POLL_SECONDS = 0.1
 
 
 class ArtifactOutbox:
-    """The outboxes of all deployments of a host.
-
-    Args:
-        store: receives the artifacts.
-        give_up_seconds: after this age an artifact that the store refuses is dropped.
-    """
+    """The outboxes of a host; drops artifacts that the store refuses for `give_up_seconds`."""
 
     def __init__(self, store: ArtifactStore, give_up_seconds: float) -> None:
         self._store = store
@@ -74,9 +69,7 @@ class ArtifactOutbox:
         """Send all artifacts, one after another: in parallel they wait for the interpreter.
 
         After the death of a sender the last artifact is sent again, which changes nothing.
-
-        Raises:
-            Unavailable: the store refused an artifact, which stays with those behind.
+        Raises Unavailable when the store refuses an artifact, which stays with those behind.
         """
         folder = _folder(directory)
         if not folder.is_dir():

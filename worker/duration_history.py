@@ -4,19 +4,16 @@ from collections.abc import Iterator
 from heapq import nlargest
 from pathlib import Path
 
-import msgspec
-
-from deployments.log_ports import Progress
+from adapters.local.progress import read_progress
+from deployments.phase import Phase
 from deployments.step import Resource
 from deployments.typical_durations import TypicalDurations
 from worker.run_directory import RECORD_FILE
-from worker.steps.event_log import PROGRESS_FILE
 
 __all__ = ["load_typical_durations"]
 
 # Ten take 5 ms to read. A deployment has each type of a stack once, and three durations suffice.
 _MAX_DEPLOYMENTS = 10
-_APPLY = "apply"
 
 
 def load_typical_durations(run_root: Path) -> TypicalDurations:
@@ -37,10 +34,7 @@ def _newest_ended(run_root: Path) -> list[Path]:
 
 
 def _resources(folder: Path) -> Iterator[Resource]:
-    for path in folder.glob(f"steps/*/{PROGRESS_FILE}"):
-        try:
-            progress = msgspec.json.decode(path.read_bytes(), type=Progress)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-            continue
-        if progress.phase == _APPLY:
+    for step in folder.glob("steps/*"):
+        progress = read_progress(step)
+        if progress is not None and progress.phase == Phase.APPLY:
             yield from progress.resources

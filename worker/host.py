@@ -41,13 +41,7 @@ _MIN_VERSION = (1, 9)
 
 
 class WorkerHost:
-    """The deployments of this host; made by `open`.
-
-    Attributes:
-        plans: shows and reports their plans.
-        finalization: ends them.
-        archive: sends their artifacts.
-    """
+    """The deployments of this host: `plans`, their `finalization`, the `archive` of artifacts."""
 
     def __init__(
         self,
@@ -76,13 +70,7 @@ class WorkerHost:
         changes: FileChanges,
         store: ArtifactStore,
     ) -> "WorkerHost":
-        """Open the run root and check terraform.
-
-        Args:
-            settings: run root, terraform and state backend.
-            environment: of the worker; terraform gets only its PATH.
-            changes: file-change notifications for supervisors.
-            store: for artifacts.
+        """Open the run root and check terraform, which gets only PATH from the environment.
 
         Raises:
             TerraformUnusable: terraform is missing or too old, or its mirror is missing.
@@ -183,7 +171,7 @@ class WorkerHost:
             deployment
             for deployment in self._root.open_deployments()
             if all(
-                step.is_closed() or not step.activity_token()
+                step.is_closed() or not step.claims.activity_token()
                 for step in step_folders(self._root.directory(deployment), self._context)
             )
         ]
@@ -214,13 +202,10 @@ class WorkerHost:
 
 
 async def check_terraform(settings: Settings, cli_config: Path, path: str) -> tuple[str, str]:
-    """The absolute path of terraform and its version.
+    """The absolute path of terraform and its version; raises TerraformUnusable.
 
     Terraform reports a missing or malformed CLI configuration only as a notice on stderr and then
     uses the public registry (measured); so any text on stderr is an error.
-
-    Raises:
-        TerraformUnusable: terraform is missing, too old, or refuses the CLI configuration.
     """
     binary = _find(settings.terraform.binary, path)
     home = cli_config.parent

@@ -31,13 +31,7 @@ _POLL_SECONDS = 1.0
 
 
 class LogShipper:
-    """Ships all logs of this worker.
-
-    Args:
-        sinks: the sinks other than the event file.
-        open_log: opens the log of a step.
-        give_up_seconds: time after the end of a step at which a failing sink is abandoned.
-    """
+    """Ships a worker's logs; abandons a failing sink `give_up_seconds` after a step's end."""
 
     def __init__(
         self,
@@ -140,8 +134,7 @@ class LogShipper:
 async def _ship_chunk(log: StepLogFile, sink: LogSink) -> bool:
     """Ship the next chunk or the end record; True when the sink has sealed the log.
 
-    Raises:
-        Unavailable: the sink accepted nothing.
+    Raises Unavailable when the sink accepted nothing.
     """
     # Before the chunk is read: lines written in between belong to the next call.
     record = log.end_record()

@@ -32,20 +32,15 @@ class PlanReporter:
         self._plans = plans
 
     async def plan_json(self, deployment: str) -> bytes:
-        """The plan as JSON. Holds secrets in clear: never store or show this text.
+        """The plan as JSON, with secrets in clear: never store or show this text.
 
-        Raises:
-            RunDirectoryBroken: terraform cannot show the plan.
+        Raises RunDirectoryBroken when terraform cannot show the plan, as does `report`.
         """
         argv = command.show_plan_argv(self._context.terraform)
         return await self._show(self._root.directory(deployment), argv)
 
     async def report(self, deployment: str) -> None:
-        """Copy the plan file on this host, and enqueue the redacted plan as artifacts.
-
-        Raises:
-            RunDirectoryBroken: terraform cannot show the plan.
-        """
+        """Copy the plan file on this host, and enqueue the redacted plan as artifacts."""
         directory = self._root.directory(deployment)
         plan_json = await self.plan_json(deployment)
         redactor = Redactor([*directory.secrets(), *sensitive_values(plan_json)])

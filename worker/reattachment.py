@@ -1,15 +1,14 @@
 """Re-attachment: this worker supervises the running steps of workers that are gone."""
 
 import asyncio
-from typing import Protocol
 
 from temporalio import activity
 
-from deployments.activity_token import ActivityToken
 from deployments.errors import AnavaError, AttemptGone, HandedOver, StepMoved, Unavailable
 from deployments.step import StepKey, StepResult
 from worker.host import WorkerHost
 from worker.steps.folder import StepFolder
+from worker.steps.supervisor import ActivityAttempts, Heartbeat
 from worker.steps.supervisors import Supervisors
 
 __all__ = ["Reattachment"]
@@ -19,29 +18,13 @@ _DELIVERY_RETRY_SECONDS = 1.0
 _CLEANUP_SECONDS = 30.0
 
 
-class ResultDelivery(Protocol):
-    """Completes an activity attempt."""
-
-    async def complete(self, result: StepResult) -> None:
-        """Deliver the result; raises AttemptGone where no workflow waits for the result."""
-        ...
-
-
-class OrphanQueries(Protocol):
-    """Activity attempts and workflows in Temporal; without an answer raises TemporalUnavailable."""
-
-    def heartbeat(self, activity_token: ActivityToken) -> ResultDelivery: ...
-    async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool: ...
-    async def has_closed(self, workflow_id: str) -> bool: ...
-
-
 class Reattachment:
     """Scans the run root every `scan_seconds` and re-attaches to steps with a stale claim."""
 
     def __init__(
         self,
         host: WorkerHost,
-        attempts: OrphanQueries,
+        attempts: ActivityAttempts,
         supervisors: Supervisors,
         scan_seconds: float,
     ) -> None:
@@ -81,7 +64,7 @@ class Reattachment:
             await asyncio.wait(list(self._tasks.values()))
 
     async def _reattach(self, step: StepFolder) -> None:
-        activity_token = step.activity_token()
+        activity_token = step.claims.activity_token()
         if activity_token is None:
             return
         try:
@@ -101,7 +84,7 @@ class Reattachment:
         except (AnavaError, OSError) as error:
             activity.logger.warning("re-attaching to %s failed: %s", step.key, error)
 
-    async def _deliver(self, attempt: ResultDelivery, result: StepResult) -> None:
+    async def _deliver(self, attempt: Heartbeat, result: StepResult) -> None:
         while not self._supervisors.handing_over:
             try:
                 await attempt.complete(result)

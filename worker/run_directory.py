@@ -45,16 +45,10 @@ class RunDirectory:
     def make(
         self, template: Path, request: DeploymentRequest, backend: str, secrets: Iterable[str]
     ) -> None:
-        """Make the complete run directory; an existing directory stays unchanged.
+        """Copy the template and add variables, backend and secrets; an existing directory stays.
 
-        Args:
-            template: the folder to copy.
-            request: the variables.
-            backend: the content of `backend.tf.json`.
-            secrets: texts to redact, besides those of the request.
-
-        Raises:
-            RunDirectoryBroken: the template is missing.
+        `secrets` are texts to redact, besides those of the request. Raises RunDirectoryBroken when
+        the template is missing.
         """
         if self.path.is_dir():
             return

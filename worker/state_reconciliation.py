@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.local import atomic_files
+from adapters.local.progress import PROGRESS_FILE
 from adapters.terraform import command
 from adapters.terraform.run_command import run_command
 from adapters.terraform.state import errored
 from deployments.results import Reconciliation
 from deployments.step import ResourceStatus
-from worker.steps.event_log import PROGRESS_FILE, SPOOL_FILE
+from worker.steps.event_log import SPOOL_FILE
 
 __all__ = ["ReconciliationInput", "addresses_in", "compare_with_state", "reconcile"]
 
@@ -36,10 +37,7 @@ async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
     The step's log is sealed, so the progress is final. A state that cannot be read makes the result
     inconclusive; such a state never counts as empty. A state that terraform could not write is
     first preserved for operators and pushed. An empty state is never pushed: a push would drop all
-    resources.
-
-    Raises:
-        TerraformUnusable: terraform does not answer.
+    resources. Raises TerraformUnusable when terraform does not answer.
     """
     errored_state = await asyncio.to_thread(
         errored.read_errored_state, inputs.work, inputs.step_folder / SPOOL_FILE

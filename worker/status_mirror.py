@@ -10,7 +10,7 @@ from deployments.errors import Unavailable
 from deployments.execution import DeploymentSnapshot
 from deployments.transitions import is_terminal
 
-__all__ = ["RecentExecutions", "StatusMirror", "StatusMirrorLoop"]
+__all__ = ["StatusMirrorLoop"]
 
 # People do not notice a shorter delay.
 _INTERVAL_SECONDS = 1.0
@@ -32,14 +32,10 @@ class StatusMirror(Protocol):
     """A copy of every deployment's status; only customers' clients read the copy."""
 
     async def write(self, snapshot: DeploymentSnapshot) -> bool:
-        """Replace the copy of a deployment unless the copy is equal.
+        """Replace the copy of a deployment unless equal; raises Unavailable.
 
-        Returns:
-            False when the copy was written less than a second ago or is newer: the caller reads
-            Temporal again before the next write.
-
-        Raises:
-            Unavailable: the write may or may not have happened.
+        False when the copy is newer or was written less than a second ago: the caller reads
+        Temporal again before the next write.
         """
 
 
@@ -69,11 +65,7 @@ class StatusMirrorLoop:
             await asyncio.sleep(_INTERVAL_SECONDS)
 
     async def copy_changes(self, seconds: float) -> None:
-        """Write the deployments of the last `seconds` whose status changed.
-
-        Raises:
-            Unavailable: not all were written.
-        """
+        """Write the changes of the last `seconds`; raises Unavailable unless all were written."""
         snapshots = await self._executions.list_recent(seconds)
         for snapshot in self._changed(snapshots):
             if await self._mirror.write(snapshot):

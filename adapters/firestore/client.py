@@ -6,7 +6,7 @@ retry themselves, because only they can judge a call that may have been carried 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypedDict
 
 from google.api_core.exceptions import GoogleAPICallError
@@ -27,16 +27,12 @@ class _Limits(TypedDict):
     retry: None
 
 
-def _default_limits() -> _Limits:
-    return {"timeout": _TIMEOUT_SECONDS, "retry": None}
-
-
 @dataclass(frozen=True)
 class Firestore:
     """A client, and the keyword arguments that limit each call."""
 
     client: firestore.AsyncClient
-    limits: _Limits = field(default_factory=_default_limits)
+    limits: _Limits
 
     def deployment(self, deployment: str) -> AsyncDocumentReference:
         """The status document of a deployment; the log is in subcollections."""

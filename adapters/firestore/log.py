@@ -15,13 +15,7 @@ from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 
 from adapters.firestore.client import Firestore, translated
 from deployments.errors import LogGap
-from deployments.events import (
-    EndRecord,
-    EventChunk,
-    EventId,
-    chunk_after,
-    last_end_record,
-)
+from deployments.events import EndRecord, EventChunk, EventId, chunk_after, last_end_record
 
 __all__ = ["FirestoreLogSink", "FirestoreLogSource"]
 

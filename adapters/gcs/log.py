@@ -18,13 +18,7 @@ from google.cloud.storage import Blob
 
 from adapters.gcs.objects import ObjectExists, Objects
 from deployments.errors import LogGap, Unavailable
-from deployments.events import (
-    EndRecord,
-    EventChunk,
-    EventId,
-    chunk_after,
-    last_end_record,
-)
+from deployments.events import EndRecord, EventChunk, EventId, chunk_after, last_end_record
 
 __all__ = ["GcsLogSink", "GcsLogSource"]
 

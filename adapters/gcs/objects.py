@@ -47,16 +47,13 @@ class _Limits(TypedDict):
 def open_objects(
     name: str, endpoint: str | None, project: str | None, seconds: float = _TIMEOUT_SECONDS
 ) -> "Objects":
-    """Return a bucket without any request to the server.
+    """Return a bucket without any request to the server; raises Unavailable without credentials.
 
     Args:
         name: the bucket's name.
         endpoint: base URL of a server other than Google's, used without credentials.
         project: the quota project; None to use the credentials' project.
         seconds: timeout of a call.
-
-    Raises:
-        Unavailable: no credentials are found.
     """
     with translated():
         if endpoint is None:
@@ -88,11 +85,7 @@ class Objects:
         self._threads = ThreadPool("gcs", _THREADS)
 
     async def threaded(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        """Run blocking work in a thread of this bucket's pool.
-
-        Raises:
-            Unavailable: Cloud Storage failed.
-        """
+        """Run blocking work in a thread of this bucket; raises Unavailable when the store fails."""
         with translated():
             return await self._threads.run(work, *args, **kwargs)
 
@@ -106,10 +99,7 @@ class Objects:
     def names(self, prefix: str, start: str) -> Iterator[str]:
         """The names with this prefix, from `start` on."""
         blobs = self._bucket.list_blobs(
-            prefix=prefix,
-            start_offset=start,
-            fields="items(name),nextPageToken",
-            **self._limits,
+            prefix=prefix, start_offset=start, fields="items(name),nextPageToken", **self._limits
         )
         return (blob.name for blob in blobs)
 
@@ -134,11 +124,7 @@ class Objects:
     def create(
         self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str]
     ) -> None:
-        """Create an object.
-
-        Raises:
-            ObjectExists: the name is in use.
-        """
+        """Create an object; raises ObjectExists when the name is in use."""
         blob = self._bucket.blob(name)
         blob.metadata = dict(metadata)
         try:
@@ -151,12 +137,9 @@ class Objects:
     def compose(
         self, name: str, sources: Sequence[Blob], metadata: Mapping[str, str] | None = None
     ) -> Blob:
-        """Concatenate exactly these generations into an object.
+        """Concatenate exactly these generations; raises ObjectExists when a final name is in use.
 
         Without `metadata` the object is intermediate and replaces an existing object.
-
-        Raises:
-            ObjectExists: `metadata` is given and the name is in use.
         """
         blob = self._bucket.blob(name)
         blob.content_type = "application/gzip"
@@ -211,11 +194,5 @@ def translated() -> Iterator[None]:
     """Raise `Unavailable` for errors of the server, the credentials and the network."""
     try:
         yield
-    except (
-        GoogleAPICallError,
-        GoogleAuthError,
-        InvalidResponse,
-        DataCorruption,
-        OSError,
-    ) as error:
+    except (GoogleAPICallError, GoogleAuthError, InvalidResponse, DataCorruption, OSError) as error:
         raise Unavailable(f"Cloud Storage: {type(error).__name__}: {error}") from None

@@ -24,11 +24,7 @@ class LinkSigner:
 
     @cached_property
     def credentials(self) -> Signing:
-        """The signing credentials; blocks at the first access.
-
-        Raises:
-            Unavailable: no credentials are found, or they cannot sign.
-        """
+        """The credentials; the first access blocks and raises Unavailable if they cannot sign."""
         credentials, _ = google.auth.default(scopes=[_SCOPE])
         if isinstance(credentials, service_account.Credentials):
             return credentials

@@ -32,12 +32,7 @@ class RefusedByGoogle(Exception):
 
 
 class GoogleApi:
-    """Sends requests to Google's APIs.
-
-    Args:
-        credentials: the source of bearer tokens.
-        endpoint: a server in place of all Google hosts; None for Google.
-    """
+    """Sends requests with bearer tokens to Google's APIs, or to `endpoint` in their place."""
 
     def __init__(self, credentials: CredentialSource, endpoint: str | None = None) -> None:
         self._credentials = credentials

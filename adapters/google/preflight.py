@@ -71,12 +71,7 @@ def read_requirements(templates: Path, template: str) -> Requirements:
 
 
 class GooglePreflight:
-    """Runs the checks of a deployment request.
-
-    Args:
-        api: client with the identity that terraform uses.
-        templates: the folder of all templates.
-    """
+    """Runs the checks of a request; `api` must have the identity that terraform uses."""
 
     def __init__(self, api: GoogleApi, templates: Path) -> None:
         self._api = api

@@ -16,8 +16,8 @@ class GoogleTokenProvider:
     """Provides tokens for preflight and terraform, both for the same identity.
 
     Args:
-        own: the service's own identity.
-        api: client with that identity.
+        own: the service's own identity, which `api` has.
+        api: exchanges tokens.
         account: the service account to impersonate; None for the own identity.
         seconds: requested lifetime of the account's tokens.
     """

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
-from adapters.local import key_file
+from adapters.local import atomic_files
 from deployments.artifacts import (
     LINK_SECONDS,
     Artifact,
@@ -35,12 +35,7 @@ _Version = tuple[int, int, int]
 
 
 class LocalArtifactStore:
-    """Stores artifacts in `artifacts/<deployment>/` and checks the links to them.
-
-    Args:
-        data: the data folder, which also has the signing key.
-        clock: seconds since 1970, for links.
-    """
+    """Stores artifacts and the signing key in the data folder, and checks download links."""
 
     def __init__(self, data: Path, clock: Callable[[], float] = time.time) -> None:
         self._root = data / "artifacts"
@@ -134,7 +129,7 @@ class LocalArtifactStore:
 
     def _key(self) -> bytes:
         if not self._key_bytes:
-            self._key_bytes = key_file.read_or_create(self._key_path)
+            self._key_bytes = atomic_files.read_or_create_key(self._key_path)
         return self._key_bytes
 
 

@@ -7,11 +7,21 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from deployments.errors import RunDirectoryBroken
+from deployments.errors import InvalidSettings, RunDirectoryBroken
 
-__all__ = ["boot_seconds", "create", "is_locked", "read", "read_text", "replace"]
+__all__ = [
+    "boot_seconds",
+    "create",
+    "is_locked",
+    "read",
+    "read_or_create_key",
+    "read_text",
+    "replace",
+]
 
 FORMAT = 1
+# Of AES-256, and of the signature of a link.
+_KEY_BYTES = 32
 
 
 def boot_seconds() -> float:
@@ -20,11 +30,7 @@ def boot_seconds() -> float:
 
 
 def read(path: Path) -> dict[str, object] | None:
-    """Return a control file's content, None when missing.
-
-    Raises:
-        RunDirectoryBroken: the content is not a JSON object.
-    """
+    """Return a JSON object, None when missing; raises RunDirectoryBroken for other content."""
     text = read_text(path)
     if text is None:
         return None
@@ -61,6 +67,23 @@ def create(path: Path, content: Mapping[str, object] | str) -> bool:
     finally:
         draft.unlink()
     return True
+
+
+def read_or_create_key(path: Path) -> bytes:
+    """Read a key, created at the first call with mode 0600; the first concurrent creator wins.
+
+    Raises:
+        InvalidSettings: the file's content is not a key.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    create(path, os.urandom(_KEY_BYTES).hex())
+    try:
+        key = bytes.fromhex(read_text(path) or "")
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise InvalidSettings(f"{path.name} is not a key file; remove the file to create a new key")
+    return key
 
 
 def is_locked(path: Path) -> bool:

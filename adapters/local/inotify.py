@@ -35,11 +35,7 @@ class FileWatch:
             self._event.set()
 
     async def changed(self, seconds: float) -> None:
-        """Return at once after a change since the last call, else at the next change.
-
-        Args:
-            seconds: timeout, after which the call returns as well.
-        """
+        """Return after a change since the last call, else at the next change or the timeout."""
         try:
             async with asyncio.timeout(seconds):
                 await self._event.wait()
@@ -59,11 +55,7 @@ class FileChanges:
 
     @contextmanager
     def watch(self, folder: Path, names: frozenset[str] = frozenset()) -> Iterator[FileWatch]:
-        """Watch an existing folder.
-
-        Args:
-            folder: watched without its subfolders.
-            names: the files to watch; empty for all.
+        """Watch files of a folder, without subfolders; all files when `names` is empty.
 
         Raises:
             FileNotFoundError: the folder does not exist.

@@ -7,9 +7,17 @@ import msgspec
 
 from deployments.log_ports import Progress
 
-__all__ = ["LocalProgressSource"]
+__all__ = ["PROGRESS_FILE", "LocalProgressSource", "read_progress"]
 
-_FILE = "progress.json"
+PROGRESS_FILE = "progress.json"
+
+
+def read_progress(folder: Path) -> Progress | None:
+    """Read a step's document, which the writer replaces atomically; None when unreadable."""
+    try:
+        return msgspec.json.decode((folder / PROGRESS_FILE).read_bytes(), type=Progress)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 class LocalProgressSource:
@@ -28,15 +36,7 @@ class LocalProgressSource:
         except FileNotFoundError:
             return None
         for number in sorted(numbers, reverse=True):
-            progress = _read(steps / str(number) / _FILE)
+            progress = read_progress(steps / str(number))
             if progress is not None and progress.resources:
                 return progress
-        return None
-
-
-def _read(path: Path) -> Progress | None:
-    """Read a document, which the writer replaces atomically; None when missing or invalid."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Progress)
-    except (FileNotFoundError, msgspec.DecodeError):
         return None

@@ -1,1 +1,1 @@
-"""Logs in several stores: construction from the settings, fallback between stores."""
+"""Logs in several stores: fallback between sources."""

@@ -39,11 +39,7 @@ class FallbackLogSource:
         return self._reading.get(deployment, (None, self._sources[0].name))[1]
 
     async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
-        """Read from the first source that has lines after the id.
-
-        Raises:
-            Unavailable: every source failed.
-        """
+        """Read from the first source with lines after the id; raises Unavailable when all fail."""
         failed: list[Exception] = []
         for source in self._sources:
             try:

@@ -17,13 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from deployments.errors import LogGap, Unavailable
-from deployments.events import (
-    EndRecord,
-    EventChunk,
-    EventId,
-    chunk_after,
-    last_end_record,
-)
+from deployments.events import EndRecord, EventChunk, EventId, chunk_after, last_end_record
 
 __all__ = ["RedisLogSink", "RedisLogSource", "open_redis"]
 
@@ -52,11 +46,9 @@ return tonumber(ARGV[3])
 
 
 def open_redis(url: str, seconds: float = _ANSWER_SECONDS) -> Redis:
-    """Make a client with short timeouts and no retries.
+    """Make a client with short timeouts and no retries; `seconds` is the timeout of a response.
 
-    Args:
-        url: `redis://…` or `rediss://…`, with or without a password.
-        seconds: timeout of a response.
+    `url` is `redis://…` or `rediss://…`, with or without a password.
     """
     return Redis.from_url(
         url,
@@ -67,12 +59,7 @@ def open_redis(url: str, seconds: float = _ANSWER_SECONDS) -> Redis:
 
 
 class RedisLogSink:
-    """Appends to Redis Streams.
-
-    Args:
-        redis: the client.
-        keep_seconds: retention of a step after the end.
-    """
+    """Appends to Redis Streams; `keep_seconds` is the retention of a step after the end."""
 
     name = "redis"
     # A call takes about a millisecond; a viewer's frame holds 64 KiB.

@@ -19,7 +19,7 @@ from deployments.errors import AttemptGone
 from deployments.step import Resource, StepResult
 from deployments.temporal_names import Signal
 
-__all__ = ["ActivityHeartbeat", "TemporalActivityAttempts", "TokenHeartbeat"]
+__all__ = ["TemporalActivityAttempts"]
 
 # Less than the 10 s after which another worker takes over the claim of a silent worker.
 _RPC = timedelta(seconds=3)
@@ -113,10 +113,7 @@ class TemporalActivityAttempts:
             await handle.signal(Signal.OVERDUE, list(resources), rpc_timeout=_RPC)
 
     async def has_closed(self, workflow_id: str) -> bool:
-        """Whether the workflow is closed.
-
-        False for an unknown workflow: the workflow may belong to another Temporal.
-        """
+        """Whether a workflow is closed; False if unknown, since another Temporal may have it."""
         description = await self._describe(workflow_id)
         return description is not None and description.status is not WorkflowExecutionStatus.RUNNING
 

@@ -10,10 +10,7 @@ from temporalio.api.operatorservice.v1 import (
     AddSearchAttributesRequest,
     ListSearchAttributesRequest,
 )
-from temporalio.api.workflowservice.v1 import (
-    DescribeNamespaceRequest,
-    UpdateNamespaceRequest,
-)
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime, TelemetryConfig
@@ -62,11 +59,7 @@ def translated(
 async def connect(
     environment: Mapping[str, str] | None = None, runtime: Runtime | None = None
 ) -> Client:
-    """Connect by Temporal's own environment variables, by default those of this process.
-
-    Raises:
-        TemporalUnavailable: the address does not answer.
-    """
+    """Connect by Temporal's environment variables; raises TemporalUnavailable without an answer."""
     # Environment variables alone configure the service; a user's configuration file is skipped.
     config = ClientConfig.load_client_connect_config(
         disable_file=True, override_env_vars=environment
@@ -107,11 +100,7 @@ async def register(client: Client) -> None:
 
 
 async def check_attributes(client: Client) -> None:
-    """Check that every search attribute is registered as a Keyword.
-
-    Raises:
-        InvalidSettings: with the command that registers the attributes.
-    """
+    """Check the search attributes; raises InvalidSettings with the command that registers them."""
     if missing := await _missing_attributes(client):
         raise InvalidSettings(_missing_message(missing))
 

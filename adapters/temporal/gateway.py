@@ -120,17 +120,12 @@ class TemporalGateway:
         """
         query = list_query(caller, filters)
         executions = self._client.list_workflows(
-            query,
-            page_size=limit,
-            next_page_token=read_cursor(query, cursor),
-            rpc_timeout=_RPC,
+            query, page_size=limit, next_page_token=read_cursor(query, cursor), rpc_timeout=_RPC
         )
         with translated():
             await executions.fetch_next_page(page_size=limit)
         page = sorted(
-            executions.current_page or [],
-            key=lambda execution: execution.start_time,
-            reverse=True,
+            executions.current_page or [], key=lambda execution: execution.start_time, reverse=True
         )
         token = executions.next_page_token
         return SnapshotPage(
@@ -139,10 +134,7 @@ class TemporalGateway:
         )
 
     async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]:
-        """Read all open deployments and those closed within the last `seconds`.
-
-        The snapshots lack request, host and result.
-        """
+        """Read deployments open or closed within `seconds`; without request, host and result."""
         fields = (Memo.CREATED_AT, Memo.STARTED_AT)
         with translated():
             executions = self._client.list_workflows(recent_query(seconds), rpc_timeout=_RPC)

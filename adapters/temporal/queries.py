@@ -77,19 +77,12 @@ def _quoted(value: str) -> str:
 
 
 def write_cursor(query: str, token: bytes) -> str:
-    """Encode a page token with a checksum of the query.
-
-    Temporal answers an invalid token with the same error as a server fault.
-    """
+    """Encode a page token with a checksum: Temporal answers a wrong token like a server fault."""
     return base64.urlsafe_b64encode(_checksum(query, token) + token).decode()
 
 
 def read_cursor(query: str, cursor: str | None) -> bytes | None:
-    """Decode the page token of a cursor.
-
-    Raises:
-        InvalidRequest: the cursor does not belong to a list with this query.
-    """
+    """Decode a page token; raises InvalidRequest for a cursor of another list."""
     if cursor is None:
         return None
     try:

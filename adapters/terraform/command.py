@@ -13,6 +13,7 @@ __all__ = [
     "cli_config",
     "environment",
     "phase_argv",
+    "provider_environment",
     "show_plan_argv",
     "show_plan_text_argv",
     "state_argv",
@@ -24,6 +25,35 @@ PLAN_FILE = "plan.tfplan"
 # How long plan and apply wait for a state lock: the terraform of a terminated deployment may still
 # save the state. Below the no-progress limit of 2 minutes, since waiting prints a single line.
 _LOCK_TIMEOUT = "-lock-timeout=60s"
+
+# Product in the variable's name -> path with the version that the provider expects. API keys and
+# rules, generated from Google's declarative library, need a version; Cloud Run v1 has none.
+_PROVIDER_PATHS = {
+    "API_GATEWAY": "apigateway/v1beta/",
+    "APIKEYS": "apikeys/v2/",
+    "ARTIFACT_REGISTRY": "artifactregistry/v1/",
+    "CLOUD_BILLING": "cloudbilling/v1/",
+    "CLOUD_BUILD": "cloudbuild/v1/",
+    "CLOUD_RUN": "run/",
+    "CLOUD_RUN_V2": "run/v2/",
+    "CLOUDFUNCTIONS2": "cloudfunctions/v2/",
+    "COMPUTE": "compute/beta/",
+    "FIREBASE": "firebase/v1beta1/",
+    "FIREBASE_STORAGE": "firebasestorage/v1beta/",
+    "FIREBASERULES": "firebaserules/v1/",
+    "FIRESTORE": "firestore/v1/",
+    "IAM2": "iam/v2beta/",
+    "IAM_BETA": "iam/v1/",
+    "IAM_CREDENTIALS": "iamcredentials/v1/",
+    "IDENTITY_PLATFORM": "identitytoolkit/v2/",
+    "ORG_POLICY": "orgpolicy/v2/",
+    "RESOURCE_MANAGER": "cloudresourcemanager/v1/",
+    "RESOURCE_MANAGER_V3": "cloudresourcemanager/v3/",
+    "SECRET_MANAGER": "secretmanager/v1/",
+    "SERVICE_USAGE": "serviceusage/v1beta1/",
+    "STORAGE": "storage/v1/",
+    "TAGS": "cloudresourcemanager/v3/",
+}
 
 _ARGUMENTS: dict[Phase, tuple[str, ...]] = {
     Phase.INIT: ("init", "-json", "-no-color", "-input=false"),
@@ -41,15 +71,9 @@ _ARGUMENTS: dict[Phase, tuple[str, ...]] = {
 
 
 def phase_argv(terraform: str, phase: Phase, *, destroy: bool = False) -> list[str]:
-    """The command of a phase, to be run in the deployment's `work` folder.
+    """The command of one of `TERRAFORM_PHASES`, to be run in the deployment's `work` folder.
 
-    Args:
-        terraform: path of the binary.
-        phase: one of `TERRAFORM_PHASES`.
-        destroy: only changes the plan; an apply executes the plan file.
-
-    Raises:
-        KeyError: the phase runs no terraform.
+    `destroy` only changes the plan: an apply executes the plan file.
     """
     options = ["-destroy"] if destroy and phase is Phase.PLAN else []
     return [terraform, *_ARGUMENTS[phase], *options]
@@ -95,6 +119,12 @@ def environment(home: Path, cli_config: Path, path: str) -> dict[str, str]:
         "TF_INPUT": "0",
         "CHECKPOINT_DISABLE": "1",
     }
+
+
+def provider_environment(server: str) -> dict[str, str]:
+    """Direct Google's provider to a server: `<server>/<first label of the host>/<version>/`."""
+    paths = _PROVIDER_PATHS.items()
+    return {f"GOOGLE_{name}_CUSTOM_ENDPOINT": f"{server}/{path}" for name, path in paths}
 
 
 def cli_config(mirror: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deployments.errors import TerraformUnusable
 
-__all__ = ["CommandResult", "run_command"]
+__all__ = ["run_command"]
 
 # `show` of 1,000 resources takes 0.3 s (measured); a remote state may be slow.
 _TIMEOUT_SECONDS = 60.0
@@ -25,11 +25,7 @@ class CommandResult:
 async def run_command(
     argv: Sequence[str], environment: Mapping[str, str], cwd: Path
 ) -> CommandResult:
-    """Run a command to the end.
-
-    Raises:
-        TerraformUnusable: the command cannot be started or exceeds 60 s.
-    """
+    """Run a command; raises TerraformUnusable where it does not start or exceeds 60 s."""
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,

@@ -10,8 +10,8 @@ import sys
 from collections.abc import AsyncIterator
 
 from adapters.local.inotify import FileChanges
-from adapters.logs.factory import open_sources
 from adapters.settings import LogSettings, Settings, load
+from adapters.stores import open_sources
 from deployments.errors import AnavaError
 from deployments.events import EventId
 from deployments.log_ports import LogSource

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from adapters.google.provider_endpoints import provider_environment
+from adapters.terraform.command import provider_environment
 
 # Services that a client names by host; each is `http://127.0.0.1:PORT/<service>/` here.
 SERVICES = (

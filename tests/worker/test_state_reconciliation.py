@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.local.progress import PROGRESS_FILE
 from deployments.results import Reconciliation
 from worker.state_reconciliation import (
     ReconciliationInput,
@@ -12,7 +13,6 @@ from worker.state_reconciliation import (
     compare_with_state,
     reconcile,
 )
-from worker.steps.event_log import PROGRESS_FILE
 
 
 def resource(address: str, status: str, action: str = "create") -> dict[str, object]:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.google.provider_endpoints import provider_environment
 from adapters.local.inotify import FileChanges
 from adapters.redaction import Redactor
 from adapters.terraform import command
@@ -40,4 +39,4 @@ class HostContext:
         common = self.environment(home)
         if not (order.credential_ref and self.google):
             return common
-        return {**common, **provider_environment(self.google)}
+        return {**common, **command.provider_environment(self.google)}

@@ -5,7 +5,6 @@ A token is stored in the step's folder, never in Temporal.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,9 +12,10 @@ from temporalio import activity
 
 from deployments.credentials import Credential
 from deployments.errors import SignInExpired, Unavailable
-from deployments.step import StepKey, StepOutcome, StepResult
+from deployments.step import StepOutcome, StepResult
+from worker.steps.supervised_step import SupervisedStep
 
-__all__ = ["CredentialProvider", "CredentialRenewal", "CredentialedStep"]
+__all__ = ["CredentialProvider", "CredentialRenewal"]
 
 # At half of the lifetime: with a token of an hour, terraform survives 30 minutes without a worker.
 _RENEW_AT_SHARE = 0.5
@@ -41,36 +41,12 @@ class CredentialProvider(Protocol):
         ...
 
 
-class CredentialedStep(Protocol):
-    """A step whose terraform may need a credential; without a need the reference is empty."""
-
-    @property
-    def key(self) -> StepKey: ...
-    def credential_reference(self) -> str: ...
-    def write_credential(self, credential: Credential) -> None: ...
-
-
 class CredentialRenewal:
-    """The credential of a step.
+    """The credential of a step; the first token wakes the supervisor, which starts terraform."""
 
-    Args:
-        step: the step.
-        provider: issues the tokens.
-        withdraw: ends a step that has not started; returns False for a started step.
-        wake: wakes the supervisor, which starts terraform when the first token is stored.
-    """
-
-    def __init__(
-        self,
-        step: CredentialedStep,
-        provider: CredentialProvider,
-        withdraw: Callable[[], bool],
-        wake: Callable[[], None],
-    ) -> None:
+    def __init__(self, step: SupervisedStep, provider: CredentialProvider) -> None:
         self._step = step
         self._provider = provider
-        self._withdraw = withdraw
-        self._wake = wake
         self._stored = False
         self._tries = 0
         self._refusal: tuple[StepOutcome, str] | None = None
@@ -81,11 +57,7 @@ class CredentialRenewal:
         return self._stored or not self._step.credential_reference()
 
     async def run(self) -> None:
-        """Renew until cancelled; return at once where the step needs no credential.
-
-        Raises:
-            Fenced: another worker has claimed the step.
-        """
+        """Renew until cancelled; return at once without a need. Raises Fenced without the claim."""
         reference = self._step.credential_reference()
         while reference:
             pause = await self._renew(reference)
@@ -120,10 +92,10 @@ class CredentialRenewal:
             return _RETRY_SECONDS
         if not self._stored:
             self._stored = True
-            self._wake()
+            self._step.output.wake()
         return max(_MIN_PAUSE_SECONDS, credential.seconds * _RENEW_AT_SHARE)
 
     def _refuse(self, outcome: StepOutcome, message: str) -> None:
         """End a step that has not started; a started terraform runs while the token is valid."""
-        if self._withdraw():
+        if self._step.runner.withdraw():
             self._refusal = outcome, message

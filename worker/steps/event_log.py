@@ -9,16 +9,16 @@ from pathlib import Path
 
 from adapters.local import atomic_files
 from adapters.local.event_file import EVENT_FILE, EventFile, read_end_record
+from adapters.local.progress import PROGRESS_FILE
 from adapters.terraform.output.events import Translator
 from adapters.terraform.output.messages import ProgressAccumulator
 from deployments.events import EndKind, EndRecord
 from deployments.step import StepKey
 from deployments.typical_durations import TypicalDurations
 
-__all__ = ["PROGRESS_FILE", "SPOOL_FILE", "EventLog"]
+__all__ = ["SPOOL_FILE", "EventLog"]
 
 SPOOL_FILE = "spool"
-PROGRESS_FILE = "progress.json"
 
 # Translating a block takes a thread about 10 ms; the claim is checked between blocks.
 _BLOCK_BYTES = 1024 * 1024
@@ -29,12 +29,8 @@ _PROGRESS_SECONDS = 1.0
 class EventLog:
     """The single writer of a step's events.
 
-    Args:
-        folder: the step's folder.
-        key: the step's key.
-        translator: a new translator.
-        check: raises Fenced when this worker no longer owns the step.
-        durations: reads the typical durations of resources; called once, in a thread.
+    `check` raises Fenced when this worker no longer owns the step; `durations` is called once, in a
+    thread, and reads the typical durations of resources.
     """
 
     def __init__(

@@ -66,11 +66,7 @@ class StepEvidence:
 
 
 def decode_exit(data: bytes) -> ExitRecord:
-    """Read `exit.json`.
-
-    Raises:
-        RunDirectoryBroken: the data is malformed.
-    """
+    """Read `exit.json`; raises RunDirectoryBroken for malformed data."""
     try:
         return msgspec.json.decode(data, type=ExitRecord)
     except msgspec.MsgspecError as error:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from adapters.local import atomic_files
 from adapters.terraform.state.lock_record import LockRecord
-from deployments.activity_token import ActivityToken
 from deployments.credentials import Credential
 from deployments.step import StepKey
 from worker.run_directory import RunDirectory
@@ -32,24 +31,17 @@ class StepFolder:
         self.runner = RunnerProcess(run_directory, folder, context, self.claims.check)
         self.output = SpoolFollower(run_directory, folder, key, context, self.claims)
 
-    def activity_token(self) -> ActivityToken | None:
-        """The activity attempt in the newest claim."""
-        return self.claims.activity_token()
-
     def is_stale(self, stale_seconds: float) -> bool:
         """Whether the step was claimed, is not closed, and the worker is gone."""
         return not self.is_closed() and self.claims.is_stale(stale_seconds)
 
     def credential_reference(self) -> str:
         """The credential that terraform uses; empty where the step needs none or has no order."""
-        return read_order(self._folder).credential_ref if self._is_ordered() else ""
+        is_ordered = (self._folder / ORDER_FILE).exists()
+        return read_order(self._folder).credential_ref if is_ordered else ""
 
     def write_credential(self, credential: Credential) -> None:
-        """Replace the token that the runner's metadata endpoint serves, in a file of mode 0600.
-
-        Raises:
-            Fenced: a claim with a higher epoch exists.
-        """
+        """Replace the token of the metadata endpoint, in a file of mode 0600; raises Fenced."""
         self.claims.check()
         path = self._folder / _CREDENTIAL_FILE
         atomic_files.replace(
@@ -81,17 +73,10 @@ class StepFolder:
         return (self._folder / _CLOSED_FILE).exists()
 
     def free_lock(self) -> None:
-        """Remove the state lock of this step's dead terraform. Blocks.
-
-        Raises:
-            Unavailable: the state's bucket does not answer.
-        """
+        """Remove the state lock of this step's dead terraform; blocks, and raises Unavailable."""
         state = self._context.states.used_by(self._work)
         if state is not None and not self.runner.status().alive:
             LockRecord(self._folder, state).release()
-
-    def _is_ordered(self) -> bool:
-        return (self._folder / ORDER_FILE).exists()
 
 
 def step_folders(directory: RunDirectory, context: HostContext) -> list[StepFolder]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from adapters.local import atomic_files
 from adapters.local.event_file import EVENT_FILE, EventReader, read_end_record
 from adapters.local.inotify import FileChanges, FileWatch
+from adapters.local.progress import PROGRESS_FILE
 from deployments.errors import RunDirectoryBroken
 from deployments.events import EndRecord, EventChunk, EventId
 from deployments.step import StepKey
@@ -70,7 +71,7 @@ class StepLogFile:
         """The number of lines, end record included; up to 1 s old while the step runs."""
         if record := self.end_record():
             return record.id.line
-        progress = atomic_files.read(self._folder / "progress.json") or {}
+        progress = atomic_files.read(self._folder / PROGRESS_FILE) or {}
         return EventId.parse(str(progress.get("until", "0-0"))).line
 
     async def changed(self, seconds: float) -> None:
@@ -98,10 +99,8 @@ class StepLogFile:
 def sinks_behind(folder: Path, generations: Mapping[str, str], keep_seconds: float) -> list[str]:
     """The sinks that lack lines of an ended step; empty while the step runs.
 
-    Args:
-        folder: the step's folder.
-        generations: the generation of each sink, by name.
-        keep_seconds: an older log is not shipped again to a sink that has lost the log.
+    A log older than `keep_seconds` is not shipped again to a sink that has lost the log, which
+    `generations` shows by the sink's name.
     """
     path = folder / EVENT_FILE
     if read_end_record(path) is None:

@@ -11,7 +11,7 @@ from deployments.errors import RunDirectoryBroken
 from deployments.phase import Phase
 from deployments.step import StepOrder
 
-__all__ = ["ORDER_FILE", "StoredOrder", "read_order", "write_order"]
+__all__ = ["ORDER_FILE", "read_order", "write_order"]
 
 ORDER_FILE = "step.json"
 
@@ -28,11 +28,7 @@ class StoredOrder(msgspec.Struct):
 
 
 def read_order(folder: Path) -> StoredOrder:
-    """Read the order in a step's folder.
-
-    Raises:
-        RunDirectoryBroken: `step.json` is missing or malformed.
-    """
+    """Read a step's order; raises RunDirectoryBroken where missing or malformed."""
     try:
         return msgspec.json.decode((folder / ORDER_FILE).read_bytes(), type=StoredOrder)
     except (FileNotFoundError, msgspec.MsgspecError) as error:

@@ -48,15 +48,9 @@ class StepStatus:
 
 
 class RunnerProcess:
-    """The runner of a step.
+    """The runner of a step; `check` raises Fenced when this worker does not own the step.
 
     Runners that this worker started are its children until it exits, and outlive the worker.
-
-    Args:
-        run_directory: of the deployment.
-        folder: of the step, below the run directory.
-        context: of the host.
-        check: raises Fenced when this worker does not own the step.
     """
 
     def __init__(

@@ -92,11 +92,7 @@ class SpoolFollower:
         await self._open_log().close()
 
     def result(self) -> StepResult:
-        """The result of the ended step.
-
-        Raises:
-            RunDirectoryBroken: the exit record is missing or malformed.
-        """
+        """The ended step's result; raises RunDirectoryBroken without a valid exit record."""
         path = self._folder / "exit.json"
         if not path.exists():
             raise RunDirectoryBroken("the step has not ended")

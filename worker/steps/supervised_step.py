@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from deployments.activity_token import ActivityToken
-from deployments.step import Resource, StepOrder, StepResult, StopCause
-from worker.steps.credential_renewal import CredentialedStep
+from deployments.credentials import Credential
+from deployments.step import Resource, StepKey, StepOrder, StepResult, StopCause
 from worker.steps.runner_process import StepStatus
 
 __all__ = ["StepClaims", "StepOutput", "StepRunner", "SupervisedStep"]
@@ -47,8 +47,14 @@ class StepOutput(Protocol):
     def result(self) -> StepResult: ...
 
 
-class SupervisedStep(CredentialedStep, Protocol):
-    """A step on this host; `release` lets the next worker claim the step at once."""
+class SupervisedStep(Protocol):
+    """A step on this host; `release` lets the next worker claim the step at once.
+
+    The credential reference is empty for a step that needs no credential.
+    """
+
+    @property
+    def key(self) -> StepKey: ...
 
     @property
     def claims(self) -> StepClaims: ...
@@ -56,4 +62,6 @@ class SupervisedStep(CredentialedStep, Protocol):
     def runner(self) -> StepRunner: ...
     @property
     def output(self) -> StepOutput: ...
+    def credential_reference(self) -> str: ...
+    def write_credential(self, credential: Credential) -> None: ...
     def release(self) -> None: ...

@@ -41,39 +41,45 @@ _MAX_OVERDUE = 10
 
 
 class Heartbeat(Protocol):
-    """The heartbeats of an activity attempt."""
+    """An attempt; raises AttemptGone after its end, TemporalUnavailable without an answer."""
 
-    @property
-    def acknowledge_seconds(self) -> float:
-        """The period of `acknowledge`."""
-        ...
+    acknowledge_seconds: float
+    """The period of `acknowledge`."""
 
     def beat(self, detail: str) -> None:
         """Send a heartbeat without waiting for an answer; never fails."""
-        ...
 
     async def acknowledge(self, detail: str) -> bool:
-        """Send a heartbeat and wait for the answer; False when the activity is cancelled.
-
-        Raises:
-            AttemptGone: Temporal has no such attempt any more.
-            TemporalUnavailable: no answer.
-        """
+        """Send a heartbeat and wait for the answer; False when the activity is cancelled."""
         ...
+
+    async def complete(self, result: StepResult) -> None:
+        """Deliver the result."""
 
 
 class ActivityAttempts(Protocol):
-    """The workflow's side of activity attempts; without an answer raises TemporalUnavailable."""
+    """Activity attempts and their workflows; without an answer raises TemporalUnavailable."""
+
+    def in_activity(self, activity_token: ActivityToken) -> Heartbeat:
+        """The attempt that runs in this worker."""
+        ...
+
+    def heartbeat(self, activity_token: ActivityToken) -> Heartbeat:
+        """An attempt of another worker."""
+        ...
 
     async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
         """Whether the workflow waits for this activity, started or not."""
+        ...
+
+    async def has_closed(self, workflow_id: str) -> bool:
+        """Whether the workflow is closed; False for an unknown workflow."""
         ...
 
     async def report_overdue(
         self, activity_token: ActivityToken, resources: Sequence[Resource]
     ) -> None:
         """Signal all overdue resources; raises AttemptGone without a workflow."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -88,12 +94,8 @@ class ActivityBinding:
 class Supervisor:
     """Follows a step until the result is known.
 
-    Args:
-        step: the step.
-        binding: the activity attempt that the step belongs to.
-        ship: starts shipping a step's log to the sinks, and returns at once.
-        credentials: issues the tokens that terraform needs.
-        running: the registry that lists this supervisor while `run` runs.
+    `ship` starts shipping the step's log, and returns at once; `running` is the registry that lists
+    this supervisor while `run` runs.
     """
 
     def __init__(
@@ -107,7 +109,7 @@ class Supervisor:
         self._step = step
         self._binding = binding
         self._ship = ship
-        self._renewal = CredentialRenewal(step, credentials, step.runner.withdraw, step.output.wake)
+        self._renewal = CredentialRenewal(step, credentials)
         self._running = running
         self._handing_over = asyncio.Event()
         self._acknowledge_due = asyncio.Event()
@@ -121,23 +123,16 @@ class Supervisor:
         """Leave the step to the next worker; terraform runs on."""
         self._handing_over.set()
 
-    def cancel(self) -> None:
-        """Stop terraform because the deployment was cancelled."""
-        self._step.runner.stop(StopCause.CANCEL)
-
-    def drain(self) -> None:
-        """Stop terraform because this host is drained."""
-        self._step.runner.stop(StopCause.DRAIN)
+    def stop(self, cause: StopCause) -> None:
+        """Stop terraform by the stop ladder; the first cause stays."""
+        self._step.runner.stop(cause)
 
     def acknowledge_now(self) -> None:
         """Send an acknowledged heartbeat at once; the answer shows whether the attempt is valid."""
         self._acknowledge_due.set()
 
     async def run(self, order: StepOrder | None = None) -> StepResult:
-        """Follow the step to the end.
-
-        Args:
-            order: of the step; None for a step with a placed order.
+        """Follow the step to the end; `order` is None for a step with a placed order.
 
         Returns:
             The step's result; `not_started` where no order was placed before.

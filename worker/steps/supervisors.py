@@ -1,7 +1,6 @@
 """The supervisors of a worker."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 from deployments.activity_token import ActivityToken
 from deployments.step import StepKey, StopCause
@@ -12,27 +11,13 @@ from worker.steps.supervisor import ActivityAttempts, ActivityBinding, Heartbeat
 __all__ = ["Supervisors"]
 
 
-class ActivityConnections(ActivityAttempts, Protocol):
-    """Opens the heartbeats of attempts: of this worker's activities, and of other workers'."""
-
-    def in_activity(self, activity_token: ActivityToken) -> Heartbeat: ...
-    def heartbeat(self, activity_token: ActivityToken) -> Heartbeat: ...
-
-
 class Supervisors:
-    """Makes and lists the supervisors of this worker.
-
-    Args:
-        open_step: opens a step on this host, with or without a folder.
-        attempts: the activity attempts in Temporal.
-        ship: starts shipping a step's log to the sinks, and returns at once.
-        credentials: issues the tokens that terraform needs.
-    """
+    """Makes and lists the supervisors of this worker; `ship` starts shipping a step's log."""
 
     def __init__(
         self,
         open_step: Callable[[StepKey], SupervisedStep],
-        attempts: ActivityConnections,
+        attempts: ActivityAttempts,
         ship: Callable[[StepKey], None],
         credentials: CredentialProvider,
     ) -> None:
@@ -75,7 +60,7 @@ class Supervisors:
     def drain(self) -> None:
         """Stop every terraform that this worker supervises."""
         for supervisor in self._running.values():
-            supervisor.drain()
+            supervisor.stop(StopCause.DRAIN)
 
     def _supervisor(
         self, step: SupervisedStep, activity_token: ActivityToken, heartbeat: Heartbeat

@@ -13,7 +13,7 @@ from adapters.terraform.output.messages import Message, ProgressAccumulator, as_
 from deployments.events import MAX_TEXT_BYTES, Event, EventDiagnostic, EventResource
 from deployments.log_text import with_cut_mark
 
-__all__ = ["MAX_LINE_BYTES", "LineSplitter", "Translator"]
+__all__ = ["MAX_LINE_BYTES", "Translator"]
 
 # Terraform prints a 1 MB output on a single line. A longer line than this is cut, so that no line
 # fills the worker's memory.

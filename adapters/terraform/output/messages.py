@@ -25,33 +25,25 @@ _HALTED = "execution halted"
 _ABANDONED = "Two interrupts received."
 
 
-class HookResource(msgspec.Struct):
-    """The resource of a message."""
-
+class _HookResource(msgspec.Struct):
     addr: str = ""
     resource_type: str = ""
 
 
-class Hook(msgspec.Struct):
-    """The operation of a message on a resource."""
-
-    resource: HookResource | None = None
+class _Hook(msgspec.Struct):
+    resource: _HookResource | None = None
     action: str = ""
     id_value: str | None = None
     elapsed_seconds: float = 0
 
 
-class Change(msgspec.Struct):
-    """A planned change."""
-
-    resource: HookResource | None = None
+class _Change(msgspec.Struct):
+    resource: _HookResource | None = None
     action: str = ""
     reason: str = ""
 
 
-class Summary(msgspec.Struct):
-    """Terraform's own count of changes."""
-
+class _Summary(msgspec.Struct):
     add: int = 0
     change: int = 0
     remove: int = 0
@@ -59,30 +51,24 @@ class Summary(msgspec.Struct):
     operation: str = ""
 
 
-class Position(msgspec.Struct):
-    """A place in a file."""
-
+class _Position(msgspec.Struct):
     line: int = 0
 
 
-class Range(msgspec.Struct):
-    """A place in the template."""
-
+class _Range(msgspec.Struct):
     filename: str = ""
-    start: Position | None = None
+    start: _Position | None = None
 
 
-class RawDiagnostic(msgspec.Struct):
-    """A warning or error as terraform prints it."""
-
+class _RawDiagnostic(msgspec.Struct):
     severity: str = "error"
     summary: str = ""
     detail: str = ""
     address: str = ""
-    range: Range | None = None
+    range: _Range | None = None
 
 
-class RawOutput(msgspec.Struct):
+class _RawOutput(msgspec.Struct):
     """An output; a sensitive output has no `value`."""
 
     sensitive: bool = False
@@ -96,11 +82,11 @@ class Message(msgspec.Struct):
     type: str = ""
     level: str = msgspec.field(name="@level", default="info")
     time: str = msgspec.field(name="@timestamp", default="")
-    hook: Hook | None = None
-    change: Change | None = None
-    changes: Summary | None = None
-    diagnostic: RawDiagnostic | None = None
-    outputs: dict[str, RawOutput] | None = None
+    hook: _Hook | None = None
+    change: _Change | None = None
+    changes: _Summary | None = None
+    diagnostic: _RawDiagnostic | None = None
+    outputs: dict[str, _RawOutput] | None = None
     # The complete state, printed when saving failed; never part of an event.
     state: msgspec.Raw = msgspec.Raw()
 
@@ -119,7 +105,7 @@ def decode(line: bytes) -> Message | None:
         return None
 
 
-def as_diagnostic(raw: RawDiagnostic) -> Diagnostic:
+def as_diagnostic(raw: _RawDiagnostic) -> Diagnostic:
     """Convert to the value that other rooms use."""
     range = raw.range
     return Diagnostic(
@@ -271,7 +257,7 @@ class ProgressAccumulator:
             resource.id = self._redact(hook.id_value)
         return resource
 
-    def _add_resource(self, raw: HookResource, action: str) -> _ResourceProgress | None:
+    def _add_resource(self, raw: _HookResource, action: str) -> _ResourceProgress | None:
         address = self._redact(raw.addr)
         # Reading a data source prints the same messages, but changes nothing.
         if address not in self._resources and action in ("read", "noop"):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, TypeAlias
 
 from adapters.local import atomic_files
 from adapters.settings import Settings
@@ -25,31 +25,6 @@ __all__ = [
 ]
 
 BACKEND_FILE = "backend.tf.json"
-
-
-class StateBackend(Protocol):
-    """The state of a stack; methods that send requests block and may raise Unavailable.
-
-    `lock_outlives_holder`: a killed terraform leaves a lock behind.
-    """
-
-    lock_outlives_holder: ClassVar[bool]
-
-    def backend(self) -> dict[str, object]:
-        """Terraform's `backend` block, without secrets."""
-        ...
-
-    def read(self) -> bytes:
-        """Return the state, empty when missing."""
-        ...
-
-    def lock(self) -> StateLock | None:
-        """Return the current lock; None where a lock cannot outlive the holder."""
-        ...
-
-    def unlock(self, lock: StateLock) -> bool:
-        """Remove exactly this lock; False when another lock is in place."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -73,15 +48,14 @@ class LocalStateBackend:
         return True
 
 
+StateBackend: TypeAlias = LocalStateBackend | GcsStateBackend
+
+
 class StateBackends:
     """Selects the backend of a stack or of a run directory.
 
-    Args:
-        settings: choose the backend of new deployments.
-        environment: the worker's environment, which locates the worker's credentials.
-
-    Raises:
-        Unavailable: the backend is a bucket, and no credentials are found.
+    `environment` is the worker's, and locates the credentials for a bucket; without credentials the
+    constructor raises Unavailable.
     """
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
@@ -134,10 +108,7 @@ def backend_file(state: StateBackend) -> str:
 
 
 def sensitive_outputs(state: bytes) -> Iterator[str]:
-    """Yield the texts of sensitive outputs in a state, for a `Redactor`.
-
-    An invalid state yields nothing; terraform reports the error.
-    """
+    """Yield the sensitive outputs' texts for a `Redactor`; none for an invalid state."""
     for output in recorded_outputs(state).values():
         if output["sensitive"]:
             yield from _texts(output["value"])

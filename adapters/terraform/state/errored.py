@@ -28,12 +28,7 @@ _DECODER = msgspec.json.Decoder(_StateMessage)
 
 
 def read_errored_state(work: Path, spool: Path) -> bytes:
-    """Return the unsaved state, empty when there is none.
-
-    Args:
-        work: terraform's working directory.
-        spool: terraform's output.
-    """
+    """Return the unsaved state in the `work` folder, else in the spool; empty without one."""
     file = work / ERRORED_STATE_FILE
     if file.is_file() and (content := file.read_bytes()):
         return content

@@ -108,11 +108,7 @@ class GcsStateBackend:
 
     @cached_property
     def objects(self) -> Objects:
-        """The bucket, opened without any request.
-
-        Raises:
-            Unavailable: no credentials are found.
-        """
+        """The bucket, opened without any request; raises Unavailable without credentials."""
         return open_objects(self._name, self._endpoint, self._project)
 
     def _object(self, name: str) -> str:

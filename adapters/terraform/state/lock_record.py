@@ -22,12 +22,7 @@ _RETRY_SECONDS = 1.0
 
 
 class LockRecord:
-    """The file `lock.json` of a step.
-
-    Args:
-        folder: the step's folder.
-        state: the backend of the step's terraform.
-    """
+    """The file `lock.json` in a step's folder; `state` is the backend of the step's terraform."""
 
     def __init__(self, folder: Path, state: StateBackend) -> None:
         self._folder = folder
@@ -55,11 +50,7 @@ class LockRecord:
             self._recording.cancel()
 
     def release(self) -> None:
-        """Remove the recorded lock, if still in place; to be called when terraform is dead.
-
-        Raises:
-            Unavailable: the bucket does not answer.
-        """
+        """Remove the lock of a dead terraform, if still in place; raises Unavailable."""
         content = atomic_files.read(self._folder / _FILE)
         exit_record = atomic_files.read(self._folder / "exit.json") or {}
         # A successful terraform has unlocked the state: no request is needed.

@@ -111,6 +111,11 @@ class FakeTemporal:
     async def acknowledge(self, detail: str) -> bool:
         return True
 
+    async def complete(self, result: StepResult) -> None: ...
+
+    async def has_closed(self, workflow_id: str) -> bool:
+        return False
+
     async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
         return True
 
@@ -125,4 +130,5 @@ class FakeTemporal:
 
 def supervisor_of(step: FakeStep, temporal: FakeTemporal) -> Supervisor:
     """A supervisor of the step that ships nothing."""
-    return Supervisors(lambda _: step, temporal, lambda _: None, NoCredentials()).attach(KEY, TOKEN)
+    supervisors = Supervisors(lambda _: step, temporal, lambda _: None, NoCredentials())
+    return supervisors.attach(KEY, TOKEN)

@@ -9,18 +9,18 @@ from deployments.errors import SignInExpired, Unavailable
 from deployments.phase import Phase
 from deployments.step import StepKey, StepOutcome, StepResult
 from tests.servers import eventually
+from tests.worker.steps.supervising import FakeStep
 from worker.steps.credential_renewal import CredentialRenewal
 
 KEY = StepKey("dep-1", 3)
 NOT_STARTED = StepResult(KEY, Phase.APPLY, StepOutcome.NOT_STARTED)
 
 
-class FakeStep:
-    """A step whose order names a credential."""
-
-    key = KEY
+class CredentialedStep(FakeStep):
+    """A step whose order names a credential; withdrawn unless it has started."""
 
     def __init__(self, reference: str = "service") -> None:
+        super().__init__()
         self.reference = reference
         self.written: list[str] = []
         self.started = False
@@ -35,8 +35,6 @@ class FakeStep:
     def withdraw(self) -> bool:
         self.withdrawn = not self.started
         return self.withdrawn
-
-    def wake(self) -> None: ...
 
 
 class FakeProvider:
@@ -54,12 +52,12 @@ class FakeProvider:
         return Credential(f"token-{len(self.asked)}", self.seconds)
 
 
-def renewal(step: FakeStep, provider: FakeProvider) -> CredentialRenewal:
-    return CredentialRenewal(step, provider, step.withdraw, step.wake)
+def renewal(step: CredentialedStep, provider: FakeProvider) -> CredentialRenewal:
+    return CredentialRenewal(step, provider)
 
 
 async def test_a_token_is_there_before_terraform_and_renewed_at_half_of_its_life() -> None:
-    step, provider = FakeStep(), FakeProvider(4)
+    step, provider = CredentialedStep(), FakeProvider(4)
     made = renewal(step, provider)
     assert not made.ready
     clock = asyncio.get_running_loop().time
@@ -75,7 +73,7 @@ async def test_a_token_is_there_before_terraform_and_renewed_at_half_of_its_life
 
 
 async def test_a_step_without_a_reference_asks_nobody() -> None:
-    step, provider = FakeStep(""), FakeProvider(4)
+    step, provider = CredentialedStep(""), FakeProvider(4)
     made = renewal(step, provider)
     assert made.ready
     await made.run()
@@ -84,7 +82,7 @@ async def test_a_step_without_a_reference_asks_nobody() -> None:
 
 @pytest.mark.parametrize("trouble", [Unavailable("away"), SignInExpired("signed out")])
 async def test_a_token_that_cannot_be_renewed_stops_no_terraform(trouble: Exception) -> None:
-    step, provider = FakeStep(), FakeProvider(0.1)
+    step, provider = CredentialedStep(), FakeProvider(0.1)
     made = renewal(step, provider)
     task = asyncio.create_task(made.run())
     await eventually(lambda: made.ready, "the first token")
@@ -101,7 +99,7 @@ async def test_a_token_that_cannot_be_renewed_stops_no_terraform(trouble: Except
 
 
 async def test_a_refused_credential_ends_a_step_that_has_not_begun_and_says_why() -> None:
-    step, provider = FakeStep(), FakeProvider(1)
+    step, provider = CredentialedStep(), FakeProvider(1)
     provider.trouble = SignInExpired("signed out")
     made = renewal(step, provider)
     task = asyncio.create_task(made.run())

@@ -1,4 +1,4 @@
-"""Opens the sinks and sources of the log that the settings name."""
+"""Opens the stores that the settings name: log sinks and sources, status mirror, artifacts."""
 
 from collections.abc import Callable, Sequence
 from typing import IO
@@ -9,16 +9,20 @@ from adapters.console.log import ConsoleLogSink
 from adapters.firestore.client import open_firestore
 from adapters.firestore.log import FirestoreLogSink, FirestoreLogSource
 from adapters.firestore.status import FirestoreStatusMirror
+from adapters.gcs.artifacts import GcsArtifactStore
 from adapters.gcs.log import GcsLogSink, GcsLogSource
 from adapters.gcs.objects import Objects, open_objects
+from adapters.gcs.signing import LinkSigner
+from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from adapters.logs.fallback import FallbackLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from adapters.settings import Settings
+from deployments.artifacts import ArtifactStore, Downloads
 from deployments.log_ports import LogSink, LogSource
 
-__all__ = ["open_mirror", "open_sinks", "open_sources", "preferred"]
+__all__ = ["open_artifact_store", "open_mirror", "open_sinks", "open_sources", "preferred"]
 
 
 def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
@@ -58,6 +62,14 @@ def open_mirror(settings: Settings) -> FirestoreStatusMirror | None:
     if "firestore" not in settings.log.sinks:
         return None
     return FirestoreStatusMirror(open_firestore(settings.google.project))
+
+
+def open_artifact_store(settings: Settings) -> tuple[ArtifactStore, Downloads | None]:
+    """Return the store, and the checker of download links where this service serves them."""
+    if settings.artifacts.store == "gcs":
+        return GcsArtifactStore(_objects(settings), LinkSigner()), None
+    store = LocalArtifactStore(settings.data)
+    return store, store
 
 
 def _redis(settings: Settings) -> Redis:
