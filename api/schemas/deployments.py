@@ -21,7 +21,9 @@ from api.schemas.fields import (
     Timestamp,
 )
 from deployments.deployment import ApprovalPolicy, Operation, Status
+from deployments.execution import DeploymentFilter
 from deployments.requests import DeploymentFields
+from deployments.temporal_names import Attribute
 from deployments.timings import PhaseTimeouts
 
 __all__ = [
@@ -168,6 +170,10 @@ class ListQuery(BaseModel):
     stack: RequestText | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: str | None = None
+
+    def to_filter(self) -> DeploymentFilter:
+        """The conditions without the place in the list."""
+        return DeploymentFilter(self.status, self.project, {Attribute.STACK: self.stack})
 
 
 class LinksBody(BaseModel):
