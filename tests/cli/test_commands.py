@@ -189,6 +189,19 @@ def test_an_error_shows_its_resource_place_and_fix_and_repeats_no_text() -> None
     ]
 
 
+def test_resources_that_need_attention_are_named_with_what_is_known_of_them() -> None:
+    """Resources of an unknown outcome were named in JSON only."""
+    result = {"not_applied": ["a.b"], "unrecorded": ["c.d", "e.f"], "unknown": ["g.h"]}
+
+    lines = list(deployment_lines({"id": "dep-1", "status": "needs_attention", "result": result}))
+
+    assert lines[1:] == [
+        "  not applied: a.b",
+        "  not in the state: c.d, e.f",
+        "  outcome unknown: g.h",
+    ]
+
+
 def test_a_destroy_lists_what_stays_and_what_google_deletes_later() -> None:
     destruction = {
         "stack": "anava.demo.anava",
