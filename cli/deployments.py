@@ -25,6 +25,7 @@ from cli.render import (
     verification_lines,
 )
 from deployments.log_text import visible
+from deployments.timings import PhaseTimeouts, limits_of
 
 __all__ = ["app"]
 
@@ -37,6 +38,11 @@ Id = Annotated[str, typer.Argument(help="Id of the deployment.")]
 After = Annotated[str, typer.Option(help="Start after this line of the log, like 3-42.")]
 
 
+def _time_limit(phase: str) -> str:
+    limit = limits_of(PhaseTimeouts)[f"{phase}_seconds"]
+    return f"Time limit of {phase}; default {limit.default}, at most {limit.maximum}."
+
+
 @app.command()
 def deploy(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
     context: typer.Context,
@@ -46,9 +52,9 @@ def deploy(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
     storage_location: Annotated[str, typer.Option(help="Location of buckets, like US.")] = "",
     template: Annotated[str, typer.Option(help="What to deploy: sandbox or anava.")] = "sandbox",
     var: Annotated[list[str] | None, typer.Option(help="Template variable, key=value.")] = None,
-    init_seconds: Annotated[int | None, typer.Option(help="Time limit of init.")] = None,
-    plan_seconds: Annotated[int | None, typer.Option(help="Time limit of plan.")] = None,
-    apply_seconds: Annotated[int | None, typer.Option(help="Time limit of apply.")] = None,
+    init_seconds: Annotated[int | None, typer.Option(help=_time_limit("init"))] = None,
+    plan_seconds: Annotated[int | None, typer.Option(help=_time_limit("plan"))] = None,
+    apply_seconds: Annotated[int | None, typer.Option(help=_time_limit("apply"))] = None,
     idempotency_key: Annotated[
         str, typer.Option(help="A repeat with this key starts no second deployment.")
     ] = "",

@@ -44,7 +44,7 @@ def worker(
 ) -> None:
     """Run a worker. As pid 1 of a container use --restart."""
     if restart:
-        raise typer.Exit(worker_module.run_with_restarts(drain=drain))
+        finish(worker_module.run_with_restarts(drain=drain))
     worker_module.run(drain=drain)
 
 

@@ -19,6 +19,11 @@ __all__ = [
 ]
 
 _SEVERITIES = {"blocking": "error"}
+_ADDRESS_LABELS = {
+    "not_applied": "not applied",
+    "unrecorded": "not in the state",
+    "unknown": "outcome unknown",
+}
 
 
 def log_line(line: list[str]) -> str:
@@ -38,7 +43,7 @@ def deployment_lines(deployment: Document) -> Iterator[str]:
             yield f"  {name}: {fields[name]}"
     for error in result.get("errors") or []:
         yield from _error_lines(error, shown=fields)
-    for name, label in (("not_applied", "not applied"), ("unrecorded", "not in the state")):
+    for name, label in _ADDRESS_LABELS.items():
         if fields.get(name):
             yield f"  {label}: {', '.join(fields[name])}"
     if deployment.get("status") == "completed":

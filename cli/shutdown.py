@@ -13,8 +13,6 @@ from deployments.errors import NotFound, TemporalUnavailable
 
 __all__ = ["NOTHING_CANCELLED", "RunningDeployments", "ShutdownPrompt"]
 
-# Terraform has 180 s of grace by default; a state that takes longer to save is not waited for.
-_CANCEL_SECONDS = 300.0
 _POLL_SECONDS = 0.3
 # A Temporal that was killed is back within 2 s (measured), after the longest pause of its
 # process manager within 7 s; the rest is for a slow machine.
@@ -57,7 +55,7 @@ class ShutdownPrompt:
         self,
         running: RunningDeployments,
         signals: "asyncio.Queue[signal.Signals]",
-        wait_seconds: float = _CANCEL_SECONDS,
+        wait_seconds: float,
     ) -> None:
         self._running = running
         self._signals = signals

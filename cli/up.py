@@ -30,6 +30,9 @@ _HEALTHY_SECONDS = 60.0
 _LISTENING_SECONDS = 30.0
 # The worker gives its activities a grace period of 5 s; the other children stop sooner.
 _STOP_SECONDS = 15.0
+# Beside the stop ladder, for the end of the workflow. A state that takes long to save is not waited
+# for.
+_WORKFLOW_END_SECONDS = 60
 
 
 def default_environment(temporal_port: int = 7233, ui_port: int | None = 8233) -> LocalEnvironment:
@@ -211,7 +214,9 @@ async def _may_stop(up: Up, number: signal.Signals) -> bool:
     if up.gateway is None:
         # The API accepted no deployment yet; those of an earlier `anava up` continue by themselves.
         return True
-    prompt = ShutdownPrompt(up.gateway, up.signals)
+    ladder = settings.load().phases.timings().ladder
+    wait_seconds = ladder.seconds_without_saving + _WORKFLOW_END_SECONDS
+    prompt = ShutdownPrompt(up.gateway, up.signals, wait_seconds)
     try:
         choice = await prompt.choice(number)
         if choice == "b":

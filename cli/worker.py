@@ -13,8 +13,8 @@ from cli.processes import ChildProcess, reap_orphans, signal_queue
 __all__ = ["run", "run_with_restarts"]
 
 _ARGV = [sys.executable, "-m", "worker_main"]
-# A drain may take the whole stop ladder: grace, kill, and 60 minutes to save the state.
-_STOP_SECONDS = 3900.0
+# A drain may take the whole stop ladder; the rest is for the exit of the worker.
+_EXIT_SECONDS = 60
 
 
 def run(*, drain: bool) -> None:
@@ -29,23 +29,24 @@ def run(*, drain: bool) -> None:
     os._exit(status)
 
 
-def run_with_restarts(*, drain: bool) -> int:
-    """Run a worker as a child, restarted until SIGTERM or SIGINT; the last exit status."""
-    return asyncio.run(_run_with_restarts(_environment(drain=drain)))
+async def run_with_restarts(*, drain: bool) -> int:
+    """Run a worker as a child, restarted until SIGTERM or SIGINT; the last exit status.
+
+    Raises:
+        InvalidSettings: a setting is wrong.
+    """
+    stop_seconds = settings.load().phases.timings().ladder.longest_seconds + _EXIT_SECONDS
+    signals = signal_queue()
+    child = ChildProcess("worker", _ARGV, _environment(drain=drain))
+    child.start()
+    reaping = asyncio.create_task(reap_orphans(child)) if os.getpid() == 1 else None
+    number = await signals.get()
+    status = await child.stop(stop_seconds, number)
+    if reaping is not None:
+        reaping.cancel()
+    return status if status >= 0 else 128 - status
 
 
 def _environment(*, drain: bool) -> Mapping[str, str]:
     extra = {"ANAVA_WORKER__DRAIN": "true"} if drain else {}
     return {**settings.base_environment(), **extra}
-
-
-async def _run_with_restarts(environment: Mapping[str, str]) -> int:
-    signals = signal_queue()
-    child = ChildProcess("worker", _ARGV, environment)
-    child.start()
-    reaping = asyncio.create_task(reap_orphans(child)) if os.getpid() == 1 else None
-    number = await signals.get()
-    status = await child.stop(_STOP_SECONDS, number)
-    if reaping is not None:
-        reaping.cancel()
-    return status if status >= 0 else 128 - status

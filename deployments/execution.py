@@ -8,6 +8,7 @@ from deployments.deployment import DeploymentResult, Operation, Status
 from deployments.events import EventId
 from deployments.phase import Phase
 from deployments.reasons import Reason
+from deployments.temporal_names import Attribute
 from deployments.transitions import is_terminal
 
 __all__ = [
@@ -72,11 +73,14 @@ class DeploymentSnapshot:
 
 @dataclass(frozen=True)
 class DeploymentFilter:
-    """Conditions on a list of deployments; None matches all."""
+    """Conditions on a list of deployments; None matches all.
+
+    `attributes` are the search attributes that must equal a value.
+    """
 
     status: Status | None = None
     project: str | None = None
-    stack: str | None = None
+    attributes: Mapping[Attribute, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,16 @@ class StopLadder:
     lost_lease_second_seconds: int = _limit(120, "leaves 30 s for the exit before the SIGKILL")
     lost_lease_kill_seconds: int = _limit(150, "below the 180 s that another host waits", minimum=2)
 
+    @property
+    def seconds_without_saving(self) -> int:
+        """The longest stop of a terraform that has no state to save."""
+        return self.grace_seconds + 2 * self.kill_seconds
+
+    @property
+    def longest_seconds(self) -> int:
+        """The longest stop."""
+        return self.seconds_without_saving + self.saving_limit_seconds
+
 
 @dataclass(frozen=True)
 class RetryLimits:
@@ -138,9 +148,8 @@ class Timings:
 
     def start_to_close_seconds(self, deadline_seconds: int) -> int:
         """Temporal's limit behind a phase's own deadline: above all that may follow it."""
-        ladder = self.ladder
-        after = ladder.grace_seconds + ladder.saving_limit_seconds + 2 * ladder.kill_seconds
-        return deadline_seconds + after + self.lease_seconds + self.failover_wait_seconds
+        after = self.ladder.longest_seconds + self.lease_seconds + self.failover_wait_seconds
+        return deadline_seconds + after
 
     def contradictions(self) -> Iterator[str]:
         """A sentence for each inequality that does not hold."""

@@ -23,8 +23,9 @@ _TEMPLATE_FILE = "template.json"
 # Left by tools, or documentation: not copied from a template.
 _IGNORED = (".terraform", "__pycache__", "*.md")
 
-# The files of a step that `clear` leaves: log, cursors of the sinks, progress, exit record.
-_RETAINED = frozenset({"events.jsonl", "cursors", "progress.json", "exit.json"})
+# The files of a step that `clear` leaves: log, cursors of the sinks, progress, exit record, and the
+# only report of a runner that failed.
+_RETAINED = frozenset({"events.jsonl", "cursors", "progress.json", "exit.json", "runner.err"})
 
 _VERSION_DIGITS = 12
 

@@ -32,8 +32,11 @@ def list_query(caller: Caller, filters: DeploymentFilter) -> str:
         f"{Attribute.TENANT} = {_quoted(caller.tenant)}",
         f"{Attribute.OWNER} = {_quoted(caller.owner)}",
     ]
-    if filters.stack is not None:
-        parts.append(f"{Attribute.STACK} = {_quoted(filters.stack)}")
+    parts += [
+        f"{attribute} = {_quoted(value)}"
+        for attribute, value in filters.attributes.items()
+        if value is not None
+    ]
     if filters.project is not None:
         prefixes = (
             Stack(template, filters.project, "", caller.tenant).id for template in TEMPLATES

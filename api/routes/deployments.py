@@ -22,7 +22,7 @@ from api.schemas.deployments import (
 )
 from api.services.deployment_view import to_body, to_links, to_summary
 from deployments.errors import FieldProblem, InvalidRequest
-from deployments.execution import Caller, DeploymentFilter
+from deployments.execution import Caller
 from deployments.requests import check
 
 __all__ = ["router"]
@@ -85,8 +85,7 @@ async def list_deployments(
     query: Annotated[ListQuery, Query()],
 ) -> Response:
     """The caller's deployments; the header Link has the address of the next page."""
-    filters = DeploymentFilter(query.status, query.project, query.stack)
-    page = await services.deployments.list(user, filters, query.limit, query.cursor)
+    page = await services.deployments.list(user, query.to_filter(), query.limit, query.cursor)
     body = DeploymentPage(
         items=[to_summary(snapshot) for snapshot in page.items], next_cursor=page.next_cursor
     )

@@ -1,8 +1,8 @@
 """Bodies about deployments."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
 from api.schemas.fields import (
     Address,
@@ -21,8 +21,10 @@ from api.schemas.fields import (
     Timestamp,
 )
 from deployments.deployment import ApprovalPolicy, Operation, Status
+from deployments.execution import DeploymentFilter
 from deployments.requests import DeploymentFields
-from deployments.timings import PhaseTimeouts
+from deployments.temporal_names import Attribute
+from deployments.timings import PhaseTimeouts, limits_of
 
 __all__ = [
     "AcceptedBody",
@@ -72,12 +74,30 @@ class _RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class TimeoutsBody(_RequestBody):
-    """Limits of the phases, in seconds."""
+def _timeout_fields() -> dict[str, Any]:
+    """A field for each phase with a deadline; `requests.check` enforces the bounds."""
+    return {
+        name: (
+            int,
+            Field(
+                default=limit.default,
+                description=limit.reason,
+                json_schema_extra={"minimum": limit.minimum, "maximum": limit.maximum},
+            ),
+        )
+        for name, limit in limits_of(PhaseTimeouts).items()
+    }
 
-    init_seconds: int = PhaseTimeouts.init_seconds
-    plan_seconds: int = PhaseTimeouts.plan_seconds
-    apply_seconds: int = PhaseTimeouts.apply_seconds
+
+# A type checker cannot read a base class that a call makes.
+if TYPE_CHECKING:
+    _Timeouts = _RequestBody
+else:
+    _Timeouts = create_model("_Timeouts", __base__=_RequestBody, **_timeout_fields())
+
+
+class TimeoutsBody(_Timeouts):
+    """Limits of the phases, in seconds."""
 
 
 class DeployBody(_RequestBody):
@@ -168,6 +188,10 @@ class ListQuery(BaseModel):
     stack: RequestText | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: str | None = None
+
+    def to_filter(self) -> DeploymentFilter:
+        """The conditions without the place in the list."""
+        return DeploymentFilter(self.status, self.project, {Attribute.STACK: self.stack})
 
 
 class LinksBody(BaseModel):

@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from adapters import settings
 from cli.main import app
+from deployments.timings import StopLadder
 from tests.architecture.repository import ROOMS, ROOT, files, text
 
 COMPOSE: dict[str, Any] = yaml.safe_load(text(Path("docker-compose.yml")))
@@ -104,6 +105,7 @@ def test_every_role_has_a_health_check_and_a_worker_time_to_stop() -> None:
     for name in ROLES | {"temporal"}:
         assert OURS[name]["healthcheck"]["test"][0] == "CMD"
     assert OURS["worker-1"]["stop_grace_period"] == "5m"
+    assert StopLadder().seconds_without_saving <= 5 * 60
     assert OURS["worker-1"] == OURS["worker-2"]
     assert (ROOT / "cli" / "worker_healthcheck.py").is_file()
     assert OURS["worker-1"]["healthcheck"]["test"] == [

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from cli.client import failure
@@ -17,6 +19,7 @@ from cli.render import (
     parse_variables,
     verification_lines,
 )
+from deployments.timings import PhaseTimeouts, limits_of
 
 
 def test_a_variable_is_json_where_it_can_be_and_text_otherwise() -> None:
@@ -26,6 +29,29 @@ def test_a_variable_is_json_where_it_can_be_and_text_otherwise() -> None:
         "empty": "",
         "url": "a=b",
     }
+
+
+def test_each_deadline_of_a_phase_is_an_option_that_names_default_and_maximum() -> None:
+    command = get_command(app)
+    assert isinstance(command, TyperGroup)
+    helps = {
+        parameter.name: str(getattr(parameter, "help", ""))
+        for parameter in command.commands["deploy"].params
+    }
+
+    for name, limit in limits_of(PhaseTimeouts).items():
+        assert f"default {limit.default}, at most {limit.maximum}" in helps[name]
+
+
+def test_a_worker_with_a_wrong_setting_is_not_restarted_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANAVA_PHASES__GRACE_SECONDS", "0")
+
+    ended = CliRunner().invoke(app, ["worker", "--restart"])
+
+    assert ended.exit_code == ExitCode.REFUSED
+    assert "ANAVA_PHASES__GRACE_SECONDS" in ended.output
 
 
 def test_a_variable_without_a_value_is_refused_as_wrong_usage() -> None:
@@ -160,6 +186,19 @@ def test_an_error_shows_its_resource_place_and_fix_and_repeats_no_text() -> None
         "  warning: The permission a.b.get is missing.",
         "    Ask an owner.",
         "    https://console.example",
+    ]
+
+
+def test_resources_that_need_attention_are_named_with_what_is_known_of_them() -> None:
+    """Resources of an unknown outcome were named in JSON only."""
+    result = {"not_applied": ["a.b"], "unrecorded": ["c.d", "e.f"], "unknown": ["g.h"]}
+
+    lines = list(deployment_lines({"id": "dep-1", "status": "needs_attention", "result": result}))
+
+    assert lines[1:] == [
+        "  not applied: a.b",
+        "  not in the state: c.d, e.f",
+        "  outcome unknown: g.h",
     ]
 
 

@@ -53,6 +53,11 @@ def with_value(timings: Timings, name: str, seconds: int) -> Timings:
     return replace(timings, **{name: seconds})  # type: ignore[arg-type]  # never a group
 
 
+def test_a_stop_may_take_every_limit_of_the_ladder_one_after_another() -> None:
+    ladder = StopLadder(grace_seconds=1, saving_limit_seconds=100, kill_seconds=10)
+    assert (ladder.seconds_without_saving, ladder.longest_seconds) == (21, 121)
+
+
 def test_the_defaults_do_not_contradict_each_other() -> None:
     assert list(Timings().contradictions()) == []
 

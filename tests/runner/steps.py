@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from runner.stop_ladder import LadderLimits
+
 REPOSITORY = Path(__file__).parents[2]
 RUNNER = REPOSITORY / "runner/__main__.py"
 SANDBOX = REPOSITORY / "terraform/sandbox"
@@ -22,14 +24,7 @@ FAKE = [sys.executable, "-I", "-S", str(Path(__file__).with_name("fake_terraform
 PATIENCE_SECONDS = 30.0
 
 # Nothing in a ladder happens within a test unless the test asks for it.
-CALM = {
-    "second_interrupt_seconds": 600.0,
-    "grace_seconds": 600.0,
-    "saving_limit_seconds": 600.0,
-    "kill_seconds": 600.0,
-    "lost_lease_second_seconds": 600.0,
-    "lost_lease_kill_seconds": 600.0,
-}
+CALM = dict.fromkeys(LadderLimits.__slots__, 600.0)
 
 
 def until(condition: Callable[[], object], what: str) -> None:

@@ -224,6 +224,7 @@ class Supervisor:
             return
         self._next_start = now + _RESTART_SECONDS
         if status.started:
+            activity.logger.warning("the runner of %s was killed: ending the step", self._step.key)
             await self._step.runner.finish()
         elif self._starts < _MAX_STARTS:
             self._starts += 1

@@ -14,7 +14,7 @@ from deployments.errors import InvalidRequest, NotFound, TemporalUnavailable
 from deployments.execution import Caller, DeploymentFilter, DeploymentSnapshot
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Signal
+from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Attribute, Signal
 from tests.servers import TemporalServer, eventually
 from workflows.deployment import DeploymentWorkflow
 
@@ -99,6 +99,9 @@ async def test_a_deployment_is_read_and_listed_as_it_was_started(server: Tempora
         assert (await gateway.list_page(stranger, DeploymentFilter(), 10, None)).items == []
     by_project = DeploymentFilter(project="customer-1", status=Status.QUEUED)
     assert (await gateway.list_page(CALLER, by_project, 10, None)).items == [INITIAL]
+    for stack, found in ((INITIAL.stack, [INITIAL]), ("another", []), (None, [INITIAL])):
+        by_stack = DeploymentFilter(attributes={Attribute.STACK: stack})
+        assert (await gateway.list_page(CALLER, by_stack, 10, None)).items == found
     assert await gateway.list_recent(60) == [replace(INITIAL, request={}, request_sha256="")]
     assert await gateway.count_running() == 1
     assert await gateway.count_running(Phase.QUEUE, Phase.PLAN) == 1
@@ -122,7 +125,7 @@ async def test_errors_of_temporal_are_ours(server: TemporalServer) -> None:
 @pytest.mark.parametrize("value", ["a' OR 'b", "", "x" * 201, "a\nb", "ä"])
 def test_no_value_leaves_its_literal_in_a_query(value: str) -> None:
     for caller, filters in (
-        (CALLER, DeploymentFilter(stack=value)),
+        (CALLER, DeploymentFilter(attributes={Attribute.STACK: value})),
         (CALLER, DeploymentFilter(project=value + "'")),
         (Caller(value, "ann"), DeploymentFilter()),
         (Caller(DEFAULT_TENANT, value), DeploymentFilter()),
