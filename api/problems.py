@@ -4,7 +4,7 @@ import inspect
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -37,7 +37,6 @@ from deployments.errors import (
 __all__ = [
     "KINDS",
     "Problem",
-    "ProblemKind",
     "document",
     "install",
     "problem_of",
@@ -152,12 +151,12 @@ _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem: its kind, and the details of this occurrence."""
+    """A problem: its kind, and the details of this occurrence where they differ from the kind's."""
 
     code: str
-    detail: str
+    detail: str = ""
     next_step: str = ""
-    errors: list[FieldProblem] = field(default_factory=list)
+    errors: Sequence[FieldProblem] = ()
 
     @property
     def kind(self) -> ProblemKind:
@@ -167,18 +166,16 @@ class Problem:
 
 def document(problem: Problem, request_id: str) -> dict[str, object]:
     """The problem document; `type` is the path of the kind's page on this server."""
-    content: dict[str, object] = {
+    return {
         "type": f"/problems/{problem.code}",
         "title": problem.kind.title,
         "status": problem.kind.status,
-        "detail": problem.detail,
+        "detail": problem.detail or problem.kind.meaning,
         "code": problem.code,
         "request_id": request_id,
         "errors": [asdict(error) for error in problem.errors],
+        "next_step": problem.next_step or problem.kind.next_step,
     }
-    if problem.next_step:
-        content["next_step"] = problem.next_step
-    return content
 
 
 def problem_response(problem: Problem, request_id: str) -> Response:
@@ -193,10 +190,10 @@ def problem_response(problem: Problem, request_id: str) -> Response:
 
 def install(app: FastAPI) -> None:
     """Answer every error with a problem document, or with a page for a browser."""
-    app.add_exception_handler(AnavaError, _anava)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(Exception, _unexpected)
+    app.exception_handler(AnavaError)(_anava)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(RequestValidationError)(_validation)
+    app.exception_handler(Exception)(_unexpected)
 
 
 def problem_of(error: AnavaError) -> Problem | None:
@@ -204,17 +201,13 @@ def problem_of(error: AnavaError) -> Problem | None:
     codes = (_ERRORS[kind][0] for kind in type(error).__mro__ if kind in _ERRORS)
     if (code := next(codes, None)) is None:
         return None
-    problems: list[FieldProblem] = []
-    if isinstance(error, InvalidRequest | AcapConfigIncomplete):
-        problems = list(error.problems)
-    return Problem(code, str(error), error.next_step, problems[:_MAX_PROBLEMS])
+    return Problem(code, str(error), error.next_step, error.problems[:_MAX_PROBLEMS])
 
 
 def validation_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """The problem of pydantic's validation errors."""
     problems = [_field_problem(error) for error in errors[:_MAX_PROBLEMS]]
-    detail = "The request breaks a rule."
-    return Problem("invalid_request", detail, InvalidRequest.next_step, problems)
+    return Problem("invalid_request", "The request breaks a rule.", errors=problems)
 
 
 def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
@@ -223,29 +216,25 @@ def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
     return FieldProblem(_pointer(error["loc"]), code, message)
 
 
-def _anava(request: Request, error: Exception) -> Response:
-    problem = problem_of(error) if isinstance(error, AnavaError) else None
+def _anava(request: Request, error: AnavaError) -> Response:
+    problem = problem_of(error)
     return _answer(request, problem) if problem else _unexpected(request, error)
 
 
-def _http(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        return _unexpected(request, error)
+def _http(request: Request, error: HTTPException) -> Response:
     code = _HTTP_CODES.get(error.status_code, "bad_request")
-    response = _answer(request, Problem(code, f"{KINDS[code].title}.", KINDS[code].next_step))
+    response = _answer(request, Problem(code, f"{KINDS[code].title}."))
     response.headers.update(error.headers or {})
     return response
 
 
-def _validation(request: Request, error: Exception) -> Response:
-    errors = error.errors() if isinstance(error, RequestValidationError) else []
-    return _answer(request, validation_problem(errors))
+def _validation(request: Request, error: RequestValidationError) -> Response:
+    return _answer(request, validation_problem(error.errors()))
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
     _log.error("request %s failed", _request_id(request), exc_info=error)
-    kind = KINDS["internal_error"]
-    return _answer(request, Problem("internal_error", kind.meaning, kind.next_step))
+    return _answer(request, Problem("internal_error"))
 
 
 def _pointer(location: tuple[str | int, ...]) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import Protocol
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError, aconnect_sse
@@ -19,8 +18,8 @@ _PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _MAX_FAILURES = 12
 
 
-class Display(Protocol):
-    """Where a followed deployment is shown."""
+class Display:
+    """Where a followed deployment is shown; a method that a display lacks shows nothing."""
 
     def lines(self, lines: list[list[str]]) -> None:
         """Show lines of the log, each with id, time, level and text."""

@@ -17,7 +17,7 @@ from cli import deployments
 from cli import up as up_module
 from cli import worker as worker_module
 from cli.demo import deploy_sandbox
-from cli.exit_codes import ExitCode, finish
+from cli.exit_codes import ExitCode, command
 from cli.google_stand_in import with_stand_in
 from cli.up import Up
 
@@ -54,28 +54,24 @@ def serve_api() -> None:
     raise typer.Exit(importlib.import_module("api.main").main())
 
 
-@app.command()
-def register() -> None:
+@command(app)
+async def register() -> int:
     """Register search attributes with Temporal and set the retention of the namespace."""
-
-    async def work() -> int:
-        connection = await client.connect()
-        await client.register(connection)
-        await client.set_retention(connection)
-        return ExitCode.OK
-
-    finish(work())
+    connection = await client.connect()
+    await client.register(connection)
+    await client.set_retention(connection)
+    return ExitCode.OK
 
 
-@app.command()
-def up(
+@command(app)
+async def up(
     temporal_port: Annotated[int, typer.Option(help="Port of Temporal.")] = 7233,
     temporal_ui_port: Annotated[int, typer.Option(help="Port of Temporal's Web UI.")] = 8233,
     no_ui: Annotated[bool, typer.Option("--no-ui", help="Run without Temporal's Web UI.")] = False,
     google_stand_in: Annotated[
         bool, typer.Option("--google-stand-in", help="Use a simulated Google, never the real one.")
     ] = False,
-) -> None:
+) -> int:
     """Run the whole service on this machine."""
 
     async def serve(service: Up) -> int | None:
@@ -87,28 +83,20 @@ def up(
         typer.echo(f"Logs         {local.data / 'logs'}\nReady; Ctrl-C stops.")
         return None
 
-    async def work() -> int:
-        ui_port = None if no_ui else temporal_ui_port
-        local = up_module.default_environment(temporal_port, ui_port)
-        if google_stand_in:
-            local = with_stand_in(local, settings.load().terraform.mirror)
-        return await up_module.run(local, serve)
-
-    finish(work())
+    local = up_module.default_environment(temporal_port, None if no_ui else temporal_ui_port)
+    if google_stand_in:
+        local = with_stand_in(local, settings.load().terraform.mirror)
+    return await up_module.run(local, serve)
 
 
-@app.command()
-def demo(
+@command(app)
+async def demo(
     once: Annotated[
         bool, typer.Option("--once", help="Stop when the deployment has ended.")
     ] = False,
-) -> None:
+) -> int:
     """Run the whole service, deploy the sandbox and follow the deployment."""
-
-    async def work() -> int:
-        return await up_module.run(up_module.demo_environment(), partial(deploy_sandbox, once=once))
-
-    finish(work())
+    return await up_module.run(up_module.demo_environment(), partial(deploy_sandbox, once=once))
 
 
 if __name__ == "__main__":

@@ -65,11 +65,7 @@ class ChildProcess:
         return process.pid if process is not None and process.returncode is None else None
 
     def start(self, inherited: Collection[int] = ()) -> asyncio.Task[int]:
-        """Start the child; the task ends after `stop`, with the child's exit status.
-
-        Args:
-            inherited: file descriptors that the child inherits.
-        """
+        """Start the child, which inherits the file descriptors; `stop` ends the task."""
         self._inherited = inherited
         self._task = asyncio.create_task(self._run(), name=self.name)
         return self._task

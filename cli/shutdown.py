@@ -11,7 +11,7 @@ import typer
 from deployments.deployment import CancelRequest
 from deployments.errors import NotFound, TemporalUnavailable
 
-__all__ = ["NOTHING_CANCELLED", "RunningDeployments", "ShutdownPrompt"]
+__all__ = ["NOTHING_CANCELLED", "ShutdownPrompt"]
 
 # Terraform has 180 s of grace by default; a state that takes longer to save is not waited for.
 _CANCEL_SECONDS = 300.0

@@ -12,7 +12,6 @@ from deployments.step import Counts, Output
 from deployments.timings import PhaseTimeouts
 
 __all__ = [
-    "CANCEL_PREFIX",
     "DEFAULT_TENANT",
     "ApprovalPolicy",
     "CancelRequest",

@@ -30,7 +30,7 @@ __all__ = [
 MAX_TEXT_BYTES = 256 * 1024
 
 # Stores that sort text pad each number to 10 digits.
-_MAX_NUMBER = 9_999_999_999
+_MAX_DIGITS = 10
 
 
 @dataclass(frozen=True, order=True)
@@ -47,20 +47,20 @@ class EventId:
         return f"{self.step}-{self.line}"
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Parse an id from a client.
+    def parse(cls, text: str, pointer: str = "/after") -> Self:
+        """Parse an id from a client; `pointer` is the field that an error names.
 
         Raises:
             InvalidRequest: the text is not two decimal numbers below 10^10 with a hyphen between.
         """
         left, hyphen, right = text.partition("-")
         digits = left.isascii() and right.isascii() and left.isdigit() and right.isdigit()
-        if not (hyphen and digits and len(left) <= 10 and len(right) <= 10):
+        if not (hyphen and digits and max(len(left), len(right)) <= _MAX_DIGITS):
             raise InvalidRequest(
                 "An event id looks like 3-42.",
-                FieldProblem("/after", "event_id", "Use an id that this log sent, like 3-42."),
+                FieldProblem(pointer, "event_id", "Use an id that this log sent, like 3-42."),
             )
-        return cls(min(int(left), _MAX_NUMBER), min(int(right), _MAX_NUMBER))
+        return cls(int(left), int(right))
 
 
 class EventResource(TypedDict):
@@ -200,11 +200,7 @@ def last_line(data: bytes) -> bytes:
 
 
 def last_end_record(data: bytes) -> EndRecord | None:
-    """The end record on the last line; None when the line is an event, torn or damaged.
-
-    Args:
-        data: the end of an event file; the first line may be cut.
-    """
+    """The end record on the last line of a file's end; None for an event or a damaged line."""
     line = last_line(data)
     if not (data.endswith(b"\n") and is_end_record(line)):
         return None

@@ -219,11 +219,7 @@ def policy_violations(
 ) -> Iterator[Finding]:
     """A blocking finding where an effective organisation policy forbids a part of the stack.
 
-    Args:
-        request: the deployment.
-        constraint: an entry of `CONSTRAINTS`.
-        rules: rules of the effective policy, in the format of the Organization Policy API v2.
-        apis: APIs that the stack needs.
+    `rules` have the format of the Organization Policy API v2; `apis` are those of the stack.
     """
     refused = ""
     if constraint == _ACCOUNTS:

@@ -152,11 +152,7 @@ _GOOGLE: tuple[_Row, ...] = (
 _OTHERS: tuple[_Row, ...] = (
     _Row(Reason.STATE_LOCKED, Action.FAIL, pattern=r"^Error acquiring the state lock$"),
     _Row(Reason.PLAN_STALE, Action.RETRY, pattern="^Saved plan is stale$"),
-    _Row(
-        Reason.STATE_REPLACED,
-        Action.FAIL,
-        pattern="^Saved plan does not match the given state$",
-    ),
+    _Row(Reason.STATE_REPLACED, Action.FAIL, pattern="^Saved plan does not match the given state$"),
     _Row(
         Reason.STATE_NOT_SAVED,
         Action.FAIL,

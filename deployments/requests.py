@@ -11,7 +11,7 @@ from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
 from deployments.templates import TEMPLATES, Variable, VariableKind
 from deployments.timings import PhaseTimeouts, limits_of
 
-__all__ = ["DeploymentFields", "Scalar", "Value", "check", "check_target"]
+__all__ = ["DeploymentFields", "Value", "check", "check_target"]
 
 Scalar = str | int | float | bool
 Value = Scalar | list[str]

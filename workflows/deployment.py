@@ -12,14 +12,10 @@ with workflow.unsafe.imports_passed_through():
         DeploymentActivities,
         FinalizeDeploymentInput,
         PrepareDeploymentInput,
+        ReportPlanInput,
     )
     from activities.steps import RunStepInput, StartMode, StepActivities, StopStepInput
-    from deployments.deployment import (
-        CancelRequest,
-        DeploymentResult,
-        Operation,
-        Status,
-    )
+    from deployments.deployment import CancelRequest, DeploymentResult, Operation, Status
     from deployments.findings import Finding
     from deployments.imports import Import
     from deployments.phase import Phase
@@ -29,28 +25,18 @@ with workflow.unsafe.imports_passed_through():
     from deployments.refusal_causes import refusals_of
     from deployments.results import EndContext, Reconciliation, conclude
     from deployments.retry_budget import RetryBudget
-    from deployments.step import (
-        Resource,
-        StepKey,
-        StepOutcome,
-        StepResult,
-    )
+    from deployments.step import Resource, StepKey, StepOutcome, StepResult
     from deployments.temporal_names import Attribute, Memo, Signal, host_queue
     from deployments.transitions import may_follow
     from workflows import activity_options
     from workflows.cancellation import shielded
-    from workflows.current_details import (
-        current_details,
-        overdue_details,
-        retry_details,
-    )
+    from workflows.current_details import current_details, overdue_details, retry_details
     from workflows.outcomes import (
         complete,
         failure_message,
         is_safe_to_rerun,
         is_schedule_to_start_timeout,
     )
-    from workflows.plan_report import report_plan
     from workflows.preflight import check_project, find_existing, needs_google
     from workflows.stack_queue import acquire_stack
     from workflows.step_order import DeploymentInput, step_order
@@ -161,10 +147,22 @@ class DeploymentWorkflow:
         """Plan, then apply exactly that plan; whether both completed."""
         if not await self._plan():
             return False
-        report = asyncio.create_task(report_plan(self._queue()))
+        report = asyncio.create_task(self._report_plan())
         done = await self._run_phase(Phase.APPLY)
         await shielded(report)
         return done
+
+    async def _report_plan(self) -> None:
+        """Store the plan as artifacts; the deployment does not depend on them."""
+        try:
+            await workflow.execute_activity_method(
+                DeploymentActivities.report_plan,
+                ReportPlanInput(workflow.info().workflow_id),
+                task_queue=self._queue(),
+                **activity_options.REPORT_PLAN,
+            )
+        except ActivityError as error:
+            workflow.logger.warning("no plan report: %s", failure_message(error))
 
     async def _plan(self) -> bool:
         """Plan until the plan imports each resource that exists already."""
@@ -243,10 +241,7 @@ class DeploymentWorkflow:
                 except ActivityError as error:
                     if isinstance(error.cause, ApplicationError):
                         return StepResult(
-                            order.key,
-                            phase,
-                            StepOutcome.START_FAILED,
-                            error=failure_message(error),
+                            order.key, phase, StepOutcome.START_FAILED, error=failure_message(error)
                         )
                     if mode is StartMode.ATTACH and is_schedule_to_start_timeout(error):
                         break

@@ -5,25 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.schemas.deployments import DeploymentSummary
 from deployments.deployment import Operation, Status
 from deployments.execution import DeploymentSnapshot
 from deployments.labels import status_label
 from deployments.phase import PHASES, Phase
 from deployments.reasons import Reason
 
-__all__ = [
-    "ApiOperation",
-    "DeploymentRow",
-    "PhaseItem",
-    "counts",
-    "example_of",
-    "filter_label",
-    "label",
-    "operations",
-    "phase_items",
-    "row",
-]
+__all__ = ["counts", "example_of", "filter_label", "label", "operations", "phase_states"]
 
 _ORDER = list(Phase)
 # As in Swagger UI, for a field without an example.
@@ -34,22 +22,6 @@ _PLACEHOLDERS: dict[object, object] = {
     "boolean": False,
 }
 _SCHEMA_PREFIX = "#/components/schemas/"
-
-
-@dataclass(frozen=True)
-class DeploymentRow:
-    """A deployment in the list."""
-
-    deployment: DeploymentSummary
-    label: str
-
-
-@dataclass(frozen=True)
-class PhaseItem:
-    """A phase: `state` is done, now, failed or todo."""
-
-    name: str
-    state: str
 
 
 @dataclass(frozen=True)
@@ -85,18 +57,9 @@ def filter_label(status: Status) -> str:
     return status_label(status, Phase.QUEUE, Reason.NONE, cancelling=False)
 
 
-def row(deployment: DeploymentSummary, snapshot: DeploymentSnapshot) -> DeploymentRow:
-    """A row of the list."""
-    return DeploymentRow(deployment, label(snapshot))
-
-
-def phase_items(snapshot: DeploymentSnapshot) -> list[PhaseItem]:
-    """The phases of a deployment, each with its state."""
-    return [
-        PhaseItem(entry.title, _state(phase, snapshot))
-        for phase, entry in PHASES.items()
-        if entry.title
-    ]
+def phase_states(snapshot: DeploymentSnapshot) -> dict[str, str]:
+    """The state of each phase by title: done, now, failed or todo."""
+    return {row.title: _state(phase, snapshot) for phase, row in PHASES.items() if row.title}
 
 
 def _state(phase: Phase, snapshot: DeploymentSnapshot) -> str:

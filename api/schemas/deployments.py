@@ -65,6 +65,7 @@ _Scalar = Annotated[str | bool | int | float, AfterValidator(_exact)]
 _Entry = Annotated[str, Field(max_length=_MAX_ENTRY_CHARACTERS)]
 _Value = _Scalar | Annotated[list[_Entry], Field(max_length=_MAX_ENTRIES)]
 _Empty = Annotated[str, Field(examples=[""])]
+_OLDER_SPELLINGS = {"project_id": "projectId", "storage_location": "storageLocation"}
 _NoAddresses = Annotated[list[str], Field(examples=[[]])]
 
 
@@ -121,34 +122,25 @@ class DeployBody(_RequestBody):
 
     @model_validator(mode="after")
     def _single_spelling(self) -> Self:
-        if self.project_id is not None and self.projectId is not None:
-            raise ValueError("project_id and projectId are the same field: send one of them")
-        if self.storage_location is not None and self.storageLocation is not None:
-            raise ValueError(
-                "storage_location and storageLocation are the same field: send one of them"
-            )
+        for name, older in _OLDER_SPELLINGS.items():
+            if getattr(self, name) is not None and getattr(self, older) is not None:
+                raise ValueError(f"{name} and {older} are the same field: send one of them")
         if self.project_id is None and self.projectId is None:
             raise ValueError("project_id is required")
         return self
 
     def to_fields(self) -> DeploymentFields:
         """The fields for `requests.check`, which has their rules."""
-        locations = (self.storage_location, self.storageLocation, DeploymentFields.storage_location)
-        return DeploymentFields(
-            project_id=self.project_id or self.projectId or "",
-            region=self.region,
-            prefix=self.prefix,
-            storage_location=next(location for location in locations if location is not None),
-            template=self.template,
-            variables=self.variables,
-            operation=Operation(self.operation),
-            approval=ApprovalPolicy(self.approval),
-            timeouts=PhaseTimeouts(**self.timeouts.model_dump()),
-            template_version=self.template_version,
-            revision=self.revision,
-            continues=self.continues,
-            confirm=self.confirm,
-        )
+        fields = dict(self) | {
+            "operation": Operation(self.operation),
+            "approval": ApprovalPolicy(self.approval),
+            "timeouts": PhaseTimeouts(**dict(self.timeouts)),
+        }
+        for name, older in _OLDER_SPELLINGS.items():
+            older_value = fields.pop(older)
+            fields[name] = older_value if fields[name] is None else fields[name]
+        sent = {name: value for name, value in fields.items() if value is not None}
+        return DeploymentFields(**sent)
 
 
 class CancelBody(_RequestBody):

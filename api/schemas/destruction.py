@@ -7,12 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.schemas.fields import RequestText, StackId
 from deployments.requests import DeploymentFields
 
-__all__ = [
-    "DestructionBody",
-    "DestructionQuery",
-    "RetainedResourceBody",
-    "SoftDeletedResourceBody",
-]
+__all__ = ["DestructionBody", "DestructionQuery"]
 
 
 class DestructionQuery(BaseModel):

@@ -29,13 +29,7 @@ class ValidateBody(BaseModel):
 
     def to_fields(self) -> DeploymentFields:
         """The fields for `requests.check_target`, which has their rules."""
-        return DeploymentFields(
-            project_id=self.project_id,
-            region=self.region,
-            prefix=self.prefix,
-            storage_location=self.storage_location,
-            template=self.template,
-        )
+        return DeploymentFields(**dict(self))
 
 
 class ValidationBody(BaseModel):

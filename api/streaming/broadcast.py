@@ -53,12 +53,7 @@ _BROKEN = Entry(frame("bye", {"reason": "stream_broke"}), ends=True)
 
 
 class Broadcast:
-    """The shared entries of a deployment, from the first viewer to the last.
-
-    Args:
-        services: the sources of status, resources and log.
-        snapshot: the deployment at the first viewer's request.
-    """
+    """The shared entries of a deployment, from the first viewer's request to the last viewer."""
 
     def __init__(self, services: Services, snapshot: DeploymentSnapshot) -> None:
         self.snapshot = snapshot

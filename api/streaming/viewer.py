@@ -29,14 +29,7 @@ _BEHIND = frame("bye", {"reason": "behind"})
 
 
 class Viewer:
-    """A viewer with its cursor.
-
-    Args:
-        services: the source of missed lines.
-        broadcasts: the shared live events.
-        snapshot: the deployment at the viewer's request.
-        after: the id of the last event that the client has.
-    """
+    """A viewer; the client has the events up to and including `after`."""
 
     def __init__(
         self,
