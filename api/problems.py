@@ -14,25 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.pages.rendering import error_page, wants_page
-from deployments.errors import (
-    AcapConfigIncomplete,
-    AcapConfigMissing,
-    AlreadyFinished,
-    AnavaError,
-    FieldProblem,
-    IdempotencyKeyReused,
-    InvalidRequest,
-    LinkExpired,
-    LinkRefused,
-    LogNotSealed,
-    NotAvailable,
-    NotFound,
-    PlanNotReady,
-    PlanTooLarge,
-    SignInExpired,
-    TemporalUnavailable,
-    Unavailable,
-)
+from deployments import errors
+from deployments.errors import AnavaError, FieldProblem
 
 __all__ = [
     "KINDS",
@@ -68,25 +51,29 @@ class ProblemKind:
 # Code, status and title by error class. The meaning is the first line of the class's docstring. A
 # subclass without a row has the kind of the nearest parent.
 _ERRORS: dict[type[AnavaError], tuple[str, int, str]] = {
-    InvalidRequest: ("invalid_request", 422, "The request is not valid"),
-    NotAvailable: ("not_available", 422, "Not available in this version"),
-    IdempotencyKeyReused: ("idempotency_key_reused", 422, "The Idempotency-Key was used before"),
-    NotFound: ("not_found", 404, "Not found"),
-    PlanNotReady: ("plan_not_ready", 404, "There is no plan yet"),
-    PlanTooLarge: ("plan_too_large", 422, "The plan is too large to show"),
-    AcapConfigMissing: ("acap_config_missing", 404, "There is no camera configuration"),
-    AcapConfigIncomplete: (
+    errors.InvalidRequest: ("invalid_request", 422, "The request is not valid"),
+    errors.NotAvailable: ("not_available", 422, "Not available in this version"),
+    errors.IdempotencyKeyReused: (
+        "idempotency_key_reused",
+        422,
+        "The Idempotency-Key was used before",
+    ),
+    errors.NotFound: ("not_found", 404, "Not found"),
+    errors.PlanNotReady: ("plan_not_ready", 404, "There is no plan yet"),
+    errors.PlanTooLarge: ("plan_too_large", 422, "The plan is too large to show"),
+    errors.AcapConfigMissing: ("acap_config_missing", 404, "There is no camera configuration"),
+    errors.AcapConfigIncomplete: (
         "acap_config_incomplete",
         409,
         "The camera configuration is not complete",
     ),
-    LinkRefused: ("link_refused", 403, "The link is not valid"),
-    LinkExpired: ("link_expired", 403, "The link has expired"),
-    AlreadyFinished: ("already_finished", 409, "The deployment has ended"),
-    LogNotSealed: ("log_not_sealed", 409, "The log has no end record"),
-    SignInExpired: ("sign_in_expired", 401, "Sign in with Google again"),
-    Unavailable: ("unavailable", 503, "Not available just now"),
-    TemporalUnavailable: ("temporal_unavailable", 503, "Temporal does not answer"),
+    errors.LinkRefused: ("link_refused", 403, "The link is not valid"),
+    errors.LinkExpired: ("link_expired", 403, "The link has expired"),
+    errors.AlreadyFinished: ("already_finished", 409, "The deployment has ended"),
+    errors.LogNotSealed: ("log_not_sealed", 409, "The log has no end record"),
+    errors.SignInExpired: ("sign_in_expired", 401, "Sign in with Google again"),
+    errors.Unavailable: ("unavailable", 503, "Not available just now"),
+    errors.TemporalUnavailable: ("temporal_unavailable", 503, "Temporal does not answer"),
 }
 KINDS: dict[str, ProblemKind] = {
     code: ProblemKind(
@@ -204,9 +191,9 @@ def problem_of(error: AnavaError) -> Problem | None:
     return Problem(code, str(error), error.next_step, error.problems[:_MAX_PROBLEMS])
 
 
-def validation_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
+def validation_problem(details: Sequence[Mapping[str, Any]]) -> Problem:
     """The problem of pydantic's validation errors."""
-    problems = [_field_problem(error) for error in errors[:_MAX_PROBLEMS]]
+    problems = [_field_problem(detail) for detail in details[:_MAX_PROBLEMS]]
     return Problem("invalid_request", "The request breaks a rule.", errors=problems)
 
 

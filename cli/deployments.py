@@ -10,20 +10,11 @@ from typing import Annotated
 import httpx
 import typer
 
+from cli import render
 from cli.client import Client, Document, write_private
 from cli.exit_codes import ExitCode, command, exit_code
 from cli.follow import Follower
 from cli.live_display import display
-from cli.render import (
-    artifact_lines,
-    deployment_lines,
-    destruction_lines,
-    health_lines,
-    list_line,
-    output_lines,
-    parse_variables,
-    verification_lines,
-)
 from deployments.log_text import visible
 
 __all__ = ["app"]
@@ -72,7 +63,7 @@ async def deploy(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
         "timeouts": {name: limit for name, limit in limits.items() if limit is not None},
     }
     try:
-        fields["variables"] = parse_variables(var or [])
+        fields["variables"] = render.parse_variables(var or [])
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     body = {name: value for name, value in fields.items() if value}
@@ -141,7 +132,7 @@ async def logs(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
         if verify:
             # The API reads up to a million lines from each of four stores.
             report = await http.request("GET", f"/api/deployment/{id}/logs/verify", seconds=600)
-            _print(report, verification_lines, as_json=as_json)
+            _print(report, render.verification_lines, as_json=as_json)
             return ExitCode.OK if report["equal"] is True else ExitCode.FAILED
         if follow:
             return await _follow(http, id, after, as_json=as_json)
@@ -169,7 +160,7 @@ async def cancel(
     body = {"reason": reason, "force": force}
     async with _client(context, api) as http:
         deployment = await http.request("POST", f"/api/deployment/{id}/cancel", body)
-    _print(deployment, deployment_lines, as_json=as_json)
+    _print(deployment, render.deployment_lines, as_json=as_json)
     return ExitCode.OK
 
 
@@ -186,7 +177,7 @@ async def outputs(context: typer.Context, id: Id, as_json: Json = False, api: Ap
     async with _client(context, api) as http:
         deployment = await http.request("GET", f"/api/deployment/{id}")
     recorded = (deployment.get("result") or {}).get("outputs") or []
-    _print({"outputs": recorded}, output_lines, as_json=as_json)
+    _print({"outputs": recorded}, render.output_lines, as_json=as_json)
     return ExitCode.OK
 
 
@@ -203,7 +194,7 @@ async def list_deployments(
     filters = {"status": status, "project": project}
     async with _client(context, api) as http:
         async for deployment in http.pages("/api/deployments", filters, limit):
-            typer.echo(json.dumps(deployment) if as_json else list_line(deployment))
+            typer.echo(json.dumps(deployment) if as_json else render.list_line(deployment))
     return ExitCode.OK
 
 
@@ -221,7 +212,7 @@ async def artifacts(
     async with _client(context, api) as http:
         page = await http.request("GET", path)
         if not name:
-            _print(page, artifact_lines, as_json=as_json)
+            _print(page, render.artifact_lines, as_json=as_json)
             return ExitCode.OK
         # Only a listed name may become the name of a local file.
         artifact = next((file for file in page["items"] if file["name"] == name), None)
@@ -240,13 +231,13 @@ async def health(context: typer.Context, as_json: Json = False, api: Api = "") -
     async with _client(context, api) as http:
         # The body of a 503 names the fault.
         document = await http.request("GET", "/health", accept=(503,))
-    _print(document, health_lines, as_json=as_json)
+    _print(document, render.health_lines, as_json=as_json)
     return ExitCode.OK if document.get("status") == "healthy" else ExitCode.FAILED
 
 
 def _is_confirmed(destruction: Document) -> bool:
     """List on stderr the resources that stay; whether the stack's name is typed at the prompt."""
-    for line in destruction_lines(destruction):
+    for line in render.destruction_lines(destruction):
         typer.echo(visible(line), err=True)
     typer.echo(f"Type {destruction['confirm']} to destroy the stack: ", nl=False, err=True)
     is_confirmed = sys.stdin.readline().strip() == str(destruction["confirm"])
@@ -263,7 +254,7 @@ async def _accepted(http: Client, deployment: Document, *, follow: bool, as_json
     """Print or follow an accepted deployment; the exit code."""
     if follow:
         return await _follow(http, str(deployment["id"]), as_json=as_json)
-    _print(deployment, deployment_lines, as_json=as_json)
+    _print(deployment, render.deployment_lines, as_json=as_json)
     return ExitCode.OK
 
 
@@ -281,7 +272,7 @@ async def _follow(http: Client, id: str, after: str = "", *, as_json: bool) -> i
 
 async def _show(http: Client, id: str, *, as_json: bool) -> int:
     deployment = await http.request("GET", f"/api/deployment/{id}")
-    _print(deployment, deployment_lines, as_json=as_json)
+    _print(deployment, render.deployment_lines, as_json=as_json)
     return exit_code(str(deployment.get("status")))
 
 

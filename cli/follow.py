@@ -67,8 +67,7 @@ class Follower:
                 failures = 0 if self.after != before else failures + 1
                 self.display.connection("lost, trying again")
                 if failures >= _MAX_FAILURES:
-                    message = f"No API at {self.http.base_url}: {error}"
-                    raise ApiUnreachable(message) from None
+                    raise ApiUnreachable(f"No API at {self.http.base_url}: {error}") from None
             if not ended:
                 await asyncio.sleep(_PAUSES_SECONDS[min(failures, len(_PAUSES_SECONDS) - 1)])
         return self.status

@@ -6,6 +6,7 @@ cancelled or discarded; 4 the API does not answer; 130 interrupted by Ctrl-C.
 """
 
 import importlib
+import sys
 from functools import partial
 from typing import Annotated
 
@@ -16,12 +17,22 @@ from adapters.temporal import client
 from cli import deployments
 from cli import up as up_module
 from cli import worker as worker_module
-from cli.demo import deploy_sandbox
-from cli.exit_codes import ExitCode, command
+from cli.client import Client
+from cli.exit_codes import ExitCode, command, exit_code
+from cli.follow import Follower
 from cli.google_stand_in import with_stand_in
+from cli.live_display import display
+from cli.render import deployment_lines
 from cli.up import Up
 
 __all__ = ["app"]
+
+_DEMO = {
+    "project_id": "demo-project-1",
+    "prefix": "anava",
+    "template": "sandbox",
+    "variables": {"secret": "demo-secret-value", "resource_seconds": 1},
+}
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(deployments.app)
@@ -96,7 +107,27 @@ async def demo(
     ] = False,
 ) -> int:
     """Run the whole service, deploy the sandbox and follow the deployment."""
-    return await up_module.run(up_module.demo_environment(), partial(deploy_sandbox, once=once))
+    return await up_module.run(up_module.demo_environment(), partial(_deploy_sandbox, once=once))
+
+
+async def _deploy_sandbox(up: Up, *, once: bool) -> int | None:
+    """Deploy and follow; the exit code, or None to serve on a terminal unless `once` is set."""
+    local = up.local
+    typer.echo(f"API {local.api}   Temporal {local.ui}")
+    async with Client(local.api) as http:
+        id = str((await http.request("POST", "/api/deploy", _DEMO))["id"])
+        typer.echo(f"Deployment {id}")
+        with display(as_json=False) as shown:
+            await Follower(http, id, shown).run()
+        deployment = await http.request("GET", f"/api/deployment/{id}")
+    for line in deployment_lines(deployment):
+        typer.echo(line)
+    typer.echo(f"  {local.api}/api/deployment/{id}")
+    status = exit_code(str(deployment.get("status")))
+    if not once and sys.stdin.isatty() and sys.stdout.isatty() and status is ExitCode.OK:
+        typer.echo("Serving until Ctrl-C.")
+        return None
+    return status
 
 
 if __name__ == "__main__":

@@ -32,10 +32,8 @@ class Backoff:
 class ChildProcess:
     """A child process in a separate process group, restarted after each exit.
 
-    The kernel sends the child SIGTERM when this process is killed.
-
-    Args:
-        log: the file to which stdout and stderr are appended; None inherits both.
+    The kernel sends the child SIGTERM when this process is killed. stdout and stderr are appended
+    to the file `log`; None inherits both.
     """
 
     def __init__(

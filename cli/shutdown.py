@@ -47,10 +47,7 @@ class RunningDeployments(Protocol):
 class ShutdownPrompt:
     """A stop of `anava up`: prompts on a terminal, and cancels elsewhere.
 
-    Args:
-        running: the deployments that have not ended.
-        signals: signals that arrive during the stop.
-        wait_seconds: limit of the wait for cancelled deployments.
+    `signals` receives those that arrive meanwhile; `wait_seconds` limits the wait for the ends.
     """
 
     def __init__(

@@ -23,7 +23,6 @@ __all__ = [
     "decode_event",
     "is_end_record",
     "last_end_record",
-    "last_line",
 ]
 
 # An event must fit every store: a Firestore document holds at most 1 MiB.
@@ -194,14 +193,9 @@ def is_end_record(line: bytes) -> bool:
     return line.partition(b",")[2].startswith(b'"end":')
 
 
-def last_line(data: bytes) -> bytes:
-    """The last line of a chunk or file, without the newline."""
-    return data[:-1].rpartition(b"\n")[2]
-
-
 def last_end_record(data: bytes) -> EndRecord | None:
     """The end record on the last line of a file's end; None for an event or a damaged line."""
-    line = last_line(data)
+    line = data[:-1].rpartition(b"\n")[2]
     if not (data.endswith(b"\n") and is_end_record(line)):
         return None
     try:

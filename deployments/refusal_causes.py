@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from deployments.findings import Finding
+from deployments.findings import Finding, finding
 from deployments.google_errors import GoogleError, parse
-from deployments.reasons import Reason, explain
+from deployments.reasons import Reason
 from deployments.step import Diagnostic, StepOutcome, StepResult
 
 __all__ = ["Action", "Refusal", "classify", "match", "refusals_of"]
@@ -241,18 +241,8 @@ def _matches(row: _Row, error: GoogleError) -> bool:
 
 
 def _refusal(row: _Row, error: GoogleError, resource: str) -> Refusal:
-    explanation = explain(row.reason)
-    return Refusal(
-        Finding(
-            cause=row.reason,
-            message=_filled(row.message, error) or explanation.message,
-            next_step=explanation.next_step,
-            fix=_filled(row.fix, error),
-            audience=explanation.audience,
-            resource=resource,
-        ),
-        row.action,
-    )
+    message, fix = _filled(row.message, error), _filled(row.fix, error)
+    return Refusal(finding(row.reason, message, fix=fix, resource=resource), row.action)
 
 
 def _filled(text: str, error: GoogleError) -> str:

@@ -5,9 +5,8 @@ from typing import Protocol
 
 from temporalio import activity
 
-from deployments.activity_token import ActivityToken
 from deployments.errors import AnavaError, AttemptGone, HandedOver, StepMoved, Unavailable
-from deployments.step import StepKey, StepResult
+from deployments.step import ActivityToken, StepKey, StepResult
 from worker.host import WorkerHost
 from worker.steps.folder import StepFolder
 from worker.steps.supervisors import Supervisors

@@ -1,7 +1,7 @@
 """The life of a deployment: phases in order, retries and the end."""
 
 import asyncio
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -15,12 +15,18 @@ with workflow.unsafe.imports_passed_through():
         ReportPlanInput,
     )
     from activities.steps import RunStepInput, StartMode, StepActivities, StopStepInput
-    from deployments.deployment import CancelRequest, DeploymentResult, Operation, Status
+    from deployments.deployment import (
+        CancelRequest,
+        DeploymentResult,
+        Operation,
+        PreparedHost,
+        Status,
+    )
+    from deployments.execution import rfc3339
     from deployments.findings import Finding
     from deployments.imports import Import
     from deployments.phase import Phase
     from deployments.preflight import blocking
-    from deployments.prepared_host import PreparedHost
     from deployments.reasons import Reason, explain
     from deployments.refusal_causes import refusals_of
     from deployments.results import EndContext, Reconciliation, conclude
@@ -122,8 +128,7 @@ class DeploymentWorkflow:
         """Run all phases; the reason of an end outside any step."""
         if not await acquire_stack(self._input.request.stack.id):
             return Reason.STACK_BUSY
-        started_at = workflow.now().astimezone(UTC).isoformat(timespec="milliseconds")
-        workflow.upsert_memo({Memo.STARTED_AT: started_at.replace("+00:00", "Z")})
+        workflow.upsert_memo({Memo.STARTED_AT: rfc3339(workflow.now())})
         if problem := await self._preflight():
             return problem
         if self._cancel() or not await self._prepare():

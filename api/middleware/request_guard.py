@@ -78,7 +78,8 @@ class RequestGuard:
 def _refusal(method: str, headers: Headers) -> Problem | None:
     host = headers.get("host", "")
     code = None
-    if len(headers) > _MAX_HEADERS or _size(headers) > _MAX_HEADER_BYTES:
+    size = sum(len(name) + len(value) for name, value in headers.raw)
+    if len(headers) > _MAX_HEADERS or size > _MAX_HEADER_BYTES:
         code = "headers_too_large"
     elif not is_loopback(_without_port(host)):
         code = "host_not_allowed"
@@ -97,14 +98,11 @@ def _change_refusal(host: str, headers: Headers) -> str | None:
     return None
 
 
-def _size(headers: Headers) -> int:
-    return sum(len(name) + len(value) for name, value in headers.raw)
-
-
 def _body_refusal(body: bytes, headers: Headers) -> Problem | None:
     if not body:
         return None
-    if not _is_json(headers):
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
         return Problem("unsupported_media_type")
     detail = json_error(body)
     return Problem("invalid_json", detail) if detail else None
@@ -115,10 +113,6 @@ def _without_port(host: str) -> str:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
-
-
-def _is_json(headers: Headers) -> bool:
-    return headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
 def _request_id(headers: Headers) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from deployments.deployment import Operation, Status
@@ -28,15 +28,14 @@ _SCHEMA_PREFIX = "#/components/schemas/"
 class ApiOperation:
     """A route of the API.
 
-    `parameters` are name, place, whether required, description; `answers` are status, description
-    or problem codes, example.
+    `parameters` are OpenAPI's; `answers` are status, description or problem codes, example.
     """
 
     method: str
     path: str
     summary: str
     description: str
-    parameters: list[tuple[str, str, bool, str]]
+    parameters: list[dict[str, Any]]
     body: str
     answers: list[tuple[str, str, str]]
 
@@ -85,13 +84,9 @@ def counts(snapshot: DeploymentSnapshot) -> str:
         done, remaining = len(snapshot.result.changed), len(snapshot.result.not_applied)
         known = done + remaining and not snapshot.result.omitted
         return f"{done} of {done + remaining} planned changes were made." if known else ""
-    pairs = (
-        (planned.add, "created"),
-        (planned.change, "updated"),
-        (planned.remove, "destroyed"),
-        (planned.imported, "imported"),
-    )
-    text = ", ".join(f"{number} {verb}" for number, verb in pairs if number)
+    verbs = {"add": "created", "change": "updated", "remove": "destroyed", "imported": "imported"}
+    numbers = asdict(planned)
+    text = ", ".join(f"{numbers[name]} {verb}" for name, verb in verbs.items() if numbers[name])
     return f"Resources: {text}." if text else ""
 
 
@@ -104,15 +99,7 @@ def operations(openapi: dict[str, Any]) -> list[ApiOperation]:
             path=path,
             summary=operation.get("summary", ""),
             description=operation.get("description", ""),
-            parameters=[
-                (
-                    parameter["name"],
-                    parameter["in"],
-                    parameter.get("required", False),
-                    parameter.get("description", ""),
-                )
-                for parameter in operation.get("parameters", [])
-            ],
+            parameters=operation.get("parameters", []),
             body=_example_text(operation.get("requestBody", {}).get("content", {}), schemas),
             answers=list(_answers(operation, schemas)),
         )

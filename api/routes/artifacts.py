@@ -46,8 +46,7 @@ async def follow_artifact(
 ) -> RedirectResponse:
     """A redirect to a signed link, which is valid for 5 minutes without sign-in."""
     snapshot = await services.deployments.get(user, deployment)
-    link = await services.artifacts.link(snapshot.id, name)
-    return RedirectResponse(link.url, 307, _PRIVATE)
+    return RedirectResponse(await services.artifacts.link(snapshot.id, name), 307, _PRIVATE)
 
 
 @router.head("/artifacts/download/{deployment}/{name}", include_in_schema=False)

@@ -14,7 +14,8 @@ from api.schemas.deployments import SealBody
 from api.schemas.logs import HoldingBody, LogFormat, LogPage, LogQuery, VerificationBody
 from api.services.log_reader import LogReader
 from api.services.log_verification import verify_copies
-from api.streaming.viewer import Viewer, has_all
+from api.streaming.broadcast import has_all
+from api.streaming.viewer import Viewer
 from deployments.events import EventId
 from deployments.execution import DeploymentSnapshot
 from deployments.log_verification import Verdict

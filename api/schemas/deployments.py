@@ -4,22 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from api.schemas.fields import (
-    Address,
-    DeploymentId,
-    EventIdText,
-    Location,
-    PhaseName,
-    Prefix,
-    ProjectId,
-    Region,
-    RequestText,
-    Sha256,
-    StackId,
-    TemplateName,
-    TerraformVersion,
-    Timestamp,
-)
+from api.schemas import fields
+from api.schemas.fields import QueryModel, RequestModel, RequestText
 from deployments.deployment import ApprovalPolicy, Operation, Status
 from deployments.requests import DeploymentFields
 from deployments.timings import PhaseTimeouts
@@ -69,11 +55,7 @@ _OLDER_SPELLINGS = {"project_id": "projectId", "storage_location": "storageLocat
 _NoAddresses = Annotated[list[str], Field(examples=[[]])]
 
 
-class _RequestBody(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class TimeoutsBody(_RequestBody):
+class TimeoutsBody(RequestModel):
     """Limits of the phases, in seconds."""
 
     init_seconds: int = PhaseTimeouts.init_seconds
@@ -81,7 +63,7 @@ class TimeoutsBody(_RequestBody):
     apply_seconds: int = PhaseTimeouts.apply_seconds
 
 
-class DeployBody(_RequestBody):
+class DeployBody(RequestModel):
     """Request of `POST /api/deploy`. `projectId` and `storageLocation` are older spellings.
 
     This version refuses `template_version`, `revision`, `continues` and the operations `drift` and
@@ -131,29 +113,27 @@ class DeployBody(_RequestBody):
 
     def to_fields(self) -> DeploymentFields:
         """The fields for `requests.check`, which has their rules."""
-        fields = dict(self) | {
+        values = dict(self) | {
             "operation": Operation(self.operation),
             "approval": ApprovalPolicy(self.approval),
             "timeouts": PhaseTimeouts(**dict(self.timeouts)),
         }
         for name, older in _OLDER_SPELLINGS.items():
-            older_value = fields.pop(older)
-            fields[name] = older_value if fields[name] is None else fields[name]
-        sent = {name: value for name, value in fields.items() if value is not None}
+            older_value = values.pop(older)
+            values[name] = older_value if values[name] is None else values[name]
+        sent = {name: value for name, value in values.items() if value is not None}
         return DeploymentFields(**sent)
 
 
-class CancelBody(_RequestBody):
+class CancelBody(RequestModel):
     """Request of `POST …/cancel`. `force` does not wait for open operations; state may be lost."""
 
     reason: Annotated[str, Field(max_length=500)] = ""
     force: bool = False
 
 
-class ListQuery(BaseModel):
+class ListQuery(QueryModel):
     """Query of `GET /api/deployments`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     status: Status | None = None
     project: RequestText | None = None
@@ -177,16 +157,16 @@ class LinksBody(BaseModel):
 class AcceptedBody(BaseModel):
     """An accepted deployment. No field ever changes, so equal requests get equal bytes."""
 
-    id: DeploymentId
+    id: fields.DeploymentId
     tenant: Annotated[str, Field(examples=["local"])]
-    stack: StackId
-    template: TemplateName
-    project_id: ProjectId
-    prefix: Prefix
-    region: Region
-    storage_location: Location
+    stack: fields.StackId
+    template: fields.TemplateName
+    project_id: fields.ProjectId
+    prefix: fields.Prefix
+    region: fields.Region
+    storage_location: fields.Location
     operation: Annotated[str, Field(examples=["deploy"])]
-    created_at: Timestamp
+    created_at: fields.Timestamp
     links: LinksBody
 
 
@@ -259,7 +239,7 @@ class SealBody(BaseModel):
     step: Annotated[int, Field(examples=[3])]
     end: Annotated[str, Field(examples=["complete"])]
     lines: Annotated[int, Field(examples=[42])]
-    sha256: Sha256
+    sha256: fields.Sha256
 
 
 class ResultBody(BaseModel):
@@ -267,16 +247,16 @@ class ResultBody(BaseModel):
 
     detail: _Empty
     counts: CountsBody
-    changed: list[Address]
+    changed: list[fields.Address]
     not_applied: _NoAddresses
     unrecorded: _NoAddresses
     unknown: _NoAddresses
     errors: Annotated[list[ErrorBody], Field(examples=[[]])]
     outputs: list[OutputBody]
     seals: list[SealBody]
-    plan_sha256: Sha256
+    plan_sha256: fields.Sha256
     cancel: Annotated[CancelInfoBody | None, Field(examples=[None])]
-    terraform_version: TerraformVersion
+    terraform_version: fields.TerraformVersion
     omitted: int
 
 
@@ -323,10 +303,10 @@ class ResourceBody(BaseModel):
     resource takes much longer, probably because Google refuses each request.
     """
 
-    address: Address
+    address: fields.Address
     action: Annotated[str, Field(examples=["create"])]
     status: Annotated[str, Field(examples=["running"])]
-    started_at: Timestamp
+    started_at: fields.Timestamp
     elapsed_seconds: Annotated[float, Field(examples=[1.0])]
     id: _Empty
     reason: _Empty
@@ -345,8 +325,8 @@ class ProgressBody(BaseModel):
     """The progress of a deployment up to and including the event `until`."""
 
     step: Annotated[int, Field(examples=[3])]
-    phase: PhaseName
-    until: EventIdText
+    phase: fields.PhaseName
+    until: fields.EventIdText
     resources: list[ResourceBody]
     counts: Annotated[
         dict[str, int], Field(examples=[{"planned": 0, "running": 1, "done": 0, "failed": 0}])

@@ -25,7 +25,7 @@ from api.schemas.messages import (
     UnavailableMessage,
 )
 from api.services.container import Services
-from api.streaming.registry import BroadcastRegistry
+from api.streaming.broadcast import BroadcastRegistry
 from api.streaming.viewer import Viewer
 from deployments.errors import AnavaError, NotAvailable
 from deployments.events import EventId

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from adapters.local import atomic_files
 from adapters.terraform.state.lock_record import LockRecord
-from deployments.activity_token import ActivityToken
 from deployments.credentials import Credential
-from deployments.step import StepKey
+from deployments.step import ActivityToken, StepKey
 from worker.run_directory import RunDirectory
 from worker.steps.claims import Claims
 from worker.steps.context import HostContext

@@ -6,8 +6,7 @@ Methods that write raise Fenced when another worker has claimed the step.
 from collections.abc import Sequence
 from typing import Protocol
 
-from deployments.activity_token import ActivityToken
-from deployments.step import Resource, StepOrder, StepResult, StopCause
+from deployments.step import ActivityToken, Resource, StepOrder, StepResult, StopCause
 from worker.steps.credential_renewal import CredentialedStep
 from worker.steps.runner_process import StepStatus
 
