@@ -10,10 +10,15 @@ import msgspec
 from temporalio import activity
 
 from activities.failures import heartbeating
-from deployments.deployment import DeploymentRequest, DeploymentResult, Operation, Status
+from deployments.deployment import (
+    DeploymentRequest,
+    DeploymentResult,
+    Operation,
+    PreparedHost,
+    Status,
+)
 from deployments.errors import Unavailable
 from deployments.phase import Phase
-from deployments.prepared_host import PreparedHost
 from deployments.results import EndContext, Reconciliation, conclude
 from deployments.step import StepResult
 from deployments.templates import TEMPLATES

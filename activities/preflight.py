@@ -8,9 +8,9 @@ from temporalio import activity
 
 from activities.failures import heartbeating
 from deployments.deployment import DeploymentRequest
-from deployments.findings import Finding
+from deployments.findings import Finding, finding
 from deployments.imports import ImportSurvey, PlannedCreation, planned_creations, replaced_addresses
-from deployments.preflight import Preflight, finding
+from deployments.preflight import Preflight
 from deployments.reasons import Reason
 
 __all__ = ["CheckProjectInput", "FindExistingInput", "PreflightActivities"]

@@ -8,9 +8,8 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.failures import translated
-from deployments.activity_token import ActivityToken
 from deployments.errors import StepMoved
-from deployments.step import StepKey, StepOrder, StepResult, StopCause
+from deployments.step import ActivityToken, StepKey, StepOrder, StepResult, StopCause
 
 __all__ = ["RunStepInput", "StartMode", "StepActivities", "StopStepInput"]
 

@@ -1,10 +1,10 @@
 """Builds the HTTP application: routes, errors, request guard."""
 
 from importlib import metadata
+from operator import attrgetter
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from api import problems
 from api.dependencies import Services
@@ -22,7 +22,7 @@ from api.routes import (
     plan,
     projects,
 )
-from api.streaming.registry import BroadcastRegistry
+from api.streaming.broadcast import BroadcastRegistry
 
 __all__ = ["build"]
 
@@ -55,7 +55,7 @@ def build(services: Services) -> FastAPI:
         version=metadata.version("anava-deploy"),
         docs_url=None,
         redoc_url=None,
-        generate_unique_id_function=_operation_id,
+        generate_unique_id_function=attrgetter("name"),
     )
     app.state.services = services
     app.state.broadcasts = BroadcastRegistry(services)
@@ -73,7 +73,3 @@ class _Api(FastAPI):
         if self.openapi_schema is None:
             add_components(super().openapi())
         return super().openapi()
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.name

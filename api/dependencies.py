@@ -6,7 +6,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.services.container import Services
-from api.streaming.registry import BroadcastRegistry
+from api.streaming.broadcast import BroadcastRegistry
 from deployments.deployment import DEFAULT_TENANT
 from deployments.execution import Caller
 
@@ -22,16 +22,12 @@ async def _current_user() -> Caller:
 
 
 async def _services(request: HTTPConnection) -> Services:
-    services = request.app.state.services
-    if not isinstance(services, Services):
-        raise TypeError("the app was built without services")
+    services: Services = request.app.state.services
     return services
 
 
 async def _broadcasts(request: HTTPConnection) -> BroadcastRegistry:
-    broadcasts = request.app.state.broadcasts
-    if not isinstance(broadcasts, BroadcastRegistry):
-        raise TypeError("the app was built without broadcasts")
+    broadcasts: BroadcastRegistry = request.app.state.broadcasts
     return broadcasts
 
 

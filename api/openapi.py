@@ -5,12 +5,15 @@ from typing import Any
 from api.problems import KINDS, Problem, document
 from api.schemas.problems import ProblemBody
 
-__all__ = ["add_components", "error_responses"]
+__all__ = ["OF_DEPLOYMENT", "OF_STORE", "add_components", "error_responses"]
 
 _REQUEST_ID = "5f1c0c6e8d9b4d3f9a52b8e1f2f0c7aa"
 # Every route can answer with these.
 _ALWAYS = ("bad_request", "host_not_allowed", "headers_too_large", "internal_error")
 _WITH_BODY = ("invalid_json", "body_too_large", "unsupported_media_type", "origin_not_allowed")
+# Problems of each route below a deployment, and of each such route that also reads a store.
+OF_DEPLOYMENT = ("not_found", "invalid_request", "temporal_unavailable")
+OF_STORE = (*OF_DEPLOYMENT, "unavailable")
 _SCHEMA = {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}
 
 _Responses = dict[int | str, dict[str, Any]]
@@ -46,9 +49,6 @@ def add_components(openapi: dict[str, Any]) -> None:
     definitions = schema.pop("$defs")
     components.setdefault("schemas", {}).update({**definitions, ProblemBody.__name__: schema})
     components["examples"] = {
-        code: {
-            "summary": kind.title,
-            "value": document(Problem(code, kind.meaning, kind.next_step), _REQUEST_ID),
-        }
+        code: {"summary": kind.title, "value": document(Problem(code), _REQUEST_ID)}
         for code, kind in KINDS.items()
     }

@@ -4,7 +4,7 @@ import inspect
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -14,30 +14,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.pages.rendering import error_page, wants_page
-from deployments.errors import (
-    AcapConfigIncomplete,
-    AcapConfigMissing,
-    AlreadyFinished,
-    AnavaError,
-    FieldProblem,
-    IdempotencyKeyReused,
-    InvalidRequest,
-    LinkExpired,
-    LinkRefused,
-    LogNotSealed,
-    NotAvailable,
-    NotFound,
-    PlanNotReady,
-    PlanTooLarge,
-    SignInExpired,
-    TemporalUnavailable,
-    Unavailable,
-)
+from deployments import errors
+from deployments.errors import AnavaError, FieldProblem
 
 __all__ = [
     "KINDS",
     "Problem",
-    "ProblemKind",
     "document",
     "install",
     "problem_of",
@@ -69,25 +51,29 @@ class ProblemKind:
 # Code, status and title by error class. The meaning is the first line of the class's docstring. A
 # subclass without a row has the kind of the nearest parent.
 _ERRORS: dict[type[AnavaError], tuple[str, int, str]] = {
-    InvalidRequest: ("invalid_request", 422, "The request is not valid"),
-    NotAvailable: ("not_available", 422, "Not available in this version"),
-    IdempotencyKeyReused: ("idempotency_key_reused", 422, "The Idempotency-Key was used before"),
-    NotFound: ("not_found", 404, "Not found"),
-    PlanNotReady: ("plan_not_ready", 404, "There is no plan yet"),
-    PlanTooLarge: ("plan_too_large", 422, "The plan is too large to show"),
-    AcapConfigMissing: ("acap_config_missing", 404, "There is no camera configuration"),
-    AcapConfigIncomplete: (
+    errors.InvalidRequest: ("invalid_request", 422, "The request is not valid"),
+    errors.NotAvailable: ("not_available", 422, "Not available in this version"),
+    errors.IdempotencyKeyReused: (
+        "idempotency_key_reused",
+        422,
+        "The Idempotency-Key was used before",
+    ),
+    errors.NotFound: ("not_found", 404, "Not found"),
+    errors.PlanNotReady: ("plan_not_ready", 404, "There is no plan yet"),
+    errors.PlanTooLarge: ("plan_too_large", 422, "The plan is too large to show"),
+    errors.AcapConfigMissing: ("acap_config_missing", 404, "There is no camera configuration"),
+    errors.AcapConfigIncomplete: (
         "acap_config_incomplete",
         409,
         "The camera configuration is not complete",
     ),
-    LinkRefused: ("link_refused", 403, "The link is not valid"),
-    LinkExpired: ("link_expired", 403, "The link has expired"),
-    AlreadyFinished: ("already_finished", 409, "The deployment has ended"),
-    LogNotSealed: ("log_not_sealed", 409, "The log has no end record"),
-    SignInExpired: ("sign_in_expired", 401, "Sign in with Google again"),
-    Unavailable: ("unavailable", 503, "Not available just now"),
-    TemporalUnavailable: ("temporal_unavailable", 503, "Temporal does not answer"),
+    errors.LinkRefused: ("link_refused", 403, "The link is not valid"),
+    errors.LinkExpired: ("link_expired", 403, "The link has expired"),
+    errors.AlreadyFinished: ("already_finished", 409, "The deployment has ended"),
+    errors.LogNotSealed: ("log_not_sealed", 409, "The log has no end record"),
+    errors.SignInExpired: ("sign_in_expired", 401, "Sign in with Google again"),
+    errors.Unavailable: ("unavailable", 503, "Not available just now"),
+    errors.TemporalUnavailable: ("temporal_unavailable", 503, "Temporal does not answer"),
 }
 KINDS: dict[str, ProblemKind] = {
     code: ProblemKind(
@@ -152,12 +138,12 @@ _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem: its kind, and the details of this occurrence."""
+    """A problem: its kind, and the details of this occurrence where they differ from the kind's."""
 
     code: str
-    detail: str
+    detail: str = ""
     next_step: str = ""
-    errors: list[FieldProblem] = field(default_factory=list)
+    errors: Sequence[FieldProblem] = ()
 
     @property
     def kind(self) -> ProblemKind:
@@ -167,18 +153,16 @@ class Problem:
 
 def document(problem: Problem, request_id: str) -> dict[str, object]:
     """The problem document; `type` is the path of the kind's page on this server."""
-    content: dict[str, object] = {
+    return {
         "type": f"/problems/{problem.code}",
         "title": problem.kind.title,
         "status": problem.kind.status,
-        "detail": problem.detail,
+        "detail": problem.detail or problem.kind.meaning,
         "code": problem.code,
         "request_id": request_id,
         "errors": [asdict(error) for error in problem.errors],
+        "next_step": problem.next_step or problem.kind.next_step,
     }
-    if problem.next_step:
-        content["next_step"] = problem.next_step
-    return content
 
 
 def problem_response(problem: Problem, request_id: str) -> Response:
@@ -193,10 +177,10 @@ def problem_response(problem: Problem, request_id: str) -> Response:
 
 def install(app: FastAPI) -> None:
     """Answer every error with a problem document, or with a page for a browser."""
-    app.add_exception_handler(AnavaError, _anava)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(Exception, _unexpected)
+    app.exception_handler(AnavaError)(_anava)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(RequestValidationError)(_validation)
+    app.exception_handler(Exception)(_unexpected)
 
 
 def problem_of(error: AnavaError) -> Problem | None:
@@ -204,17 +188,13 @@ def problem_of(error: AnavaError) -> Problem | None:
     codes = (_ERRORS[kind][0] for kind in type(error).__mro__ if kind in _ERRORS)
     if (code := next(codes, None)) is None:
         return None
-    problems: list[FieldProblem] = []
-    if isinstance(error, InvalidRequest | AcapConfigIncomplete):
-        problems = list(error.problems)
-    return Problem(code, str(error), error.next_step, problems[:_MAX_PROBLEMS])
+    return Problem(code, str(error), error.next_step, error.problems[:_MAX_PROBLEMS])
 
 
-def validation_problem(errors: Sequence[Mapping[str, Any]]) -> Problem:
+def validation_problem(details: Sequence[Mapping[str, Any]]) -> Problem:
     """The problem of pydantic's validation errors."""
-    problems = [_field_problem(error) for error in errors[:_MAX_PROBLEMS]]
-    detail = "The request breaks a rule."
-    return Problem("invalid_request", detail, InvalidRequest.next_step, problems)
+    problems = [_field_problem(detail) for detail in details[:_MAX_PROBLEMS]]
+    return Problem("invalid_request", "The request breaks a rule.", errors=problems)
 
 
 def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
@@ -223,29 +203,25 @@ def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
     return FieldProblem(_pointer(error["loc"]), code, message)
 
 
-def _anava(request: Request, error: Exception) -> Response:
-    problem = problem_of(error) if isinstance(error, AnavaError) else None
+def _anava(request: Request, error: AnavaError) -> Response:
+    problem = problem_of(error)
     return _answer(request, problem) if problem else _unexpected(request, error)
 
 
-def _http(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        return _unexpected(request, error)
+def _http(request: Request, error: HTTPException) -> Response:
     code = _HTTP_CODES.get(error.status_code, "bad_request")
-    response = _answer(request, Problem(code, f"{KINDS[code].title}.", KINDS[code].next_step))
+    response = _answer(request, Problem(code, f"{KINDS[code].title}."))
     response.headers.update(error.headers or {})
     return response
 
 
-def _validation(request: Request, error: Exception) -> Response:
-    errors = error.errors() if isinstance(error, RequestValidationError) else []
-    return _answer(request, validation_problem(errors))
+def _validation(request: Request, error: RequestValidationError) -> Response:
+    return _answer(request, validation_problem(error.errors()))
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
     _log.error("request %s failed", _request_id(request), exc_info=error)
-    kind = KINDS["internal_error"]
-    return _answer(request, Problem("internal_error", kind.meaning, kind.next_step))
+    return _answer(request, Problem("internal_error"))
 
 
 def _pointer(location: tuple[str | int, ...]) -> str:

@@ -32,12 +32,7 @@ _CANCEL_SECONDS = 4
 class Server(uvicorn.Server):
     """A uvicorn server that ends the event streams before it waits for open connections.
 
-    Args:
-        app: the application.
-        host: the address to listen on; loopback as long as there is no sign-in.
-        port: 0 for any free port.
-        stopping: set when the shutdown begins.
-        stall_seconds: limit for a client that acknowledges nothing.
+    `port` 0 selects any free port. The server sets `stopping` when the shutdown begins.
     """
 
     def __init__(

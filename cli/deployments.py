@@ -10,20 +10,11 @@ from typing import Annotated
 import httpx
 import typer
 
+from cli import render
 from cli.client import Client, Document, write_private
-from cli.exit_codes import ExitCode, exit_code, finish, still_running
+from cli.exit_codes import ExitCode, command, exit_code
 from cli.follow import Follower
 from cli.live_display import display
-from cli.render import (
-    artifact_lines,
-    deployment_lines,
-    destruction_lines,
-    health_lines,
-    list_line,
-    output_lines,
-    parse_variables,
-    verification_lines,
-)
 from deployments.log_text import visible
 from deployments.timings import PhaseTimeouts, limits_of
 
@@ -35,6 +26,7 @@ Api = Annotated[str, typer.Option("--api", help="Base URL of the API; default: f
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the log until the end.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Id = Annotated[str, typer.Argument(help="Id of the deployment.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")]
 After = Annotated[str, typer.Option(help="Start after this line of the log, like 3-42.")]
 
 
@@ -43,8 +35,8 @@ def _time_limit(phase: str) -> str:
     return f"Time limit of {phase}; default {limit.default}, at most {limit.maximum}."
 
 
-@app.command()
-def deploy(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
+@command(app)
+async def deploy(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
     context: typer.Context,
     project: Annotated[str, typer.Option(help="Google Cloud project id.")],
     prefix: Annotated[str, typer.Option(help="Name of the stack in the project.")] = "",
@@ -61,7 +53,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
     follow: Follow = False,
     as_json: Json = False,
     api: Api = "",
-) -> None:
+) -> int:
     """Deploy a stack."""
     limits = {
         "init_seconds": init_seconds,
@@ -77,76 +69,54 @@ def deploy(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
         "timeouts": {name: limit for name, limit in limits.items() if limit is not None},
     }
     try:
-        fields["variables"] = parse_variables(var or [])
+        fields["variables"] = render.parse_variables(var or [])
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     body = {name: value for name, value in fields.items() if value}
     headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-
-    async def work() -> int:
-        async with _client(context, api) as http:
-            accepted = await http.request("POST", "/api/deploy", body, headers)
-            return await _accepted(http, accepted, follow=follow, as_json=as_json)
-
-    finish(work())
+    async with _client(context, api) as http:
+        accepted = await http.request("POST", "/api/deploy", body, headers)
+        return await _accepted(http, accepted, follow=follow, as_json=as_json)
 
 
-@app.command()
-def destroy(
+@command(app)
+async def destroy(
     context: typer.Context,
     id: Annotated[str, typer.Argument(help="Id of a deployment of the stack.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation prompt.")] = False,
     follow: Follow = False,
     as_json: Json = False,
     api: Api = "",
-) -> None:
+) -> int:
     """Destroy a stack. Lists the resources that stay, then prompts for a confirmation."""
-
-    async def work() -> int:
-        async with _client(context, api) as http:
-            deployment = await http.request("GET", f"/api/deployment/{id}")
-            stack = {name: deployment[name] for name in ("template", "project_id", "prefix")}
-            query = httpx.QueryParams(stack)
-            destruction = await http.request("GET", f"/api/destruction?{query}")
-            if not (yes or _is_confirmed(destruction)):
-                return ExitCode.CANCELLED
-            fields = {
-                name: deployment[name] for name in ("region", "storage_location", "variables")
-            }
-            fields |= {"operation": "destroy", "confirm": destruction["confirm"]}
-            accepted = await http.request("POST", "/api/deploy", {**stack, **fields})
-            return await _accepted(http, accepted, follow=follow, as_json=as_json)
-
-    finish(work())
+    async with _client(context, api) as http:
+        deployment = await http.request("GET", f"/api/deployment/{id}")
+        stack = {name: deployment[name] for name in ("template", "project_id", "prefix")}
+        destruction = await http.request("GET", f"/api/destruction?{httpx.QueryParams(stack)}")
+        if not (yes or _is_confirmed(destruction)):
+            return ExitCode.CANCELLED
+        fields = {name: deployment[name] for name in ("region", "storage_location", "variables")}
+        fields |= {"operation": "destroy", "confirm": destruction["confirm"]}
+        accepted = await http.request("POST", "/api/deploy", {**stack, **fields})
+        return await _accepted(http, accepted, follow=follow, as_json=as_json)
 
 
-@app.command("acap-config")
-def acap_config(
-    context: typer.Context,
-    id: Id,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write.")
-    ] = None,
-    api: Api = "",
-) -> None:
+@command(app, "acap-config")
+async def acap_config(context: typer.Context, id: Id, output: Output = None, api: Api = "") -> int:
     """Print the camera configuration, which contains secrets, or write a private file."""
-
-    async def work() -> int:
-        async with _client(context, api) as http:
-            config = await http.request("GET", f"/api/deployment/{id}/acap-config")
-        text = json.dumps(config, indent=2)
-        if output is None:
-            typer.echo(text)
-        else:
-            write_private(output, text + "\n")
-            typer.echo(f"{output} contains secrets: only you can read it.", err=True)
-        return ExitCode.OK
-
-    finish(work())
+    async with _client(context, api) as http:
+        config = await http.request("GET", f"/api/deployment/{id}/acap-config")
+    text = json.dumps(config, indent=2)
+    if output is None:
+        typer.echo(text)
+    else:
+        write_private(output, text + "\n")
+        typer.echo(f"{output} contains secrets: only you can read it.", err=True)
+    return ExitCode.OK
 
 
-@app.command()
-def logs(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
+@command(app)
+async def logs(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
     context: typer.Context,
     id: Id,
     follow: Follow = False,
@@ -156,7 +126,7 @@ def logs(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
     ] = False,
     as_json: Json = False,
     api: Api = "",
-) -> None:
+) -> int:
     """Print a deployment's log. With --follow the exit code is that of the deployment's end.
 
     With --verify print a table in place of the log: the checksum of every
@@ -164,32 +134,22 @@ def logs(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
     """
     if verify and (follow or after):
         raise typer.BadParameter("--verify compares whole logs of deployments that have ended")
-
-    async def compare() -> int:
-        async with _client(context, api) as http:
+    async with _client(context, api) as http:
+        if verify:
             # The API reads up to a million lines from each of four stores.
             report = await http.request("GET", f"/api/deployment/{id}/logs/verify", seconds=600)
-        _print(report, verification_lines, as_json=as_json)
-        return ExitCode.OK if report["equal"] is True else ExitCode.FAILED
-
-    async def download() -> int:
+            _print(report, render.verification_lines, as_json=as_json)
+            return ExitCode.OK if report["equal"] is True else ExitCode.FAILED
+        if follow:
+            return await _follow(http, id, after, as_json=as_json)
         query = {"format": "ndjson" if as_json else "text"} | ({"after": after} if after else {})
-        async with _client(context, api) as http:
-            async for part in http.text(f"/api/deployment/{id}/logs", query):
-                typer.echo(part, nl=False)
+        async for part in http.text(f"/api/deployment/{id}/logs", query):
+            typer.echo(part, nl=False)
         return ExitCode.OK
 
-    async def live() -> int:
-        async with _client(context, api) as http:
-            deployment = await http.request("GET", f"/api/deployment/{id}")
-            return await _follow(http, deployment, after, as_json=as_json)
 
-    work = compare if verify else live if follow else download
-    finish(work(), following=id if follow else "")
-
-
-@app.command()
-def cancel(
+@command(app)
+async def cancel(
     context: typer.Context,
     id: Id,
     reason: Annotated[str, typer.Option(help="Recorded with the deployment.")] = "",
@@ -201,104 +161,89 @@ def cancel(
     ] = False,
     as_json: Json = False,
     api: Api = "",
-) -> None:
+) -> int:
     """Cancel a deployment. Terraform is interrupted and saves the state first."""
     body = {"reason": reason, "force": force}
-    path = f"/api/deployment/{id}/cancel"
-    finish(_show(context, api, ("POST", path, body), deployment_lines, as_json=as_json))
+    async with _client(context, api) as http:
+        deployment = await http.request("POST", f"/api/deployment/{id}/cancel", body)
+    _print(deployment, render.deployment_lines, as_json=as_json)
+    return ExitCode.OK
 
 
-@app.command()
-def status(context: typer.Context, id: Id, as_json: Json = False, api: Api = "") -> None:
+@command(app)
+async def status(context: typer.Context, id: Id, as_json: Json = False, api: Api = "") -> int:
     """Show a deployment. The exit code is that of the end, 0 before the end."""
-    path = f"/api/deployment/{id}"
-    finish(_show(context, api, ("GET", path, None), deployment_lines, as_json=as_json))
+    async with _client(context, api) as http:
+        return await _show(http, id, as_json=as_json)
 
 
-@app.command()
-def outputs(context: typer.Context, id: Id, as_json: Json = False, api: Api = "") -> None:
+@command(app)
+async def outputs(context: typer.Context, id: Id, as_json: Json = False, api: Api = "") -> int:
     """Show the outputs of a deployment; sensitive values stay hidden."""
-
-    async def work() -> int:
-        async with _client(context, api) as http:
-            deployment = await http.request("GET", f"/api/deployment/{id}")
-        recorded = (deployment.get("result") or {}).get("outputs") or []
-        _print({"outputs": recorded}, output_lines, as_json=as_json)
-        return ExitCode.OK
-
-    finish(work())
+    async with _client(context, api) as http:
+        deployment = await http.request("GET", f"/api/deployment/{id}")
+    recorded = (deployment.get("result") or {}).get("outputs") or []
+    _print({"outputs": recorded}, render.output_lines, as_json=as_json)
+    return ExitCode.OK
 
 
-@app.command("list")
-def list_deployments(
+@command(app, "list")
+async def list_deployments(
     context: typer.Context,
     status: Annotated[str, typer.Option(help="Only this status, like running or failed.")] = "",
     project: Annotated[str, typer.Option(help="Only this project.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Maximum number.")] = 50,
     as_json: Json = False,
     api: Api = "",
-) -> None:
+) -> int:
     """List deployments: first all that run, then those that ended last."""
     filters = {"status": status, "project": project}
-
-    async def work() -> int:
-        async with _client(context, api) as http:
-            async for deployment in http.pages("/api/deployments", filters, limit):
-                typer.echo(json.dumps(deployment) if as_json else list_line(deployment))
-        return ExitCode.OK
-
-    finish(work())
+    async with _client(context, api) as http:
+        async for deployment in http.pages("/api/deployments", filters, limit):
+            typer.echo(json.dumps(deployment) if as_json else render.list_line(deployment))
+    return ExitCode.OK
 
 
-@app.command()
-def artifacts(
+@command(app)
+async def artifacts(
     context: typer.Context,
     id: Id,
     name: Annotated[str, typer.Argument(help="The file to download.")] = "",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write.")
-    ] = None,
+    output: Output = None,
     as_json: Json = False,
     api: Api = "",
-) -> None:
+) -> int:
     """List a deployment's files, or download a file and check the sha256."""
     path = f"/api/deployment/{id}/artifacts"
-    if not name:
-        finish(_show(context, api, ("GET", path, None), artifact_lines, as_json=as_json))
-
-    async def work() -> int:
-        async with _client(context, api) as http:
-            # Only a listed name may become the name of a local file.
-            files = (await http.request("GET", path))["items"]
-            artifact = next((file for file in files if file["name"] == name), None)
-            if artifact is None:
-                typer.echo(f"There is no artifact {name!r}.", err=True)
-                return ExitCode.REFUSED
-            to = output or Path(Path(name).name)
-            await http.download(f"{path}/{name}", to, str(artifact["sha256"]))
-        typer.echo(f"{to}  {artifact['size_bytes']} bytes, sha256 {artifact['sha256']}")
-        return ExitCode.OK
-
-    finish(work())
+    async with _client(context, api) as http:
+        page = await http.request("GET", path)
+        if not name:
+            _print(page, render.artifact_lines, as_json=as_json)
+            return ExitCode.OK
+        # Only a listed name may become the name of a local file.
+        artifact = next((file for file in page["items"] if file["name"] == name), None)
+        if artifact is None:
+            typer.echo(f"There is no artifact {name!r}.", err=True)
+            return ExitCode.REFUSED
+        to = output or Path(Path(name).name)
+        await http.download(f"{path}/{name}", to, str(artifact["sha256"]))
+    typer.echo(f"{to}  {artifact['size_bytes']} bytes, sha256 {artifact['sha256']}")
+    return ExitCode.OK
 
 
-@app.command()
-def health(context: typer.Context, as_json: Json = False, api: Api = "") -> None:
+@command(app)
+async def health(context: typer.Context, as_json: Json = False, api: Api = "") -> int:
     """Show the health of the service. Exits 0 when healthy, else 1."""
-
-    async def work() -> int:
-        async with _client(context, api) as http:
-            # The body of a 503 names the fault.
-            document = await http.request("GET", "/health", accept=(503,))
-        _print(document, health_lines, as_json=as_json)
-        return ExitCode.OK if document.get("status") == "healthy" else ExitCode.FAILED
-
-    finish(work())
+    async with _client(context, api) as http:
+        # The body of a 503 names the fault.
+        document = await http.request("GET", "/health", accept=(503,))
+    _print(document, render.health_lines, as_json=as_json)
+    return ExitCode.OK if document.get("status") == "healthy" else ExitCode.FAILED
 
 
 def _is_confirmed(destruction: Document) -> bool:
     """List on stderr the resources that stay; whether the stack's name is typed at the prompt."""
-    for line in destruction_lines(destruction):
+    for line in render.destruction_lines(destruction):
         typer.echo(visible(line), err=True)
     typer.echo(f"Type {destruction['confirm']} to destroy the stack: ", nl=False, err=True)
     is_confirmed = sys.stdin.readline().strip() == str(destruction["confirm"])
@@ -314,38 +259,27 @@ def _client(context: typer.Context, api: str) -> Client:
 async def _accepted(http: Client, deployment: Document, *, follow: bool, as_json: bool) -> int:
     """Print or follow an accepted deployment; the exit code."""
     if follow:
-        return await _follow(http, deployment, as_json=as_json)
-    _print(deployment, deployment_lines, as_json=as_json)
+        return await _follow(http, str(deployment["id"]), as_json=as_json)
+    _print(deployment, render.deployment_lines, as_json=as_json)
     return ExitCode.OK
 
 
-async def _follow(http: Client, deployment: Document, after: str = "", *, as_json: bool) -> int:
-    id = str(deployment["id"])
+async def _follow(http: Client, id: str, after: str = "", *, as_json: bool) -> int:
+    """Show the log until the end, then the deployment; Ctrl-C ends the display alone."""
     try:
         with display(as_json=as_json) as shown:
             await Follower(http, id, shown, after).run()
-        deployment = await http.request("GET", f"/api/deployment/{id}")
+        return await _show(http, id, as_json=as_json)
     except asyncio.CancelledError:
-        typer.echo(f"\n{still_running(id)}", err=True)
+        message = "Stopped watching. The deployment continues. To stop it: anava cancel"
+        typer.echo(f"\n{message} {id}", err=True)
         raise
-    _print(deployment, deployment_lines, as_json=as_json)
+
+
+async def _show(http: Client, id: str, *, as_json: bool) -> int:
+    deployment = await http.request("GET", f"/api/deployment/{id}")
+    _print(deployment, render.deployment_lines, as_json=as_json)
     return exit_code(str(deployment.get("status")))
-
-
-async def _show(
-    context: typer.Context,
-    api: str,
-    request: tuple[str, str, Document | None],
-    lines: Callable[[Document], Iterable[str]],
-    *,
-    as_json: bool,
-) -> int:
-    """Send a request, given as method, path and body, and print the response."""
-    method, path, body = request
-    async with _client(context, api) as http:
-        document = await http.request(method, path, body)
-    _print(document, lines, as_json=as_json)
-    return exit_code(str(document.get("status", ""))) if method == "GET" else ExitCode.OK
 
 
 def _print(

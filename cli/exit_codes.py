@@ -1,9 +1,10 @@
-"""Exit codes of the commands, and errors as sentences."""
+"""Async commands: exit codes, and errors as sentences."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import IntEnum
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 import typer
 
@@ -11,7 +12,9 @@ from cli.client import ApiUnreachable, CommandError
 from cli.local_environment import CannotStart
 from deployments.errors import AnavaError
 
-__all__ = ["ExitCode", "exit_code", "finish", "still_running"]
+__all__ = ["ExitCode", "command", "exit_code", "run_to_exit_code"]
+
+_Work = TypeVar("_Work", bound=Callable[..., Coroutine[Any, Any, int]])
 
 
 class ExitCode(IntEnum):
@@ -32,31 +35,31 @@ def exit_code(status: str) -> ExitCode:
     return ExitCode.FAILED if status in {"failed", "needs_attention"} else ExitCode.OK
 
 
-def finish(work: Coroutine[Any, Any, int], following: str = "") -> None:
-    """Run the work of a command and exit with the code that the work returns.
+def command(app: typer.Typer, name: str | None = None) -> Callable[[_Work], _Work]:
+    """Register an async function as a command, which exits with the code that it returns."""
 
-    Args:
-        work: the command.
-        following: id of the followed deployment, which Ctrl-C does not stop.
-    """
+    def register(work: _Work) -> _Work:
+        @app.command(name)
+        @wraps(work)
+        def run(*arguments: object, **options: object) -> None:
+            raise typer.Exit(run_to_exit_code(work(*arguments, **options)))
+
+        return work
+
+    return register
+
+
+def run_to_exit_code(work: Coroutine[object, object, int]) -> int:
+    """Run the work of a command; an error becomes a sentence on stderr."""
     try:
-        code = asyncio.run(work)
+        return asyncio.run(work)
     except KeyboardInterrupt:
-        if following:
-            typer.echo(f"\n{still_running(following)}", err=True)
-        code = ExitCode.INTERRUPTED
+        return ExitCode.INTERRUPTED
     except ApiUnreachable as error:
         typer.echo(f"{error}\nStart it with `anava up`, or name another with --api.", err=True)
-        code = ExitCode.UNREACHABLE
+        return ExitCode.UNREACHABLE
     except (CommandError, CannotStart) as error:
         typer.echo(str(error), err=True)
-        code = ExitCode.REFUSED
     except AnavaError as error:
         typer.echo(f"{error} {error.next_step}", err=True)
-        code = ExitCode.REFUSED
-    raise typer.Exit(code)
-
-
-def still_running(id: str) -> str:
-    """The sentence for a Ctrl-C that ended the display, not the deployment."""
-    return f"Stopped watching. The deployment continues. To stop it: anava cancel {id}"
+    return ExitCode.REFUSED

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import Protocol
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError, aconnect_sse
@@ -19,8 +18,8 @@ _PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _MAX_FAILURES = 12
 
 
-class Display(Protocol):
-    """Where a followed deployment is shown."""
+class Display:
+    """Where a followed deployment is shown; a method that a display lacks shows nothing."""
 
     def lines(self, lines: list[list[str]]) -> None:
         """Show lines of the log, each with id, time, level and text."""
@@ -68,8 +67,7 @@ class Follower:
                 failures = 0 if self.after != before else failures + 1
                 self.display.connection("lost, trying again")
                 if failures >= _MAX_FAILURES:
-                    message = f"No API at {self.http.base_url}: {error}"
-                    raise ApiUnreachable(message) from None
+                    raise ApiUnreachable(f"No API at {self.http.base_url}: {error}") from None
             if not ended:
                 await asyncio.sleep(_PAUSES_SECONDS[min(failures, len(_PAUSES_SECONDS) - 1)])
         return self.status

@@ -22,10 +22,6 @@ _SIGN_INS = ("GOOGLE_", "GCE_", "CLOUDSDK_")
 def with_stand_in(local: LocalEnvironment, mirror: Path | None) -> LocalEnvironment:
     """The environment with a stand-in for every host of Google's and a separate data folder.
 
-    Args:
-        local: where the service runs.
-        mirror: where terraform finds providers.
-
     Raises:
         CannotStart: the mirror does not hold Google's provider.
     """

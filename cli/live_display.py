@@ -22,7 +22,7 @@ from cli.render import log_line
 from deployments.log_text import visible
 from deployments.phase import PHASES, Phase
 
-__all__ = ["LiveDisplay", "display"]
+__all__ = ["display"]
 
 _PHASES = (*(phase for phase, row in PHASES.items() if row.title), Phase.FINALIZE)
 _FIELDS = ("id", "time", "level", "text")
@@ -41,7 +41,7 @@ def display(*, as_json: bool) -> AbstractContextManager[Display]:
     return _live(console) if console.is_terminal else nullcontext(_Plain(log_line))
 
 
-class _Plain:
+class _Plain(Display):
     """Prints the lines of the log alone; a lost connection loses no line."""
 
     def __init__(self, text: Callable[[list[str]], str]) -> None:
@@ -51,32 +51,17 @@ class _Plain:
         for line in lines:
             typer.echo(self._text(line))
 
-    def status(self, deployment: Document) -> None:
-        """Print nothing."""
-
-    def resources(self, changes: list[Document]) -> None:
-        """Print nothing."""
-
     def source(self, label: str) -> None:
         """Print to stderr, since the lines may go into a file."""
         typer.echo(visible(label), err=True)
 
-    def connection(self, label: str) -> None:
-        """Print nothing."""
 
+class _Live(Display):
+    """The lines of progress below the log, drawn four times a second."""
 
-class LiveDisplay:
-    """The lines of progress below the log, drawn four times a second.
-
-    Args:
-        console: where the lines are drawn.
-        clock: seconds of a monotonic clock.
-    """
-
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._clock = clock
-        self._began = clock()
+        self._began = time.monotonic()
         self._deployment: Document = {}
         self._resources: dict[str, tuple[Document, float]] = {}
         self._connection = "connecting"
@@ -92,7 +77,7 @@ class LiveDisplay:
 
     def resources(self, changes: list[Document]) -> None:
         for change in changes:
-            self._resources[str(change["address"])] = (change, self._clock())
+            self._resources[str(change["address"])] = (change, time.monotonic())
 
     def source(self, label: str) -> None:
         """Print above the lines that are redrawn."""
@@ -116,7 +101,7 @@ class LiveDisplay:
             text.append(f"{mark} {name}  ", style)
         if self._deployment.get("cancel_requested"):
             text.append("cancelling  ", "yellow")
-        text.append(f"{_elapsed(self._clock() - self._began)}  ", "dim")
+        text.append(f"{_elapsed(time.monotonic() - self._began)}  ", "dim")
         return text.append(self._connection, "dim" if self._connection == "live" else "yellow")
 
     def _bar(self) -> RenderableType:
@@ -136,7 +121,7 @@ class LiveDisplay:
             if resource["status"] == "running"
         ]
         for resource, updated in running[:_MAX_ROWS]:
-            seconds = float(resource.get("elapsed_seconds") or 0) + self._clock() - updated
+            seconds = float(resource.get("elapsed_seconds") or 0) + time.monotonic() - updated
             line = f"  {resource['action']} {resource['address']}  {_elapsed(seconds)}"
             yield Text(visible(line), style="cyan", no_wrap=True, overflow="ellipsis")
         if len(running) > _MAX_ROWS:
@@ -145,7 +130,7 @@ class LiveDisplay:
 
 @contextmanager
 def _live(console: Console) -> Iterator[Display]:
-    view = LiveDisplay(console)
+    view = _Live(console)
     with Live(view, console=console, refresh_per_second=_FRAMES_PER_SECOND, transient=True):
         yield view
 

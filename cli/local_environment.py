@@ -80,10 +80,9 @@ def lock(data: Path) -> Iterator[int]:
     descriptor = _open_lock(data)
     try:
         if not _acquire(descriptor):
-            message = (
+            raise CannotStart(
                 f"Another `anava up` (or demo) runs with {data}. Stop it, or set ANAVA_DATA_DIR."
             )
-            raise CannotStart(message)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield descriptor
@@ -142,8 +141,7 @@ def check_ports(local: LocalEnvironment) -> None:
         servers.append(("Temporal's UI", "127.0.0.1", local.ui_port, "give --temporal-ui-port"))
     for server, host, port, next_step in servers:
         if not is_port_free(host, port):
-            message = f"Port {port} of {host}, meant for {server}, is taken; {next_step}."
-            raise CannotStart(message)
+            raise CannotStart(f"Port {port} of {host}, meant for {server}, is taken; {next_step}.")
 
 
 def is_port_free(host: str, port: int) -> bool:

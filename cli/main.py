@@ -7,8 +7,9 @@ cancelled or discarded; 4 the API does not answer; 130 interrupted by Ctrl-C.
 
 import importlib
 import os
+import sys
 from functools import partial
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -17,12 +18,22 @@ from adapters.temporal import client
 from cli import deployments
 from cli import up as up_module
 from cli import worker as worker_module
-from cli.demo import deploy_sandbox
-from cli.exit_codes import ExitCode, finish
+from cli.client import Client
+from cli.exit_codes import ExitCode, command, run_to_exit_code
+from cli.follow import Follower
 from cli.google_stand_in import with_stand_in
+from cli.live_display import display
+from cli.render import deployment_lines
 from cli.up import Up
 
 __all__ = ["app"]
+
+_DEMO = {
+    "project_id": "demo-project-1",
+    "prefix": "anava",
+    "template": "sandbox",
+    "variables": {"secret": "demo-secret-value", "resource_seconds": 1},
+}
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(deployments.app)
@@ -44,7 +55,7 @@ def worker(
 ) -> None:
     """Run a worker. As pid 1 of a container use --restart."""
     if restart:
-        finish(worker_module.run_with_restarts(drain=drain))
+        raise typer.Exit(run_to_exit_code(worker_module.run_with_restarts(drain=drain)))
     worker_module.run(drain=drain)
 
 
@@ -55,29 +66,25 @@ def serve_api() -> None:
     raise typer.Exit(importlib.import_module("api.main").main())
 
 
-@app.command()
-def register() -> None:
+@command(app)
+async def register() -> int:
     """Register search attributes with Temporal and set the retention of the namespace."""
-
-    async def work() -> NoReturn:
-        connection = await client.connect()
-        await client.register(connection)
-        await client.set_retention(connection)
-        # A normal end crashes at times inside the SDK (https://github.com/temporalio/sdk-python/issues/300).
-        os._exit(ExitCode.OK)
-
-    finish(work())
+    connection = await client.connect()
+    await client.register(connection)
+    await client.set_retention(connection)
+    # A normal end crashes at times inside the SDK (https://github.com/temporalio/sdk-python/issues/300).
+    os._exit(ExitCode.OK)
 
 
-@app.command()
-def up(
+@command(app)
+async def up(
     temporal_port: Annotated[int, typer.Option(help="Port of Temporal.")] = 7233,
     temporal_ui_port: Annotated[int, typer.Option(help="Port of Temporal's Web UI.")] = 8233,
     no_ui: Annotated[bool, typer.Option("--no-ui", help="Run without Temporal's Web UI.")] = False,
     google_stand_in: Annotated[
         bool, typer.Option("--google-stand-in", help="Use a simulated Google, never the real one.")
     ] = False,
-) -> None:
+) -> int:
     """Run the whole service on this machine."""
 
     async def serve(service: Up) -> int | None:
@@ -89,28 +96,40 @@ def up(
         typer.echo(f"Logs         {local.data / 'logs'}\nReady; Ctrl-C stops.")
         return None
 
-    async def work() -> int:
-        ui_port = None if no_ui else temporal_ui_port
-        local = up_module.default_environment(temporal_port, ui_port)
-        if google_stand_in:
-            local = with_stand_in(local, settings.load().terraform.mirror)
-        return await up_module.run(local, serve)
-
-    finish(work())
+    local = up_module.default_environment(temporal_port, None if no_ui else temporal_ui_port)
+    if google_stand_in:
+        local = with_stand_in(local, settings.load().terraform.mirror)
+    return await up_module.run(local, serve)
 
 
-@app.command()
-def demo(
+@command(app)
+async def demo(
     once: Annotated[
         bool, typer.Option("--once", help="Stop when the deployment has ended.")
     ] = False,
-) -> None:
+) -> int:
     """Run the whole service, deploy the sandbox and follow the deployment."""
+    return await up_module.run(up_module.demo_environment(), partial(_deploy_sandbox, once=once))
 
-    async def work() -> int:
-        return await up_module.run(up_module.demo_environment(), partial(deploy_sandbox, once=once))
 
-    finish(work())
+async def _deploy_sandbox(up: Up, *, once: bool) -> int | None:
+    """Deploy and follow; the exit code, or None to serve on a terminal unless `once` is set."""
+    local = up.local
+    typer.echo(f"API {local.api}   Temporal {local.ui}")
+    async with Client(local.api) as http:
+        id = str((await http.request("POST", "/api/deploy", _DEMO))["id"])
+        typer.echo(f"Deployment {id}")
+        with display(as_json=False) as shown:
+            await Follower(http, id, shown).run()
+        deployment = await http.request("GET", f"/api/deployment/{id}")
+    for line in deployment_lines(deployment):
+        typer.echo(line)
+    typer.echo(f"  {local.api}/api/deployment/{id}")
+    status = exit_code(str(deployment.get("status")))
+    if not once and sys.stdin.isatty() and sys.stdout.isatty() and status is ExitCode.OK:
+        typer.echo("Serving until Ctrl-C.")
+        return None
+    return status
 
 
 if __name__ == "__main__":

@@ -32,10 +32,8 @@ class Backoff:
 class ChildProcess:
     """A child process in a separate process group, restarted after each exit.
 
-    The kernel sends the child SIGTERM when this process is killed.
-
-    Args:
-        log: the file to which stdout and stderr are appended; None inherits both.
+    The kernel sends the child SIGTERM when this process is killed. stdout and stderr are appended
+    to the file `log`; None inherits both.
     """
 
     def __init__(
@@ -65,11 +63,7 @@ class ChildProcess:
         return process.pid if process is not None and process.returncode is None else None
 
     def start(self, inherited: Collection[int] = ()) -> asyncio.Task[int]:
-        """Start the child; the task ends after `stop`, with the child's exit status.
-
-        Args:
-            inherited: file descriptors that the child inherits.
-        """
+        """Start the child, which inherits the file descriptors; `stop` ends the task."""
         self._inherited = inherited
         self._task = asyncio.create_task(self._run(), name=self.name)
         return self._task

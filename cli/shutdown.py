@@ -11,7 +11,7 @@ import typer
 from deployments.deployment import CancelRequest
 from deployments.errors import NotFound, TemporalUnavailable
 
-__all__ = ["NOTHING_CANCELLED", "RunningDeployments", "ShutdownPrompt"]
+__all__ = ["NOTHING_CANCELLED", "ShutdownPrompt"]
 
 _POLL_SECONDS = 0.3
 # A Temporal that was killed is back within 2 s (measured), after the longest pause of its
@@ -45,10 +45,7 @@ class RunningDeployments(Protocol):
 class ShutdownPrompt:
     """A stop of `anava up`: prompts on a terminal, and cancels elsewhere.
 
-    Args:
-        running: the deployments that have not ended.
-        signals: signals that arrive during the stop.
-        wait_seconds: limit of the wait for cancelled deployments.
+    `signals` receives those that arrive meanwhile; `wait_seconds` limits the wait for the ends.
     """
 
     def __init__(

@@ -63,12 +63,7 @@ def demo_environment() -> LocalEnvironment:
 
 
 class Up:
-    """The child processes of an `anava up`.
-
-    Args:
-        local: data folder and addresses.
-        lock: descriptor of the data folder's lock; every child inherits the lock.
-    """
+    """The child processes of an `anava up`, which inherit the lock of the data folder."""
 
     def __init__(self, local: LocalEnvironment, lock: int) -> None:
         self.local = local

@@ -112,7 +112,5 @@ def _value(outputs: Mapping[str, Mapping[str, object]], field: _Field) -> object
 
 def _problem(field: _Field) -> FieldProblem:
     return FieldProblem(
-        f"/{field.section}/{field.key}",
-        "missing",
-        f"The output {field.source} was not recorded.",
+        f"/{field.section}/{field.key}", "missing", f"The output {field.source} was not recorded."
     )

@@ -22,7 +22,6 @@ __all__ = [
     "ArtifactStore",
     "Content",
     "Downloads",
-    "Link",
     "content_type",
     "disposition",
     "is_name",
@@ -75,13 +74,6 @@ class Content:
     chunks: AsyncIterator[bytes]
 
 
-@dataclass(frozen=True)
-class Link:
-    """A URL that downloads an artifact without sign-in for `LINK_SECONDS`."""
-
-    url: str
-
-
 class ArtifactStore(Protocol):
     """Storage of artifacts. Names that `is_name` refuses are neither stored nor found.
 
@@ -109,8 +101,8 @@ class ArtifactStore(Protocol):
             NotFound: there is no such artifact.
         """
 
-    async def link(self, deployment: str, name: str) -> Link:
-        """A link for GET that expires by itself.
+    async def link(self, deployment: str, name: str) -> str:
+        """A URL that downloads the artifact without sign-in for `LINK_SECONDS`.
 
         Raises:
             NotFound: there is no such artifact.

@@ -12,13 +12,13 @@ from deployments.step import Counts, Output
 from deployments.timings import PhaseTimeouts
 
 __all__ = [
-    "CANCEL_PREFIX",
     "DEFAULT_TENANT",
     "ApprovalPolicy",
     "CancelRequest",
     "DeploymentRequest",
     "DeploymentResult",
     "Operation",
+    "PreparedHost",
     "Stack",
     "Status",
 ]
@@ -91,6 +91,18 @@ class DeploymentRequest:
     approval: ApprovalPolicy = ApprovalPolicy.AUTO
     timeouts: PhaseTimeouts = field(default_factory=PhaseTimeouts)
     encrypted_variables: str = ""
+
+
+@dataclass(frozen=True)
+class PreparedHost:
+    """The host that has admitted a deployment, and the versions that the deployment runs with.
+
+    `template_version` is the first 12 hex digits of a SHA-256 over the template's files.
+    """
+
+    host: str
+    terraform_version: str
+    template_version: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["DESTRUCTION", "Destruction", "RetainedResource", "SoftDeletedResource", "confirmation"]
+__all__ = ["DESTRUCTION", "confirmation"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,7 @@ def confirmation(project_id: str, prefix: str) -> str:
 
 
 _RECORDS = RetainedResource(
-    "logs, plans and records of this stack's deployments",
-    "the history of all changes",
+    "logs, plans and records of this stack's deployments", "the history of all changes"
 )
 
 DESTRUCTION: dict[str, Destruction] = {
@@ -50,8 +49,7 @@ DESTRUCTION: dict[str, Destruction] = {
             ),
             RetainedResource("Firebase in the project", "Google offers no way to remove Firebase"),
             RetainedResource(
-                "the sign-in settings (Identity Platform)",
-                "Google offers no way to remove them",
+                "the sign-in settings (Identity Platform)", "Google offers no way to remove them"
             ),
             RetainedResource(
                 "the Firestore database and the Firebase storage bucket",
@@ -77,9 +75,7 @@ DESTRUCTION: dict[str, Destruction] = {
             ),
             # https://cloud.google.com/iam/docs/service-accounts-delete-undelete
             SoftDeletedResource(
-                "service accounts",
-                30,
-                "Google can restore them; new ones are other accounts",
+                "service accounts", 30, "Google can restore them; new ones are other accounts"
             ),
             # https://firebase.google.com/docs/reference/firebase-management/rest/v1beta1/projects.webApps/remove
             SoftDeletedResource("web app", 30, "Firebase can restore it"),

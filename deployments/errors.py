@@ -87,21 +87,24 @@ class FieldProblem:
 
 
 class AnavaError(Exception):
-    """A request that this service refuses, or a failure with a known cause."""
+    """A request that this service refuses, or a failure with a known cause.
+
+    `problems` are the fields that cause the error.
+    """
 
     retryable: ClassVar[bool] = False
     audience: ClassVar[Audience] = Audience.USER
     next_step: ClassVar[str] = "Read the detail; if it does not help, contact an operator."
+
+    def __init__(self, message: str = "", *problems: FieldProblem) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class InvalidRequest(AnavaError):
     """The request breaks a documented rule."""
 
     next_step = "Correct the named fields and send the request again."
-
-    def __init__(self, message: str, *problems: FieldProblem) -> None:
-        super().__init__(message)
-        self.problems = problems
 
 
 class NotAvailable(InvalidRequest):
@@ -144,10 +147,6 @@ class AcapConfigIncomplete(AnavaError):
     """Outputs for the camera configuration were not recorded."""
 
     next_step = "Deploy the stack again: the next completed deployment records all outputs."
-
-    def __init__(self, message: str, *problems: FieldProblem) -> None:
-        super().__init__(message)
-        self.problems = problems
 
 
 class LinkRefused(AnavaError):

@@ -23,14 +23,13 @@ __all__ = [
     "decode_event",
     "is_end_record",
     "last_end_record",
-    "last_line",
 ]
 
 # An event must fit every store: a Firestore document holds at most 1 MiB.
 MAX_TEXT_BYTES = 256 * 1024
 
 # Stores that sort text pad each number to 10 digits.
-_MAX_NUMBER = 9_999_999_999
+_MAX_DIGITS = 10
 
 
 @dataclass(frozen=True, order=True)
@@ -47,20 +46,20 @@ class EventId:
         return f"{self.step}-{self.line}"
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Parse an id from a client.
+    def parse(cls, text: str, pointer: str = "/after") -> Self:
+        """Parse an id from a client; `pointer` is the field that an error names.
 
         Raises:
             InvalidRequest: the text is not two decimal numbers below 10^10 with a hyphen between.
         """
         left, hyphen, right = text.partition("-")
         digits = left.isascii() and right.isascii() and left.isdigit() and right.isdigit()
-        if not (hyphen and digits and len(left) <= 10 and len(right) <= 10):
+        if not (hyphen and digits and max(len(left), len(right)) <= _MAX_DIGITS):
             raise InvalidRequest(
                 "An event id looks like 3-42.",
-                FieldProblem("/after", "event_id", "Use an id that this log sent, like 3-42."),
+                FieldProblem(pointer, "event_id", "Use an id that this log sent, like 3-42."),
             )
-        return cls(min(int(left), _MAX_NUMBER), min(int(right), _MAX_NUMBER))
+        return cls(int(left), int(right))
 
 
 class EventResource(TypedDict):
@@ -194,18 +193,9 @@ def is_end_record(line: bytes) -> bool:
     return line.partition(b",")[2].startswith(b'"end":')
 
 
-def last_line(data: bytes) -> bytes:
-    """The last line of a chunk or file, without the newline."""
-    return data[:-1].rpartition(b"\n")[2]
-
-
 def last_end_record(data: bytes) -> EndRecord | None:
-    """The end record on the last line; None when the line is an event, torn or damaged.
-
-    Args:
-        data: the end of an event file; the first line may be cut.
-    """
-    line = last_line(data)
+    """The end record on the last line of a file's end; None for an event or a damaged line."""
+    line = data[:-1].rpartition(b"\n")[2]
     if not (data.endswith(b"\n") and is_end_record(line)):
         return None
     try:

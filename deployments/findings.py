@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from deployments.errors import Audience
-from deployments.reasons import Reason
+from deployments.reasons import Reason, explain
 
-__all__ = ["Finding", "Severity"]
+__all__ = ["Finding", "Severity", "finding"]
 
 
 class Severity(StrEnum):
@@ -36,3 +36,17 @@ class Finding:
     detail: str = ""
     file: str = ""
     line: int = 0
+
+
+def finding(
+    cause: Reason,
+    message: str = "",
+    severity: Severity = Severity.BLOCKING,
+    fix: str = "",
+    resource: str = "",
+) -> Finding:
+    """A finding of a cause; without `message` the cause's own message is used."""
+    explanation = explain(cause)
+    next_step, audience = explanation.next_step, explanation.audience
+    text = message or explanation.message
+    return Finding(cause, text, severity, next_step, fix, audience, resource)

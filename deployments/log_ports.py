@@ -10,14 +10,7 @@ from typing import Protocol
 from deployments.events import EndRecord, EventChunk, EventId
 from deployments.step import Resource
 
-__all__ = [
-    "LogSink",
-    "LogSource",
-    "Progress",
-    "ProgressSource",
-    "SinkStatus",
-    "SinkStatuses",
-]
+__all__ = ["LogSink", "LogSource", "Progress", "ProgressSource", "SinkStatus", "SinkStatuses"]
 
 
 class LogSink(Protocol):
@@ -26,17 +19,14 @@ class LogSink(Protocol):
     @property
     def name(self) -> str:
         """The name in settings, cursors and health."""
-        ...
 
     @property
     def chunk_bytes(self) -> int:
         """Largest chunk for `write`; a longer single line comes as a chunk by itself."""
-        ...
 
     @property
     def gather_seconds(self) -> float:
         """Time to collect lines before a write, for sinks with expensive writes."""
-        ...
 
     async def generation(self) -> str:
         """A value that changes when the store has lost data; constant if the store cannot lose any.
@@ -44,7 +34,6 @@ class LogSink(Protocol):
         Raises:
             Unavailable: the store does not respond.
         """
-        ...
 
     async def write(self, deployment: str, chunk: EventChunk) -> int:
         """Append a chunk whose first line follows the last stored line, else change nothing.
@@ -56,7 +45,6 @@ class LogSink(Protocol):
         Raises:
             Unavailable: the chunk may or may not be stored; retry later.
         """
-        ...
 
     async def seal(self, deployment: str, record: EndRecord) -> int:
         """Mark the log of a step as complete if the end record is stored; idempotent.
@@ -67,7 +55,6 @@ class LogSink(Protocol):
         Raises:
             Unavailable: the step may or may not be sealed; retry later.
         """
-        ...
 
 
 class LogSource(Protocol):
@@ -76,11 +63,9 @@ class LogSource(Protocol):
     @property
     def name(self) -> str:
         """The name in settings; a fallback source has several, separated by commas."""
-        ...
 
     def reading(self, deployment: str) -> str:
         """The name of the source that the log of a deployment currently comes from."""
-        ...
 
     async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
         """Read the events after an id, in order, about `max_bytes` of them.
@@ -91,11 +76,9 @@ class LogSource(Protocol):
             Unavailable: the source does not respond, or no longer holds this log.
             LogGap: the source lacks lines after the id.
         """
-        ...
 
     def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:
         """Read the events after an id, then new events as they come; never ends by itself."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -120,7 +103,6 @@ class SinkStatuses(Protocol):
 
     async def current(self) -> list[SinkStatus]:
         """The status of each sink, over all workers that are visible from this process."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -139,4 +121,3 @@ class ProgressSource(Protocol):
 
     async def latest(self, deployment: str) -> Progress | None:
         """The progress of the newest step that names resources; None before the first."""
-        ...

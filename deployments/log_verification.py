@@ -9,7 +9,7 @@ from deployments.errors import LogGap, Unavailable
 from deployments.events import EndRecord, EventChunk, EventId, is_end_record
 from deployments.log_ports import LogSource
 
-__all__ = ["Holding", "StepHolding", "Verdict", "compare", "verify"]
+__all__ = ["Holding", "Verdict", "compare", "verify"]
 
 # Hashing 1 MiB takes a few milliseconds, the longest time that other coroutines wait.
 _READ_BYTES = 1024 * 1024

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from deployments.reasons import Reason
 
-__all__ = ["PHASES", "TERRAFORM_PHASES", "Phase", "PhaseRow", "TerraformPhase"]
+__all__ = ["PHASES", "TERRAFORM_PHASES", "Phase"]
 
 
 class Phase(StrEnum):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deployments.deployment import DeploymentRequest
-from deployments.findings import Finding, Severity
-from deployments.reasons import Reason, explain
+from deployments.findings import Finding, Severity, finding
+from deployments.reasons import Reason
 
 __all__ = [
     "CONSTRAINTS",
@@ -20,7 +20,6 @@ __all__ = [
     "by_severity",
     "disabled_apis",
     "existing_resources",
-    "finding",
     "is_stack_name",
     "missing_permissions",
     "policy_violations",
@@ -106,26 +105,6 @@ class ExistingResource:
     kind: str
     name: str
     location: str = ""
-
-
-def finding(
-    code: Reason,
-    message: str = "",
-    severity: Severity = Severity.BLOCKING,
-    fix: str = "",
-    resource: str = "",
-) -> Finding:
-    """A finding of a cause; without `message` the cause's own message is used."""
-    explanation = explain(code)
-    return Finding(
-        code,
-        message or explanation.message,
-        severity,
-        explanation.next_step,
-        fix,
-        explanation.audience,
-        resource,
-    )
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
@@ -219,11 +198,7 @@ def policy_violations(
 ) -> Iterator[Finding]:
     """A blocking finding where an effective organisation policy forbids a part of the stack.
 
-    Args:
-        request: the deployment.
-        constraint: an entry of `CONSTRAINTS`.
-        rules: rules of the effective policy, in the format of the Organization Policy API v2.
-        apis: APIs that the stack needs.
+    `rules` have the format of the Organization Policy API v2; `apis` are those of the stack.
     """
     refused = ""
     if constraint == _ACCOUNTS:

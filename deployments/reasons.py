@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from deployments.errors import Audience
 
-__all__ = ["Explanation", "Reason", "explain"]
+__all__ = ["Reason", "explain"]
 
 
 class Reason(StrEnum):
@@ -281,12 +281,7 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
 
 
 def explain(reason: Reason, *, destroy: bool = False) -> Explanation:
-    """The explanation of a reason.
-
-    Args:
-        reason: the cause.
-        destroy: whether the deployment destroys a stack: then the next step is another destroy.
-    """
+    """The explanation of a cause; after a `destroy` the next step is another destroy."""
     explanation = _EXPLANATIONS[reason]
     if not destroy:
         return explanation

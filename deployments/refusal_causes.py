@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from deployments.findings import Finding
+from deployments.findings import Finding, finding
 from deployments.google_errors import GoogleError, parse
-from deployments.reasons import Reason, explain
+from deployments.reasons import Reason
 from deployments.step import Diagnostic, StepOutcome, StepResult
 
 __all__ = ["Action", "Refusal", "classify", "match", "refusals_of"]
@@ -152,11 +152,7 @@ _GOOGLE: tuple[_Row, ...] = (
 _OTHERS: tuple[_Row, ...] = (
     _Row(Reason.STATE_LOCKED, Action.FAIL, pattern=r"^Error acquiring the state lock$"),
     _Row(Reason.PLAN_STALE, Action.RETRY, pattern="^Saved plan is stale$"),
-    _Row(
-        Reason.STATE_REPLACED,
-        Action.FAIL,
-        pattern="^Saved plan does not match the given state$",
-    ),
+    _Row(Reason.STATE_REPLACED, Action.FAIL, pattern="^Saved plan does not match the given state$"),
     _Row(
         Reason.STATE_NOT_SAVED,
         Action.FAIL,
@@ -245,18 +241,8 @@ def _matches(row: _Row, error: GoogleError) -> bool:
 
 
 def _refusal(row: _Row, error: GoogleError, resource: str) -> Refusal:
-    explanation = explain(row.reason)
-    return Refusal(
-        Finding(
-            cause=row.reason,
-            message=_filled(row.message, error) or explanation.message,
-            next_step=explanation.next_step,
-            fix=_filled(row.fix, error),
-            audience=explanation.audience,
-            resource=resource,
-        ),
-        row.action,
-    )
+    message, fix = _filled(row.message, error), _filled(row.fix, error)
+    return Refusal(finding(row.reason, message, fix=fix, resource=resource), row.action)
 
 
 def _filled(text: str, error: GoogleError) -> str:

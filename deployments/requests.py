@@ -11,7 +11,7 @@ from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
 from deployments.templates import TEMPLATES, Variable, VariableKind
 from deployments.timings import PhaseTimeouts, limits_of
 
-__all__ = ["DeploymentFields", "Scalar", "Value", "check", "check_target"]
+__all__ = ["DeploymentFields", "Value", "check", "check_target"]
 
 Scalar = str | int | float | bool
 Value = Scalar | list[str]
@@ -33,6 +33,14 @@ _NAME_RULES = (
 )
 # Above every rule's own maximum; checked first, so that no pattern runs on a long text.
 _MAX_NAME_CHARACTERS = 40
+# The values of designed fields that this version supports.
+_AVAILABLE: tuple[tuple[str, tuple[object, ...], str], ...] = (
+    ("approval", (ApprovalPolicy.AUTO,), "Only auto is available."),
+    ("continues", (None,), "A retry deploys the stack again."),
+    ("operation", (Operation.DEPLOY, Operation.DESTROY), "Only deploy and destroy are available."),
+    ("template_version", (None,), "Each deployment takes the template's newest version."),
+    ("revision", (None,), "No revisions are recorded, so none can be deployed again."),
+)
 
 
 @dataclass(frozen=True)
@@ -191,25 +199,6 @@ def _confirmation(requested: DeploymentFields) -> Iterator[FieldProblem]:
 
 
 def _not_available(requested: DeploymentFields) -> Iterator[FieldProblem]:
-    refusals = (
-        ("approval", requested.approval is not ApprovalPolicy.AUTO, "Only auto is available."),
-        ("continues", requested.continues is not None, "A retry deploys the stack again."),
-        (
-            "operation",
-            requested.operation not in (Operation.DEPLOY, Operation.DESTROY),
-            "Only deploy and destroy are available.",
-        ),
-        (
-            "template_version",
-            requested.template_version is not None,
-            "Each deployment takes the template's newest version.",
-        ),
-        (
-            "revision",
-            requested.revision is not None,
-            "No revisions are recorded, so none can be deployed again.",
-        ),
-    )
-    for name, refused, sentence in refusals:
-        if refused:
+    for name, available, sentence in _AVAILABLE:
+        if getattr(requested, name) not in available:
             yield FieldProblem(f"/{name}", "not_available", sentence)

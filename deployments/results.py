@@ -9,14 +9,7 @@ from deployments.findings import Finding, Severity
 from deployments.phase import TERRAFORM_PHASES, Phase
 from deployments.reasons import Reason, explain
 from deployments.refusal_causes import classify, refusals_of
-from deployments.step import (
-    Counts,
-    Diagnostic,
-    Output,
-    StepOutcome,
-    StepResult,
-    StopCause,
-)
+from deployments.step import Counts, Diagnostic, Output, StepOutcome, StepResult, StopCause
 
 __all__ = ["EndContext", "Reconciliation", "conclude", "fit_to_memo"]
 

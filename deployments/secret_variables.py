@@ -18,7 +18,6 @@ class Cipher(Protocol):
 
     def encrypt(self, text: str, deployment: str) -> str:
         """Encrypt a text; equal texts give different results."""
-        ...
 
     def decrypt(self, encrypted: str, deployment: str) -> str:
         """Decrypt a text.
@@ -26,7 +25,6 @@ class Cipher(Protocol):
         Raises:
             SecretsUnreadable: the key or the deployment differs, or the text was changed.
         """
-        ...
 
 
 def encrypt_variables(

@@ -1,6 +1,6 @@
 """The order and the result of a step, which is a piece of terraform work."""
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
 from deployments.events import EndRecord
@@ -9,6 +9,7 @@ from deployments.phase import Phase
 from deployments.timings import StopLadder
 
 __all__ = [
+    "ActivityToken",
     "Counts",
     "Diagnostic",
     "Output",
@@ -33,6 +34,22 @@ class StepKey:
     def activity_id(self) -> str:
         """Id of the activity that runs the step. Temporal's attempt is never part of an id."""
         return f"step-{self.step}"
+
+
+@dataclass(frozen=True)
+class ActivityToken:
+    """The activity attempt that a step belongs to; `token` is Temporal's task token.
+
+    A step's claim stores the token. `may_start` is true only in the first attempt of the first
+    scheduling. Every other attempt attaches to the step's folder and starts no terraform.
+    """
+
+    token: bytes
+    attempt: int
+    workflow_id: str
+    run_id: str
+    phase: Phase
+    may_start: bool
 
 
 class StopCause(StrEnum):
@@ -112,16 +129,12 @@ class Counts:
     @property
     def total(self) -> int:
         """Number of changes."""
-        return self.add + self.change + self.remove + self.imported
+        return sum(astuple(self))
 
     def __add__(self, other: "Counts") -> "Counts":
         """The sum of two applies."""
-        return Counts(
-            self.add + other.add,
-            self.change + other.change,
-            self.remove + other.remove,
-            self.imported + other.imported,
-        )
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Counts(*map(sum, pairs))
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,13 @@ __all__ = ["TRANSITIONS", "Actions", "actions", "is_terminal", "may_follow"]
 _ENDS = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.NEEDS_ATTENTION})
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
+    # A status without a row below is final.
+    **dict.fromkeys(Status, frozenset()),
     # A queued deployment ends when the stack is busy, no host can prepare, or a cancel came.
     Status.QUEUED: frozenset({Status.RUNNING}) | (_ENDS - {Status.COMPLETED}),
     Status.RUNNING: frozenset({Status.AWAITING_APPROVAL}) | _ENDS,
     Status.AWAITING_APPROVAL: frozenset({Status.RUNNING, Status.DISCARDED})
     | (_ENDS - {Status.COMPLETED}),
-    Status.COMPLETED: frozenset(),
-    Status.FAILED: frozenset(),
-    Status.CANCELLED: frozenset(),
-    Status.DISCARDED: frozenset(),
-    Status.NEEDS_ATTENTION: frozenset(),
 }
 
 

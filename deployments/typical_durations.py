@@ -59,11 +59,7 @@ _TIMED = frozenset({"create", "update", "delete"})
 
 @dataclass(frozen=True)
 class TypicalDurations:
-    """Durations of resources by type and action.
-
-    Args:
-        seen: median seconds of finished deployments; others come from the table above.
-    """
+    """Durations by type and action: `seen` medians of finished deployments, else the table's."""
 
     seen: Mapping[tuple[str, str], int] = field(default_factory=dict)
 

@@ -17,10 +17,9 @@ from adapters.terraform import command
 from adapters.terraform.run_command import run_command
 from adapters.terraform.state.backends import StateBackends, backend_file, sensitive_outputs
 from deployments.artifacts import ArtifactStore
-from deployments.deployment import DeploymentRequest
+from deployments.deployment import DeploymentRequest, PreparedHost
 from deployments.errors import TerraformUnusable
 from deployments.log_ports import SinkStatus
-from deployments.prepared_host import PreparedHost
 from deployments.secret_variables import Cipher, decrypt_variables
 from deployments.step import StepKey
 from deployments.templates import TEMPLATES, Template

@@ -15,7 +15,6 @@ __all__ = [
     "PREPARE",
     "REPORT_PLAN",
     "STOP_STEP",
-    "ActivityOptions",
     "finalize",
     "run_step",
 ]

@@ -1,7 +1,7 @@
 """The life of a deployment: phases in order, retries and the end."""
 
 import asyncio
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -12,45 +12,37 @@ with workflow.unsafe.imports_passed_through():
         DeploymentActivities,
         FinalizeDeploymentInput,
         PrepareDeploymentInput,
+        ReportPlanInput,
     )
     from activities.steps import RunStepInput, StartMode, StepActivities, StopStepInput
     from deployments.deployment import (
         CancelRequest,
         DeploymentResult,
         Operation,
+        PreparedHost,
         Status,
     )
+    from deployments.execution import rfc3339
     from deployments.findings import Finding
     from deployments.imports import Import
     from deployments.phase import Phase
     from deployments.preflight import blocking
-    from deployments.prepared_host import PreparedHost
     from deployments.reasons import Reason, explain
     from deployments.refusal_causes import refusals_of
     from deployments.results import EndContext, Reconciliation, conclude
     from deployments.retry_budget import RetryBudget
-    from deployments.step import (
-        Resource,
-        StepKey,
-        StepOutcome,
-        StepResult,
-    )
+    from deployments.step import Resource, StepKey, StepOutcome, StepResult
     from deployments.temporal_names import Attribute, Memo, Signal, host_queue
     from deployments.transitions import may_follow
     from workflows import activity_options
     from workflows.cancellation import shielded
-    from workflows.current_details import (
-        current_details,
-        overdue_details,
-        retry_details,
-    )
+    from workflows.current_details import current_details, overdue_details, retry_details
     from workflows.outcomes import (
         complete,
         failure_message,
         is_safe_to_rerun,
         is_schedule_to_start_timeout,
     )
-    from workflows.plan_report import report_plan
     from workflows.preflight import check_project, find_existing, needs_google
     from workflows.stack_queue import acquire_stack
     from workflows.step_order import DeploymentInput, step_order
@@ -136,8 +128,7 @@ class DeploymentWorkflow:
         """Run all phases; the reason of an end outside any step."""
         if not await acquire_stack(self._input.request.stack.id):
             return Reason.STACK_BUSY
-        started_at = workflow.now().astimezone(UTC).isoformat(timespec="milliseconds")
-        workflow.upsert_memo({Memo.STARTED_AT: started_at.replace("+00:00", "Z")})
+        workflow.upsert_memo({Memo.STARTED_AT: rfc3339(workflow.now())})
         if problem := await self._preflight():
             return problem
         if self._cancel() or not await self._prepare():
@@ -161,10 +152,22 @@ class DeploymentWorkflow:
         """Plan, then apply exactly that plan; whether both completed."""
         if not await self._plan():
             return False
-        report = asyncio.create_task(report_plan(self._queue()))
+        report = asyncio.create_task(self._report_plan())
         done = await self._run_phase(Phase.APPLY)
         await shielded(report)
         return done
+
+    async def _report_plan(self) -> None:
+        """Store the plan as artifacts; the deployment does not depend on them."""
+        try:
+            await workflow.execute_activity_method(
+                DeploymentActivities.report_plan,
+                ReportPlanInput(workflow.info().workflow_id),
+                task_queue=self._queue(),
+                **activity_options.REPORT_PLAN,
+            )
+        except ActivityError as error:
+            workflow.logger.warning("no plan report: %s", failure_message(error))
 
     async def _plan(self) -> bool:
         """Plan until the plan imports each resource that exists already."""
@@ -243,10 +246,7 @@ class DeploymentWorkflow:
                 except ActivityError as error:
                     if isinstance(error.cause, ApplicationError):
                         return StepResult(
-                            order.key,
-                            phase,
-                            StepOutcome.START_FAILED,
-                            error=failure_message(error),
+                            order.key, phase, StepOutcome.START_FAILED, error=failure_message(error)
                         )
                     if mode is StartMode.ATTACH and is_schedule_to_start_timeout(error):
                         break

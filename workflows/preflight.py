@@ -9,9 +9,8 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.preflight import CheckProjectInput, FindExistingInput, PreflightActivities
     from deployments.deployment import DeploymentRequest, Operation
-    from deployments.findings import Finding
+    from deployments.findings import Finding, finding
     from deployments.imports import ImportSurvey
-    from deployments.preflight import finding
     from deployments.reasons import Reason
     from deployments.templates import TEMPLATES
     from workflows.activity_options import CHECK_PROJECT, FIND_EXISTING

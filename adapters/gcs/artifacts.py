@@ -12,7 +12,6 @@ from adapters.gcs.signing import LinkSigner
 from deployments.artifacts import (
     Artifact,
     Content,
-    Link,
     content_type,
     disposition,
     is_name,
@@ -50,11 +49,11 @@ class GcsArtifactStore:
         blob = await self._find(deployment, name)
         return Content(blob.size, content_type(name), self._chunks(blob))
 
-    async def link(self, deployment: str, name: str) -> Link:
+    async def link(self, deployment: str, name: str) -> str:
         if not is_shown(name):
             raise NotFound("The artifact does not exist.")
         blob = await self._find(deployment, name)
-        return Link(await self._objects.threaded(self._sign, blob, name))
+        return await self._objects.threaded(self._sign, blob, name)
 
     async def _find(self, deployment: str, name: str) -> Blob:
         if is_name(deployment) and is_name(name):

@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.google.api import GoogleApi, RefusedByGoogle
 from deployments.errors import Unavailable
-from deployments.findings import Finding
+from deployments.findings import Finding, finding
 from deployments.imports import (
     Import,
     ImportSurvey,
@@ -15,7 +15,6 @@ from deployments.imports import (
     resource_lookup,
     ruleset_source,
 )
-from deployments.preflight import finding
 from deployments.reasons import Reason
 from deployments.refusal_causes import match
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from adapters.google.api import GoogleApi, RefusedByGoogle
 from deployments.deployment import DeploymentRequest
 from deployments.errors import SignInExpired, Unavailable
-from deployments.findings import Finding, Severity
+from deployments.findings import Finding, Severity, finding
 from deployments.preflight import (
     CONSTRAINTS,
     ExistingResource,
@@ -18,7 +18,6 @@ from deployments.preflight import (
     by_severity,
     disabled_apis,
     existing_resources,
-    finding,
     is_stack_name,
     missing_permissions,
     policy_violations,

@@ -16,7 +16,6 @@ from deployments.artifacts import (
     LINK_SECONDS,
     Artifact,
     Content,
-    Link,
     content_type,
     is_name,
     is_shown,
@@ -58,13 +57,13 @@ class LocalArtifactStore:
         size = path.stat().st_size
         return Content(size, content_type(name), _chunks(path, size))
 
-    async def link(self, deployment: str, name: str) -> Link:
+    async def link(self, deployment: str, name: str) -> str:
         if not is_shown(name):
             raise NotFound("The artifact does not exist.")
         self._path(deployment, name)
         expires = str(int(self._clock()) + LINK_SECONDS)
         query = urlencode({"expires": expires, "signature": self._sign(deployment, name, expires)})
-        return Link(f"/api/artifacts/download/{deployment}/{name}?{query}")
+        return f"/api/artifacts/download/{deployment}/{name}?{query}"
 
     def admit(self, deployment: str, name: str, expires: str, signature: str) -> None:
         """Check a download link; raises LinkRefused or LinkExpired."""

@@ -14,9 +14,8 @@ from temporalio.client import (
 )
 
 from adapters.temporal.client import translated
-from deployments.activity_token import ActivityToken
 from deployments.errors import AttemptGone
-from deployments.step import Resource, StepResult
+from deployments.step import ActivityToken, Resource, StepResult
 from deployments.temporal_names import Signal
 
 __all__ = ["TemporalActivityAttempts"]

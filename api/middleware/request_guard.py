@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.middleware.strict_json import json_error
-from api.problems import KINDS, Problem, problem_response
+from api.problems import Problem, problem_response
 
 __all__ = ["RequestGuard", "is_loopback"]
 
@@ -75,20 +75,17 @@ class RequestGuard:
         await self._app(scope, receive, send_with_id)
 
 
-def _problem(code: str) -> Problem:
-    return Problem(code, KINDS[code].meaning, KINDS[code].next_step)
-
-
 def _refusal(method: str, headers: Headers) -> Problem | None:
     host = headers.get("host", "")
     code = None
-    if len(headers) > _MAX_HEADERS or _size(headers) > _MAX_HEADER_BYTES:
+    size = sum(len(name) + len(value) for name, value in headers.raw)
+    if len(headers) > _MAX_HEADERS or size > _MAX_HEADER_BYTES:
         code = "headers_too_large"
     elif not is_loopback(_without_port(host)):
         code = "host_not_allowed"
     elif method not in _SAFE:
         code = _change_refusal(host, headers)
-    return _problem(code) if code else None
+    return Problem(code) if code else None
 
 
 def _change_refusal(host: str, headers: Headers) -> str | None:
@@ -101,17 +98,14 @@ def _change_refusal(host: str, headers: Headers) -> str | None:
     return None
 
 
-def _size(headers: Headers) -> int:
-    return sum(len(name) + len(value) for name, value in headers.raw)
-
-
 def _body_refusal(body: bytes, headers: Headers) -> Problem | None:
     if not body:
         return None
-    if not _is_json(headers):
-        return _problem("unsupported_media_type")
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        return Problem("unsupported_media_type")
     detail = json_error(body)
-    return Problem("invalid_json", detail, KINDS["invalid_json"].next_step) if detail else None
+    return Problem("invalid_json", detail) if detail else None
 
 
 def _without_port(host: str) -> str:
@@ -119,11 +113,6 @@ def _without_port(host: str) -> str:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
-
-
-def _is_json(headers: Headers) -> bool:
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return media_type == "application/json"
 
 
 def _request_id(headers: Headers) -> str:
@@ -139,7 +128,7 @@ async def _body(receive: Receive) -> bytes | Problem:
             return bytes(body)
         body += message.get("body", b"")
         if len(body) > _MAX_BODY_BYTES:
-            return _problem("body_too_large")
+            return Problem("body_too_large")
         if not message.get("more_body", False):
             return bytes(body)
 

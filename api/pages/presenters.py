@@ -2,28 +2,16 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from api.schemas.deployments import DeploymentSummary
 from deployments.deployment import Operation, Status
 from deployments.execution import DeploymentSnapshot
 from deployments.labels import status_label
 from deployments.phase import PHASES, Phase
 from deployments.reasons import Reason
 
-__all__ = [
-    "ApiOperation",
-    "DeploymentRow",
-    "PhaseItem",
-    "counts",
-    "example_of",
-    "filter_label",
-    "label",
-    "operations",
-    "phase_items",
-    "row",
-]
+__all__ = ["counts", "example_of", "filter_label", "label", "operations", "phase_states"]
 
 _ORDER = list(Phase)
 # As in Swagger UI, for a field without an example.
@@ -37,34 +25,17 @@ _SCHEMA_PREFIX = "#/components/schemas/"
 
 
 @dataclass(frozen=True)
-class DeploymentRow:
-    """A deployment in the list."""
-
-    deployment: DeploymentSummary
-    label: str
-
-
-@dataclass(frozen=True)
-class PhaseItem:
-    """A phase: `state` is done, now, failed or todo."""
-
-    name: str
-    state: str
-
-
-@dataclass(frozen=True)
 class ApiOperation:
     """A route of the API.
 
-    `parameters` are name, place, whether required, description; `answers` are status, description
-    or problem codes, example.
+    `parameters` are OpenAPI's; `answers` are status, description or problem codes, example.
     """
 
     method: str
     path: str
     summary: str
     description: str
-    parameters: list[tuple[str, str, bool, str]]
+    parameters: list[dict[str, Any]]
     body: str
     answers: list[tuple[str, str, str]]
 
@@ -85,18 +56,9 @@ def filter_label(status: Status) -> str:
     return status_label(status, Phase.QUEUE, Reason.NONE, cancelling=False)
 
 
-def row(deployment: DeploymentSummary, snapshot: DeploymentSnapshot) -> DeploymentRow:
-    """A row of the list."""
-    return DeploymentRow(deployment, label(snapshot))
-
-
-def phase_items(snapshot: DeploymentSnapshot) -> list[PhaseItem]:
-    """The phases of a deployment, each with its state."""
-    return [
-        PhaseItem(entry.title, _state(phase, snapshot))
-        for phase, entry in PHASES.items()
-        if entry.title
-    ]
+def phase_states(snapshot: DeploymentSnapshot) -> dict[str, str]:
+    """The state of each phase by title: done, now, failed or todo."""
+    return {row.title: _state(phase, snapshot) for phase, row in PHASES.items() if row.title}
 
 
 def _state(phase: Phase, snapshot: DeploymentSnapshot) -> str:
@@ -122,13 +84,9 @@ def counts(snapshot: DeploymentSnapshot) -> str:
         done, remaining = len(snapshot.result.changed), len(snapshot.result.not_applied)
         known = done + remaining and not snapshot.result.omitted
         return f"{done} of {done + remaining} planned changes were made." if known else ""
-    pairs = (
-        (planned.add, "created"),
-        (planned.change, "updated"),
-        (planned.remove, "destroyed"),
-        (planned.imported, "imported"),
-    )
-    text = ", ".join(f"{number} {verb}" for number, verb in pairs if number)
+    verbs = {"add": "created", "change": "updated", "remove": "destroyed", "imported": "imported"}
+    numbers = asdict(planned)
+    text = ", ".join(f"{numbers[name]} {verb}" for name, verb in verbs.items() if numbers[name])
     return f"Resources: {text}." if text else ""
 
 
@@ -141,15 +99,7 @@ def operations(openapi: dict[str, Any]) -> list[ApiOperation]:
             path=path,
             summary=operation.get("summary", ""),
             description=operation.get("description", ""),
-            parameters=[
-                (
-                    parameter["name"],
-                    parameter["in"],
-                    parameter.get("required", False),
-                    parameter.get("description", ""),
-                )
-                for parameter in operation.get("parameters", [])
-            ],
+            parameters=operation.get("parameters", []),
             body=_example_text(operation.get("requestBody", {}).get("content", {}), schemas),
             answers=list(_answers(operation, schemas)),
         )

@@ -14,7 +14,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-__all__ = ["StaticFile", "error_page", "page", "static_digest", "static_files", "wants_page"]
+__all__ = ["error_page", "page", "static_digest", "static_files", "wants_page"]
 
 _ROOM = Path(__file__).resolve().parent.parent
 _POLICY = "; ".join(

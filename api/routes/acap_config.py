@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from api.dependencies import CurrentUser, Services, ServicesNeeded
-from api.openapi import error_responses
+from api.openapi import OF_STORE, error_responses
 from api.schemas.acap_config import AcapConfigBody
 from deployments.acap_config import SECRETS, Origin, compose
 from deployments.artifacts import ENCRYPTED_OUTPUTS, disposition
@@ -20,14 +20,7 @@ router = APIRouter(prefix="/api/deployment/{deployment}", tags=["deployments"])
 @router.get(
     "/acap-config",
     response_model=AcapConfigBody,
-    responses=error_responses(
-        "not_found",
-        "acap_config_missing",
-        "acap_config_incomplete",
-        "invalid_request",
-        "unavailable",
-        "temporal_unavailable",
-    ),
+    responses=error_responses(*OF_STORE, "acap_config_missing", "acap_config_incomplete"),
 )
 async def get_acap_config(
     deployment: str, user: CurrentUser, services: ServicesNeeded, download: bool = False

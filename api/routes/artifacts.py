@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from api.dependencies import CurrentUser, ServicesNeeded
 from api.middleware.etag import UNCHANGED, conditional
-from api.openapi import error_responses
+from api.openapi import OF_STORE, error_responses
 from api.schemas.artifacts import ArtifactBody, ArtifactList
 from deployments.artifacts import disposition
 from deployments.errors import NotFound
@@ -16,7 +16,6 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api", tags=["artifacts"])
 
-_PROBLEMS = ("not_found", "invalid_request", "unavailable", "temporal_unavailable")
 # A signed link grants access: no cache may store the link, and no other site may receive it.
 _PRIVATE = {"Cache-Control": "private, no-store", "Referrer-Policy": "no-referrer"}
 
@@ -24,7 +23,7 @@ _PRIVATE = {"Cache-Control": "private, no-store", "Referrer-Policy": "no-referre
 @router.get(
     "/deployment/{deployment}/artifacts",
     response_model=ArtifactList,
-    responses={**error_responses(*_PROBLEMS), **UNCHANGED},
+    responses={**error_responses(*OF_STORE), **UNCHANGED},
 )
 async def list_artifacts(
     request: Request, deployment: str, user: CurrentUser, services: ServicesNeeded
@@ -40,15 +39,14 @@ async def list_artifacts(
     "/deployment/{deployment}/artifacts/{name}",
     status_code=307,
     response_class=RedirectResponse,
-    responses=error_responses(*_PROBLEMS),
+    responses=error_responses(*OF_STORE),
 )
 async def follow_artifact(
     deployment: str, name: str, user: CurrentUser, services: ServicesNeeded
 ) -> RedirectResponse:
     """A redirect to a signed link, which is valid for 5 minutes without sign-in."""
     snapshot = await services.deployments.get(user, deployment)
-    link = await services.artifacts.link(snapshot.id, name)
-    return RedirectResponse(link.url, 307, _PRIVATE)
+    return RedirectResponse(await services.artifacts.link(snapshot.id, name), 307, _PRIVATE)
 
 
 @router.head("/artifacts/download/{deployment}/{name}", include_in_schema=False)

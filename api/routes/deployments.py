@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNeeded
 from api.middleware.etag import UNCHANGED, conditional, etag, is_known
-from api.openapi import error_responses
+from api.openapi import OF_DEPLOYMENT, error_responses
 from api.schemas.deployments import (
     AcceptedBody,
     CancelBody,
@@ -17,10 +17,9 @@ from api.schemas.deployments import (
     DeploymentPage,
     ListQuery,
     ProgressBody,
-    ResourceBody,
     ResourceList,
 )
-from api.services.deployment_view import to_body, to_links, to_summary
+from api.services.deployment_view import to_body, to_summary
 from deployments.errors import FieldProblem, InvalidRequest
 from deployments.execution import Caller
 from deployments.requests import check
@@ -30,7 +29,6 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api", tags=["deployments"])
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
-_READ = ("not_found", "invalid_request", "temporal_unavailable")
 # Proxies close a silent connection after 60 s, often after 30 s.
 _MAX_WAIT_SECONDS = 30
 
@@ -56,21 +54,9 @@ async def create_deployment(
     """Start a deployment. The same Idempotency-Key and body give the same deployment."""
     request = check(body.to_fields())
     snapshot = await services.deployments.start(user, request, _checked_key(idempotency_key))
-    links = to_links(snapshot.id)
-    response.headers["Location"] = links.self
-    return AcceptedBody(
-        id=snapshot.id,
-        tenant=snapshot.tenant,
-        stack=request.stack.id,
-        template=request.stack.template,
-        project_id=request.stack.project_id,
-        prefix=request.stack.prefix,
-        region=request.region,
-        storage_location=request.storage_location,
-        operation=request.operation,
-        created_at=snapshot.created_at,
-        links=links,
-    )
+    accepted = AcceptedBody(**dict(to_summary(snapshot)))
+    response.headers["Location"] = accepted.links.self
+    return accepted
 
 
 @router.get(
@@ -98,7 +84,7 @@ async def list_deployments(
 @router.get(
     "/deployment/{deployment}",
     response_model=DeploymentBody,
-    responses={**error_responses(*_READ), **UNCHANGED},
+    responses={**error_responses(*OF_DEPLOYMENT), **UNCHANGED},
 )
 async def get_deployment(
     request: Request,
@@ -124,22 +110,21 @@ async def get_deployment(
 @router.post(
     "/deployment/{deployment}/cancel",
     status_code=202,
-    responses=error_responses(*_READ, "already_finished", body=True),
+    responses=error_responses(*OF_DEPLOYMENT, "already_finished", body=True),
 )
 async def cancel_deployment(
     deployment: str, user: CurrentUser, services: ServicesNeeded, body: CancelBody | None = None
 ) -> DeploymentBody:
     """Request a cancel; `cancel_requested` is set at once, the status changes at the end."""
     request = body or CancelBody()
-    return to_body(
-        await services.deployments.cancel(user, deployment, request.reason, force=request.force)
-    )
+    cancel = services.deployments.cancel(user, deployment, request.reason, force=request.force)
+    return to_body(await cancel)
 
 
 @router.get(
     "/deployment/{deployment}/resources",
     response_model=ResourceList,
-    responses={**error_responses(*_READ), **UNCHANGED},
+    responses={**error_responses(*OF_DEPLOYMENT), **UNCHANGED},
 )
 async def list_resources(
     request: Request, deployment: str, user: CurrentUser, services: ServicesNeeded
@@ -152,7 +137,7 @@ async def list_resources(
 @router.get(
     "/deployment/{deployment}/progress",
     response_model=ProgressBody,
-    responses={**error_responses(*_READ), **UNCHANGED},
+    responses={**error_responses(*OF_DEPLOYMENT), **UNCHANGED},
 )
 async def get_progress(
     request: Request, deployment: str, user: CurrentUser, services: ServicesNeeded
@@ -166,13 +151,7 @@ async def _progress(services: Services, user: Caller, deployment: str) -> Progre
     progress = await services.progress.latest(snapshot.id)
     if progress is None:
         return ProgressBody(step=0, phase=snapshot.phase, until="0-0", resources=[], counts={})
-    return ProgressBody(
-        step=progress.step,
-        phase=progress.phase,
-        until=progress.until,
-        resources=[ResourceBody(**asdict(resource)) for resource in progress.resources],
-        counts=progress.counts,
-    )
+    return ProgressBody(**asdict(progress))
 
 
 def _checked_key(key: str | None) -> str | None:

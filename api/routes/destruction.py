@@ -6,12 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.openapi import error_responses
-from api.schemas.destruction import (
-    DestructionBody,
-    DestructionQuery,
-    RetainedResourceBody,
-    SoftDeletedResourceBody,
-)
+from api.schemas.destruction import DestructionBody, DestructionQuery
 from deployments.destruction import DESTRUCTION, confirmation
 from deployments.requests import DeploymentFields, check
 
@@ -23,16 +18,9 @@ router = APIRouter(prefix="/api", tags=["deployments"])
 @router.get("/destruction", responses=error_responses("invalid_request"))
 async def get_destruction(query: Annotated[DestructionQuery, Query()]) -> DestructionBody:
     """The resources that a destroy of this stack leaves, and those that Google removes later."""
-    fields = DeploymentFields(
-        project_id=query.project_id, prefix=query.prefix, template=query.template
-    )
-    stack = check(fields).stack
-    destruction = DESTRUCTION[stack.template]
+    stack = check(DeploymentFields(**dict(query))).stack
     return DestructionBody(
         stack=stack.id,
         confirm=confirmation(stack.project_id, stack.prefix),
-        retained=[RetainedResourceBody(**asdict(resource)) for resource in destruction.retained],
-        soft_deleted=[
-            SoftDeletedResourceBody(**asdict(resource)) for resource in destruction.soft_deleted
-        ],
+        **asdict(DESTRUCTION[stack.template]),
     )

@@ -1,6 +1,6 @@
 """Health and version of the service."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
@@ -40,19 +40,20 @@ async def ready(services: ServicesNeeded, response: Response) -> LivenessBody:
 @router.get("/health", responses={**error_responses(), **_UNHEALTHY})
 async def health(services: ServicesNeeded, response: Response) -> HealthBody:
     """Temporal, workers, active deployments, backlog, sinks; 503 only when unhealthy."""
-    report = await services.health.check()
+    body = await services.health.check()
     sinks = await services.sinks.current() if services.sinks else []
-    if not report.temporal:
+    body.sinks = [SinkBody(**asdict(sink)) for sink in sinks]
+    if not body.temporal:
         response.status_code = 503
     elif any(sink.error for sink in sinks):
-        report = replace(report, status="degraded")
-    return HealthBody(**asdict(report), sinks=[SinkBody(**asdict(sink)) for sink in sinks])
+        body.status = "degraded"
+    return body
 
 
 @router.get("/api/worker/health", responses=error_responses("temporal_unavailable"))
 async def worker_health(services: ServicesNeeded) -> WorkerHealthBody:
     """The workers with their slots, the backlog of each task queue, and the running steps."""
-    return WorkerHealthBody.model_validate(asdict(await services.health.workers()))
+    return await services.health.workers()
 
 
 @router.get("/api/version", responses=error_responses())

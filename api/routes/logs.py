@@ -9,12 +9,13 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from api.dependencies import BroadcastsNeeded, CurrentUser, Services, ServicesNeeded
-from api.openapi import error_responses
+from api.openapi import OF_STORE, error_responses
 from api.schemas.deployments import SealBody
 from api.schemas.logs import HoldingBody, LogFormat, LogPage, LogQuery, VerificationBody
 from api.services.log_reader import LogReader
 from api.services.log_verification import verify_copies
-from api.streaming.viewer import Viewer, has_all
+from api.streaming.broadcast import has_all
+from api.streaming.viewer import Viewer
 from deployments.events import EventId
 from deployments.execution import DeploymentSnapshot
 from deployments.log_verification import Verdict
@@ -31,7 +32,6 @@ _DOWNLOADS = {
     LogFormat.NDJSON: ("application/x-ndjson", "jsonl"),
 }
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-_PROBLEMS = ("not_found", "invalid_request", "unavailable", "temporal_unavailable")
 _TIME, _TEXT = "2026-11-24T10:00:02.000Z", "terraform_data.services[0]: Creating..."
 _TEXT_EXAMPLE = f"{_TIME} {_TEXT}\n"
 _NDJSON_EXAMPLE = (
@@ -49,7 +49,7 @@ _STREAM_EXAMPLE = (
     "",
     response_model=LogPage,
     responses={
-        **error_responses(*_PROBLEMS),
+        **error_responses(*OF_STORE),
         200: {
             "content": {
                 "text/plain": {"example": _TEXT_EXAMPLE},
@@ -66,7 +66,7 @@ async def get_logs(
 ) -> Response:
     """A page of events as they are stored, or all events as text or newline-delimited JSON."""
     after = EventId.parse(query.after) if query.after is not None else _START
-    before = EventId.parse(query.before) if query.before is not None else None
+    before = EventId.parse(query.before, "/before") if query.before is not None else None
     snapshot = await services.deployments.get(user, deployment)
     reader = LogReader(services.logs, snapshot.id)
     if query.format is not LogFormat.JSON:
@@ -100,9 +100,7 @@ def _download(reader: LogReader, after: EventId, query: LogQuery) -> Response:
 
 @router.get(
     "/verify",
-    responses=error_responses(
-        "not_found", "invalid_request", "log_not_sealed", "unavailable", "temporal_unavailable"
-    ),
+    responses=error_responses(*OF_STORE, "log_not_sealed"),
 )
 async def verify_logs(
     deployment: str, user: CurrentUser, services: ServicesNeeded, response: Response
@@ -117,7 +115,7 @@ async def verify_logs(
     return VerificationBody(
         equal=all(copy.verdict is Verdict.EQUAL for copy in copies),
         seals=[SealBody(**asdict(seal)) for seal in seals],
-        copies=[HoldingBody.model_validate(asdict(copy)) for copy in copies],
+        copies=[HoldingBody(**asdict(copy)) for copy in copies],
     )
 
 
@@ -125,7 +123,7 @@ async def verify_logs(
     "/stream",
     response_class=StreamingResponse,
     responses={
-        **error_responses(*_PROBLEMS),
+        **error_responses(*OF_STORE),
         200: {"content": {"text/event-stream": {"example": _STREAM_EXAMPLE}}},
         204: {"description": "The deployment has ended; its log has nothing after the cursor"},
     },

@@ -49,7 +49,7 @@ async def list_page(
     older = request.url.include_query_params(cursor=result.next_cursor)
     return page(
         "deployments.html",
-        rows=[presenters.row(to_summary(snapshot), snapshot) for snapshot in result.items],
+        rows=[(to_summary(snapshot), presenters.label(snapshot)) for snapshot in result.items],
         statuses=[(str(value), presenters.filter_label(value)) for value in Status],
         query=query,
         filtered=bool(status or filters.project),
@@ -66,7 +66,7 @@ async def deployment_page(deployment: str, user: CurrentUser, services: Services
         "deployment.html",
         deployment=to_body(snapshot),
         label=presenters.label(snapshot),
-        phases=presenters.phase_items(snapshot),
+        phases=presenters.phase_states(snapshot),
         resources=progress.resources if progress else [],
         artifacts=await services.artifacts.entries(snapshot.id),
         ended=snapshot.is_terminal,

@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter, Response
 
 from api.dependencies import CurrentUser, ServicesNeeded
-from api.openapi import error_responses
+from api.openapi import OF_STORE, error_responses
 from api.schemas.plan import PlanBody
 from api.services.plan_view import plan_view
 from deployments.artifacts import PLAN_JSON, ArtifactStore
@@ -22,14 +22,7 @@ _MAX_PLAN_BYTES = 8 * 1024 * 1024
 @router.get(
     "/plan",
     response_model=PlanBody,
-    responses=error_responses(
-        "not_found",
-        "plan_not_ready",
-        "invalid_request",
-        "plan_too_large",
-        "unavailable",
-        "temporal_unavailable",
-    ),
+    responses=error_responses(*OF_STORE, "plan_not_ready", "plan_too_large"),
 )
 async def get_plan(deployment: str, user: CurrentUser, services: ServicesNeeded) -> Response:
     """The changes of the plan and their reasons; a plan above 8 MiB can only be downloaded."""

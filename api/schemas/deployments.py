@@ -4,22 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
-from api.schemas.fields import (
-    Address,
-    DeploymentId,
-    EventIdText,
-    Location,
-    PhaseName,
-    Prefix,
-    ProjectId,
-    Region,
-    RequestText,
-    Sha256,
-    StackId,
-    TemplateName,
-    TerraformVersion,
-    Timestamp,
-)
+from api.schemas import fields
+from api.schemas.fields import QueryModel, RequestModel, RequestText
 from deployments.deployment import ApprovalPolicy, Operation, Status
 from deployments.execution import DeploymentFilter
 from deployments.requests import DeploymentFields
@@ -67,11 +53,8 @@ _Scalar = Annotated[str | bool | int | float, AfterValidator(_exact)]
 _Entry = Annotated[str, Field(max_length=_MAX_ENTRY_CHARACTERS)]
 _Value = _Scalar | Annotated[list[_Entry], Field(max_length=_MAX_ENTRIES)]
 _Empty = Annotated[str, Field(examples=[""])]
+_OLDER_SPELLINGS = {"project_id": "projectId", "storage_location": "storageLocation"}
 _NoAddresses = Annotated[list[str], Field(examples=[[]])]
-
-
-class _RequestBody(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def _timeout_fields() -> dict[str, Any]:
@@ -91,16 +74,16 @@ def _timeout_fields() -> dict[str, Any]:
 
 # A type checker cannot read a base class that a call makes.
 if TYPE_CHECKING:
-    _Timeouts = _RequestBody
+    _Timeouts = RequestModel
 else:
-    _Timeouts = create_model("_Timeouts", __base__=_RequestBody, **_timeout_fields())
+    _Timeouts = create_model("_Timeouts", __base__=RequestModel, **_timeout_fields())
 
 
 class TimeoutsBody(_Timeouts):
     """Limits of the phases, in seconds."""
 
 
-class DeployBody(_RequestBody):
+class DeployBody(RequestModel):
     """Request of `POST /api/deploy`. `projectId` and `storageLocation` are older spellings.
 
     This version refuses `template_version`, `revision`, `continues` and the operations `drift` and
@@ -141,47 +124,36 @@ class DeployBody(_RequestBody):
 
     @model_validator(mode="after")
     def _single_spelling(self) -> Self:
-        if self.project_id is not None and self.projectId is not None:
-            raise ValueError("project_id and projectId are the same field: send one of them")
-        if self.storage_location is not None and self.storageLocation is not None:
-            raise ValueError(
-                "storage_location and storageLocation are the same field: send one of them"
-            )
+        for name, older in _OLDER_SPELLINGS.items():
+            if getattr(self, name) is not None and getattr(self, older) is not None:
+                raise ValueError(f"{name} and {older} are the same field: send one of them")
         if self.project_id is None and self.projectId is None:
             raise ValueError("project_id is required")
         return self
 
     def to_fields(self) -> DeploymentFields:
         """The fields for `requests.check`, which has their rules."""
-        locations = (self.storage_location, self.storageLocation, DeploymentFields.storage_location)
-        return DeploymentFields(
-            project_id=self.project_id or self.projectId or "",
-            region=self.region,
-            prefix=self.prefix,
-            storage_location=next(location for location in locations if location is not None),
-            template=self.template,
-            variables=self.variables,
-            operation=Operation(self.operation),
-            approval=ApprovalPolicy(self.approval),
-            timeouts=PhaseTimeouts(**self.timeouts.model_dump()),
-            template_version=self.template_version,
-            revision=self.revision,
-            continues=self.continues,
-            confirm=self.confirm,
-        )
+        values = dict(self) | {
+            "operation": Operation(self.operation),
+            "approval": ApprovalPolicy(self.approval),
+            "timeouts": PhaseTimeouts(**dict(self.timeouts)),
+        }
+        for name, older in _OLDER_SPELLINGS.items():
+            older_value = values.pop(older)
+            values[name] = older_value if values[name] is None else values[name]
+        sent = {name: value for name, value in values.items() if value is not None}
+        return DeploymentFields(**sent)
 
 
-class CancelBody(_RequestBody):
+class CancelBody(RequestModel):
     """Request of `POST …/cancel`. `force` does not wait for open operations; state may be lost."""
 
     reason: Annotated[str, Field(max_length=500)] = ""
     force: bool = False
 
 
-class ListQuery(BaseModel):
+class ListQuery(QueryModel):
     """Query of `GET /api/deployments`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     status: Status | None = None
     project: RequestText | None = None
@@ -209,16 +181,16 @@ class LinksBody(BaseModel):
 class AcceptedBody(BaseModel):
     """An accepted deployment. No field ever changes, so equal requests get equal bytes."""
 
-    id: DeploymentId
+    id: fields.DeploymentId
     tenant: Annotated[str, Field(examples=["local"])]
-    stack: StackId
-    template: TemplateName
-    project_id: ProjectId
-    prefix: Prefix
-    region: Region
-    storage_location: Location
+    stack: fields.StackId
+    template: fields.TemplateName
+    project_id: fields.ProjectId
+    prefix: fields.Prefix
+    region: fields.Region
+    storage_location: fields.Location
     operation: Annotated[str, Field(examples=["deploy"])]
-    created_at: Timestamp
+    created_at: fields.Timestamp
     links: LinksBody
 
 
@@ -291,7 +263,7 @@ class SealBody(BaseModel):
     step: Annotated[int, Field(examples=[3])]
     end: Annotated[str, Field(examples=["complete"])]
     lines: Annotated[int, Field(examples=[42])]
-    sha256: Sha256
+    sha256: fields.Sha256
 
 
 class ResultBody(BaseModel):
@@ -299,16 +271,16 @@ class ResultBody(BaseModel):
 
     detail: _Empty
     counts: CountsBody
-    changed: list[Address]
+    changed: list[fields.Address]
     not_applied: _NoAddresses
     unrecorded: _NoAddresses
     unknown: _NoAddresses
     errors: Annotated[list[ErrorBody], Field(examples=[[]])]
     outputs: list[OutputBody]
     seals: list[SealBody]
-    plan_sha256: Sha256
+    plan_sha256: fields.Sha256
     cancel: Annotated[CancelInfoBody | None, Field(examples=[None])]
-    terraform_version: TerraformVersion
+    terraform_version: fields.TerraformVersion
     omitted: int
 
 
@@ -355,10 +327,10 @@ class ResourceBody(BaseModel):
     resource takes much longer, probably because Google refuses each request.
     """
 
-    address: Address
+    address: fields.Address
     action: Annotated[str, Field(examples=["create"])]
     status: Annotated[str, Field(examples=["running"])]
-    started_at: Timestamp
+    started_at: fields.Timestamp
     elapsed_seconds: Annotated[float, Field(examples=[1.0])]
     id: _Empty
     reason: _Empty
@@ -377,8 +349,8 @@ class ProgressBody(BaseModel):
     """The progress of a deployment up to and including the event `until`."""
 
     step: Annotated[int, Field(examples=[3])]
-    phase: PhaseName
-    until: EventIdText
+    phase: fields.PhaseName
+    until: fields.EventIdText
     resources: list[ResourceBody]
     counts: Annotated[
         dict[str, int], Field(examples=[{"planned": 0, "running": 1, "done": 0, "failed": 0}])

@@ -2,23 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from api.schemas.fields import RequestText, StackId
+from api.schemas.fields import QueryModel, RequestText, StackId
 from deployments.requests import DeploymentFields
 
-__all__ = [
-    "DestructionBody",
-    "DestructionQuery",
-    "RetainedResourceBody",
-    "SoftDeletedResourceBody",
-]
+__all__ = ["DestructionBody", "DestructionQuery"]
 
 
-class DestructionQuery(BaseModel):
+class DestructionQuery(QueryModel):
     """Query of `GET /api/destruction`: the stack."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     template: RequestText
     project_id: RequestText

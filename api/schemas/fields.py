@@ -1,8 +1,8 @@
-"""Field types that several bodies share, with examples for the OpenAPI document."""
+"""Base classes of requests, and field types with examples for the OpenAPI document."""
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "Address",
@@ -12,7 +12,9 @@ __all__ = [
     "PhaseName",
     "Prefix",
     "ProjectId",
+    "QueryModel",
     "Region",
+    "RequestModel",
     "RequestText",
     "Sha256",
     "StackId",
@@ -39,3 +41,15 @@ Sha256 = Annotated[
     str, Field(examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"])
 ]
 TerraformVersion = Annotated[str, Field(examples=["1.11.4"])]
+
+
+class QueryModel(BaseModel):
+    """A query; texts are converted to the fields' types, and an unknown field is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RequestModel(QueryModel):
+    """A body, whose values must have the fields' types."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)

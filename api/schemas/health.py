@@ -11,7 +11,6 @@ __all__ = [
     "LivenessBody",
     "QueueBody",
     "SinkBody",
-    "SlotsBody",
     "VersionBody",
     "WorkerBody",
     "WorkerHealthBody",

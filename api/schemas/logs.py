@@ -3,10 +3,10 @@
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from api.schemas.deployments import SealBody
-from api.schemas.fields import EventIdText, PhaseName, Sha256, Timestamp
+from api.schemas.fields import EventIdText, PhaseName, QueryModel, Sha256, Timestamp
 from deployments.log_verification import Verdict
 
 __all__ = ["HoldingBody", "LogFormat", "LogPage", "LogQuery", "VerificationBody"]
@@ -20,14 +20,12 @@ class LogFormat(StrEnum):
     NDJSON = "ndjson"
 
 
-class LogQuery(BaseModel):
+class LogQuery(QueryModel):
     """Query of `GET …/logs`.
 
     `after` selects the events after an event id, `before` the page that ends before an event id.
     Without `limit` a page has 1000 events, and a download has all events that are stored now.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     after: str | None = None
     before: str | None = None

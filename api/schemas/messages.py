@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
+
+from api.schemas.fields import RequestModel
 
 __all__ = [
     "MESSAGES",
@@ -14,10 +16,8 @@ __all__ = [
 ]
 
 
-class _Message(BaseModel):
+class _Message(RequestModel):
     """`request` is the client's name for the request; the answer carries the same name."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     request: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 

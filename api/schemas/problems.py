@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-__all__ = ["FieldProblemBody", "ProblemBody"]
+__all__ = ["ProblemBody"]
 
 
 class FieldProblemBody(BaseModel):
@@ -23,4 +23,4 @@ class ProblemBody(BaseModel):
     code: str
     request_id: str
     errors: list[FieldProblemBody]
-    next_step: str | None = None
+    next_step: str

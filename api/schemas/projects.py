@@ -5,20 +5,17 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.deployments import ErrorBody
-from api.schemas.fields import ProjectId, RequestText
+from api.schemas.fields import ProjectId, RequestModel, RequestText
 from deployments.requests import DeploymentFields
 
 __all__ = ["ProjectBody", "ProjectList", "ValidateBody", "ValidationBody"]
 
 
-class ValidateBody(BaseModel):
+class ValidateBody(RequestModel):
     """Request of `POST /api/validate-project`: the target of a deployment."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        json_schema_extra={"examples": [{"project_id": "demo-project-1", "template": "anava"}]},
+        json_schema_extra={"examples": [{"project_id": "demo-project-1", "template": "anava"}]}
     )
 
     project_id: RequestText
@@ -29,13 +26,7 @@ class ValidateBody(BaseModel):
 
     def to_fields(self) -> DeploymentFields:
         """The fields for `requests.check_target`, which has their rules."""
-        return DeploymentFields(
-            project_id=self.project_id,
-            region=self.region,
-            prefix=self.prefix,
-            storage_location=self.storage_location,
-            template=self.template,
-        )
+        return DeploymentFields(**dict(self))
 
 
 class ValidationBody(BaseModel):

@@ -5,15 +5,12 @@ from dataclasses import asdict
 
 from api.schemas.deployments import (
     ActionsBody,
-    CancelInfoBody,
-    CountsBody,
     DeploymentBody,
     DeploymentSummary,
     ErrorBody,
     LinksBody,
     OutputBody,
     ResultBody,
-    SealBody,
 )
 from deployments.deployment import DeploymentResult, Operation, Status
 from deployments.execution import DeploymentSnapshot
@@ -22,31 +19,20 @@ from deployments.reasons import explain
 from deployments.step import Output
 from deployments.transitions import actions
 
-__all__ = ["to_body", "to_error", "to_links", "to_summary"]
+__all__ = ["to_body", "to_error", "to_summary"]
+
+_REQUEST_FIELDS = ("template", "project_id", "prefix", "region", "storage_location")
 
 
 def to_summary(snapshot: DeploymentSnapshot) -> DeploymentSummary:
-    """The body of a deployment in a list."""
-    return DeploymentSummary(
-        id=snapshot.id,
-        tenant=snapshot.tenant,
-        stack=snapshot.stack,
-        template=_text(snapshot, "template"),
-        project_id=_text(snapshot, "project_id"),
-        prefix=_text(snapshot, "prefix"),
-        region=_text(snapshot, "region"),
-        storage_location=_text(snapshot, "storage_location"),
-        operation=snapshot.operation,
-        status=snapshot.status,
-        phase=snapshot.phase,
-        reason=snapshot.reason,
-        template_version=snapshot.result.template_version if snapshot.result else "",
-        revision=None,
-        created_at=snapshot.created_at,
-        started_at=snapshot.started_at,
-        ended_at=snapshot.ended_at,
-        links=to_links(snapshot.id),
-    )
+    """The body of a deployment in a list, with the fields that the body declares."""
+    fields = {
+        **{name: str(snapshot.request.get(name, "")) for name in _REQUEST_FIELDS},
+        "template_version": snapshot.result.template_version if snapshot.result else "",
+        "revision": None,
+        "links": _links(snapshot.id),
+    }
+    return DeploymentSummary.model_validate(vars(snapshot) | fields)
 
 
 def to_body(snapshot: DeploymentSnapshot) -> DeploymentBody:
@@ -74,8 +60,7 @@ def to_error(finding: Finding) -> ErrorBody:
     return ErrorBody(**asdict(finding))
 
 
-def to_links(deployment: str) -> LinksBody:
-    """The paths of a deployment, its logs, resources, plan and artifacts."""
+def _links(deployment: str) -> LinksBody:
     path = f"/api/deployment/{deployment}"
     return LinksBody(
         self=path,
@@ -89,28 +74,11 @@ def to_links(deployment: str) -> LinksBody:
 
 
 def _result(result: DeploymentResult) -> ResultBody:
-    return ResultBody(
-        detail=result.detail,
-        counts=CountsBody(**asdict(result.counts)),
-        changed=result.changed,
-        not_applied=result.not_applied,
-        unrecorded=result.unrecorded,
-        unknown=result.unknown,
-        errors=[to_error(error) for error in result.errors],
-        outputs=[_output(output) for output in result.outputs],
-        seals=[SealBody(**asdict(seal)) for seal in result.seals],
-        plan_sha256=result.plan_sha256,
-        cancel=CancelInfoBody(**asdict(result.cancel)) if result.cancel else None,
-        terraform_version=result.terraform_version,
-        omitted=result.omitted,
-    )
+    outputs = [_output(output) for output in result.outputs]
+    return ResultBody.model_validate(asdict(result) | {"outputs": outputs})
 
 
 def _output(output: Output) -> OutputBody:
     hidden = output.sensitive or not output.value_json
     value = None if hidden else json.loads(output.value_json)
     return OutputBody(name=output.name, sensitive=output.sensitive, value=value)
-
-
-def _text(snapshot: DeploymentSnapshot, name: str) -> str:
-    return str(snapshot.request.get(name, ""))

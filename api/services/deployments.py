@@ -33,7 +33,7 @@ from deployments.templates import TEMPLATES
 from deployments.timings import Timings
 from workflows.deployment import DeploymentInput
 
-__all__ = ["DeploymentService", "Executions"]
+__all__ = ["DeploymentService"]
 
 _ID = re.compile(r"dep-[a-z2-7]{26}", re.ASCII)
 _ID_CHARACTERS = 26

@@ -1,15 +1,16 @@
 """The health of Temporal and of the workers."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from typing import Protocol
 
+from api.schemas.health import HealthBody, QueueBody, WorkerBody, WorkerHealthBody
 from deployments.errors import TemporalUnavailable
 from deployments.phase import TERRAFORM_PHASES, Phase
 from deployments.temporal_names import SHARED_QUEUE
 from deployments.worker_reports import QueueReport, WorkerReport
 
-__all__ = ["Health", "HealthService", "WorkerHealth", "Workers"]
+__all__ = ["HealthService", "Workers"]
 
 
 class Workers(Protocol):
@@ -19,27 +20,6 @@ class Workers(Protocol):
     async def workers(self) -> list[WorkerReport]: ...
     async def queue(self, name: str, kind: str) -> QueueReport: ...
     async def count_running(self, *phases: Phase) -> int: ...
-
-
-@dataclass(frozen=True)
-class WorkerHealth:
-    """`status` is `healthy` with a running worker, else `degraded`."""
-
-    status: str
-    workers: list[WorkerReport] = field(default_factory=list)
-    queues: list[QueueReport] = field(default_factory=list)
-    running_steps: int = 0
-
-
-@dataclass(frozen=True)
-class Health:
-    """`status` is `healthy`, `degraded` without a worker, `unhealthy` without Temporal."""
-
-    status: str
-    temporal: bool
-    workers: int = 0
-    active_deployments: int = 0
-    backlog: int = 0
 
 
 class HealthService:
@@ -56,14 +36,16 @@ class HealthService:
             return False
         return True
 
-    async def check(self) -> Health:
+    async def check(self) -> HealthBody:
         """Summarize; `unhealthy` when Temporal does not answer."""
         try:
             queue = await self._workers.queue(SHARED_QUEUE, "workflow")
             active = await self._workers.count_running()
         except TemporalUnavailable:
-            return Health("unhealthy", temporal=False)
-        return Health(
+            return HealthBody(
+                status="unhealthy", temporal=False, workers=0, active_deployments=0, backlog=0
+            )
+        return HealthBody(
             status="healthy" if queue.pollers else "degraded",
             temporal=True,
             workers=queue.pollers,
@@ -71,7 +53,7 @@ class HealthService:
             backlog=queue.backlog,
         )
 
-    async def workers(self) -> WorkerHealth:
+    async def workers(self) -> WorkerHealthBody:
         """List the workers that reported recently, and the backlog of their task queues.
 
         Raises:
@@ -88,4 +70,9 @@ class HealthService:
             *(self._workers.queue(name, "activity") for name in (SHARED_QUEUE, *host_queues)),
         )
         runs = any(worker.status == "running" for worker in workers)
-        return WorkerHealth("healthy" if runs else "degraded", workers, queues, steps)
+        return WorkerHealthBody(
+            status="healthy" if runs else "degraded",
+            workers=[WorkerBody(**asdict(worker)) for worker in workers],
+            queues=[QueueBody(**asdict(queue)) for queue in queues],
+            running_steps=steps,
+        )

@@ -9,7 +9,7 @@ from deployments.events import EventId, decode_event, is_end_record
 from deployments.log_ports import LogSource
 from deployments.log_text import text_line
 
-__all__ = ["EventPage", "LogReader"]
+__all__ = ["LogReader"]
 
 # Size of a read; a page may need several.
 _READ_BYTES = 256 * 1024
@@ -33,12 +33,7 @@ class EventPage:
 
 
 class LogReader:
-    """Reads the log of a deployment.
-
-    Args:
-        source: the store to read from.
-        deployment: the deployment's id.
-    """
+    """Reads the log of a deployment from a store."""
 
     def __init__(self, source: LogSource, deployment: str) -> None:
         self.deployment = deployment

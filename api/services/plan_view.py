@@ -41,10 +41,7 @@ class _Plan(msgspec.Struct):
 
 
 def plan_view(plan_json: bytes) -> PlanBody:
-    """The body of a plan.
-
-    Args:
-        plan_json: the artifact `plan.json`.
+    """The body of a plan, from the artifact `plan.json`.
 
     Raises:
         msgspec.DecodeError: the content is not a plan.

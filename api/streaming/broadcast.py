@@ -23,7 +23,7 @@ from deployments.execution import DeploymentSnapshot
 from deployments.labels import source_label
 from deployments.step import Resource
 
-__all__ = ["Broadcast", "Entry"]
+__all__ = ["Broadcast", "BroadcastRegistry", "Entry", "has_all"]
 
 _log = logging.getLogger("anava.api.stream")
 
@@ -53,12 +53,7 @@ _BROKEN = Entry(frame("bye", {"reason": "stream_broke"}), ends=True)
 
 
 class Broadcast:
-    """The shared entries of a deployment, from the first viewer to the last.
-
-    Args:
-        services: the sources of status, resources and log.
-        snapshot: the deployment at the first viewer's request.
-    """
+    """The shared entries of a deployment, from the first viewer's request to the last viewer."""
 
     def __init__(self, services: Services, snapshot: DeploymentSnapshot) -> None:
         self.snapshot = snapshot
@@ -275,14 +270,59 @@ class Broadcast:
         self._publish(Entry(frame("end", {"status": self.snapshot.status}), ends=True))
 
     async def _has_all(self) -> bool:
-        end = self.snapshot.log_end
-        if self._at < end or end.step == 0:
-            return False
         try:
-            return not await self._services.logs.read(self.snapshot.id, self._at, 1)
+            return await has_all(self._services, self.snapshot, self._at)
         except AnavaError:
             return False
 
     async def _publish_bye(self) -> None:
         await self._services.stopping.wait()
         self._publish(Entry(frame("bye", {"reason": "server_stopping"}), ends=True))
+
+
+class BroadcastRegistry:
+    """Creates a broadcast for the first viewer of a deployment and closes it after the last."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._running: dict[str, Broadcast] = {}
+
+    def join(self, snapshot: DeploymentSnapshot) -> Broadcast:
+        """Add a viewer to the deployment's broadcast; `leave` removes the viewer."""
+        broadcast = self._running.get(snapshot.id)
+        if broadcast is None or broadcast.ended:
+            broadcast = self._running[snapshot.id] = Broadcast(self._services, snapshot)
+            broadcast.start()
+        broadcast.viewers += 1
+        return broadcast
+
+    async def until_changed(self, snapshot: DeploymentSnapshot, seconds: float) -> None:
+        """Return when the deployment differs from the snapshot, or after so many seconds."""
+        broadcast = self.join(snapshot)
+        try:
+            async with asyncio.timeout(seconds):
+                while broadcast.snapshot == snapshot and not broadcast.ended:
+                    await broadcast.next_entry()
+        except TimeoutError:
+            return
+        finally:
+            self.leave(broadcast)
+
+    def leave(self, broadcast: Broadcast) -> None:
+        """Remove a viewer; the last viewer closes the broadcast."""
+        broadcast.viewers -= 1
+        if broadcast.viewers:
+            return
+        broadcast.close()
+        if self._running.get(broadcast.snapshot.id) is broadcast:
+            del self._running[broadcast.snapshot.id]
+
+
+async def has_all(services: Services, snapshot: DeploymentSnapshot, cursor: EventId) -> bool:
+    """Whether the deployment has ended and its log has no event after the cursor.
+
+    False for a log without end records, which may still grow.
+    """
+    if not snapshot.is_terminal or cursor < snapshot.log_end or snapshot.log_end.step == 0:
+        return False
+    return not await services.logs.read(snapshot.id, cursor, 1)

@@ -8,14 +8,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from api.services.container import Services
-from api.streaming.broadcast import Broadcast, Entry
+from api.streaming.broadcast import Broadcast, BroadcastRegistry, Entry
 from api.streaming.frames import Frame, frame, lines_after
-from api.streaming.registry import BroadcastRegistry
 from deployments.errors import AnavaError
 from deployments.events import EventId
 from deployments.execution import DeploymentSnapshot
 
-__all__ = ["Viewer", "has_all"]
+__all__ = ["Viewer"]
 
 _PING_SECONDS = 15.0
 _PING = frame("ping", {})
@@ -29,14 +28,7 @@ _BEHIND = frame("bye", {"reason": "behind"})
 
 
 class Viewer:
-    """A viewer with its cursor.
-
-    Args:
-        services: the source of missed lines.
-        broadcasts: the shared live events.
-        snapshot: the deployment at the viewer's request.
-        after: the id of the last event that the client has.
-    """
+    """A viewer; the client has the events up to and including `after`."""
 
     def __init__(
         self,
@@ -116,16 +108,6 @@ class Viewer:
             elif last > self._cursor:
                 yield lines_after(entry.frame, self._cursor)
             self._cursor = max(self._cursor, last or self._cursor)
-
-
-async def has_all(services: Services, snapshot: DeploymentSnapshot, cursor: EventId) -> bool:
-    """Whether the deployment has ended and its log has no event after the cursor.
-
-    False for a log without end records, which may still grow.
-    """
-    if not snapshot.is_terminal or cursor < snapshot.log_end or snapshot.log_end.step == 0:
-        return False
-    return not await services.logs.read(snapshot.id, cursor, 1)
 
 
 async def _final_frame(broadcast: Broadcast) -> Frame:

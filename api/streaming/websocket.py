@@ -5,19 +5,29 @@ closes it. Two tasks write, for events and for answers; each message is a whole 
 """
 
 import asyncio
+import json
 import logging
 from contextlib import aclosing, suppress
 from enum import IntEnum
+from typing import Any
 
+from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.problems import KINDS, Problem, problem_of
-from api.schemas.messages import CancelMessage, Message, ResumeMessage, UnavailableMessage
+from api.middleware.strict_json import json_error
+from api.problems import Problem, document, problem_of, validation_problem
+from api.schemas.messages import (
+    MESSAGES,
+    CancelMessage,
+    Message,
+    PingMessage,
+    ResumeMessage,
+    UnavailableMessage,
+)
 from api.services.container import Services
-from api.streaming.registry import BroadcastRegistry
+from api.streaming.broadcast import BroadcastRegistry
 from api.streaming.viewer import Viewer
-from api.streaming.websocket_messages import parse_message, reply
-from deployments.errors import AnavaError, FieldProblem, InvalidRequest, NotAvailable
+from deployments.errors import AnavaError, NotAvailable
 from deployments.events import EventId
 from deployments.execution import DeploymentSnapshot
 
@@ -42,14 +52,7 @@ _CODES = {"end": CloseCode.ENDED, "bye": CloseCode.COME_BACK}
 
 
 class WebSocketSession:
-    """A session on an accepted WebSocket.
-
-    Args:
-        socket: the accepted socket.
-        services: for the events and the requests.
-        broadcasts: the shared live events.
-        snapshot: the deployment, which belongs to the caller.
-    """
+    """A session on an accepted WebSocket; the deployment belongs to the caller."""
 
     def __init__(
         self,
@@ -104,7 +107,7 @@ class WebSocketSession:
         await self._close(code)
 
     async def _answer(self, text: str) -> None:
-        name, message = parse_message(text)
+        name, message = _parse(text)
         after, problem = None, None
         if isinstance(message, Problem):
             problem = message
@@ -115,11 +118,11 @@ class WebSocketSession:
                 problem = problem_of(error)
             except Exception:  # noqa: BLE001 - logged; this request failed, the events continue
                 _log.exception("request %s failed", self._socket.state.request_id)
-                problem = Problem("internal_error", KINDS["internal_error"].meaning)
+                problem = Problem("internal_error")
         if after is not None:
             # Only lines after the id follow the answer.
             await self._stop_events()
-        await self._send(reply(name, problem, self._socket.state.request_id))
+        await self._send(_reply(name, problem, self._socket.state.request_id))
         if after is not None:
             self._start_events(after)
 
@@ -132,7 +135,7 @@ class WebSocketSession:
         if isinstance(message, CancelMessage):
             await deployments.cancel(caller, id, message.reason, force=False)
         if isinstance(message, ResumeMessage):
-            after = _cursor(message.id)
+            after = EventId.parse(message.id, "/id")
             self._snapshot = await deployments.get(caller, id)
             return after
         return None
@@ -149,11 +152,31 @@ class WebSocketSession:
             await self._socket.close(code)
 
 
-def _cursor(id: str) -> EventId:
+def _parse(text: str) -> tuple[str | None, Message | Problem]:
+    """The client's name for the request, None if not valid, and the request or its problem."""
+    if detail := json_error(text.encode()):
+        return None, Problem("invalid_json", detail)
     try:
-        return EventId.parse(id)
-    except InvalidRequest as error:
-        problems = (
-            FieldProblem("/id", problem.code, problem.message) for problem in error.problems
-        )
-        raise InvalidRequest(str(error), *problems) from None
+        message = MESSAGES.validate_json(text)
+    except ValidationError as error:
+        # pydantic puts the message type in front of the location.
+        errors = [
+            {**details, "loc": details["loc"][1:]}
+            for details in error.errors(include_url=False, include_input=False)
+        ]
+        return _name(text), validation_problem(errors)
+    return message.request, message
+
+
+def _name(text: str) -> str | None:
+    content: Any = json.loads(text)
+    try:
+        return PingMessage(type="ping", request=content["request"]).request
+    except (ValidationError, LookupError, TypeError):
+        return None
+
+
+def _reply(name: str | None, problem: Problem | None, request_id: str) -> str:
+    """The answer to a request: success, or the problem (RFC 9457)."""
+    answer: dict[str, object] = {"answer": name, "ok": problem is None}
+    return json.dumps({**answer, **document(problem, request_id)} if problem else answer)

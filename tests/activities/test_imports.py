@@ -14,13 +14,12 @@ from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.settings import Settings, base_environment
 from adapters.terraform import command
-from deployments.activity_token import ActivityToken
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.findings import Finding
 from deployments.imports import Import, ImportSurvey, PlannedCreation
 from deployments.phase import Phase
 from deployments.preflight import Project
-from deployments.step import StepKey, StepOrder
+from deployments.step import ActivityToken, StepKey, StepOrder
 from deployments.timings import StopLadder
 from worker.host import WorkerHost
 

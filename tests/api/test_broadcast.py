@@ -13,8 +13,8 @@ from temporalio.client import Client
 
 from api.services.container import Services
 from api.streaming import broadcast, viewer
+from api.streaming.broadcast import BroadcastRegistry
 from api.streaming.frames import Frame
-from api.streaming.registry import BroadcastRegistry
 from api.streaming.viewer import Viewer
 from deployments.deployment import DEFAULT_TENANT
 from deployments.errors import Unavailable

@@ -96,3 +96,9 @@ def test_a_seal_is_equal_only_with_the_same_end_length_hash() -> None:
         EndRecord(3, EndKind.COMPLETE, 41, "ab"),
         EndRecord(3, EndKind.COMPLETE, 42, "cd"),
     ]
+
+
+def test_a_refused_id_names_the_field_in_which_it_was_sent() -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        EventId.parse("x", "/before")
+    assert [problem.pointer for problem in refusal.value.problems] == ["/before"]

@@ -16,11 +16,10 @@ from temporalio.worker import Worker
 from activities.deployments import FinalizeDeploymentInput, PrepareDeploymentInput, ReportPlanInput
 from activities.preflight import CheckProjectInput, FindExistingInput
 from activities.steps import RunStepInput, StopStepInput
-from deployments.deployment import DeploymentRequest, DeploymentResult, Stack
+from deployments.deployment import DeploymentRequest, DeploymentResult, PreparedHost, Stack
 from deployments.findings import Finding
 from deployments.imports import ImportSurvey
 from deployments.phase import Phase
-from deployments.prepared_host import PreparedHost
 from deployments.results import Reconciliation, conclude
 from deployments.step import (
     Counts,

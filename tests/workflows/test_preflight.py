@@ -5,10 +5,9 @@ from temporalio.client import Client
 from temporalio.worker import Replayer
 
 from deployments.deployment import Status
-from deployments.findings import Severity
+from deployments.findings import Severity, finding
 from deployments.imports import Import, ImportSurvey
 from deployments.phase import Phase
-from deployments.preflight import finding
 from deployments.reasons import Reason
 from deployments.timings import RetryLimits
 from tests.deployments import refusals

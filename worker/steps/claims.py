@@ -10,9 +10,9 @@ import os
 from pathlib import Path
 
 from adapters.local import atomic_files
-from deployments.activity_token import ActivityToken
 from deployments.errors import Fenced
 from deployments.phase import Phase
+from deployments.step import ActivityToken
 from worker.steps.order_file import read_order
 
 __all__ = ["Claims"]

@@ -6,9 +6,15 @@ Methods that write raise Fenced when another worker has claimed the step.
 from collections.abc import Sequence
 from typing import Protocol
 
-from deployments.activity_token import ActivityToken
 from deployments.credentials import Credential
-from deployments.step import Resource, StepKey, StepOrder, StepResult, StopCause
+from deployments.step import (
+    ActivityToken,
+    Resource,
+    StepKey,
+    StepOrder,
+    StepResult,
+    StopCause,
+)
 from worker.steps.runner_process import StepStatus
 
 __all__ = ["StepClaims", "StepOutput", "StepRunner", "SupervisedStep"]

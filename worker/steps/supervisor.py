@@ -11,9 +11,16 @@ from typing import Protocol
 from temporalio import activity
 
 from adapters.local.atomic_files import boot_seconds
-from deployments.activity_token import ActivityToken
 from deployments.errors import AttemptGone, HandedOver, Unavailable
-from deployments.step import Resource, StepKey, StepOrder, StepOutcome, StepResult, StopCause
+from deployments.step import (
+    ActivityToken,
+    Resource,
+    StepKey,
+    StepOrder,
+    StepOutcome,
+    StepResult,
+    StopCause,
+)
 from worker.steps.credential_renewal import CredentialProvider, CredentialRenewal
 from worker.steps.runner_process import StepStatus
 from worker.steps.supervised_step import SupervisedStep

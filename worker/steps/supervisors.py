@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from deployments.activity_token import ActivityToken
-from deployments.step import StepKey, StopCause
+from deployments.step import ActivityToken, StepKey, StopCause
 from worker.steps.credential_renewal import CredentialProvider
 from worker.steps.supervised_step import SupervisedStep
 from worker.steps.supervisor import ActivityAttempts, ActivityBinding, Heartbeat, Supervisor

@@ -192,7 +192,7 @@ async def test_a_local_link_holds_for_five_minutes_and_for_one_file(tmp_path: Pa
     for deployment in (DEPLOYMENT, OTHER):
         for name in ("plan.json", "log.txt"):
             await store.put(deployment, name, [b"x"])
-    expires, signature = parts((await store.link(DEPLOYMENT, "plan.json")).url)
+    expires, signature = parts(await store.link(DEPLOYMENT, "plan.json"))
     store.admit(DEPLOYMENT, "plan.json", expires, signature)
     for forged in (
         (OTHER, "plan.json", expires, signature),
@@ -219,11 +219,11 @@ async def test_every_process_of_a_data_folder_takes_the_links_of_the_others(tmp_
     links = await asyncio.gather(*(item.link(DEPLOYMENT, "plan.json") for item in stores))
     for link in links:
         for store in stores:
-            store.admit(DEPLOYMENT, "plan.json", *parts(link.url))
+            store.admit(DEPLOYMENT, "plan.json", *parts(link))
     assert (tmp_path / "download.key").stat().st_mode & 0o777 == 0o600
     stranger = LocalArtifactStore(tmp_path / "elsewhere")
     with pytest.raises(LinkRefused):
-        stranger.admit(DEPLOYMENT, "plan.json", *parts(links[0].url))
+        stranger.admit(DEPLOYMENT, "plan.json", *parts(links[0]))
 
 
 async def test_a_link_of_the_file_system_leads_nowhere(tmp_path: Path) -> None:

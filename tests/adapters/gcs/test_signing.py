@@ -119,7 +119,7 @@ async def test_a_link_is_signed_for_one_object_one_method_and_five_minutes(
     store: GcsArtifactStore, key: rsa.RSAPrivateKey, key_file: Path
 ) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
-    url = (await store.link(DEPLOYMENT, "plan.json")).url
+    url = await store.link(DEPLOYMENT, "plan.json")
     query = verify(key, "GET", url)
     assert urlsplit(url).path == f"/{stores.BUCKET}/artifacts/{DEPLOYMENT}/plan.json"
     assert query["X-Goog-Expires"] == str(LINK_SECONDS) == "300"
@@ -152,7 +152,7 @@ async def test_a_link_is_signed_for_one_object_one_method_and_five_minutes(
 async def test_a_link_gives_a_download_that_no_browser_shows(
     store: GcsArtifactStore, key: rsa.RSAPrivateKey, key_file: Path, name: str, kind: str
 ) -> None:
-    url = (await store.link(DEPLOYMENT, name)).url
+    url = await store.link(DEPLOYMENT, name)
     query = verify(key, "GET", url)
     assert query["response-content-disposition"] == f"attachment; filename*=UTF-8''{name}"
     assert query["response-content-type"] == kind
@@ -226,7 +226,7 @@ async def test_without_a_key_file_iam_signs(
     await stores.make_bucket(server)
     objects = open_objects(stores.BUCKET, f"http://{server.host}", None)
     store = await filled(GcsArtifactStore(objects, MachineSigner("a-token", iam)))
-    verify(key, "GET", (await store.link(DEPLOYMENT, "plan.json")).url)
+    verify(key, "GET", await store.link(DEPLOYMENT, "plan.json"))
     assert Iam.asked == [f"/v1/projects/-/serviceAccounts/{EMAIL}:signBlob"]
     refused = GcsArtifactStore(objects, MachineSigner("another", iam))
     with pytest.raises(Unavailable, match="IAM refused to sign: 403"):

@@ -3,11 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 
-from deployments.activity_token import ActivityToken
 from deployments.credentials import Credential
 from deployments.errors import Unavailable
 from deployments.phase import Phase
-from deployments.step import Resource, StepKey, StepOrder, StepOutcome, StepResult, StopCause
+from deployments.step import (
+    ActivityToken,
+    Resource,
+    StepKey,
+    StepOrder,
+    StepOutcome,
+    StepResult,
+    StopCause,
+)
 from worker.steps.runner_process import StepStatus
 from worker.steps.supervisor import Supervisor
 from worker.steps.supervisors import Supervisors
