@@ -25,6 +25,7 @@ from cli.render import (
     verification_lines,
 )
 from deployments.log_text import visible
+from deployments.templates import TEMPLATES
 
 __all__ = ["app"]
 
@@ -34,6 +35,7 @@ Api = Annotated[str, typer.Option("--api", help="Base URL of the API; default: f
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the log until the end.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Id = Annotated[str, typer.Argument(help="Id of the deployment.")]
+Template = Annotated[str, typer.Option(help=f"What to deploy: {' or '.join(TEMPLATES)}.")]
 After = Annotated[str, typer.Option(help="Start after this line of the log, like 3-42.")]
 
 
@@ -44,7 +46,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
     prefix: Annotated[str, typer.Option(help="Name of the stack in the project.")] = "",
     region: Annotated[str, typer.Option(help="Region, like us-central1.")] = "",
     storage_location: Annotated[str, typer.Option(help="Location of buckets, like US.")] = "",
-    template: Annotated[str, typer.Option(help="What to deploy: sandbox or anava.")] = "sandbox",
+    template: Template = "sandbox",
     var: Annotated[list[str] | None, typer.Option(help="Template variable, key=value.")] = None,
     init_seconds: Annotated[int | None, typer.Option(help="Time limit of init.")] = None,
     plan_seconds: Annotated[int | None, typer.Option(help="Time limit of plan.")] = None,

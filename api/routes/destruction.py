@@ -12,8 +12,9 @@ from api.schemas.destruction import (
     RetainedResourceBody,
     SoftDeletedResourceBody,
 )
-from deployments.destruction import DESTRUCTION, confirmation
+from deployments.destruction import confirmation
 from deployments.requests import DeploymentFields, check
+from deployments.templates import TEMPLATES
 
 __all__ = ["router"]
 
@@ -27,7 +28,7 @@ async def get_destruction(query: Annotated[DestructionQuery, Query()]) -> Destru
         project_id=query.project_id, prefix=query.prefix, template=query.template
     )
     stack = check(fields).stack
-    destruction = DESTRUCTION[stack.template]
+    destruction = TEMPLATES[stack.template].destruction
     return DestructionBody(
         stack=stack.id,
         confirm=confirmation(stack.project_id, stack.prefix),
