@@ -1,6 +1,7 @@
 """The commands that talk to the API."""
 
 import asyncio
+import inspect
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -25,6 +26,7 @@ from cli.render import (
     verification_lines,
 )
 from deployments.log_text import visible
+from deployments.phase import TERRAFORM_PHASES
 from deployments.templates import TEMPLATES
 
 __all__ = ["app"]
@@ -39,7 +41,26 @@ Template = Annotated[str, typer.Option(help=f"What to deploy: {' or '.join(TEMPL
 After = Annotated[str, typer.Option(help="Start after this line of the log, like 3-42.")]
 
 
+def _with_time_limits(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace the keyword arguments of a command by an option `--<phase>-seconds` per phase."""
+    signature = inspect.signature(command)
+    *parameters, _ = signature.parameters.values()
+    options = [
+        inspect.Parameter(
+            f"{phase}_seconds",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[int | None, typer.Option(help=f"Time limit of {phase}.")],
+        )
+        for phase in TERRAFORM_PHASES
+    ]
+    replaced = signature.replace(parameters=[*parameters, *options])
+    command.__signature__ = replaced  # type: ignore[attr-defined] # typer reads this attribute
+    return command
+
+
 @app.command()
+@_with_time_limits
 def deploy(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
     context: typer.Context,
     project: Annotated[str, typer.Option(help="Google Cloud project id.")],
@@ -48,22 +69,15 @@ def deploy(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
     storage_location: Annotated[str, typer.Option(help="Location of buckets, like US.")] = "",
     template: Template = "sandbox",
     var: Annotated[list[str] | None, typer.Option(help="Template variable, key=value.")] = None,
-    init_seconds: Annotated[int | None, typer.Option(help="Time limit of init.")] = None,
-    plan_seconds: Annotated[int | None, typer.Option(help="Time limit of plan.")] = None,
-    apply_seconds: Annotated[int | None, typer.Option(help="Time limit of apply.")] = None,
     idempotency_key: Annotated[
         str, typer.Option(help="A repeat with this key starts no second deployment.")
     ] = "",
     follow: Follow = False,
     as_json: Json = False,
     api: Api = "",
+    **limits: int | None,
 ) -> None:
     """Deploy a stack."""
-    limits = {
-        "init_seconds": init_seconds,
-        "plan_seconds": plan_seconds,
-        "apply_seconds": apply_seconds,
-    }
     fields: Document = {
         "project_id": project,
         "prefix": prefix,

@@ -6,7 +6,7 @@ Nothing here starts a process. All facts were tried with terraform 1.11.4.
 import json
 from pathlib import Path
 
-from deployments.phase import Phase
+from deployments.phase import PLAN_FILE, TERRAFORM_PHASES, Phase
 
 __all__ = [
     "PLAN_FILE",
@@ -18,26 +18,6 @@ __all__ = [
     "state_argv",
     "version_argv",
 ]
-
-PLAN_FILE = "plan.tfplan"
-
-# How long plan and apply wait for a state lock: the terraform of a terminated deployment may still
-# save the state. Below the no-progress limit of 2 minutes, since waiting prints a single line.
-_LOCK_TIMEOUT = "-lock-timeout=60s"
-
-_ARGUMENTS: dict[Phase, tuple[str, ...]] = {
-    Phase.INIT: ("init", "-json", "-no-color", "-input=false"),
-    Phase.PLAN: (
-        "plan",
-        "-json",
-        "-input=false",
-        _LOCK_TIMEOUT,
-        # Wins over terraform.tfvars and *.auto.tfvars; terraform evaluates none of the values.
-        "-var-file=terraform.tfvars.json",
-        f"-out={PLAN_FILE}",
-    ),
-    Phase.APPLY: ("apply", "-json", "-input=false", "-auto-approve", _LOCK_TIMEOUT, PLAN_FILE),
-}
 
 
 def phase_argv(terraform: str, phase: Phase, *, destroy: bool = False) -> list[str]:
@@ -52,7 +32,7 @@ def phase_argv(terraform: str, phase: Phase, *, destroy: bool = False) -> list[s
         KeyError: the phase runs no terraform.
     """
     options = ["-destroy"] if destroy and phase is Phase.PLAN else []
-    return [terraform, *_ARGUMENTS[phase], *options]
+    return [terraform, *TERRAFORM_PHASES[phase].arguments, *options]
 
 
 def show_plan_argv(terraform: str) -> list[str]:

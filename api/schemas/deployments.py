@@ -1,8 +1,15 @@
 """Bodies about deployments."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    create_model,
+    model_validator,
+)
 
 from api.schemas.fields import (
     Address,
@@ -22,7 +29,7 @@ from api.schemas.fields import (
 )
 from deployments.deployment import ApprovalPolicy, Operation, Status
 from deployments.requests import DeploymentFields
-from deployments.timings import PhaseTimeouts
+from deployments.timings import PhaseTimeouts, limits_of
 
 __all__ = [
     "AcceptedBody",
@@ -72,12 +79,19 @@ class _RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class TimeoutsBody(_RequestBody):
-    """Limits of the phases, in seconds."""
+# A type checker cannot read a base class that a call makes.
+if TYPE_CHECKING:
+    _LimitsBody = _RequestBody
+else:
+    _LimitsBody = create_model(
+        "_LimitsBody",
+        __base__=_RequestBody,
+        **{name: (int, limit.default) for name, limit in limits_of(PhaseTimeouts).items()},
+    )
 
-    init_seconds: int = PhaseTimeouts.init_seconds
-    plan_seconds: int = PhaseTimeouts.plan_seconds
-    apply_seconds: int = PhaseTimeouts.apply_seconds
+
+class TimeoutsBody(_LimitsBody):
+    """Limits of the phases, in seconds."""
 
 
 class DeployBody(_RequestBody):
