@@ -55,6 +55,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         deployments=DeploymentService(gateway, settings.phases.timings(), cipher),
         logs=preferred(settings, sources),
         copies=sources,
+        source_labels={source.name: source.label for source in sources},
         sinks=LocalSinkStatuses(settings.runs),
         progress=LocalProgressSource(settings.runs),
         health=HealthService(gateway),

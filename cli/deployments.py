@@ -1,11 +1,12 @@
 """The commands that talk to the API."""
 
 import asyncio
+import inspect
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import httpx
 import typer
@@ -16,6 +17,8 @@ from cli.exit_codes import ExitCode, command, exit_code
 from cli.follow import Follower
 from cli.live_display import display
 from deployments.log_text import visible
+from deployments.phase import TERRAFORM_PHASES
+from deployments.templates import TEMPLATES
 from deployments.timings import PhaseTimeouts, limits_of
 
 __all__ = ["app"]
@@ -27,7 +30,28 @@ Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the log until
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Id = Annotated[str, typer.Argument(help="Id of the deployment.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")]
+Template = Annotated[str, typer.Option(help=f"What to deploy: {' or '.join(TEMPLATES)}.")]
 After = Annotated[str, typer.Option(help="Start after this line of the log, like 3-42.")]
+
+_Command = TypeVar("_Command", bound=Callable[..., Awaitable[int]])
+
+
+def _with_time_limits(work: _Command) -> _Command:
+    """Replace the keyword arguments of a command by an option `--<phase>-seconds` per phase."""
+    signature = inspect.signature(work)
+    *parameters, _ = signature.parameters.values()
+    options = [
+        inspect.Parameter(
+            f"{phase}_seconds",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[int | None, typer.Option(help=_time_limit(phase))],
+        )
+        for phase in TERRAFORM_PHASES
+    ]
+    replaced = signature.replace(parameters=[*parameters, *options])
+    work.__signature__ = replaced  # type: ignore[attr-defined] # typer reads this attribute
+    return work
 
 
 def _time_limit(phase: str) -> str:
@@ -36,30 +60,24 @@ def _time_limit(phase: str) -> str:
 
 
 @command(app)
+@_with_time_limits
 async def deploy(  # noqa: PLR0913, PLR0917 - typer reads a parameter per option
     context: typer.Context,
     project: Annotated[str, typer.Option(help="Google Cloud project id.")],
     prefix: Annotated[str, typer.Option(help="Name of the stack in the project.")] = "",
     region: Annotated[str, typer.Option(help="Region, like us-central1.")] = "",
     storage_location: Annotated[str, typer.Option(help="Location of buckets, like US.")] = "",
-    template: Annotated[str, typer.Option(help="What to deploy: sandbox or anava.")] = "sandbox",
+    template: Template = "sandbox",
     var: Annotated[list[str] | None, typer.Option(help="Template variable, key=value.")] = None,
-    init_seconds: Annotated[int | None, typer.Option(help=_time_limit("init"))] = None,
-    plan_seconds: Annotated[int | None, typer.Option(help=_time_limit("plan"))] = None,
-    apply_seconds: Annotated[int | None, typer.Option(help=_time_limit("apply"))] = None,
     idempotency_key: Annotated[
         str, typer.Option(help="A repeat with this key starts no second deployment.")
     ] = "",
     follow: Follow = False,
     as_json: Json = False,
     api: Api = "",
+    **limits: int | None,
 ) -> int:
     """Deploy a stack."""
-    limits = {
-        "init_seconds": init_seconds,
-        "plan_seconds": plan_seconds,
-        "apply_seconds": apply_seconds,
-    }
     fields: Document = {
         "project_id": project,
         "prefix": prefix,

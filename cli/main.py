@@ -19,7 +19,7 @@ from cli import deployments
 from cli import up as up_module
 from cli import worker as worker_module
 from cli.client import Client
-from cli.exit_codes import ExitCode, command, run_to_exit_code
+from cli.exit_codes import ExitCode, command, exit_code, run_to_exit_code
 from cli.follow import Follower
 from cli.google_stand_in import with_stand_in
 from cli.live_display import display

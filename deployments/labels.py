@@ -21,12 +21,6 @@ _ENDS = {
     Reason.DESTROYED: "Destroyed",
     Reason.NOTHING_TO_DESTROY: "Nothing to destroy",
 }
-_SOURCES = {
-    "local": "this machine",
-    "redis": "Redis",
-    "gcs": "Cloud Storage",
-    "firestore": "Firestore",
-}
 
 
 def status_label(
@@ -44,4 +38,4 @@ def status_label(
 
 def source_label(source: str, *, again: bool) -> str:
     """The source of a followed log; `again` after a return to the usual source."""
-    return f"reading from {_SOURCES.get(source, source)}{' again' if again else ''}"
+    return f"reading from {source}{' again' if again else ''}"

@@ -64,6 +64,11 @@ class LogSource(Protocol):
     def name(self) -> str:
         """The name in settings; a fallback source has several, separated by commas."""
 
+    @property
+    def label(self) -> str:
+        """The name for people."""
+        ...
+
     def reading(self, deployment: str) -> str:
         """The name of the source that the log of a deployment currently comes from."""
 

@@ -3,9 +3,16 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from deployments.limit import Limit
 from deployments.reasons import Reason
 
-__all__ = ["PHASES", "TERRAFORM_PHASES", "Phase"]
+__all__ = ["PHASES", "PLAN_FILE", "TERRAFORM_PHASES", "Phase"]
+
+PLAN_FILE = "plan.tfplan"
+
+# How long plan and apply wait for a state lock: the terraform of a terminated deployment may still
+# save the state. Below the no-progress limit of 2 minutes, since waiting prints a single line.
+_LOCK_TIMEOUT = "-lock-timeout=60s"
 
 
 class Phase(StrEnum):
@@ -22,12 +29,16 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class TerraformPhase:
-    """A phase that runs terraform, with the reason for each of three ends.
+    """A phase that runs terraform: arguments, deadline, and the reason for each of three ends.
 
-    `failed` holds where terraform's error has no known cause. `no_progress_limit` is the field of
-    `Timings` behind `stalled`. Killing a phase that changes resources can lose state.
+    The defaults of the deadlines are promised to customers; the maxima are twice the longest time
+    that a customer's stack took, rounded up. `failed` holds where terraform's error has no known
+    cause. `no_progress_limit` is the field of `Timings` behind `stalled`. Killing a phase that
+    changes resources can lose state.
     """
 
+    arguments: tuple[str, ...]
+    deadline: Limit
     failed: Reason
     timed_out: Reason
     stalled: Reason
@@ -48,20 +59,36 @@ class PhaseRow:
     terraform: TerraformPhase | None = None
 
 
-# A new phase that runs terraform also needs three reasons, a deadline in `timings.PhaseTimeouts`, a
-# command in adapters/terraform/command.py and a place in workflows/deployment.py.
+# A new phase that runs terraform also needs its reasons in `reasons` and a place in
+# workflows/deployment.py. Request, options of the command line and deadlines derive from the rows.
 PHASES: dict[Phase, PhaseRow] = {
     Phase.QUEUE: PhaseRow("Queued", "Queue"),
     Phase.PREFLIGHT: PhaseRow("Preparing"),
     Phase.INIT: PhaseRow(
         "Initialising",
         "Init",
-        TerraformPhase(Reason.INIT_FAILED, Reason.INIT_TIMED_OUT, Reason.INIT_STALLED),
+        TerraformPhase(
+            ("init", "-json", "-no-color", "-input=false"),
+            Limit(300, "5 minutes: providers come from a mirror", 1, 1800),
+            Reason.INIT_FAILED,
+            Reason.INIT_TIMED_OUT,
+            Reason.INIT_STALLED,
+        ),
     ),
     Phase.PLAN: PhaseRow(
         "Planning",
         "Plan",
         TerraformPhase(
+            (
+                "plan",
+                "-json",
+                "-input=false",
+                _LOCK_TIMEOUT,
+                # Wins over terraform.tfvars and *.auto.tfvars; terraform evaluates no value.
+                "-var-file=terraform.tfvars.json",
+                f"-out={PLAN_FILE}",
+            ),
+            Limit(600, "10 minutes: a plan reads each resource", 1, 3600),
             Reason.PLAN_FAILED,
             Reason.PLAN_TIMED_OUT,
             Reason.PLAN_STALLED,
@@ -73,6 +100,8 @@ PHASES: dict[Phase, PhaseRow] = {
         "Applying",
         "Apply",
         TerraformPhase(
+            ("apply", "-json", "-input=false", "-auto-approve", _LOCK_TIMEOUT, PLAN_FILE),
+            Limit(2400, "40 minutes: Google takes minutes for a gateway", 1, 14_400),
             Reason.APPLY_FAILED,
             Reason.APPLY_TIMED_OUT,
             Reason.APPLY_STALLED,

@@ -6,6 +6,13 @@ The HCL decides; `tests/deployments/test_templates.py` compares this table with 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from deployments.destruction import (
+    RECORDS,
+    Destruction,
+    RetainedResource,
+    SoftDeletedResource,
+)
+
 __all__ = ["TEMPLATES", "Template", "Variable", "VariableKind"]
 
 
@@ -42,12 +49,14 @@ class Template:
     """A folder below `terraform/`.
 
     `needs_google`: a host needs a mirror with Google's provider, and a run needs a credential.
-    `has_cameras`: the outputs become the camera configuration.
+    `has_cameras`: the outputs become the camera configuration. `destruction`: the resources that a
+    destroy leaves.
     """
 
     name: str
     needs_preflight: bool
     variables: dict[str, Variable]
+    destruction: Destruction
     needs_google: bool = False
     has_cameras: bool = False
 
@@ -83,6 +92,7 @@ TEMPLATES: dict[str, Template] = {
             ),
             "secret": Variable(VariableKind.STRING, sensitive=True, max_characters=4096),
         },
+        destruction=Destruction(retained=(RECORDS,)),
     ),
     "anava": Template(
         name="anava",
@@ -122,5 +132,52 @@ TEMPLATES: dict[str, Template] = {
             "pool_suffix": _SUFFIX,
             "key_suffix": _SUFFIX,
         },
+        destruction=Destruction(
+            retained=(
+                RetainedResource(
+                    "the APIs that were enabled",
+                    "other parts of the project may use them, and disabling an API can delete data",
+                ),
+                RetainedResource(
+                    "Firebase in the project", "Google offers no way to remove Firebase"
+                ),
+                RetainedResource(
+                    "the sign-in settings (Identity Platform)",
+                    "Google offers no way to remove them",
+                ),
+                RetainedResource(
+                    "the Firestore database and the Firebase storage bucket",
+                    "they hold the customer's data, which is deleted only when the stack was "
+                    "deployed with destroy_customer_data = true before",
+                ),
+                RetainedResource(
+                    "build results of functions: the repository gcf-artifacts and buckets gcf-v2-…",
+                    "Google created them, and other functions of the project share them",
+                ),
+                RECORDS,
+            ),
+            soft_deleted=(
+                # https://cloud.google.com/iam/docs/manage-workload-identity-pools-providers#delete-pool
+                SoftDeletedResource(
+                    "workload identity pool and provider",
+                    30,
+                    "they issue no token; a deployment with the same prefix restores them",
+                ),
+                # https://cloud.google.com/docs/authentication/api-keys#deleting_an_api_key
+                SoftDeletedResource(
+                    "API key", 30, "requests with it are refused; Google can restore it"
+                ),
+                # https://cloud.google.com/iam/docs/service-accounts-delete-undelete
+                SoftDeletedResource(
+                    "service accounts",
+                    30,
+                    "Google can restore them; new ones are other accounts",
+                ),
+                # https://firebase.google.com/docs/reference/firebase-management/rest/v1beta1/projects.webApps/remove
+                SoftDeletedResource("web app", 30, "Firebase can restore it"),
+                # https://cloud.google.com/service-infrastructure/docs/service-management/reference/rest/v1/services/delete
+                SoftDeletedResource("the API's managed service", 30, "Google can restore it"),
+            ),
+        ),
     ),
 }

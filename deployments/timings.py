@@ -1,17 +1,19 @@
 """The limits of a deployment: one field per limit, with default, bounds and reason.
 
-Settings, the bounds of a request and the checks between limits derive from these fields.
+The deadlines of the phases are in the rows of `phase.PHASES`. Settings, the bounds of a request and
+the checks between limits derive from these fields.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, make_dataclass
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
+from deployments.limit import Limit
 from deployments.phase import TERRAFORM_PHASES, Phase
 
 __all__ = [
     "RETENTION_SECONDS",
-    "Limit",
     "PhaseTimeouts",
     "RetryLimits",
     "StopLadder",
@@ -24,20 +26,13 @@ _DAY_SECONDS = 86_400
 RETENTION_SECONDS = 90 * _DAY_SECONDS
 
 
-@dataclass(frozen=True)
-class Limit:
-    """A limit's default and its inclusive bounds, with the reason for the default."""
-
-    default: int
-    reason: str
-    minimum: int
-    maximum: int
-
-
 def _limit(default: int, reason: str, minimum: int = 1, maximum: int = RETENTION_SECONDS) -> int:
     """Declare a dataclass field with a `Limit` in the metadata."""
-    limit = Limit(default, reason, minimum, maximum)
-    declared: int = field(default=default, metadata={"limit": limit})
+    return _declared(Limit(default, reason, minimum, maximum))
+
+
+def _declared(limit: Limit) -> int:
+    declared: int = field(default=limit.default, metadata={"limit": limit})
     return declared
 
 
@@ -98,19 +93,26 @@ class RetryLimits:
     )
 
 
-@dataclass(frozen=True)
-class PhaseTimeouts:
-    """Deadline of each phase that runs terraform, named `<phase>_seconds`.
+# A type checker cannot read a base class that a call makes.
+if TYPE_CHECKING:
 
-    The defaults are promised to customers. The maxima are twice the longest time that a customer's
-    stack took, rounded up.
-    """
+    @dataclass(frozen=True, init=False)
+    class _Deadlines:
+        def __init__(self, *seconds: int, **seconds_of_phase: int) -> None: ...
 
-    init_seconds: int = _limit(300, "5 minutes: providers come from a mirror", maximum=1800)
-    plan_seconds: int = _limit(600, "10 minutes: a plan reads each resource", maximum=3600)
-    apply_seconds: int = _limit(
-        2400, "40 minutes: Google takes minutes for a gateway", maximum=14_400
+else:
+    _Deadlines = make_dataclass(
+        "_Deadlines",
+        [
+            (f"{phase}_seconds", int, _declared(row.deadline))
+            for phase, row in TERRAFORM_PHASES.items()
+        ],
+        frozen=True,
     )
+
+
+class PhaseTimeouts(_Deadlines):
+    """Deadline of each phase that runs terraform, named `<phase>_seconds`."""
 
     def deadline_seconds(self, phase: Phase) -> int:
         """The deadline of a phase that runs terraform."""

@@ -96,6 +96,7 @@ class FirestoreLogSource:
     """Reads chunk documents."""
 
     name = "firestore"
+    label = "Firestore"
 
     def __init__(self, store: Firestore) -> None:
         self._store = store

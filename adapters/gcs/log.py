@@ -119,6 +119,7 @@ class GcsLogSource:
     """Reads chunk objects, or the gzip members of a composed object."""
 
     name = "gcs"
+    label = "Cloud Storage"
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects

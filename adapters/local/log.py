@@ -80,6 +80,7 @@ class LocalLogSource:
     """Reads event files; change notification wakes a follower."""
 
     name = "local"
+    label = "this machine"
 
     def __init__(self, run_root: Path, changes: FileChanges) -> None:
         self._run_root = run_root

@@ -35,6 +35,10 @@ class FallbackLogSource:
         """The names of all sources, in order of preference."""
         return ",".join(source.name for source in self._sources)
 
+    @property
+    def label(self) -> str:
+        return ", ".join(source.label for source in self._sources)
+
     def reading(self, deployment: str) -> str:
         return self._reading.get(deployment, (None, self._sources[0].name))[1]
 

@@ -110,6 +110,7 @@ class RedisLogSource:
     """Reads Redis Streams; a blocking read wakes a follower."""
 
     name = "redis"
+    label = "Redis"
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

@@ -6,7 +6,7 @@ Nothing here starts a process. All facts were tried with terraform 1.11.4.
 import json
 from pathlib import Path
 
-from deployments.phase import Phase
+from deployments.phase import PLAN_FILE, TERRAFORM_PHASES, Phase
 
 __all__ = [
     "PLAN_FILE",
@@ -19,12 +19,6 @@ __all__ = [
     "state_argv",
     "version_argv",
 ]
-
-PLAN_FILE = "plan.tfplan"
-
-# How long plan and apply wait for a state lock: the terraform of a terminated deployment may still
-# save the state. Below the no-progress limit of 2 minutes, since waiting prints a single line.
-_LOCK_TIMEOUT = "-lock-timeout=60s"
 
 # Product in the variable's name -> path with the version that the provider expects. API keys and
 # rules, generated from Google's declarative library, need a version; Cloud Run v1 has none.
@@ -55,20 +49,6 @@ _PROVIDER_PATHS = {
     "TAGS": "cloudresourcemanager/v3/",
 }
 
-_ARGUMENTS: dict[Phase, tuple[str, ...]] = {
-    Phase.INIT: ("init", "-json", "-no-color", "-input=false"),
-    Phase.PLAN: (
-        "plan",
-        "-json",
-        "-input=false",
-        _LOCK_TIMEOUT,
-        # Wins over terraform.tfvars and *.auto.tfvars; terraform evaluates none of the values.
-        "-var-file=terraform.tfvars.json",
-        f"-out={PLAN_FILE}",
-    ),
-    Phase.APPLY: ("apply", "-json", "-input=false", "-auto-approve", _LOCK_TIMEOUT, PLAN_FILE),
-}
-
 
 def phase_argv(terraform: str, phase: Phase, *, destroy: bool = False) -> list[str]:
     """The command of one of `TERRAFORM_PHASES`, to be run in the deployment's `work` folder.
@@ -76,7 +56,7 @@ def phase_argv(terraform: str, phase: Phase, *, destroy: bool = False) -> list[s
     `destroy` only changes the plan: an apply executes the plan file.
     """
     options = ["-destroy"] if destroy and phase is Phase.PLAN else []
-    return [terraform, *_ARGUMENTS[phase], *options]
+    return [terraform, *TERRAFORM_PHASES[phase].arguments, *options]
 
 
 def show_plan_argv(terraform: str) -> list[str]:

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query
 
 from api.openapi import error_responses
 from api.schemas.destruction import DestructionBody, DestructionQuery
-from deployments.destruction import DESTRUCTION, confirmation
+from deployments.destruction import confirmation
 from deployments.requests import DeploymentFields, check
+from deployments.templates import TEMPLATES
 
 __all__ = ["router"]
 
@@ -22,5 +23,5 @@ async def get_destruction(query: Annotated[DestructionQuery, Query()]) -> Destru
     return DestructionBody(
         stack=stack.id,
         confirm=confirmation(stack.project_id, stack.prefix),
-        **asdict(DESTRUCTION[stack.template]),
+        **asdict(TEMPLATES[stack.template].destruction),
     )

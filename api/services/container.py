@@ -1,7 +1,7 @@
 """The services that the routes use."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.services.deployments import DeploymentService
@@ -25,6 +25,7 @@ class Services:
         sinks: None where the API runs on another machine than the workers.
         preflight: None where the API has no access to Google's APIs.
         copies: every store of the log that this process can read.
+        source_labels: the label of each store, by name; without a label the name is shown.
         verifying: limits how many copies of a log are read whole at once.
         stopping: set when the server begins to stop.
     """
@@ -38,6 +39,7 @@ class Services:
     sinks: SinkStatuses | None = None
     preflight: Preflight | None = None
     copies: Sequence[LogSource] = ()
+    source_labels: Mapping[str, str] = field(default_factory=dict)
     verifying: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(_MAX_VERIFICATIONS)
     )

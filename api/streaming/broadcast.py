@@ -149,7 +149,8 @@ class Broadcast:
             self._publish(Entry(frame("resource", content)))
 
     def _source_frame(self) -> Frame:
-        label = source_label(self._source, again=self._source == self._usual_source)
+        store = self._services.source_labels.get(self._source, self._source)
+        label = source_label(store, again=self._source == self._usual_source)
         return frame("source", {"source": self._source, "label": label})
 
     def close(self) -> None:

@@ -32,6 +32,7 @@ class Counting:
     """A source that counts who reads, and can be away, behind or elsewhere."""
 
     name = "redis,gcs"
+    label = "Redis, Cloud Storage"
 
     def __init__(self, source: LogSource) -> None:
         self.source = source
@@ -100,7 +101,8 @@ async def hall(
     api: httpx.AsyncClient, services: Services, client: Client, worker: None, tmp_path: Path
 ) -> Hall:
     source = Counting(services.logs)
-    counted = replace(services, logs=source)
+    labels = {"redis": "Redis", "gcs": "Cloud Storage"}
+    counted = replace(services, logs=source, source_labels=labels)
     return Hall(await deploy(api), counted, source, BroadcastRegistry(counted), client, tmp_path)
 
 

@@ -3,8 +3,11 @@
 from dataclasses import fields
 
 import pytest
+from typer.main import get_command
 
 from adapters.terraform.command import phase_argv
+from api.schemas.deployments import TimeoutsBody
+from cli.main import app
 from deployments.phase import PHASES, TERRAFORM_PHASES, Phase
 from deployments.timings import PhaseTimeouts, Timings
 
@@ -34,3 +37,12 @@ def test_the_three_reasons_of_the_phases_are_all_different() -> None:
         for reason in (row.failed, row.timed_out, row.stalled)
     ]
     assert len(set(reasons)) == 3 * len(TERRAFORM_PHASES)
+
+
+def test_a_request_and_the_command_line_set_the_deadline_of_every_phase() -> None:
+    """A new phase could be given no deadline by a customer: two lists did not name it."""
+    limits = {f"{phase}_seconds" for phase in TERRAFORM_PHASES}
+    options = {option.name for option in get_command(app).commands["deploy"].params}  # type: ignore[attr-defined] # it is a group
+
+    assert set(TimeoutsBody.model_fields) == limits
+    assert limits <= options

@@ -39,7 +39,7 @@ def test_a_project_alone_is_a_request_with_the_documented_defaults() -> None:
         variables_json="{}",
         operation=Operation.DEPLOY,
         approval=ApprovalPolicy.AUTO,
-        timeouts=PhaseTimeouts(300, 600, 2400),
+        timeouts=PhaseTimeouts(init_seconds=300, plan_seconds=600, apply_seconds=2400),
     )
 
 
@@ -152,7 +152,7 @@ def test_every_problem_is_told_at_once_and_in_one_answer() -> None:
         operation=Operation.DESTROY,
         confirm="y/-",
         approval=ApprovalPolicy.ALWAYS,
-        timeouts=PhaseTimeouts(0, 3601, 14_401),
+        timeouts=PhaseTimeouts(init_seconds=0, plan_seconds=3601, apply_seconds=14_401),
         continues="dep-x",
     )
     assert named(requested) == [
@@ -265,7 +265,13 @@ def test_a_limit_that_is_no_number_of_seconds_is_refused(phase: str, value: int)
     assert named(replace(GOOD, timeouts=timeouts)) == [(f"/timeouts/{phase}", "range")]
 
 
-@pytest.mark.parametrize("timeouts", [PhaseTimeouts(1, 1, 1), PhaseTimeouts(1800, 3600, 14_400)])
+@pytest.mark.parametrize(
+    "timeouts",
+    [
+        PhaseTimeouts(init_seconds=1, plan_seconds=1, apply_seconds=1),
+        PhaseTimeouts(init_seconds=1800, plan_seconds=3600, apply_seconds=14_400),
+    ],
+)
 def test_the_shortest_and_the_longest_limits_are_taken(timeouts: PhaseTimeouts) -> None:
     assert check(replace(GOOD, timeouts=timeouts)).timeouts == timeouts
 

@@ -63,7 +63,9 @@ def test_the_defaults_do_not_contradict_each_other() -> None:
 
 
 def test_the_customers_promise_is_the_default() -> None:
-    assert PhaseTimeouts() == PhaseTimeouts(5 * 60, 10 * 60, 40 * 60)
+    assert PhaseTimeouts() == PhaseTimeouts(
+        init_seconds=5 * 60, plan_seconds=10 * 60, apply_seconds=40 * 60
+    )
 
 
 @pytest.mark.parametrize(("low", "high", "equal"), INEQUALITIES)

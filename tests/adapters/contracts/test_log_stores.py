@@ -185,6 +185,7 @@ class Gap:
     """A source that lacks its first line."""
 
     name = "gap"
+    label = "a gap"
 
     def reading(self, deployment: str) -> str:
         return self.name
