@@ -11,7 +11,7 @@ from tests.bench.figures import Figure, spread
 from tests.bench.raw import RawRun
 from tests.bench.scene import Scene, moment
 from tests.bench.sizes import Size
-from tests.scenarios.service import Deployment
+from tests.support.service import Deployment
 
 __all__ = ["first_line", "together", "wall_time"]
 

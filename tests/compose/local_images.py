@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests import stores
 from tests.compose.engine import Engine
-from tests.servers import ROOT
-from tests.terraform.real_provider import NO_MIRROR, mirror
+from tests.support import stores
+from tests.support.real_provider import NO_MIRROR, mirror
+from tests.support.servers import ROOT
 
 __all__ = ["make"]
 

@@ -16,13 +16,13 @@ from temporalio.client import Client
 
 from adapters.redis.log import open_redis
 from deployments.deployment import Status
-from tests import stores
 from tests.faults.console import Console, console_worker
-from tests.faults.shipping import Behind, Servers, repair
-from tests.scenarios.service import Deployment, House
-from tests.scenarios.test_is_followed_live import start_api, until_ready
-from tests.scenarios.test_leaves_artifacts import ALWAYS, STEPS
-from tests.servers import TemporalServer, eventually, free_port
+from tests.support import stores
+from tests.support.api import start_api, until_ready
+from tests.support.artifacts import ALWAYS, STEPS
+from tests.support.servers import TemporalServer, eventually, free_port
+from tests.support.service import Deployment, House
+from tests.support.shipping import Behind, Servers, repair
 
 __all__ = ["APPLY", "ARTIFACTS", "STORES", "Service", "open_service"]
 

@@ -8,8 +8,8 @@ from temporalio.client import WorkflowExecutionStatus
 from deployments.deployment import Status
 from deployments.reasons import Reason
 from deployments.timings import PhaseTimeouts
-from tests.scenarios.service import House
-from tests.servers import ROOT, TEMPORAL, eventually
+from tests.support.servers import ROOT, TEMPORAL, eventually
+from tests.support.service import House
 
 INIT, PLAN, APPLY = 1, 2, 3
 BY_US = 'anava:{"by": "local", "reason": "a test"}'

@@ -4,7 +4,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from deployments.deployment import DeploymentRequest, Stack, Status
 from deployments.reasons import Reason
-from tests.scenarios.service import House
+from tests.support.service import House
 
 
 async def test_twelve_resources_and_a_hidden_output(house: House) -> None:

@@ -7,19 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.google_stand_in.serving import ServedStandIn
-from tests.scenarios.anava_stack import Stack
-from tests.scenarios.demonstration import as_example, demonstrate
-from tests.scenarios.service import SHORT, Deployment
-from tests.scenarios.test_uses_a_credential import (
-    PLANTED,
-    assert_hidden,
-    assert_in_no_file,
-    assert_masked,
-)
-from tests.servers import TemporalServer, eventually
-from tests.terraform.real_provider import NO_MIRROR, mirror
-from tests.terraform.test_examples import ACAP_CONFIG
+from tests.scenarios.credentials import PLANTED, assert_hidden, assert_in_no_file, assert_masked
+from tests.support.anava_stack import Stack
+from tests.support.demonstration import as_example, demonstrate
+from tests.support.real_provider import ACAP_CONFIG, NO_MIRROR, mirror
+from tests.support.servers import TemporalServer, eventually
+from tests.support.service import SHORT, Deployment
+from tests.support.stand_in.serving import ServedStandIn
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 

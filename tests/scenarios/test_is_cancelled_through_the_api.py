@@ -12,9 +12,9 @@ from temporalio.client import WorkflowExecutionStatus
 
 from deployments.deployment import CancelRequest, Status
 from deployments.reasons import Reason
-from tests.scenarios.service import Deployment, House
-from tests.scenarios.test_is_followed_live import start_api, until_ready
-from tests.servers import eventually, free_port
+from tests.support.api import start_api, until_ready
+from tests.support.servers import eventually, free_port
+from tests.support.service import Deployment, House
 
 INIT, PLAN, APPLY = 1, 2, 3
 BODY = {

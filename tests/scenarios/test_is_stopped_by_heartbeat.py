@@ -4,8 +4,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
 from deployments.deployment import Status
-from tests.scenarios.service import Deployment, House
-from tests.servers import eventually
+from tests.support.servers import eventually
+from tests.support.service import Deployment, House
 
 APPLY = 3
 

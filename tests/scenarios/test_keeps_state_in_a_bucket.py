@@ -12,9 +12,9 @@ import pytest
 
 from deployments.deployment import DeploymentRequest, Stack, Status
 from deployments.reasons import Reason
-from tests import stores
-from tests.scenarios.service import Deployment, House
-from tests.servers import Process, eventually
+from tests.support import stores
+from tests.support.servers import Process, eventually
+from tests.support.service import Deployment, House
 from worker.state_reconciliation import addresses_in
 
 APPLY = 3

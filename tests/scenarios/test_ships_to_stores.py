@@ -17,12 +17,12 @@ from adapters.redis.log import RedisLogSource, open_redis
 from deployments.deployment import DeploymentResult, Status
 from deployments.log_ports import LogSource
 from deployments.log_verification import Verdict, verify
-from tests import stores
-from tests.faults.shipping import Behind, Servers, behind, servers
-from tests.faults.verdicts import Verdict as Fate
-from tests.faults.verdicts import always, never
-from tests.scenarios.service import House
-from tests.servers import eventually, free_port
+from tests.support import stores
+from tests.support.servers import eventually, free_port
+from tests.support.service import House
+from tests.support.shipping import Behind, Servers, behind, servers
+from tests.support.verdicts import Verdict as Fate
+from tests.support.verdicts import always, never
 
 
 @pytest.fixture(scope="module")

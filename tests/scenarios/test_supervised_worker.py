@@ -10,8 +10,8 @@ import pytest
 from cli import worker_healthcheck
 from deployments.deployment import Status
 from deployments.reasons import Reason
-from tests.scenarios.service import House
-from tests.servers import ROOT, Process, eventually
+from tests.support.servers import ROOT, Process, eventually
+from tests.support.service import House
 
 APPLY = 3
 

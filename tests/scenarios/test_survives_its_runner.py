@@ -8,8 +8,8 @@ import pytest
 
 from deployments.deployment import Status
 from deployments.reasons import Reason
-from tests.scenarios.service import Deployment, House
-from tests.servers import eventually
+from tests.support.servers import eventually
+from tests.support.service import Deployment, House
 
 APPLY = 3
 

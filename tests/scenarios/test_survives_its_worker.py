@@ -11,8 +11,8 @@ from temporalio.api.enums.v1 import EventType
 
 from deployments.deployment import Status
 from deployments.reasons import Reason
-from tests.scenarios.service import SHORT, Deployment, House
-from tests.servers import TemporalServer, eventually
+from tests.support.servers import TemporalServer, eventually
+from tests.support.service import SHORT, Deployment, House
 
 INIT, PLAN, APPLY = 1, 2, 3
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from deployments.deployment import Status
-from tests.scenarios.machine import Machine, is_alive
-from tests.scenarios.service import Deployment, House, processes_below
-from tests.servers import ROOT, eventually, free_port
+from tests.support.machine import Machine, is_alive
+from tests.support.servers import ROOT, eventually, free_port
+from tests.support.service import Deployment, House, processes_below
 
 INIT, PLAN, APPLY = 1, 2, 3
 REFUSED, INTERRUPTED = 2, 130

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 HELD = Path("registry.terraform.io/hashicorp/google-beta")
 

@@ -20,10 +20,10 @@ from deployments.errors import Unavailable
 from deployments.execution import DeploymentSnapshot
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from tests import stores
-from tests.faults.grpc_proxy import GrpcProxy, grpc_proxy
-from tests.logs import chunk
-from tests.servers import ROOT, eventually, free_port
+from tests.support import stores
+from tests.support.grpc_proxy import GrpcProxy, grpc_proxy
+from tests.support.logs import chunk
+from tests.support.servers import ROOT, eventually, free_port
 from worker.status_mirror import StatusMirrorLoop
 
 MINE = DeploymentSnapshot(

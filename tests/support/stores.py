@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from adapters.settings import base_environment
-from tests.servers import eventually, free_port
+from tests.support.servers import eventually, free_port
 
 BUCKET = "logs-of-a-test"
 

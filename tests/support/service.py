@@ -23,7 +23,7 @@ from adapters.settings import base_environment
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack
 from deployments.temporal_names import SHARED_QUEUE, Attribute, Memo
 from deployments.timings import PhaseTimeouts, RetryLimits, StopLadder, Timings
-from tests.servers import ROOT, Process, eventually
+from tests.support.servers import ROOT, Process, eventually
 from worker.state_reconciliation import addresses_in
 from workflows.deployment import DeploymentInput, DeploymentWorkflow
 
