@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.camera_stack import anava_template
+from tests.support.processes import processes_below
 from tests.support.servers import TemporalServer
-from tests.support.service import Deployment, House, processes_below
+from tests.support.service import Deployment, House
 from tests.support.stand_in.key_file import write_key
 from tests.support.stand_in.serving import ServedStandIn
 

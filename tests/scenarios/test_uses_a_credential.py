@@ -19,8 +19,10 @@ from tests.scenarios.credentials import (
 )
 from tests.scenarios.credentials import google as google
 from tests.scenarios.credentials import signed_in as signed_in
+from tests.support.invariants import Views, check_invariants
+from tests.support.processes import processes_below
 from tests.support.servers import TemporalServer
-from tests.support.service import Deployment, House, processes_below
+from tests.support.service import Deployment, House
 from tests.support.sinks import every_sink, in_firestore, in_redis, until_shipped
 from tests.support.stand_in.serving import ServedStandIn
 from tests.support.stores import Store
@@ -68,6 +70,7 @@ async def test_tokens_of_seconds_last_for_an_apply_whose_worker_is_killed(
     assert {entry["status"] for entry in asked} == {200}
     for step in (PLAN, APPLY):
         assert not deployment.file(step, "credential.json").exists()
+    await check_invariants(signed_in, deployment, Views(secrets=(PLANTED,)))
 
 
 async def test_a_token_is_in_no_file_store_history_or_process(
@@ -89,6 +92,7 @@ async def test_a_token_is_in_no_file_store_history_or_process(
     await ended_well(deployment)
 
     await until_shipped(signed_in.data)
+    await check_invariants(signed_in, deployment, Views(secrets=(PLANTED,)))
     for worker in signed_in.workers:
         worker.end()
     for where, content in (*in_redis(stores["redis"]), *in_firestore(stores["firestore"])):
@@ -110,7 +114,7 @@ async def test_without_a_sign_in_nothing_is_planned_and_it_is_said_why(
     assert (result.status, result.reason) == (Status.FAILED, Reason.SIGN_IN_EXPIRED)
     assert result.phase is Phase.PREFLIGHT
     assert not deployment.file(PLAN, "spool").exists()
-    await signed_in.assert_nothing_left(deployment)
+    await check_invariants(signed_in, deployment)
 
 
 async def test_a_run_of_the_sandbox_has_no_endpoint_and_no_file(house: House) -> None:
