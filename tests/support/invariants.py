@@ -29,8 +29,10 @@ from tests.support.service import Deployment, House
 
 __all__ = [
     "Views",
+    "check_copies",
     "check_evidence",
     "check_invariants",
+    "check_leftovers",
     "check_log",
     "check_processes",
     "check_unlocked",
@@ -123,14 +125,16 @@ def check_log(step: Step, seal: EndRecord | None) -> None:
     assert seal in {None, record}, f"{name}: the result has {seal}, the log {record}"
 
 
-async def check_copies(evidence: Evidence, sources: Sequence[LogSource]) -> None:
+async def check_copies(
+    evidence: Evidence, sources: Sequence[LogSource], seconds: float = 90
+) -> None:
     """I1: every store holds the same lines."""
 
     async def equal() -> bool:
         copies = [await verify(source, evidence.id, evidence.result.seals) for source in sources]
         return all(copy.verdict is Verdict.EQUAL for copy in copies)
 
-    await eventually(equal, "I1: an equal copy in every store", 90)
+    await eventually(equal, "I1: an equal copy in every store", seconds)
 
 
 async def check_processes(evidence: Evidence, seconds: float = _PROCESS_SECONDS) -> None:
@@ -231,14 +235,16 @@ def check_isolation(evidence: Evidence) -> None:
         assert not strange, f"I8: the log of step {step.number} names {strange}"
 
 
-async def check_leftovers(evidence: Evidence, house: House) -> None:
+async def check_leftovers(
+    evidence: Evidence, house: House, seconds: float = _PROCESS_SECONDS
+) -> None:
     """I10: no lock, no half file, no claim, and no descriptor below the run directory."""
 
     def settled() -> bool:
         return not leftovers(evidence, house)
 
     try:
-        await eventually(settled, "I10: tidiness", _PROCESS_SECONDS)
+        await eventually(settled, "I10: tidiness", seconds)
     except AssertionError:
         found = leftovers(evidence, house)
         assert not found, f"I10: {found} are left"

@@ -1,6 +1,7 @@
 """A whole house for one scenario: run root, workers, deployments, and what they left."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -164,7 +165,7 @@ class House:
         self, request: DeploymentRequest, timings: Timings = SHORT, credential_ref: str = ""
     ) -> Deployment:
         """Start a deployment of exactly this request."""
-        id = "dep-" + uuid.uuid4().hex[:26]
+        id = "dep-" + base64.b32encode(os.urandom(16)).decode().lower().rstrip("=")
         stack = request.stack
         sealed = encrypt_variables(_planted(request), id, AesGcmCipher.open((), self.data))
         handle = await self.client.start_workflow(

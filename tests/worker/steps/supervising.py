@@ -35,6 +35,7 @@ class FakeStep:
     def __init__(self) -> None:
         self.slow: list[Resource] = []
         self.ended = False
+        self.closed = False
         self.stops: list[StopCause] = []
         self.claims = FakeClaims()
 
@@ -47,6 +48,9 @@ class FakeStep:
         return self
 
     def release(self) -> None: ...
+
+    def close(self) -> None:
+        self.closed = True
 
     def credential_reference(self) -> str:
         return ""
