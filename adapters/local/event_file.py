@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 from deployments.events import EndRecord, EventChunk, last_end_record
@@ -26,6 +27,9 @@ class EventFile:
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # A cancelled task leaves its thread writing: `close` waits for that thread, and a later
+        # write fails rather than reach another file that has got the same descriptor.
+        self._lock = threading.Lock()
         self._hash = hashlib.sha256()
         self.lines = 0
         self._size = 0
@@ -37,8 +41,9 @@ class EventFile:
             return
         data = b"\n".join(events) + b"\n"
         done = 0
-        while done < len(data):
-            done += os.pwrite(self._fd, data[done:], self._size + done)
+        with self._lock:
+            while done < len(data):
+                done += os.pwrite(self._fd, data[done:], self._size + done)
         self._hash.update(data)
         self._size += len(data)
         self.lines += len(events)
@@ -50,7 +55,9 @@ class EventFile:
 
     def close(self) -> None:
         """Close the file descriptor."""
-        os.close(self._fd)
+        with self._lock:
+            os.close(self._fd)
+            self._fd = -1
 
     def _read_back(self) -> None:
         torn = b""

@@ -1,15 +1,12 @@
 """One Temporal dev server a session; the application in this process, in front of it."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from adapters.encryption import AesGcmCipher
@@ -17,7 +14,6 @@ from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from adapters.local.progress import LocalProgressSource
-from adapters.temporal.client import register
 from adapters.temporal.gateway import TemporalGateway
 from api.app import build
 from api.dependencies import Services
@@ -27,24 +23,8 @@ from api.services.health import HealthService
 from deployments.temporal_names import SHARED_QUEUE
 from deployments.timings import Timings
 from tests.api.scripted import ScriptedWorkflow
-from tests.servers import eventually
-
-_TEMPORAL = Path(sys.executable).parent / "temporal"
-
-
-async def _start() -> WorkflowEnvironment:
-    environment = await WorkflowEnvironment.start_local(dev_server_existing_path=str(_TEMPORAL))
-    await register(environment.client)
-    return environment
-
-
-@contextmanager
-def temporal_server() -> Iterator[str]:
-    """A dev server of its own, by its address."""
-    with asyncio.Runner() as runner:
-        environment = runner.run(_start())
-        yield environment.client.service_client.config.target_host
-        runner.run(environment.shutdown())
+from tests.api.temporal import temporal_server
+from tests.support.servers import eventually
 
 
 @pytest.fixture(scope="session")

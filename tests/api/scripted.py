@@ -17,7 +17,7 @@ from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.step import Counts, Output
 from deployments.temporal_names import Attribute, Memo
-from tests.logs import EventFileSink
+from tests.support.logs import EventFileSink
 from workflows.deployment import DeploymentInput
 
 Event = tuple[str, str, dict[str, object]]

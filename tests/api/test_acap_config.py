@@ -13,7 +13,7 @@ from deployments.acap_config import SECRETS
 from deployments.artifacts import ENCRYPTED_OUTPUTS
 from deployments.credentials import SERVICE
 from deployments.errors import Unavailable
-from tests.api.test_deployments import deploy
+from tests.api.requests import deploy
 
 KEY = bytes(32)
 

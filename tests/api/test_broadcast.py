@@ -22,7 +22,7 @@ from deployments.events import EndRecord, EventChunk, EventId
 from deployments.execution import Caller
 from deployments.log_ports import LogSource
 from tests.api.scripted import deploy, finish, write
-from tests.servers import eventually
+from tests.support.servers import eventually
 
 START = EventId(0, 0)
 LOCAL = Caller(DEFAULT_TENANT, "local")

@@ -11,22 +11,14 @@ from deployments.deployment import DEFAULT_TENANT
 from deployments.execution import Caller
 from deployments.requests import DeploymentFields, check
 from deployments.temporal_names import Memo
+from tests.api.requests import PROJECT, deploy
 
-PROJECT = "customer-1"
 LOCAL = Caller(DEFAULT_TENANT, "local")
 UNKNOWN = "dep-" + "a" * 26
 
 
 def key() -> dict[str, str]:
     return {"Idempotency-Key": uuid.uuid4().hex}
-
-
-async def deploy(api: httpx.AsyncClient, **fields: object) -> str:
-    answer = await api.post(
-        "/api/deploy", json={"template": "sandbox", "project_id": PROJECT, **fields}
-    )
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["id"])
 
 
 async def test_fifty_equal_requests_at_once_start_one_deployment(

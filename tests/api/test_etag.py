@@ -7,8 +7,8 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from tests.api.test_deployments import deploy
-from tests.servers import eventually
+from tests.api.requests import deploy
+from tests.support.servers import eventually
 
 
 async def test_an_unchanged_deployment_is_not_sent_again(

@@ -13,7 +13,7 @@ from adapters.local.sink_status import LocalSinkStatuses, sink_status_file
 from api.app import build
 from api.dependencies import Services
 from deployments.log_ports import SinkStatus
-from tests.api.conftest import temporal_server
+from tests.api.temporal import temporal_server
 from worker.run_root import RunRoot
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.servers import eventually
+from tests.support.servers import eventually
 
 PROJECT = "customer-1"
 

@@ -8,7 +8,7 @@ import pytest
 
 from deployments.events import EventChunk
 from tests.api.scripted import deploy, write
-from tests.logs import EventFileSink
+from tests.support.logs import EventFileSink
 
 
 async def page(api: httpx.AsyncClient, found: str, query: str) -> dict[str, object]:

@@ -18,8 +18,8 @@ from api.app import build
 from api.dependencies import Services
 from deployments.artifacts import RECORD
 from deployments.events import EndRecord, EventId
-from tests import stores
 from tests.api.scripted import deploy, finish, write
+from tests.support import stores
 
 UNKNOWN = "dep-" + "a" * 26
 

@@ -8,7 +8,7 @@ import pytest
 
 from api.pages.rendering import error_page
 from api.problems import KINDS
-from tests.api.test_deployments import deploy
+from tests.api.requests import deploy
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 

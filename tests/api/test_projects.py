@@ -12,9 +12,9 @@ from adapters.google.preflight import GooglePreflight, read_requirements
 from api.app import build
 from api.dependencies import Services
 from deployments.errors import SignInExpired
-from tests.google_stand_in.provider import served as running
-from tests.google_stand_in.serving import ServedStandIn, Token
-from tests.servers import ROOT, free_port
+from tests.support.servers import ROOT, free_port
+from tests.support.stand_in.provider import served as running
+from tests.support.stand_in.serving import ServedStandIn, Token
 
 TEMPLATES = ROOT / "terraform"
 NEEDED = read_requirements(TEMPLATES, "anava")

@@ -14,8 +14,7 @@ from schemathesis import Case
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from adapters.settings import base_environment
-from tests.architecture.repository import ROOT
-from tests.servers import Process, eventually, free_port
+from tests.support.servers import ROOT, Process, eventually, free_port
 
 schema = schemathesis.openapi.from_path(ROOT / "docs" / "openapi.json")
 # Each answer takes milliseconds; a deadline would measure the machine.

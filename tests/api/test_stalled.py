@@ -12,7 +12,7 @@ from api import server as served
 from api.server import Server
 from tests.api import rude
 from tests.api.scripted import deploy, events, finish, log_ids, write
-from tests.servers import eventually
+from tests.support.servers import eventually
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from adapters.settings import base_environment
 from tests.api import rude
 from tests.api.scripted import deploy, events, write
-from tests.servers import Process, eventually, free_port
+from tests.support.servers import Process, eventually, free_port
 
 # What a client may have said when it hangs or goes.
 BEGINNINGS = (

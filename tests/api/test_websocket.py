@@ -17,7 +17,7 @@ from websockets.typing import Origin
 from api.server import Server
 from api.services.container import Services
 from tests.api.scripted import deploy, finish, write
-from tests.servers import eventually
+from tests.support.servers import eventually
 
 UNKNOWN = "dep-" + "a" * 26
 

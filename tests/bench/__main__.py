@@ -22,7 +22,7 @@ from tests.bench import lines, live, sizes, status, stopping, wall
 from tests.bench.figures import Figure, as_json, table
 from tests.bench.scene import Scene, open_scene
 from tests.bench.sizes import Size
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 __all__ = ["BENCHMARKS", "main", "measure"]
 

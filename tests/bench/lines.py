@@ -18,9 +18,9 @@ from tests.bench.processes import Usage
 from tests.bench.raw import RawRun
 from tests.bench.scene import APPLY, Scene, moment
 from tests.bench.sizes import Size
-from tests.scenarios.service import Deployment
-from tests.scenarios.sinks import every_sink, open_stores
-from tests.servers import eventually
+from tests.support.servers import eventually
+from tests.support.service import Deployment
+from tests.support.sinks import every_sink, open_stores
 from worker.steps.event_log import SPOOL_FILE, EventLog
 
 __all__ = ["bursts", "shipping", "translation"]

@@ -22,8 +22,8 @@ from tests.bench.processes import Usage
 from tests.bench.scene import APPLY, Scene
 from tests.bench.sizes import Size
 from tests.bench.viewers import Order, Seen
-from tests.scenarios.service import Deployment
-from tests.servers import ROOT, eventually, free_port
+from tests.support.servers import ROOT, eventually, free_port
+from tests.support.service import Deployment
 
 __all__ = ["crowd", "latency", "stalled"]
 

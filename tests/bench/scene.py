@@ -17,9 +17,9 @@ from temporalio.client import WorkflowFailureError
 
 from adapters.settings import base_environment
 from tests.bench.raw import TEMPLATES, RawRun
-from tests.scenarios.service import Deployment, House
-from tests.scenarios.test_is_followed_live import start_api, until_ready
-from tests.servers import Process, TemporalServer, eventually, free_port
+from tests.support.api import start_api, until_ready
+from tests.support.servers import Process, TemporalServer, eventually, free_port
+from tests.support.service import Deployment, House
 
 __all__ = ["APPLY", "Scene", "moment", "open_scene", "until_line"]
 

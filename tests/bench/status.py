@@ -9,7 +9,7 @@ from adapters.settings import base_environment
 from tests.bench.figures import Figure, spread
 from tests.bench.scene import Scene
 from tests.bench.sizes import Size
-from tests.servers import ROOT, Process, eventually, free_port
+from tests.support.servers import ROOT, Process, eventually, free_port
 
 __all__ = ["status"]
 

@@ -13,8 +13,8 @@ from tests.bench.figures import Figure, spread
 from tests.bench.raw import RawRun
 from tests.bench.scene import APPLY, Scene, moment, until_line
 from tests.bench.sizes import Size
-from tests.scenarios.service import Deployment
-from tests.servers import ROOT, eventually
+from tests.support.servers import ROOT, eventually
+from tests.support.service import Deployment
 
 __all__ = ["adoption", "cancel"]
 

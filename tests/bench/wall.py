@@ -11,7 +11,9 @@ from tests.bench.figures import Figure, spread
 from tests.bench.raw import RawRun
 from tests.bench.scene import Scene, moment
 from tests.bench.sizes import Size
-from tests.scenarios.service import Deployment
+from tests.support.evidence import Step
+from tests.support.invariants import check_log
+from tests.support.service import Deployment
 
 __all__ = ["first_line", "together", "wall_time"]
 
@@ -86,7 +88,7 @@ async def _deploy_many(scene: Scene, number: int, variables: dict[str, float]) -
 
 def _assert_truthful(deployment: Deployment) -> None:
     for step in (1, 2, 3):
-        deployment.assert_log_whole(step)
+        check_log(Step(step, deployment.file(step, "")), None)
     messages = [event["text"] for event in deployment.events(3) if "text" in event]
     made = [message for message in messages if "Creation complete" in message]
     assert len(made) == _RESOURCES, f"{len(made)} of {deployment.id} are complete"

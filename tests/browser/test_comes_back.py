@@ -5,10 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from tests import stores
-from tests.browser.conftest import Site
-from tests.browser.test_is_watched_in_a_browser import shown_ids, stored_ids
-from tests.servers import eventually
+from tests.browser.site import Site, shown_ids, stored_ids
+from tests.support import stores
+from tests.support.servers import eventually
 
 
 @pytest.fixture

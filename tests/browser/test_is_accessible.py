@@ -5,7 +5,7 @@ from typing import Literal
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Site
+from tests.browser.site import Site
 
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 

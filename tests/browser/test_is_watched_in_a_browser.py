@@ -1,29 +1,13 @@
 """A deployment followed in a browser: whole, once, whatever becomes of the API; stopped by hand."""
 
-import json
 import re
 
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Site
-from tests.servers import eventually
+from tests.browser.site import Site, shown_ids, stored_ids
+from tests.support.servers import eventually
 
 PLANTED = "hunter2-hunter2"
-
-
-def stored_ids(site: Site, id: str) -> list[str]:
-    found = []
-    for path in sorted((site.house.data / "runs" / id / "steps").glob("*/events.jsonl")):
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
-        found += [item["id"] for item in lines if "end" not in item]
-    return found
-
-
-async def shown_ids(page: Page) -> list[str]:
-    ids: list[str] = await page.eval_on_selector_all(
-        "#log .line", "lines => lines.map(line => line.id.slice(1))"
-    )
-    return ids
 
 
 async def test_it_is_followed_from_start_to_end_over_a_killed_api(site: Site, page: Page) -> None:

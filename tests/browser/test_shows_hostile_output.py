@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Site
-from tests.servers import ROOT, Process
+from tests.browser.site import Site
+from tests.support.servers import ROOT, Process
 
 _BYTES = 5_000_000
 # Terraform itself drops a provisioner's line above 64 KiB (1.11.4, tried), so 60,000 bytes are

@@ -7,7 +7,7 @@ from pathlib import Path
 from adapters.settings import base_environment
 from cli import google_stand_in
 from cli.local_environment import LocalEnvironment
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 _REFUSED = 2
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.compose import local_images
 from tests.compose.engine import PROJECT, Engine, Unavailable, engine, eventually
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 WORKERS = ("worker-1", "worker-2")
 SINKS = {"redis", "firestore", "gcs", "local"}

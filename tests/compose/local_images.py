@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from adapters.settings import base_environment
-from tests import programs, stores
 from tests.compose.engine import Engine
-from tests.servers import ROOT
-from tests.terraform.real_provider import NO_MIRROR, mirror
+from tests.support import programs, stores
+from tests.support.real_provider import NO_MIRROR, mirror
+from tests.support.servers import ROOT
 
 __all__ = ["make"]
 

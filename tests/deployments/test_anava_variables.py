@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deployments.requests import DeploymentFields, Value, check
-from tests.deployments.test_requests import GOOD, HOSTILE_NAMES, named, problems, with_variable
+from tests.deployments.requested import GOOD, HOSTILE_NAMES, named, problems, with_variable
 
 
 def with_anava(name: str, value: Value) -> DeploymentFields:

@@ -13,7 +13,7 @@ from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.refusal_causes import Action, Refusal, classify, refusals_of
 from deployments.step import Diagnostic, StepKey, StepOutcome, StepResult
-from tests.deployments import refusals
+from tests.support import refusals
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -9,26 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
-from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
+from deployments.errors import InvalidRequest, NotAvailable
 from deployments.requests import DeploymentFields, Value, check
 from deployments.timings import PhaseTimeouts
-
-GOOD = DeploymentFields(project_id="customer-1", template="sandbox")
-
-
-def problems(requested: DeploymentFields) -> list[FieldProblem]:
-    """What is wrong with it; an AssertionError when nothing is."""
-    with pytest.raises(InvalidRequest) as refusal:
-        check(requested)
-    return list(refusal.value.problems)
-
-
-def named(requested: DeploymentFields) -> list[tuple[str, str]]:
-    return [(problem.pointer, problem.code) for problem in problems(requested)]
-
-
-def with_variable(name: str, value: Value) -> DeploymentFields:
-    return replace(GOOD, variables={name: value})
+from tests.deployments.requested import GOOD, HOSTILE_NAMES, named, problems, with_variable
 
 
 def test_a_project_alone_is_a_request_with_the_documented_defaults() -> None:
@@ -46,31 +30,6 @@ def test_a_project_alone_is_a_request_with_the_documented_defaults() -> None:
 @pytest.mark.parametrize("value", ["abcdef", "a-1-b-2", "a" + "b" * 29, "customer--1"])
 def test_a_project_id_by_googles_rule_is_taken(value: str) -> None:
     assert check(replace(GOOD, project_id=value)).stack.project_id == value
-
-
-# What no name may be, whatever its own rule: each tries to be more than a name somewhere.
-HOSTILE_NAMES = [
-    "",
-    " ",
-    "customer-1\n",
-    "\ncustomer-1",
-    "customer\0-1",
-    "customer-\ud800",
-    "../../etc/passwd",
-    "customer.1",
-    "customer_1",
-    "-customer",
-    "CUSTOMER-1",
-    "customer-1' OR 1=1 --",
-    '"customer"',
-    "${var.secret}",
-    "%{ if true }x",
-    "$(reboot)",
-    "`id`",
-    "customér-1",
-    "customer-\uff11",
-    "a" * 100_000,
-]
 
 
 @pytest.mark.parametrize("value", [*HOSTILE_NAMES, "abcde", "1customer", "customer-", "a" * 31])

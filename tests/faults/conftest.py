@@ -1,12 +1,12 @@
 """Real servers that the proxies stand in front of."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
-from tests import stores
-from tests.servers import free_port
+from tests.faults.fronted import Fronted
+from tests.support import stores
+from tests.support.servers import free_port
 
 
 @pytest.fixture(scope="session")
@@ -19,14 +19,6 @@ def redis_server() -> Iterator[stores.Store]:
 def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stores.Store]:
     with stores.object_store(tmp_path_factory.mktemp("objects")) as server:
         yield server
-
-
-@dataclass(frozen=True)
-class Fronted:
-    """An object store whose own links lead to the port where a proxy is to stand."""
-
-    server: stores.Store
-    port: int
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.scenarios.service import Deployment, House
-from tests.servers import ROOT, Process
+from tests.support.servers import ROOT, Process
+from tests.support.service import Deployment, House
 
 __all__ = ["Console", "console_worker"]
 

@@ -5,10 +5,10 @@ import signal
 
 from deployments.deployment import Status
 from tests.faults.console import Console, console_worker
-from tests.scenarios.conftest import house as house
-from tests.scenarios.conftest import temporal as temporal
-from tests.scenarios.service import House
-from tests.servers import eventually
+from tests.support.fixtures import house as house
+from tests.support.fixtures import temporal as temporal
+from tests.support.servers import eventually
+from tests.support.service import House
 
 
 async def test_a_worker_whose_console_nobody_reads_ends_and_the_next_one_says_the_rest(

@@ -15,13 +15,13 @@ import pytest_asyncio
 from adapters.firestore.client import open_firestore
 from adapters.gcs.objects import open_objects
 from adapters.redis.log import open_redis
-from tests import stores
 from tests.faults.copies import in_documents, in_objects, in_redis
 from tests.faults.service import APPLY, ARTIFACTS, STORES, Service, open_service
-from tests.faults.shipping import behind, servers
-from tests.faults.verdicts import Rule, Verdict, nth, seeded, writes
-from tests.scenarios.service import Deployment
-from tests.servers import ROOT, TemporalServer, free_port
+from tests.support import stores
+from tests.support.servers import ROOT, TemporalServer, free_port
+from tests.support.service import Deployment
+from tests.support.shipping import behind, servers
+from tests.support.verdicts import Rule, Verdict, nth, seeded, writes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -5,10 +5,10 @@ import re
 
 from adapters.gcs.log import GcsLogSink
 from adapters.gcs.objects import open_objects
-from tests import stores
-from tests.faults.conftest import Fronted
-from tests.faults.http_proxy import http_proxy
-from tests.logs import chunk, sealed
+from tests.faults.fronted import Fronted
+from tests.support import stores
+from tests.support.http_proxy import http_proxy
+from tests.support.logs import chunk, sealed
 
 FOLDER = "logs/dep-generations/0000000001"
 

@@ -22,14 +22,14 @@ from adapters.gcs.objects import Objects, open_objects
 from adapters.gcs.signing import LinkSigner
 from deployments.errors import NotFound, Unavailable
 from deployments.log_ports import LogSink, LogSource
-from tests import stores
-from tests.faults.conftest import Fronted
-from tests.faults.grpc_proxy import GrpcProxy, grpc_proxy
-from tests.faults.http_proxy import HttpProxy, http_proxy
-from tests.faults.tcp_proxy import Mode, tcp_proxy
-from tests.faults.verdicts import Verdict, never, nth
-from tests.logs import START, chunk, sealed
-from tests.servers import eventually
+from tests.faults.fronted import Fronted
+from tests.support import stores
+from tests.support.grpc_proxy import GrpcProxy, grpc_proxy
+from tests.support.http_proxy import HttpProxy, http_proxy
+from tests.support.logs import START, chunk, sealed
+from tests.support.servers import eventually
+from tests.support.tcp_proxy import Mode, tcp_proxy
+from tests.support.verdicts import Verdict, never, nth
 
 LIMIT_SECONDS = 0.5
 # Google's own retries go on for a minute and more; a busy machine takes some seconds.

@@ -19,11 +19,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from tests import stores
-from tests.faults.grpc_proxy import grpc_proxy
-from tests.faults.http_proxy import HttpProxy, http_proxy
-from tests.faults.tcp_proxy import Mode, TcpProxy, tcp_proxy
-from tests.faults.verdicts import Verdict, always, never, seeded
+from tests.support import stores
+from tests.support.grpc_proxy import grpc_proxy
+from tests.support.http_proxy import HttpProxy, http_proxy
+from tests.support.tcp_proxy import Mode, TcpProxy, tcp_proxy
+from tests.support.verdicts import Verdict, always, never, seeded
 
 # Long beside a call on this machine, short beside a person's patience.
 _PATIENCE_SECONDS = 1.0

@@ -10,12 +10,12 @@ import pytest
 
 from adapters.local import atomic_files
 from adapters.redis.log import open_redis
-from tests import stores
 from tests.faults.copies import in_documents, in_objects, in_redis
-from tests.faults.shipping import Behind, Harbour, Servers, behind, harbour, repair, servers
-from tests.faults.tcp_proxy import Mode
-from tests.faults.verdicts import Verdict, always, seeded
-from tests.servers import eventually, free_port
+from tests.support import stores
+from tests.support.servers import eventually, free_port
+from tests.support.shipping import Behind, Harbour, Servers, behind, harbour, repair, servers
+from tests.support.tcp_proxy import Mode
+from tests.support.verdicts import Verdict, always, seeded
 from worker.steps.log_cursor import sinks_behind
 
 ALL = ("redis", "gcs", "firestore")

@@ -15,9 +15,9 @@ from adapters.google.imports import GoogleImportFinder
 from adapters.settings import Settings
 from deployments.imports import Import, import_file, planned_creations, replaced_addresses
 from google_stand_in.answers import Json
-from tests.google_stand_in.provider import Terraform, served
-from tests.google_stand_in.serving import ServedStandIn, Token
-from tests.servers import ROOT
+from tests.support.servers import ROOT
+from tests.support.stand_in.provider import Terraform, served
+from tests.support.stand_in.serving import ServedStandIn, Token
 
 PLAN = "plan.tfplan"
 # What is made anew and what Google counts by itself: everything else must be there once.

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from adapters.settings import load
-from tests.google_stand_in.provider import Terraform, errors
 from tests.google_stand_in.provoked import API, BUCKET, CASES, DATABASE, EVERY_API, POOL, SECRET
 from tests.google_stand_in.record import CORPUS, prepare, provoke
-from tests.google_stand_in.serving import ServedStandIn
-from tests.servers import ROOT
+from tests.support.servers import ROOT
+from tests.support.stand_in.provider import Terraform, errors
+from tests.support.stand_in.serving import ServedStandIn
 
 PROJECT = "demo-proj"
 RESOURCES = {

@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from google_stand_in.answers import Json
-from tests.google_stand_in.provider import (
+from tests.google_stand_in.provoked import CASES, EVERY_API, POOL, SECRET, Case
+from tests.support.stand_in.provider import (
     Terraform,
     errors,
     interrupt,
     parsed,
     served,
 )
-from tests.google_stand_in.provoked import CASES, EVERY_API, POOL, SECRET, Case
-from tests.google_stand_in.serving import ServedStandIn
+from tests.support.stand_in.serving import ServedStandIn
 
 CORPUS = Path(__file__).parent / "corpus"
 _SECRETS, _SECRET = "secretmanager.googleapis.com", "projects/demo-proj/secrets/key"

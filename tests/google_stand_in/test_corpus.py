@@ -3,9 +3,9 @@
 import json
 
 from deployments.step import Diagnostic
+from tests.google_stand_in.causes import PROVOKED
 from tests.google_stand_in.provoked import CASES
 from tests.google_stand_in.record import CORPUS, SINGLE, SLOW
-from tests.google_stand_in.test_causes_of_corpus import PROVOKED
 
 
 def _diagnostics(name: str) -> list[Diagnostic]:

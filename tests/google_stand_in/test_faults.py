@@ -9,7 +9,7 @@ import pytest
 
 from google_stand_in.answers import Json
 from google_stand_in.failures import FAILURES, render
-from tests.google_stand_in.conftest import Google
+from tests.google_stand_in.caller import Google
 
 P = "projects/demo-proj"
 SECRETS = f"/secretmanager/v1/{P}/secrets"

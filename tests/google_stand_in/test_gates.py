@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from google_stand_in.answers import Json
-from tests.google_stand_in.conftest import Google
+from tests.google_stand_in.caller import Google
 
 P = "projects/demo-proj"
 SECRETS = f"/secretmanager/v1/{P}/secrets"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from google_stand_in.apis import ROUTES
 from google_stand_in.app import StandIn
-from tests.google_stand_in.conftest import APIS, Google
-from tests.google_stand_in.serving import ServedStandIn
+from tests.google_stand_in.caller import APIS, Google
+from tests.support.stand_in.serving import ServedStandIn
 
 NAMES = st.one_of(
     st.sampled_from(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from google_stand_in.answers import Json
-from tests.google_stand_in.conftest import Google
+from tests.google_stand_in.caller import Google
 
 P = "projects/demo-proj"
 N = "projects/123456789012"

@@ -11,9 +11,9 @@ from google.cloud import storage
 from google.oauth2.credentials import Credentials
 
 from adapters.settings import base_environment
-from tests.google_stand_in.endpoints import SERVICES, endpoints, services
-from tests.google_stand_in.serving import ServedStandIn
-from tests.servers import ROOT
+from tests.support.servers import ROOT
+from tests.support.stand_in.endpoints import SERVICES, endpoints, services
+from tests.support.stand_in.serving import ServedStandIn
 
 
 @pytest.fixture

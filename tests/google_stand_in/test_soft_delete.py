@@ -1,6 +1,6 @@
 """Pools, providers, keys and apps stay for 30 days after they are deleted."""
 
-from tests.google_stand_in.conftest import Google
+from tests.google_stand_in.caller import Google
 
 P = "projects/demo-proj"
 POOLS = f"iam/v1/{P}/locations/global/workloadIdentityPools"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.runner.steps import Step, until
-from tests.scenarios.service import processes_below
+from tests.support.processes import processes_below
 
 
 def sent(record: dict[str, Any]) -> list[str]:

@@ -16,29 +16,16 @@ from api.app import build
 from api.dependencies import Services
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
-from tests.google_stand_in.provider import served
-from tests.google_stand_in.serving import ServedStandIn
-from tests.scenarios.anava_stack import Stack, settings
-from tests.scenarios.front import Front
-from tests.scenarios.service import SHORT, House
-from tests.scenarios.sinks import open_stores
-from tests.servers import TemporalServer
-from tests.stores import Store
-
-
-@pytest.fixture(scope="session")
-def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
-    server = TemporalServer(tmp_path_factory.mktemp("temporal"))
-    server.start()
-    yield server
-    server.end()
-
-
-@pytest.fixture
-async def house(temporal: TemporalServer, tmp_path: Path) -> AsyncIterator[House]:
-    house = House(await temporal.client(), temporal.address, tmp_path)
-    yield house
-    house.end()
+from tests.scenarios.command_line import CommandLine, command_line
+from tests.support.anava_stack import Stack, settings
+from tests.support.fixtures import house as house
+from tests.support.fixtures import temporal as temporal
+from tests.support.front import Front
+from tests.support.service import SHORT, House
+from tests.support.sinks import open_stores
+from tests.support.stand_in.provider import served
+from tests.support.stand_in.serving import ServedStandIn
+from tests.support.stores import Store
 
 
 @pytest.fixture
@@ -65,6 +52,11 @@ async def front(house: House) -> AsyncIterator[Front]:
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
         yield Front(session)
     changes.close()
+
+
+@pytest.fixture
+async def anava(house: House) -> CommandLine:
+    return await command_line(house)
 
 
 @pytest.fixture

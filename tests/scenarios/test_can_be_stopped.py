@@ -8,8 +8,9 @@ from temporalio.client import WorkflowExecutionStatus
 from deployments.deployment import Status
 from deployments.reasons import Reason
 from deployments.timings import PhaseTimeouts
-from tests.scenarios.service import House
-from tests.servers import ROOT, TEMPORAL, eventually
+from tests.support.invariants import check_invariants
+from tests.support.servers import ROOT, TEMPORAL, eventually
+from tests.support.service import House
 
 INIT, PLAN, APPLY = 1, 2, 3
 BY_US = 'anava:{"by": "local", "reason": "a test"}'
@@ -30,8 +31,7 @@ async def test_cancel_in_every_phase(house: House, step: int, name: str) -> None
     assert (result.cancel.by, result.cancel.reason) == ("local", "a test")
     assert await deployment.temporal_status() is WorkflowExecutionStatus.CANCELED
     assert set((await deployment.attempts()).values()) == {1}
-    await house.assert_nothing_left(deployment)
-    house.assert_unlocked(deployment)
+    await check_invariants(house, deployment)
 
 
 async def test_cancel_in_apply_interrupts_once_and_keeps_what_was_made(house: House) -> None:
@@ -66,6 +66,7 @@ async def test_temporal_workflow_cancel_does_the_same(house: House) -> None:
     result = await deployment.result()
     assert (result.status, result.reason) == (Status.CANCELLED, Reason.CANCELLED_BY_OPERATOR)
     assert await deployment.temporal_status() is WorkflowExecutionStatus.CANCELED
+    await check_invariants(house, deployment)
 
 
 async def test_cancel_with_no_worker_is_carried_out_by_the_next(house: House) -> None:
@@ -78,7 +79,7 @@ async def test_cancel_with_no_worker_is_carried_out_by_the_next(house: House) ->
     result = await deployment.result()
     assert (result.status, result.reason) == (Status.CANCELLED, Reason.CANCELLED_BY_USER)
     assert [signal["signal"] for signal in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
-    house.assert_unlocked(deployment)
+    await check_invariants(house, deployment)
 
 
 async def test_cancel_before_any_worker(house: House) -> None:
@@ -87,6 +88,7 @@ async def test_cancel_before_any_worker(house: House) -> None:
     house.worker()
     result = await deployment.result()
     assert result.status is Status.CANCELLED
+    await check_invariants(house, deployment)
 
 
 async def test_an_apply_past_its_deadline_fails_and_keeps_the_state(house: House) -> None:
@@ -94,8 +96,7 @@ async def test_an_apply_past_its_deadline_fails_and_keeps_the_state(house: House
     deployment = await house.deploy(timeouts=PhaseTimeouts(apply_seconds=2), resource_seconds=30)
     result = await deployment.result()
     assert (result.status, result.reason) == (Status.FAILED, Reason.APPLY_TIMED_OUT)
-    house.assert_unlocked(deployment)
-    await house.assert_nothing_left(deployment)
+    await check_invariants(house, deployment)
 
 
 async def test_the_deadline_holds_with_no_worker_alive(house: House) -> None:
@@ -107,6 +108,7 @@ async def test_the_deadline_holds_with_no_worker_alive(house: House) -> None:
     house.worker()
     result = await deployment.result()
     assert (result.status, result.reason) == (Status.FAILED, Reason.APPLY_TIMED_OUT)
+    await check_invariants(house, deployment)
 
 
 @pytest.mark.long
@@ -117,5 +119,4 @@ async def test_a_terminated_deployment_leaves_no_terraform(house: House) -> None
     await deployment.handle.terminate()
     await deployment.until_file(APPLY, "exit.json")
     await eventually(lambda: (deployment.folder / "record.json").exists(), "the closing", 45)
-    await house.assert_nothing_left(deployment)
-    house.assert_unlocked(deployment)
+    await check_invariants(house, deployment)

@@ -4,7 +4,8 @@ from temporalio.client import WorkflowExecutionStatus
 
 from deployments.deployment import DeploymentRequest, Stack, Status
 from deployments.reasons import Reason
-from tests.scenarios.service import House
+from tests.support.invariants import check_invariants
+from tests.support.service import House
 
 
 async def test_twelve_resources_and_a_hidden_output(house: House) -> None:
@@ -20,7 +21,7 @@ async def test_twelve_resources_and_a_hidden_output(house: House) -> None:
         if path.is_file():
             assert b"hunter2-planted" not in path.read_bytes(), path
     assert result.seals == [seal for seal in result.seals if seal.lines > 0]
-    await house.assert_nothing_left(deployment)
+    await check_invariants(house, deployment)
 
 
 async def test_a_failing_resource_is_named_with_file_and_line(house: House) -> None:

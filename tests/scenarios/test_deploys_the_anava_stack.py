@@ -7,19 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.google_stand_in.serving import ServedStandIn
-from tests.scenarios.anava_stack import Stack
-from tests.scenarios.demonstration import as_example, demonstrate
-from tests.scenarios.service import SHORT, Deployment
-from tests.scenarios.test_uses_a_credential import (
-    PLANTED,
-    assert_hidden,
-    assert_in_no_file,
-    assert_masked,
-)
-from tests.servers import TemporalServer, eventually
-from tests.terraform.real_provider import NO_MIRROR, mirror
-from tests.terraform.test_examples import ACAP_CONFIG
+from tests.scenarios.credentials import PLANTED, assert_hidden, assert_in_no_file, assert_masked
+from tests.support.anava_stack import Stack
+from tests.support.demonstration import as_example, demonstrate
+from tests.support.invariants import check_invariants
+from tests.support.real_provider import ACAP_CONFIG, NO_MIRROR, mirror
+from tests.support.servers import TemporalServer, eventually
+from tests.support.service import SHORT, Deployment
+from tests.support.stand_in.serving import ServedStandIn
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 
@@ -136,12 +131,11 @@ async def test_a_worker_dies_in_an_apply_with_tokens_of_seconds(
         [],
     ]
     assert set((await deployment.attempts()).values()) == {1}
-    deployment.assert_log_whole(3)
     asked = google.asked()
     mints = [entry for entry in asked if ":generateAccessToken" in entry["path"]]
     assert len(mints) >= 5, "a token for each of three steps, and again in the apply"
     assert [element for element in asked if element["status"] == 401] == []
-    await stack.house.assert_nothing_left(deployment)
+    await check_invariants(stack.house, deployment)
     assert (await stack.deploy())["reason"] == "no_changes"
     for item in stack.house.workers:
         item.end()
@@ -176,8 +170,7 @@ async def test_a_refusal_that_does_not_end_is_said_and_can_be_cancelled(
     assert (ended["status"], ended["reason"]) == ("needs_attention", "outcome_unknown")
     assert ended["result"]["unknown"] == [REFUSED], "Google may have made it all the same"
     assert ended["cancel_requested"]
-    await stack.house.assert_nothing_left(deployment)
-    stack.house.assert_unlocked(deployment)
+    await check_invariants(stack.house, deployment)
 
     google.control("PUT", "rules", {"rules": []})
     await stack.deploy()

@@ -2,12 +2,10 @@
 
 import json
 
-from tests.scenarios.front import Front
-from tests.scenarios.service import House
-from tests.scenarios.test_is_used_by_command_line import CommandLine, anava
-from tests.scenarios.test_leaves_artifacts import prefix
-
-__all__ = ["anava"]
+from tests.scenarios.command_line import CommandLine
+from tests.support.artifacts import prefix
+from tests.support.front import Front
+from tests.support.service import House
 
 
 def destroy(stack: str) -> dict[str, object]:

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.google_stand_in.serving import ServedStandIn
 from tests.scenarios.camera_stack import DATABASE_URL, KEY, WEB_KEY
-from tests.scenarios.front import Front
-from tests.scenarios.service import House
-from tests.scenarios.test_is_used_by_command_line import CommandLine, command_line
-from tests.scenarios.test_leaves_artifacts import prefix
-from tests.scenarios.test_uses_a_credential import google, signed_in
-from tests.servers import TemporalServer
+from tests.scenarios.command_line import CommandLine, command_line
+from tests.scenarios.credentials import google, signed_in
+from tests.support.artifacts import prefix
+from tests.support.front import Front
+from tests.support.servers import TemporalServer
+from tests.support.service import House
+from tests.support.stand_in.serving import ServedStandIn
 
 __all__ = ["google", "signed_in"]
 

@@ -12,9 +12,10 @@ from temporalio.client import WorkflowExecutionStatus
 
 from deployments.deployment import CancelRequest, Status
 from deployments.reasons import Reason
-from tests.scenarios.service import Deployment, House
-from tests.scenarios.test_is_followed_live import start_api, until_ready
-from tests.servers import eventually, free_port
+from tests.support.api import start_api, until_ready
+from tests.support.invariants import Views, check_invariants
+from tests.support.servers import eventually, free_port
+from tests.support.service import Deployment, House
 
 INIT, PLAN, APPLY = 1, 2, 3
 BODY = {
@@ -92,8 +93,7 @@ async def assert_cancelled(
     assert (seen["status"], seen["reason"]) == ("cancelled", "cancelled_by_user")
     assert result["cancel"] == {"by": "local", "reason": "wrong project"}
     assert await deployment.temporal_status() is WorkflowExecutionStatus.CANCELED
-    house.assert_unlocked(deployment)
-    await house.assert_nothing_left(deployment)
+    await check_invariants(house, deployment, Views(api=session))
     return result
 
 
@@ -166,6 +166,7 @@ async def test_a_cancel_behind_the_end_of_the_apply_is_called_too_late(
     assert result.cancel == CancelRequest("local", "wrong project")
     assert await deployment.temporal_status() is WorkflowExecutionStatus.COMPLETED
     assert len(house.recorded(deployment)) == 12
+    await check_invariants(house, deployment, Views(api=session))
     again = await cancel(session, deployment)
     assert (again.status_code, again.json()["code"]) == (409, "already_finished")
 
@@ -247,8 +248,7 @@ async def assert_forced(house: House, deployment: Deployment) -> None:
     assert deployment.exit(APPLY)["stop"]["force"] is True
     assert (result.status, result.reason) == (Status.NEEDS_ATTENTION, Reason.OUTCOME_UNKNOWN)
     assert result.cancel == CancelRequest("local", "wrong project")
-    house.assert_unlocked(deployment)
-    await house.assert_nothing_left(deployment)
+    await check_invariants(house, deployment)
 
 
 async def test_force_behind_a_cancel_skips_the_waiting(

@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests import stores
-from tests.scenarios.service import House
-from tests.scenarios.test_is_followed_live import start_api, until_ready
-from tests.servers import ROOT, Process, eventually, free_port
+from tests.support import stores
+from tests.support.api import start_api, until_ready
+from tests.support.servers import ROOT, Process, eventually, free_port
+from tests.support.service import House
 
 
 @pytest.fixture

@@ -6,26 +6,9 @@ import sys
 import httpx
 from httpx_sse import aconnect_sse
 
-from tests.scenarios.service import House
-from tests.servers import Process, eventually, free_port
-
-
-def start_api(house: House, port: int) -> Process:
-    environment = {**house.environment(), "ANAVA_API__PORT": str(port)}
-    argv = [sys.executable, "-m", "cli.main", "api"]
-    process = Process(argv, environment, house.data / "api.log")
-    house.workers.append(process)
-    return process
-
-
-async def until_ready(session: httpx.AsyncClient, seconds: float = 30) -> None:
-    async def ready() -> bool:
-        try:
-            return (await session.get("/health/ready")).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    await eventually(ready, "the API", seconds)
+from tests.support.api import start_api, until_ready
+from tests.support.servers import Process, eventually, free_port
+from tests.support.service import House
 
 
 async def read_ids(session: httpx.AsyncClient, id: str, after: str, most: int) -> list[str]:

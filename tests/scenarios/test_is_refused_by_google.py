@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.google_stand_in.serving import ServedStandIn
-from tests.scenarios.anava_stack import Stack
+from tests.support.anava_stack import Stack
+from tests.support.stand_in.serving import ServedStandIn
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 

@@ -4,8 +4,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
 from deployments.deployment import Status
-from tests.scenarios.service import Deployment, House
-from tests.servers import eventually
+from tests.support.invariants import check_invariants
+from tests.support.servers import eventually
+from tests.support.service import Deployment, House
 
 APPLY = 3
 
@@ -40,5 +41,4 @@ async def test_a_cancel_that_only_the_heartbeat_carries_interrupts_once(house: H
     assert await ends_of(deployment, "stop_step") == 0
     assert result.status is Status.CANCELLED
     assert await deployment.temporal_status() is WorkflowExecutionStatus.CANCELED
-    house.assert_unlocked(deployment)
-    await house.assert_nothing_left(deployment)
+    await check_invariants(house, deployment)

@@ -12,11 +12,11 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.scenarios.service import House
-from tests.scenarios.sinks import every_sink, in_firestore, in_redis, until_shipped
-from tests.scenarios.test_is_followed_live import start_api, until_ready
-from tests.servers import ROOT, TemporalServer, free_port
-from tests.stores import Store
+from tests.support.api import start_api, until_ready
+from tests.support.servers import ROOT, TemporalServer, free_port
+from tests.support.service import House
+from tests.support.sinks import every_sink, in_firestore, in_redis, until_shipped
+from tests.support.stores import Store
 
 PLANTED = 'rosebud7"<wörd>&/planted9'
 _HCL = """

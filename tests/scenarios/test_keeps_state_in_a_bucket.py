@@ -12,9 +12,10 @@ import pytest
 
 from deployments.deployment import DeploymentRequest, Stack, Status
 from deployments.reasons import Reason
-from tests import stores
-from tests.scenarios.service import Deployment, House
-from tests.servers import Process, eventually
+from tests.support import stores
+from tests.support.invariants import Views, check_invariants
+from tests.support.servers import Process, eventually
+from tests.support.service import Deployment, House
 from worker.state_reconciliation import addresses_in
 
 APPLY = 3
@@ -60,6 +61,12 @@ class Bucket:
 
     async def recorded(self, deployment: Deployment) -> set[str]:
         return addresses_in(await self.get(deployment, "tfstate"))
+
+    async def check(self, house: House, deployment: Deployment) -> None:
+        """Every invariant, with the state and the lock that lie here."""
+        await deployment.result()
+        await check_invariants(house, deployment, Views(recorded=await self.recorded(deployment)))
+        assert await self.get(deployment, "tflock") == b"", "I10: the lock is left"
 
     def _name(self, deployment: Deployment, kind: str) -> str:
         return quote(f"stacks/{deployment.stack}/default.{kind}", safe="")
@@ -127,10 +134,9 @@ async def test_a_killed_worker_is_followed_by_the_next(house: House, bucket: Buc
     house.worker()
     assert (await deployment.result()).status is Status.COMPLETED
     assert set((await deployment.attempts()).values()) == {1}
-    deployment.assert_log_whole(APPLY)
     assert len(await bucket.recorded(deployment)) == 12
     assert await bucket.get(deployment, "tflock") == b""
-    await house.assert_nothing_left(deployment)
+    await bucket.check(house, deployment)
 
 
 @pytest.mark.parametrize("victims", [["terraform_pid"], ["runner_pid", "terraform_pid"]])
@@ -145,7 +151,7 @@ async def test_the_lock_of_a_killed_terraform_is_removed(
     worker.signal(signal.SIGCONT)
 
     assert (await deployment.result()).status is Status.NEEDS_ATTENTION
-    assert await bucket.get(deployment, "tflock") == b""
+    await bucket.check(house, deployment)
     again = await house.start(request(f"killed-{len(victims)}", resource_seconds=0))
     assert (await again.result()).status is Status.COMPLETED
     assert len(await bucket.recorded(again)) == 12
@@ -161,6 +167,7 @@ async def test_the_lock_that_somebody_else_took_meanwhile_is_left_alone(
     await bucket.put(deployment, "tflock", json.dumps(theirs).encode())
     worker.signal(signal.SIGCONT)
     assert (await deployment.result()).status is Status.NEEDS_ATTENTION
+    await check_invariants(house, deployment, Views(recorded=await bucket.recorded(deployment)))
     assert json.loads(await bucket.get(deployment, "tflock"))["Who"] == "me@laptop"
 
 
@@ -193,3 +200,4 @@ async def test_a_bucket_that_is_down_is_waited_for(
     await eventually(was_tried, "an attempt that finds no bucket")
     server.start()
     assert (await deployment.result()).status is Status.COMPLETED
+    await bucket.check(house, deployment)

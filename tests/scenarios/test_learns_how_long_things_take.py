@@ -3,7 +3,7 @@
 import json
 
 from deployments.deployment import Status
-from tests.scenarios.service import House
+from tests.support.service import House
 
 APPLY = 3
 

@@ -19,19 +19,12 @@ from api.app import build
 from api.dependencies import Services
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
-from tests import stores
-from tests.adapters.gcs.test_signing import key as key
-from tests.adapters.gcs.test_signing import key_file as key_file
-from tests.scenarios.front import Front
-from tests.scenarios.service import SHORT, House
-from tests.scenarios.test_leaves_artifacts import (
-    ALWAYS,
-    FIRST,
-    STEPS,
-    assert_hidden,
-    assert_whole,
-    prefix,
-)
+from tests.support import stores
+from tests.support.artifacts import ALWAYS, FIRST, STEPS, assert_hidden, assert_whole, prefix
+from tests.support.front import Front
+from tests.support.gcs_key import key as key
+from tests.support.gcs_key import key_file as key_file
+from tests.support.service import SHORT, House
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests import stores
-from tests.scenarios.service import House
-from tests.scenarios.test_is_followed_live import start_api, until_ready
-from tests.servers import Process, eventually, free_port
+from tests.support import stores
+from tests.support.api import start_api, until_ready
+from tests.support.servers import Process, eventually, free_port
+from tests.support.service import House
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ class Crowd:
 
     def __init__(self, house: House, port: int, id: str, count: int) -> None:
         self._output = house.data / "viewers.out"
-        argv = [sys.executable, "-m", "tests.scenarios.viewers", str(port), id, str(count)]
+        argv = [sys.executable, "-m", "tests.support.viewers", str(port), id, str(count)]
         self._process = Process(argv, house.environment(), self._output)
         house.workers.append(self._process)
 

@@ -17,12 +17,13 @@ from adapters.redis.log import RedisLogSource, open_redis
 from deployments.deployment import DeploymentResult, Status
 from deployments.log_ports import LogSource
 from deployments.log_verification import Verdict, verify
-from tests import stores
-from tests.faults.shipping import Behind, Servers, behind, servers
-from tests.faults.verdicts import Verdict as Fate
-from tests.faults.verdicts import always, never
-from tests.scenarios.service import House
-from tests.servers import eventually, free_port
+from tests.support import stores
+from tests.support.invariants import Views, check_invariants
+from tests.support.servers import eventually, free_port
+from tests.support.service import House
+from tests.support.shipping import Behind, Servers, behind, servers
+from tests.support.verdicts import Verdict as Fate
+from tests.support.verdicts import always, never
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,8 @@ async def test_a_deployment_ends_with_all_stores_dead_and_the_next_worker_ships_
         mirrored = (await document.get()).to_dict() or {}
         assert (mirrored["status"], mirrored["phase"]) == ("completed", "apply"), mirrored
         assert (mirrored["owner"], mirrored["stack"]) == ("local", deployment.stack)
+        views = Views(sources=found, mirror=lambda: str(mirrored["status"]))
+        await check_invariants(house, deployment, views)
     await until_seen(house, 0)
 
 
@@ -127,5 +130,6 @@ async def test_what_redis_lost_after_the_end_is_filled_in_and_the_console_repeat
         await client.flushall()
         await client.aclose()
         await until_equal(found, deployment.id, result)
+        await check_invariants(house, deployment, Views(sources=found))
     shown = on_the_console(house.data / "worker.log", deployment.id)
     assert len(shown) == len(set(shown)) == sum(seal.lines + 1 for seal in result.seals)

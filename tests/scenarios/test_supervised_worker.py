@@ -10,8 +10,9 @@ import pytest
 from cli import worker_healthcheck
 from deployments.deployment import Status
 from deployments.reasons import Reason
-from tests.scenarios.service import House
-from tests.servers import ROOT, Process, eventually
+from tests.support.invariants import check_invariants, check_unlocked
+from tests.support.servers import ROOT, Process, eventually
+from tests.support.service import House
 
 APPLY = 3
 
@@ -42,11 +43,9 @@ async def test_a_killed_worker_is_restarted_and_adopts(house: House) -> None:
 
     assert result.status is Status.COMPLETED
     assert set((await deployment.attempts()).values()) == {1}
-    deployment.assert_log_whole(APPLY)
     assert len(house.recorded(deployment)) == 12
     assert children(parent.popen.pid) not in ([], [worker])
-    await house.assert_nothing_left(deployment)
-    house.assert_unlocked(deployment)
+    await check_invariants(house, deployment)
 
 
 async def test_sigterm_to_the_supervisor_leaves_terraform_to_the_next_worker(house: House) -> None:
@@ -63,7 +62,7 @@ async def test_sigterm_to_the_supervisor_leaves_terraform_to_the_next_worker(hou
 
     assert result.status is Status.COMPLETED
     assert set((await deployment.attempts()).values()) == {1}
-    deployment.assert_log_whole(APPLY)
+    await check_invariants(house, deployment)
 
 
 @pytest.mark.parametrize("options", [["--drain"], ["--restart", "--drain"]])
@@ -77,14 +76,14 @@ async def test_a_draining_worker_stops_terraform_and_says_so(
     worker.signal(signal.SIGTERM)
     assert worker.popen.wait(30) == 0
     assert [item["signal"] for item in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
-    house.assert_unlocked(deployment)
+    check_unlocked(house.data, deployment.stack)
 
     # Its end is told by the next worker at the latest.
     house.worker()
     result = await deployment.result()
 
     assert (result.status, result.reason) == (Status.FAILED, Reason.HOST_STOPPED)
-    await house.assert_nothing_left(deployment)
+    await check_invariants(house, deployment)
 
 
 async def test_a_cancel_without_a_worker_is_carried_out_soon_after_one_starts(
@@ -102,6 +101,7 @@ async def test_a_cancel_without_a_worker_is_carried_out_soon_after_one_starts(
 
     assert [signal["signal"] for signal in deployment.exit(APPLY)["signals"]] == ["SIGINT"]
     assert (await deployment.result()).status is Status.CANCELLED
+    await check_invariants(house, deployment)
 
 
 async def test_a_health_check_tells_a_worker_that_stands_still(house: House) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from deployments.deployment import Status
 from deployments.reasons import Reason
-from tests.scenarios.service import Deployment, House
-from tests.servers import eventually
+from tests.support.invariants import check_invariants
+from tests.support.servers import eventually
+from tests.support.service import Deployment, House
 
 APPLY = 3
 
@@ -31,7 +32,7 @@ async def test_init_and_plan_are_run_again_in_a_new_step(house: House, step: int
     # A phase that was over before its runner could be killed is not repeated, and needs not be.
     lost = deployment.exit(step)["outcome"] == "runner_lost"
     assert len(result.seals) == (4 if lost else 3)
-    await house.assert_nothing_left(deployment)
+    await check_invariants(house, deployment)
 
 
 async def test_a_drained_worker_stops_terraform_and_says_so(house: House) -> None:
@@ -45,4 +46,4 @@ async def test_a_drained_worker_stops_terraform_and_says_so(house: House) -> Non
     house.worker()
     result = await deployment.result()
     assert (result.status, result.reason) == (Status.FAILED, Reason.HOST_STOPPED)
-    house.assert_unlocked(deployment)
+    await check_invariants(house, deployment)

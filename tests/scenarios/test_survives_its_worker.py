@@ -11,8 +11,9 @@ from temporalio.api.enums.v1 import EventType
 
 from deployments.deployment import Status
 from deployments.reasons import Reason
-from tests.scenarios.service import SHORT, Deployment, House
-from tests.servers import TemporalServer, eventually
+from tests.support.invariants import check_invariants
+from tests.support.servers import TemporalServer, eventually
+from tests.support.service import SHORT, Deployment, House
 
 INIT, PLAN, APPLY = 1, 2, 3
 
@@ -33,11 +34,8 @@ async def assert_completed(
     assert kept <= sealed
     assert [attempts[step] for step in kept] == [1 for _ in kept]
     assert len(sealed) == len((INIT, PLAN, APPLY))
-    for step in sealed:
-        deployment.assert_log_whole(step)
     assert len(house.recorded(deployment)) == 12
-    await house.assert_nothing_left(deployment)
-    house.assert_unlocked(deployment)
+    await check_invariants(house, deployment)
 
 
 @pytest.mark.parametrize("step", [INIT, PLAN, APPLY])
@@ -110,7 +108,7 @@ async def test_no_worker_for_longer_than_every_limit(house: House) -> None:
     house.worker()
     result = await deployment.result()
     assert result.status is Status.COMPLETED
-    deployment.assert_log_whole(APPLY)
+    await check_invariants(house, deployment)
     assert len(house.recorded(deployment)) == 12
 
 
@@ -124,8 +122,7 @@ async def test_a_killed_runner_in_apply_ends_truthfully(house: House) -> None:
     assert (result.status, result.reason) == (Status.NEEDS_ATTENTION, Reason.RUNNER_LOST)
     assert deployment.exit(APPLY)["outcome"] == "runner_lost"
     assert house.recorded(deployment), "terraform wrote its state"
-    await house.assert_nothing_left(deployment)
-    house.assert_unlocked(deployment)
+    await check_invariants(house, deployment)
 
 
 async def test_temporal_killed_and_restarted_during_apply(

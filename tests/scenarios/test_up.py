@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from deployments.deployment import Status
-from tests.scenarios.machine import Machine, is_alive
-from tests.scenarios.service import Deployment, House, processes_below
-from tests.servers import ROOT, eventually, free_port
+from tests.support.invariants import check_invariants, check_unlocked
+from tests.support.machine import Machine, is_alive
+from tests.support.processes import processes_below
+from tests.support.servers import ROOT, eventually, free_port
+from tests.support.service import Deployment, House
 
 INIT, PLAN, APPLY = 1, 2, 3
 REFUSED, INTERRUPTED = 2, 130
@@ -54,18 +56,15 @@ async def assert_adopted(machine: Machine, deployment: Deployment) -> None:
 async def assert_completed(house: House, deployment: Deployment) -> None:
     result = await deployment.result()
     assert result.status is Status.COMPLETED
-    for step in (INIT, PLAN, APPLY):
-        deployment.assert_log_whole(step)
     assert len(house.recorded(deployment)) == 12
-    await house.assert_nothing_left(deployment)
-    house.assert_unlocked(deployment)
+    await check_invariants(house, deployment)
 
 
 def assert_cancelled(machine: Machine, house: House, deployment: Deployment) -> None:
     result = machine.record(deployment)["result"]
     assert result["status"] == Status.CANCELLED
     assert result["cancel"] == {"by": "local", "reason": "`anava up` was stopped"}
-    house.assert_unlocked(deployment)
+    check_unlocked(house.data, deployment.stack)
 
 
 def assert_no_process_left(machine: Machine, children: dict[str, int]) -> None:

@@ -1,10 +1,7 @@
 """A run's token is fresh whatever becomes of its worker, and is nowhere but in its own file."""
 
-import base64
-import gzip
 import json
 import zipfile
-from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,76 +10,24 @@ from deployments.credentials import SERVICE
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from tests.google_stand_in.key_file import write_key
-from tests.google_stand_in.serving import ServedStandIn
-from tests.scenarios.camera_stack import anava_template
-from tests.scenarios.service import Deployment, House, processes_below
-from tests.scenarios.sinks import every_sink, in_firestore, in_redis, until_shipped
-from tests.servers import TemporalServer
-from tests.stores import Store
+from tests.scenarios.credentials import (
+    PLANTED,
+    assert_hidden,
+    assert_in_no_file,
+    assert_masked,
+    environment_of,
+)
+from tests.scenarios.credentials import google as google
+from tests.scenarios.credentials import signed_in as signed_in
+from tests.support.invariants import Views, check_invariants
+from tests.support.processes import processes_below
+from tests.support.servers import TemporalServer
+from tests.support.service import Deployment, House
+from tests.support.sinks import every_sink, in_firestore, in_redis, until_shipped
+from tests.support.stand_in.serving import ServedStandIn
+from tests.support.stores import Store
 
 PLAN, APPLY = 2, 3
-# What every token of the stand-in begins with.
-PLANTED = "ya29.stand-in-"
-# Of the worker, and never of terraform.
-MASKED = {
-    "GOOGLE_OAUTH_ACCESS_TOKEN": f"{PLANTED}in-the-worker",
-    "GOOGLE_CREDENTIALS": f"{PLANTED}in-the-worker",
-    "CLOUDSDK_CONFIG": "/nonexistent",
-    "CLOUDSDK_AUTH_ACCESS_TOKEN": f"{PLANTED}in-the-worker",
-}
-
-
-def traces() -> Iterator[bytes]:
-    raw = PLANTED.encode()
-    yield raw
-    yield raw.hex().encode()
-    for shift in range(3):
-        # Without the characters that neighbours decide.
-        yield base64.b64encode(b"-" * shift + raw)[4:-4]
-
-
-def assert_hidden(content: bytes, where: str) -> None:
-    plain = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-    for trace in traces():
-        assert trace not in plain, f"{trace!r} in {where}"
-
-
-def assert_in_no_file(files: Iterable[Path]) -> None:
-    for file in files:
-        if file.is_file():
-            assert_hidden(file.read_bytes(), str(file))
-
-
-@pytest.fixture
-async def google(tmp_path: Path) -> AsyncIterator[ServedStandIn]:
-    stand_in = ServedStandIn(tmp_path)
-    await stand_in.start()
-    stand_in.project(enabled=["cloudresourcemanager.googleapis.com"])
-    yield stand_in
-    stand_in.end()
-
-
-@pytest.fixture
-async def signed_in(
-    temporal: TemporalServer, tmp_path: Path, google: ServedStandIn
-) -> AsyncIterator[House]:
-    """A house whose machine is signed in at the stand-in, and whose template asks for tokens."""
-    write_key(tmp_path / "key.json", google.endpoint)
-    anava_template(tmp_path / "templates")
-    (tmp_path / "mirror").mkdir()
-    data = tmp_path / "data"
-    data.mkdir()
-    ours = {
-        **MASKED,
-        "ANAVA_TERRAFORM__TEMPLATES": str(tmp_path / "templates"),
-        "ANAVA_TERRAFORM__MIRROR": str(tmp_path / "mirror"),
-        "ANAVA_GOOGLE__ENDPOINT": google.endpoint,
-        "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "key.json"),
-    }
-    house = House(await temporal.client(), temporal.address, data, ours)
-    yield house
-    house.end()
 
 
 async def start(house: House, seconds: int = 0) -> Deployment:
@@ -90,29 +35,6 @@ async def start(house: House, seconds: int = 0) -> Deployment:
     stack = Stack("anava", "demo-proj", "p" + house.data.parent.name[-6:].strip("_-0123456789"))
     request = DeploymentRequest(stack, "us-central1", "US", variables)
     return await house.start(request, credential_ref=SERVICE)
-
-
-def assert_masked(deployment: Deployment) -> None:
-    """Of the living processes of a run: no token, and none of the worker's own credentials."""
-    seen = 0
-    for pid in processes_below(deployment.folder / "work"):
-        environment = environment_of(pid)
-        assert_hidden(repr(environment).encode(), f"environment of {pid}")
-        assert not set(environment) & {*MASKED, "GOOGLE_APPLICATION_CREDENTIALS"}
-        if environment:
-            assert Path(environment["HOME"]) == deployment.folder / "home"
-        seen += environment.get("GCE_METADATA_HOST", "").startswith("127.0.0.1:")
-    assert seen >= 2, "terraform and what it started"
-
-
-def environment_of(pid: int) -> dict[str, str]:
-    """Of a process; nothing of one that has just ended. Its arguments are looked at, too."""
-    try:
-        text = Path(f"/proc/{pid}/environ").read_bytes().decode()
-        assert_hidden(Path(f"/proc/{pid}/cmdline").read_bytes(), f"argv of {pid}")
-    except OSError:
-        return {}
-    return dict(entry.split("=", 1) for entry in text.split("\0") if entry)
 
 
 def marks(deployment: Deployment) -> list[str]:
@@ -148,6 +70,7 @@ async def test_tokens_of_seconds_last_for_an_apply_whose_worker_is_killed(
     assert {entry["status"] for entry in asked} == {200}
     for step in (PLAN, APPLY):
         assert not deployment.file(step, "credential.json").exists()
+    await check_invariants(signed_in, deployment, Views(secrets=(PLANTED,)))
 
 
 async def test_a_token_is_in_no_file_store_history_or_process(
@@ -169,6 +92,7 @@ async def test_a_token_is_in_no_file_store_history_or_process(
     await ended_well(deployment)
 
     await until_shipped(signed_in.data)
+    await check_invariants(signed_in, deployment, Views(secrets=(PLANTED,)))
     for worker in signed_in.workers:
         worker.end()
     for where, content in (*in_redis(stores["redis"]), *in_firestore(stores["firestore"])):
@@ -190,7 +114,7 @@ async def test_without_a_sign_in_nothing_is_planned_and_it_is_said_why(
     assert (result.status, result.reason) == (Status.FAILED, Reason.SIGN_IN_EXPIRED)
     assert result.phase is Phase.PREFLIGHT
     assert not deployment.file(PLAN, "spool").exists()
-    await signed_in.assert_nothing_left(deployment)
+    await check_invariants(signed_in, deployment)
 
 
 async def test_a_run_of_the_sandbox_has_no_endpoint_and_no_file(house: House) -> None:

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from adapters.settings import base_environment
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 LOCK = "".join(
     f"{name}=={version} --hash=sha256:{'0' * 64}\n"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 SCRIPTS = ("setup", "setup-tests", "download")
 LOCKS = ("pyproject.toml", "requirements.lock", "requirements-dev.lock")

@@ -4,8 +4,8 @@ import ast
 import subprocess
 
 from tests.architecture.repository import python_files, tree
-from tests.servers import ROOT
 from tests.setup.checkout import Checkout, Releases, program
+from tests.support.servers import ROOT
 
 EMULATOR = "/cloud-firestore-emulator-v1.19.8.jar"
 ARCHIVE = b"an archive"

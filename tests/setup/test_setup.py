@@ -6,8 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.servers import ROOT
 from tests.setup.checkout import Checkout, Releases, packed, program, terraform
+from tests.support.servers import ROOT
 
 PINNED = dict(
     re.findall(r'"(amd64|arm64)": "([0-9a-f]{64})"', (ROOT / "scripts" / "download").read_text())

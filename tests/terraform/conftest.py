@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.terraform.real_provider import NO_MIRROR, Template, mirror
+from tests.support.real_provider import NO_MIRROR, Template, mirror
 
 
 @pytest.fixture(scope="session")

@@ -5,30 +5,9 @@ from collections import Counter
 
 import pytest
 
+from tests.support.real_provider import ANAVA
+from tests.terraform.anava_contract import CONTRACT_APIS, OUTPUTS, SENSITIVE
 from tests.terraform.hcl_files import bodies, texts
-from tests.terraform.real_provider import ANAVA
-
-CONTRACT_APIS = {
-    f"{name}.googleapis.com"
-    for name in (
-        *("iam", "iamcredentials", "cloudresourcemanager", "firebase", "identitytoolkit"),
-        *("storage", "firebasestorage", "sts", "aiplatform", "cloudfunctions", "run"),
-        *("apigateway", "secretmanager", "firestore", "compute", "cloudbuild"),
-        *("artifactregistry", "serviceusage", "servicemanagement", "endpoints"),
-    )
-}
-SENSITIVE = {"api_key", "firebase_config"}
-OUTPUTS = SENSITIVE | {
-    "api_gateway_url",
-    "device_auth_function_url",
-    "firebase_api_key_secret_name",
-    "firebase_config_secret_name",
-    "firebase_storage_bucket",
-    "firebase_web_app_id",
-    "tvm_function_url",
-    "vertex_ai_service_account_email",
-    "workload_identity_provider",
-}
 
 TEMPLATE = bodies(ANAVA)
 

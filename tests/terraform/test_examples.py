@@ -8,13 +8,11 @@ from pathlib import Path
 
 from adapters.terraform import function_archives
 from deployments.acap_config import Origin, compose
-from tests.servers import ROOT
+from tests.support.real_provider import ACAP_CONFIG, ANAVA, planned
+from tests.support.servers import ROOT
 from tests.terraform.hcl_files import bodies
-from tests.terraform.real_provider import ANAVA, planned
 
 PLAN = ROOT / "examples" / "plan.txt"
-# The long scenarios compare it with a demonstration's own.
-ACAP_CONFIG = ROOT / "examples" / "acap-config.json"
 
 
 def test_the_plan_is_what_the_provider_plans(provider: None, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 from tests.terraform import hcl_check, provider_schema
 from tests.terraform.hcl_files import HclError, bodies, expressions
 

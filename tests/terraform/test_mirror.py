@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 HELD = Path("registry.terraform.io/hashicorp/google-beta")
 
@@ -54,4 +54,4 @@ def test_without_an_answer_of_the_registry_nothing_is_made(
     )
 
     assert (ended.returncode, (tmp_path / "mirror").exists()) == (1, False)
-    assert "did not give the providers" in ended.stderr
+    assert "the download from the registry failed" in ended.stderr

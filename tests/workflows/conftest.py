@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from temporalio.client import Client
 
-from tests.servers import TemporalServer
+from tests.support.servers import TemporalServer
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from temporalio.client import Client, WorkflowHandle
 
 from deployments.phase import Phase
 from deployments.timings import RetryLimits
-from tests.scenarios.service import House
-from tests.servers import TemporalServer, eventually
+from tests.support.servers import TemporalServer, eventually
+from tests.support.service import House
 from tests.workflows.scripted import Scripted, ScriptedHost, done
 
 FOLDER = Path(__file__).parent / "histories"

@@ -30,7 +30,7 @@ from deployments.step import (
 )
 from deployments.temporal_names import SHARED_QUEUE, Attribute, Memo, host_queue
 from deployments.timings import RetryLimits, Timings
-from tests.servers import eventually
+from tests.support.servers import eventually
 from workflows.deployment import DeploymentInput, DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from deployments.deployment import Status
-from tests.servers import TemporalServer
+from tests.support.servers import TemporalServer
 from tests.workflows.record_histories import cancelled_in_the_moment_of_the_completion
 
 

@@ -12,8 +12,8 @@ from deployments.reasons import Reason
 from deployments.step import Resource, ResourceStatus
 from deployments.temporal_names import Signal
 from deployments.timings import RetryLimits
-from tests.deployments import refusals
-from tests.servers import eventually
+from tests.support import refusals
+from tests.support.servers import eventually
 from tests.workflows.scripted import Scripted, ScriptedHost, done, refused
 from workflows.deployment import DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow

@@ -183,6 +183,7 @@ class Supervisor:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._step.output.close()
 
     def _attach(self, order: StepOrder | None) -> bool:
         """Place the order of a first attempt; returns whether the step has an order."""

@@ -13,9 +13,9 @@ from adapters.gcs.objects import open_objects
 from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
-from tests import stores
 from tests.adapters.contracts.event_files import Kept
-from tests.logs import EventFileSink
+from tests.support import stores
+from tests.support.logs import EventFileSink
 
 STORES = ("local", "redis", "gcs", "firestore")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from deployments.events import EventId
 from deployments.log_ports import LogSink, LogSource
-from tests.logs import START
+from tests.support.logs import START
 
 __all__ = ["Kept"]
 

@@ -23,8 +23,8 @@ from deployments.artifacts import (
     is_name,
 )
 from deployments.errors import LinkExpired, LinkRefused, NotFound, Unavailable
-from tests import stores
-from tests.servers import eventually
+from tests.support import stores
+from tests.support.servers import eventually
 
 DEPLOYMENT = "dep-contract"
 OTHER = "dep-contrast"

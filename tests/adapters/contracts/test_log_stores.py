@@ -12,9 +12,9 @@ from adapters.logs.fallback import FallbackLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from deployments.errors import LogGap, Unavailable
 from deployments.events import EventChunk, EventId
-from tests import stores
 from tests.adapters.contracts.event_files import Kept
-from tests.logs import START, EventFileSink, chunk, sealed
+from tests.support import stores
+from tests.support.logs import START, EventFileSink, chunk, sealed
 
 
 async def test_what_follows_is_kept_and_anything_else_changes_nothing(kept: Kept) -> None:

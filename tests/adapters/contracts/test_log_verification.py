@@ -12,8 +12,8 @@ from adapters.redis.log import RedisLogSource, open_redis
 from deployments.events import EndRecord, EventChunk
 from deployments.log_verification import Verdict, compare, verify
 from tests.adapters.contracts.event_files import Kept
-from tests.logs import EventFileSink, chunk, sealed
-from tests.servers import free_port
+from tests.support.logs import EventFileSink, chunk, sealed
+from tests.support.servers import free_port
 
 
 async def fill(kept: Kept, step: int, lines: int) -> EndRecord:

@@ -20,10 +20,10 @@ from deployments.errors import Unavailable
 from deployments.execution import DeploymentSnapshot
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from tests import stores
-from tests.faults.grpc_proxy import GrpcProxy, grpc_proxy
-from tests.logs import chunk
-from tests.servers import ROOT, eventually, free_port
+from tests.support import stores
+from tests.support.grpc_proxy import GrpcProxy, grpc_proxy
+from tests.support.logs import chunk
+from tests.support.servers import ROOT, eventually, free_port
 from worker.status_mirror import StatusMirrorLoop
 
 MINE = DeploymentSnapshot(
@@ -38,6 +38,9 @@ MINE = DeploymentSnapshot(
     created_at="2026-11-24T10:00:00.000Z",
 )
 ENDED = replace(MINE, status=Status.COMPLETED, reason=Reason.APPLIED, ended_at="later")
+# Of owners that no test asks for: it must not show in what others see.
+PACED = replace(MINE, id="dep-paced", owner="uid-3")
+BOTH = replace(MINE, id="dep-both", owner="uid-3")
 THEIRS = replace(MINE, id="dep-theirs", owner="uid-2")
 DOCUMENTS = "/v1/projects/a-test/databases/(default)/documents"
 CHUNK = "steps/0000000001/chunks/0000000001"
@@ -221,11 +224,11 @@ async def test_workers_together_write_once_a_second_at_most_and_end_with_what_is
         workers = [StatusMirrorLoop(told, FirestoreStatusMirror(store)) for _ in range(3)]
         begin, versions = clock(), set()
         for number in range(100):
-            told.found = (replace(MINE, id="dep-paced", stack=f"change {number}"),)
+            told.found = (replace(PACED, stack=f"change {number}"),)
             await asyncio.gather(*(item.copy_changes(60) for item in workers))
             versions.add((await store.deployment("dep-paced").get(**store.limits)).update_time)
         assert len(versions) <= clock() - begin + 1
-        told.found = (replace(ENDED, id="dep-paced"),)
+        told.found = (replace(PACED, status=Status.COMPLETED, ended_at="later"),)
 
         async def ended() -> bool:
             await asyncio.gather(*(worker.copy_changes(60) for worker in workers))
@@ -243,14 +246,15 @@ async def test_of_two_who_write_at_once_one_looks_again(
 ) -> None:
     async with watched(server, monkeypatch) as (store, _):
         mirror = FirestoreStatusMirror(store)
-        made = [replace(MINE, id="dep-both", stack=item) for item in ("first", "second")]
+        made = [replace(BOTH, stack=item) for item in ("first", "second")]
         assert sorted(await asyncio.gather(*map(mirror.write, made))) == [False, True]
 
 
 async def test_a_late_worker_does_not_wake_what_has_ended_but_a_reset_does(
     server: stores.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended, late = replace(ENDED, id="dep-late"), replace(MINE, id="dep-late")
+    late = replace(MINE, id="dep-late", owner="uid-3")
+    ended = replace(ENDED, id="dep-late", owner="uid-3")
     monkeypatch.setattr(status_module, "_WRITE_INTERVAL", timedelta(0))
     async with watched(server, monkeypatch) as (store, _):
         mirror = FirestoreStatusMirror(store)

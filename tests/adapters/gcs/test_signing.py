@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import httpx
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from google.auth import compute_engine
 
@@ -27,44 +27,19 @@ from adapters.gcs.objects import open_objects
 from adapters.gcs.signing import IamSigning, LinkSigner
 from deployments.artifacts import LINK_SECONDS
 from deployments.errors import Unavailable
-from tests import stores
+from tests.support import stores
+from tests.support.gcs_key import EMAIL
+from tests.support.gcs_key import key as key
+from tests.support.gcs_key import key_file as key_file
 
-EMAIL = "links@a-test.iam.gserviceaccount.com"
 DEPLOYMENT = "dep-linked"
 CONTENT = b"<script>alert(1)</script>"
-
-
-@pytest.fixture(scope="module")
-def key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stores.Store]:
     with stores.object_store(tmp_path_factory.mktemp("objects")) as found:
         yield found
-
-
-@pytest.fixture
-def key_file(key: rsa.RSAPrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A service account's key file, named as Google's libraries look for it."""
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path = tmp_path / "key.json"
-    content = {
-        "type": "service_account",
-        "project_id": "a-test",
-        "client_email": EMAIL,
-        "private_key_id": "1",
-        "private_key": pem.decode(),
-        "token_uri": "https://127.0.0.1:9/nobody",
-    }
-    path.write_text(json.dumps(content))
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
-    return path
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from adapters.google.api import GoogleApi
 from adapters.google.imports import GoogleImportFinder
 from deployments.imports import Import, PlannedCreation
 from deployments.reasons import Reason
-from tests.google_stand_in.provider import served as running
-from tests.google_stand_in.serving import ServedStandIn, Token
+from tests.support.stand_in.provider import served as running
+from tests.support.stand_in.serving import ServedStandIn, Token
 
 POOLS = "/iam/v1/projects/demo-proj/locations/global/workloadIdentityPools"
 POOL = "projects/demo-proj/locations/global/workloadIdentityPools/devices-anava"

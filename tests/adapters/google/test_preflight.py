@@ -11,9 +11,9 @@ from deployments.errors import Unavailable
 from deployments.findings import Finding, Severity
 from deployments.preflight import blocking
 from deployments.reasons import Reason
-from tests.google_stand_in.provider import served as running
-from tests.google_stand_in.serving import ServedStandIn, Token
-from tests.servers import ROOT, free_port
+from tests.support.servers import ROOT, free_port
+from tests.support.stand_in.provider import served as running
+from tests.support.stand_in.serving import ServedStandIn, Token
 
 NEEDED = read_requirements(ROOT / "terraform", "anava")
 REQUEST = DeploymentRequest(Stack("anava", "demo-proj", "anava"), "us-central1", "US")

@@ -11,9 +11,9 @@ from adapters.google.tokens import GoogleTokenProvider
 from adapters.settings import GoogleSettings
 from deployments.credentials import SERVICE, Credential
 from deployments.errors import SignInExpired, Unavailable
-from tests.google_stand_in.key_file import EMAIL, write_key
-from tests.google_stand_in.serving import ServedStandIn
-from tests.servers import free_port
+from tests.support.servers import free_port
+from tests.support.stand_in.key_file import EMAIL, write_key
+from tests.support.stand_in.serving import ServedStandIn
 
 ACCOUNT = "anava-runs@demo-proj.iam.gserviceaccount.com"
 

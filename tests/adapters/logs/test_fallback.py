@@ -11,9 +11,9 @@ from adapters.local.log import LocalLogSource
 from adapters.logs import fallback
 from adapters.logs.fallback import FallbackLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
-from tests import stores
-from tests.logs import START, EventFileSink, chunk
-from tests.servers import eventually
+from tests.support import stores
+from tests.support.logs import START, EventFileSink, chunk
+from tests.support.servers import eventually
 
 
 async def test_a_store_that_is_back_is_read_again_also_when_nothing_new_comes(

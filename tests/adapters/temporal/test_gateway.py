@@ -15,7 +15,7 @@ from deployments.execution import Caller, DeploymentFilter, DeploymentSnapshot
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Attribute, Signal
-from tests.servers import TemporalServer, eventually
+from tests.support.servers import TemporalServer, eventually
 from workflows.deployment import DeploymentWorkflow
 
 # More than a page of the API holds, whatever it is asked for.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.terraform.state.gcs import GcsStateBackend
-from tests import stores
+from tests.support import stores
 
 
 @pytest.fixture(scope="module")

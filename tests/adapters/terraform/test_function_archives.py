@@ -11,7 +11,7 @@ import pytest
 
 from adapters.terraform import function_archives
 from deployments.requests import DeploymentFields, check
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 from worker.run_directory import RunDirectory
 
 ANAVA = ROOT / "terraform" / "anava"

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from adapters.settings import base_environment
-from tests.servers import ROOT, Process, eventually, free_port
+from tests.support.servers import ROOT, Process, eventually, free_port
 
 FUNCTIONS = ROOT / "terraform" / "anava" / "functions"
 CALL_TIMEOUT_SECONDS = 0.5  # long enough for a loaded machine to answer over loopback

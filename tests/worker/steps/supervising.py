@@ -42,6 +42,7 @@ class FakeStep:
     def __init__(self) -> None:
         self.slow: list[Resource] = []
         self.ended = False
+        self.closed = False
         self.stops: list[StopCause] = []
         self.claims = FakeClaims()
 
@@ -54,6 +55,9 @@ class FakeStep:
         return self
 
     def release(self) -> None: ...
+
+    def close(self) -> None:
+        self.closed = True
 
     def credential_reference(self) -> str:
         return ""

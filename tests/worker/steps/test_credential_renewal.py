@@ -8,7 +8,7 @@ from deployments.credentials import Credential
 from deployments.errors import SignInExpired, Unavailable
 from deployments.phase import Phase
 from deployments.step import StepKey, StepOutcome, StepResult
-from tests.servers import eventually
+from tests.support.servers import eventually
 from tests.worker.steps.supervising import FakeStep
 from worker.steps.credential_renewal import CredentialRenewal
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from deployments.step import Resource, ResourceStatus
-from tests.servers import eventually
+from tests.support.servers import eventually
 from tests.worker.steps.supervising import FakeStep, FakeTemporal, supervisor_of
 
 SLOW = Resource("google_x.a", "create", ResourceStatus.RUNNING, overdue=True)

@@ -29,8 +29,8 @@ from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.results import EndContext, Reconciliation, conclude
 from deployments.step import StepKey
-from tests import stores
 from tests.adapters.terraform.state.bucket import locked
+from tests.support import stores
 from worker.steps.exit_record import ExitRecord, StepEvidence, interpret
 
 

@@ -16,9 +16,9 @@ from adapters.terraform.state.backends import LocalStateBackend
 from adapters.terraform.state.gcs import GcsStateBackend
 from adapters.terraform.state.lock_record import LockRecord
 from deployments.errors import Unavailable
-from tests import stores
 from tests.adapters.terraform.state.bucket import NOW, locked
-from tests.servers import eventually
+from tests.support import stores
+from tests.support.servers import eventually
 
 
 def step(folder: Path, hostname: str = "host-1", started_at: datetime = NOW) -> Path:

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 
 from deployments.acap_config import SECRETS
-from tests.scenarios.anava_stack import APPLY_SECONDS
-from tests.scenarios.front import Front
-from tests.scenarios.machine import Machine
-from tests.terraform.real_provider import PROJECT
+from tests.support.anava_stack import APPLY_SECONDS
+from tests.support.front import Front
+from tests.support.machine import Machine
+from tests.support.real_provider import PROJECT
 
 __all__ = ["as_example", "demonstrate"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from tests.servers import eventually
+from tests.support.servers import eventually
 
 
 @dataclass

@@ -8,8 +8,8 @@ from typing import Any
 
 import grpc
 
-from tests.faults.verdicts import Rule, Verdict, never
-from tests.servers import free_port
+from tests.support.servers import free_port
+from tests.support.verdicts import Rule, Verdict, never
 
 __all__ = ["GrpcProxy", "grpc_proxy"]
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from google_stand_in.answers import Json
-from tests.google_stand_in.serving import ServedStandIn
-from tests.scenarios.front import Front
-from tests.scenarios.service import Deployment, House
-from tests.terraform.real_provider import NO_MIRROR, mirror
+from tests.support.front import Front
+from tests.support.real_provider import NO_MIRROR, mirror
+from tests.support.service import Deployment, House
+from tests.support.stand_in.serving import ServedStandIn
 
 __all__ = ["APPLY_SECONDS", "Stack", "settings"]
 

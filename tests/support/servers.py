@@ -15,7 +15,7 @@ from adapters.settings import base_environment
 from adapters.temporal.client import register
 from cli.local_environment import temporal_options
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TEMPORAL = Path(sys.executable).parent / "temporal"
 
 _Answer = TypeVar("_Answer")

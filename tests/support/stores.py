@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from adapters.settings import base_environment
-from tests.programs import firestore_emulator
-from tests.servers import eventually, free_port
+from tests.support.programs import firestore_emulator
+from tests.support.servers import eventually, free_port
 
 BUCKET = "logs-of-a-test"
 

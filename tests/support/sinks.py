@@ -11,8 +11,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.firestore import Client as Firestore
 from redis import Redis
 
-from tests.servers import eventually
-from tests.stores import BUCKET, Store, firestore, make_bucket, object_store, redis
+from tests.support.servers import eventually
+from tests.support.stores import BUCKET, Store, firestore, make_bucket, object_store, redis
 
 __all__ = ["every_sink", "in_firestore", "in_redis", "open_stores", "until_shipped"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from adapters.terraform import command
 from google_stand_in.answers import Json
-from tests.google_stand_in.endpoints import endpoints
-from tests.google_stand_in.serving import ServedStandIn
+from tests.support.stand_in.endpoints import endpoints
+from tests.support.stand_in.serving import ServedStandIn
 
 PROVIDER = """terraform {
   required_providers {

@@ -8,8 +8,8 @@ from typing import Any
 
 from adapters.settings import Settings, base_environment
 from adapters.terraform import command, function_archives
-from tests.google_stand_in.endpoints import endpoints
-from tests.servers import ROOT
+from tests.support.servers import ROOT
+from tests.support.stand_in.endpoints import endpoints
 
 ANAVA = ROOT / "terraform" / "anava"
 PROJECT = "demo-proj"  # the one that the stand-in has from the start
@@ -97,3 +97,7 @@ def planned(folder: Path) -> str:
     template.set()
     template.run("plan", "-input=false", "-out=plan.tfplan")
     return template.run("show", "-no-color", "plan.tfplan")
+
+
+# The long scenarios compare it with a demonstration's own.
+ACAP_CONFIG = ROOT / "examples" / "acap-config.json"

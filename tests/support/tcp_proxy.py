@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-from tests.faults.verdicts import Rule, Verdict, never
+from tests.support.verdicts import Rule, Verdict, never
 
 __all__ = ["Mode", "TcpProxy", "tcp_proxy"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import h11
 import httpx
 
-from tests.faults.verdicts import Rule, Verdict, never
+from tests.support.verdicts import Rule, Verdict, never
 
 __all__ = ["HttpProxy", "http_proxy"]
 

@@ -9,7 +9,7 @@ import httpx
 
 from adapters.settings import base_environment
 from google_stand_in.answers import Json
-from tests.servers import Process, eventually, free_port
+from tests.support.servers import Process, eventually, free_port
 
 __all__ = ["ServedStandIn", "Token"]
 

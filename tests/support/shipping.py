@@ -17,13 +17,13 @@ from deployments.events import EndRecord
 from deployments.log_ports import LogSink, LogSource
 from deployments.log_verification import Verdict, verify
 from deployments.step import StepKey
-from tests import stores
-from tests.faults.grpc_proxy import GrpcProxy, grpc_proxy
-from tests.faults.http_proxy import HttpProxy, http_proxy
-from tests.faults.tcp_proxy import Mode, TcpProxy, tcp_proxy
-from tests.faults.verdicts import never
-from tests.logs import EventFileSink, chunk, sealed
-from tests.servers import eventually
+from tests.support import stores
+from tests.support.grpc_proxy import GrpcProxy, grpc_proxy
+from tests.support.http_proxy import HttpProxy, http_proxy
+from tests.support.logs import EventFileSink, chunk, sealed
+from tests.support.servers import eventually
+from tests.support.tcp_proxy import Mode, TcpProxy, tcp_proxy
+from tests.support.verdicts import never
 from worker.log_shipper import LogShipper
 from worker.steps.log_cursor import StepLogFile
 

@@ -19,8 +19,9 @@ import httpx
 from temporalio.client import Client
 
 from adapters.settings import base_environment
-from tests.scenarios.service import Deployment, House, processes_below
-from tests.servers import ROOT, eventually, free_port
+from tests.support.processes import processes_below
+from tests.support.servers import ROOT, eventually, free_port
+from tests.support.service import Deployment, House
 
 CHILDREN = {"server start-dev": "temporal", "worker_main": "worker", "cli.main api": "api"}
 

@@ -1,0 +1,1 @@
+"""A client side of the Google stand-in: its process, its endpoints, a provider that uses it."""
