@@ -32,7 +32,7 @@ class Crowd:
 
     def __init__(self, house: House, port: int, id: str, count: int) -> None:
         self._output = house.data / "viewers.out"
-        argv = [sys.executable, "-m", "tests.support.viewers", str(port), id, str(count)]
+        argv = [sys.executable, "-m", "tests.scenarios.viewers", str(port), id, str(count)]
         self._process = Process(argv, house.environment(), self._output)
         house.workers.append(self._process)
 
