@@ -27,8 +27,8 @@ class EventFile:
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # A cancelled task leaves its thread writing: `close` waits for the thread, and a later write
-        # fails rather than reach another file that has got the same descriptor.
+        # A cancelled task leaves its thread writing: `close` waits for the thread, and a later
+        # write fails rather than reach another file that has the same descriptor.
         self._lock = threading.Lock()
         self._hash = hashlib.sha256()
         self.lines = 0
