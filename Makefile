@@ -29,8 +29,8 @@ demo: setup ## Deploy the sandbox on this machine and follow the deployment (ONC
 up: setup ## Run the whole service on this machine
 	$(BIN)/anava up
 
-test: setup-tests ## Run the tests (ARGS="-k cancel" goes to pytest)
-	$(PYTEST) $(ARGS)
+test: setup-tests ## Run the tests (ARGS="-k cancel" goes to pytest; COVERAGE=1 measures, and holds the floor)
+	$(PYTEST) $(if $(COVERAGE),--cov) $(ARGS)
 
 test-long: setup-tests ## Run what takes longer: promises at many instants, tests of more than 20 s (CI does too)
 	$(PYTEST) -m long $(ARGS)

@@ -7,6 +7,7 @@ from deployments.deployment import Status
 from tests.faults.console import Console, console_worker
 from tests.support.fixtures import house as house
 from tests.support.fixtures import temporal as temporal
+from tests.support.invariants import check_invariants
 from tests.support.servers import eventually
 from tests.support.service import House
 
@@ -29,5 +30,6 @@ async def test_a_worker_whose_console_nobody_reads_ends_and_the_next_one_says_th
     assert not stuck.equals(deployment, 3), "it was stuck"
     second = asyncio.create_task(free.follow(console_worker(house)))
     await eventually(lambda: free.holds_rest_of(stuck, deployment, 3), "the rest")
+    await check_invariants(house, deployment)
     house.end()
     await second

@@ -7,6 +7,7 @@ import httpx
 from httpx_sse import aconnect_sse
 
 from tests.support.api import start_api, until_ready
+from tests.support.invariants import Views, check_invariants
 from tests.support.servers import Process, eventually, free_port
 from tests.support.service import House
 
@@ -58,6 +59,8 @@ async def test_a_killed_api_costs_a_viewer_no_line_and_repeats_none(house: House
         assert ids == expected
         body = (await session.get(f"/api/deployment/{id}")).json()
         assert (body["status"], body["reason"]) == ("completed", "applied")
+        deployment = house.known(id, body["stack"])
+        await check_invariants(house, deployment, Views(api=session))
         late = await session.post(f"/api/deployment/{id}/cancel", json={})
         assert (late.status_code, late.json()["code"]) == (409, "already_finished")
 

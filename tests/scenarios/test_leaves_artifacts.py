@@ -12,6 +12,7 @@ from tests.support.artifacts import (
     prefix,
 )
 from tests.support.front import Front
+from tests.support.invariants import Views, check_invariants
 from tests.support.servers import eventually
 from tests.support.service import House
 
@@ -109,3 +110,5 @@ async def test_a_worker_killed_while_it_archives_leaves_nothing_half(
     assert halfway.items() <= whole.items(), "what could be seen was whole"
     assert_whole(whole, seen)
     assert not list(folder.glob(".*")), "the half one is gone"
+    deployment = house.known(seen["id"], seen["stack"])
+    await check_invariants(house, deployment, Views(api=front.session))

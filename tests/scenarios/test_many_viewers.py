@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import stores
 from tests.support.api import start_api, until_ready
+from tests.support.invariants import Views, check_invariants
 from tests.support.servers import Process, eventually, free_port
 from tests.support.service import House
 
@@ -95,6 +96,8 @@ async def test_a_hundred_go_on_from_the_next_source_when_redis_is_killed(
         redis.kill()
         found = await crowd.outcome()
         body = (await session.get(f"/api/deployment/{id}")).json()
+        deployment = house.known(id, body["stack"])
+        await check_invariants(house, deployment, Views(api=session))
     count, digest = everything(house, id)
     assert count > 2000
     assert found["digests"] == {digest: 100}, found
@@ -116,6 +119,10 @@ async def test_five_hundred_go_on_when_the_api_is_killed_and_started_again(house
         api.kill()
         start_api(house, port)
         found = await crowd.outcome()
+        await until_ready(session)
+        body = (await session.get(f"/api/deployment/{id}")).json()
+        deployment = house.known(id, body["stack"])
+        await check_invariants(house, deployment, Views(api=session))
     count, digest = everything(house, id)
     assert count > 2000
     assert found["digests"] == {digest: 500}, found

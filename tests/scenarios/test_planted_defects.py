@@ -77,7 +77,7 @@ def failed(runs: Runs, tmp_path: Path) -> Evidence:
 
 def copied(evidence: Evidence, folder: Path) -> Evidence:
     """The same deployment, whose files may be damaged."""
-    data = shutil.copytree(evidence.data, folder / "data")
+    data = shutil.copytree(evidence.data, folder / evidence.result.status)
     return replace(evidence, data=data, statuses=dict(evidence.statuses))
 
 

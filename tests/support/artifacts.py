@@ -1,13 +1,12 @@
-"""What a deployment leaves for download, and how a secret could get into it."""
+"""What a deployment leaves for download, and the secrets that must not be in it."""
 
-import base64
 import gzip
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
+
+from tests.support import secrets
 
 FIRST = 'hunter2/"<planted>"&+é'
 SECOND = "another-planted-secret"
@@ -15,23 +14,8 @@ ALWAYS = {"log.jsonl.gz", "log.txt", "plan.json", "plan.txt", "record.json"}
 STEPS = {f"step-{number}.jsonl" for number in (1, 2, 3)}
 
 
-def forms(secret: str) -> Iterator[bytes]:
-    """How the secret could have got out; made here, not by what removes it."""
-    raw = secret.encode()
-    yield raw
-    yield raw.hex().encode()
-    yield quote(secret, safe="").encode()
-    for ascii_only in (True, False):
-        yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1].encode()
-    for offset in range(3):
-        # Without the characters that neighbours decide.
-        yield base64.b64encode(b"x" * offset + raw)[4:-4]
-
-
 def assert_hidden(data: bytes, where: str) -> None:
-    for secret in (FIRST, SECOND):
-        for form in forms(secret):
-            assert form not in data, f"{form!r} in {where}"
+    secrets.assert_hidden(data, where, (FIRST, SECOND))
 
 
 def prefix() -> str:

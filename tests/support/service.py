@@ -186,6 +186,11 @@ class House:
         )
         return Deployment(id, handle, self.data / "runs" / id, stack.id)
 
+    def known(self, id: str, stack: str) -> Deployment:
+        """A deployment that was started through the API."""
+        handle = self.client.get_workflow_handle(id)
+        return Deployment(id, handle, self.data / "runs" / id, stack)
+
     def recorded(self, deployment: Deployment) -> set[str]:
         """Addresses in the stack's state."""
         path = self.data / "stacks" / deployment.stack / "terraform.tfstate"

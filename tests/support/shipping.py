@@ -137,7 +137,7 @@ class Harbour:
         """Every store holds every line once."""
         for source in self.sources.values():
             found = await verify(source, self.deployment, self.seals)
-            assert found.verdict is Verdict.EQUAL, found
+            assert found.verdict is Verdict.EQUAL, f"I1: {found}"
 
 
 @asynccontextmanager
