@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.architecture.repository import python_files, tree
+from tests.support.repository import python_files, tree
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

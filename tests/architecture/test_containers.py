@@ -12,7 +12,7 @@ from typer.main import get_command
 from adapters import settings
 from cli.main import app
 from deployments.timings import StopLadder
-from tests.architecture.repository import ROOMS, ROOT, files, text
+from tests.support.repository import ROOMS, ROOT, files, text
 
 COMPOSE: dict[str, Any] = yaml.safe_load(text(Path("docker-compose.yml")))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.architecture.repository import ROOMS, ROOT, files, text
+from tests.support.repository import ROOMS, ROOT, files, text
 
 OURS = "anava-deploy"
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.architecture.repository import ROOT, files, text
+from tests.support.repository import ROOT, files, text
 
 GITHUB = [path for path in files() if path.parts[0] == ".github"]
 CI = text(Path(".github/workflows/ci.yml"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.repository import ROOT, files, python_files, text, tree
+from tests.support.repository import ROOT, files, python_files, text, tree
 
 # google_stand_in speaks Google's API, in which a `segment` of a path and `adopt` are words.
 PRODUCT = ("api", "workflows", "activities", "worker", "runner", "deployments", "adapters", "cli")

@@ -16,7 +16,7 @@ from api import schemas
 from api.pages.presenters import example_of, operations
 from api.problems import KINDS
 from api.schemas.problems import ProblemBody
-from tests.architecture.repository import ROOT
+from tests.support.repository import ROOT
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text())
 OPERATIONS = [method for methods in DOCUMENT["paths"].values() for method in methods.values()]

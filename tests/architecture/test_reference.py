@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from adapters.settings import base_environment
-from tests.architecture.repository import ROOT
+from tests.support.repository import ROOT
 
 
 def test_the_reference_is_what_the_code_gives() -> None:

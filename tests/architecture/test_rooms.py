@@ -4,7 +4,7 @@ import ast
 import sys
 from pathlib import Path
 
-from tests.architecture.repository import (
+from tests.support.repository import (
     ROOMS,
     ROOT,
     files,

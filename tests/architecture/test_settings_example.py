@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from adapters.settings import Settings
-from tests.architecture.repository import text
+from tests.support.repository import text
 
 EXAMPLE = re.findall(r"^# ANAVA_([A-Z_]+)=(.*)$", text(Path(".env.example")), re.MULTILINE)
 

@@ -6,7 +6,7 @@ from typing import get_args
 
 from api.schemas.messages import Message
 from api.streaming.websocket import CloseCode
-from tests.architecture.repository import python_files, text
+from tests.support.repository import python_files, text
 
 DOCUMENT = text(Path("docs/stream.md"))
 

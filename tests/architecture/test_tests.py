@@ -2,7 +2,7 @@
 
 import re
 
-from tests.architecture.repository import imported_names, python_files
+from tests.support.repository import imported_names, python_files
 
 _TEST_MODULE = re.compile(r"tests\.(\w+\.)*(test_\w+|conftest)(\.|$)")
 _HELPERS = "tests.support"

@@ -3,8 +3,8 @@
 import ast
 import subprocess
 
-from tests.architecture.repository import python_files, tree
 from tests.setup.checkout import Checkout, Releases, program
+from tests.support.repository import python_files, tree
 from tests.support.servers import ROOT
 
 EMULATOR = "/cloud-firestore-emulator-v1.19.8.jar"

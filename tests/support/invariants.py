@@ -49,7 +49,7 @@ _CLOSED = {
     Status.NEEDS_ATTENTION: WorkflowExecutionStatus.FAILED,
 }
 # What a finished step leaves (worker/run_directory.py); anything else is a leftover.
-_RETAINED = {"events.jsonl", "cursors", "progress.json", "exit.json"}
+_RETAINED = {"events.jsonl", "cursors", "progress.json", "exit.json", "runner.err"}
 # A phase's limit is followed by the ladder that stops it, and by the machine's own delays.
 _LADDER_SECONDS = 120
 
