@@ -98,7 +98,10 @@ async def test_ctrl_c_on_a_terminal_stops_the_watching_only(anava: CommandLine) 
 
     await eventually(lambda: sees(b"/12 resources"), "the live lines", 60)
     process.send_signal(signal.SIGINT)
-    await eventually(lambda: sees(b"The deployment continues"), "the words")
+    try:
+        await eventually(lambda: sees(b"The deployment continues"), "the words")
+    finally:
+        print(f"exit code {process.poll()}, shown: {bytes(shown[-2000:])!r}")  # noqa: T201 - of a failure
     assert process.wait(15) == 130
     os.close(ours)
     listed = await anava.run("list", "--json")
