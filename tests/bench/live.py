@@ -62,7 +62,7 @@ async def _latency(scene: Scene, size: Size, viewers: int, goal: float) -> Figur
         ours=of_ours,
         baseline=_together([item.seen.latency for item in bare]),
         goal=f"p99 <= {goal:.0f}",
-        reached=of_ours.p99 <= goal and not any(_faults(one.seen) for one in ours),
+        reached=of_ours.p99 <= goal and not any(_faults(viewer.seen) for viewer in ours),
         note=f"bare fan-out of the spool; {_told(ours)}",
     )
 
@@ -241,11 +241,11 @@ def _together(spreads: list[Spread]) -> Spread:
 
     return Spread(
         count=sum(item.count for item in spreads),
-        p50=middle([entry.p50 for entry in spreads]),
-        p95=middle([element.p95 for element in spreads]),
-        p99=middle([value.p99 for value in spreads]),
-        low=min(each.low for each in spreads),
-        high=max(one.high for one in spreads),
+        p50=middle([spread.p50 for spread in spreads]),
+        p95=middle([spread.p95 for spread in spreads]),
+        p99=middle([spread.p99 for spread in spreads]),
+        low=min(spread.low for spread in spreads),
+        high=max(spread.high for spread in spreads),
     )
 
 

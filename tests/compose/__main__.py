@@ -130,7 +130,7 @@ class Stack:
     def objects(self) -> list[str]:
         """Names in the bucket of states."""
         code = (
-            "import httpx; print(*[one['name'] for one in "
+            "import httpx; print(*[item['name'] for item in "
             "httpx.get('http://gcs:4443/storage/v1/b/anava-states/o').json().get('items', [])])"
         )
         return self.inside("api", "python3", "-c", code).split()

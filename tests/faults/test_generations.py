@@ -23,7 +23,7 @@ async def test_every_write_says_which_generation_it_expects(fronted: Fronted) ->
         sink = GcsLogSink(objects)
 
         def names() -> list[str]:
-            return [one.name for one in objects.entries(FOLDER)]
+            return [entry.name for entry in objects.entries(FOLDER)]
 
         for line in range(1, 81):
             await sink.write("dep-generations", chunk(1, line, line))
@@ -45,4 +45,4 @@ async def test_every_write_says_which_generation_it_expects(fronted: Fronted) ->
     assert [("ifGenerationMatch=0" in each) for each in composed] == [False] * 3 + [True]
     removed = [element for element in calls if element.startswith("DELETE")]
     assert len(removed) == 81 + 3
-    assert all(re.search(r"ifGenerationMatch=[1-9]", one) for one in removed)
+    assert all(re.search(r"ifGenerationMatch=[1-9]", call) for call in removed)
