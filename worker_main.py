@@ -149,7 +149,7 @@ async def publish_sink_statuses(host: WorkerHost, shipper: LogShipper) -> None:
     """Publish the status of the sinks to the API of this machine."""
     while True:
         try:
-            host.publish_sink_statuses(shipper.states())
+            host.publish_sink_statuses(shipper.statuses())
         except (AnavaError, OSError) as error:
             _log.warning("cannot publish the status of the sinks: %s", error)
         await asyncio.sleep(_SINK_STATUS_SECONDS)

@@ -33,8 +33,8 @@ __all__ = [
 # Attempts to read the outputs from the state, within about 4 s. Then the deployment ends without
 # outputs, since missing outputs must not make the end inconclusive.
 _OUTPUTS_ATTEMPTS = 3
-# 10 million lines (a million take 5 s, measured); below the activity's timeout of 150 s. The worker
-# sends the rest later, as after a refusal by the store.
+# 10 million lines (a million take 5 s, measured); a part of the activity's timeout of 300 s. The
+# worker sends the rest later, as after a refusal by the store.
 _SEND_SECONDS = 60
 
 

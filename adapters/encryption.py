@@ -45,11 +45,11 @@ class AesGcmCipher:
         except ValueError:
             raw = b""
         if not encrypted.startswith(_FORMAT) or len(raw) <= _NONCE_BYTES:
-            raise SecretsUnreadable("The sensitive variables have an unknown encryption format.")
+            raise SecretsUnreadable("The encrypted text has an unknown format.")
         for key in self._keys:
             try:
                 text = key.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], deployment.encode())
             except InvalidTag:
                 continue
             return text.decode()
-        raise SecretsUnreadable("No key of this host decrypts the sensitive variables.")
+        raise SecretsUnreadable("No key of this process decrypts the text.")

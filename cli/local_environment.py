@@ -57,7 +57,7 @@ class LocalEnvironment:
         return None if self.ui_port is None else f"http://127.0.0.1:{self.ui_port}"
 
     def children_environment(self) -> dict[str, str]:
-        """The environment of the worker and the API."""
+        """The environment of every child process and of the launcher's connection to Temporal."""
         return {
             **self.environment,
             "ANAVA_DATA_DIR": str(self.data),

@@ -1,4 +1,4 @@
-"""`anava up`: Temporal, worker and API on this machine, as children of this process."""
+"""`anava up`: Temporal, worker, API and optionally the Google stand-in, as child processes."""
 
 import asyncio
 import os
@@ -100,7 +100,7 @@ class Up:
             await self._children.pop().stop(_STOP_SECONDS)
 
     async def stop(self) -> None:
-        """Stop every child in reverse order of the starts: API, worker, Temporal."""
+        """Stop the children in the reverse order: API, worker, Temporal, Google stand-in."""
         while self._children:
             await self._children.pop().stop(_STOP_SECONDS)
 

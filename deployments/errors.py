@@ -226,7 +226,7 @@ class LogGap(HostFault):
 
 
 class SecretsUnreadable(HostFault):
-    """This host cannot decrypt the variables that the API encrypted."""
+    """A text cannot be decrypted: the process that encrypted the text has other keys."""
 
     next_step = (
         "Give API and workers the same ANAVA_SECRETS__KEYS, or one data folder; deploy again."

@@ -125,6 +125,9 @@ class EndKind(StrEnum):
     limited: lines are missing because the log reached a configured limit.
     lost: the host was lost with the rest of the log; another host wrote the record.
     not_started: the step has a number, but terraform never started.
+
+    This version writes `complete` alone, also for a step that never started; readers accept all
+    kinds.
     """
 
     COMPLETE = "complete"

@@ -121,7 +121,10 @@ class PhaseTimeouts(_Deadlines):
 
 @dataclass(frozen=True)
 class Timings:
-    """All limits of a deployment; they travel with it, so every host applies the same."""
+    """The limits that travel with a deployment, so every host applies the same.
+
+    The phases' deadlines are in `PhaseTimeouts`.
+    """
 
     heartbeat_timeout_seconds: int = _limit(
         90,

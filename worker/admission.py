@@ -49,7 +49,9 @@ class _DeploymentSlots(CustomSlotSupplier):
 
 
 def shared_queue_tuner(used: Callable[[], int], slots: int) -> WorkerTuner:
-    """Admits `prepare_deployment` while this host has fewer than `slots` open deployments.
+    """Admits the shared queue's activities while this host has fewer than `slots` open deployments.
+
+    The activities are `prepare_deployment` and `check_project`.
 
     `used` counts the open deployments, re-attached deployments included.
     """

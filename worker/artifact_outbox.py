@@ -40,7 +40,7 @@ class ArtifactOutbox:
     def __init__(self, store: ArtifactStore, give_up_seconds: float) -> None:
         self._store = store
         self._give_up_seconds = give_up_seconds
-        self._logs = asyncio.Semaphore(_MAX_LOGS_AT_ONCE)
+        self._log_slots = asyncio.Semaphore(_MAX_LOGS_AT_ONCE)
 
     def enqueue(self, directory: RunDirectory, name: str, content: str) -> None:
         """Add an artifact; replaces an unsent artifact of the same name."""
@@ -83,15 +83,14 @@ class ArtifactOutbox:
         log = _logs(directory).get(file.name)
         sent = _version(file)
         try:
-            async with self._logs if log else nullcontext():
+            async with self._log_slots if log else nullcontext():
                 content = log or log_archive.as_written(file)
                 await self._store.put(directory.path.name, file.name, content)
         except Unavailable as error:
             if time.time() - sent.st_mtime <= self._give_up_seconds:
                 raise
             _log.error("%s: %s: %s", ARTIFACT_GIVEN_UP, file.relative_to(directory.path), error)
-        if _version(file).st_ino == sent.st_ino:
-            _remove(file)
+        _remove(file, sent)
 
 
 def _folder(directory: RunDirectory) -> Path:
@@ -103,8 +102,10 @@ def _version(file: Path) -> os.stat_result:
     return file.stat()
 
 
-def _remove(file: Path) -> None:
-    file.unlink()
+def _remove(file: Path, sent: os.stat_result) -> None:
+    """Remove a file unless `enqueue` replaced the sent version."""
+    if _version(file).st_ino == sent.st_ino:
+        file.unlink()
 
 
 def _names(folder: Path) -> list[str]:

@@ -44,7 +44,7 @@ class LogShipper:
         self._give_up_seconds = give_up_seconds
         self._tasks: dict[tuple[StepKey, str], asyncio.Task[None]] = {}
         self._errors: dict[tuple[StepKey, str], str] = {}
-        # The time since which a sink has never had all lines.
+        # The time at which a sink was first seen to lack lines of a log.
         self._behind: dict[tuple[StepKey, str], float] = {}
         self._logs: dict[tuple[StepKey, str], StepLogFile] = {}
 
@@ -66,9 +66,9 @@ class LogShipper:
                 self._tasks[name] = task
                 task.add_done_callback(lambda done, name=name: self._forget(name, done))  # type: ignore[misc]
 
-    def states(self) -> list[SinkStatus]:
+    def statuses(self) -> list[SinkStatus]:
         """The status of each sink; `late_seconds` starts at the first call with missing lines."""
-        return [self._state(sink.name) for sink in self._sinks]
+        return [self._status(sink.name) for sink in self._sinks]
 
     async def close(self, seconds: float) -> None:
         """Wait for tasks to end, then cancel them; the next worker resumes at the cursors."""
@@ -87,7 +87,7 @@ class LogShipper:
         if log := self._logs.pop(name, None):
             log.close()
 
-    def _state(self, sink: str) -> SinkStatus:
+    def _status(self, sink: str) -> SinkStatus:
         logs = {name: log for name, log in self._logs.items() if name[1] == sink}
         lacks = {name: log.lines() - log.position(sink) for name, log in logs.items()}
         now = asyncio.get_running_loop().time()

@@ -43,9 +43,10 @@ _GOOGLE_ATTEMPTS = RetryPolicy(
     maximum_interval=timedelta(seconds=30),
     maximum_attempts=6,
 )
-# Enough for the files of a folder, two terraform queries of a minute at most, or calls to Google
-# that are limited to 10 s and 3 tries each.
-_SHORT = timedelta(seconds=150)
+# The longest is `finalize_deployment`: 60 s each for a runner's exit, a push of the state, a pull,
+# and the sending of artifacts, in all 240 s; calls to the state's bucket take up to 10 s each.
+# `report_plan` takes up to 180 s: two terraform commands and the sending, 60 s each.
+_SHORT = timedelta(seconds=300)
 # These activities heartbeat once a second, so a dead worker costs seconds.
 _SHORT_HEARTBEAT = timedelta(seconds=5)
 

@@ -43,13 +43,14 @@ with workflow.unsafe.imports_passed_through():
         is_safe_to_rerun,
         is_schedule_to_start_timeout,
     )
-    from workflows.preflight import check_project, find_existing, needs_google
+    from workflows.preflight import check_project, find_existing, needs_preflight
     from workflows.stack_queue import acquire_stack
     from workflows.step_order import DeploymentInput, step_order
 
 __all__ = ["DeploymentInput", "DeploymentWorkflow"]
 
-# Steps of a phase, counting those that did not start or whose runner was killed in time.
+# Steps in one run of a phase: the first and its repeats. A step repeats when terraform did not
+# start, or when the runner was lost in a phase that changes no resources.
 _MAX_STEPS_PER_PHASE = 3
 # An import can reveal names that the next survey needs. After the last survey the apply is refused,
 # and the next plan imports the rest.
@@ -142,7 +143,7 @@ class DeploymentWorkflow:
 
     async def _preflight(self) -> Reason | None:
         """Check the Google project; the reason that blocks the deployment."""
-        if not needs_google(self._input.request):
+        if not needs_preflight(self._input.request):
             return None
         self._enter(Status.RUNNING, Phase.PREFLIGHT)
         self._findings = await check_project(self._input.request)
@@ -175,7 +176,7 @@ class DeploymentWorkflow:
         for _ in range(_MAX_SURVEYS):
             if not await self._run_phase(Phase.PLAN):
                 return False
-            if not needs_google(self._input.request):
+            if not needs_preflight(self._input.request):
                 return True
             survey = await find_existing(self._input.request, self._queue())
             self._findings = survey.findings
@@ -187,7 +188,10 @@ class DeploymentWorkflow:
         return True
 
     async def _wait_for_retry(self) -> bool:
-        """Wait when the refusal may pass; whether to try again, which always plans anew."""
+        """Wait while the retry budget allows another try after the last step's refusal.
+
+        Returns whether to try again, from a new plan.
+        """
         refusals = [] if self._cancel() else refusals_of(self._steps[-1])
         if not refusals:
             return False

@@ -9,6 +9,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.preflight import CheckProjectInput, FindExistingInput, PreflightActivities
     from deployments.deployment import DeploymentRequest, Operation
+    from deployments.errors import SignInExpired
     from deployments.findings import Finding, finding
     from deployments.imports import ImportSurvey
     from deployments.reasons import Reason
@@ -17,13 +18,13 @@ with workflow.unsafe.imports_passed_through():
     from workflows.cancellation import shielded
     from workflows.outcomes import failure_message
 
-__all__ = ["check_project", "find_existing", "needs_google"]
+__all__ = ["check_project", "find_existing", "needs_preflight"]
 
 
-def needs_google(request: DeploymentRequest) -> bool:
+def needs_preflight(request: DeploymentRequest) -> bool:
     """Whether the deployment creates resources in a customer's project."""
-    needs = TEMPLATES[request.stack.template].needs_preflight
-    return needs and request.operation is Operation.DEPLOY
+    template = TEMPLATES[request.stack.template]
+    return template.needs_preflight and request.operation is Operation.DEPLOY
 
 
 async def check_project(request: DeploymentRequest) -> list[Finding]:
@@ -55,7 +56,7 @@ async def find_existing(request: DeploymentRequest, queue: str) -> ImportSurvey:
 
 def _not_checked(error: ActivityError) -> list[Finding]:
     cause = error.cause
-    expired = isinstance(cause, ApplicationError) and cause.type == "SignInExpired"
+    expired = isinstance(cause, ApplicationError) and cause.type == SignInExpired.__name__
     reason = Reason.SIGN_IN_EXPIRED if expired else Reason.PREFLIGHT_FAILED
     workflow.logger.warning("%s: %s", reason, failure_message(error))
     return [finding(reason)]

@@ -55,4 +55,4 @@ async def _recorded_outputs(services: Services, snapshot: DeploymentSnapshot) ->
     except NotFound:
         raise AcapConfigMissing("This deployment recorded no outputs.") from None
     encrypted = b"".join([chunk async for chunk in content.chunks])
-    return services.deployments.unseal(snapshot.id, encrypted.decode())
+    return services.deployments.decrypt(snapshot.id, encrypted.decode())

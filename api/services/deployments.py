@@ -135,14 +135,14 @@ class DeploymentService:
             raise AlreadyFinished("The deployment has ended meanwhile.") from None
         return await self.get(caller, deployment)
 
-    def unseal(self, deployment: str, sealed: str) -> str:
+    def decrypt(self, deployment: str, encrypted: str) -> str:
         """Decrypt a text that a worker encrypted for this deployment.
 
         Raises:
             Unavailable: the worker used another key.
         """
         try:
-            return self._cipher.decrypt(sealed, deployment)
+            return self._cipher.decrypt(encrypted, deployment)
         except SecretsUnreadable as error:
             raise Unavailable(f"{error} {error.next_step}") from None
 

@@ -42,7 +42,10 @@ _RING_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Entry:
-    """A shared frame. A log frame has the lines after `after` up to and including `last`."""
+    """A shared frame; `ends` marks the last entry of the broadcast.
+
+    A log frame has the lines after `after` up to and including `frame.last`.
+    """
 
     frame: Frame
     after: EventId | None = None

@@ -1,4 +1,4 @@
-"""A plan adopts what its order names, and nothing that an earlier one named."""
+"""A plan imports what its order names, and nothing that an earlier one named."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from deployments.step import ActivityToken, StepKey, StepOrder
 from deployments.timings import StopLadder
 from worker.host import WorkerHost
 
-DEPLOYMENT = "dep-adopting"
+DEPLOYMENT = "dep-importing"
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
 EXISTING = Import('terraform_data.edge["edge-1"]', "1")
 
@@ -51,7 +51,9 @@ def place(host: WorkerHost, given: StepOrder) -> None:
     folder.release()
 
 
-async def test_the_order_of_a_plan_decides_what_it_adopts(host: WorkerHost, tmp_path: Path) -> None:
+async def test_the_order_of_a_plan_decides_what_it_imports(
+    host: WorkerHost, tmp_path: Path
+) -> None:
     file = tmp_path / "runs" / DEPLOYMENT / "work" / "imports.tf.json"
     place(host, order(2))
     assert not file.exists()
@@ -65,7 +67,7 @@ async def test_the_order_of_a_plan_decides_what_it_adopts(host: WorkerHost, tmp_
 
 
 class Looked:
-    """Adoption and preflight in one; takes down what is looked for."""
+    """Import finder and preflight in one; takes down what is looked for."""
 
     def __init__(self) -> None:
         self.creations: Sequence[PlannedCreation] = []

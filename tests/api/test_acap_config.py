@@ -34,24 +34,24 @@ async def test_before_the_end_and_without_outputs_there_is_none(
     assert await code(api, sandbox) == (404, "acap_config_missing")
 
 
-async def test_what_another_key_sealed_is_not_available(
+async def test_what_another_key_encrypted_is_not_available(
     api: httpx.AsyncClient, services: Services, client: Client
 ) -> None:
     found = await deploy(api, template="anava")
     await client.get_workflow_handle(found).terminate()
     other = AesGcmCipher([KEY]).encrypt("{}", found).encode()
-    for sealed in (other, b"", b"v1.", b"{}", "v1.\u00e9".encode()):
-        await services.artifacts.put(found, ENCRYPTED_OUTPUTS, [sealed])
+    for encrypted in (other, b"", b"v1.", b"{}", "v1.\u00e9".encode()):
+        await services.artifacts.put(found, ENCRYPTED_OUTPUTS, [encrypted])
         assert await code(api, found) == (503, "unavailable")
 
 
-async def test_what_was_sealed_for_one_deployment_opens_no_other(
+async def test_what_was_encrypted_for_one_deployment_opens_no_other(
     services: Services, tmp_path: Path
 ) -> None:
-    sealed = AesGcmCipher.open((), tmp_path).encrypt("{}", "dep-1")
-    assert services.deployments.unseal("dep-1", sealed) == "{}"
+    encrypted = AesGcmCipher.open((), tmp_path).encrypt("{}", "dep-1")
+    assert services.deployments.decrypt("dep-1", encrypted) == "{}"
     with pytest.raises(Unavailable):
-        services.deployments.unseal("dep-2", sealed)
+        services.deployments.decrypt("dep-2", encrypted)
 
 
 @pytest.mark.parametrize("query", ["?download=maybe", "?download=1&download=x", "?download="])

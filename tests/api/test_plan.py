@@ -137,7 +137,7 @@ async def test_what_is_lost_is_named_with_its_reason(plan: dict[str, Any]) -> No
     assert change(plan, "x.found")["import_id"] == "i-1"
 
 
-async def test_what_is_adopted_says_so_also_where_it_is_changed(plan: dict[str, Any]) -> None:
+async def test_what_is_imported_says_so_also_where_it_is_changed(plan: dict[str, Any]) -> None:
     assert plan["imported"] == ["x.found", "x.kept"]
     kept = change(plan, "x.kept")
     assert (kept["imported"], kept["action"], kept["import_id"]) == (True, "update", "i-2")

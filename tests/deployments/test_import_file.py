@@ -34,7 +34,7 @@ def run(work: Path, *arguments: str) -> str:
 def test_terraform_takes_every_id_as_it_is(tmp_path: Path, id: str) -> None:
     (tmp_path / "main.tf").write_text(HCL)
     imports = [Import('terraform_data.one["a.b"]', id)]
-    (tmp_path / "adoption.tf.json").write_text(import_file(imports))
+    (tmp_path / "imports.tf.json").write_text(import_file(imports))
     run(tmp_path, "init", "-input=false")
     run(tmp_path, "plan", "-input=false", "-out=plan.bin")
     plan = json.loads(run(tmp_path, "show", "-json", "plan.bin"))

@@ -206,7 +206,7 @@ def test_only_what_is_created_is_looked_for() -> None:
     assert planned_creations(b"{}") == []
 
 
-def test_an_adoption_that_would_destroy_is_seen() -> None:
+def test_an_import_that_would_destroy_is_seen() -> None:
     assert replaced_addresses(json.dumps(PLAN).encode()) == ["google_firestore_database.lost"]
 
 

@@ -110,7 +110,7 @@ async def test_a_dead_store_delays_nobody_and_has_every_line_once_when_it_is_bac
     assert not any(port.is_sealed(2, name) for name in dead)
 
     def complain() -> bool:
-        return all(state.error for state in port.shipper.states() if state.name in dead)
+        return all(state.error for state in port.shipper.statuses() if state.name in dead)
 
     await eventually(complain, "the reason why the dead store lags")
     await asyncio.sleep(size.down_seconds)
@@ -118,7 +118,7 @@ async def test_a_dead_store_delays_nobody_and_has_every_line_once_when_it_is_bac
     for step in (1, 2):
         await port.until_sealed(step, ALL, size.patience_seconds)
     await port.assert_equal()
-    assert [(state.error, state.behind_lines) for state in port.shipper.states()] == [("", 0)] * 3
+    assert [(state.error, state.behind_lines) for state in port.shipper.statuses()] == [("", 0)] * 3
 
 
 async def test_stores_that_take_200_ms_a_call_have_every_line_once(port: Harbour) -> None:
@@ -171,7 +171,7 @@ async def test_a_full_redis_delays_nobody_and_has_every_line_once_when_it_has_ro
             port.begin(1)
             await port.write(1, 200_000)
             await port.until_sealed(1, ("gcs", "firestore"))
-            (state,) = [item for item in port.shipper.states() if item.name == "redis"]
+            (state,) = [item for item in port.shipper.statuses() if item.name == "redis"]
             assert "OutOfMemory" in state.error
             client = open_redis(f"redis://{small.host}")
             await client.config_set("maxmemory", "200mb")
@@ -186,7 +186,7 @@ async def test_a_redis_that_is_flushed_while_it_is_written_to_is_filled_again(
     port.begin(1)
     await port.write(1, 20_000)
     await port.until_sealed(1, ALL)
-    await eventually(lambda: not any(state.steps for state in port.shipper.states()), "its end")
+    await eventually(lambda: not any(state.steps for state in port.shipper.statuses()), "its end")
     client = open_redis(f"redis://{real.redis.host}")
     before = await port.shipper.generations()
     await client.flushall()
@@ -212,7 +212,7 @@ async def test_a_store_that_stays_dead_is_given_up_with_a_reason(
         port.begin(1)
         await port.until_sealed(1, ("redis", "firestore"))
         await eventually(
-            lambda: not any(state.steps for state in port.shipper.states()), "the end of shipping"
+            lambda: not any(state.steps for state in port.shipper.statuses()), "the end of shipping"
         )
         cursor = atomic_files.read(port.folder(1) / "cursors" / "gcs.json") or {}
         assert str(cursor["given_up"]).startswith("sink_given_up: Cloud Storage")

@@ -55,7 +55,7 @@ async def served(tmp_path: Path) -> AsyncIterator[ServedStandIn]:
     stand_in.end()
 
 
-def test_a_stack_is_applied_left_alone_forgotten_adopted_and_destroyed(
+def test_a_stack_is_applied_left_alone_forgotten_imported_and_destroyed(
     served: ServedStandIn, mirror: Path, tmp_path: Path
 ) -> None:
     terraform = Terraform(tmp_path / "stack", served.port, mirror)

@@ -73,7 +73,7 @@ async def test_it_is_deployed_left_alone_destroyed_and_deployed_again(stack: Sta
     assert (await stack.deploy())["reason"] == "no_changes"
 
 
-async def test_what_exists_is_adopted_when_the_state_is_lost(stack: Stack) -> None:
+async def test_what_exists_is_imported_when_the_state_is_lost(stack: Stack) -> None:
     stack.house.worker()
     await stack.deploy()
     there, members = stack.there(), stack.members()

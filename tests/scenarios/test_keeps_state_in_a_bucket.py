@@ -1,4 +1,4 @@
-"""States in Cloud Storage: deployed again, adopted, and no lock of a dead terraform in the way."""
+"""States in Cloud Storage: re-deployed, re-attached, and no lock of a dead terraform stays."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The template anava is checked before any terraform; what exists is adopted by the next plan."""
+"""The template anava is checked before any terraform; what exists is imported by the next plan."""
 
 import pytest
 from temporalio.client import Client
@@ -77,8 +77,8 @@ async def test_a_preflight_can_be_cancelled(client: Client) -> None:
     assert host.phases == []
 
 
-async def test_what_exists_is_adopted_by_the_next_plan(client: Client) -> None:
-    """A name that is only known when its parent is adopted is found by the look after."""
+async def test_what_exists_is_imported_by_the_next_plan(client: Client) -> None:
+    """A name that is only known when its parent is imported is found by the look after."""
     host = ScriptedHost([done])
     host.surveys = [ImportSurvey([ACCOUNT]), ImportSurvey([CONFIG]), ImportSurvey()]
     async with host.workers(client):
@@ -107,7 +107,7 @@ async def test_what_appears_while_it_is_applied_is_looked_for_anew(
     assert host.orders[4].imports == [ACCOUNT]
 
 
-async def test_what_vanishes_before_it_is_adopted_is_made(client: Client) -> None:
+async def test_what_vanishes_before_it_is_imported_is_made(client: Client) -> None:
     """An import of a missing object fails the whole plan (measured)."""
     host = ScriptedHost([done], plans=[done, refused(refusals.NOT_THERE), done])
     host.surveys = [ImportSurvey([ACCOUNT]), ImportSurvey()]

@@ -61,7 +61,6 @@ class StepEvidence:
     """Facts about an ended step that the exit record does not hold."""
 
     seal: EndRecord | None
-    plan_sha256: str
     epoch: int
 
 
@@ -112,7 +111,6 @@ def interpret(
         ],
         outputs=[output for output in accumulator.outputs if len(output.value_json) <= _MAX_OUTPUT],
         seal=evidence.seal,
-        plan_sha256=evidence.plan_sha256,
         error=(record.error or "")[:_MAX_TEXT],
         started_at=record.started_at or "",
         ended_at=record.ended_at or "",

@@ -104,7 +104,7 @@ class SpoolFollower:
             phase,
             decode_exit(path.read_bytes()),
             log.accumulator,
-            StepEvidence(log.seal, "", self._claims.epoch),
+            StepEvidence(log.seal, self._claims.epoch),
         )
         if phase is Phase.PLAN and plan.exists():
             return replace(result, plan_sha256=sha256_of(plan))

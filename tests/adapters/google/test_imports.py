@@ -46,7 +46,7 @@ def google(served: ServedStandIn) -> ServedStandIn:
 
 
 @pytest.fixture
-async def adoption(google: ServedStandIn) -> AsyncIterator[GoogleImportFinder]:
+async def finder(google: ServedStandIn) -> AsyncIterator[GoogleImportFinder]:
     api = GoogleApi(Token(google.token()), google.endpoint)
     yield GoogleImportFinder(api)
     await api.close()
@@ -100,15 +100,15 @@ def make(google: ServedStandIn, *what: tuple[str, dict[str, object]]) -> None:
     google.preload(*what)
 
 
-async def test_an_empty_project_has_nothing_to_adopt(
-    google: ServedStandIn, adoption: GoogleImportFinder
+async def test_an_empty_project_has_nothing_to_import(
+    google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
-    found = await adoption.find_existing("demo-proj", ALL)
+    found = await finder.find_existing("demo-proj", ALL)
     assert (found.imports, found.findings) == ([], [])
 
 
 async def test_only_what_exists_is_imported(
-    google: ServedStandIn, adoption: GoogleImportFinder
+    google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
     """An import block of a missing object fails the whole plan (measured)."""
     make(
@@ -116,7 +116,7 @@ async def test_only_what_exists_is_imported(
         ("/iam/v1/projects/demo-proj/serviceAccounts", {"accountId": "anava-sa"}),
         ("/secretmanager/v1/projects/demo-proj/secrets?secretId=anava-s", {}),
     )
-    found = await adoption.find_existing("demo-proj", ALL)
+    found = await finder.find_existing("demo-proj", ALL)
 
     assert found.findings == []
     assert set(found.imports) == {
@@ -128,22 +128,22 @@ async def test_only_what_exists_is_imported(
     }
 
 
-async def test_our_own_bucket_is_adopted(
-    google: ServedStandIn, adoption: GoogleImportFinder
+async def test_our_own_bucket_is_imported(
+    google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
     bucket: dict[str, object] = {"name": "demo-proj-anava-functions", "location": "US"}
     make(google, ("/storage/v1/b?project=demo-proj", bucket))
 
-    found = await adoption.find_existing("demo-proj", [BUCKET])
+    found = await finder.find_existing("demo-proj", [BUCKET])
     assert found.imports == [Import(BUCKET.address, "demo-proj/demo-proj-anava-functions")]
 
 
 async def test_somebody_elses_bucket_is_refused(
-    google: ServedStandIn, adoption: GoogleImportFinder
+    google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
     google.control("POST", "project", {"project_id": "other-proj", "number": "42"})
     make(google, ("/storage/v1/b?project=other-proj", {"name": "demo-proj-anava-functions"}))
-    found = await adoption.find_existing("demo-proj", [BUCKET])
+    found = await finder.find_existing("demo-proj", [BUCKET])
 
     assert found.imports == []
     assert [(finding.cause, finding.resource) for finding in found.findings] == [
@@ -152,11 +152,11 @@ async def test_somebody_elses_bucket_is_refused(
 
 
 async def test_a_bucket_that_may_not_even_be_seen_is_somebody_elses(
-    google: ServedStandIn, adoption: GoogleImportFinder
+    google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
     rule = {"path": "/b/demo-proj-anava-functions", "failure": "permission_denied_storage"}
     google.control("PUT", "rules", [rule])
-    found = await adoption.find_existing("demo-proj", [BUCKET])
+    found = await finder.find_existing("demo-proj", [BUCKET])
     assert [finding.cause for finding in found.findings] == [Reason.NAME_TAKEN]
 
 
@@ -179,22 +179,22 @@ async def test_a_bucket_that_may_not_even_be_seen_is_somebody_elses(
         ),
     ],
 )
-async def test_what_lies_elsewhere_is_never_adopted(
+async def test_what_lies_elsewhere_is_never_imported(
     google: ServedStandIn,
-    adoption: GoogleImportFinder,
+    finder: GoogleImportFinder,
     creation: PlannedCreation,
     call: tuple[str, dict[str, object]],
 ) -> None:
     """Terraform would destroy it, with all the customer's data, and make it anew elsewhere."""
     make(google, call)
-    found = await adoption.find_existing("demo-proj", [creation])
+    found = await finder.find_existing("demo-proj", [creation])
 
     assert found.imports == []
     assert [finding.cause for finding in found.findings] == [Reason.LOCATION_MISMATCH]
 
 
 async def test_a_deleted_pool_and_its_provider_come_back(
-    google: ServedStandIn, adoption: GoogleImportFinder
+    google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
     """Its id is given to nobody for 30 days, and the provider says that it is not there."""
     issuer = {"oidc": {"issuerUri": "https://securetoken.google.com/demo-proj"}}
@@ -209,7 +209,7 @@ async def test_a_deleted_pool_and_its_provider_come_back(
         (f"{POOLS}/devices-anava", {}),
         method="DELETE",
     )
-    found = await adoption.find_existing("demo-proj", [PROVIDER, DEVICES])
+    found = await finder.find_existing("demo-proj", [PROVIDER, DEVICES])
 
     assert found.findings == []
     assert found.imports == [
@@ -226,23 +226,21 @@ async def test_a_deleted_pool_and_its_provider_come_back(
     assert states == {POOL: "ACTIVE", f"{POOL}/providers/firebase": "ACTIVE"}
 
 
-async def test_a_deleted_key_comes_back(
-    google: ServedStandIn, adoption: GoogleImportFinder
-) -> None:
+async def test_a_deleted_key_comes_back(google: ServedStandIn, finder: GoogleImportFinder) -> None:
     keys = "/apikeys/v2/projects/demo-proj/locations/global/keys"
     google.preload((f"{keys}?keyId=anava-key", {"displayName": "x"}))
     google.preload((f"{keys}/anava-key", {}), method="DELETE")
-    found = await adoption.find_existing("demo-proj", [KEY])
+    found = await finder.find_existing("demo-proj", [KEY])
 
     assert found.imports == [
         Import(KEY.address, "projects/demo-proj/locations/global/keys/anava-key")
     ]
-    again = await adoption.find_existing("demo-proj", [KEY])
+    again = await finder.find_existing("demo-proj", [KEY])
     assert again == found
 
 
 async def test_a_web_app_is_found_by_its_name_and_never_doubled(
-    google: ServedStandIn, adoption: GoogleImportFinder
+    google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
     make(
         google,
@@ -250,16 +248,16 @@ async def test_a_web_app_is_found_by_its_name_and_never_doubled(
         ("/firebase/v1beta1/projects/demo-proj/webApps", {"displayName": "Other"}),
         ("/firebase/v1beta1/projects/demo-proj/webApps", {"displayName": "Devices"}),
     )
-    found = await adoption.find_existing("demo-proj", [APP])
+    found = await finder.find_existing("demo-proj", [APP])
 
     apps = google.control("GET", "state")["resources"]["webApps"].values()
     (app,) = (item["appId"] for item in apps if item["displayName"] == "Devices")
     assert found.imports == [Import(APP.address, f"projects/demo-proj/webApps/{app}")]
 
 
-@pytest.mark.parametrize(("content", "adopted"), [(RULES, True), ("other", False)])
-async def test_a_ruleset_is_adopted_when_it_is_in_force_and_says_the_same(
-    google: ServedStandIn, adoption: GoogleImportFinder, content: str, adopted: bool
+@pytest.mark.parametrize(("content", "imported"), [(RULES, True), ("other", False)])
+async def test_a_ruleset_is_imported_when_it_is_in_force_and_says_the_same(
+    google: ServedStandIn, finder: GoogleImportFinder, content: str, imported: bool
 ) -> None:
     rulesets = "/firebaserules/v1/projects/demo-proj/rulesets"
     make(
@@ -269,17 +267,17 @@ async def test_a_ruleset_is_adopted_when_it_is_in_force_and_says_the_same(
     (name,) = google.control("GET", "state")["resources"]["rulesets"]
     release = {"name": "projects/demo-proj/releases/cloud.firestore", "rulesetName": name}
     make(google, ("/firebaserules/v1/projects/demo-proj/releases", release))
-    found = await adoption.find_existing("demo-proj", [RULESET, RELEASE])
+    found = await finder.find_existing("demo-proj", [RULESET, RELEASE])
 
-    assert (Import(RULESET.address, name) in found.imports) is adopted
+    assert (Import(RULESET.address, name) in found.imports) is imported
     assert Import(RELEASE.address, "projects/demo-proj/releases/cloud.firestore") in found.imports
 
 
 async def test_an_api_that_is_off_hides_nothing_that_would_stop_the_plan(
-    google: ServedStandIn, adoption: GoogleImportFinder
+    google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
     google.project(enabled=[])
-    found = await adoption.find_existing("demo-proj", ALL)
+    found = await finder.find_existing("demo-proj", ALL)
     assert (found.imports, found.findings) == ([], [])
 
 

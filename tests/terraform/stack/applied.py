@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.real_provider import PROJECT, Template
 from tests.support.stand_in.serving import ServedStandIn
 
-# What a destroy leaves on purpose, and what Google has no way to undo: the next one adopts it.
+# What a destroy leaves on purpose, and what Google cannot undo: the next deployment imports it.
 KEPT = {
     "google_firestore_database.this": f"projects/{PROJECT}/databases/anava",
     "google_storage_bucket.firebase": f"{PROJECT}-anava-firebase",
@@ -45,13 +45,13 @@ class Stack:
         self.template.run("apply", "-no-color", "-input=false", "plan.tfplan")
         return plan
 
-    def adopt(self) -> None:
+    def write_imports(self) -> None:
         """Write the import blocks that the service writes where a probe finds what is kept."""
         blocks = [
             f"import {{\n  to = {address}\n  id = {json.dumps(name)}\n}}\n"
             for address, name in KEPT.items()
         ]
-        (self.template.work / "adopt.tf").write_text("".join(blocks))
+        (self.template.work / "imports.tf").write_text("".join(blocks))
 
-    def disown(self) -> None:
-        (self.template.work / "adopt.tf").unlink()
+    def remove_imports(self) -> None:
+        (self.template.work / "imports.tf").unlink()

@@ -199,7 +199,7 @@ def test_an_origin_changes_one_bucket_and_other_locations_move_no_data(stack: St
     assert changed == {"google_storage_bucket.firebase": ["update"]}
 
 
-def test_zz_a_destroy_keeps_camera_data_and_the_next_deployment_adopts_it(stack: Stack) -> None:
+def test_zz_a_destroy_keeps_camera_data_and_the_next_deployment_imports_it(stack: Stack) -> None:
     """Last: it ends the stack that the other tests look at."""
     stack.template.run("destroy", "-auto-approve", "-input=false")
 
@@ -212,15 +212,15 @@ def test_zz_a_destroy_keeps_camera_data_and_the_next_deployment_adopts_it(stack:
 
     # The pool's and the key's ids are Google's for 30 days.
     stack.template.set(pool_suffix="2", key_suffix="2", destroy_customer_data=True)
-    stack.adopt()
+    stack.write_imports()
     plan = stack.apply()
-    adopted = {
+    imported = {
         resource_change["address"]
         for resource_change in plan["resource_changes"]
         if "importing" in resource_change["change"]
     }
-    assert len(adopted) == 4
-    stack.disown()
+    assert len(imported) == 4
+    stack.remove_imports()
     assert stack.template.changes() == {}
     assert "devices-anava-2" in outputs(stack)["workload_identity_provider"]
 

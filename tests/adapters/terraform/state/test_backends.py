@@ -133,9 +133,7 @@ async def test_whoever_meets_a_foreign_lock_says_who_holds_it(
         if message is not None:
             accumulator.add(message)
     record = ExitRecord("exited", exit_code=1)
-    ended = interpret(
-        StepKey("dep-x", 2), Phase.PLAN, record, accumulator, StepEvidence(None, "", 1)
-    )
+    ended = interpret(StepKey("dep-x", 2), Phase.PLAN, record, accumulator, StepEvidence(None, 1))
     result = conclude([ended], EndContext(Phase.PLAN), Reconciliation())
     assert result.reason is Reason.STATE_LOCKED
     assert "operator@laptop" in result.errors[0].detail

@@ -1,4 +1,4 @@
-"""The whole stack with the real provider: its state is lost, and it is adopted, not made again.
+"""The whole stack with the real provider: its state is lost, and it is imported, not made again.
 
 Three minutes, and a mirror with Google's provider: so it is `make test-google`, not `make test`.
 """
@@ -51,7 +51,7 @@ class Stack:
         return lines
 
     def plan(self, imports: list[Import]) -> Json:
-        file = self.work / "adoption.tf.json"
+        file = self.work / "imports.tf.json"
         file.unlink(missing_ok=True)
         if imports:
             file.write_text(import_file(imports))
@@ -92,7 +92,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 @pytest.mark.timeout(900)
-async def test_a_stack_whose_state_is_lost_is_adopted_whole(stack: Stack) -> None:
+async def test_a_stack_whose_state_is_lost_is_imported_whole(stack: Stack) -> None:
     assert stack.plan([])["add"] > 60
     assert await stack.look() == []
     stack.apply()
