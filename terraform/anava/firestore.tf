@@ -7,7 +7,7 @@ resource "google_firestore_database" "this" {
   delete_protection_state = var.destroy_customer_data ? "DELETE_PROTECTION_DISABLED" : "DELETE_PROTECTION_ENABLED"
   deletion_policy         = var.destroy_customer_data ? "DELETE" : "ABANDON"
 
-  # A database cannot move, and an adopted one stays where it is.
+  # A database cannot move, and an imported database stays where it is.
   lifecycle {
     ignore_changes = [location_id]
   }

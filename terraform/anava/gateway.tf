@@ -110,7 +110,7 @@ resource "google_api_gateway_api_config" "this" {
     }
   }
 
-  # The gateway moves to the new one before the old one goes. What cannot be read back of an adopted
+  # The gateway moves to the new one before the old one goes. What cannot be read back of an imported
   # one is no reason to replace it: other content has another id.
   lifecycle {
     create_before_destroy = true

@@ -8,7 +8,7 @@ provider "google" {
   user_project_override = true
   billing_project       = var.project_id
 
-  # An adopted resource must not differ by a label that only says who adopted it.
+  # An imported resource must not differ by a label that only names who imported the resource.
   add_terraform_attribution_label = false
 
   default_labels = {

@@ -36,7 +36,7 @@ BENCHMARKS: dict[str, Callable[[Scene, Size], Awaitable[list[Figure]]]] = {
     "status": status.status,
     "latency": live.latency,
     "cancel": stopping.cancel,
-    "adoption": stopping.adoption,
+    "reattachment": stopping.reattachment,
     "crowd": live.crowd,
     "stalled": live.stalled,
     "together": wall.together,

@@ -16,10 +16,10 @@ from tests.bench.sizes import Size
 from tests.support.servers import ROOT, eventually
 from tests.support.service import Deployment
 
-__all__ = ["adoption", "cancel"]
+__all__ = ["reattachment", "cancel"]
 
 _CANCEL_MILLISECONDS = 100.0
-_ADOPTION_SECONDS = 5.0
+_REATTACH_SECONDS = 5.0
 # What terraform prints when it has the signal; it dates the line itself.
 _INTERRUPTED = b"Interrupt received"
 _RUNS = b'"type":"apply_start"'
@@ -72,34 +72,34 @@ async def _killed(run: RawRun) -> float:
     return moment(line["@timestamp"]) - begin
 
 
-async def adoption(scene: Scene, size: Size) -> list[Figure]:
+async def reattachment(scene: Scene, size: Size) -> list[Figure]:
     """From the kill to the sibling's claim, and from a worker's start to its claim."""
     by_sibling, freed, by_next, bare = [], [], [], []
     for _ in range(size.rounds):
-        seconds, free = await _adopted_by_sibling(scene)
+        seconds, free = await _reattached_by_sibling(scene)
         by_sibling.append(seconds)
         freed.append(free)
-        by_next.append(await _adopted_by_next(scene))
+        by_next.append(await _reattached_by_next(scene))
         bare.append(await _bare_worker(scene))
     sibling, following = spread(by_sibling), spread(by_next)
-    goal = f"<= {_ADOPTION_SECONDS:.0f}, attempt 1"
+    goal = f"<= {_REATTACH_SECONDS:.0f}, attempt 1"
     return [
         Figure(
-            "worker killed to adopted by a sibling",
+            "worker killed to re-attached by a sibling",
             "s",
             sibling,
             spread(freed),
             goal,
-            sibling.high <= _ADOPTION_SECONDS,
+            sibling.high <= _REATTACH_SECONDS,
             "the kernel's freeing of the dead worker's lock; siblings look every 2 s",
         ),
         Figure(
-            "start of the next worker to adopted",
+            "start of the next worker to re-attached",
             "s",
             following,
             spread(bare),
             goal,
-            following.high <= _ADOPTION_SECONDS,
+            following.high <= _REATTACH_SECONDS,
             "a bare Python that imports the SDK and has Temporal's first answer",
         ),
     ]
@@ -111,7 +111,7 @@ async def _under_way(scene: Scene) -> Deployment:
     return deployment
 
 
-async def _adopted_by_sibling(scene: Scene) -> tuple[float, float]:
+async def _reattached_by_sibling(scene: Scene) -> tuple[float, float]:
     deployment = await _under_way(scene)
     lock = _lock_of(scene)
     # The sibling comes when the deployment is claimed, so that it is surely the first's.
@@ -136,7 +136,7 @@ def _lock_of(scene: Scene) -> Path:
     return lock
 
 
-async def _adopted_by_next(scene: Scene) -> float:
+async def _reattached_by_next(scene: Scene) -> float:
     deployment = await _under_way(scene)
     scene.worker.kill()
     begin = time.monotonic()

@@ -30,7 +30,7 @@ class Site:
         return f"http://127.0.0.1:{self.port}"
 
     async def deploy(self, **variables: str | int) -> str:
-        # A stack of its own: all tests share one Temporal, and so the turns of its stacks.
+        # A stack of its own: all tests share one Temporal, and so the holders of its stacks.
         prefix = "p" + uuid.uuid4().hex[:8]
         answer = await self.session.post(
             "/api/deploy",

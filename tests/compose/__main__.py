@@ -162,7 +162,7 @@ def check_killed_worker(stack: Stack) -> str:
     stack.inside(service, "python3", "-c", f"import os; os.kill({worker}, 9)")
     assert stack.end(deployment) == ("completed", "applied")
     apply = stack.record(deployment)["steps"][-1]
-    assert (apply["phase"], apply["epoch"] >= 2) == ("apply", True), "somebody adopted it"
+    assert (apply["phase"], apply["epoch"] >= 2) == ("apply", True), "another worker re-attached"
     assert stack.container(service)["RestartCount"] == 0, "its container went on"
     eventually(lambda: stack.worker(service) not in {0, worker}, "the next worker", 30)
     return deployment

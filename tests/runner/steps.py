@@ -184,7 +184,7 @@ class Step:
 
     @property
     def alive(self) -> bool:
-        """Whether something of the step lives, as a keeper finds out."""
+        """Whether something of the step lives, as a supervisor finds out."""
         with (self.folder / "alive.lock").open("rb") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -94,7 +94,7 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def test_a_keeper_that_holds_the_lock_is_not_swept(step: Step) -> None:
+def test_a_supervisor_that_holds_the_lock_is_not_swept(step: Step) -> None:
     runner = step.describe().fake("print:here", "interrupts:1")
     step.prints("here")
     kill(runner)

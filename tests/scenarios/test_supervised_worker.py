@@ -31,7 +31,7 @@ def children(pid: int) -> list[int]:
     return [int(part) for part in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-async def test_a_killed_worker_is_restarted_and_adopts(house: House) -> None:
+async def test_a_killed_worker_is_restarted_and_re_attaches(house: House) -> None:
     parent = start(house, "--restart")
     await house.until_up()
     deployment = await house.deploy(resource_seconds=2)

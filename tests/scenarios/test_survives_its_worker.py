@@ -58,7 +58,7 @@ async def test_a_killed_worker_is_followed_by_the_next(
     await assert_completed(house, deployment, begun)
 
 
-async def test_a_sibling_adopts_what_a_killed_worker_left(house: House) -> None:
+async def test_a_sibling_re_attaches_to_what_a_killed_worker_left(house: House) -> None:
     first = house.worker()
     await house.until_up()
     deployment = await house.deploy(resource_seconds=2)

@@ -18,7 +18,7 @@ from tests.support.service import Deployment, House
 INIT, PLAN, APPLY = 1, 2, 3
 REFUSED, INTERRUPTED = 2, 130
 # Times three layers: longer than the 4 s that `anava up` needs to start.
-ADOPTABLE_SECONDS = 2
+REATTACHABLE_SECONDS = 2
 # Printed in ten slices, so that terraform writes several times a second.
 LINES = 10
 
@@ -45,7 +45,7 @@ async def assert_goes_on_alone(deployment: Deployment) -> None:
     assert not deployment.file(APPLY, "exit.json").exists()
 
 
-async def assert_adopted(machine: Machine, deployment: Deployment) -> None:
+async def assert_reattached(machine: Machine, deployment: Deployment) -> None:
     """The attempt of a worker that is dead is ended by another; terraform was started once."""
     house = await machine.house()
     deployment.handle = house.client.get_workflow_handle(deployment.id)
@@ -74,27 +74,27 @@ def assert_no_process_left(machine: Machine, children: dict[str, int]) -> None:
 
 
 async def test_killed_whole_in_an_apply_the_next_up_goes_on(machine: Machine) -> None:
-    deployment = await in_apply(machine, await machine.up(), ADOPTABLE_SECONDS)
+    deployment = await in_apply(machine, await machine.up(), REATTACHABLE_SECONDS)
     children = machine.children()
     machine.kill()
     for pid in children.values():
         os.kill(pid, signal.SIGKILL)
     await assert_goes_on_alone(deployment)
     await machine.up()
-    await assert_adopted(machine, deployment)
+    await assert_reattached(machine, deployment)
 
 
 async def test_killed_alone_its_children_end_before_the_next_up_takes_the_folder(
     machine: Machine,
 ) -> None:
-    deployment = await in_apply(machine, await machine.up(), ADOPTABLE_SECONDS)
+    deployment = await in_apply(machine, await machine.up(), REATTACHABLE_SECONDS)
     children = machine.children()
     assert len(children) == 3
     machine.kill()
     # At once: it waits for the children, who still hold ports, database and folder.
     await machine.up()
     assert not [name for name, pid in children.items() if is_alive(pid)]
-    await assert_adopted(machine, deployment)
+    await assert_reattached(machine, deployment)
 
 
 async def test_a_killed_child_comes_back_while_a_deployment_goes_on(machine: Machine) -> None:
@@ -166,7 +166,7 @@ async def test_sigint_without_a_terminal_cancels_though_api_is_dead(machine: Mac
 async def test_ctrl_c_at_a_terminal_asks(machine: Machine) -> None:
     with machine.terminal() as terminal:
         await terminal.shows("Ready")
-        deployment = await in_apply(machine, await machine.house(), ADOPTABLE_SECONDS)
+        deployment = await in_apply(machine, await machine.house(), REATTACHABLE_SECONDS)
         terminal.type("\x03")
         await terminal.shows("[b]ack: ")
         terminal.type("b\n")
@@ -179,7 +179,7 @@ async def test_ctrl_c_at_a_terminal_asks(machine: Machine) -> None:
     await assert_goes_on_alone(deployment)
     with machine.terminal() as terminal:
         await terminal.shows("Ready")
-        await assert_adopted(machine, deployment)
+        await assert_reattached(machine, deployment)
         house = await machine.house()
         deployment = await in_apply(machine, house, 30)
         terminal.type("\x03")

@@ -1,4 +1,4 @@
-"""The keeper leaves terraform the processor while it prints faster than anybody reads."""
+"""The supervisor leaves terraform the processor while it prints faster than anybody reads."""
 
 import asyncio
 import itertools

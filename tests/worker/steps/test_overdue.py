@@ -1,4 +1,4 @@
-"""The keeper tells the workflow what takes far too long: once, and again when that changes."""
+"""The supervisor tells the workflow what takes far too long: once, and again when that changes."""
 
 import asyncio
 from dataclasses import replace
