@@ -16,7 +16,7 @@ from tests.bench.sizes import Size
 from tests.support.servers import ROOT, eventually
 from tests.support.service import Deployment
 
-__all__ = ["reattachment", "cancel"]
+__all__ = ["cancel", "reattachment"]
 
 _CANCEL_MILLISECONDS = 100.0
 _REATTACH_SECONDS = 5.0

@@ -250,10 +250,12 @@ class Supervisor:
         acknowledge_at = clock()
         while True:
             self._step.claims.renew()
+            # Cleared for an abandoned step too: the wait below returns at once while it is set.
+            is_due = self._acknowledge_due.is_set()
+            self._acknowledge_due.clear()
             if not self._abandoned:
                 self._binding.heartbeat.beat(self._step.output.detail)
-                if clock() >= acknowledge_at or self._acknowledge_due.is_set():
-                    self._acknowledge_due.clear()
+                if is_due or clock() >= acknowledge_at:
                     acknowledge_at = clock() + self._binding.heartbeat.acknowledge_seconds
                     await self._renew_lease()
                 await self._report_overdue()
