@@ -19,6 +19,8 @@ from deployments.deployment import DEFAULT_TENANT, DeploymentResult, Status
 from deployments.errors import NotFound
 from deployments.events import EndRecord
 from deployments.execution import Caller
+from deployments.phase import Phase
+from deployments.reasons import Reason
 from deployments.temporal_names import Attribute
 from tests.support.service import SHORT, Deployment, House
 
@@ -112,7 +114,10 @@ class Evidence:
     def siblings(self) -> Iterator["Evidence"]:
         """Other deployments of the same stack on this host, by their files alone."""
         for path in (self.data / "runs").glob("dep-*/record.json"):
-            stack = json.loads(path.read_text())["request"]["stack"]
+            record = json.loads(path.read_text())
+            if record.get("abandoned"):
+                continue
+            stack = record["request"]["stack"]
             names = (stack["tenant"], stack["template"], stack["project_id"], stack["prefix"])
             if path.parent.name != self.id and ".".join(names) == self.stack:
                 yield Evidence(path.parent.name, self.data, self.stack, self.result, None, set())
@@ -169,13 +174,16 @@ async def collect(
         # Nobody writes to the memo of a workflow that was terminated.
         found.statuses["the memo"] = str(result.status)
         found.statuses["the search attribute"] = str(attributes.get(Attribute.STATUS, ""))
-    if found.record:
+    if "result" in found.record:
         found.statuses["the record"] = str(found.record["result"]["status"])
     return found
 
 
 def _recorded_result(house: House, deployment: Deployment) -> DeploymentResult:
+    """The result in the record; the worker that closes a terminated deployment writes none."""
     record = json.loads((house.data / "runs" / deployment.id / "record.json").read_text())
+    if record.get("abandoned"):
+        return DeploymentResult(Status.NEEDS_ATTENTION, Reason.TERMINATED_BY_OPERATOR, Phase.APPLY)
     result: DeploymentResult = value_to_type(DeploymentResult, record["result"])
     return result
 
