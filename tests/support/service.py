@@ -40,9 +40,10 @@ SHORT = Timings(
     host_silence_seconds=20,
     host_absence_seconds=120,
     ladder=StopLadder(
-        second_interrupt_seconds=5,
-        grace_seconds=10,
-        saving_limit_seconds=20,
+        # Four tests run at once on two cores: terraform needs seconds to end after an interrupt.
+        second_interrupt_seconds=10,
+        grace_seconds=20,
+        saving_limit_seconds=30,
         kill_seconds=5,
         lost_lease_second_seconds=10,
         lost_lease_kill_seconds=15,
