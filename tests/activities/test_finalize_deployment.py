@@ -68,12 +68,14 @@ async def host(tmp_path: Path, store: Failing) -> AsyncIterator[WorkerHost]:
     changes.close()
 
 
-async def finalize(host: WorkerHost, attempt: int = 1) -> DeploymentResult:
+async def finalize(
+    host: WorkerHost, attempt: int = 1, input: FinalizeDeploymentInput = INPUT
+) -> DeploymentResult:
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt)
     return await environment.run(
         DeploymentActivities(host, host.plans, host.finalization, host.archive).finalize_deployment,
-        INPUT,
+        input,
     )
 
 
@@ -129,9 +131,10 @@ async def test_a_state_that_does_not_answer_costs_the_outputs_and_nothing_else(
         raise Unavailable("The bucket of states is out of order.")
 
     monkeypatch.setattr(host.archive, "enqueue_state_outputs", silent)
-    monkeypatch.setattr("activities.deployments._has_camera_outputs", lambda _: True)
+    stack = Stack("anava", "demo-project-1", "anava")
+    cameras = replace(INPUT, request=replace(REQUEST, stack=stack))
     with pytest.raises(ApplicationError) as error:
-        await finalize(host)
+        await finalize(host, input=cameras)
     assert (error.value.type, error.value.non_retryable) == ("Unavailable", False)
-    assert (await finalize(host, attempt=3)).status is Status.COMPLETED
+    assert (await finalize(host, attempt=3, input=cameras)).status is Status.COMPLETED
     assert "log.txt" in [entry.name for entry in await store.entries(DEPLOYMENT)]

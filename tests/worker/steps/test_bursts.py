@@ -1,4 +1,4 @@
-"""The supervisor leaves terraform the processor while it prints faster than anybody reads."""
+"""The supervisor leaves terraform the processor while it prints faster than a person reads."""
 
 import asyncio
 import itertools
