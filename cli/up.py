@@ -1,14 +1,12 @@
 """`anava up`: Temporal, worker, API and optionally the Google stand-in, as child processes."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import typer
 
@@ -146,8 +144,8 @@ class Up:
         return health.get("status") == "healthy"
 
 
-async def run(local: LocalEnvironment, work: Callable[[Up], Awaitable[int | None]]) -> NoReturn:
-    """Lock the folder, start, do the work, serve until a signal, stop; exits this process.
+async def run(local: LocalEnvironment, work: Callable[[Up], Awaitable[int | None]]) -> int:
+    """Lock the folder, start, do the work, serve until a signal, stop; the exit status.
 
     An exit code from `work` stops the service; None continues to serve.
 
@@ -166,10 +164,7 @@ async def run(local: LocalEnvironment, work: Callable[[Up], Awaitable[int | None
     if status is None:
         is_interrupt = number is signal.SIGINT and not sys.stdin.isatty()
         status = ExitCode.INTERRUPTED if is_interrupt else ExitCode.OK
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # As in worker_main: the interpreter's shutdown sometimes crashes inside the SDK.
-    os._exit(status)
+    return status
 
 
 async def _until_listening(port: int, message: str) -> None:
