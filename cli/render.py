@@ -98,7 +98,10 @@ def verification_lines(report: Document) -> Iterator[str]:
             yield row(copy["name"], step["step"], step["lines"], step["sha256"], verdict)
         if copy["error"] or not copy["steps"]:
             yield row(copy["name"], "", "", copy["error"], copy["verdict"])
-    yield "All copies are equal." if report["equal"] else "Not all copies are equal."
+    if report["equal"] and not report["seals"]:
+        yield "There is no log: the deployment ended before its first step."
+    else:
+        yield "All copies are equal." if report["equal"] else "Not all copies are equal."
 
 
 def health_lines(health: Document) -> Iterator[str]:

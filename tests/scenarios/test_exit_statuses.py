@@ -69,10 +69,13 @@ async def check_servers(house: House) -> None:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as session:
             await until_ready(session)
         await check_sigterm(process)
-    workers: list[tuple[str, ...]] = [(sys.executable, "-m", "worker_main")]
-    for words in (*workers, (*ANAVA, "worker"), (*ANAVA, "worker", "--restart")):
+    for worker in (
+        [sys.executable, "-m", "worker_main"],
+        [*ANAVA, "worker"],
+        [*ANAVA, "worker", "--restart"],
+    ):
         log.unlink(missing_ok=True)
-        process = started(house, words)
+        process = started(house, worker)
         await house.until_up()
         await check_sigterm(process)
     log.unlink()
