@@ -215,7 +215,9 @@ def main() -> int:
     """Run the worker; returns the process's exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        asyncio.run(run(settings_module.load()))
+        settings = settings_module.load()
+        settings_module.apply_network(settings.network)
+        asyncio.run(run(settings))
     except AnavaError as error:
         _log.error("%s %s", error, error.next_step)
         return 1

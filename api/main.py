@@ -16,7 +16,7 @@ from adapters.local.inotify import FileChanges
 from adapters.local.progress import LocalProgressSource
 from adapters.local.sink_status import LocalSinkStatuses
 from adapters.process_exit import run_and_exit
-from adapters.settings import Settings, load
+from adapters.settings import Settings, apply_network, load
 from adapters.stores import open_artifact_store, open_sources, preferred
 from adapters.temporal.client import check_attributes, connect
 from adapters.temporal.gateway import TemporalGateway
@@ -85,9 +85,11 @@ def main(argv: Sequence[str] = ()) -> int:
     try:
         if argv:
             raise InvalidSettings(f"{argv[0]}: the API takes its settings from the environment")
+        settings = load()
+        apply_network(settings.network)
         # Never closed: closing waits for threads that wait for an unreachable store.
         runner = asyncio.Runner()
-        runner.run(run(load()))
+        runner.run(run(settings))
     except AnavaError as error:
         _log.error("%s %s", error, error.next_step)
         return 1

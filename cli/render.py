@@ -71,16 +71,16 @@ def output_lines(result: Document) -> Iterator[str]:
 
 def list_line(deployment: Document) -> str:
     """A deployment as a line of a list."""
-    status, created_at = deployment.get("status", ""), deployment.get("created_at", "")[:19]
+    status, created_at = deployment.get("status", ""), _utc(deployment.get("created_at"))
     return visible(
-        f"{deployment['id']}  {status:17} {created_at:19}  {deployment.get('stack', '')}"
+        f"{deployment['id']}  {status:17} {created_at:20}  {deployment.get('stack', '')}"
     )
 
 
 def artifact_lines(page: Document) -> Iterator[str]:
     """A line for each artifact."""
     for artifact in page.get("items") or []:
-        size, created_at = artifact["size_bytes"], artifact["created_at"][:19]
+        size, created_at = artifact["size_bytes"], _utc(artifact["created_at"])
         yield f"{artifact['name']:24} {size:>12}  {artifact['sha256']}  {created_at}"
 
 
@@ -152,6 +152,11 @@ def _counts(counts: Document) -> str:
         f"{counts[name]} resources {label}" for label, name in labels.items() if counts.get(name)
     ]
     return ", ".join(parts) or "no changes"
+
+
+def _utc(time: str | None) -> str:
+    """A time of the API, which is UTC, to the second."""
+    return f"{time[:19]}Z" if time else ""
 
 
 def _text(value: object) -> str:
