@@ -22,6 +22,7 @@ from adapters.google.preflight import GooglePreflight
 from adapters.google.tokens import GoogleTokenProvider
 from adapters.local.inotify import FileChanges
 from adapters.process_exit import run_and_exit
+from adapters.service_log import configure_log
 from adapters.settings import Settings
 from adapters.stores import open_artifact_store, open_mirror, open_sinks
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
@@ -213,7 +214,7 @@ def _host_worker(
 
 def main() -> int:
     """Run the worker; returns the process's exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    configure_log()
     try:
         settings = settings_module.load()
         settings_module.apply_network(settings.network)
