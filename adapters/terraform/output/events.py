@@ -161,12 +161,12 @@ class Translator:
         event.text, cut = _cut(clean(event.text))
         event.truncated_bytes = cut + dropped
         if event.resource is not None:
-            event.resource.address = clean(event.resource.address)
-            event.resource.id = clean(event.resource.id)
+            event.resource.address = _marked(clean(event.resource.address))
+            event.resource.id = _marked(clean(event.resource.id))
         if event.diagnostic is not None:
             event.diagnostic.summary = _marked(clean(event.diagnostic.summary))
             event.diagnostic.detail = _marked(clean(event.diagnostic.detail))
-            event.diagnostic.address = clean(event.diagnostic.address)
+            event.diagnostic.address = _marked(clean(event.diagnostic.address))
         return event
 
 
@@ -194,7 +194,7 @@ def _diagnostic(message: Message) -> _Struct:
 
 
 def _marked(text: str) -> str:
-    """Cut like a text, with the mark inside: a diagnostic has no field for the cut bytes."""
+    """Cut like a text, with the mark inside: only the text has a field for the cut bytes."""
     return with_cut_mark(*_cut(text))
 
 
