@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Iterator
 
 from cli.client import Document
-from deployments.log_text import visible
+from deployments.events import EndRecord
+from deployments.log_text import hole_text, visible
 
 __all__ = [
     "artifact_lines",
@@ -89,7 +90,7 @@ def verification_lines(report: Document) -> Iterator[str]:
     row = "{:12} {:>7} {:>11}  {:64}  {}".format
     yield row("copy", "step", "lines", "sha256", "verdict").rstrip()
     for seal in report["seals"]:
-        yield row("seal", seal["step"], seal["lines"], seal["sha256"], seal["end"])
+        yield row("seal", seal["step"], seal["lines"], seal["sha256"], _seal_end(seal))
     for copy in report["copies"]:
         for step in copy["steps"]:
             verdict = step["verdict"]
@@ -99,6 +100,11 @@ def verification_lines(report: Document) -> Iterator[str]:
         if copy["error"] or not copy["steps"]:
             yield row(copy["name"], "", "", copy["error"], copy["verdict"])
     yield "All copies are equal." if report["equal"] else "Not all copies are equal."
+
+
+def _seal_end(seal: Document) -> str:
+    hole = hole_text(EndRecord.from_fields(seal))
+    return visible(f"{seal['end']}: {hole}" if hole else str(seal["end"]))
 
 
 def health_lines(health: Document) -> Iterator[str]:

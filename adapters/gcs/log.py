@@ -106,7 +106,7 @@ class GcsLogSink:
         ]
         self._objects.put(_index(folder), json.dumps(members).encode(), "application/json")
         lines = {"first": "1", "last": str(record.id.line)}
-        sealed = {"lines": str(record.lines), "sha256": record.sha256}
+        sealed = {name: str(value) for name, value in record.fields.items()}
         # The object exists after a lost response, or when another worker composed first.
         with suppress(ObjectExists):
             self._objects.compose(_whole(folder), parts, {**lines, **sealed})
