@@ -4,8 +4,10 @@ The fields of a log line and the bytes of an end record are defined here alone.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count, takewhile
 from typing import NotRequired, Self, TypedDict
 
 from deployments.errors import FieldProblem, InvalidRequest
@@ -23,6 +25,7 @@ __all__ = [
     "decode_event",
     "is_end_record",
     "last_end_record",
+    "steps_in_order",
 ]
 
 # An event must fit every store: a Firestore document holds at most 1 MiB.
@@ -233,6 +236,16 @@ def last_end_record(data: bytes) -> EndRecord | None:
         return EndRecord.from_fields(json.loads(line))
     except ValueError:
         return None
+
+
+def steps_in_order(numbers: Iterable[int], after: EventId) -> list[int]:
+    """The steps to read after an id, up to the first that is not among `numbers`.
+
+    Each step has an end record, also a step without terraform: a store that lacks a step and has a
+    later step has not received all of the log yet.
+    """
+    stored = set(numbers)
+    return list(takewhile(stored.__contains__, count(max(after.step, 1))))
 
 
 def chunk_after(chunk: EventChunk, line: int) -> EventChunk:
