@@ -100,6 +100,8 @@ def verification_lines(report: Document) -> Iterator[str]:
         if copy["error"] or not copy["steps"]:
             yield row(copy["name"], "", "", copy["error"], copy["verdict"])
     yield "All copies are equal." if report["equal"] else "Not all copies are equal."
+    if any(EndRecord.from_fields(seal).has_hole for seal in report["seals"]):
+        yield "The log lacks lines that terraform wrote."
 
 
 def _seal_end(seal: Document) -> str:
