@@ -17,6 +17,7 @@ from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from adapters.logs.fallback import FallbackLogSource
+from adapters.logs.guarded import GuardedLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from adapters.settings import Settings
 from deployments.artifacts import ArtifactStore, Downloads
@@ -40,12 +41,15 @@ def open_sources(settings: Settings, changes: FileChanges) -> list[LogSource]:
     """Open every store that this process can read logs from: `log.sources`, then the other sinks.
 
     `local` counts only in `log.sources`: as a sink, `local` may be the disk of another machine.
+    The stores of a network are guarded: after a failure they are not read for a while.
     """
     makers: dict[str, Callable[[], LogSource]] = {
         "local": lambda: LocalLogSource(settings.runs, changes),
-        "redis": lambda: RedisLogSource(_redis(settings)),
-        "gcs": lambda: GcsLogSource(_objects(settings)),
-        "firestore": lambda: FirestoreLogSource(open_firestore(settings.google.project)),
+        "redis": lambda: GuardedLogSource(RedisLogSource(_redis(settings))),
+        "gcs": lambda: GuardedLogSource(GcsLogSource(_objects(settings))),
+        "firestore": lambda: GuardedLogSource(
+            FirestoreLogSource(open_firestore(settings.google.project))
+        ),
     }
     others = [name for name in settings.log.sinks if name in makers and name != "local"]
     return [makers[name]() for name in dict.fromkeys((*settings.log.sources, *others))]
