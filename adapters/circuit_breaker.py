@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from deployments.errors import LogGap, Unavailable
+from deployments.errors import LogGap, NotFound, Unavailable
 
 __all__ = ["CircuitBreaker"]
 
@@ -47,7 +47,7 @@ class CircuitBreaker:
 
         Raises:
             Unavailable: the store does not respond, or has failed a moment ago.
-            LogGap: the store responds and lacks lines.
+            LogGap, NotFound: the store responds, and lacks lines or the object.
         """
         if self._test_at is None:
             return await self._watched(work, is_test=False)
@@ -64,7 +64,8 @@ class CircuitBreaker:
     async def _watched(self, work: Callable[[], Coroutine[Any, Any, _R]], *, is_test: bool) -> _R:
         try:
             result = await work()
-        except LogGap:
+        except (LogGap, NotFound):
+            # The store responds.
             self._recover()
             raise
         except Unavailable as error:

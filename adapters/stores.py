@@ -13,6 +13,7 @@ from adapters.gcs.artifacts import GcsArtifactStore
 from adapters.gcs.log import GcsLogSink, GcsLogSource
 from adapters.gcs.objects import Objects, open_objects
 from adapters.gcs.signing import LinkSigner
+from adapters.guarded_artifacts import GuardedArtifactStore
 from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
@@ -71,7 +72,8 @@ def open_mirror(settings: Settings) -> FirestoreStatusMirror | None:
 def open_artifact_store(settings: Settings) -> tuple[ArtifactStore, Downloads | None]:
     """Return the store, and the checker of download links where this service serves them."""
     if settings.artifacts.store == "gcs":
-        return GcsArtifactStore(_objects(settings), LinkSigner()), None
+        bucket = GcsArtifactStore(_objects(settings), LinkSigner())
+        return GuardedArtifactStore(bucket, "Cloud Storage"), None
     store = LocalArtifactStore(settings.data)
     return store, store
 
