@@ -1,5 +1,6 @@
 """A log that lacks lines says where and why, wherever it is read."""
 
+import asyncio
 import dataclasses
 import json
 from pathlib import Path
@@ -13,6 +14,9 @@ from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from api.app import build
 from api.dependencies import Services
+from api.streaming import broadcast
+from cli.client import Client as ApiClient
+from cli.follow import Display, Follower
 from cli.render import log_line, verification_lines
 from deployments.events import EndKind, EndRecord
 from tests.api.scripted import deploy, events, finish, stored
@@ -92,6 +96,29 @@ async def test_a_stream_has_a_warning(api: httpx.AsyncClient, holed: Holed) -> N
     ]
     assert ["1-4", "", "warn", f"({TEXT})"] in lines
     assert log_line(lines[3]) == f" WARN: ({TEXT})"
+
+
+async def test_a_follower_says_that_the_last_lines_have_not_arrived(
+    live: httpx.AsyncClient,
+    client: Client,
+    worker: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It reconnected for ever, or took what it had for all."""
+    monkeypatch.setattr(broadcast, "_LAGGING_LOG_SECONDS", 0.1)
+    id = await deploy(live)
+    sink = EventFileSink(tmp_path)
+    await sink.write(id, stored(1, 3)[1])
+    await finish(client, id, stored(1, 3)[0], stored(2, 3)[0])
+    async with ApiClient(str(live.base_url)) as http:
+        follower = Follower(http, id, Display())
+        async with asyncio.timeout(20):
+            assert await follower.run() is None
+        assert (follower.after, follower.lacks_lines) == ("1-4", True)
+        await sink.write(id, stored(2, 3)[1])
+        again = Follower(http, id, Display(), follower.after)
+        assert (await again.run(), again.lacks_lines) == ("completed", False)
 
 
 async def test_a_comparison_and_the_result_show_it(

@@ -142,7 +142,8 @@ class Supervisor:
         """Follow the step to the end; `order` is None for a step with a placed order.
 
         Returns:
-            The step's result; `not_started` where no order was placed before.
+            The step's result; `not_started` without an order, `start_failed` where the order cannot
+            be placed.
 
         Raises:
             Fenced: another worker has claimed the step.
