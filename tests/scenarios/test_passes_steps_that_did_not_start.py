@@ -18,6 +18,9 @@ from tests.support.service import Deployment, House
 from tests.support.sinks import every_sink
 from tests.support.stores import Store
 
+# Three workers die one after the other, and each death is noticed after seconds.
+pytestmark = pytest.mark.long
+
 COPIES = {"local", "redis", "gcs", "firestore"}
 
 
@@ -64,8 +67,8 @@ def follow(command: CommandLine, id: str, out: Path) -> Process:
     ("mortal", "steps"),
     [
         pytest.param((1, 3, 4), 6, id="the first, and two in a row"),
-        pytest.param((1, 2, 3), 3, id="all", marks=pytest.mark.long),
-        pytest.param((3, 4, 5), 5, id="the last", marks=pytest.mark.long),
+        pytest.param((1, 2, 3), 3, id="all"),
+        pytest.param((3, 4, 5), 5, id="the last"),
     ],
     indirect=["mortal"],
 )
