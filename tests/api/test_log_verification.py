@@ -174,6 +174,24 @@ async def test_a_damaged_record_differs(
     }
 
 
+async def test_a_deployment_that_reached_no_host_has_no_log_and_no_difference(
+    api: httpx.AsyncClient, client: Client, worker: Worker, tmp_path: Path
+) -> None:
+    """The record that only a host writes was reported as missing."""
+    deployment = await deploy(api)
+    await finish(client, deployment)
+    report = await verify(api, deployment)
+    assert report["equal"] is True
+    assert [(copy["name"], copy["verdict"]) for copy in report["copies"]] == [
+        ("local", "equal"),
+        ("redis", "equal"),
+    ]
+    await write(tmp_path, deployment, 1, 3)
+    report = await verify(api, deployment)
+    assert report["equal"] is False
+    assert report["copies"][0]["verdict"] == "differs"
+
+
 async def test_one_that_an_operator_terminated_has_no_seal_unless_its_record_has(
     api: httpx.AsyncClient,
     services: Services,
