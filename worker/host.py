@@ -154,9 +154,8 @@ class WorkerHost:
         self._root.publish_sink_statuses(statuses)
 
     def stale_steps(self) -> Sequence[StepFolder]:
-        """The steps whose claim is stale; records that this worker is alive."""
+        """The steps whose claim is stale."""
         stale_seconds = self._settings.worker.stale_seconds
-        self._root.show_life()
         return [
             step
             for deployment in self._root.open_deployments()
@@ -174,6 +173,10 @@ class WorkerHost:
                 for step in step_folders(self._root.directory(deployment), self._context)
             )
         ]
+
+    def show_life(self) -> None:
+        """Record that this worker's event loop turns, for the health checks."""
+        self._root.show_life()
 
     def close(self) -> None:
         """Release the worker's lock."""

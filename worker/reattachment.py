@@ -5,6 +5,7 @@ import asyncio
 from temporalio import activity
 
 from deployments.errors import AnavaError, AttemptGone, HandedOver, StepMoved, Unavailable
+from deployments.execution import WorkflowState
 from deployments.step import StepKey, StepResult
 from worker.host import WorkerHost
 from worker.steps.folder import StepFolder
@@ -99,5 +100,5 @@ class Reattachment:
     async def _close_abandoned(self) -> None:
         """Close the run directories of deployments that ended without `finalize_deployment`."""
         for deployment in self._host.idle_deployments():
-            if await self._attempts.has_closed(deployment):
+            if await self._attempts.workflow_state(deployment) is WorkflowState.CLOSED:
                 await self._host.finalization.abandon(deployment)

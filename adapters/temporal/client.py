@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.api.operatorservice.v1 import (
     AddSearchAttributesRequest,
     ListSearchAttributesRequest,
@@ -51,9 +52,17 @@ def translated(
     except RPCError as error:
         if error.status is allow:
             return
-        if not_found is not None and error.status is RPCStatusCode.NOT_FOUND:
+        if not_found is not None and _names_no_object(error):
             raise not_found from None
         raise TemporalUnavailable(f"The call to Temporal failed: {error.status.name}.") from None
+
+
+def _names_no_object(error: RPCError) -> bool:
+    """Whether the workflow, run or attempt is unknown; a missing namespace proves nothing."""
+    details = error.grpc_status.details
+    return error.status is RPCStatusCode.NOT_FOUND and not any(
+        detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in details
+    )
 
 
 async def connect(

@@ -43,8 +43,10 @@ class SinkBody(BaseModel):
 
 
 class HealthBody(BaseModel):
-    """`degraded`: no worker polls, or a sink fails. `unhealthy`: Temporal does not answer.
+    """`degraded`: no worker polls, a worker is stalled, or a sink fails.
 
+    `unhealthy`: Temporal does not answer. `stalled_workers`: ids of this machine's workers that
+    live and do nothing, because they are paused or their event loop is blocked.
     `sinks` has an entry for each configured sink; this machine's workers report them every few
     seconds.
     """
@@ -55,6 +57,7 @@ class HealthBody(BaseModel):
     active_deployments: Annotated[int, Field(examples=[1])]
     backlog: int
     sinks: list[SinkBody] = []
+    stalled_workers: Annotated[list[str], Field(examples=[[]])] = []
 
 
 class VersionBody(BaseModel):
