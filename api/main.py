@@ -58,7 +58,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         copies=sources,
         source_labels={source.name: source.label for source in sources},
         sinks=LocalSinkStatuses(settings.runs),
-        host=LocalHostReports(settings.runs),
+        host=LocalHostReports(settings.runs, settings.data),
         progress=LocalProgressSource(settings.runs),
         health=HealthService(gateway),
         artifacts=store,

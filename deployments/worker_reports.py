@@ -47,9 +47,11 @@ class HostReport:
     """What needs attention on a machine.
 
     `stalled_workers`: ids of the workers that live and do nothing, paused or blocked.
+    `lost_deployments`: deployments that Temporal did not know, until their stack is deployed again.
     """
 
     stalled_workers: list[str] = field(default_factory=list)
+    lost_deployments: list[str] = field(default_factory=list)
 
 
 class HostReports(Protocol):

@@ -11,6 +11,7 @@ from pathlib import Path
 from adapters.encryption import AesGcmCipher
 from adapters.local import atomic_files
 from adapters.local.inotify import FileChanges
+from adapters.local.interruptions import LocalInterruptions
 from adapters.redaction import Redactor
 from adapters.settings import Settings
 from adapters.terraform import command
@@ -58,7 +59,10 @@ class WorkerHost:
         self._cipher = cipher
         outbox = ArtifactOutbox(store, settings.log.give_up_seconds)
         self.plans = PlanReporter(root, context, outbox, settings.data / "plans")
-        self.finalization = Finalization(root, context, settings.data / "errored-states")
+        self._interruptions = LocalInterruptions(settings.data)
+        self.finalization = Finalization(
+            root, context, settings.data / "errored-states", self._interruptions
+        )
         self.archive = Archive(root, outbox, context.states, cipher)
 
     @classmethod
@@ -126,7 +130,13 @@ class WorkerHost:
         self._check_providers(TEMPLATES[request.stack.template])
         request = decrypt_variables(request, deployment, self._cipher)
         template_version = await asyncio.to_thread(self._make, deployment, request)
-        return PreparedHost(self._root.host, self._terraform_version, template_version)
+        earlier = self._interruptions.of(request.stack.id)
+        return PreparedHost(
+            self._root.host,
+            self._terraform_version,
+            template_version,
+            [interruption.finding() for interruption in earlier],
+        )
 
     def step(self, key: StepKey) -> StepFolder:
         """A step, with or without a folder."""

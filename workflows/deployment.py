@@ -364,6 +364,7 @@ class DeploymentWorkflow:
             waiting=self._waiting,
             findings=self._findings if problem else [],
             destroy=self._input.request.operation is Operation.DESTROY,
+            warnings=prepared.warnings if prepared else [],
         )
 
     def _cancel(self) -> CancelRequest | None:

@@ -1,10 +1,11 @@
-"""What the workers of this machine leave in its folders for the API: signs of life."""
+"""What the workers of this machine leave for the API: signs of life, lost deployments."""
 
 import asyncio
 import os
 from pathlib import Path
 
 from adapters.local import atomic_files
+from adapters.local.interruptions import LocalInterruptions
 from deployments.worker_reports import HostReport
 
 __all__ = ["LocalHostReports", "is_moving", "show_life"]
@@ -25,14 +26,15 @@ def is_moving(lock: Path) -> bool:
 
 
 class LocalHostReports:
-    """Reads the signs of life of this machine's workers; other machines have an API of their own.
+    """Reads what this machine's workers leave; other machines have an API of their own.
 
     A worker that is paused or whose event loop is blocked still polls Temporal by its threads, or
     did so seconds ago, so that Temporal's own reports show such a worker as running.
     """
 
-    def __init__(self, run_root: Path) -> None:
+    def __init__(self, run_root: Path, data: Path) -> None:
         self._workers = run_root / "workers"
+        self._interruptions = LocalInterruptions(data)
 
     async def current(self) -> HostReport:
         """Return the report of this machine."""
@@ -44,7 +46,12 @@ class LocalHostReports:
                 lock.stem
                 for lock in sorted(self._workers.glob("*.lock"))
                 if atomic_files.is_locked(lock) and _age_seconds(lock) > _STALLED_SECONDS
-            ]
+            ],
+            lost_deployments=[
+                interruption.deployment
+                for interruption in self._interruptions.all()
+                if interruption.lost
+            ],
         )
 
 

@@ -43,7 +43,7 @@ class TokenHeartbeat:
     async def acknowledge(self, detail: str) -> bool:
         """Send a heartbeat; return False if the answer requests a cancel."""
         try:
-            with _translated():
+            with _translated(by_token=True):
                 await self._handle.heartbeat(detail, rpc_timeout=_RPC)
         except AsyncActivityCancelledError as cancelled:
             # After an operator's pause or reset terraform continues: no apply may end half-way.
@@ -52,7 +52,7 @@ class TokenHeartbeat:
 
     async def complete(self, result: StepResult) -> None:
         """Complete the attempt."""
-        with _translated():
+        with _translated(by_token=True):
             await self._handle.complete(result, rpc_timeout=_RPC)
 
 
@@ -131,5 +131,5 @@ class TemporalActivityAttempts:
             return None
 
 
-def _translated() -> AbstractContextManager[None]:
-    return translated(AttemptGone("The activity attempt has ended."))
+def _translated(*, by_token: bool = False) -> AbstractContextManager[None]:
+    return translated(AttemptGone("The activity attempt has ended."), by_token=by_token)

@@ -45,10 +45,10 @@ async def health(services: ServicesNeeded, response: Response) -> HealthBody:
     sinks = await services.sinks.current() if services.sinks else []
     body.sinks = [SinkBody(**asdict(sink)) for sink in sinks]
     host = await services.host.current() if services.host else HostReport()
-    body.stalled_workers = host.stalled_workers
+    body.stalled_workers, body.lost_deployments = host.stalled_workers, host.lost_deployments
     if not body.temporal:
         response.status_code = 503
-    elif host.stalled_workers or any(sink.error for sink in sinks):
+    elif any((*asdict(host).values(), *(sink.error for sink in sinks))):
         body.status = "degraded"
     return body
 

@@ -43,7 +43,7 @@ async def snapshot(services: Services, tmp_path: Path) -> AsyncIterator[httpx.As
     """The API of a machine on which one worker lives."""
     app = build(
         dataclasses.replace(
-            services, sinks=LocalSinkStatuses(tmp_path), host=LocalHostReports(tmp_path)
+            services, sinks=LocalSinkStatuses(tmp_path), host=LocalHostReports(tmp_path, tmp_path)
         )
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -123,7 +123,7 @@ async def test_a_worker_with_a_blocked_event_loop_is_named_and_ends(house: House
     """It polled by its threads and passed for healthy, while no deployment of its host moved."""
     worker = house.worker("tests/scenarios/blocked_worker.py")
     await house.until_up()
-    report = LocalHostReports(house.data / "runs")
+    report = LocalHostReports(house.data / "runs", house.data)
     deployment = await house.deploy(resource_seconds=15)
     await deployment.until_text(APPLY, "apply_start")
     worker.signal(signal.SIGUSR1)
