@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from typing import IO, Any
 
@@ -35,6 +35,7 @@ from worker.log_shipper import LogShipper
 from worker.reattachment import Reattachment
 from worker.status_mirror import StatusMirrorLoop
 from worker.steps.supervisors import Supervisors
+from worker.watchdog import Watchdog
 from workflows.deployment import DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow
 
@@ -91,13 +92,14 @@ async def run(settings: Settings) -> None:
     async with shared_worker, host_worker:
         _log.info("worker %s of host %s is up", host.worker, host.id)
         background = _start_tasks(
+            Watchdog(host.show_life).run(),
             reattachment.run(),
             ship_pending_logs(host, shipper),
             send_pending_artifacts(host),
             publish_sink_statuses(host, shipper),
             mirror_status(settings, client),
         )
-        await stop.wait()
+        await _until_stopped(stop, background)
         if settings.worker.drain:
             await drain(supervisors)
         supervisors.hand_over()
@@ -108,6 +110,19 @@ async def run(settings: Settings) -> None:
         _log.info("worker %s shuts down", host.worker)
     host.close()
     changes.close()
+
+
+async def _until_stopped(stop: asyncio.Event, background: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for the request to stop; raise the error of a background task that ended by a defect.
+
+    Without its background tasks a worker would poll, and re-attach to nothing.
+    """
+    stopping = asyncio.create_task(stop.wait())
+    tasks: set[asyncio.Task[Any]] = {stopping, *background}
+    while not stopping.done():
+        done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
 
 def _start_tasks(*coroutines: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
@@ -220,6 +235,9 @@ def main() -> int:
         asyncio.run(run(settings))
     except AnavaError as error:
         _log.error("%s %s", error, error.next_step)
+        return 1
+    except Exception:  # noqa: BLE001 - logged; the next process starts anew
+        _log.exception("the worker ends by a defect")
         return 1
     return 0
 

@@ -12,6 +12,7 @@ from adapters.encryption import AesGcmCipher
 from adapters.google.api import GoogleApi
 from adapters.google.preflight import GooglePreflight
 from adapters.google.tokens import GoogleTokenProvider
+from adapters.local.host_report import LocalHostReports
 from adapters.local.inotify import FileChanges
 from adapters.local.progress import LocalProgressSource
 from adapters.local.sink_status import LocalSinkStatuses
@@ -58,6 +59,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         copies=sources,
         source_labels={source.name: source.label for source in sources},
         sinks=LocalSinkStatuses(settings.runs),
+        host=LocalHostReports(settings.runs, settings.data),
         progress=LocalProgressSource(settings.runs),
         health=HealthService(gateway),
         artifacts=store,

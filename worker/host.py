@@ -12,6 +12,7 @@ from adapters import settings as settings_module
 from adapters.encryption import AesGcmCipher
 from adapters.local import atomic_files
 from adapters.local.inotify import FileChanges
+from adapters.local.interruptions import LocalInterruptions
 from adapters.redaction import Redactor
 from adapters.settings import Settings
 from adapters.terraform import command
@@ -59,7 +60,10 @@ class WorkerHost:
         self._cipher = cipher
         outbox = ArtifactOutbox(store, settings.log.give_up_seconds)
         self.plans = PlanReporter(root, context, outbox, settings.data / "plans")
-        self.finalization = Finalization(root, context, settings.data / "errored-states")
+        self._interruptions = LocalInterruptions(settings.data)
+        self.finalization = Finalization(
+            root, context, settings.data / "errored-states", self._interruptions
+        )
         self.archive = Archive(root, outbox, context.states, cipher)
 
     @classmethod
@@ -127,7 +131,13 @@ class WorkerHost:
         self._check_providers(TEMPLATES[request.stack.template])
         request = decrypt_variables(request, deployment, self._cipher)
         template_version = await asyncio.to_thread(self._make, deployment, request)
-        return PreparedHost(self._root.host, self._terraform_version, template_version)
+        earlier = self._interruptions.of(request.stack.id)
+        return PreparedHost(
+            self._root.host,
+            self._terraform_version,
+            template_version,
+            [interruption.finding() for interruption in earlier],
+        )
 
     def step(self, key: StepKey) -> StepFolder:
         """A step, with or without a folder."""
@@ -155,9 +165,8 @@ class WorkerHost:
         self._root.publish_sink_statuses(statuses)
 
     def stale_steps(self) -> Sequence[StepFolder]:
-        """The steps whose claim is stale; records that this worker is alive."""
+        """The steps whose claim is stale."""
         stale_seconds = self._settings.worker.stale_seconds
-        self._root.show_life()
         return [
             step
             for deployment in self._root.open_deployments()
@@ -175,6 +184,10 @@ class WorkerHost:
                 for step in step_folders(self._root.directory(deployment), self._context)
             )
         ]
+
+    def show_life(self) -> None:
+        """Record that this worker's event loop turns, for the health checks."""
+        self._root.show_life()
 
     def close(self) -> None:
         """Release the worker's lock."""
