@@ -101,6 +101,7 @@ def check_evidence(evidence: Evidence, secrets: Iterable[str] = (PLANTED,)) -> N
     """All parts that need nothing but what has been collected."""
     for step in evidence.steps:
         check_log(step, evidence.seals.get(step.number))
+    check_numbers(evidence)
     check_exclusion(evidence)
     check_state(evidence)
     check_truth(evidence)
@@ -128,6 +129,12 @@ def check_log(step: Step, seal: EndRecord | None) -> None:
     digest = hashlib.sha256(b"".join(step.lines[:-1])).hexdigest()
     assert record.sha256 == digest, f"{name}: the lines are not those that were sealed"
     assert seal in {None, record}, f"{name}: the result has {seal}, the log {record}"
+
+
+def check_numbers(evidence: Evidence) -> None:
+    """I1: each step before the last has an end record, for a reader stops at a step without."""
+    unrecorded = [step.number for step in evidence.steps[:-1] if not step.lines]
+    assert not unrecorded, f"I1: steps {unrecorded} have no end record and hide later steps"
 
 
 async def check_copies(
