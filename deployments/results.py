@@ -118,7 +118,7 @@ def conclude(
             terraform_version=context.terraform_version,
             template_version=context.template_version,
             ended_at=last.ended_at if last else "",
-            omitted=apply.omitted if apply else 0,
+            omitted=last.omitted if last else 0,
         )
     )
 

@@ -65,6 +65,7 @@ class Finalization:
                 errored_states=self._errored_states / deployment,
                 terraform=self._context.terraform,
                 environment=self._context.environment(directory.home),
+                redact=self._context.redactor(deployment).clean,
             )
         )
 
