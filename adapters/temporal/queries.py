@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from deployments.deployment import Stack, Status
 from deployments.errors import FieldProblem, InvalidRequest
@@ -56,10 +56,9 @@ def running_query(*phases: Phase) -> str:
     return f"{_DEPLOYMENTS} AND {_RUNNING} AND {Attribute.PHASE} IN ({either})"
 
 
-def recent_query(seconds: float) -> str:
-    """Match all deployments that are open or closed within the last `seconds`."""
-    since = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
-    return f"{_DEPLOYMENTS} AND ({_RUNNING} OR CloseTime > '{since}')"
+def recent_query(since: datetime) -> str:
+    """Match all deployments that are open or closed since a time of Temporal's clock."""
+    return f"{_DEPLOYMENTS} AND ({_RUNNING} OR CloseTime > '{since.isoformat()}')"
 
 
 def _status_query(status: Status) -> str:
