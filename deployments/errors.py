@@ -20,6 +20,7 @@ Tree:
       SignInExpired
       Unavailable
         TemporalUnavailable
+        StateUnreachable
       InvalidSettings
       HostFault
         TerraformUnusable
@@ -27,6 +28,9 @@ Tree:
         PlanChanged
         LogGap
         SecretsUnreadable
+        StateOnAnotherHost
+        StateBeingRecovered
+        StateReplaced
       StepMoved
         Fenced
         AttemptGone
@@ -63,6 +67,10 @@ __all__ = [
     "RunDirectoryBroken",
     "SecretsUnreadable",
     "SignInExpired",
+    "StateBeingRecovered",
+    "StateOnAnotherHost",
+    "StateReplaced",
+    "StateUnreachable",
     "StepMoved",
     "TemporalUnavailable",
     "TerraformUnusable",
@@ -191,6 +199,12 @@ class TemporalUnavailable(Unavailable):
     next_step = "Check that the Temporal server is up; running terraform is not affected."
 
 
+class StateUnreachable(Unavailable):
+    """The store of the stack's state does not answer."""
+
+    next_step = "Check the store of the states: docs/runbooks/state-store.md."
+
+
 class InvalidSettings(AnavaError):
     """Settings contradict each other or name something that does not exist."""
 
@@ -231,6 +245,24 @@ class SecretsUnreadable(HostFault):
     next_step = (
         "Give API and workers the same ANAVA_SECRETS__KEYS, or one data folder; deploy again."
     )
+
+
+class StateOnAnotherHost(HostFault):
+    """The stack's state lies elsewhere, so this host would make every resource again."""
+
+    next_step = "Deploy where the state lies, or move the state: docs/runbooks/state-store.md."
+
+
+class StateBeingRecovered(HostFault):
+    """A host has a later version of the state than the store."""
+
+    next_step = "Deploy again when the store answers; the host then saves the state by itself."
+
+
+class StateReplaced(HostFault):
+    """Another state lies in place of the stack's state."""
+
+    next_step = "Find the cause of the replacement: docs/runbooks/state-store.md."
 
 
 class StepMoved(AnavaError):

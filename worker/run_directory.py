@@ -59,7 +59,8 @@ class RunDirectory:
         work = draft / "work"
         draft.mkdir(mode=0o700, parents=True)
         shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_IGNORED))
-        atomic_files.replace(draft / _TEMPLATE_FILE, {"version": _version(work)})
+        content = {"version": _version(work), "stack": request.stack.id}
+        atomic_files.replace(draft / _TEMPLATE_FILE, content)
         function_archives.pack(work)
         (draft / "home").mkdir(mode=0o700)
         (draft / "steps").mkdir(mode=0o700)
@@ -83,6 +84,11 @@ class RunDirectory:
         """The version of the copied template: 12 hex digits; empty for a broken directory."""
         content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
         return str(content.get("version", ""))
+
+    def stack(self) -> str:
+        """The id of the deployment's stack; empty for a broken directory."""
+        content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
+        return str(content.get("stack", ""))
 
     def step(self, number: int) -> Path:
         """The path of a step's folder, which may be missing."""

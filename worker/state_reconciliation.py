@@ -1,62 +1,41 @@
 """State reconciliation: the progress of an interrupted apply compared with Terraform's state."""
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.local import atomic_files
 from adapters.local.progress import PROGRESS_FILE
-from adapters.terraform import command
-from adapters.terraform.run_command import run_command
-from adapters.terraform.state import errored
-from deployments.results import Reconciliation
+from deployments.results import Reconciliation, Recovery
 from deployments.step import ResourceStatus
-from worker.steps.event_log import SPOOL_FILE
 
-__all__ = ["ReconciliationInput", "addresses_in", "compare_with_state", "reconcile"]
+__all__ = ["addresses_in", "compare_with_state", "reconcile"]
 
 _RECORDED_ACTIONS = frozenset({"create", "update", "replace", "import"})
 
 
-@dataclass(frozen=True)
-class ReconciliationInput:
-    """Folders and terraform of the apply; `errored_states` is a folder for operators alone."""
+def reconcile(step_folder: Path, state: bytes | None, recovery: Recovery) -> Reconciliation:
+    """Compare the resources that terraform reported complete with the resources in a state.
 
-    work: Path
-    step_folder: Path
-    errored_states: Path
-    terraform: str
-    environment: Mapping[str, str]
-
-
-async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
-    """Compare the resources that terraform reported complete with the resources in the state.
-
-    The step's log is sealed, so the progress is final. A state that cannot be read makes the result
-    inconclusive; such a state never counts as empty. A state that terraform could not write is
-    first preserved for operators and pushed. An empty state is never pushed: a push would drop all
-    resources. Raises TerraformUnusable when terraform does not answer.
+    Args:
+        step_folder: the folder of the apply, whose log is sealed, so the progress is final.
+        state: the state in the store, or the state that a recovery saves later; None where the
+            store does not answer, so that the result is inconclusive and names every resource.
+        recovery: the recovery of the state.
     """
-    errored_state = await asyncio.to_thread(
-        errored.read_errored_state, inputs.work, inputs.step_folder / SPOOL_FILE
-    )
-    if addresses_in(errored_state):
-        file = await asyncio.to_thread(errored.preserve, errored_state, inputs.errored_states)
-        # After a refused push, the comparison below reports the unrecorded resources.
-        await run_command(
-            [inputs.terraform, "state", "push", str(file)], inputs.environment, inputs.work
-        )
-    pulled = await run_command(
-        command.state_argv(inputs.terraform), inputs.environment, inputs.work
-    )
-    if pulled.exit_code:
-        return Reconciliation(inconclusive=True)
-    progress = atomic_files.read(inputs.step_folder / PROGRESS_FILE) or {}
-    resources = progress.get("resources", [])
-    return compare_with_state(
-        resources if isinstance(resources, list) else [], addresses_in(pulled.output)
+    progress = atomic_files.read(step_folder / PROGRESS_FILE) or {}
+    listed = progress.get("resources", [])
+    resources = listed if isinstance(listed, list) else []
+    if state is None:
+        comparison = compare_with_state(resources, set())
+        unknown = [*comparison.unrecorded, *comparison.unknown]
+        return Reconciliation(unknown=unknown, inconclusive=True)
+    comparison = compare_with_state(resources, addresses_in(state))
+    unsaved = addresses_in(state) if recovery is Recovery.PENDING else set()
+    made = compare_with_state(resources, set()).unrecorded
+    return replace(
+        comparison, recovery=recovery, unsaved=[address for address in made if address in unsaved]
     )
 
 

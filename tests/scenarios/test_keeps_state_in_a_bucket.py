@@ -88,10 +88,9 @@ async def until_dead(deployment: Deployment) -> None:
 
 
 async def paused_in_apply(house: House, prefix: str) -> tuple[Process, Deployment]:
-    """An apply whose worker has noted the lock and then stands still."""
+    """An apply whose worker stands still."""
     worker = house.worker()
     deployment = await house.start(request(prefix, resource_seconds=3))
-    await deployment.until_file(APPLY, "lock.json")
     await deployment.until_text(APPLY, "apply_start")
     worker.signal(signal.SIGSTOP)
     return worker, deployment

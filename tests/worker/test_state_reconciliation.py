@@ -6,13 +6,8 @@ from pathlib import Path
 import pytest
 
 from adapters.local.progress import PROGRESS_FILE
-from deployments.results import Reconciliation
-from worker.state_reconciliation import (
-    ReconciliationInput,
-    addresses_in,
-    compare_with_state,
-    reconcile,
-)
+from deployments.results import Reconciliation, Recovery
+from worker.state_reconciliation import addresses_in, compare_with_state, reconcile
 
 
 def resource(address: str, status: str, action: str = "create") -> dict[str, object]:
@@ -67,36 +62,26 @@ def test_a_broken_state_has_no_address(broken: bytes) -> None:
     assert addresses_in(broken) == set()
 
 
-def inputs(folder: Path, script: str) -> ReconciliationInput:
-    """A terraform that says what the script says, where an apply of `a.b` was left open."""
-    terraform = folder / "terraform"
-    terraform.write_text(f"#!/bin/sh\n{script}\n")
-    terraform.chmod(0o755)
-    progress = {"resources": [resource("a.b", "running")]}
-    (folder / PROGRESS_FILE).write_text(json.dumps(progress))
-    return ReconciliationInput(
-        folder, folder, folder / "rescued", str(terraform), {"PATH": "/usr/bin:/bin"}
-    )
+def step_folder(folder: Path) -> Path:
+    """An apply that made `a.made` and left `a.open`."""
+    resources = [resource("a.made", "done"), resource("a.open", "running")]
+    (folder / PROGRESS_FILE).write_text(json.dumps({"resources": resources}))
+    return folder
 
 
-async def test_a_state_that_does_not_answer_is_no_empty_state(tmp_path: Path) -> None:
-    assert await reconcile(inputs(tmp_path, "exit 1")) == Reconciliation(inconclusive=True)
+def test_a_store_that_does_not_answer_costs_no_name(tmp_path: Path) -> None:
+    """The report named no resource when the state could not be read."""
+    reconciliation = reconcile(step_folder(tmp_path), None, Recovery.NONE)
+    assert reconciliation == Reconciliation(unknown=["a.made", "a.open"], inconclusive=True)
 
 
-async def test_what_began_and_is_not_in_the_state_is_unknown(tmp_path: Path) -> None:
-    assert await reconcile(inputs(tmp_path, "echo {}")) == Reconciliation(unknown=["a.b"])
+def test_what_began_and_is_not_in_the_state_is_unknown(tmp_path: Path) -> None:
+    state = json.dumps({"resources": [managed("made")]}).encode()
+    reconciliation = reconcile(step_folder(tmp_path), state, Recovery.NONE)
+    assert reconciliation == Reconciliation(unknown=["a.open"])
 
 
-async def test_an_unwritten_state_is_pushed_back_and_an_empty_one_never(tmp_path: Path) -> None:
-    state = json.dumps({"resources": [managed("b")]})
-    rescued = tmp_path / "errored.tfstate"
-    script = 'case "$2" in push) cp "$3" pushed;; pull) cat pushed 2>/dev/null || echo {};; esac'
-    made = inputs(tmp_path, script)
-
-    rescued.write_text("{}")
-    assert await reconcile(made) == Reconciliation(unknown=["a.b"])
-    assert not (tmp_path / "pushed").exists()
-
-    rescued.write_text(state)
-    assert await reconcile(made) == Reconciliation()
-    assert (tmp_path / "rescued" / "errored.tfstate").read_text() == state
+def test_what_is_in_a_state_that_is_not_saved_yet_is_named_and_not_unknown(tmp_path: Path) -> None:
+    state = json.dumps({"resources": [managed("made"), managed("open"), managed("old")]}).encode()
+    reconciliation = reconcile(step_folder(tmp_path), state, Recovery.PENDING)
+    assert reconciliation == Reconciliation(unsaved=["a.made"], recovery=Recovery.PENDING)

@@ -220,7 +220,7 @@ class Supervisor:
         await output.write_events()
         await runner.wait()
         await output.seal()
-        return output.result()
+        return await self._step.settle_lock(output.result())
 
     async def _ensure_runner(self, status: StepStatus, now: float) -> None:
         """Start a runner where none is alive."""
