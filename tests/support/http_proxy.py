@@ -73,8 +73,8 @@ class HttpProxy:
         verdict = self.rule(name)
         self.calls.append((name, verdict))
         await asyncio.sleep(self.latency_seconds)
-        if verdict is Verdict.RESET:
-            return _reset(writer)
+        if verdict in {Verdict.RESET, Verdict.DROP}:
+            return await _lose(verdict, reader, writer)
         if verdict in _REFUSALS:
             answer = _Answer(_REFUSALS[verdict], [], b"refused by a fault proxy")
         else:
@@ -105,9 +105,9 @@ class HttpProxy:
 async def _lose(
     verdict: Verdict, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> bool:
-    if verdict is Verdict.LOSE:
+    if verdict in {Verdict.LOSE, Verdict.RESET}:
         return _reset(writer)
-    if verdict is Verdict.CLOSE:
+    if verdict in {Verdict.CLOSE, Verdict.DROP}:
         writer.transport.abort()
         return False
     # The caller waits until it gives up.

@@ -24,6 +24,8 @@ class Verdict(Enum):
     CLOSE = auto()
     # Not carried out: the connection is reset.
     RESET = auto()
+    # Not carried out: the connection is closed.
+    DROP = auto()
 
 
 # By a call's name: `POST /upload/storage/v1/b/… artifacts/…`, which is the object's name, or
