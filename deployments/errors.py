@@ -11,6 +11,7 @@ Tree:
       NotFound
         PlanNotReady
         AcapConfigMissing
+        OnAnotherHost
       PlanTooLarge
       AcapConfigIncomplete
       LinkRefused
@@ -61,6 +62,7 @@ __all__ = [
     "LogNotSealed",
     "NotAvailable",
     "NotFound",
+    "OnAnotherHost",
     "PlanChanged",
     "PlanNotReady",
     "PlanTooLarge",
@@ -101,6 +103,8 @@ class AnavaError(Exception):
     """
 
     retryable: ClassVar[bool] = False
+    # The pause before a retry; None for the pauses of Temporal's retry policy.
+    retry_seconds: ClassVar[float | None] = None
     audience: ClassVar[Audience] = Audience.USER
     next_step: ClassVar[str] = "Read the detail; if it does not help, contact an operator."
 
@@ -143,6 +147,16 @@ class AcapConfigMissing(NotFound):
     """The deployment has no camera configuration, or none yet."""
 
     next_step = "Use a completed deployment; those of the sandbox have no camera configuration."
+
+
+class OnAnotherHost(NotFound):
+    """The data lie on the disk of another host, which this service cannot read."""
+
+    audience = Audience.OPERATOR
+    next_step = (
+        "Ask the service on that host, or let an operator set a store that all hosts share: "
+        "ANAVA_LOG__SINKS, ANAVA_LOG__SOURCES and ANAVA_ARTIFACTS__STORE."
+    )
 
 
 class PlanTooLarge(AnavaError):
@@ -250,6 +264,9 @@ class SecretsUnreadable(HostFault):
 class StateOnAnotherHost(HostFault):
     """The stack's state lies elsewhere, so this host would make every resource again."""
 
+    # A retry may reach the host that has the state: its worker polls the same task queue.
+    retryable = True
+    retry_seconds = 1.0
     next_step = "Deploy where the state lies, or move the state: docs/runbooks/state-store.md."
 
 
