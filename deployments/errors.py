@@ -152,7 +152,6 @@ class AcapConfigMissing(NotFound):
 class OnAnotherHost(NotFound):
     """The data lie on the disk of another host, which this service cannot read."""
 
-    audience = Audience.OPERATOR
     next_step = (
         "Ask the service on that host, or let an operator set a store that all hosts share: "
         "ANAVA_LOG__SINKS, ANAVA_LOG__SOURCES and ANAVA_ARTIFACTS__STORE."

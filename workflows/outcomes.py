@@ -55,7 +55,9 @@ def refusal_to_prepare(error: ActivityError) -> Reason:
 
 
 def failure_message(error: ActivityError) -> str:
-    """The message of the error that made an activity fail."""
+    """The message of the error that made an activity fail, without the name of our class."""
+    if isinstance(error.cause, ApplicationError):
+        return error.cause.message
     return str(error.cause or error)
 
 

@@ -62,7 +62,13 @@ def test_the_latest_state_is_changed_wherever_it_lies(
             StateBeingRecovered,
             "there",
         ),
-        (StackRecord(BUCKET, "there", L, 3, saved=False), BUCKET, None, StateBeingRecovered, ""),
+        (
+            StackRecord(BUCKET, "there", L, 3, saved=False),
+            BUCKET,
+            None,
+            StateBeingRecovered,
+            "there",
+        ),
         (StackRecord(BUCKET, "there", L, 3), BUCKET, position(9, M), StateReplaced, M),
     ],
 )
