@@ -20,7 +20,7 @@ help: ## List the targets
 setup: ## Install the locked packages into .venv (PYTHON=... names another Python)
 	@PYTHON="$(PYTHON)" scripts/setup
 
-setup-tests: setup ## Bring what only tests need: Chromium, Node, Java, the Firestore emulator, Google's provider
+setup-tests: setup ## Bring what only tests need: Chromium, Node, Java, the Firestore emulator
 	@scripts/setup-tests
 
 demo: setup ## Deploy the sandbox on this machine and follow the deployment (ONCE=1 ends with it)

@@ -21,13 +21,13 @@ Tree:
       SignInExpired
       Unavailable
         TemporalUnavailable
+        LogGap
         StateUnreachable
       InvalidSettings
       HostFault
         TerraformUnusable
         RunDirectoryBroken
         PlanChanged
-        LogGap
         SecretsUnreadable
         StateOnAnotherHost
         StateBeingRecovered
@@ -212,6 +212,10 @@ class TemporalUnavailable(Unavailable):
     next_step = "Check that the Temporal server is up; running terraform is not affected."
 
 
+class LogGap(Unavailable):
+    """A store answers and lacks lines of the log, which another copy may have."""
+
+
 class StateUnreachable(Unavailable):
     """The store of the stack's state does not answer."""
 
@@ -246,10 +250,6 @@ class PlanChanged(HostFault):
     """The plan file was changed after the plan (the sha256 differs)."""
 
     next_step = "Deploy again, and find out which process changed the run directory."
-
-
-class LogGap(HostFault):
-    """A chunk of events does not follow the last line of the log."""
 
 
 class SecretsUnreadable(HostFault):

@@ -14,7 +14,16 @@ from deployments.google_errors import GoogleError, parse
 from deployments.reasons import Reason
 from deployments.step import Diagnostic, StepOutcome, StepResult
 
-__all__ = ["Action", "Refusal", "causes_of", "classify", "match", "refusals_of", "without_own_lock"]
+__all__ = [
+    "Action",
+    "Refusal",
+    "causes_of",
+    "classify",
+    "match",
+    "precedence",
+    "refusals_of",
+    "without_own_lock",
+]
 
 
 class Action(StrEnum):
@@ -203,6 +212,9 @@ _REFUSING_STORE = _Row(
 # Consequences of an interrupt or of another error (measured), never a cause.
 _CONSEQUENCES = frozenset({"execution halted", "operation canceled"})
 
+# None is an error without a row: it decides against every cause that would lead to a retry.
+_PRECEDENCE = (Action.FAIL, Action.USER_ACTION, None, Action.IMPORT, Action.WAIT, Action.RETRY)
+
 
 def classify(diagnostic: Diagnostic) -> Refusal | None:
     """The cause of a diagnostic; None where no row matches.
@@ -256,6 +268,17 @@ def causes_of(result: StepResult) -> list[Diagnostic]:
         for diagnostic in result.diagnostics
         if diagnostic.severity == "error" and diagnostic.summary not in _CONSEQUENCES
     ]
+
+
+def precedence(diagnostic: Diagnostic) -> int:
+    """The place of a diagnostic in a report that cannot hold all: the deciding error has 0.
+
+    The consequences of other errors come last.
+    """
+    if diagnostic.summary in _CONSEQUENCES:
+        return len(_PRECEDENCE)
+    refusal = classify(diagnostic)
+    return _PRECEDENCE.index(refusal.action if refusal else None)
 
 
 def refusals_of(result: StepResult) -> list[Refusal]:

@@ -4,11 +4,13 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from adapters.local.interruptions import LocalInterruptions
 from adapters.terraform.state.state_file import position_of
 from deployments.errors import Unavailable
+from deployments.interruption import Interruption
 from deployments.phase import Phase
 from deployments.results import Reconciliation, Recovery
-from deployments.step import StepOutcome, StepResult, StopCause
+from deployments.step import StepKey, StepOutcome, StepResult, StopCause
 from worker.run_directory import RunDirectory
 from worker.run_root import RunRoot
 from worker.stack_states import StackStates
@@ -34,9 +36,15 @@ class Finalization:
     """Ends deployments on this host."""
 
     def __init__(
-        self, root: RunRoot, context: HostContext, stacks: StackStates, recovery: StateRecovery
+        self,
+        root: RunRoot,
+        context: HostContext,
+        stacks: StackStates,
+        recovery: StateRecovery,
+        interruptions: LocalInterruptions,
     ) -> None:
         self._root = root
+        self._interruptions = interruptions
         self._context = context
         self._stacks = stacks
         self._recovery = recovery
@@ -62,25 +70,44 @@ class Finalization:
         if last.outcome is StepOutcome.DONE and last.clean:
             return Reconciliation()
         state = self._recovery.unsaved_state(deployment) or await self._read_state(directory)
-        return reconcile(directory.step(last.key.step), state, recovery)
+        redact = self._context.redactor(deployment).clean
+        return await asyncio.to_thread(
+            reconcile, directory.step(last.key.step), state, recovery, redact
+        )
 
     async def record(self, deployment: str, record_json: str) -> str:
         """Write the record; returns the stored record, after a repeat the first."""
         return await asyncio.to_thread(self._root.directory(deployment).record, record_json)
 
     async def clear(self, deployment: str) -> None:
-        """Remove the files that only the work needed."""
-        await asyncio.to_thread(self._root.directory(deployment).clear)
+        """Remove the files that only the work needed.
 
-    async def abandon(self, deployment: str) -> None:
-        """Close a run directory whose deployment has ended without a record.
-
-        Raises Unavailable without Temporal.
+        The interruptions that a completed deployment reported are settled.
         """
         directory = self._root.directory(deployment)
-        await self._recover(directory)
-        directory.record('{"format": 1, "abandoned": true}')
+        if directory.has_completed():
+            self._interruptions.forget(directory.stack())
+        await asyncio.to_thread(directory.clear)
+
+    async def abandon(self, deployment: str, *, lost: bool) -> None:
+        """Close a run directory at rest whose workflow has ended without a record.
+
+        Leaves what is to be reported to the stack's next deployment. `lost`: Temporal does not
+        know the workflow.
+        """
+        directory = self._root.directory(deployment)
+        steps = self._steps(deployment)
+        number, phase = (steps[-1].key.step, steps[-1].phase()) if steps else (0, Phase.QUEUE)
+        # However terraform ended: the state is compared with the progress.
+        last = StepResult(StepKey(deployment, number), phase, StepOutcome.STOPPED)
+        left = await self.reconcile(deployment, [last])
+        interruption = Interruption(
+            deployment, number, phase, lost, left.unrecorded, left.unknown, left.inconclusive
+        )
+        self._interruptions.add(directory.stack(), interruption)
         directory.clear()
+        # Last, and found again after a death in between: with a record the directory is closed.
+        directory.record('{"format": 1, "abandoned": true}')
 
     async def _recover(self, directory: RunDirectory) -> Recovery:
         """Begin the recovery of a state and a lock, try once, and update the stack's record."""

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from adapters import settings as settings_module
 from adapters.encryption import AesGcmCipher
 from adapters.local import atomic_files
 from adapters.local.inotify import FileChanges
+from adapters.local.interruptions import LocalInterruptions
 from adapters.redaction import Redactor
 from adapters.settings import Settings
 from adapters.terraform import command
@@ -66,7 +68,10 @@ class WorkerHost:
         self.stacks = StackStates(root, context.states, records)
         self.recovery = StateRecovery(settings.data / "errored-states", context.states, self.stacks)
         self.plans = PlanReporter(root, context, outbox, settings.data / "plans")
-        self.finalization = Finalization(root, context, self.stacks, self.recovery)
+        self._interruptions = LocalInterruptions(settings.data)
+        self.finalization = Finalization(
+            root, context, self.stacks, self.recovery, self._interruptions
+        )
         self.archive = Archive(root, outbox, context.states, self._cipher)
 
     @classmethod
@@ -78,22 +83,21 @@ class WorkerHost:
         store: ArtifactStore,
         records: StackRecords,
     ) -> "WorkerHost":
-        """Open the run root and check terraform, which gets only PATH from the environment.
+        """Open the run root and check terraform.
+
+        Of the environment terraform gets PATH and LD_LIBRARY_PATH.
 
         Raises:
             TerraformUnusable: terraform is missing or too old, or its mirror is missing.
+            InvalidSettings: the data folder cannot be written.
             Unavailable: there are no credentials for the bucket of states.
         """
         path = environment.get("PATH", os.defpath)
         states = StateBackends(settings, environment)
-        root = RunRoot(settings.runs)
-        mirror = settings.terraform.mirror or root.path / "no-mirror"
-        if settings.terraform.mirror is None:
-            mirror.mkdir(exist_ok=True)
-        if not mirror.is_dir():
-            raise TerraformUnusable(f"the provider mirror {mirror} is not a folder")
-        cli_config = root.path / "terraform.tfrc"
-        atomic_files.replace(cli_config, command.cli_config(mirror.resolve()))
+        with atomic_files.writing_data():
+            root = RunRoot(settings.runs)
+            cli_config = _write_cli_config(settings.terraform.mirror, root.path)
+        inherited = settings_module.inherited_environment(settings, environment)
         binary, version = await check_terraform(settings, cli_config, path)
         context = HostContext(
             workers=root.workers,
@@ -106,6 +110,7 @@ class WorkerHost:
             states=states,
             durations=lambda: load_typical_durations(root.path),
             google=settings.google.endpoint,
+            inherited=inherited,
         )
         return cls(settings, root, version, context, store, records)
 
@@ -138,7 +143,13 @@ class WorkerHost:
         await self._settle_stack(request.stack.id, deployment)
         state = await self.stacks.admit(request.stack.id)
         template_version = await asyncio.to_thread(self._make, deployment, request, state)
-        return PreparedHost(self._root.host, self._terraform_version, template_version)
+        earlier = self._interruptions.of(request.stack.id)
+        return PreparedHost(
+            self._root.host,
+            self._terraform_version,
+            template_version,
+            [interruption.finding() for interruption in earlier],
+        )
 
     def step(self, key: StepKey) -> StepFolder:
         """A step, with or without a folder."""
@@ -166,9 +177,8 @@ class WorkerHost:
         self._root.publish_sink_statuses(statuses)
 
     def stale_steps(self) -> Sequence[StepFolder]:
-        """The steps whose claim is stale; records that this worker is alive."""
+        """The steps whose claim is stale."""
         stale_seconds = self._settings.worker.stale_seconds
-        self._root.show_life()
         return [
             step
             for deployment in self._root.open_deployments()
@@ -186,6 +196,10 @@ class WorkerHost:
                 for step in step_folders(self._root.directory(deployment), self._context)
             )
         ]
+
+    def show_life(self) -> None:
+        """Record that this worker's event loop turns, for the health checks."""
+        self._root.show_life()
 
     def close(self) -> None:
         """Release the worker's lock."""
@@ -220,6 +234,18 @@ class WorkerHost:
             [*self._settings.log.redact, *sensitive_outputs(state)],
         )
         return directory.template_version()
+
+
+def _write_cli_config(mirror: Path | None, root: Path) -> Path:
+    """Write terraform's CLI configuration; without a mirror it names an empty folder."""
+    folder = mirror or root / "no-mirror"
+    if mirror is None:
+        folder.mkdir(exist_ok=True)
+    if not folder.is_dir():
+        raise TerraformUnusable(f"the provider mirror {folder} is not a folder")
+    path = root / "terraform.tfrc"
+    atomic_files.replace(path, command.cli_config(folder.resolve()))
+    return path
 
 
 async def check_terraform(settings: Settings, cli_config: Path, path: str) -> tuple[str, str]:

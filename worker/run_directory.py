@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.local import atomic_files
 from adapters.terraform import function_archives
 from adapters.terraform.state.backends import BACKEND_FILE
-from deployments.deployment import DeploymentRequest
+from deployments.deployment import DeploymentRequest, Status
 from deployments.errors import RunDirectoryBroken
 from deployments.templates import TEMPLATES
 
@@ -20,8 +20,8 @@ RECORD_FILE = "record.json"
 _SECRETS_FILE = "secrets.json"
 _TEMPLATE_FILE = "template.json"
 
-# Left by tools, or documentation: not copied from a template.
-_IGNORED = (".terraform", "__pycache__", "*.md")
+# Left by tools: not copied from a template. A template may read any other file.
+_IGNORED = (".terraform", "__pycache__")
 
 # The files of a step that `clear` leaves: log, cursors of the sinks, progress, exit record, and the
 # only report of a runner that failed.
@@ -42,6 +42,12 @@ class RunDirectory:
     def is_open(self) -> bool:
         """Whether the deployment takes a slot on this host."""
         return self.path.is_dir() and not (self.path / RECORD_FILE).exists()
+
+    def has_completed(self) -> bool:
+        """Whether the deployment ended with the status `completed`."""
+        record = atomic_files.read(self.path / RECORD_FILE) or {}
+        result = record.get("result")
+        return isinstance(result, dict) and result.get("status") == Status.COMPLETED
 
     def make(
         self, template: Path, request: DeploymentRequest, backend: str, secrets: Iterable[str]

@@ -75,13 +75,7 @@ class Checkout:
         (self.root / ".venv" / "bin").mkdir(parents=True)
         (self.root / ".venv" / "bin" / "python").symlink_to(sys.executable)
         program(self.driver)
-        self.mirror.mkdir(parents=True)
         self.stamp()
-
-    @property
-    def mirror(self) -> Path:
-        """Google's provider in the mirror."""
-        return self.root / "providers" / "registry.terraform.io" / "hashicorp" / "google-beta"
 
     @property
     def driver(self) -> Path:

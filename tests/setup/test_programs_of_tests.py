@@ -140,20 +140,6 @@ def test_each_program_that_cannot_be_had_is_named_and_fails_nothing(checkout: Ch
         assert f"setup: {missing}: the tests" in ended.stderr
 
 
-def test_the_provider_is_downloaded_where_no_mirror_is_named(checkout: Checkout) -> None:
-    checkout.mirror.rmdir()
-    program(checkout.root / "scripts" / "mirror-providers", "echo no network >&2; exit 1")
-    (checkout.root / ".venv" / "bin" / "python").unlink()
-    (checkout.root / ".venv" / "bin" / "python").symlink_to(checkout.tools / "sh")
-
-    assert "no mirror of Google's provider: the test of" in setup_tests(checkout).stderr
-
-    program(checkout.root / "scripts" / "mirror-providers", "touch mirrored")
-    (checkout.tools / "touch").symlink_to("/usr/bin/touch")
-    assert "no mirror" not in setup_tests(checkout).stderr
-    assert (checkout.root / "mirrored").exists()
-
-
 def test_a_machine_that_has_all_of_them_gets_nothing(checkout: Checkout) -> None:
     program(checkout.tools / "chromium")
     program(checkout.tools / "java")

@@ -86,8 +86,8 @@ def redis(*options: str) -> Iterator[Store]:
 
 
 @contextmanager
-def object_store(folder: Path, front: str = "") -> Iterator[Store]:
-    """Its links lead to `front`, where a proxy stands in front of it.
+def object_store(folder: Path, front: str = "", public_host: str = "") -> Iterator[Store]:
+    """Its links lead to `front`, where a proxy stands in front of it; objects are at a host.
 
     Terraform reads a state by `GET /<bucket>/<object>`, which the server answers on the public host
     alone: elsewhere with 404, so that terraform takes the state for missing (tried).
@@ -95,7 +95,8 @@ def object_store(folder: Path, front: str = "") -> Iterator[Store]:
     port = free_port()
     front = front or f"http://127.0.0.1:{port}"
     argv = [str(GCS), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
-    argv += ["-external-url", front, "-public-host", front.removeprefix("http://")]
+    public_host = public_host or front.removeprefix("http://")
+    argv += ["-external-url", front, "-public-host", public_host]
     argv += ["-backend", "filesystem", "-filesystem-root", str(folder)]
     yield from _running(Store(argv, port, {}))
 

@@ -8,15 +8,11 @@ from pathlib import Path
 
 from adapters.terraform import function_archives
 from deployments.acap_config import Origin, compose
-from tests.support.real_provider import ACAP_CONFIG, ANAVA, planned
+from tests.support.real_provider import ACAP_CONFIG, ANAVA
 from tests.support.servers import ROOT
 from tests.terraform.hcl_files import bodies
 
 PLAN = ROOT / "examples" / "plan.txt"
-
-
-def test_the_plan_is_what_the_provider_plans(provider: None, tmp_path: Path) -> None:
-    assert PLAN.read_text() == planned(tmp_path), "run `make examples`"
 
 
 def test_the_plan_has_every_resource_of_the_template() -> None:
