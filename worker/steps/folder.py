@@ -89,10 +89,12 @@ class StepFolder:
 
         Returns the result, which does not name our own lock as the lock of another terraform.
         """
-        state = self._context.states.used_by(self._work)
-        if result.exit_code == 0 or state is None or self.runner.status().alive:
-            return result
         runs = dead_runs(sorted(self._folder.parent.iterdir()))
+        if result.exit_code == 0 or not runs or self.runner.status().alive:
+            return result
+        state = self._context.states.used_by(self._work)
+        if state is None:
+            return result
         try:
             removed = await asyncio.to_thread(free_own_lock, state, runs)
         except Unavailable as error:
