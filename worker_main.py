@@ -27,6 +27,7 @@ from adapters.stores import open_artifact_store, open_mirror, open_sinks
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
 from adapters.temporal.client import check_attributes, connect, worker_runtime
 from adapters.temporal.gateway import TemporalGateway
+from adapters.temporal.stack_records import TemporalStackRecords
 from deployments.errors import AnavaError
 from deployments.temporal_names import SHARED_QUEUE, host_queue
 from worker.admission import shared_queue_tuner
@@ -38,6 +39,7 @@ from worker.steps.supervisors import Supervisors
 from worker.watchdog import Watchdog
 from workflows.deployment import DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow
+from workflows.stack_record import StackRecordWorkflow
 
 __all__ = ["main", "run"]
 
@@ -79,7 +81,13 @@ async def run(settings: Settings) -> None:
     await check_attributes(client)
     changes = FileChanges()
     store, _ = open_artifact_store(settings)
-    host = await WorkerHost.open(settings, settings_module.base_environment(), changes, store)
+    host = await WorkerHost.open(
+        settings,
+        settings_module.base_environment(),
+        changes,
+        store,
+        TemporalStackRecords(client),
+    )
     sinks = open_sinks(settings, _console())
     shipper = LogShipper(sinks, host.step_log, settings.log.give_up_seconds)
     attempts = TemporalActivityAttempts(client)
@@ -96,6 +104,7 @@ async def run(settings: Settings) -> None:
             reattachment.run(),
             ship_pending_logs(host, shipper),
             send_pending_artifacts(host),
+            settle_pending_states(host),
             publish_sink_statuses(host, shipper),
             mirror_status(settings, client),
         )
@@ -161,6 +170,20 @@ async def send_pending_artifacts(host: WorkerHost) -> None:
         await asyncio.sleep(_PENDING_SECONDS)
 
 
+async def settle_pending_states(host: WorkerHost) -> None:
+    """Record the local states, then save the states that terraform could not save."""
+    declared = False
+    while True:
+        try:
+            if not declared:
+                await host.stacks.declare()
+                declared = True
+            await host.recovery.settle_pending()
+        except (AnavaError, OSError) as error:
+            _log.warning("the scan for unsaved states failed: %s", error)
+        await asyncio.sleep(_PENDING_SECONDS)
+
+
 async def publish_sink_statuses(host: WorkerHost, shipper: LogShipper) -> None:
     """Publish the status of the sinks to the API of this machine."""
     while True:
@@ -193,7 +216,7 @@ def _shared_worker(
     return Worker(
         client,
         task_queue=SHARED_QUEUE,
-        workflows=[DeploymentWorkflow, StackHolderWorkflow],
+        workflows=[DeploymentWorkflow, StackHolderWorkflow, StackRecordWorkflow],
         activities=[deployments.prepare_deployment, preflight.check_project],
         tuner=shared_queue_tuner(host.open_count, settings.worker.deployments),
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,

@@ -27,6 +27,7 @@ from api.middleware.request_guard import is_loopback
 from api.server import Server
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
+from api.services.placement import Placement
 from deployments.errors import AnavaError, InvalidSettings
 
 __all__ = ["create_app", "main", "run"]
@@ -65,6 +66,11 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         artifacts=store,
         downloads=downloads,
         preflight=GooglePreflight(google, settings.terraform.templates),
+        placement=Placement(
+            lambda deployment: (settings.runs / deployment).is_dir(),
+            log_is_local=all(source.name == "local" for source in sources),
+            artifacts_are_local=settings.artifacts.store == "local",
+        ),
         stopping=stopping,
     )
     return build(services)

@@ -248,6 +248,12 @@ class Broadcast:
             await asyncio.sleep(_POLL_SECONDS)
 
     def _publish_source(self) -> None:
+        if elsewhere := self._services.placement.log_elsewhere(self.snapshot):
+            # The deployment has reached another host after the stream began.
+            if self._source != (place := f"host:{self.snapshot.host}"):
+                self._source = place
+                self._publish(Entry(frame("source", {"source": place, "label": elsewhere})))
+            return
         source = self._services.logs.reading(self.snapshot.id)
         if source != self._source:
             self._source = source

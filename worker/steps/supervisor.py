@@ -237,11 +237,11 @@ class Supervisor:
         return await self._end_of_output()
 
     async def _end_of_output(self) -> StepResult:
-        """Write the rest of the log and the end record of an ended step."""
+        """Write the rest of the log and the end record of an ended step, and settle its lock."""
         await self._step.output.write_events()
         await self._step.runner.wait()
         await self._step.output.seal()
-        return self._step.output.result()
+        return await self._step.settle_lock(self._step.output.result())
 
     async def _ensure_runner(self, status: StepStatus, now: float) -> None:
         """Start a runner where none is alive."""
