@@ -87,7 +87,8 @@ KINDS: dict[str, ProblemKind] = {
     "invalid_json": ProblemKind(
         400,
         "The body is not valid JSON",
-        "The body is not valid JSON, nests deeper than 32 levels, or names a field twice.",
+        "The body is not valid JSON, nests deeper than 32 levels, has more than 12,000 values or "
+        "2,000 fields, or names a field twice.",
         "Correct the body.",
     ),
     "host_not_allowed": ProblemKind(

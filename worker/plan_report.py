@@ -43,14 +43,16 @@ class PlanReporter:
         """Copy the plan file on this host, and enqueue the redacted plan as artifacts."""
         directory = self._root.directory(deployment)
         plan_json = await self.plan_json(deployment)
-        redactor = Redactor([*directory.secrets(), *sensitive_values(plan_json)])
-        redacted = redact_plan(plan_json, redactor).decode()
-        self._outbox.enqueue(directory, artifacts.PLAN_JSON, redacted)
+        # In threads: 1 s for 1,000 resources with a secret each (measured).
+        marked = await asyncio.to_thread(sensitive_values, plan_json)
+        redactor = Redactor([*directory.secrets(), *marked])
+        redacted = await asyncio.to_thread(redact_plan, plan_json, redactor)
+        self._outbox.enqueue(directory, artifacts.PLAN_JSON, redacted.decode())
         # After the first command, not beside: each starts the providers, during an apply.
         plan_text = await self._show(
             directory, command.show_plan_text_argv(self._context.terraform)
         )
-        text = redactor.clean(plan_text.decode("utf-8", "replace"))
+        text = await asyncio.to_thread(redactor.clean, plan_text.decode("utf-8", "replace"))
         self._outbox.enqueue(directory, artifacts.PLAN_TEXT, text)
         plan = directory.work / command.PLAN_FILE
         await asyncio.to_thread(_copy, plan, self._plans / deployment)

@@ -42,7 +42,7 @@ async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
     errored_state = await asyncio.to_thread(
         errored.read_errored_state, inputs.work, inputs.step_folder / SPOOL_FILE
     )
-    if addresses_in(errored_state):
+    if await asyncio.to_thread(addresses_in, errored_state):
         file = await asyncio.to_thread(errored.preserve, errored_state, inputs.errored_states)
         # After a refused push, the comparison below reports the unrecorded resources.
         await run_command(
@@ -55,9 +55,8 @@ async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
         return Reconciliation(inconclusive=True)
     progress = atomic_files.read(inputs.step_folder / PROGRESS_FILE) or {}
     resources = progress.get("resources", [])
-    return compare_with_state(
-        resources if isinstance(resources, list) else [], addresses_in(pulled.output)
-    )
+    recorded = await asyncio.to_thread(addresses_in, pulled.output)
+    return compare_with_state(resources if isinstance(resources, list) else [], recorded)
 
 
 def compare_with_state(

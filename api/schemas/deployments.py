@@ -51,7 +51,8 @@ def _exact(value: str | bool | int | float) -> str | bool | int | float:
 _Name = Annotated[str, Field(max_length=128)]
 _Scalar = Annotated[str | bool | int | float, AfterValidator(_exact)]
 _Entry = Annotated[str, Field(max_length=_MAX_ENTRY_CHARACTERS)]
-_Value = _Scalar | Annotated[list[_Entry], Field(max_length=_MAX_ENTRIES)]
+# Without fail_fast 100 lists of wrong entries make 10,000 errors, which take 40 ms (measured).
+_Value = _Scalar | Annotated[list[_Entry], Field(max_length=_MAX_ENTRIES, fail_fast=True)]
 _Empty = Annotated[str, Field(examples=[""])]
 _OLDER_SPELLINGS = {"project_id": "projectId", "storage_location": "storageLocation"}
 _NoAddresses = Annotated[list[str], Field(examples=[[]])]
