@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from fastapi import FastAPI
 
-from adapters.encryption import AesGcmCipher
+from adapters.encryption import AesGcmCipher, key_ring
 from adapters.google.api import GoogleApi
 from adapters.google.preflight import GooglePreflight
 from adapters.google.tokens import GoogleTokenProvider
@@ -46,10 +46,11 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         )
     client = await connect()
     await check_attributes(client)
-    gateway = TemporalGateway(client)
+    keys = key_ring(settings.secrets.ring, settings.data)
+    gateway = TemporalGateway(client, keys)
     store, downloads = open_artifact_store(settings)
     google = GoogleApi(GoogleTokenProvider.open(settings.google), settings.google.endpoint)
-    cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
+    cipher = AesGcmCipher(keys)
     sources = open_sources(settings, FileChanges())
     services = Services(
         deployments=DeploymentService(gateway, settings.phases.timings(), cipher),
