@@ -11,7 +11,6 @@ from pathlib import Path
 from adapters.encryption import AesGcmCipher
 from adapters.local import atomic_files
 from adapters.local.inotify import FileChanges
-from adapters.redaction import Redactor
 from adapters.settings import Settings
 from adapters.terraform import command
 from adapters.terraform.run_command import run_command
@@ -28,6 +27,7 @@ from worker.artifact_outbox import ArtifactOutbox
 from worker.duration_history import load_typical_durations
 from worker.finalization import Finalization
 from worker.plan_report import PlanReporter
+from worker.run_redactor import RunRedactor
 from worker.run_root import RunRoot
 from worker.steps.context import HostContext
 from worker.steps.folder import StepFolder, step_folders
@@ -93,7 +93,7 @@ class WorkerHost:
             path=path,
             cli_config=cli_config,
             changes=changes,
-            redactor=lambda deployment: Redactor(root.directory(deployment).secrets()),
+            redactor=lambda deployment: RunRedactor(root.directory(deployment)),
             states=states,
             durations=lambda: load_typical_durations(root.path),
             google=settings.google.endpoint,

@@ -18,6 +18,8 @@ __all__ = ["RECORD_FILE", "RunDirectory"]
 
 RECORD_FILE = "record.json"
 _SECRETS_FILE = "secrets.json"
+# Secrets that became known later, a file for each addition: workers and steps add at the same time.
+_LATER_SECRETS = "secrets"
 _TEMPLATE_FILE = "template.json"
 
 # Left by tools, or documentation: not copied from a template.
@@ -75,9 +77,27 @@ class RunDirectory:
 
     def secrets(self) -> list[str]:
         """The texts to redact; empty after `clear`."""
-        content = atomic_files.read(self.path / _SECRETS_FILE) or {}
-        secrets = content.get("secrets", [])
-        return [str(secret) for secret in secrets] if isinstance(secrets, list) else []
+        later = sorted((self.path / _LATER_SECRETS).glob("[!.]*"))
+        return [
+            secret for path in (self.path / _SECRETS_FILE, *later) for secret in _secrets_in(path)
+        ]
+
+    def add_secrets(self, secrets: Iterable[str]) -> None:
+        """Add texts to redact from now on; a repeat, or after `clear`, changes nothing."""
+        texts = sorted(set(secrets))
+        if not texts or not (self.path / _SECRETS_FILE).exists():
+            return
+        folder = self.path / _LATER_SECRETS
+        folder.mkdir(exist_ok=True, mode=0o700)
+        name = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+        atomic_files.create(folder / name, {"secrets": texts})
+
+    def secrets_version(self) -> int:
+        """A number that changes when secrets are added."""
+        try:
+            return (self.path / _LATER_SECRETS).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     def template_version(self) -> str:
         """The version of the copied template: 12 hex digits; empty for a broken directory."""
@@ -104,12 +124,17 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Remove the files that only the work needed; may be repeated."""
-        for folder in (self.work, self.home):
+        for folder in (self.work, self.home, self.path / _LATER_SECRETS):
             shutil.rmtree(folder, ignore_errors=True)
         (self.path / _SECRETS_FILE).unlink(missing_ok=True)
         for step in self.steps():
             for path in self.step(step).iterdir():
                 _remove(path)
+
+
+def _secrets_in(path: Path) -> list[str]:
+    secrets = (atomic_files.read(path) or {}).get("secrets", [])
+    return [str(secret) for secret in secrets] if isinstance(secrets, list) else []
 
 
 def _remove(path: Path) -> None:
