@@ -21,6 +21,7 @@ from adapters.google.imports import GoogleImportFinder
 from adapters.google.preflight import GooglePreflight
 from adapters.google.tokens import GoogleTokenProvider
 from adapters.local.inotify import FileChanges
+from adapters.process_protection import make_private, protect_process
 from adapters.settings import Settings
 from adapters.stores import open_artifact_store, open_mirror, open_sinks
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
@@ -73,8 +74,7 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await connect(runtime=worker_runtime())
-    await check_attributes(client)
+    client = await _connect()
     changes = FileChanges()
     store, _ = open_artifact_store(settings)
     host = await WorkerHost.open(settings, settings_module.base_environment(), changes, store)
@@ -107,6 +107,13 @@ async def run(settings: Settings) -> None:
         _log.info("worker %s shuts down", host.worker)
     host.close()
     changes.close()
+
+
+async def _connect() -> Client:
+    client = await connect(runtime=worker_runtime())
+    settings_module.forget_secrets()
+    await check_attributes(client)
+    return client
 
 
 def _start_tasks(*coroutines: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
@@ -212,9 +219,13 @@ def _host_worker(
 
 def main() -> int:
     """Run the worker; returns the process's exit status."""
+    protect_process()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        asyncio.run(run(settings_module.load()))
+        settings = settings_module.load()
+        make_private(settings.data)
+        make_private(settings.runs)
+        asyncio.run(run(settings))
     except AnavaError as error:
         _log.error("%s %s", error, error.next_step)
         return 1

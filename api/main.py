@@ -15,7 +15,8 @@ from adapters.google.tokens import GoogleTokenProvider
 from adapters.local.inotify import FileChanges
 from adapters.local.progress import LocalProgressSource
 from adapters.local.sink_status import LocalSinkStatuses
-from adapters.settings import Settings, load
+from adapters.process_protection import make_private, protect_process
+from adapters.settings import Settings, forget_secrets, load
 from adapters.stores import open_artifact_store, open_sources, preferred
 from adapters.temporal.client import check_attributes, connect
 from adapters.temporal.gateway import TemporalGateway
@@ -44,6 +45,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
             f"ANAVA_API__HOST is {settings.api.host}: without sign-in the API listens on loopback "
             "only, like 127.0.0.1"
         )
+    make_private(settings.data)
     client = await connect()
     await check_attributes(client)
     keys = key_ring(settings.secrets.ring, settings.data)
@@ -76,12 +78,14 @@ async def run(settings: Settings) -> None:
     """
     stopping = asyncio.Event()
     app = await create_app(settings, stopping)
+    forget_secrets()
     await Server(app, settings.api.host, settings.api.port, stopping).serve()
 
 
 def main(argv: Sequence[str] = ()) -> None:
     """Run the API until SIGTERM or SIGINT, then exit the process; status 1 after an error."""
     code = 0
+    protect_process()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         if argv:

@@ -8,6 +8,7 @@ from api.schemas import fields
 from api.schemas.fields import QueryModel, RequestModel, RequestText
 from deployments.deployment import ApprovalPolicy, Operation, Status
 from deployments.execution import DeploymentFilter
+from deployments.log_text import without_host_paths
 from deployments.requests import DeploymentFields
 from deployments.temporal_names import Attribute
 from deployments.timings import PhaseTimeouts, limits_of
@@ -227,6 +228,7 @@ class ErrorBody(BaseModel):
     severity: Annotated[str, Field(examples=["blocking"])]
     message: Annotated[
         str,
+        AfterValidator(without_host_paths),
         Field(examples=["The permission iam.serviceAccounts.create is missing in demo-project-1."]),
     ]
     next_step: Annotated[
@@ -238,7 +240,7 @@ class ErrorBody(BaseModel):
     ]
     audience: Annotated[str, Field(examples=["user"])]
     resource: Annotated[str, Field(examples=["iam.serviceAccounts.create"])]
-    detail: _Empty
+    detail: fields.ErrorText
     file: _Empty
     line: int
 
@@ -270,7 +272,7 @@ class SealBody(BaseModel):
 class ResultBody(BaseModel):
     """The end of the deployment; `omitted` counts entries that were left out for their size."""
 
-    detail: _Empty
+    detail: fields.ErrorText
     counts: CountsBody
     changed: list[fields.Address]
     not_applied: _NoAddresses
