@@ -74,7 +74,7 @@ async def test_health_is_told_by_the_exit_code(anava: CommandLine) -> None:
 
 async def test_ctrl_c_on_a_terminal_stops_the_watching_only(anava: CommandLine) -> None:
     ours, theirs = pty.openpty()
-    words = ("deploy", "--project", "demo-project-1", "--var", "resource_seconds=4", "-f")
+    words = ("deploy", "--project", "demo-project-1", "--var", "resource_seconds=10", "-f")
     process = subprocess.Popen(  # noqa: ASYNC220, S603 - its terminal is what is tested
         anava.argv(*words),
         stdin=theirs,
