@@ -68,7 +68,8 @@ class RunDirectory:
         atomic_files.replace(work / "terraform.tfvars.json", _variables(request))
         atomic_files.replace(work / BACKEND_FILE, backend)
         hidden = {*secrets, *_sensitive_values(request)}
-        atomic_files.replace(draft / _SECRETS_FILE, {"secrets": sorted(hidden)})
+        content = {"secrets": sorted(hidden), "public": sorted(_public_values(request))}
+        atomic_files.replace(draft / _SECRETS_FILE, content)
         try:
             draft.rename(self.path)
         except OSError:
@@ -83,9 +84,15 @@ class RunDirectory:
         ]
 
     def add_secrets(self, secrets: Iterable[str]) -> None:
-        """Add texts to redact from now on; a repeat, or after `clear`, changes nothing."""
-        texts = sorted(set(secrets))
-        if not texts or not (self.path / _SECRETS_FILE).exists():
+        """Add texts to redact from now on; a repeat, or after `clear`, changes nothing.
+
+        What the request itself names stays visible: a plan marks the whole of an object, of which
+        the project's id may be a part.
+        """
+        content = atomic_files.read(self.path / _SECRETS_FILE)
+        public = content.get("public", []) if content else []
+        texts = sorted({*secrets}.difference(public if isinstance(public, list) else []))
+        if content is None or not texts:
             return
         folder = self.path / _LATER_SECRETS
         folder.mkdir(exist_ok=True, mode=0o700)
@@ -157,13 +164,20 @@ def _version(template: Path) -> str:
 
 def _variables(request: DeploymentRequest) -> str:
     values: dict[str, object] = json.loads(request.variables_json)
-    values |= {
+    return json.dumps(values | _target(request))
+
+
+def _target(request: DeploymentRequest) -> dict[str, str]:
+    return {
         "project_id": request.stack.project_id,
         "region": request.region,
         "prefix": request.stack.prefix,
         "storage_location": request.storage_location,
     }
-    return json.dumps(values)
+
+
+def _public_values(request: DeploymentRequest) -> set[str]:
+    return {*_target(request).values()} - {*_sensitive_values(request)}
 
 
 def _sensitive_values(request: DeploymentRequest) -> Iterator[str]:

@@ -13,7 +13,9 @@ from worker.run_redactor import RunRedactor
 
 @pytest.fixture
 def directory(tmp_path: Path) -> RunDirectory:
-    (tmp_path / "secrets.json").write_text('{"format": 1, "secrets": ["known-at-first"]}')
+    (tmp_path / "secrets.json").write_text(
+        '{"format": 1, "secrets": ["known-at-first"], "public": ["demo-proj"]}'
+    )
     return RunDirectory(tmp_path)
 
 
@@ -51,3 +53,9 @@ def test_nothing_is_added_to_a_cleared_directory(directory: RunDirectory) -> Non
     assert list(directory.path.iterdir()) == []
     assert redactor.touches(b"token-of-the-run")
     assert redactor.clean("token-of-the-run") == MARK
+
+
+def test_what_the_request_names_stays_visible(directory: RunDirectory) -> None:
+    translator = Translator(3, "apply", "", RunRedactor(directory))
+    directory.add_secrets(["demo-proj", "made-by-apply"])
+    assert _texts(translator, "made-by-apply in demo-proj") == [f"{MARK} in demo-proj"]
