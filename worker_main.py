@@ -5,9 +5,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import IO, Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -21,6 +21,7 @@ from adapters.google.imports import GoogleImportFinder
 from adapters.google.preflight import GooglePreflight
 from adapters.google.tokens import GoogleTokenProvider
 from adapters.local.inotify import FileChanges
+from adapters.process_exit import run_and_exit
 from adapters.process_protection import make_private, protect_process
 from adapters.settings import Settings
 from adapters.stores import open_artifact_store, open_mirror, open_sinks
@@ -35,6 +36,7 @@ from worker.log_shipper import LogShipper
 from worker.reattachment import Reattachment
 from worker.status_mirror import StatusMirrorLoop
 from worker.steps.supervisors import Supervisors
+from worker.watchdog import Watchdog
 from workflows.deployment import DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow
 
@@ -78,7 +80,7 @@ async def run(settings: Settings) -> None:
     changes = FileChanges()
     store, _ = open_artifact_store(settings)
     host = await WorkerHost.open(settings, settings_module.base_environment(), changes, store)
-    sinks = open_sinks(settings, sys.stdout.buffer)
+    sinks = open_sinks(settings, _console())
     shipper = LogShipper(sinks, host.step_log, settings.log.give_up_seconds)
     attempts = TemporalActivityAttempts(client)
     credentials = GoogleTokenProvider.open(settings.google)
@@ -90,13 +92,14 @@ async def run(settings: Settings) -> None:
     async with shared_worker, host_worker:
         _log.info("worker %s of host %s is up", host.worker, host.id)
         background = _start_tasks(
+            Watchdog(host.show_life).run(),
             reattachment.run(),
             ship_pending_logs(host, shipper),
             send_pending_artifacts(host),
             publish_sink_statuses(host, shipper),
             mirror_status(settings, client),
         )
-        await stop.wait()
+        await _until_stopped(stop, background)
         if settings.worker.drain:
             await drain(supervisors)
         supervisors.hand_over()
@@ -114,6 +117,19 @@ async def _connect() -> Client:
     settings_module.forget_secrets()
     await check_attributes(client)
     return client
+
+
+async def _until_stopped(stop: asyncio.Event, background: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for the request to stop; raise the error of a background task that ended by a defect.
+
+    Without its background tasks a worker would poll, and re-attach to nothing.
+    """
+    stopping = asyncio.create_task(stop.wait())
+    tasks: set[asyncio.Task[Any]] = {stopping, *background}
+    while not stopping.done():
+        done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
 
 def _start_tasks(*coroutines: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
@@ -225,16 +241,25 @@ def main() -> int:
         settings = settings_module.load()
         make_private(settings.data)
         make_private(settings.runs)
+        settings_module.apply_network(settings.network)
         asyncio.run(run(settings))
     except AnavaError as error:
         _log.error("%s %s", error, error.next_step)
         return 1
+    except Exception:  # noqa: BLE001 - logged; the next process starts anew
+        _log.exception("the worker ends by a defect")
+        return 1
     return 0
 
 
+def _console() -> IO[bytes]:
+    """Stdout in a buffer of its own.
+
+    The flush at the exit of the process would wait for a thread that blocks in `sys.stdout.buffer`,
+    on a reader that has stopped. The console sink flushes its lines itself.
+    """
+    return os.fdopen(sys.stdout.fileno(), "wb", closefd=False)
+
+
 if __name__ == "__main__":
-    status = main()
-    logging.shutdown()
-    # A normal exit crashed the interpreter inside the SDK once in about ten times (measured). The
-    # console sink has flushed its lines: a flush here would block on a reader that has stopped.
-    os._exit(status)
+    run_and_exit(main)

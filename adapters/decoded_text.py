@@ -21,7 +21,7 @@ _TERMINAL = re.compile(
 _ESCAPE = re.compile(
     rb"%[0-9A-Fa-f]{2}"
     rb"|\\u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}"
-    rb"|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\033|\\[nrtbfe\"'/\\]"
+    rb"|\\u[0-9A-Fa-f]{4}|\\U00[01][0-9A-Fa-f]{5}|\\x[0-9A-Fa-f]{2}|\\033|\\[nrtbfe\"'/\\]"
     rb"|&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});"
     rb"|\$\$(?=\{)|%%(?=\{)"  # HCL
 )
@@ -125,7 +125,13 @@ def _decoded(match: re.Match[bytes]) -> bytes:
         return kind
     if kind == b"%" or letter == b"x":
         return bytes.fromhex(escape[-2:].decode())
-    if letter == b"u":
-        units = bytes.fromhex(escape.replace(b"\\u", b"").decode())
-        return units.decode("utf-16-be", "surrogatepass").encode("utf-8", "surrogatepass")
+    if letter in (b"u", b"U"):
+        return _code_points(escape)
     return _LETTERS.get(letter, letter)
+
+
+def _code_points(escape: bytes) -> bytes:
+    if escape[1:2] == b"U":  # HCL; a number above the last code point is no character
+        return chr(min(int(escape[2:], 16), 0x10FFFF)).encode("utf-8", "surrogatepass")
+    units = bytes.fromhex(escape.replace(b"\\u", b"").decode())
+    return units.decode("utf-16-be", "surrogatepass").encode("utf-8", "surrogatepass")

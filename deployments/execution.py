@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from deployments.deployment import DeploymentResult, Operation, Status
 from deployments.events import EventId
@@ -16,9 +17,18 @@ __all__ = [
     "DeploymentFilter",
     "DeploymentSnapshot",
     "SnapshotPage",
+    "WorkflowState",
     "effective_status",
     "rfc3339",
 ]
+
+
+class WorkflowState(StrEnum):
+    """Whether a deployment's workflow runs; `UNKNOWN`: Temporal has no such workflow."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

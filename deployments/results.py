@@ -60,7 +60,7 @@ class EndContext:
 
     `problem` is why the deployment ended outside any step, `detail` the text of that error,
     `findings` those of preflight when they are the problem. `host_lost`: the host did not answer
-    again. `waiting`: the deployment was waiting for the next try.
+    again. `waiting`: the deployment was waiting for the next try. `warnings` come from the host.
     """
 
     phase: Phase
@@ -74,6 +74,7 @@ class EndContext:
     waiting: bool = False
     destroy: bool = False
     template_version: str = ""
+    warnings: list[Finding] = field(default_factory=list)
 
 
 def conclude(
@@ -103,7 +104,11 @@ def conclude(
             not_applied=apply.not_applied if apply else [],
             unrecorded=reconciliation.unrecorded,
             unknown=reconciliation.unknown,
-            errors=[*context.findings, *_errors(last, destroy=context.destroy)],
+            errors=[
+                *context.findings,
+                *_errors(last, destroy=context.destroy),
+                *context.warnings,
+            ],
             outputs=apply.outputs if apply and status is Status.COMPLETED else [],
             seals=[step.seal for step in steps if step.seal is not None],
             plan_sha256=plan.plan_sha256 if plan else "",
@@ -113,7 +118,7 @@ def conclude(
             terraform_version=context.terraform_version,
             template_version=context.template_version,
             ended_at=last.ended_at if last else "",
-            omitted=apply.omitted if apply else 0,
+            omitted=last.omitted if last else 0,
         )
     )
 

@@ -5,10 +5,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from adapters.local.interruptions import LocalInterruptions
 from deployments.errors import Unavailable
+from deployments.interruption import Interruption
 from deployments.phase import Phase
 from deployments.results import Reconciliation
-from deployments.step import StepOutcome, StepResult, StopCause
+from deployments.step import StepKey, StepOutcome, StepResult, StopCause
 from worker.run_root import RunRoot
 from worker.state_reconciliation import ReconciliationInput, reconcile
 from worker.steps.context import HostContext
@@ -26,8 +28,15 @@ _POLL_SECONDS = 0.1
 class Finalization:
     """Ends deployments on this host; `errored_states` is a folder for operators alone."""
 
-    def __init__(self, root: RunRoot, context: HostContext, errored_states: Path) -> None:
+    def __init__(
+        self,
+        root: RunRoot,
+        context: HostContext,
+        errored_states: Path,
+        interruptions: LocalInterruptions,
+    ) -> None:
         self._root = root
+        self._interruptions = interruptions
         self._context = context
         self._errored_states = errored_states
 
@@ -56,6 +65,7 @@ class Finalization:
                 errored_states=self._errored_states / deployment,
                 terraform=self._context.terraform,
                 environment=self._context.environment(directory.home),
+                redact=self._context.redactor(deployment).clean,
             )
         )
 
@@ -64,15 +74,34 @@ class Finalization:
         return await asyncio.to_thread(self._root.directory(deployment).record, record_json)
 
     async def clear(self, deployment: str) -> None:
-        """Remove the files that only the work needed."""
-        await asyncio.to_thread(self._root.directory(deployment).clear)
+        """Remove the files that only the work needed.
 
-    async def abandon(self, deployment: str) -> None:
-        """Close a run directory whose deployment has ended without a record."""
-        await self._free_locks(deployment)
+        The interruptions that a completed deployment reported are settled.
+        """
         directory = self._root.directory(deployment)
-        directory.record('{"format": 1, "abandoned": true}')
+        if directory.has_completed():
+            self._interruptions.forget(directory.stack())
+        await asyncio.to_thread(directory.clear)
+
+    async def abandon(self, deployment: str, *, lost: bool) -> None:
+        """Close a run directory at rest whose workflow has ended without a record.
+
+        Leaves what is to be reported to the stack's next deployment. `lost`: Temporal does not
+        know the workflow.
+        """
+        directory = self._root.directory(deployment)
+        steps = self._steps(deployment)
+        number, phase = (steps[-1].key.step, steps[-1].phase()) if steps else (0, Phase.QUEUE)
+        # However terraform ended: the state is compared with the progress.
+        last = StepResult(StepKey(deployment, number), phase, StepOutcome.STOPPED)
+        left = await self.reconcile(deployment, [last])
+        interruption = Interruption(
+            deployment, number, phase, lost, left.unrecorded, left.unknown, left.inconclusive
+        )
+        self._interruptions.add(directory.stack(), interruption)
         directory.clear()
+        # Last, and found again after a death in between: with a record the directory is closed.
+        directory.record('{"format": 1, "abandoned": true}')
 
     async def _free_locks(self, deployment: str) -> None:
         """Remove the state locks of our dead terraforms; log those that cannot be removed."""

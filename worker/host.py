@@ -8,9 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from adapters import settings as settings_module
 from adapters.encryption import AesGcmCipher
 from adapters.local import atomic_files
 from adapters.local.inotify import FileChanges
+from adapters.local.interruptions import LocalInterruptions
 from adapters.settings import Settings
 from adapters.terraform import command
 from adapters.terraform.run_command import run_command
@@ -58,7 +60,10 @@ class WorkerHost:
         self._cipher = cipher
         outbox = ArtifactOutbox(store, settings.log.give_up_seconds)
         self.plans = PlanReporter(root, context, outbox, settings.data / "plans")
-        self.finalization = Finalization(root, context, settings.data / "errored-states")
+        self._interruptions = LocalInterruptions(settings.data)
+        self.finalization = Finalization(
+            root, context, settings.data / "errored-states", self._interruptions
+        )
         self.archive = Archive(root, outbox, context.states, cipher)
 
     @classmethod
@@ -69,22 +74,21 @@ class WorkerHost:
         changes: FileChanges,
         store: ArtifactStore,
     ) -> "WorkerHost":
-        """Open the run root and check terraform, which gets only PATH from the environment.
+        """Open the run root and check terraform.
+
+        Of the environment terraform gets PATH and LD_LIBRARY_PATH.
 
         Raises:
             TerraformUnusable: terraform is missing or too old, or its mirror is missing.
+            InvalidSettings: the data folder cannot be written.
             Unavailable: there are no credentials for the bucket of states.
         """
         path = environment.get("PATH", os.defpath)
         states = StateBackends(settings, environment)
-        root = RunRoot(settings.runs)
-        mirror = settings.terraform.mirror or root.path / "no-mirror"
-        if settings.terraform.mirror is None:
-            mirror.mkdir(exist_ok=True)
-        if not mirror.is_dir():
-            raise TerraformUnusable(f"the provider mirror {mirror} is not a folder")
-        cli_config = root.path / "terraform.tfrc"
-        atomic_files.replace(cli_config, command.cli_config(mirror.resolve()))
+        with atomic_files.writing_data():
+            root = RunRoot(settings.runs)
+            cli_config = _write_cli_config(settings.terraform.mirror, root.path)
+        inherited = settings_module.inherited_environment(settings, environment)
         binary, version = await check_terraform(settings, cli_config, path)
         context = HostContext(
             workers=root.workers,
@@ -97,6 +101,7 @@ class WorkerHost:
             states=states,
             durations=lambda: load_typical_durations(root.path),
             google=settings.google.endpoint,
+            inherited=inherited,
         )
         cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
         return cls(settings, root, version, context, store, cipher)
@@ -126,7 +131,13 @@ class WorkerHost:
         self._check_providers(TEMPLATES[request.stack.template])
         request = decrypt_variables(request, deployment, self._cipher)
         template_version = await asyncio.to_thread(self._make, deployment, request)
-        return PreparedHost(self._root.host, self._terraform_version, template_version)
+        earlier = self._interruptions.of(request.stack.id)
+        return PreparedHost(
+            self._root.host,
+            self._terraform_version,
+            template_version,
+            [interruption.finding() for interruption in earlier],
+        )
 
     def step(self, key: StepKey) -> StepFolder:
         """A step, with or without a folder."""
@@ -154,9 +165,8 @@ class WorkerHost:
         self._root.publish_sink_statuses(statuses)
 
     def stale_steps(self) -> Sequence[StepFolder]:
-        """The steps whose claim is stale; records that this worker is alive."""
+        """The steps whose claim is stale."""
         stale_seconds = self._settings.worker.stale_seconds
-        self._root.show_life()
         return [
             step
             for deployment in self._root.open_deployments()
@@ -174,6 +184,10 @@ class WorkerHost:
                 for step in step_folders(self._root.directory(deployment), self._context)
             )
         ]
+
+    def show_life(self) -> None:
+        """Record that this worker's event loop turns, for the health checks."""
+        self._root.show_life()
 
     def close(self) -> None:
         """Release the worker's lock."""
@@ -198,6 +212,18 @@ class WorkerHost:
             [*self._settings.log.redact, *sensitive_outputs(state.read())],
         )
         return directory.template_version()
+
+
+def _write_cli_config(mirror: Path | None, root: Path) -> Path:
+    """Write terraform's CLI configuration; without a mirror it names an empty folder."""
+    folder = mirror or root / "no-mirror"
+    if mirror is None:
+        folder.mkdir(exist_ok=True)
+    if not folder.is_dir():
+        raise TerraformUnusable(f"the provider mirror {folder} is not a folder")
+    path = root / "terraform.tfrc"
+    atomic_files.replace(path, command.cli_config(folder.resolve()))
+    return path
 
 
 async def check_terraform(settings: Settings, cli_config: Path, path: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.local import atomic_files
 from adapters.terraform import function_archives
 from adapters.terraform.state.backends import BACKEND_FILE
-from deployments.deployment import DeploymentRequest
+from deployments.deployment import DeploymentRequest, Status
 from deployments.errors import RunDirectoryBroken
 from deployments.templates import TEMPLATES
 
@@ -22,8 +22,8 @@ _SECRETS_FILE = "secrets.json"
 _LATER_SECRETS = "secrets"
 _TEMPLATE_FILE = "template.json"
 
-# Left by tools, or documentation: not copied from a template.
-_IGNORED = (".terraform", "__pycache__", "*.md")
+# Left by tools: not copied from a template. A template may read any other file.
+_IGNORED = (".terraform", "__pycache__")
 
 # The files of a step that `clear` leaves: log, cursors of the sinks, progress, exit record, and the
 # only report of a runner that failed.
@@ -45,6 +45,12 @@ class RunDirectory:
         """Whether the deployment takes a slot on this host."""
         return self.path.is_dir() and not (self.path / RECORD_FILE).exists()
 
+    def has_completed(self) -> bool:
+        """Whether the deployment ended with the status `completed`."""
+        record = atomic_files.read(self.path / RECORD_FILE) or {}
+        result = record.get("result")
+        return isinstance(result, dict) and result.get("status") == Status.COMPLETED
+
     def make(
         self, template: Path, request: DeploymentRequest, backend: str, secrets: Iterable[str]
     ) -> None:
@@ -61,15 +67,16 @@ class RunDirectory:
         work = draft / "work"
         draft.mkdir(mode=0o700, parents=True)
         shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_IGNORED))
-        atomic_files.replace(draft / _TEMPLATE_FILE, {"version": _version(work)})
+        content = {"version": _version(work), "stack": request.stack.id}
+        atomic_files.replace(draft / _TEMPLATE_FILE, content)
         function_archives.pack(work)
         (draft / "home").mkdir(mode=0o700)
         (draft / "steps").mkdir(mode=0o700)
         atomic_files.replace(work / "terraform.tfvars.json", _variables(request))
         atomic_files.replace(work / BACKEND_FILE, backend)
         hidden = {*secrets, *_sensitive_values(request)}
-        content = {"secrets": sorted(hidden), "public": sorted(_public_values(request))}
-        atomic_files.replace(draft / _SECRETS_FILE, content)
+        known = {"secrets": sorted(hidden), "public": sorted(_public_values(request))}
+        atomic_files.replace(draft / _SECRETS_FILE, known)
         try:
             draft.rename(self.path)
         except OSError:
@@ -110,6 +117,11 @@ class RunDirectory:
         """The version of the copied template: 12 hex digits; empty for a broken directory."""
         content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
         return str(content.get("version", ""))
+
+    def stack(self) -> str:
+        """The id of the deployment's stack; empty for a broken directory."""
+        content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
+        return str(content.get("stack", ""))
 
     def step(self, number: int) -> Path:
         """The path of a step's folder, which may be missing."""

@@ -7,7 +7,7 @@ __all__ = ["RunRedactor"]
 
 
 class RunRedactor(Redactor):
-    """A redactor whose quick check, once for each block of output, also reads new secrets.
+    """A redactor that reads new secrets as soon as they are added.
 
     A token of the run is added before terraform can read the token, so a worker that translates
     the same output again hides the same texts.
@@ -22,14 +22,17 @@ class RunRedactor(Redactor):
 
     def touches(self, data: bytes) -> bool:
         """Whether output may contain a secret that is known by now."""
+        return self._latest().touches(data)
+
+    def clean(self, text: str) -> str:
+        """Return the text with the secrets replaced that are known by now."""
+        return self._latest().clean(text)
+
+    def _latest(self) -> Redactor:
         version = self._directory.secrets_version()
         if version != self._version:
             # A cleared directory has no secrets any more; those that were known stay hidden.
             known = self._texts_known.union(self._directory.secrets())
             self._current = Redactor(known)
             self._texts_known, self._version = known, version
-        return self._current.touches(data)
-
-    def clean(self, text: str) -> str:
-        """Return the text with the secrets replaced that the last quick check knew."""
-        return self._current.clean(text)
+        return self._current

@@ -55,8 +55,6 @@ _MAX_STEPS_PER_PHASE = 3
 # An import can reveal names that the next survey needs. After the last survey the apply is refused,
 # and the next plan imports the rest.
 _MAX_SURVEYS = 3
-# An attach returns the step's result. After this many failures the host counts as lost.
-_MAX_ATTACHES = 5
 
 _KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
 
@@ -244,7 +242,7 @@ class DeploymentWorkflow:
         timings = self._input.timings
         mode, wait_seconds = StartMode.START, timings.host_silence_seconds
         try:
-            for _ in range(_MAX_ATTACHES):
+            for _ in range(timings.most_attaches(order.deadline_seconds)):
                 try:
                     return await self._attempt(RunStepInput(order, mode), wait_seconds)
                 except ActivityError as error:
@@ -366,6 +364,7 @@ class DeploymentWorkflow:
             waiting=self._waiting,
             findings=self._findings if problem else [],
             destroy=self._input.request.operation is Operation.DESTROY,
+            warnings=prepared.warnings if prepared else [],
         )
 
     def _cancel(self) -> CancelRequest | None:

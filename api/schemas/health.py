@@ -43,8 +43,12 @@ class SinkBody(BaseModel):
 
 
 class HealthBody(BaseModel):
-    """`degraded`: no worker polls, or a sink fails. `unhealthy`: Temporal does not answer.
+    """`degraded`: no worker polls, a worker is stalled, a deployment is lost, or a sink fails.
 
+    `unhealthy`: Temporal does not answer. `stalled_workers`: ids of this machine's workers that
+    live and do nothing, because they are paused or their event loop is blocked.
+    `lost_deployments`: deployments of this machine that Temporal does not know; the next deployment
+    of the same stack reports what each left, and removes the entry when it completes.
     `sinks` has an entry for each configured sink; this machine's workers report them every few
     seconds.
     """
@@ -55,6 +59,8 @@ class HealthBody(BaseModel):
     active_deployments: Annotated[int, Field(examples=[1])]
     backlog: int
     sinks: list[SinkBody] = []
+    stalled_workers: Annotated[list[str], Field(examples=[[]])] = []
+    lost_deployments: Annotated[list[str], Field(examples=[[]])] = []
 
 
 class VersionBody(BaseModel):

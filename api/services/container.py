@@ -9,6 +9,7 @@ from api.services.health import HealthService
 from deployments.artifacts import ArtifactStore, Downloads
 from deployments.log_ports import LogSource, ProgressSource, SinkStatuses
 from deployments.preflight import Preflight
+from deployments.worker_reports import HostReports
 
 __all__ = ["Services"]
 
@@ -22,7 +23,7 @@ class Services:
 
     Attributes:
         downloads: None where the links of `artifacts` lead to another server.
-        sinks: None where the API runs on another machine than the workers.
+        sinks, host: None where the API runs on another machine than the workers.
         preflight: None where the API has no access to Google's APIs.
         copies: every store of the log that this process can read.
         source_labels: the label of each store, by name; without a label the name is shown.
@@ -37,6 +38,7 @@ class Services:
     artifacts: ArtifactStore
     downloads: Downloads | None = None
     sinks: SinkStatuses | None = None
+    host: HostReports | None = None
     preflight: Preflight | None = None
     copies: Sequence[LogSource] = ()
     source_labels: Mapping[str, str] = field(default_factory=dict)

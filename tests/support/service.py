@@ -153,9 +153,10 @@ class House:
         self,
         timings: Timings = SHORT,
         timeouts: PhaseTimeouts | None = None,
+        prefix: str = "",
         **variables: str | float,
     ) -> Deployment:
-        prefix = "p" + uuid.uuid4().hex[:8]
+        prefix = prefix or "p" + uuid.uuid4().hex[:8]
         stack = Stack("sandbox", "demo-project-1", prefix)
         request = DeploymentRequest(
             stack, "us-central1", "US", json.dumps(variables), timeouts=timeouts or PhaseTimeouts()

@@ -5,6 +5,7 @@ from pathlib import Path
 from adapters.local import atomic_files
 from adapters.terraform.state.lock_record import LockRecord
 from deployments.credentials import Credential
+from deployments.phase import Phase
 from deployments.step import StepKey
 from worker.run_directory import RunDirectory
 from worker.steps.claims import Claims
@@ -35,6 +36,11 @@ class StepFolder:
     def is_stale(self, stale_seconds: float) -> bool:
         """Whether the step was claimed, is not closed, and the worker is gone."""
         return not self.is_closed() and self.claims.is_stale(stale_seconds)
+
+    def phase(self) -> Phase:
+        """The phase of the step; the queue, in which nothing runs, for a step without an order."""
+        has_order = (self._folder / ORDER_FILE).exists()
+        return read_order(self._folder).phase if has_order else Phase.QUEUE
 
     def credential_reference(self) -> str:
         """The credential that terraform uses; empty where the step needs none or has no order."""
