@@ -13,7 +13,6 @@ from adapters.encryption import AesGcmCipher
 from adapters.local import atomic_files
 from adapters.local.inotify import FileChanges
 from adapters.local.interruptions import LocalInterruptions
-from adapters.redaction import Redactor
 from adapters.settings import Settings
 from adapters.terraform import command
 from adapters.terraform.run_command import run_command
@@ -31,6 +30,7 @@ from worker.artifact_outbox import ArtifactOutbox
 from worker.duration_history import load_typical_durations
 from worker.finalization import Finalization
 from worker.plan_report import PlanReporter
+from worker.run_redactor import RunRedactor
 from worker.run_root import RunRoot
 from worker.stack_states import StackRecords, StackStates
 from worker.state_recovery import StateRecovery
@@ -106,7 +106,7 @@ class WorkerHost:
             path=path,
             cli_config=cli_config,
             changes=changes,
-            redactor=lambda deployment: Redactor(root.directory(deployment).secrets()),
+            redactor=lambda deployment: RunRedactor(root.directory(deployment)),
             states=states,
             durations=lambda: load_typical_durations(root.path),
             google=settings.google.endpoint,

@@ -24,11 +24,10 @@ from adapters.temporal.client import translated
 from adapters.temporal.clock import TemporalClock
 from adapters.temporal.executions import memo_of, read_execution, search_attributes
 from adapters.temporal.queries import (
+    PageCursors,
     list_query,
-    read_cursor,
     recent_query,
     running_query,
-    write_cursor,
 )
 from deployments.deployment import CancelRequest
 from deployments.errors import NotFound
@@ -67,12 +66,13 @@ class TemporalGateway:
 
     Each method raises `TemporalUnavailable` when Temporal does not answer. A method that takes the
     id of a deployment raises `NotFound` when Temporal has no such workflow, and for a cancel also
-    when the workflow is closed.
+    when the workflow is closed. `keys` authenticate the cursors of pages.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, keys: Sequence[bytes] = ()) -> None:
         self._client = client
         self._clock = TemporalClock(client)
+        self._cursors = PageCursors(keys)
 
     async def start(self, snapshot: DeploymentSnapshot, input: object, details: str) -> None:
         """Start the workflow of a deployment; a repeat with the same id changes nothing.
@@ -121,7 +121,10 @@ class TemporalGateway:
         """
         query = list_query(caller, filters)
         executions = self._client.list_workflows(
-            query, page_size=limit, next_page_token=read_cursor(query, cursor), rpc_timeout=_RPC
+            query,
+            page_size=limit,
+            next_page_token=self._cursors.read(query, cursor),
+            rpc_timeout=_RPC,
         )
         with translated():
             await executions.fetch_next_page(page_size=limit)
@@ -131,7 +134,7 @@ class TemporalGateway:
         token = executions.next_page_token
         return SnapshotPage(
             [await read_execution(execution) for execution in page],
-            write_cursor(query, token) if token else None,
+            self._cursors.write(query, token) if token else None,
         )
 
     async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from api.schemas.fields import Timestamp
+from api.schemas.fields import ErrorText, Timestamp
 
 __all__ = [
     "HealthBody",
@@ -39,7 +39,7 @@ class SinkBody(BaseModel):
     position: Annotated[str, Field(examples=[""])]
     behind_lines: int
     late_seconds: float
-    error: Annotated[str, Field(examples=[""])]
+    error: ErrorText
 
 
 class HealthBody(BaseModel):

@@ -8,7 +8,7 @@ import pytest
 from temporalio import workflow
 
 from adapters.temporal.gateway import TemporalGateway
-from adapters.temporal.queries import list_query, read_cursor, write_cursor
+from adapters.temporal.queries import PageCursors, list_query
 from deployments.deployment import DEFAULT_TENANT, CancelRequest, Operation, Status
 from deployments.errors import InvalidRequest, NotFound, TemporalUnavailable
 from deployments.execution import Caller, DeploymentFilter, DeploymentSnapshot
@@ -137,9 +137,18 @@ def test_no_value_leaves_its_literal_in_a_query(value: str) -> None:
 
 def test_a_cursor_belongs_to_one_query() -> None:
     query = list_query(CALLER, DeploymentFilter())
-    cursor = write_cursor(query, b"token")
-    assert read_cursor(query, cursor) == b"token"
-    assert read_cursor(query, None) is None
-    for wrong in ("", "x", cursor[:-4], cursor[4:], write_cursor("another query", b"token")):
+    cursors = PageCursors([b"key"])
+    cursor = cursors.write(query, b"token")
+    assert cursors.read(query, cursor) == b"token"
+    assert cursors.read(query, None) is None
+    for wrong in ("", "x", cursor[:-4], cursor[4:], cursors.write("another query", b"token")):
         with pytest.raises(InvalidRequest):
-            read_cursor(query, wrong)
+            cursors.read(query, wrong)
+
+
+def test_a_cursor_of_an_older_key_is_read_and_of_another_service_is_not() -> None:
+    cursor = PageCursors([b"old"]).write("query", b"token")
+    assert PageCursors([b"new", b"old"]).read("query", cursor) == b"token"
+    for keys in ([b"new"], []):
+        with pytest.raises(InvalidRequest):
+            PageCursors(keys).read("query", cursor)
