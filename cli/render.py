@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Iterator
 
 from cli.client import Document
-from deployments.log_text import visible
+from deployments.events import EndRecord
+from deployments.log_text import hole_text, visible
 
 __all__ = [
     "artifact_lines",
@@ -89,7 +90,7 @@ def verification_lines(report: Document) -> Iterator[str]:
     row = "{:12} {:>7} {:>11}  {:64}  {}".format
     yield row("copy", "step", "lines", "sha256", "verdict").rstrip()
     for seal in report["seals"]:
-        yield row("seal", seal["step"], seal["lines"], seal["sha256"], seal["end"])
+        yield row("seal", seal["step"], seal["lines"], seal["sha256"], _seal_end(seal))
     for copy in report["copies"]:
         for step in copy["steps"]:
             verdict = step["verdict"]
@@ -98,10 +99,17 @@ def verification_lines(report: Document) -> Iterator[str]:
             yield row(copy["name"], step["step"], step["lines"], step["sha256"], verdict)
         if copy["error"] or not copy["steps"]:
             yield row(copy["name"], "", "", copy["error"], copy["verdict"])
-    if report["equal"] and not report["seals"]:
+    if not report["seals"] and report["equal"]:
         yield "There is no log: the deployment ended before its first step."
-    else:
-        yield "All copies are equal." if report["equal"] else "Not all copies are equal."
+        return
+    yield "All copies are equal." if report["equal"] else "Not all copies are equal."
+    if any(EndRecord.from_fields(seal).has_hole for seal in report["seals"]):
+        yield "The log lacks lines that terraform wrote."
+
+
+def _seal_end(seal: Document) -> str:
+    hole = hole_text(EndRecord.from_fields(seal))
+    return visible(f"{seal['end']}: {hole}" if hole else str(seal["end"]))
 
 
 def health_lines(health: Document) -> Iterator[str]:

@@ -1,102 +1,102 @@
 """State reconciliation: the progress of an interrupted apply compared with Terraform's state."""
 
-import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from adapters.local import atomic_files
-from adapters.local.progress import PROGRESS_FILE
-from adapters.terraform import command
-from adapters.terraform.run_command import run_command
-from adapters.terraform.state import errored
-from deployments.results import Reconciliation
-from deployments.step import ResourceStatus
+from adapters.terraform.output.events import LineSplitter
+from adapters.terraform.output.messages import ProgressAccumulator, decode
+from adapters.terraform.state.addresses import comparable_address, instance_address
+from deployments.results import Reconciliation, Recovery
+from deployments.step import Resource, ResourceStatus
 from worker.steps.event_log import SPOOL_FILE
 
-__all__ = ["ReconciliationInput", "addresses_in", "compare_with_state", "reconcile"]
+__all__ = ["addresses_in", "compare_with_state", "reconcile"]
+
+# Amortises the system call; an incomplete line takes memory in addition.
+_READ_BYTES = 1024 * 1024
 
 _RECORDED_ACTIONS = frozenset({"create", "update", "replace", "import"})
 
 
-@dataclass(frozen=True)
-class ReconciliationInput:
-    """Folders and terraform of the apply; `errored_states` is a folder for operators alone."""
-
-    work: Path
-    step_folder: Path
-    errored_states: Path
-    terraform: str
-    environment: Mapping[str, str]
-
-
-async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
-    """Compare the resources that terraform reported complete with the resources in the state.
-
-    The step's log is sealed, so the progress is final. A state that cannot be read makes the result
-    inconclusive; such a state never counts as empty. A state that terraform could not write is
-    first preserved for operators and pushed. An empty state is never pushed: a push would drop all
-    resources. Raises TerraformUnusable when terraform does not answer.
-    """
-    errored_state = await asyncio.to_thread(
-        errored.read_errored_state, inputs.work, inputs.step_folder / SPOOL_FILE
-    )
-    if addresses_in(errored_state):
-        file = await asyncio.to_thread(errored.preserve, errored_state, inputs.errored_states)
-        # After a refused push, the comparison below reports the unrecorded resources.
-        await run_command(
-            [inputs.terraform, "state", "push", str(file)], inputs.environment, inputs.work
-        )
-    pulled = await run_command(
-        command.state_argv(inputs.terraform), inputs.environment, inputs.work
-    )
-    if pulled.exit_code:
-        return Reconciliation(inconclusive=True)
-    progress = atomic_files.read(inputs.step_folder / PROGRESS_FILE) or {}
-    resources = progress.get("resources", [])
-    return compare_with_state(
-        resources if isinstance(resources, list) else [], addresses_in(pulled.output)
-    )
-
-
-def compare_with_state(
-    resources: Sequence[Mapping[str, object]], recorded: set[str]
+def reconcile(
+    step_folder: Path, state: bytes | None, recovery: Recovery, redact: Callable[[str], str] = str
 ) -> Reconciliation:
-    """Compare an apply's resources with the addresses in the state."""
-    made = [
-        str(resource["address"])
-        for resource in resources
-        if resource["status"] == ResourceStatus.DONE and resource["action"] in _RECORDED_ACTIONS
-    ]
-    # A resource whose delete had begun and that is not in the state was deleted.
-    begun = [
-        str(resource["address"])
-        for resource in resources
-        if resource["status"] == ResourceStatus.RUNNING and resource["action"] != "delete"
+    """Compare the resources that terraform reported complete with the resources in a state.
+
+    Args:
+        step_folder: the folder of the apply, whose log is sealed, so the spool is complete.
+        state: the state in the store, or the state that a recovery saves later; None where the
+            store does not answer, so that the result is inconclusive and names every resource.
+        recovery: the recovery of the state.
+        redact: is applied to each address of the result, never before the comparison.
+    """
+    # Not progress.json, whose addresses are redacted.
+    resources = _resources_in(step_folder / SPOOL_FILE)
+    all_missing = compare_with_state(resources, set())
+    if state is None:
+        names = [*all_missing.unrecorded, *all_missing.unknown]
+        return Reconciliation(unknown=list(map(redact, names)), inconclusive=True)
+    compared = compare_with_state(resources, addresses_in(state))
+    unsaved = [
+        address
+        for address in all_missing.unrecorded
+        if recovery is Recovery.PENDING and address not in compared.unrecorded
     ]
     return Reconciliation(
-        unrecorded=[address for address in made if address not in recorded],
-        unknown=[address for address in begun if address not in recorded],
+        unrecorded=list(map(redact, compared.unrecorded)),
+        unknown=list(map(redact, compared.unknown)),
+        unsaved=list(map(redact, unsaved)),
+        recovery=recovery,
+    )
+
+
+def compare_with_state(resources: Sequence[Resource], recorded: set[str]) -> Reconciliation:
+    """Compare an apply's resources, none of them redacted, with the addresses in the state."""
+    missing = [
+        resource for resource in resources if comparable_address(resource.address) not in recorded
+    ]
+    return Reconciliation(
+        unrecorded=[
+            resource.address
+            for resource in missing
+            if resource.status is ResourceStatus.DONE and resource.action in _RECORDED_ACTIONS
+        ],
+        # A resource whose delete had begun and that is not in the state was deleted.
+        unknown=[
+            resource.address
+            for resource in missing
+            if resource.status is ResourceStatus.RUNNING and resource.action != "delete"
+        ],
     )
 
 
 def addresses_in(state: bytes) -> set[str]:
-    """The addresses of all managed resources in a state; empty for an empty or broken state."""
+    """The comparable addresses of all managed resources; empty for an empty or broken state."""
     try:
         content = json.loads(state or b"{}")
     except ValueError:
         return set()
     return {
-        _address(resource, instance)
+        instance_address(resource, instance)
         for resource in content.get("resources", ())
         if resource.get("mode") == "managed"
         for instance in resource.get("instances", ())
     }
 
 
-def _address(resource: Mapping[str, object], instance: Mapping[str, object]) -> str:
-    module = f"{resource['module']}." if resource.get("module") else ""
-    key = instance.get("index_key")
-    index = "" if key is None else f"[{json.dumps(key, ensure_ascii=False)}]"
-    return f"{module}{resource['type']}.{resource['name']}{index}"
+def _resources_in(spool: Path) -> list[Resource]:
+    """The resources of an ended apply, nothing redacted; none where terraform never started."""
+    progress = ProgressAccumulator()
+    for line in _lines(spool) if spool.is_file() else ():
+        if message := decode(line):
+            progress.add(message)
+    return progress.resources()
+
+
+def _lines(spool: Path) -> Iterator[bytes]:
+    splitter = LineSplitter()
+    with spool.open("rb") as file:
+        while data := file.read(_READ_BYTES):
+            yield from (line for line, _ in splitter.split(data))
+    yield from (line for line, _ in splitter.flush())

@@ -82,7 +82,7 @@ class Objects:
         self._bucket = client.bucket(bucket)
         self._endpoint = endpoint.rstrip("/")
         self._limits: _Limits = {"timeout": seconds, "retry": None}
-        self._threads = ThreadPool("gcs", _THREADS)
+        self._threads = ThreadPool("gcs", _THREADS, seconds)
 
     async def threaded(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Run blocking work in a thread of this bucket; raises Unavailable when the store fails."""
@@ -106,6 +106,15 @@ class Objects:
     def put(self, name: str, data: bytes, content_type: str) -> None:
         """Write an object, replacing an existing object."""
         self._bucket.blob(name).upload_from_string(data, content_type=content_type, **self._limits)
+
+    def replace(self, name: str, data: bytes, content_type: str, generation: int) -> None:
+        """Write an object in place of exactly this generation, 0 for a missing object.
+
+        Raises PreconditionFailed when another generation is in place.
+        """
+        self._bucket.blob(name).upload_from_string(
+            data, content_type=content_type, if_generation_match=generation, **self._limits
+        )
 
     def put_file(
         self, name: str, file: IO[bytes], content_type: str, metadata: Mapping[str, str]

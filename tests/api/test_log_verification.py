@@ -11,12 +11,14 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from api.app import build
 from api.dependencies import Services
-from deployments.artifacts import RECORD
+from deployments.artifacts import RECORD, Artifact, Content
+from deployments.errors import Unavailable
 from deployments.events import EndRecord, EventId
 from tests.api.scripted import deploy, finish, write
 from tests.support import stores
@@ -102,6 +104,40 @@ async def test_equal_copies_are_called_equal_and_a_difference_is_named(
     found = await verify(api, deployment)
     assert found["copies"][2]["verdict"] == "unavailable"
     assert found["copies"][2]["error"]
+
+
+class AwayStore(LocalArtifactStore):
+    """A store that does not respond."""
+
+    async def open(self, deployment: str, name: str) -> Content:
+        raise Unavailable("the bucket does not respond")
+
+    async def entries(self, deployment: str) -> list[Artifact]:
+        raise Unavailable("the bucket does not respond")
+
+
+async def test_a_store_of_artifacts_that_is_away_hides_neither_the_other_copies_nor_the_page(
+    services: Services, client: Client, worker: Worker, tmp_path: Path
+) -> None:
+    """Both answered 503, although all else could be shown."""
+    changes = FileChanges()
+    away = dataclasses.replace(
+        services,
+        copies=(LocalLogSource(tmp_path, changes),),
+        artifacts=AwayStore(tmp_path),
+    )
+    transport = httpx.ASGITransport(build(away), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as api:
+        deployment = await deploy(api)
+        seal = await write(tmp_path, deployment, 1, 30)
+        await finish(client, deployment, seal)
+        found = await verify(api, deployment)
+        page = await api.get(f"/deployment/{deployment}", headers={"accept": "text/html"})
+    changes.close()
+    assert [entry["verdict"] for entry in found["copies"]] == ["unavailable", "equal"]
+    assert found["equal"] is False
+    assert page.status_code == 200
+    assert "The list of files is not available just now." in page.text
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ async def test_many_that_stall_are_cut_and_cost_the_others_nothing(
     waiting: dict[Any, int] = {}
 
     def stalled() -> int:
-        """How many have ever waited for their client: on a busy machine the first are cut by now."""
+        """Connections that ever waited: a slow machine cuts the first before the last joins."""
         for connection in list(connections):
             if size := connection.transport.get_write_buffer_size():
                 waiting[connection] = max(size, waiting.get(connection, 0))

@@ -84,13 +84,10 @@ def interpret(
     An interrupted terraform may exit 0 (measured in plan), so a recorded stop decides the outcome.
     Only an apply that terraform reported as complete is done despite a stop.
     """
-    not_applied = accumulator.addresses(
-        ResourceStatus.PLANNED, ResourceStatus.RUNNING, ResourceStatus.FAILED
-    )
+    open_statuses = (ResourceStatus.PLANNED, ResourceStatus.RUNNING, ResourceStatus.FAILED)
+    not_applied = accumulator.addresses(*open_statuses) if phase is Phase.APPLY else []
     changed = accumulator.addresses(ResourceStatus.DONE)
-    diagnostics = [
-        diagnostic for diagnostic in accumulator.diagnostics if diagnostic.severity == "error"
-    ] or accumulator.diagnostics
+    diagnostics = accumulator.diagnostics
     return StepResult(
         key=key,
         phase=phase,
@@ -104,7 +101,7 @@ def interpret(
         if phase is Phase.APPLY and not accumulator.applied
         else accumulator.counts,
         changed=changed[:_MAX_ADDRESSES],
-        not_applied=not_applied[:_MAX_ADDRESSES] if phase is Phase.APPLY else [],
+        not_applied=not_applied[:_MAX_ADDRESSES],
         diagnostics=[
             replace(error, summary=error.summary[:_MAX_TEXT], detail=error.detail[:_MAX_TEXT])
             for error in diagnostics[:_MAX_DIAGNOSTICS]
@@ -115,7 +112,9 @@ def interpret(
         started_at=record.started_at or "",
         ended_at=record.ended_at or "",
         epoch=evidence.epoch,
-        omitted=sum(max(0, len(names) - _MAX_ADDRESSES) for names in (changed, not_applied)),
+        omitted=accumulator.diagnostics_omitted
+        + max(0, len(diagnostics) - _MAX_DIAGNOSTICS)
+        + sum(max(0, len(names) - _MAX_ADDRESSES) for names in (changed, not_applied)),
     )
 
 

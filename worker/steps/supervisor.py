@@ -5,13 +5,14 @@ Started and re-attached steps have the same supervisor.
 
 import asyncio
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from temporalio import activity
 
 from adapters.local.atomic_files import boot_seconds
-from deployments.errors import AttemptGone, HandedOver, Unavailable
+from deployments.errors import AttemptGone, HandedOver, HostFault, Unavailable
+from deployments.execution import WorkflowState
 from deployments.step import (
     ActivityToken,
     Resource,
@@ -79,8 +80,8 @@ class ActivityAttempts(Protocol):
         """Whether the workflow waits for this activity, started or not."""
         ...
 
-    async def has_closed(self, workflow_id: str) -> bool:
-        """Whether the workflow is closed; False for an unknown workflow."""
+    async def workflow_state(self, workflow_id: str) -> WorkflowState:
+        """Whether the newest run of the workflow is open."""
         ...
 
     async def report_overdue(
@@ -142,11 +143,11 @@ class Supervisor:
         """Follow the step to the end; `order` is None for a step with a placed order.
 
         Returns:
-            The step's result; `not_started` where no order was placed before.
+            The step's result; `not_started` without an order, `start_failed` where the order cannot
+            be placed.
 
         Raises:
             Fenced: another worker has claimed the step.
-            AttemptGone: another attempt of the activity supervises the step.
             HandedOver: `hand_over` was called.
             HostFault: the step cannot run on this host.
         """
@@ -161,8 +162,13 @@ class Supervisor:
     async def _run(self, order: StepOrder | None) -> StepResult:
         activity_token = self._binding.activity_token
         self._step.claims.take(activity_token)
-        if not self._attach(order):
-            return StepResult(self._step.key, activity_token.phase, StepOutcome.NOT_STARTED)
+        try:
+            is_ordered = self._attach(order)
+        except HostFault as fault:
+            result = await self._withdrawn()
+            return replace(result, outcome=StepOutcome.START_FAILED, error=str(fault))
+        if not is_ordered:
+            return await self._withdrawn()
         output = asyncio.create_task(self._follow_output(), name="output")
         heartbeats = asyncio.create_task(self._heartbeat_loop(), name="heartbeats")
         credential = asyncio.create_task(self._renew_credential(), name="credential")
@@ -189,7 +195,7 @@ class Supervisor:
         """Place the order of a first attempt; returns whether the step has an order."""
         status = self._step.runner.status()
         may_start = self._binding.activity_token.may_start
-        if order is not None and may_start and not status.ordered:
+        if order is not None and may_start and not status.ordered and not status.ended:
             self._step.runner.place(order)
             return True
         if not status.ordered:
@@ -197,6 +203,17 @@ class Supervisor:
         if not may_start and not status.started and not status.ended:
             self._step.runner.withdraw()
         return True
+
+    async def _withdrawn(self) -> StepResult:
+        """End a step without an order: terraform never starts, and the log records that."""
+        # Another process may test the lock of the step for an instant, which raises no event.
+        while not self._step.runner.withdraw():  # noqa: ASYNC110
+            await asyncio.sleep(_EXIT_POLL_SECONDS)
+        self._ship(self._step.key)
+        try:
+            return await self._end_of_output()
+        finally:
+            self._step.output.close()
 
     async def _follow_output(self) -> StepResult:
         clock = asyncio.get_running_loop().time
@@ -217,10 +234,14 @@ class Supervisor:
             if lines >= _BURST_LINES:
                 await asyncio.sleep(_BURST_PAUSE_SECONDS)
             await output.wait_for_change(_HEARTBEAT_SECONDS)
-        await output.write_events()
-        await runner.wait()
-        await output.seal()
-        return output.result()
+        return await self._end_of_output()
+
+    async def _end_of_output(self) -> StepResult:
+        """Write the rest of the log and the end record of an ended step, and settle its lock."""
+        await self._step.output.write_events()
+        await self._step.runner.wait()
+        await self._step.output.seal()
+        return await self._step.settle_lock(self._step.output.result())
 
     async def _ensure_runner(self, status: StepStatus, now: float) -> None:
         """Start a runner where none is alive."""
@@ -302,16 +323,23 @@ class Supervisor:
         self._reported = addresses
 
     async def _on_attempt_gone(self) -> None:
-        """Leave the step to another attempt; without a waiting workflow, stop terraform."""
+        """Follow the step without an attempt; without an open workflow, stop terraform.
+
+        Temporal ends the attempt of a worker that was paused. The workflow then attaches to the
+        step, and the claim of the new attempt fences this supervisor.
+        """
+        # Terraform starts only for an attempt; the workflow repeats the phase in a new step.
+        self._step.runner.withdraw()
+        workflow_id = self._binding.activity_token.workflow_id
         try:
-            is_pending = await self._binding.attempts.is_pending(
-                self._binding.activity_token, self._step.key.activity_id
-            )
+            state = await self._binding.attempts.workflow_state(workflow_id)
         except Unavailable:
             return
-        if is_pending:
-            raise AttemptGone("another attempt supervises the step")
-        activity.logger.warning("no workflow waits for step %s: stopping it", self._step.key)
+        if state is WorkflowState.OPEN:
+            return
+        activity.logger.warning(
+            "the workflow of step %s is %s: stopping terraform", self._step.key, state
+        )
         self._abandoned = True
         self._leased = True
         self._step.runner.stop(StopCause.ABANDONED)

@@ -8,12 +8,13 @@ from typing import Any, NotRequired, TypeAlias, get_args, get_origin, get_type_h
 
 import msgspec
 
+from adapters.private_key_lines import PrivateKeyLines
 from adapters.redaction import Redactor
 from adapters.terraform.output.messages import Message, ProgressAccumulator, as_diagnostic, decode
 from deployments.events import MAX_TEXT_BYTES, Event, EventDiagnostic, EventResource
 from deployments.log_text import with_cut_mark
 
-__all__ = ["MAX_LINE_BYTES", "Translator"]
+__all__ = ["MAX_LINE_BYTES", "LineSplitter", "Translator"]
 
 # Terraform prints a 1 MB output on a single line. A longer line than this is cut, so that no line
 # fills the worker's memory.
@@ -50,7 +51,8 @@ _STATUS = {
     "apply_complete": "done",
     "apply_errored": "failed",
 }
-_STATE_PRINTED = " (not shown: it holds every secret; kept for operators)"
+# Instead of the message's text, whose absence would leave the whole line.
+_STATE_PRINTED = "Emergency state dump (not shown: it holds every secret; kept for operators)"
 _LEVELS = {"error": "error", "warn": "warn"}
 
 
@@ -107,6 +109,7 @@ class Translator:
         self._time = started_at
         self._redactor = redactor
         self._splitter = LineSplitter()
+        self._keys = PrivateKeyLines()
         self._encoder = msgspec.json.Encoder()
         self.accumulator = ProgressAccumulator(redactor.clean)
         self.lines = 0
@@ -123,20 +126,20 @@ class Translator:
             lines += self._splitter.flush()
         block = b"\n".join(line for line, _ in lines)
         # Redaction works per line; a search over the block skips it where there is no secret.
-        careful = self._redactor.touches(block)
+        careful = self._redactor.touches(block) or self._keys.is_inside
         encode = self._encoder.encode
         return [encode(self._event(line, dropped, careful=careful)) for line, dropped in lines]
 
     def _event(self, line: bytes, dropped: int, *, careful: bool) -> _Struct:
         self.lines += 1
-        message = decode(line) if not dropped else None
+        message = decode(line)
         if message is None:
             text = line.decode("utf-8", "replace")
             return self._finish(_Event(self._id(), self._time, "info", self.phase, text), dropped)
         self._time = message.time or self._time
         self.accumulator.add(message)
         if message.state:
-            message.text += _STATE_PRINTED
+            message.text = _STATE_PRINTED
         event = _Event(
             self._id(),
             self._time,
@@ -146,7 +149,8 @@ class Translator:
             _resource(message),
             _diagnostic(message),
         )
-        if careful or event.diagnostic is not None or len(event.text) > MAX_TEXT_BYTES // 4:
+        long = len(event.text) > MAX_TEXT_BYTES // 4
+        if careful or dropped or long or event.diagnostic is not None:
             return self._finish(event, dropped)
         return event
 
@@ -156,21 +160,21 @@ class Translator:
     def _finish(self, event: _Struct, dropped: int) -> _Struct:
         """Redact, then cut: a cut through a secret would hide the secret from the redactor."""
         clean = self._redactor.clean
-        event.text, cut = _cut(clean(event.text))
+        event.text, cut = _cut(clean(self._keys.hide(event.text)))
         event.truncated_bytes = cut + dropped
         if event.resource is not None:
-            event.resource.address = clean(event.resource.address)
-            event.resource.id = clean(event.resource.id)
+            event.resource.address = _marked(clean(event.resource.address))
+            event.resource.id = _marked(clean(event.resource.id))
         if event.diagnostic is not None:
             event.diagnostic.summary = _marked(clean(event.diagnostic.summary))
             event.diagnostic.detail = _marked(clean(event.diagnostic.detail))
-            event.diagnostic.address = clean(event.diagnostic.address)
+            event.diagnostic.address = _marked(clean(event.diagnostic.address))
         return event
 
 
 def _resource(message: Message) -> _Struct:
     hook = message.hook
-    if hook is not None and hook.resource is not None:
+    if hook is not None and hook.resource is not None and hook.resource.addr:
         return _Resource(
             hook.resource.addr,
             hook.action,
@@ -179,7 +183,7 @@ def _resource(message: Message) -> _Struct:
             hook.id_value or "",
         )
     change = message.change
-    if change is not None and change.resource is not None:
+    if change is not None and change.resource is not None and change.resource.addr:
         return _Resource(change.resource.addr, change.action, "planned")
     return None
 
@@ -187,12 +191,12 @@ def _resource(message: Message) -> _Struct:
 def _diagnostic(message: Message) -> _Struct:
     if message.diagnostic is None:
         return None
-    raw = as_diagnostic(message.diagnostic)
+    raw = as_diagnostic(message.diagnostic, message.level)
     return _Diagnostic(raw.severity, raw.summary, raw.detail, raw.address, raw.file, raw.line)
 
 
 def _marked(text: str) -> str:
-    """Cut like a text, with the mark inside: a diagnostic has no field for the cut bytes."""
+    """Cut like a text, with the mark inside: only the text has a field for the cut bytes."""
     return with_cut_mark(*_cut(text))
 
 
