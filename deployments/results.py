@@ -224,8 +224,11 @@ def _recovered(steps: Sequence[StepResult], context: EndContext, recovery: Recov
     While a recovery is pending, no other reason may say that the state was saved.
     """
     status, reason = end = _end_of_step(steps, context)
-    if recovery is Recovery.NONE or status not in (Status.FAILED, Status.CANCELLED):
+    if recovery is Recovery.NONE or status is Status.COMPLETED:
         return end
+    if status is Status.NEEDS_ATTENTION:
+        # Terraform writes the copy after the last operation, so a later kill leaves no doubt.
+        return Status.FAILED, _RECOVERIES[recovery]
     if recovery is Recovery.PENDING:
         return status, Reason.STATE_BEING_RECOVERED
     if reason not in _SETTLED:
