@@ -224,17 +224,18 @@ def _recovered(steps: Sequence[StepResult], context: EndContext, recovery: Recov
     While a recovery is pending, no other reason may say that the state was saved.
     """
     status, reason = end = _end_of_step(steps, context)
-    if recovery is Recovery.NONE or status not in (Status.FAILED, Status.CANCELLED):
+    if recovery is Recovery.NONE or status is Status.COMPLETED:
         return end
-    if recovery is Recovery.PENDING:
-        return status, Reason.STATE_BEING_RECOVERED
+    # Terraform writes the copy after the last operation, so a later kill leaves no doubt.
+    known = Status.FAILED if status is Status.NEEDS_ATTENTION else status
+    if recovery is Recovery.PENDING or known is not status:
+        return known, _RECOVERIES[recovery]
     if reason not in _SETTLED:
         return end
-    last = steps[-1]
-    others = [error for error in causes_of(last) if not _is_settled(error)]
-    if not others:
-        return status, Reason.STATE_RECOVERED
-    return _end_of_step([*steps[:-1], replace(last, diagnostics=others)], context)
+    others = [error for error in causes_of(steps[-1]) if not _is_settled(error)]
+    if others:
+        return _end_of_step([*steps[:-1], replace(steps[-1], diagnostics=others)], context)
+    return status, Reason.STATE_RECOVERED
 
 
 def _is_settled(diagnostic: Diagnostic) -> bool:

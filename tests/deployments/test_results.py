@@ -479,10 +479,11 @@ def test_until_a_state_is_saved_its_resources_are_named_as_unrecorded() -> None:
             (Status.FAILED, Reason.STATE_BEING_RECOVERED),
         ),
         (
-            step(Phase.APPLY, StepOutcome.RUNNER_LOST),
+            # Killed while it repeated the release of the lock.
+            step(Phase.APPLY, StepOutcome.RUNNER_LOST, clean=False),
             None,
-            (Status.NEEDS_ATTENTION, Reason.RUNNER_LOST),
-            (Status.NEEDS_ATTENTION, Reason.RUNNER_LOST),
+            (Status.FAILED, Reason.STATE_RECOVERED),
+            (Status.FAILED, Reason.STATE_BEING_RECOVERED),
         ),
     ],
 )
@@ -494,3 +495,9 @@ def test_another_cause_stays_the_reason_unless_it_says_that_the_state_was_saved(
 ) -> None:
     assert ended(last, cancel, SAVED) == saved
     assert ended(last, cancel, PENDING) == pending
+
+
+@pytest.mark.parametrize("recovery", [Recovery.SAVED, Recovery.PENDING])
+def test_a_saved_state_that_lacks_a_resource_needs_attention(recovery: Recovery) -> None:
+    doubts = Reconciliation(unrecorded=["a.two"], recovery=recovery)
+    assert ended(UNSAVED, None, doubts) == (Status.NEEDS_ATTENTION, Reason.UNRECORDED_RESOURCES)
