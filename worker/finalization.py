@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adapters.local.interruptions import LocalInterruptions
+from adapters.terraform.state import local_state
+from adapters.terraform.state.backends import LocalStateBackend
+from adapters.terraform.state.errored import read_errored_state
 from deployments.errors import Unavailable
 from deployments.interruption import Interruption
 from deployments.phase import Phase
 from deployments.results import Reconciliation
 from deployments.step import StepKey, StepOutcome, StepResult, StopCause
+from worker.run_directory import RunDirectory
 from worker.run_root import RunRoot
 from worker.state_reconciliation import ReconciliationInput, reconcile
 from worker.steps.context import HostContext
+from worker.steps.event_log import SPOOL_FILE
 from worker.steps.folder import StepFolder, step_folders
 
 __all__ = ["Finalization"]
@@ -58,6 +63,7 @@ class Finalization:
             return Reconciliation()
         if last.outcome is StepOutcome.DONE and last.clean:
             return Reconciliation()
+        restored = await asyncio.to_thread(self._restore_local_state, directory, last.key.step)
         return await reconcile(
             ReconciliationInput(
                 work=directory.work,
@@ -66,8 +72,22 @@ class Finalization:
                 terraform=self._context.terraform,
                 environment=self._context.environment(directory.home),
                 redact=self._context.redactor(deployment).clean,
+                restored=restored,
             )
         )
+
+    def _restore_local_state(self, directory: RunDirectory, step: int) -> bool:
+        """Repair a state on this disk that terraform could not write; False where not possible."""
+        state = self._context.states.used_by(directory.work)
+        if not isinstance(state, LocalStateBackend):
+            return False
+        local_state.remove_stale_lock_info(state.path)
+        errored_state = read_errored_state(directory.work, directory.step(step) / SPOOL_FILE)
+        try:
+            return local_state.restore(state.path, errored_state, directory.path)
+        except OSError as error:
+            _log.error("the state of %s is not saved: %s", directory.path.name, error)
+            return False
 
     async def record(self, deployment: str, record_json: str) -> str:
         """Write the record; returns the stored record, after a repeat the first."""

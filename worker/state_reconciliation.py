@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from adapters.local import atomic_files
 from adapters.terraform import command
 from adapters.terraform.output.events import LineSplitter
 from adapters.terraform.output.messages import ProgressAccumulator, decode
@@ -28,7 +29,8 @@ _RECORDED_ACTIONS = frozenset({"create", "update", "replace", "import"})
 class ReconciliationInput:
     """Folders and terraform of the apply; `errored_states` is a folder for operators alone.
 
-    `redact` is applied to each address of the result, never before the comparison.
+    `redact` is applied to each address of the result, never before the comparison. `restored`: the
+    state on this disk is the newest, so nothing is pushed.
     """
 
     work: Path
@@ -37,6 +39,7 @@ class ReconciliationInput:
     terraform: str
     environment: Mapping[str, str]
     redact: Callable[[str], str] = str
+    restored: bool = False
 
 
 async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
@@ -50,7 +53,7 @@ async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
     errored_state = await asyncio.to_thread(
         errored.read_errored_state, inputs.work, inputs.step_folder / SPOOL_FILE
     )
-    if addresses_in(errored_state):
+    if addresses_in(errored_state) and not inputs.restored:
         file = await asyncio.to_thread(errored.preserve, errored_state, inputs.errored_states)
         # After a refused push, the comparison below reports the unrecorded resources.
         await run_command(
@@ -64,10 +67,13 @@ async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
     # Not progress.json, whose addresses are redacted.
     resources = await asyncio.to_thread(_resources_in, inputs.step_folder / SPOOL_FILE)
     compared = compare_with_state(resources, addresses_in(pulled.output))
+    exit_record = atomic_files.read(inputs.step_folder / "exit.json") or {}
     return replace(
         compared,
         unrecorded=[inputs.redact(address) for address in compared.unrecorded],
         unknown=[inputs.redact(address) for address in compared.unknown],
+        # A full disk refused lines: later resources are not named.
+        inconclusive=exit_record.get("spool_hole") is not None,
     )
 
 

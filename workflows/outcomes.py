@@ -6,11 +6,18 @@ from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from deployments.deployment import DeploymentResult, Status
+    from deployments.errors import DiskFull
     from deployments.phase import TERRAFORM_PHASES
     from deployments.reasons import explain
     from deployments.step import StepOutcome, StepResult
 
-__all__ = ["complete", "failure_message", "is_safe_to_rerun", "is_schedule_to_start_timeout"]
+__all__ = [
+    "complete",
+    "failure_message",
+    "is_disk_full",
+    "is_safe_to_rerun",
+    "is_schedule_to_start_timeout",
+]
 
 
 def is_safe_to_rerun(result: StepResult) -> bool:
@@ -25,6 +32,11 @@ def is_schedule_to_start_timeout(error: ActivityError) -> bool:
     """Whether no worker took the activity in time."""
     cause = error.cause
     return isinstance(cause, ActivityTimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_START
+
+
+def is_disk_full(error: ActivityError) -> bool:
+    """Whether the disk of a host had too little space to begin the activity's work."""
+    return isinstance(error.cause, ApplicationError) and error.cause.type == DiskFull.__name__
 
 
 def failure_message(error: ActivityError) -> str:

@@ -26,6 +26,8 @@ _MAX_DIAGNOSTICS = 50
 _HALTED = "execution halted"
 # Printed before terraform stops waiting for providers (command/meta_backend, tried).
 _ABANDONED = "Two interrupts received."
+# Printed after the first SIGINT or SIGTERM, from this service or another program (tried).
+_INTERRUPTED = "Interrupt received."
 
 
 class _HookResource(msgspec.Struct):
@@ -221,6 +223,7 @@ class ProgressAccumulator:
         self.counts = Counts()
         self.applied = False
         self._abandoned = False
+        self.interrupted = False
         # Terraform locks the state before the refresh and the first planned change (terraform,
         # internal/backend/local/backend_local.go: LocalRun locks, then reads the state).
         self.works_on_state = False
@@ -346,6 +349,7 @@ class ProgressAccumulator:
 
     def _on_log(self, message: Message) -> None:
         self._abandoned |= message.text.lstrip().startswith(_ABANDONED)
+        self.interrupted |= message.text.lstrip().startswith(_INTERRUPTED)
 
     def _on_change_summary(self, message: Message) -> None:
         summary = message.changes
