@@ -3,16 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 
 from deployments.deployment import CancelRequest, DeploymentResult, Status
 from deployments.findings import Finding, Severity
 from deployments.phase import TERRAFORM_PHASES, Phase
 from deployments.reasons import Reason, explain
-from deployments.refusal_causes import classify, refusals_of
+from deployments.refusal_causes import causes_of, classify, refusals_of
 from deployments.step import Counts, Diagnostic, Output, StepOutcome, StepResult, StopCause
 from deployments.step_detail import is_disk_full, step_detail
 
-__all__ = ["EndContext", "Reconciliation", "conclude", "fit_to_memo"]
+__all__ = ["EndContext", "Reconciliation", "Recovery", "conclude", "fit_to_memo"]
 
 _End = tuple[Status, Reason]
 
@@ -42,17 +43,37 @@ _DESTROYED: dict[Reason, Reason] = {
 }
 
 
+class Recovery(StrEnum):
+    """What became of a state that terraform could not save."""
+
+    NONE = "none"
+    SAVED = "saved"
+    PENDING = "pending"
+
+
+# The reason of an end whose state the host has saved, or saves as soon as the store answers.
+_RECOVERIES: dict[Recovery, Reason] = {
+    Recovery.SAVED: Reason.STATE_RECOVERED,
+    Recovery.PENDING: Reason.STATE_BEING_RECOVERED,
+}
+# The errors of terraform that a recovery settles.
+_SETTLED = frozenset({Reason.STATE_NOT_SAVED, Reason.STATE_UNREACHABLE})
+
+
 @dataclass(frozen=True)
 class Reconciliation:
     """The host and the state compared after an abnormal end.
 
     Terraform reported `unrecorded` addresses complete, and the state lacks them; the operations of
     `unknown` addresses reported no end. `inconclusive`: the comparison failed or a process remains.
+    `unsaved` addresses are in the state that a pending `recovery` saves.
     """
 
     unrecorded: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     inconclusive: bool = False
+    unsaved: list[str] = field(default_factory=list)
+    recovery: Recovery = Recovery.NONE
 
 
 @dataclass(frozen=True)
@@ -103,11 +124,13 @@ def conclude(
             # Includes the resources of earlier applies, which were refused half-way.
             changed=list(dict.fromkeys(name for step in applies for name in step.changed)),
             not_applied=apply.not_applied if apply else [],
-            unrecorded=reconciliation.unrecorded,
+            unrecorded=[*reconciliation.unrecorded, *reconciliation.unsaved],
             unknown=reconciliation.unknown,
             errors=[
                 *context.findings,
-                *_errors(last, destroy=context.destroy),
+                *_settled(
+                    _errors(last, destroy=context.destroy), reconciliation, destroy=context.destroy
+                ),
                 *context.warnings,
             ],
             outputs=apply.outputs if apply and status is Status.COMPLETED else [],
@@ -147,6 +170,25 @@ def _errors(last: StepResult | None, *, destroy: bool) -> list[Finding]:
     )
 
 
+def _settled(
+    errors: Sequence[Finding], reconciliation: Reconciliation, *, destroy: bool
+) -> list[Finding]:
+    """The errors, without terraform's advice to save the state by hand where the host does."""
+    reason = _RECOVERIES.get(reconciliation.recovery)
+    if reason is None:
+        return list(errors)
+    explanation = explain(reason, destroy=destroy)
+    settled = Finding(
+        cause=reason,
+        message=explanation.message,
+        severity=Severity.BLOCKING,
+        next_step=explanation.next_step,
+        audience=explanation.audience,
+    )
+    replaced = [settled if error.cause in _SETTLED else error for error in errors]
+    return list(dict.fromkeys(replaced))
+
+
 def _as_finding(diagnostic: Diagnostic, failed: Reason, *, destroy: bool) -> Finding:
     """A diagnostic with a known cause, else `failed`; a warning has the cause `none`."""
     is_error = diagnostic.severity == "error"
@@ -174,7 +216,31 @@ def _end(steps: Sequence[StepResult], context: EndContext, reconciliation: Recon
         return Status.FAILED, context.problem
     if not steps or (context.waiting and context.cancel is not None):
         return _cancelled(context)
-    return _end_of_step(steps, context)
+    return _recovered(steps, context, reconciliation.recovery)
+
+
+def _recovered(steps: Sequence[StepResult], context: EndContext, recovery: Recovery) -> _End:
+    """The end of a step whose state the host has saved, or saves later.
+
+    While a recovery is pending, no other reason may say that the state was saved.
+    """
+    status, reason = end = _end_of_step(steps, context)
+    if recovery is Recovery.NONE or status not in (Status.FAILED, Status.CANCELLED):
+        return end
+    if recovery is Recovery.PENDING:
+        return status, Reason.STATE_BEING_RECOVERED
+    if reason not in _SETTLED:
+        return end
+    last = steps[-1]
+    others = [error for error in causes_of(last) if not _is_settled(error)]
+    if not others:
+        return status, Reason.STATE_RECOVERED
+    return _end_of_step([*steps[:-1], replace(last, diagnostics=others)], context)
+
+
+def _is_settled(diagnostic: Diagnostic) -> bool:
+    refusal = classify(diagnostic)
+    return refusal is not None and refusal.reason in _SETTLED
 
 
 def _doubt(

@@ -16,7 +16,11 @@ class Slots:
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """A worker on a task queue; `status` is `running`, `stopping` or `silent`."""
+    """A worker on a task queue; `status` is `running`, `stopping` or `silent`.
+
+    `seen_at` is the time of the last poll by Temporal's clock, None without a poll for 5 minutes;
+    `started_at` is by the worker's clock, and is compared with nothing.
+    """
 
     identity: str
     host: str
@@ -26,7 +30,7 @@ class WorkerReport:
     version: str
     sdk_version: str
     started_at: str
-    seen_at: str
+    seen_at: str | None
     workflows: Slots
     activities: Slots
 

@@ -3,20 +3,22 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 from adapters.local.interruptions import LocalInterruptions
 from adapters.terraform.state import local_state
 from adapters.terraform.state.backends import LocalStateBackend
 from adapters.terraform.state.errored import read_errored_state
+from adapters.terraform.state.state_file import position_of
 from deployments.errors import Unavailable
 from deployments.interruption import Interruption
 from deployments.phase import Phase
-from deployments.results import Reconciliation
+from deployments.results import Reconciliation, Recovery
 from deployments.step import StepKey, StepOutcome, StepResult, StopCause
 from worker.run_directory import RunDirectory
 from worker.run_root import RunRoot
-from worker.state_reconciliation import ReconciliationInput, reconcile
+from worker.stack_states import StackStates
+from worker.state_reconciliation import reconcile
+from worker.state_recovery import StateRecovery
 from worker.steps.context import HostContext
 from worker.steps.event_log import SPOOL_FILE
 from worker.steps.folder import StepFolder, step_folders
@@ -28,66 +30,54 @@ _log = logging.getLogger("anava.worker")
 # For a terraform that outlived the step; later the deployment ends inconclusive.
 _EXIT_WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+# A state is read again for this long after an abnormal end, since without the state the outcome is
+# unknown. The workflow waits 300 s for all of `finalize_deployment`.
+_STATE_WAIT_SECONDS = 30.0
+_STATE_POLL_SECONDS = 2.0
 
 
 class Finalization:
-    """Ends deployments on this host; `errored_states` is a folder for operators alone."""
+    """Ends deployments on this host."""
 
     def __init__(
         self,
         root: RunRoot,
         context: HostContext,
-        errored_states: Path,
+        stacks: StackStates,
+        recovery: StateRecovery,
         interruptions: LocalInterruptions,
     ) -> None:
         self._root = root
         self._interruptions = interruptions
         self._context = context
-        self._errored_states = errored_states
+        self._stacks = stacks
+        self._recovery = recovery
 
     async def reconcile(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation:
         """Compare apply and state after an abnormal end; stops a terraform that is still running.
 
-        Raises:
-            TerraformUnusable: terraform does not answer.
+        A state that terraform could not save is saved here, or later by the recovery. Raises
+        Unavailable without Temporal.
         """
         alive = [step for step in self._steps(deployment) if step.runner.status().alive]
         for step in alive:
             step.runner.stop(StopCause.ABANDONED)
         if not await _wait_for_exit(alive):
             return Reconciliation(inconclusive=True)
-        await self._free_locks(deployment)
-        last = steps[-1] if steps else None
         directory = self._root.directory(deployment)
-        if last is None or last.phase is not Phase.APPLY or not directory.work.is_dir():
+        if not directory.work.is_dir():
+            return Reconciliation()
+        recovery = await self._recover(directory)
+        last = steps[-1] if steps else None
+        if last is None or last.phase is not Phase.APPLY:
             return Reconciliation()
         if last.outcome is StepOutcome.DONE and last.clean:
             return Reconciliation()
-        restored = await asyncio.to_thread(self._restore_local_state, directory, last.key.step)
-        return await reconcile(
-            ReconciliationInput(
-                work=directory.work,
-                step_folder=directory.step(last.key.step),
-                errored_states=self._errored_states / deployment,
-                terraform=self._context.terraform,
-                environment=self._context.environment(directory.home),
-                redact=self._context.redactor(deployment).clean,
-                restored=restored,
-            )
+        state = self._recovery.unsaved_state(deployment) or await self._read_state(directory)
+        redact = self._context.redactor(deployment).clean
+        return await asyncio.to_thread(
+            reconcile, directory.step(last.key.step), state, recovery, redact
         )
-
-    def _restore_local_state(self, directory: RunDirectory, step: int) -> bool:
-        """Repair a state on this disk that terraform could not write; False where not possible."""
-        state = self._context.states.used_by(directory.work)
-        if not isinstance(state, LocalStateBackend):
-            return False
-        local_state.remove_stale_lock_info(state.path)
-        errored_state = read_errored_state(directory.work, directory.step(step) / SPOOL_FILE)
-        try:
-            return local_state.restore(state.path, errored_state, directory.path)
-        except OSError as error:
-            _log.error("the state of %s is not saved: %s", directory.path.name, error)
-            return False
 
     async def record(self, deployment: str, record_json: str) -> str:
         """Write the record; returns the stored record, after a repeat the first."""
@@ -123,13 +113,59 @@ class Finalization:
         # Last, and found again after a death in between: with a record the directory is closed.
         directory.record('{"format": 1, "abandoned": true}')
 
-    async def _free_locks(self, deployment: str) -> None:
-        """Remove the state locks of our dead terraforms; log those that cannot be removed."""
-        for step in self._steps(deployment):
+    async def _recover(self, directory: RunDirectory) -> Recovery:
+        """Begin the recovery of a state and a lock, try once, and update the stack's record."""
+        deployment = directory.path.name
+        saved = await asyncio.to_thread(self._restore_local_state, directory)
+        await self._recovery.begin(directory, with_state=not saved)
+        try:
+            saved |= await self._recovery.settle(deployment)
+            await self._note(directory)
+        except (Unavailable, OSError) as error:
+            _log.warning("the state of %s is not settled yet: %s", deployment, error)
+        if self._recovery.unsaved_state(deployment):
+            return Recovery.PENDING
+        return Recovery.SAVED if saved else Recovery.NONE
+
+    def _restore_local_state(self, directory: RunDirectory) -> bool:
+        """Repair a state on this disk that terraform could not write; whether a state was saved.
+
+        Before the recovery, which needs a whole state and, for its own copy, free space.
+        """
+        state = self._context.states.used_by(directory.work)
+        steps = directory.steps()
+        if not isinstance(state, LocalStateBackend) or not steps:
+            return False
+        local_state.remove_stale_lock_info(state.path)
+        errored_state = read_errored_state(directory.work, directory.step(steps[-1]) / SPOOL_FILE)
+        try:
+            return local_state.restore(state.path, errored_state, directory.path)
+        except OSError as error:
+            _log.error("the state of %s is not saved: %s", directory.path.name, error)
+            return False
+
+    async def _note(self, directory: RunDirectory) -> None:
+        backend = self._context.states.used_by(directory.work)
+        if backend is not None and (stack := directory.stack()):
+            await self._stacks.note(stack, backend)
+
+    async def _read_state(self, directory: RunDirectory) -> bytes | None:
+        """The state in the store; None when the store does not answer for 30 s."""
+        backend = self._context.states.used_by(directory.work)
+        clock = asyncio.get_running_loop().time
+        end = clock() + _STATE_WAIT_SECONDS
+        while backend is not None:
             try:
-                await asyncio.to_thread(step.free_lock)
+                state = await asyncio.to_thread(backend.read)
+                position_of(state)
             except Unavailable as error:
-                _log.warning("%s may have left the lock of its state: %s", step.key, error)
+                _log.warning("the state of %s cannot be read: %s", directory.path.name, error)
+                if clock() > end:
+                    return None
+                await asyncio.sleep(_STATE_POLL_SECONDS)
+            else:
+                return state
+        return None
 
     def _steps(self, deployment: str) -> list[StepFolder]:
         return step_folders(self._root.directory(deployment), self._context)

@@ -1,23 +1,18 @@
 """State reconciliation: the progress of an interrupted apply compared with Terraform's state."""
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from adapters.local import atomic_files
-from adapters.terraform import command
 from adapters.terraform.output.events import LineSplitter
 from adapters.terraform.output.messages import ProgressAccumulator, decode
-from adapters.terraform.run_command import run_command
-from adapters.terraform.state import errored
 from adapters.terraform.state.addresses import comparable_address, instance_address
-from deployments.results import Reconciliation
+from deployments.results import Reconciliation, Recovery
 from deployments.step import Resource, ResourceStatus
 from worker.steps.event_log import SPOOL_FILE
 
-__all__ = ["ReconciliationInput", "addresses_in", "compare_with_state", "reconcile"]
+__all__ = ["addresses_in", "compare_with_state", "reconcile"]
 
 # Amortises the system call; an incomplete line takes memory in addition.
 _READ_BYTES = 1024 * 1024
@@ -25,56 +20,43 @@ _READ_BYTES = 1024 * 1024
 _RECORDED_ACTIONS = frozenset({"create", "update", "replace", "import"})
 
 
-@dataclass(frozen=True)
-class ReconciliationInput:
-    """Folders and terraform of the apply; `errored_states` is a folder for operators alone.
+def reconcile(
+    step_folder: Path, state: bytes | None, recovery: Recovery, redact: Callable[[str], str] = str
+) -> Reconciliation:
+    """Compare the resources that terraform reported complete with the resources in a state.
 
-    `redact` is applied to each address of the result, never before the comparison. `restored`: the
-    state on this disk is the newest, so nothing is pushed.
+    Args:
+        step_folder: the folder of the apply, whose log is sealed, so the spool is complete.
+        state: the state in the store, or the state that a recovery saves later; None where the
+            store does not answer, so that the result is inconclusive and names every resource.
+        recovery: the recovery of the state.
+        redact: is applied to each address of the result, never before the comparison.
     """
-
-    work: Path
-    step_folder: Path
-    errored_states: Path
-    terraform: str
-    environment: Mapping[str, str]
-    redact: Callable[[str], str] = str
-    restored: bool = False
-
-
-async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
-    """Compare the resources that terraform reported complete with the resources in the state.
-
-    The step's log is sealed, so the spool is complete. A state that cannot be read makes the result
-    inconclusive; such a state never counts as empty. A state that terraform could not write is
-    first preserved for operators and pushed. An empty state is never pushed: a push would drop all
-    resources. Raises TerraformUnusable when terraform does not answer.
-    """
-    errored_state = await asyncio.to_thread(
-        errored.read_errored_state, inputs.work, inputs.step_folder / SPOOL_FILE
-    )
-    if addresses_in(errored_state) and not inputs.restored:
-        file = await asyncio.to_thread(errored.preserve, errored_state, inputs.errored_states)
-        # After a refused push, the comparison below reports the unrecorded resources.
-        await run_command(
-            [inputs.terraform, "state", "push", str(file)], inputs.environment, inputs.work
-        )
-    pulled = await run_command(
-        command.state_argv(inputs.terraform), inputs.environment, inputs.work
-    )
-    if pulled.exit_code:
-        return Reconciliation(inconclusive=True)
     # Not progress.json, whose addresses are redacted.
-    resources = await asyncio.to_thread(_resources_in, inputs.step_folder / SPOOL_FILE)
-    compared = compare_with_state(resources, addresses_in(pulled.output))
-    exit_record = atomic_files.read(inputs.step_folder / "exit.json") or {}
-    return replace(
-        compared,
-        unrecorded=[inputs.redact(address) for address in compared.unrecorded],
-        unknown=[inputs.redact(address) for address in compared.unknown],
-        # A full disk refused lines: later resources are not named.
-        inconclusive=exit_record.get("spool_hole") is not None,
+    resources = _resources_in(step_folder / SPOOL_FILE)
+    all_missing = compare_with_state(resources, set())
+    if state is None:
+        names = [*all_missing.unrecorded, *all_missing.unknown]
+        return Reconciliation(unknown=list(map(redact, names)), inconclusive=True)
+    compared = compare_with_state(resources, addresses_in(state))
+    unsaved = [
+        address
+        for address in all_missing.unrecorded
+        if recovery is Recovery.PENDING and address not in compared.unrecorded
+    ]
+    return Reconciliation(
+        unrecorded=list(map(redact, compared.unrecorded)),
+        unknown=list(map(redact, compared.unknown)),
+        unsaved=list(map(redact, unsaved)),
+        recovery=recovery,
+        # A full disk refused lines of terraform, so resources may be missing here.
+        inconclusive=_has_hole(step_folder),
     )
+
+
+def _has_hole(step_folder: Path) -> bool:
+    record = atomic_files.read(step_folder / "exit.json") or {}
+    return record.get("spool_hole") is not None
 
 
 def compare_with_state(resources: Sequence[Resource], recorded: set[str]) -> Reconciliation:

@@ -43,6 +43,7 @@ with workflow.unsafe.imports_passed_through():
         is_disk_full,
         is_safe_to_rerun,
         is_schedule_to_start_timeout,
+        refusal_to_prepare,
     )
     from workflows.preflight import check_project, find_existing, needs_preflight
     from workflows.stack_queue import acquire_stack
@@ -134,10 +135,12 @@ class DeploymentWorkflow:
         workflow.upsert_memo({Memo.STARTED_AT: rfc3339(workflow.now())})
         if problem := await self._preflight():
             return problem
-        if self._cancel() or not await self._prepare():
-            return None if self._cancel() else Reason.PREPARE_FAILED
-        if not await self._run_phase(Phase.INIT):
-            return None
+        problem = None if self._cancel() else await self._prepare()
+        if self._cancel() or problem:
+            return None if self._cancel() else problem
+        while not await self._run_phase(Phase.INIT):
+            if not await self._wait_for_retry():
+                return None
         while not await self._plan_and_apply():
             if blocking(self._findings) or not await self._wait_for_retry():
                 break
@@ -208,18 +211,18 @@ class DeploymentWorkflow:
         self._waiting = False
         return True
 
-    async def _prepare(self) -> bool:
-        """Have a host admit the deployment; False after a failure or a cancel."""
+    async def _prepare(self) -> Reason | None:
+        """Have a host admit the deployment; the reason of a refusal."""
         waiting = asyncio.create_task(self._show_waiting())
         try:
             self._prepared = await admitted(self._input.request)
         except ActivityError as error:
             self._detail = failure_message(error)
-            return False
+            return refusal_to_prepare(error)
         finally:
             waiting.cancel()
         workflow.upsert_memo({Memo.HOST: self._prepared.host})
-        return self._cancel() is None
+        return None
 
     async def _show_waiting(self) -> None:
         """Show that no host admits the deployment, once that takes longer than usual."""

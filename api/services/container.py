@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
+from api.services.placement import Placement
 from deployments.artifacts import ArtifactStore, Downloads
 from deployments.log_ports import LogSource, ProgressSource, SinkStatuses
 from deployments.preflight import Preflight
@@ -29,6 +30,7 @@ class Services:
         copies: every store of the log that this process can read.
         source_labels: the label of each store, by name; without a label the name is shown.
         verifying: limits how many copies of a log are read whole at once.
+        placement: which data another host's disk alone has; by default every run directory is here.
         stopping: set when the server begins to stop.
     """
 
@@ -44,6 +46,7 @@ class Services:
     preflight: Preflight | None = None
     copies: Sequence[LogSource] = ()
     source_labels: Mapping[str, str] = field(default_factory=dict)
+    placement: Placement = field(default_factory=lambda: Placement(lambda _: True))
     verifying: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(_MAX_VERIFICATIONS)
     )

@@ -5,7 +5,6 @@ import json
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -88,7 +87,7 @@ class EventLog:
         # A shorter block is the last; later bytes raise a change event that the caller awaits.
         while await asyncio.to_thread(self._translate_block) == _BLOCK_BYTES:
             pass
-        self._write_progress(final=False)
+        await asyncio.to_thread(self._write_progress, final=False)
         return self._translator.lines - before
 
     async def close(self, spool_hole: int | None = None) -> EndRecord:
@@ -98,7 +97,7 @@ class EventLog:
         disk that stays full the record counts the events that could not be written.
         """
         missing = await asyncio.to_thread(self._write_rest)
-        self._write_progress(final=True)
+        await asyncio.to_thread(self._write_progress, final=True)
         if self.seal is None:
             record = await asyncio.to_thread(self._end_record, missing, spool_hole)
             self._check()
@@ -206,7 +205,7 @@ class EventLog:
             "phase": self._translator.phase,
             "until": f"{self._key.step}-{self._translator.lines}",
             "counts": self.accumulator.tally(),
-            "resources": [asdict(resource) for resource in self.accumulator.resources()],
+            "resources": [vars(resource) for resource in self.accumulator.resources()],
         }
         path, text = self._folder / PROGRESS_FILE, json.dumps(content)
         try:

@@ -266,12 +266,12 @@ class Supervisor:
         return await self._end_of_output()
 
     async def _end_of_output(self) -> StepResult:
-        """Write the rest of the log and the end record of an ended step."""
+        """Write the rest of the log and the end record of an ended step, and settle its lock."""
         await self._step.output.write_events()
         await self._step.runner.wait()
         while not await self._sealed():  # noqa: ASYNC110 - freed space raises no event
             await asyncio.sleep(_HEARTBEAT_SECONDS)
-        return self._step.output.result()
+        return await self._step.settle_lock(self._step.output.result())
 
     async def _sealed(self) -> bool:
         """Seal the log; False on a full disk whose reserve is used up."""

@@ -28,21 +28,23 @@ _DECODER = msgspec.json.Decoder(_StateMessage)
 
 
 def read_errored_state(work: Path, spool: Path) -> bytes:
-    """Return the unsaved state in the `work` folder, else in the spool; empty without one."""
+    """Return the unsaved state in the spool, else in the `work` folder; empty without one.
+
+    Terraform prints the state only when the file could not be written, and may then be cut.
+    """
+    if printed := _printed_state(spool):
+        return printed
     file = work / ERRORED_STATE_FILE
-    if file.is_file() and (content := file.read_bytes()):
-        return content
-    return _printed_state(spool)
+    return file.read_bytes() if file.is_file() else b""
 
 
-def preserve(state: bytes, folder: Path) -> Path:
-    """Write the state to a private folder outside the artifact store; return the path."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = folder / f".{ERRORED_STATE_FILE}.{os.urandom(6).hex()}"
+def preserve(state: bytes, path: Path) -> None:
+    """Write the state to a private file and to the disk."""
+    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
         output.write(state)
         os.fsync(output.fileno())
-    return draft.replace(folder / ERRORED_STATE_FILE)
+    draft.replace(path)
 
 
 def _printed_state(spool: Path) -> bytes:

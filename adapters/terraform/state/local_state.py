@@ -19,25 +19,21 @@ _CHUNK_BYTES = 64 * 1024
 
 
 def restore(path: Path, errored_state: bytes, run_directory: Path) -> bool:
-    """Replace an older or damaged state by the newest copy; returns whether the state is whole.
+    """Replace an older or damaged state by the newest copy; whether `errored_state` is saved.
 
     Written beside the state with the reserve of the run directory, then renamed, so a full disk
     leaves the state as it was. Never replaces a state of another lineage. Raises OSError when the
     disk is full and the reserve used up.
     """
-    present = _read(path)
-    position = _position(present)
+    present = _position(_read(path))
     saved = _position(errored_state)
-    if saved is not None and _is_newer(saved, position):
+    if saved is not None and _is_newer(saved, present):
         _replace(path, errored_state, run_directory)
         return True
-    if position is not None or not path.exists():
-        return True
     backup = _read(path.with_name(f"{path.name}.backup"))
-    if _position(backup) is None:
-        return False
-    _replace(path, backup, run_directory)
-    return True
+    if present is None and path.exists() and _position(backup) is not None:
+        _replace(path, backup, run_directory)
+    return saved is not None and saved == present
 
 
 def remove_stale_lock_info(path: Path) -> None:

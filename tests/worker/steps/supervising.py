@@ -57,6 +57,9 @@ class FakeStep:
 
     def release(self) -> None: ...
 
+    async def settle_lock(self, result: StepResult) -> StepResult:
+        return result
+
     def close(self) -> None:
         self.closed = True
 
