@@ -226,7 +226,7 @@ def _shared_worker(
         task_queue=SHARED_QUEUE,
         workflows=[DeploymentWorkflow, StackHolderWorkflow, StackRecordWorkflow],
         activities=[deployments.prepare_deployment, preflight.check_project],
-        tuner=shared_queue_tuner(host.open_count, settings.worker.deployments),
+        tuner=shared_queue_tuner(host.open_count, settings.worker.deployments, host.has_space),
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,

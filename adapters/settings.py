@@ -226,13 +226,16 @@ class WorkerSettings(_Group):
 
     `deployments`: places of this host; a deployment needs about 100 MB and, with Google's provider,
     700. `scan_seconds`: interval between scans for steps without an owner. `stale_seconds`: a claim
-    without renewal for this long counts as stale.
+    without renewal for this long counts as stale. `min_free_mb`: free space on the disks of the run
+    root and the data folder below which the host admits no deployment.
     """
 
     deployments: int = Field(default=20, ge=1, le=1000)
     scan_seconds: float = Field(default=2.0, gt=0, le=60)
     stale_seconds: float = Field(default=10.0, gt=1, le=600)
     drain: bool = False
+    # A deployment reserves 25 MB and writes about as much: space for five that begin at once.
+    min_free_mb: int = Field(default=256, ge=1, le=1_000_000)
 
 
 def _limit_fields() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from adapters.disk_status import disk_status
 from adapters.encryption import AesGcmCipher, key_ring
 from adapters.google.api import GoogleApi
 from adapters.google.preflight import GooglePreflight
@@ -66,6 +67,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         source_labels={source.name: source.label for source in sources},
         sinks=LocalSinkStatuses(settings.runs),
         host=LocalHostReports(settings.runs, settings.data),
+        disk=lambda: disk_status(settings),
         progress=LocalProgressSource(settings.runs),
         health=HealthService(gateway),
         artifacts=store,

@@ -11,6 +11,7 @@ from deployments.phase import TERRAFORM_PHASES, Phase
 from deployments.reasons import Reason, explain
 from deployments.refusal_causes import causes_of, classify, refusals_of
 from deployments.step import Counts, Diagnostic, Output, StepOutcome, StepResult, StopCause
+from deployments.step_detail import is_disk_full, step_detail
 
 __all__ = ["EndContext", "Reconciliation", "Recovery", "conclude", "fit_to_memo"]
 
@@ -118,7 +119,7 @@ def conclude(
             status=status,
             reason=reason,
             phase=context.phase,
-            detail=context.detail or (last.error if last else ""),
+            detail=context.detail or (step_detail(last) if last else ""),
             counts=_counts(applies, plan),
             # Includes the resources of earlier applies, which were refused half-way.
             changed=list(dict.fromkeys(name for step in applies for name in step.changed)),
@@ -209,7 +210,7 @@ def _as_finding(diagnostic: Diagnostic, failed: Reason, *, destroy: bool) -> Fin
 
 
 def _end(steps: Sequence[StepResult], context: EndContext, reconciliation: Reconciliation) -> _End:
-    if doubt := _doubt(context, reconciliation):
+    if doubt := _doubt(steps, context, reconciliation):
         return Status.NEEDS_ATTENTION, doubt
     if context.problem is not None:
         return Status.FAILED, context.problem
@@ -243,18 +244,33 @@ def _is_settled(diagnostic: Diagnostic) -> bool:
     return refusal is not None and refusal.reason in _SETTLED
 
 
-def _doubt(context: EndContext, reconciliation: Reconciliation) -> Reason | None:
+def _doubt(
+    steps: Sequence[StepResult], context: EndContext, reconciliation: Reconciliation
+) -> Reason | None:
     if context.host_lost:
         return Reason.HOST_LOST
     if reconciliation.unrecorded:
         return Reason.UNRECORDED_RESOURCES
-    return Reason.OUTCOME_UNKNOWN if reconciliation.inconclusive or reconciliation.unknown else None
+    if not (reconciliation.inconclusive or reconciliation.unknown):
+        return None
+    return _host_cause(steps[-1]) if steps else Reason.OUTCOME_UNKNOWN
+
+
+def _host_cause(step: StepResult) -> Reason:
+    """Why the outcome of a step is unknown."""
+    if step.death:
+        return Reason.TERRAFORM_DIED
+    return Reason.DISK_FULL if is_disk_full(step) else Reason.OUTCOME_UNKNOWN
 
 
 def _end_of_step(steps: Sequence[StepResult], context: EndContext) -> _End:
     last = steps[-1]
     if last.phase is Phase.APPLY and (end := _end_of_apply(last, _applies(steps))):
         return end
+    if last.death and last.outcome is StepOutcome.FAILED:
+        return Status.FAILED, Reason.TERRAFORM_DIED
+    if is_disk_full(last):
+        return Status.FAILED, Reason.DISK_FULL
     if last.outcome is StepOutcome.FAILED:
         refusals = refusals_of(last)
         failed = TERRAFORM_PHASES[last.phase].failed
@@ -271,7 +287,7 @@ def _end_of_apply(last: StepResult, applies: Sequence[StepResult]) -> _End | Non
         return Status.NEEDS_ATTENTION, Reason.RUNNER_LOST
     # Reported complete without a clean exit, or exited without the report: cannot be determined.
     if done or last.applied or not last.clean:
-        return Status.NEEDS_ATTENTION, Reason.OUTCOME_UNKNOWN
+        return Status.NEEDS_ATTENTION, _host_cause(last)
     return None
 
 

@@ -64,6 +64,7 @@ class StopCause(StrEnum):
     TERMINATED = "terminated"
     SUPERSEDED = "superseded"
     UNKNOWN = "unknown"
+    DISK_FULL = "disk_full"
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,9 @@ class StepResult:
 
     `clean`: terraform ended without a kill, so the state is written. `applied`: terraform reported
     that the apply is complete. `signals` counts those of the stop ladder; `diagnostics` are errors,
-    or warnings where there is no error.
+    or warnings where there is no error. `death` is how terraform died by itself, as sentences;
+    `disk_full`: the disk of the host was full at some moment. `limit_seconds` is the limit that
+    ended the step, 0 for none.
     """
 
     key: StepKey
@@ -200,3 +203,6 @@ class StepResult:
     ended_at: str = ""
     epoch: int = 0
     omitted: int = 0
+    death: str = ""
+    disk_full: bool = False
+    limit_seconds: int = 0

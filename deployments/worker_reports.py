@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["HostReport", "HostReports", "QueueReport", "Slots", "WorkerReport"]
+__all__ = ["DiskStatus", "HostReport", "HostReports", "QueueReport", "Slots", "WorkerReport"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,19 @@ class QueueReport:
     backlog: int
     backlog_age_seconds: float
     pollers: int
+
+
+@dataclass(frozen=True)
+class DiskStatus:
+    """Free space of a host's disk, and the space that a new deployment needs."""
+
+    free_bytes: int
+    needed_bytes: int
+
+    @property
+    def admits(self) -> bool:
+        """Whether the host admits a new deployment."""
+        return self.free_bytes >= self.needed_bytes
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,10 @@ _WORKFLOW_TASKS = 100
 class _DeploymentSlots(CustomSlotSupplier):
     """A permit for each free slot; Temporal reserves a permit before it polls for a task."""
 
-    def __init__(self, used: Callable[[], int], slots: int) -> None:
+    def __init__(self, used: Callable[[], int], slots: int, has_space: Callable[[], bool]) -> None:
         self._used = used
         self._slots = slots
+        self._has_space = has_space
         self._reserved = 0
 
     async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
@@ -36,7 +37,7 @@ class _DeploymentSlots(CustomSlotSupplier):
         return permit
 
     def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:
-        if self._used() + self._reserved >= self._slots:
+        if self._used() + self._reserved >= self._slots or not self._has_space():
             return None
         self._reserved += 1
         return SlotPermit()
@@ -48,8 +49,13 @@ class _DeploymentSlots(CustomSlotSupplier):
         self._reserved -= 1
 
 
-def shared_queue_tuner(used: Callable[[], int], slots: int) -> WorkerTuner:
+def shared_queue_tuner(
+    used: Callable[[], int], slots: int, has_space: Callable[[], bool]
+) -> WorkerTuner:
     """Admits the shared queue's activities while this host has fewer than `slots` open deployments.
+
+    While the disk has too little space, nothing is admitted: deployments wait for another host, or
+    for space here.
 
     The activities are `prepare_deployment` and `check_project`.
 
@@ -58,7 +64,7 @@ def shared_queue_tuner(used: Callable[[], int], slots: int) -> WorkerTuner:
     unused = FixedSizeSlotSupplier(1)
     return WorkerTuner.create_composite(
         workflow_supplier=FixedSizeSlotSupplier(_WORKFLOW_TASKS),
-        activity_supplier=_DeploymentSlots(used, slots),
+        activity_supplier=_DeploymentSlots(used, slots, has_space),
         local_activity_supplier=unused,
         nexus_supplier=unused,
     )

@@ -5,6 +5,9 @@ import logging
 from collections.abc import Sequence
 
 from adapters.local.interruptions import LocalInterruptions
+from adapters.terraform.state import local_state
+from adapters.terraform.state.backends import LocalStateBackend
+from adapters.terraform.state.errored import read_errored_state
 from adapters.terraform.state.state_file import position_of
 from deployments.errors import Unavailable
 from deployments.interruption import Interruption
@@ -17,6 +20,7 @@ from worker.stack_states import StackStates
 from worker.state_reconciliation import reconcile
 from worker.state_recovery import StateRecovery
 from worker.steps.context import HostContext
+from worker.steps.event_log import SPOOL_FILE
 from worker.steps.folder import StepFolder, step_folders
 
 __all__ = ["Finalization"]
@@ -112,16 +116,33 @@ class Finalization:
     async def _recover(self, directory: RunDirectory) -> Recovery:
         """Begin the recovery of a state and a lock, try once, and update the stack's record."""
         deployment = directory.path.name
-        await self._recovery.begin(directory)
-        saved = False
+        saved = await asyncio.to_thread(self._restore_local_state, directory)
+        await self._recovery.begin(directory, with_state=not saved)
         try:
-            saved = await self._recovery.settle(deployment)
+            saved |= await self._recovery.settle(deployment)
             await self._note(directory)
         except (Unavailable, OSError) as error:
             _log.warning("the state of %s is not settled yet: %s", deployment, error)
         if self._recovery.unsaved_state(deployment):
             return Recovery.PENDING
         return Recovery.SAVED if saved else Recovery.NONE
+
+    def _restore_local_state(self, directory: RunDirectory) -> bool:
+        """Repair a state on this disk that terraform could not write; whether a state was saved.
+
+        Before the recovery, which needs a whole state and, for its own copy, free space.
+        """
+        state = self._context.states.used_by(directory.work)
+        steps = directory.steps()
+        if not isinstance(state, LocalStateBackend) or not steps:
+            return False
+        local_state.remove_stale_lock_info(state.path)
+        errored_state = read_errored_state(directory.work, directory.step(steps[-1]) / SPOOL_FILE)
+        try:
+            return local_state.restore(state.path, errored_state, directory.path)
+        except OSError as error:
+            _log.error("the state of %s is not saved: %s", directory.path.name, error)
+            return False
 
     async def _note(self, directory: RunDirectory) -> None:
         backend = self._context.states.used_by(directory.work)

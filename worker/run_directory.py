@@ -5,9 +5,10 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
-from adapters.local import atomic_files
+from adapters.local import atomic_files, disk_space
 from adapters.terraform import function_archives
 from adapters.terraform.state.backends import BACKEND_FILE
 from deployments.deployment import DeploymentRequest, Status
@@ -64,8 +65,26 @@ class RunDirectory:
         if not template.is_dir():
             raise RunDirectoryBroken(f"the template {request.stack.template} is not installed")
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(4).hex()}")
+        try:
+            self._fill(draft, template, request, backend, secrets)
+            draft.rename(self.path)
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)
+            # Another attempt of the same activity may have made the directory.
+            if not self.path.is_dir():
+                raise
+
+    def _fill(
+        self,
+        draft: Path,
+        template: Path,
+        request: DeploymentRequest,
+        backend: str,
+        secrets: Iterable[str],
+    ) -> None:
         work = draft / "work"
         draft.mkdir(mode=0o700, parents=True)
+        disk_space.make_reserve(draft)
         shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_IGNORED))
         content = {"version": _version(work), "stack": request.stack.id}
         atomic_files.replace(draft / _TEMPLATE_FILE, content)
@@ -77,11 +96,6 @@ class RunDirectory:
         hidden = {*secrets, *_sensitive_values(request)}
         known = {"secrets": sorted(hidden), "public": sorted(_public_values(request))}
         atomic_files.replace(draft / _SECRETS_FILE, known)
-        try:
-            draft.rename(self.path)
-        except OSError:
-            # Another attempt of the same activity made the directory.
-            shutil.rmtree(draft)
 
     def secrets(self) -> list[str]:
         """The texts to redact; empty after `clear`."""
@@ -138,13 +152,15 @@ class RunDirectory:
     def record(self, record_json: str) -> str:
         """Write the record unless one exists; returns the stored record."""
         self.path.mkdir(exist_ok=True, mode=0o700)
-        atomic_files.create(self.path / RECORD_FILE, record_json)
+        path = self.path / RECORD_FILE
+        disk_space.with_reserve(path, partial(atomic_files.create, path, record_json))
         return atomic_files.read_text(self.path / RECORD_FILE) or record_json
 
     def clear(self) -> None:
         """Remove the files that only the work needed; may be repeated."""
         for folder in (self.work, self.home, self.path / _LATER_SECRETS):
             shutil.rmtree(folder, ignore_errors=True)
+        disk_space.remove_reserve(self.path)
         (self.path / _SECRETS_FILE).unlink(missing_ok=True)
         for step in self.steps():
             for path in self.step(step).iterdir():

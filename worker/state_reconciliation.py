@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from adapters.local import atomic_files
 from adapters.terraform.output.events import LineSplitter
 from adapters.terraform.output.messages import ProgressAccumulator, decode
 from adapters.terraform.state.addresses import comparable_address, instance_address
@@ -48,7 +49,14 @@ def reconcile(
         unknown=list(map(redact, compared.unknown)),
         unsaved=list(map(redact, unsaved)),
         recovery=recovery,
+        # A full disk refused lines of terraform, so resources may be missing here.
+        inconclusive=_has_hole(step_folder),
     )
+
+
+def _has_hole(step_folder: Path) -> bool:
+    record = atomic_files.read(step_folder / "exit.json") or {}
+    return record.get("spool_hole") is not None
 
 
 def compare_with_state(resources: Sequence[Resource], recorded: set[str]) -> Reconciliation:

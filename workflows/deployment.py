@@ -11,7 +11,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.deployments import (
         DeploymentActivities,
         FinalizeDeploymentInput,
-        PrepareDeploymentInput,
         ReportPlanInput,
     )
     from activities.steps import RunStepInput, StartMode, StepActivities, StopStepInput
@@ -35,11 +34,13 @@ with workflow.unsafe.imports_passed_through():
     from deployments.temporal_names import Attribute, Memo, Signal, host_queue
     from deployments.transitions import may_follow
     from workflows import activity_options
+    from workflows.admission import admitted
     from workflows.cancellation import shielded
     from workflows.current_details import current_details, overdue_details, retry_details
     from workflows.outcomes import (
         complete,
         failure_message,
+        is_disk_full,
         is_safe_to_rerun,
         is_schedule_to_start_timeout,
         refusal_to_prepare,
@@ -56,6 +57,9 @@ _MAX_STEPS_PER_PHASE = 3
 # An import can reveal names that the next survey needs. After the last survey the apply is refused,
 # and the next plan imports the rest.
 _MAX_SURVEYS = 3
+
+# A host with a free place admits a deployment within a second.
+_ADMISSION_PATIENCE = timedelta(seconds=5)
 
 _KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
 
@@ -209,18 +213,22 @@ class DeploymentWorkflow:
 
     async def _prepare(self) -> Reason | None:
         """Have a host admit the deployment; the reason of a refusal."""
-        handle = workflow.start_activity_method(
-            DeploymentActivities.prepare_deployment,
-            PrepareDeploymentInput(workflow.info().workflow_id, self._input.request),
-            **activity_options.PREPARE,
-        )
+        waiting = asyncio.create_task(self._show_waiting())
         try:
-            self._prepared = await shielded(handle, cancel=handle.cancel)
+            self._prepared = await admitted(self._input.request)
         except ActivityError as error:
             self._detail = failure_message(error)
             return refusal_to_prepare(error)
+        finally:
+            waiting.cancel()
         workflow.upsert_memo({Memo.HOST: self._prepared.host})
         return None
+
+    async def _show_waiting(self) -> None:
+        """Show that no host admits the deployment, once that takes longer than usual."""
+        await workflow.sleep(_ADMISSION_PATIENCE, summary="waits for a host")
+        self._enter(self._status, self._phase, Reason.WAITING_FOR_HOST)
+        self._show(f"**{explain(Reason.WAITING_FOR_HOST).message}**")
 
     async def _run_phase(self, phase: Phase) -> bool:
         """Run a phase, again where that is safe; whether the next phase may run."""
@@ -251,7 +259,11 @@ class DeploymentWorkflow:
                 except ActivityError as error:
                     if isinstance(error.cause, ApplicationError):
                         return StepResult(
-                            order.key, phase, StepOutcome.START_FAILED, error=failure_message(error)
+                            order.key,
+                            phase,
+                            StepOutcome.START_FAILED,
+                            error=failure_message(error),
+                            disk_full=is_disk_full(error),
                         )
                     if mode is StartMode.ATTACH and is_schedule_to_start_timeout(error):
                         break

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from api.schemas.fields import ErrorText, Timestamp
 
 __all__ = [
+    "DiskBody",
     "HealthBody",
     "LivenessBody",
     "QueueBody",
@@ -42,9 +43,18 @@ class SinkBody(BaseModel):
     error: ErrorText
 
 
-class HealthBody(BaseModel):
-    """`degraded`: no worker polls, a worker is stalled, a deployment is lost, or a sink fails.
+class DiskBody(BaseModel):
+    """The disk of this machine's data: with less than `needed_bytes` free no deployment begins."""
 
+    free_bytes: Annotated[int, Field(examples=[50_000_000_000])]
+    needed_bytes: Annotated[int, Field(examples=[256_000_000])]
+    admits: bool
+
+
+class HealthBody(BaseModel):
+    """`degraded`: a worker, a sink or the disk needs attention, or a deployment is lost.
+
+    A worker needs attention when it is stalled or none polls, the disk when it is almost full.
     `unhealthy`: Temporal does not answer. `stalled_workers`: ids of this machine's workers that
     live and do nothing, because they are paused or their event loop is blocked.
     `lost_deployments`: deployments of this machine that Temporal does not know; the next deployment
@@ -61,6 +71,7 @@ class HealthBody(BaseModel):
     sinks: list[SinkBody] = []
     stalled_workers: Annotated[list[str], Field(examples=[[]])] = []
     lost_deployments: Annotated[list[str], Field(examples=[[]])] = []
+    disk: DiskBody | None = None
 
 
 class VersionBody(BaseModel):

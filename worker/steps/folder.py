@@ -4,7 +4,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from adapters.local import atomic_files
+from adapters.local import atomic_files, disk_space
 from adapters.terraform.state.own_locks import dead_runs, free_own_lock
 from deployments.credentials import Credential
 from deployments.errors import Unavailable
@@ -81,7 +81,8 @@ class StepFolder:
     def close(self) -> None:
         """Mark the step as closed: the result is delivered, and no worker claims it again."""
         self.output.close()
-        (self._folder / _CLOSED_FILE).touch(mode=0o600)
+        path = self._folder / _CLOSED_FILE
+        disk_space.with_reserve(path, lambda: path.touch(mode=0o600))
 
     def is_closed(self) -> bool:
         """Whether the step needs no supervisor any more."""

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from adapters.local import atomic_files
+from adapters.local import atomic_files, disk_space
 from adapters.local.inotify import FileWatch
 from adapters.terraform import command
 from adapters.terraform.output.events import Translator
@@ -16,8 +16,9 @@ from deployments.step import Resource, StepKey, StepResult
 from worker.steps.claims import Claims
 from worker.steps.context import HostContext
 from worker.steps.event_log import EventLog
-from worker.steps.exit_record import StepEvidence, decode_exit, interpret
-from worker.steps.runner_process import sha256_of
+from worker.steps.exit_record import ExitRecord, StepEvidence, decode_exit, interpret
+from worker.steps.order_file import ORDER_FILE, read_order
+from worker.steps.runner_process import runner_errors, sha256_of
 
 __all__ = ["SpoolFollower"]
 
@@ -62,7 +63,13 @@ class SpoolFollower:
         if self._log is None and not (self._folder / "started.json").exists():
             # Before the start terraform prints nothing, and events need the start time.
             return 0
-        log = self._open_log()
+        try:
+            log = self._open_log()
+        except OSError as error:
+            if not disk_space.is_full(error):
+                raise
+            # The spool has the lines; the end of the step waits until the log can be opened.
+            return 0
         return await log.pump()
 
     async def wait_for_change(self, seconds: float) -> None:
@@ -83,7 +90,8 @@ class SpoolFollower:
 
     async def seal(self) -> None:
         """Write the end record, after terraform has ended and all events are written."""
-        await self._open_log().close()
+        path = self._folder / "exit.json"
+        await self._open_log().close(decode_exit(path.read_bytes()).spool_hole)
 
     def result(self) -> StepResult:
         """The ended step's result; raises RunDirectoryBroken without a valid exit record."""
@@ -93,16 +101,21 @@ class SpoolFollower:
         log = self._open_log()
         phase = self._phase()
         plan = self._work / command.PLAN_FILE
-        result = interpret(
-            self._key,
-            phase,
-            decode_exit(path.read_bytes()),
-            log.accumulator,
-            StepEvidence(log.seal, self._claims.epoch),
-        )
+        record = decode_exit(path.read_bytes())
+        result = interpret(self._key, phase, record, log.accumulator, self._evidence(log, record))
         if phase is Phase.PLAN and plan.exists():
             return replace(result, plan_sha256=sha256_of(plan))
         return result
+
+    def _evidence(self, log: EventLog, record: ExitRecord) -> StepEvidence:
+        is_ordered = (self._folder / ORDER_FILE).exists()
+        return StepEvidence(
+            log.seal,
+            self._claims.epoch,
+            crash=log.crash,
+            limit_seconds=read_order(self._folder).limit_seconds(record.cause) if is_ordered else 0,
+            runner_errors=runner_errors(self._folder),
+        )
 
     def close(self) -> None:
         """Close the event file and the watch."""

@@ -4,6 +4,7 @@ The same spool always yields the same events with the same ids, so a worker that
 crash writes exactly the lines of the worker before. Nothing here reads a clock.
 """
 
+import re
 from typing import Any, NotRequired, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -53,6 +54,10 @@ _STATUS = {
 }
 # Instead of the message's text, whose absence would leave the whole line.
 _STATE_PRINTED = "Emergency state dump (not shown: it holds every secret; kept for operators)"
+# A crash of a program in Go, printed without JSON: a panic, an error of the runtime, or a signal.
+# Terraform's report of a crashed provider has the same line.
+_CRASH = re.compile(r"panic: |fatal error: |SIG[A-Z]+: ")
+_MAX_CRASH = 300
 _LEVELS = {"error": "error", "warn": "warn"}
 
 
@@ -113,6 +118,7 @@ class Translator:
         self._encoder = msgspec.json.Encoder()
         self.accumulator = ProgressAccumulator(redactor.clean)
         self.lines = 0
+        self.crash = ""
 
     def translate(self, data: bytes, *, final: bool = False) -> list[bytes]:
         """Translate the next bytes of the spool into events: JSON objects without newline.
@@ -135,7 +141,11 @@ class Translator:
         message = decode(line)
         if message is None:
             text = line.decode("utf-8", "replace")
-            return self._finish(_Event(self._id(), self._time, "info", self.phase, text), dropped)
+            event = _Event(self._id(), self._time, "info", self.phase, text)
+            self._finish(event, dropped)
+            if not self.crash and _CRASH.match(text):
+                self.crash = event.text[:_MAX_CRASH]
+            return event
         self._time = message.time or self._time
         self.accumulator.add(message)
         if message.state:

@@ -26,6 +26,8 @@ _MAX_DIAGNOSTICS = 50
 _HALTED = "execution halted"
 # Printed before terraform stops waiting for providers (command/meta_backend, tried).
 _ABANDONED = "Two interrupts received."
+# Printed after the first SIGINT or SIGTERM, from this service or another program (tried).
+_INTERRUPTED = "Interrupt received."
 
 
 class _HookResource(msgspec.Struct):
@@ -220,6 +222,7 @@ class ProgressAccumulator:
         self.counts = Counts()
         self.applied = False
         self._abandoned = False
+        self.interrupted = False
         self._errors = _Diagnostics()
         self._warnings = _Diagnostics()
         self.outputs: list[Output] = []
@@ -338,6 +341,7 @@ class ProgressAccumulator:
 
     def _on_log(self, message: Message) -> None:
         self._abandoned |= message.text.lstrip().startswith(_ABANDONED)
+        self.interrupted |= message.text.lstrip().startswith(_INTERRUPTED)
 
     def _on_change_summary(self, message: Message) -> None:
         summary = message.changes

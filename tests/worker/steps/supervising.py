@@ -77,8 +77,11 @@ class FakeStep:
     async def finish(self) -> None: ...
     async def wait(self) -> None: ...
 
-    def withdraw(self) -> bool:
+    def withdraw(self, error: str = "") -> bool:
         return False
+
+    def errors(self) -> str:
+        return ""
 
     def stop(self, cause: StopCause, *, force: bool = False) -> None:
         self.stops.append(cause)
