@@ -8,11 +8,12 @@ from pathlib import Path
 from deployments.errors import Unavailable
 from deployments.phase import Phase
 from deployments.results import Reconciliation
-from deployments.step import StepOutcome, StepResult, StopCause
+from deployments.step import SilentChange, StepOutcome, StepResult, StopCause
 from worker.run_root import RunRoot
 from worker.state_reconciliation import ReconciliationInput, reconcile
 from worker.steps.context import HostContext
 from worker.steps.folder import StepFolder, step_folders
+from worker.steps.result_file import read_result
 
 __all__ = ["Finalization"]
 
@@ -30,6 +31,22 @@ class Finalization:
         self._root = root
         self._context = context
         self._errored_states = errored_states
+
+    async def complete_results(
+        self, deployment: str, steps: Sequence[StepResult]
+    ) -> list[StepResult]:
+        """The results as this host stored them, complete; the given result of any other step.
+
+        A stored result with another outcome belongs to an execution that Temporal does not count.
+        """
+        directory = self._root.directory(deployment)
+        stored = await asyncio.to_thread(
+            lambda: [read_result(directory.step(step.key.step)) for step in steps]
+        )
+        return [
+            complete if complete is not None and complete.outcome is step.outcome else step
+            for step, complete in zip(steps, stored, strict=True)
+        ]
 
     async def reconcile(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation:
         """Compare apply and state after an abnormal end; stops a terraform that is still running.
@@ -56,6 +73,7 @@ class Finalization:
                 errored_states=self._errored_states / deployment,
                 terraform=self._context.terraform,
                 environment=self._context.environment(directory.home),
+                silent=_planned_silent(steps),
             )
         )
 
@@ -84,6 +102,11 @@ class Finalization:
 
     def _steps(self, deployment: str) -> list[StepFolder]:
         return step_folders(self._root.directory(deployment), self._context)
+
+
+def _planned_silent(steps: Sequence[StepResult]) -> Sequence[SilentChange]:
+    """The changes of the state alone in the last plan."""
+    return next((step.silent for step in reversed(steps) if step.phase is Phase.PLAN), ())
 
 
 async def _wait_for_exit(steps: Sequence[StepFolder]) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.local import atomic_files
@@ -12,7 +12,7 @@ from adapters.terraform import command
 from adapters.terraform.run_command import run_command
 from adapters.terraform.state import errored
 from deployments.results import Reconciliation
-from deployments.step import ResourceStatus
+from deployments.step import ResourceStatus, SilentChange
 from worker.steps.event_log import SPOOL_FILE
 
 __all__ = ["ReconciliationInput", "addresses_in", "compare_with_state", "reconcile"]
@@ -22,13 +22,17 @@ _RECORDED_ACTIONS = frozenset({"create", "update", "replace", "import"})
 
 @dataclass(frozen=True)
 class ReconciliationInput:
-    """Folders and terraform of the apply; `errored_states` is a folder for operators alone."""
+    """Folders and terraform of the apply; `errored_states` is a folder for operators alone.
+
+    `silent` are the changes of the state alone that the apply's plan has.
+    """
 
     work: Path
     step_folder: Path
     errored_states: Path
     terraform: str
     environment: Mapping[str, str]
+    silent: Sequence[SilentChange] = ()
 
 
 async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
@@ -55,9 +59,10 @@ async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
         return Reconciliation(inconclusive=True)
     progress = atomic_files.read(inputs.step_folder / PROGRESS_FILE) or {}
     resources = progress.get("resources", [])
-    return compare_with_state(
-        resources if isinstance(resources, list) else [], addresses_in(pulled.output)
-    )
+    recorded = addresses_in(pulled.output)
+    reconciliation = compare_with_state(resources if isinstance(resources, list) else [], recorded)
+    silent = [change for change in inputs.silent if change.is_in(recorded)]
+    return replace(reconciliation, silent=silent)
 
 
 def compare_with_state(

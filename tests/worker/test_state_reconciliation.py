@@ -1,12 +1,14 @@
 """What is true after an abnormal end: the journal against the state."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.local.progress import PROGRESS_FILE
 from deployments.results import Reconciliation
+from deployments.step import SilentChange
 from worker.state_reconciliation import (
     ReconciliationInput,
     addresses_in,
@@ -85,6 +87,14 @@ async def test_a_state_that_does_not_answer_is_no_empty_state(tmp_path: Path) ->
 
 async def test_what_began_and_is_not_in_the_state_is_unknown(tmp_path: Path) -> None:
     assert await reconcile(inputs(tmp_path, "echo {}")) == Reconciliation(unknown=["a.b"])
+
+
+async def test_the_state_says_which_changes_were_made_without_a_message(tmp_path: Path) -> None:
+    state = json.dumps({"resources": [managed("imported"), managed("kept"), managed("b")]})
+    made = [SilentChange("import", "a.imported"), SilentChange("remove", "a.forgotten")]
+    open_changes = [SilentChange("move", "a.new"), SilentChange("remove", "a.kept")]
+    with_state = replace(inputs(tmp_path, f"echo '{state}'"), silent=[*made, *open_changes])
+    assert await reconcile(with_state) == Reconciliation(silent=made)
 
 
 async def test_an_unwritten_state_is_pushed_back_and_an_empty_one_never(tmp_path: Path) -> None:

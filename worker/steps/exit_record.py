@@ -1,6 +1,6 @@
 """Makes a step's result from the runner's exit record and terraform's messages."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,12 +12,6 @@ from deployments.phase import Phase
 from deployments.step import ResourceStatus, StepKey, StepOutcome, StepResult, StopCause
 
 __all__ = ["ExitRecord", "StepEvidence", "decode_exit", "interpret"]
-
-# Limits of a result in Temporal's history, texts in characters; progress and log are complete.
-_MAX_ADDRESSES = 200
-_MAX_DIAGNOSTICS = 10
-_MAX_TEXT = 4_000
-_MAX_OUTPUT = 4_000
 
 
 class _Stop(msgspec.Struct):
@@ -84,10 +78,10 @@ def interpret(
     An interrupted terraform may exit 0 (measured in plan), so a recorded stop decides the outcome.
     Only an apply that terraform reported as complete is done despite a stop.
     """
-    not_applied = accumulator.addresses(
+    open_addresses = accumulator.addresses(
         ResourceStatus.PLANNED, ResourceStatus.RUNNING, ResourceStatus.FAILED
     )
-    changed = accumulator.addresses(ResourceStatus.DONE)
+    is_apply = phase is Phase.APPLY
     diagnostics = [
         diagnostic for diagnostic in accumulator.diagnostics if diagnostic.severity == "error"
     ] or accumulator.diagnostics
@@ -101,21 +95,19 @@ def interpret(
         applied=accumulator.applied,
         signals=len(record.signals),
         counts=accumulator.achieved()
-        if phase is Phase.APPLY and not accumulator.applied
-        else accumulator.counts,
-        changed=changed[:_MAX_ADDRESSES],
-        not_applied=not_applied[:_MAX_ADDRESSES] if phase is Phase.APPLY else [],
-        diagnostics=[
-            replace(error, summary=error.summary[:_MAX_TEXT], detail=error.detail[:_MAX_TEXT])
-            for error in diagnostics[:_MAX_DIAGNOSTICS]
-        ],
-        outputs=[output for output in accumulator.outputs if len(output.value_json) <= _MAX_OUTPUT],
+        if is_apply and not accumulator.applied
+        else accumulator.counts(),
+        changed=accumulator.addresses(ResourceStatus.DONE),
+        not_applied=open_addresses if is_apply else [],
+        diagnostics=diagnostics,
+        outputs=accumulator.outputs if is_apply else [],
         seal=evidence.seal,
-        error=(record.error or "")[:_MAX_TEXT],
+        error=record.error or "",
         started_at=record.started_at or "",
         ended_at=record.ended_at or "",
         epoch=evidence.epoch,
-        omitted=sum(max(0, len(names) - _MAX_ADDRESSES) for names in (changed, not_applied)),
+        unchanged=accumulator.addresses(ResourceStatus.UNCHANGED),
+        silent=[] if is_apply else accumulator.silent(),
     )
 
 
