@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Any
+from typing import IO, Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -21,6 +21,7 @@ from adapters.google.imports import GoogleImportFinder
 from adapters.google.preflight import GooglePreflight
 from adapters.google.tokens import GoogleTokenProvider
 from adapters.local.inotify import FileChanges
+from adapters.process_exit import run_and_exit
 from adapters.settings import Settings
 from adapters.stores import open_artifact_store, open_mirror, open_sinks
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
@@ -78,7 +79,7 @@ async def run(settings: Settings) -> None:
     changes = FileChanges()
     store, _ = open_artifact_store(settings)
     host = await WorkerHost.open(settings, settings_module.base_environment(), changes, store)
-    sinks = open_sinks(settings, sys.stdout.buffer)
+    sinks = open_sinks(settings, _console())
     shipper = LogShipper(sinks, host.step_log, settings.log.give_up_seconds)
     attempts = TemporalActivityAttempts(client)
     credentials = GoogleTokenProvider.open(settings.google)
@@ -214,16 +215,23 @@ def main() -> int:
     """Run the worker; returns the process's exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        asyncio.run(run(settings_module.load()))
+        settings = settings_module.load()
+        settings_module.apply_network(settings.network)
+        asyncio.run(run(settings))
     except AnavaError as error:
         _log.error("%s %s", error, error.next_step)
         return 1
     return 0
 
 
+def _console() -> IO[bytes]:
+    """Stdout in a buffer of its own.
+
+    The flush at the exit of the process would wait for a thread that blocks in `sys.stdout.buffer`,
+    on a reader that has stopped. The console sink flushes its lines itself.
+    """
+    return os.fdopen(sys.stdout.fileno(), "wb", closefd=False)
+
+
 if __name__ == "__main__":
-    status = main()
-    logging.shutdown()
-    # A normal exit crashed the interpreter inside the SDK once in about ten times (measured). The
-    # console sink has flushed its lines: a flush here would block on a reader that has stopped.
-    os._exit(status)
+    run_and_exit(main)

@@ -15,6 +15,8 @@ MARK = "(sensitive)"
 _MIN_LENGTH = 4
 # A line of a multi-line secret (a key) is a secret by itself from this length on.
 _MIN_LINE_LENGTH = 8
+# The beginning of a template in HCL; a quoted text doubles the sign.
+_TEMPLATE_SIGN = re.compile(r"([$%])\{")
 # JSON writers escape these characters differently: `é`, `\u00e9` and `\u00E9` are equal.
 _ESCAPED = re.compile(r"""[^ !#$%()*+,\-.0-9:;=?@A-Z\[\]^_`a-z{|}~]+""")
 
@@ -75,11 +77,26 @@ def _encodings(text: str) -> Iterator[str]:
     # Go's JSON encoder, which terraform uses, also escapes these three.
     plain = json.dumps(text, ensure_ascii=False)[1:-1]
     yield plain.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+    yield _hcl(text)
     yield quote(text, safe="")
     yield quote_plus(text)
     yield raw.hex()
     yield raw.hex().upper()
     yield from _base64(raw)
+
+
+def _hcl(text: str) -> str:
+    """As terraform quotes a key in an address, or a text in the plan."""
+    return _TEMPLATE_SIGN.sub(r"\1\1{", "".join(map(_hcl_character, text)))
+
+
+def _hcl_character(character: str) -> str:
+    if character in '\n\r\t"\\':
+        return json.dumps(character)[1:-1]
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _base64(raw: bytes) -> Iterator[str]:

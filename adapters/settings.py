@@ -7,6 +7,7 @@ variables (`TEMPORAL_ADDRESS`, …) are read by `adapters/temporal/client.py`.
 import base64
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -21,6 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from adapters.network import PROXY_VARIABLES, NetworkSettings, Server, split_commas
 from deployments.errors import InvalidSettings
 from deployments.timings import RETENTION_SECONDS, RetryLimits, StopLadder, Timings, limits_of
 
@@ -31,7 +33,9 @@ __all__ = [
     "Settings",
     "StateSettings",
     "TerraformSettings",
+    "apply_network",
     "base_environment",
+    "inherited_environment",
     "load",
 ]
 
@@ -83,9 +87,7 @@ class LogSettings(_Group):
     @field_validator("sinks", "sources", "redact", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+        return split_commas(value)
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -113,10 +115,6 @@ class RedisSettings(_Group):
 # https://cloud.google.com/storage/docs/buckets#naming. The name is written into HCL files, in which
 # none of these characters has a meaning.
 _Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")]
-# Scheme, host and port only: user info or a query may hold a secret and would be in every plan.
-_Server = Annotated[
-    str, Field(pattern=r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$")
-]
 
 # A service account's email only: the email becomes part of a URL.
 _Account = Annotated[
@@ -134,7 +132,7 @@ class GcsSettings(_Group):
     """The bucket of logs and artifacts; `endpoint` replaces Google's server, also for states."""
 
     bucket: _Bucket | None = None
-    endpoint: _Server | None = None
+    endpoint: Server | None = None
 
 
 class StateSettings(_Group):
@@ -164,7 +162,7 @@ class GoogleSettings(_Group):
     """
 
     project: str | None = None
-    endpoint: _Server | None = None
+    endpoint: Server | None = None
     impersonate: _Account | None = None
     # Google's maximum is an hour, except where an organisation policy allows 12 hours.
     token_seconds: int = Field(default=3600, ge=10, le=43_200)
@@ -282,6 +280,7 @@ class Settings(BaseSettings):
     gcs: GcsSettings = GcsSettings()
     google: GoogleSettings = GoogleSettings()
     state: StateSettings = StateSettings()
+    network: NetworkSettings = NetworkSettings()
     secrets: SecretsSettings = SecretsSettings()
     worker: WorkerSettings = WorkerSettings()
     phases: PhasesSettings = PhasesSettings()
@@ -324,6 +323,23 @@ def load() -> Settings:
         field = re.search(r'field "(\w+)"', str(error))
         name = f"ANAVA_{field[1].upper()}" if field else str(error)
         raise InvalidSettings(f"{name}: the value of a whole group is a JSON object") from None
+
+
+def apply_network(network: NetworkSettings) -> None:
+    """Make the settings those of every library of this process that sends HTTPS requests.
+
+    Google's libraries (requests, gRPC) take proxy and authorities from the environment alone.
+    """
+    for name in PROXY_VARIABLES:
+        os.environ.pop(name, None)
+    os.environ.update(network.environment())
+
+
+def inherited_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """What terraform and its runner get of the worker's environment, besides PATH."""
+    libraries = environment.get("LD_LIBRARY_PATH")
+    passed = {"LD_LIBRARY_PATH": libraries} if libraries else {}
+    return passed | settings.network.environment()
 
 
 def base_environment() -> dict[str, str]:

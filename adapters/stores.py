@@ -13,10 +13,12 @@ from adapters.gcs.artifacts import GcsArtifactStore
 from adapters.gcs.log import GcsLogSink, GcsLogSource
 from adapters.gcs.objects import Objects, open_objects
 from adapters.gcs.signing import LinkSigner
+from adapters.guarded_artifacts import GuardedArtifactStore
 from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from adapters.logs.fallback import FallbackLogSource
+from adapters.logs.guarded import GuardedLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from adapters.settings import Settings
 from deployments.artifacts import ArtifactStore, Downloads
@@ -40,12 +42,15 @@ def open_sources(settings: Settings, changes: FileChanges) -> list[LogSource]:
     """Open every store that this process can read logs from: `log.sources`, then the other sinks.
 
     `local` counts only in `log.sources`: as a sink, `local` may be the disk of another machine.
+    The stores of a network are guarded: after a failure they are not read for a while.
     """
     makers: dict[str, Callable[[], LogSource]] = {
         "local": lambda: LocalLogSource(settings.runs, changes),
-        "redis": lambda: RedisLogSource(_redis(settings)),
-        "gcs": lambda: GcsLogSource(_objects(settings)),
-        "firestore": lambda: FirestoreLogSource(open_firestore(settings.google.project)),
+        "redis": lambda: GuardedLogSource(RedisLogSource(_redis(settings))),
+        "gcs": lambda: GuardedLogSource(GcsLogSource(_objects(settings))),
+        "firestore": lambda: GuardedLogSource(
+            FirestoreLogSource(open_firestore(settings.google.project))
+        ),
     }
     others = [name for name in settings.log.sinks if name in makers and name != "local"]
     return [makers[name]() for name in dict.fromkeys((*settings.log.sources, *others))]
@@ -67,7 +72,8 @@ def open_mirror(settings: Settings) -> FirestoreStatusMirror | None:
 def open_artifact_store(settings: Settings) -> tuple[ArtifactStore, Downloads | None]:
     """Return the store, and the checker of download links where this service serves them."""
     if settings.artifacts.store == "gcs":
-        return GcsArtifactStore(_objects(settings), LinkSigner()), None
+        bucket = GcsArtifactStore(_objects(settings), LinkSigner())
+        return GuardedArtifactStore(bucket, "Cloud Storage"), None
     store = LocalArtifactStore(settings.data)
     return store, store
 

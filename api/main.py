@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -15,7 +15,8 @@ from adapters.google.tokens import GoogleTokenProvider
 from adapters.local.inotify import FileChanges
 from adapters.local.progress import LocalProgressSource
 from adapters.local.sink_status import LocalSinkStatuses
-from adapters.settings import Settings, load
+from adapters.process_exit import run_and_exit
+from adapters.settings import Settings, apply_network, load
 from adapters.stores import open_artifact_store, open_sources, preferred
 from adapters.temporal.client import check_attributes, connect
 from adapters.temporal.gateway import TemporalGateway
@@ -78,24 +79,22 @@ async def run(settings: Settings) -> None:
     await Server(app, settings.api.host, settings.api.port, stopping).serve()
 
 
-def main(argv: Sequence[str] = ()) -> None:
-    """Run the API until SIGTERM or SIGINT, then exit the process; status 1 after an error."""
-    code = 0
+def main(argv: Sequence[str] = ()) -> int:
+    """Run the API until SIGTERM or SIGINT; returns the process's exit status, 1 after an error."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         if argv:
             raise InvalidSettings(f"{argv[0]}: the API takes its settings from the environment")
+        settings = load()
+        apply_network(settings.network)
         # Never closed: closing waits for threads that wait for an unreachable store.
         runner = asyncio.Runner()
-        runner.run(run(load()))
+        runner.run(run(settings))
     except AnavaError as error:
         _log.error("%s %s", error, error.next_step)
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # The Temporal SDK's threads can crash the interpreter at exit (measured).
-    os._exit(code)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run_and_exit(partial(main, sys.argv[1:]))

@@ -298,7 +298,11 @@ async def _follow(http: Client, id: str, after: str = "", *, as_json: bool) -> i
     """Show the log until the end, then the deployment; Ctrl-C ends the display alone."""
     try:
         with display(as_json=as_json) as shown:
-            await Follower(http, id, shown, after).run()
+            follower = Follower(http, id, shown, after)
+            await follower.run()
+        if follower.lacks_lines:
+            message = "The log is not complete: its last lines have not reached this store."
+            typer.echo(f"{message} Compare the copies: anava logs --verify {id}", err=True)
         return await _show(http, id, as_json=as_json)
     except asyncio.CancelledError:
         message = "Stopped watching. The deployment continues. To stop it: anava cancel"

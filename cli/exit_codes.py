@@ -1,7 +1,9 @@
 """Async commands: exit codes, and errors as sentences."""
 
 import asyncio
+import signal
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from enum import IntEnum
 from functools import wraps
 from typing import Any, TypeVar
@@ -12,7 +14,7 @@ from cli.client import ApiUnreachable, CommandError
 from cli.local_environment import CannotStart
 from deployments.errors import AnavaError
 
-__all__ = ["ExitCode", "command", "exit_code", "run_to_exit_code"]
+__all__ = ["ExitCode", "cannot_write", "command", "exit_code", "run_to_exit_code"]
 
 _Work = TypeVar("_Work", bound=Callable[..., Coroutine[Any, Any, int]])
 
@@ -62,4 +64,19 @@ def run_to_exit_code(work: Coroutine[object, object, int]) -> int:
         typer.echo(str(error), err=True)
     except AnavaError as error:
         typer.echo(f"{error} {error.next_step}", err=True)
+    except OSError as error:
+        return cannot_write(error)
+    return ExitCode.REFUSED
+
+
+def cannot_write(error: OSError) -> int:
+    """The exit status after a file or the output failed, with a sentence on stderr.
+
+    Without a reader of the output (`| head`) the status is that of SIGPIPE, without a sentence.
+    """
+    if isinstance(error, BrokenPipeError):
+        return -signal.SIGPIPE
+    subject = f"{error.filename} cannot be used" if error.filename else "The output is incomplete"
+    with suppress(OSError):
+        typer.echo(f"{subject}: {error.strerror or error}.", err=True)
     return ExitCode.REFUSED

@@ -41,7 +41,8 @@ class Display:
 class Follower:
     """A viewer of a deployment's log.
 
-    `after` is the id of the last event received; `status` that of the `end` event.
+    `after` is the id of the last event received; `status` that of the `end` event. `lacks_lines`:
+    the deployment has ended, and its last lines have not arrived for a minute.
     """
 
     http: Client
@@ -49,9 +50,10 @@ class Follower:
     display: Display
     after: str = ""
     status: str | None = None
+    lacks_lines: bool = False
 
     async def run(self) -> str | None:
-        """Read until the `end` event; the deployment's status, None where no event was left.
+        """Read until the `end` event; the deployment's status, None where no `end` came.
 
         Raises:
             ApiUnreachable: twelve connections in a row failed.
@@ -91,12 +93,15 @@ class Follower:
             return await self._events(source)
 
     async def _events(self, source: EventSource) -> bool:
+        before = self.after
         async for event in source.aiter_sse():
             if event.event == "end":
                 self.status = json.loads(event.data).get("status")
                 return True
             if event.event == "bye":
-                return False
+                is_behind = json.loads(event.data).get("reason") == "behind"
+                self.lacks_lines = is_behind and self.after == before
+                return self.lacks_lines
             self._show(event)
         return False
 

@@ -6,27 +6,28 @@ cancelled or discarded; 4 the API does not answer; 130 interrupted by Ctrl-C.
 """
 
 import importlib
-import os
 import sys
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from adapters import settings
+from adapters.process_exit import run_and_exit
 from adapters.temporal import client
 from cli import deployments
 from cli import up as up_module
 from cli import worker as worker_module
 from cli.client import Client
-from cli.exit_codes import ExitCode, command, exit_code, run_to_exit_code
+from cli.exit_codes import ExitCode, cannot_write, command, exit_code, run_to_exit_code
 from cli.follow import Follower
 from cli.google_stand_in import with_stand_in
 from cli.live_display import display
+from cli.output import encode_for_terminal
 from cli.render import deployment_lines
 from cli.up import Up
 
-__all__ = ["app"]
+__all__ = ["app", "main"]
 
 _DEMO = {
     "project_id": "demo-project-1",
@@ -56,7 +57,7 @@ def worker(
     """Run a worker. As pid 1 of a container use --restart."""
     if restart:
         raise typer.Exit(run_to_exit_code(worker_module.run_with_restarts(drain=drain)))
-    worker_module.run(drain=drain)
+    raise typer.Exit(worker_module.run(drain=drain))
 
 
 @app.command("api")
@@ -72,8 +73,7 @@ async def register() -> int:
     connection = await client.connect()
     await client.register(connection)
     await client.set_retention(connection)
-    # A normal end crashes at times inside the SDK (https://github.com/temporalio/sdk-python/issues/300).
-    os._exit(ExitCode.OK)
+    return ExitCode.OK
 
 
 @command(app)
@@ -132,5 +132,19 @@ async def _deploy_sandbox(up: Up, *, once: bool) -> int | None:
     return status
 
 
+def main() -> NoReturn:
+    """Run the command line and exit the process."""
+    run_and_exit(_run)
+
+
+def _run() -> int:
+    encode_for_terminal()
+    try:
+        app()
+    except OSError as error:
+        return cannot_write(error)
+    return ExitCode.OK
+
+
 if __name__ == "__main__":
-    app()
+    main()

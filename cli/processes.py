@@ -4,20 +4,28 @@ import asyncio
 import ctypes
 import os
 import signal
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-__all__ = ["Backoff", "ChildProcess", "reap_orphans", "signal_queue"]
+from cli.local_environment import CannotStart
+from cli.log_files import APPEND, rotate
+
+__all__ = ["Backoff", "ChildProcess", "Patience", "reap_orphans", "signal_queue", "until_ready"]
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 # A zombie holds an entry of the process table and nothing else, so a poll per second is enough.
 _REAP_SECONDS = 1.0
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+# A flood of 100 MB a second fills a disk within minutes; between two checks it writes 100 MB.
+_ROTATION_SECONDS = 1.0
+# Bytes from and to the disk that count like a second of processor time: a slow disk reads 1 MiB in
+# about a second.
+_BYTES_PER_SECOND = 1024 * 1024
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,20 @@ class Backoff:
     first_seconds: float = 0.5
     max_seconds: float = 5.0
     steady_seconds: float = 30.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """When children that start are given up.
+
+    They are given up after `idle_seconds` in which they worked for less than `min_work_seconds`:
+    the servers of `anava up` work for 1 to 2 s until they are ready and, idle, for 0.3 s a minute
+    (measured). A child that exits `max_exits` times will not start.
+    """
+
+    idle_seconds: float = 60.0
+    min_work_seconds: float = 0.5
+    max_exits: int = 5
 
 
 class ChildProcess:
@@ -46,6 +68,7 @@ class ChildProcess:
     ) -> None:
         self.name = name
         self.starts = 0
+        self.status = 0
         self._argv = argv
         self._environment = environment
         self._log = log
@@ -61,6 +84,28 @@ class ChildProcess:
         """Process id while the child runs."""
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
+
+    def exits(self) -> int:
+        """How often the child has exited.
+
+        Raises:
+            OSError: the child or its log file cannot be opened.
+        """
+        if self._task is not None and self._task.done():
+            self._task.result()
+        return self.starts - (self.pid is not None)
+
+    def work_seconds(self) -> float:
+        """Seconds of processor time since the child's start; disk I/O counts too."""
+        try:
+            # proc(5): user and system time, of the child and of its own ended children.
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+            fields = Path(f"/proc/{self.pid}/io").read_text().split()
+        except OSError:
+            return 0.0
+        ticks = sum(int(field) for field in stat.rpartition(")")[2].split()[11:15])
+        moved = sum(int(fields[fields.index(name) + 1]) for name in ("read_bytes:", "write_bytes:"))
+        return ticks / _CLOCK_TICKS + moved / _BYTES_PER_SECOND
 
     def start(self, inherited: Collection[int] = ()) -> asyncio.Task[int]:
         """Start the child, which inherits the file descriptors; `stop` ends the task."""
@@ -82,24 +127,33 @@ class ChildProcess:
 
     async def _run(self) -> int:
         clock = asyncio.get_running_loop().time
-        pause, status = self._backoff.first_seconds, 0
+        pause = self._backoff.first_seconds
         while not self._stop.is_set():
             started_at = clock()
             self._process = await self._spawn()
             self.starts += 1
             if self._stop_signal is not None:
                 self._send(self._stop_signal)
-            status = await self._process.wait()
+            self.status = await self._until_exit(self._process)
             if clock() - started_at >= self._backoff.steady_seconds:
                 pause = self._backoff.first_seconds
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stop.wait()
             pause = min(pause * 2, self._backoff.max_seconds)
-        return status
+        return self.status
+
+    async def _until_exit(self, process: asyncio.subprocess.Process) -> int:
+        """Keep the log file small until the child exits; the exit status."""
+        exit_ = asyncio.ensure_future(process.wait())
+        while not exit_.done():
+            if self._log is not None:
+                await asyncio.to_thread(rotate, self._log)
+            await asyncio.wait({exit_}, timeout=_ROTATION_SECONDS)
+        return exit_.result()
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        output = None if self._log is None else os.open(self._log, _APPEND, 0o600)
+        output = None if self._log is None else os.open(self._log, APPEND, 0o600)
         try:
             return await asyncio.create_subprocess_exec(
                 *self._argv,
@@ -118,6 +172,49 @@ class ChildProcess:
     def _send(self, number: signal.Signals) -> None:
         if self.pid is not None and self._process is not None:
             self._process.send_signal(number)
+
+
+async def until_ready(
+    condition: Callable[[], Awaitable[bool]],
+    children: Sequence[ChildProcess],
+    logs: Path,
+    patience: Patience,
+) -> None:
+    """Poll a condition every 0.1 s until it holds, for as long as the children make progress.
+
+    Raises:
+        CannotStart: the children do nothing, or a child exits again and again.
+    """
+    clock = asyncio.get_running_loop().time
+    worked, idle_since = 0.0, clock()
+    while not await _holds(condition, patience.idle_seconds):
+        for child in children:
+            if child.exits() >= patience.max_exits:
+                raise CannotStart(_exited(child, logs))
+        work = sum(child.work_seconds() for child in children)
+        if work - worked >= patience.min_work_seconds:
+            worked, idle_since = work, clock()
+        elif clock() - idle_since >= patience.idle_seconds:
+            names = " and ".join(child.name for child in children)
+            idle = f"did nothing for {patience.idle_seconds:g} s"
+            raise CannotStart(f"Not ready: {names} {idle}; see {logs}.")
+        # A child that was restarted counts from zero.
+        worked = min(worked, work)
+        await asyncio.sleep(0.1)
+
+
+async def _holds(condition: Callable[[], Awaitable[bool]], seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await condition()
+    except TimeoutError:
+        return False
+
+
+def _exited(child: ChildProcess, logs: Path) -> str:
+    status, count = child.status, child.exits()
+    end = f"signal {-status}" if status < 0 else f"status {status}"
+    return f"{child.name} exited {count} times, last with {end}; see {logs / child.name}.log."
 
 
 def _die_with_parent(parent: int) -> None:

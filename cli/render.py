@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Iterator
 
 from cli.client import Document
-from deployments.log_text import visible
+from deployments.events import EndRecord
+from deployments.log_text import hole_text, visible
 
 __all__ = [
     "artifact_lines",
@@ -84,16 +85,16 @@ def output_lines(result: Document) -> Iterator[str]:
 
 def list_line(deployment: Document) -> str:
     """A deployment as a line of a list."""
-    status, created_at = deployment.get("status", ""), deployment.get("created_at", "")[:19]
+    status, created_at = deployment.get("status", ""), _utc(deployment.get("created_at"))
     return visible(
-        f"{deployment['id']}  {status:17} {created_at:19}  {deployment.get('stack', '')}"
+        f"{deployment['id']}  {status:17} {created_at:20}  {deployment.get('stack', '')}"
     )
 
 
 def artifact_lines(page: Document) -> Iterator[str]:
     """A line for each artifact."""
     for artifact in page.get("items") or []:
-        size, created_at = artifact["size_bytes"], artifact["created_at"][:19]
+        size, created_at = artifact["size_bytes"], _utc(artifact["created_at"])
         yield f"{artifact['name']:24} {size:>12}  {artifact['sha256']}  {created_at}"
 
 
@@ -102,7 +103,7 @@ def verification_lines(report: Document) -> Iterator[str]:
     row = "{:12} {:>7} {:>11}  {:64}  {}".format
     yield row("copy", "step", "lines", "sha256", "verdict").rstrip()
     for seal in report["seals"]:
-        yield row("seal", seal["step"], seal["lines"], seal["sha256"], seal["end"])
+        yield row("seal", seal["step"], seal["lines"], seal["sha256"], _seal_end(seal))
     for copy in report["copies"]:
         for step in copy["steps"]:
             verdict = step["verdict"]
@@ -111,7 +112,17 @@ def verification_lines(report: Document) -> Iterator[str]:
             yield row(copy["name"], step["step"], step["lines"], step["sha256"], verdict)
         if copy["error"] or not copy["steps"]:
             yield row(copy["name"], "", "", copy["error"], copy["verdict"])
+    if not report["seals"] and report["equal"]:
+        yield "There is no log: the deployment ended before its first step."
+        return
     yield "All copies are equal." if report["equal"] else "Not all copies are equal."
+    if any(EndRecord.from_fields(seal).has_hole for seal in report["seals"]):
+        yield "The log lacks lines that terraform wrote."
+
+
+def _seal_end(seal: Document) -> str:
+    hole = hole_text(EndRecord.from_fields(seal))
+    return visible(f"{seal['end']}: {hole}" if hole else str(seal["end"]))
 
 
 def health_lines(health: Document) -> Iterator[str]:
@@ -178,6 +189,11 @@ def _omission_lines(deployment: Document, result: Document) -> Iterator[str]:
         yield f"too long to show: {shown}{more} (anava outputs {deployment.get('id')})"
     if omitted := result.get("omitted"):
         yield f"left out: {omitted} entries (anava artifacts {deployment.get('id')} record.json)"
+
+
+def _utc(time: str | None) -> str:
+    """A time of the API, which is UTC, to the second."""
+    return f"{time[:19]}Z" if time else ""
 
 
 def _text(value: object) -> str:

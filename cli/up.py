@@ -1,14 +1,12 @@
 """`anava up`: Temporal, worker, API and optionally the Google stand-in, as child processes."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import typer
 
@@ -19,15 +17,12 @@ from cli import google_stand_in, local_environment
 from cli.client import ApiUnreachable, Client, CommandError
 from cli.exit_codes import ExitCode
 from cli.local_environment import LocalEnvironment
-from cli.processes import ChildProcess, signal_queue
+from cli.processes import ChildProcess, Patience, signal_queue, until_ready
 from cli.shutdown import NOTHING_CANCELLED, ShutdownPrompt
 from deployments.errors import TemporalUnavailable
 
 __all__ = ["Up", "default_environment", "demo_environment", "run"]
 
-# The service is healthy about 5 s after the start; a slow machine may take 12 times as long.
-_HEALTHY_SECONDS = 60.0
-_LISTENING_SECONDS = 30.0
 # The worker gives its activities a grace period of 5 s; the other children stop sooner.
 _STOP_SECONDS = 15.0
 # Beside the stop ladder, for the end of the workflow. A state that takes long to save is not waited
@@ -77,22 +72,19 @@ class Up:
         """Start every child; returns when `/health` answers healthy.
 
         Raises:
-            CannotStart: a port is taken, or a child does not become healthy in time.
+            CannotStart: a port is taken, or a child makes no progress.
         """
         local = self.local
         local_environment.check_ports(local)
-        (local.data / "logs").mkdir(exist_ok=True)
+        self._logs.mkdir(exist_ok=True)
         if local.google_port is not None:
             await self._start_stand_in(local.google_port)
-        self._start("temporal", self._temporal_argv())
-        message = f"Temporal did not come up; see {self._log('temporal')}."
-        await _until_listening(local.temporal_port, message)
-        await local_environment.wait_until(self._register, _LISTENING_SECONDS, message)
-        self._start("worker", [sys.executable, "-m", "worker_main"])
-        self._start("api", [sys.executable, "-m", "cli.main", "api"])
-        await local_environment.wait_until(
-            self._healthy, _HEALTHY_SECONDS, f"Not healthy; see {local.data / 'logs'}."
-        )
+        temporal = self._start("temporal", self._temporal_argv())
+        await self._until(partial(_listens, local.temporal_port), temporal)
+        await self._until(self._register, temporal)
+        worker = self._start("worker", [sys.executable, "-m", "worker_main"])
+        api = self._start("api", [sys.executable, "-m", "cli.main", "api"])
+        await self._until(self._healthy, worker, api)
 
     async def stop_api(self) -> None:
         """Stop the API, the last child that was started: no new deployment is accepted."""
@@ -115,17 +107,24 @@ class Up:
 
     async def _start_stand_in(self, port: int) -> None:
         google_stand_in.remove_states(self.local.data)
-        self._start("google", google_stand_in.argv(port))
-        message = f"The simulated Google did not come up; see {self._log('google')}."
-        await _until_listening(port, message)
+        google = self._start("google", google_stand_in.argv(port))
+        await self._until(partial(_listens, port), google)
 
-    def _start(self, name: str, argv: list[str]) -> None:
-        child = ChildProcess(name, argv, self.local.children_environment(), self._log(name))
+    def _start(self, name: str, argv: list[str]) -> ChildProcess:
+        log = self._logs / f"{name}.log"
+        child = ChildProcess(name, argv, self.local.children_environment(), log)
         self._children.append(child)
         child.start(inherited=(self._lock,))
+        return child
 
-    def _log(self, name: str) -> Path:
-        return self.local.data / "logs" / f"{name}.log"
+    async def _until(
+        self, condition: Callable[[], Awaitable[bool]], *children: ChildProcess
+    ) -> None:
+        await until_ready(condition, children, self._logs, Patience())
+
+    @property
+    def _logs(self) -> Path:
+        return self.local.data / "logs"
 
     async def _register(self) -> bool:
         try:
@@ -146,8 +145,8 @@ class Up:
         return health.get("status") == "healthy"
 
 
-async def run(local: LocalEnvironment, work: Callable[[Up], Awaitable[int | None]]) -> NoReturn:
-    """Lock the folder, start, do the work, serve until a signal, stop; exits this process.
+async def run(local: LocalEnvironment, work: Callable[[Up], Awaitable[int | None]]) -> int:
+    """Lock the folder, start, do the work, serve until a signal, stop; the exit status.
 
     An exit code from `work` stops the service; None continues to serve.
 
@@ -166,15 +165,11 @@ async def run(local: LocalEnvironment, work: Callable[[Up], Awaitable[int | None
     if status is None:
         is_interrupt = number is signal.SIGINT and not sys.stdin.isatty()
         status = ExitCode.INTERRUPTED if is_interrupt else ExitCode.OK
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # As in worker_main: the interpreter's shutdown sometimes crashes inside the SDK.
-    os._exit(status)
+    return status
 
 
-async def _until_listening(port: int, message: str) -> None:
-    listens = partial(local_environment.accepts_connections, "127.0.0.1", port)
-    await local_environment.wait_until(listens, _LISTENING_SECONDS, message)
+async def _listens(port: int) -> bool:
+    return await local_environment.accepts_connections("127.0.0.1", port)
 
 
 async def _start_and_work(up: Up, work: Callable[[Up], Awaitable[int | None]]) -> int | None:

@@ -1,7 +1,6 @@
 """`anava worker`: the worker in this process, or as a child that is restarted."""
 
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -17,16 +16,12 @@ _ARGV = [sys.executable, "-m", "worker_main"]
 _EXIT_SECONDS = 60
 
 
-def run(*, drain: bool) -> None:
-    """Run the worker in this process and exit with the worker's status."""
+def run(*, drain: bool) -> int:
+    """Run the worker in this process; the worker's exit status."""
     if drain:
         environment = _environment(drain=True)
         os.execve(sys.executable, _ARGV, environment)  # noqa: S606 - our own interpreter
-    status = worker_main.main()
-    logging.shutdown()
-    # As in worker_main: the interpreter's shutdown sometimes crashes inside the SDK, and the flush
-    # of a pipe without a reader blocks for ever.
-    os._exit(status)
+    return worker_main.main()
 
 
 async def run_with_restarts(*, drain: bool) -> int:

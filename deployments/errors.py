@@ -20,12 +20,12 @@ Tree:
       SignInExpired
       Unavailable
         TemporalUnavailable
+        LogGap
       InvalidSettings
       HostFault
         TerraformUnusable
         RunDirectoryBroken
         PlanChanged
-        LogGap
         SecretsUnreadable
       StepMoved
         Fenced
@@ -191,6 +191,10 @@ class TemporalUnavailable(Unavailable):
     next_step = "Check that the Temporal server is up; running terraform is not affected."
 
 
+class LogGap(Unavailable):
+    """A store answers and lacks lines of the log, which another copy may have."""
+
+
 class InvalidSettings(AnavaError):
     """Settings contradict each other or name something that does not exist."""
 
@@ -219,10 +223,6 @@ class PlanChanged(HostFault):
     """The plan file was changed after the plan (the sha256 differs)."""
 
     next_step = "Deploy again, and find out which process changed the run directory."
-
-
-class LogGap(HostFault):
-    """A chunk of events does not follow the last line of the log."""
 
 
 class SecretsUnreadable(HostFault):

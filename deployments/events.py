@@ -4,8 +4,10 @@ The fields of a log line and the bytes of an end record are defined here alone.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count, takewhile
 from typing import NotRequired, Self, TypedDict
 
 from deployments.errors import FieldProblem, InvalidRequest
@@ -23,6 +25,7 @@ __all__ = [
     "decode_event",
     "is_end_record",
     "last_end_record",
+    "steps_in_order",
 ]
 
 # An event must fit every store: a Firestore document holds at most 1 MiB.
@@ -125,9 +128,6 @@ class EndKind(StrEnum):
     limited: lines are missing because the log reached a configured limit.
     lost: the host was lost with the rest of the log; another host wrote the record.
     not_started: the step has a number, but terraform never started.
-
-    This version writes `complete` alone, also for a step that never started; readers accept all
-    kinds.
     """
 
     COMPLETE = "complete"
@@ -142,13 +142,17 @@ class EndRecord:
     """The last event of a step. Every copy of the log can be verified against this record.
 
     `sha256` is the hash of the event file's first `lines` lines as written; the record itself
-    is line `lines + 1`.
+    is line `lines + 1`. A log with a hole lacks `missing_lines` lines of terraform (0: the number
+    is unknown) after its line `missing_after`, and `cause` is the reason: at most 500 characters.
     """
 
     step: int
     end: EndKind
     lines: int
     sha256: str
+    missing_lines: int = 0
+    missing_after: int = 0
+    cause: str = ""
 
     @property
     def id(self) -> EventId:
@@ -157,8 +161,23 @@ class EndRecord:
 
     @property
     def fields(self) -> dict[str, str | int]:
-        """The JSON fields other than the id."""
-        return {"end": str(self.end), "lines": self.lines, "sha256": self.sha256}
+        """The JSON fields other than the id; those of a hole only where they have a value."""
+        hole: dict[str, str | int] = {
+            "missing_lines": self.missing_lines,
+            "missing_after": self.missing_after,
+            "cause": self.cause,
+        }
+        return {
+            "end": str(self.end),
+            "lines": self.lines,
+            "sha256": self.sha256,
+            **{name: value for name, value in hole.items() if value},
+        }
+
+    @property
+    def has_hole(self) -> bool:
+        """Whether the log lacks lines that terraform wrote."""
+        return self.end not in {EndKind.COMPLETE, EndKind.NOT_STARTED}
 
     @classmethod
     def from_fields(cls, content: object) -> Self:
@@ -173,12 +192,24 @@ class EndRecord:
             step = int(str(fields["id"]).partition("-")[0])
         if not (isinstance(step, int) and isinstance(lines, int) and isinstance(sha256, str)):
             raise ValueError("not an end record")  # noqa: TRY004 - bad JSON, as json.loads reports
-        return cls(step, EndKind(str(fields.get("end"))), lines, sha256)
+        return cls(
+            step,
+            EndKind(str(fields.get("end"))),
+            lines,
+            sha256,
+            _number(fields.get("missing_lines")),
+            _number(fields.get("missing_after")),
+            str(fields.get("cause", "")),
+        )
 
     def encode(self) -> bytes:
         """The record as a line of the log, newline included."""
         content = {"id": str(self.id), **self.fields}
         return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def decode_event(line: bytes) -> Event:
@@ -205,6 +236,16 @@ def last_end_record(data: bytes) -> EndRecord | None:
         return EndRecord.from_fields(json.loads(line))
     except ValueError:
         return None
+
+
+def steps_in_order(numbers: Iterable[int], after: EventId) -> list[int]:
+    """The steps to read after an id, up to the first that is not among `numbers`.
+
+    Each step has an end record, also a step without terraform: a store that lacks a step and has a
+    later step has not received all of the log yet.
+    """
+    stored = set(numbers)
+    return list(takewhile(stored.__contains__, count(max(after.step, 1))))
 
 
 def chunk_after(chunk: EventChunk, line: int) -> EventChunk:

@@ -75,11 +75,12 @@ class LogSource(Protocol):
     async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
         """Read the events after an id, in order, about `max_bytes` of them.
 
-        End records are included: a chunk whose `last` is the end record's line ends the step.
+        End records are included: a chunk whose `last` is the end record's line ends the step. The
+        next step follows only after the end record of the step before.
 
         Raises:
-            Unavailable: the source does not respond, or no longer holds this log.
-            LogGap: the source lacks lines after the id.
+            Unavailable: the source does not respond.
+            LogGap: the source responds and lacks lines after the id, or lost this log.
         """
 
     def follow(self, deployment: str, after: EventId) -> AsyncIterator[list[EventChunk]]:

@@ -1,8 +1,8 @@
 """The log as text for people: every line complete, and no control character for a terminal."""
 
-from deployments.events import Event
+from deployments.events import EndKind, EndRecord, Event, last_end_record
 
-__all__ = ["full_text", "text_line", "visible", "with_cut_mark"]
+__all__ = ["full_text", "hole_line", "hole_text", "text_line", "visible", "with_cut_mark"]
 
 # A terminal executes control characters, and a provisioner may print any of them.
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
@@ -32,6 +32,25 @@ def full_text(event: Event) -> str:
             place += f" ({diagnostic['file']}:{diagnostic.get('line', 0)})"
         parts += [part for part in (place.strip(), diagnostic.get("detail", "").strip()) if part]
     return "\n".join(parts)
+
+
+def hole_text(record: EndRecord) -> str:
+    """A sentence about the lines that the log of a step lacks; empty for a log without a hole."""
+    if not record.has_hole:
+        return ""
+    if record.end is EndKind.LOST:
+        return f"The rest of the log of step {record.step} was lost with its host."
+    place = f"after line {record.missing_after}" if record.missing_after else "at its start"
+    count = f", missing lines: {record.missing_lines}" if record.missing_lines else ""
+    cause = f": {record.cause}" if record.cause else ""
+    return f"The log of step {record.step} has a hole {place}{count}{cause}."
+
+
+def hole_line(line: bytes) -> str:
+    """The sentence about a hole for the end record on a line of the log, in parentheses."""
+    record = last_end_record(line + b"\n")
+    text = hole_text(record) if record else ""
+    return f"({visible(text)})\n" if text else ""
 
 
 def text_line(event: Event) -> str:

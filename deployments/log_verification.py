@@ -65,6 +65,8 @@ async def verify(source: LogSource, deployment: str, seals: Sequence[EndRecord])
     tallies: dict[int, _Tally] = {}
     try:
         await _read(source, deployment, seals, tallies)
+    except LogGap as error:
+        return Holding(source.name, Verdict.DIFFERS, _verified(tallies, seals), str(error))
     except Unavailable as error:
         # A step that compared equal stays equal; for the others there is no verdict.
         steps = [
@@ -72,8 +74,6 @@ async def verify(source: LogSource, deployment: str, seals: Sequence[EndRecord])
             for step in _verified(tallies, seals)
         ]
         return Holding(source.name, Verdict.UNAVAILABLE, steps, str(error))
-    except LogGap as error:
-        return Holding(source.name, Verdict.DIFFERS, _verified(tallies, seals), str(error))
     steps = _verified(tallies, seals)
     return Holding(source.name, _worst(steps), steps)
 
@@ -132,7 +132,8 @@ def _verified(tallies: dict[int, _Tally], seals: Sequence[EndRecord]) -> list[St
         tallies[number].verdict(number, by_step.get(number))
         if number in tallies
         else StepHolding(number, Verdict.MISSING)
-        for number in sorted(tallies.keys() | by_step.keys())
+        # Steps are numbered without gaps: a number without lines and without end record is missing.
+        for number in range(1, max([*tallies, *by_step], default=0) + 1)
     ]
 
 

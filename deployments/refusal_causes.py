@@ -14,7 +14,7 @@ from deployments.google_errors import GoogleError, parse
 from deployments.reasons import Reason
 from deployments.step import Diagnostic, StepOutcome, StepResult
 
-__all__ = ["Action", "Refusal", "classify", "match", "refusals_of"]
+__all__ = ["Action", "Refusal", "classify", "match", "precedence", "refusals_of"]
 
 
 class Action(StrEnum):
@@ -182,6 +182,9 @@ _UNREACHABLE_STATE = _Row(Reason.STATE_UNREACHABLE, Action.RETRY)
 # Consequences of an interrupt or of another error (measured), never a cause.
 _CONSEQUENCES = frozenset({"execution halted", "operation canceled"})
 
+# None is an error without a row: it decides against every cause that would lead to a retry.
+_PRECEDENCE = (Action.FAIL, Action.USER_ACTION, None, Action.IMPORT, Action.WAIT, Action.RETRY)
+
 
 def classify(diagnostic: Diagnostic) -> Refusal | None:
     """The cause of a diagnostic; None where no row matches.
@@ -203,6 +206,17 @@ def match(error: GoogleError, resource: str = "") -> Refusal | None:
     """The cause of an error response of a Google API; None where no row matches."""
     row = _find(_GOOGLE, error)
     return None if row is None else _refusal(row, error, resource)
+
+
+def precedence(diagnostic: Diagnostic) -> int:
+    """The place of a diagnostic in a report that cannot hold all: the deciding error has 0.
+
+    The consequences of other errors come last.
+    """
+    if diagnostic.summary in _CONSEQUENCES:
+        return len(_PRECEDENCE)
+    refusal = classify(diagnostic)
+    return _PRECEDENCE.index(refusal.action if refusal else None)
 
 
 def refusals_of(result: StepResult) -> list[Refusal]:

@@ -66,7 +66,7 @@ class EndContext(Cuttable):
 
     `problem` is why the deployment ended outside any step, `detail` the text of that error,
     `findings` those of preflight when they are the problem. `host_lost`: the host did not answer
-    again. `waiting`: the deployment was waiting for the next try.
+    again. `waiting`: the deployment was waiting for the next try. `warnings` come from the host.
     """
 
     phase: Phase
@@ -80,6 +80,7 @@ class EndContext(Cuttable):
     waiting: bool = False
     destroy: bool = False
     template_version: str = ""
+    warnings: list[Finding] = field(default_factory=list)
 
 
 def conclude(
@@ -110,7 +111,11 @@ def conclude(
         else [],
         unrecorded=reconciliation.unrecorded,
         unknown=reconciliation.unknown,
-        errors=[*context.findings, *_errors(last, destroy=context.destroy)],
+        errors=[
+            *context.findings,
+            *_errors(last, destroy=context.destroy),
+            *context.warnings,
+        ],
         outputs=apply.outputs if apply and status is Status.COMPLETED else [],
         seals=[step.seal for step in steps if step.seal is not None],
         plan_sha256=plan.plan_sha256 if plan else "",
@@ -120,7 +125,7 @@ def conclude(
         terraform_version=context.terraform_version,
         template_version=context.template_version,
         ended_at=last.ended_at if last else "",
-        omitted=sum(step.omitted for step in steps if step.phase is Phase.APPLY),
+        omitted=sum(step.omitted for step in steps if step.phase is Phase.APPLY or step is last),
         planned=planned_changes(steps),
         unchanged=apply.unchanged if apply else [],
     )

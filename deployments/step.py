@@ -1,6 +1,5 @@
 """The order and the result of a step, which is a piece of terraform work."""
 
-from collections.abc import Set
 from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
@@ -168,10 +167,6 @@ class SilentChange(Omissible):
 
     action: str
     address: str
-
-    def is_in(self, recorded: Set[str]) -> bool:
-        """Whether a state with these addresses has the change."""
-        return (self.address in recorded) is (self.action != "remove")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 from deployments.errors import Unavailable
 from deployments.phase import Phase
 from deployments.results import Reconciliation
-from deployments.step import SilentChange, StepOutcome, StepResult, StopCause
+from deployments.step import StepOutcome, StepResult, StopCause
+from worker.run_directory import RunDirectory
 from worker.run_root import RunRoot
 from worker.state_reconciliation import ReconciliationInput, reconcile
 from worker.steps.context import HostContext
@@ -73,7 +74,8 @@ class Finalization:
                 errored_states=self._errored_states / deployment,
                 terraform=self._context.terraform,
                 environment=self._context.environment(directory.home),
-                silent=_planned_silent(steps),
+                redact=self._context.redactor(deployment).clean,
+                plan_folder=_plan_folder(directory, steps),
             )
         )
 
@@ -104,9 +106,10 @@ class Finalization:
         return step_folders(self._root.directory(deployment), self._context)
 
 
-def _planned_silent(steps: Sequence[StepResult]) -> Sequence[SilentChange]:
-    """The changes of the state alone in the last plan."""
-    return next((step.silent for step in reversed(steps) if step.phase is Phase.PLAN), ())
+def _plan_folder(directory: RunDirectory, steps: Sequence[StepResult]) -> Path | None:
+    """The folder of the last plan."""
+    plans = (step.key.step for step in reversed(steps) if step.phase is Phase.PLAN)
+    return next(map(directory.step, plans), None)
 
 
 async def _wait_for_exit(steps: Sequence[StepFolder]) -> bool:

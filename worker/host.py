@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from adapters import settings as settings_module
 from adapters.encryption import AesGcmCipher
 from adapters.local import atomic_files
 from adapters.local.inotify import FileChanges
@@ -69,22 +70,21 @@ class WorkerHost:
         changes: FileChanges,
         store: ArtifactStore,
     ) -> "WorkerHost":
-        """Open the run root and check terraform, which gets only PATH from the environment.
+        """Open the run root and check terraform.
+
+        Of the environment terraform gets PATH and LD_LIBRARY_PATH.
 
         Raises:
             TerraformUnusable: terraform is missing or too old, or its mirror is missing.
+            InvalidSettings: the data folder cannot be written.
             Unavailable: there are no credentials for the bucket of states.
         """
         path = environment.get("PATH", os.defpath)
         states = StateBackends(settings, environment)
-        root = RunRoot(settings.runs)
-        mirror = settings.terraform.mirror or root.path / "no-mirror"
-        if settings.terraform.mirror is None:
-            mirror.mkdir(exist_ok=True)
-        if not mirror.is_dir():
-            raise TerraformUnusable(f"the provider mirror {mirror} is not a folder")
-        cli_config = root.path / "terraform.tfrc"
-        atomic_files.replace(cli_config, command.cli_config(mirror.resolve()))
+        with atomic_files.writing_data():
+            root = RunRoot(settings.runs)
+            cli_config = _write_cli_config(settings.terraform.mirror, root.path)
+        inherited = settings_module.inherited_environment(settings, environment)
         binary, version = await check_terraform(settings, cli_config, path)
         context = HostContext(
             workers=root.workers,
@@ -97,6 +97,7 @@ class WorkerHost:
             states=states,
             durations=lambda: load_typical_durations(root.path),
             google=settings.google.endpoint,
+            inherited=inherited,
         )
         cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
         return cls(settings, root, version, context, store, cipher)
@@ -198,6 +199,18 @@ class WorkerHost:
             [*self._settings.log.redact, *sensitive_outputs(state.read())],
         )
         return directory.template_version()
+
+
+def _write_cli_config(mirror: Path | None, root: Path) -> Path:
+    """Write terraform's CLI configuration; without a mirror it names an empty folder."""
+    folder = mirror or root / "no-mirror"
+    if mirror is None:
+        folder.mkdir(exist_ok=True)
+    if not folder.is_dir():
+        raise TerraformUnusable(f"the provider mirror {folder} is not a folder")
+    path = root / "terraform.tfrc"
+    atomic_files.replace(path, command.cli_config(folder.resolve()))
+    return path
 
 
 async def check_terraform(settings: Settings, cli_config: Path, path: str) -> tuple[str, str]:

@@ -20,8 +20,8 @@ RECORD_FILE = "record.json"
 _SECRETS_FILE = "secrets.json"
 _TEMPLATE_FILE = "template.json"
 
-# Left by tools, or documentation: not copied from a template.
-_IGNORED = (".terraform", "__pycache__", "*.md")
+# Left by tools: not copied from a template. A template may read any other file.
+_IGNORED = (".terraform", "__pycache__")
 
 # The files of a step that `clear` leaves: log, cursors of the sinks, progress, exit record, and the
 # only report of a runner that failed.

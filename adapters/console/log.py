@@ -11,6 +11,7 @@ import msgspec
 
 from adapters.thread_pool import ThreadPool
 from deployments.events import EndRecord, EventChunk, EventId, is_end_record
+from deployments.log_text import hole_line
 
 __all__ = ["ConsoleLogSink"]
 
@@ -19,7 +20,10 @@ _PRODUCER = "anava-deploy"
 # https://cloud.google.com/logging/quotas: an entry has at most 256 KB, envelope included.
 _MAX_BYTES = 200_000
 # Fields of the log line that the entry copies; a damaged line may hold fields of Cloud Logging.
-_COPIED = ("phase", "resource", "diagnostic", "truncated_bytes", "end", "lines", "sha256")
+_COPIED = (
+    *("phase", "resource", "diagnostic", "truncated_bytes"),
+    *("end", "lines", "sha256", "missing_lines", "missing_after", "cause"),
+)
 
 
 class ConsoleLogSink:
@@ -72,9 +76,11 @@ class ConsoleLogSink:
 def _entry(deployment: str, at: EventId, line: bytes) -> dict[str, Any]:
     event = _fields(line)
     ends = is_end_record(line)
+    hole = hole_line(line).rstrip() if ends else ""
+    end = f"end of step {at.step}: {event['end']} {hole}".rstrip() if ends else ""
     entry = {
-        "severity": _SEVERITY.get(event.get("level", "info"), "DEFAULT"),
-        "message": f"end of step {at.step}: {event['end']}" if ends else event.get("text", ""),
+        "severity": "WARNING" if hole else _SEVERITY.get(event.get("level", "info"), "DEFAULT"),
+        "message": end or event.get("text", ""),
         "time": event.get("time"),
         # Logs Explorer orders entries with the same time by this text.
         "logging.googleapis.com/insertId": f"{deployment}.{at.step:010}-{at.line:010}",

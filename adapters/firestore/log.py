@@ -15,7 +15,14 @@ from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 
 from adapters.firestore.client import Firestore, translated
 from deployments.errors import LogGap
-from deployments.events import EndRecord, EventChunk, EventId, chunk_after, last_end_record
+from deployments.events import (
+    EndRecord,
+    EventChunk,
+    EventId,
+    chunk_after,
+    last_end_record,
+    steps_in_order,
+)
 
 __all__ = ["FirestoreLogSink", "FirestoreLogSource"]
 
@@ -108,7 +115,7 @@ class FirestoreLogSource:
         chunks: list[EventChunk] = []
         left = max_bytes
         with translated():
-            for step in await self._numbers(deployment, after.step):
+            for step in steps_in_order(await self._numbers(deployment, after.step), after):
                 line = after.line if step == after.step else 0
                 ended = False
                 while left > 0 and (batch := await self._chunks(deployment, step, line)):

@@ -18,7 +18,14 @@ from google.cloud.storage import Blob
 
 from adapters.gcs.objects import ObjectExists, Objects
 from deployments.errors import LogGap, Unavailable
-from deployments.events import EndRecord, EventChunk, EventId, chunk_after, last_end_record
+from deployments.events import (
+    EndRecord,
+    EventChunk,
+    EventId,
+    chunk_after,
+    last_end_record,
+    steps_in_order,
+)
 
 __all__ = ["GcsLogSink", "GcsLogSource"]
 
@@ -106,7 +113,7 @@ class GcsLogSink:
         ]
         self._objects.put(_index(folder), json.dumps(members).encode(), "application/json")
         lines = {"first": "1", "last": str(record.id.line)}
-        sealed = {"lines": str(record.lines), "sha256": record.sha256}
+        sealed = {name: str(value) for name, value in record.fields.items()}
         # The object exists after a lost response, or when another worker composed first.
         with suppress(ObjectExists):
             self._objects.compose(_whole(folder), parts, {**lines, **sealed})
@@ -142,7 +149,7 @@ class GcsLogSource:
     def _read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
         chunks: list[EventChunk] = []
         left = max_bytes
-        for step in self._numbers(deployment, after.step):
+        for step in steps_in_order(self._numbers(deployment, after.step), after):
             line = after.line if step == after.step else 0
             ended = False
             for member in self._members(deployment, step, line):
@@ -160,9 +167,9 @@ class GcsLogSource:
                 break
         return chunks
 
-    def _numbers(self, deployment: str, start: int) -> list[int]:
+    def _numbers(self, deployment: str, start: int) -> set[int]:
         names = self._objects.names(f"logs/{deployment}/", _folder(deployment, start))
-        return sorted({int(name.split("/")[2][:10]) for name in names})
+        return {int(name.split("/")[2][:10]) for name in names}
 
     def _fetch(self, member: "_Member", step: int) -> EventChunk:
         packed = self._objects.read_part(member.blob, member.start, member.end)

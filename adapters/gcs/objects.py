@@ -82,7 +82,7 @@ class Objects:
         self._bucket = client.bucket(bucket)
         self._endpoint = endpoint.rstrip("/")
         self._limits: _Limits = {"timeout": seconds, "retry": None}
-        self._threads = ThreadPool("gcs", _THREADS)
+        self._threads = ThreadPool("gcs", _THREADS, seconds)
 
     async def threaded(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Run blocking work in a thread of this bucket; raises Unavailable when the store fails."""

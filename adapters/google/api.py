@@ -37,7 +37,8 @@ class GoogleApi:
     def __init__(self, credentials: CredentialSource, endpoint: str | None = None) -> None:
         self._credentials = credentials
         self._endpoint = endpoint
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
+        # Proxy and authorities are those of the process: `settings.apply_network`.
+        self._client = httpx.AsyncClient(timeout=_TIMEOUT)
 
     async def get(self, service: str, path: str, **query: str | list[str]) -> _Json:
         """Read a resource.

@@ -4,7 +4,8 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from deployments.errors import InvalidSettings, RunDirectoryBroken
@@ -17,6 +18,7 @@ __all__ = [
     "read_or_create_key",
     "read_text",
     "replace",
+    "writing_data",
 ]
 
 FORMAT = 1
@@ -73,10 +75,13 @@ def read_or_create_key(path: Path) -> bytes:
     """Read a key, created at the first call with mode 0600; the first concurrent creator wins.
 
     Raises:
-        InvalidSettings: the file's content is not a key.
+        InvalidSettings: the file's content is not a key, or the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    create(path, os.urandom(_KEY_BYTES).hex())
+    # Read first: a folder with a key may be read-only.
+    if not path.exists():
+        with writing_data():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            create(path, os.urandom(_KEY_BYTES).hex())
     try:
         key = bytes.fromhex(read_text(path) or "")
     except ValueError:
@@ -84,6 +89,18 @@ def read_or_create_key(path: Path) -> bytes:
     if len(key) != _KEY_BYTES:
         raise InvalidSettings(f"{path.name} is not a key file; remove the file to create a new key")
     return key
+
+
+@contextmanager
+def writing_data() -> Iterator[None]:
+    """Raise an error of the data folder at the start of a process as `InvalidSettings`."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidSettings(
+            f"{error.filename} cannot be written: {error.strerror}. ANAVA_DATA_DIR names the data "
+            "folder."
+        ) from None
 
 
 def is_locked(path: Path) -> bool:

@@ -13,8 +13,9 @@ EVENT_FILE = "events.jsonl"
 
 # A block is small beside the worker's memory and large beside the cost of a system call.
 _BLOCK_BYTES = 1024 * 1024
-# An end record has about 120 bytes.
-_TAIL_BYTES = 256
+# An end record has about 120 bytes, that of a log with a hole a sentence more: 500 characters of
+# JSON at 12 bytes each.
+_TAIL_BYTES = 8 * 1024
 
 
 class EventFile:

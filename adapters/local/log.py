@@ -6,7 +6,7 @@ from pathlib import Path
 
 from adapters.local.event_file import EVENT_FILE, EventReader, read_end_record
 from adapters.local.inotify import FileChanges
-from deployments.events import EventChunk, EventId
+from deployments.events import EventChunk, EventId, steps_in_order
 
 __all__ = ["LocalLogSource"]
 
@@ -55,9 +55,8 @@ class _Cursor:
             names = [path.name for path in self._steps.iterdir()]
         except FileNotFoundError:
             return []
-        numbers = (int(name) for name in names if name.isdigit())
-        start = max(self._at.step, self._ended + 1)
-        return sorted(number for number in numbers if number >= start)
+        start = EventId(max(self._at.step, self._ended + 1), 0)
+        return steps_in_order((int(name) for name in names if name.isdigit()), start)
 
     def _open(self, step: int) -> EventReader:
         if self._reader is None or self._reader[0] != step:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from deployments.events import EndKind, Event, is_end_record, last_end_record
-from deployments.log_text import text_line
+from deployments.events import Event, is_end_record
+from deployments.log_text import hole_line, text_line
 
 __all__ = ["as_text", "as_written", "gzipped"]
 
@@ -49,9 +49,7 @@ def as_text(files: Iterable[Path]) -> Iterator[bytes]:
 
 def _text(line: bytes, decoder: msgspec.json.Decoder[Event]) -> str:
     if is_end_record(line):
-        record = last_end_record(line + _NEWLINE)
-        lost = record is not None and record.end is EndKind.LOST
-        return "(the rest of this step's log was lost with its host)\n" if lost else ""
+        return hole_line(line)
     try:
         event = decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):

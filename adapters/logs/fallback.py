@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from deployments.errors import LogGap, Unavailable
+from deployments.errors import Unavailable
 from deployments.events import EventChunk, EventId
 from deployments.log_ports import LogSource
 
@@ -49,7 +49,7 @@ class FallbackLogSource:
             try:
                 if chunks := await source.read(deployment, after, max_bytes):
                     return chunks
-            except (Unavailable, LogGap) as error:
+            except Unavailable as error:
                 failed.append(error)
         if len(failed) == len(self._sources):
             raise Unavailable("Every source of the log failed: " + "; ".join(map(str, failed)))
@@ -82,7 +82,7 @@ class FallbackLogSource:
                 try:
                     if await source.read(deployment, after, 1):
                         return number
-                except (Unavailable, LogGap):
+                except Unavailable:
                     continue
                 idle = number if idle is None else idle
             if idle is not None:
@@ -109,7 +109,7 @@ class FallbackLogSource:
                     ):
                         return
                 chunks = pending.result()
-            except (Unavailable, LogGap):
+            except Unavailable:
                 return
             finally:
                 pending.cancel()
@@ -124,6 +124,6 @@ class FallbackLogSource:
             try:
                 if await source.read(deployment, after, 1):
                     return True
-            except (Unavailable, LogGap):
+            except Unavailable:
                 continue
         return False

@@ -17,7 +17,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from deployments.errors import LogGap, Unavailable
-from deployments.events import EndRecord, EventChunk, EventId, chunk_after, last_end_record
+from deployments.events import (
+    EndRecord,
+    EventChunk,
+    EventId,
+    chunk_after,
+    last_end_record,
+    steps_in_order,
+)
 
 __all__ = ["RedisLogSink", "RedisLogSource", "open_redis"]
 
@@ -151,13 +158,10 @@ class RedisLogSource:
 
     async def _numbers(self, deployment: str, after: EventId) -> list[int]:
         names = await _answer(self._redis.smembers(_steps(deployment)))
-        numbers = sorted(int(name) for name in names)
+        numbers = {int(name) for name in names}
         if after.line > 0 and after.step not in numbers:
-            raise Unavailable("Redis no longer holds this log")
-        numbers = [number for number in numbers if number >= after.step]
-        if numbers and numbers[0] > after.step + 1:
-            raise LogGap(f"Redis lacks step {after.step + 1}")
-        return numbers
+            raise LogGap("Redis no longer holds this log")
+        return steps_in_order(numbers, after)
 
     async def _entries(self, deployment: str, step: int, line: int) -> list[EventChunk]:
         entries = await self._redis.xrange(
@@ -178,7 +182,10 @@ class RedisLogSource:
         if read and read[-1].step == step:
             return last_end_record(read[-1].data) is not None
         top = await _top(self._redis, _stream(deployment, step))
-        return top is not None and top.last == line and last_end_record(top.data) is not None
+        if top is None:
+            # The set of steps names the stream, which has expired.
+            raise LogGap(f"Redis no longer holds step {step}")
+        return top.last == line and last_end_record(top.data) is not None
 
 
 async def _top(redis: Redis, stream: str) -> EventChunk | None:

@@ -82,8 +82,8 @@ def version_argv(terraform: str) -> list[str]:
 def environment(home: Path, cli_config: Path, path: str) -> dict[str, str]:
     """Terraform's whole environment. local-exec inherits this environment, so no secret is in it.
 
-    Of the worker's environment only PATH passes: TF_CLI_ARGS, TF_WORKSPACE, TF_VAR_… and
-    credentials can silently change a plan.
+    Of the worker's environment PATH and LD_LIBRARY_PATH pass: TF_CLI_ARGS, TF_WORKSPACE, TF_VAR_…
+    and credentials can silently change a plan.
     """
     return {
         "PATH": path,
@@ -94,6 +94,8 @@ def environment(home: Path, cli_config: Path, path: str) -> dict[str, str]:
         # starts (tried). The working directory has the shortest name and ends with the run.
         "PLUGIN_UNIX_SOCKET_DIR": ".",
         "LANG": "C.UTF-8",
+        # Of the timestamps in messages; unset, Go takes the zone of /etc/localtime.
+        "TZ": "UTC",
         "TF_CLI_CONFIG_FILE": str(cli_config),
         "TF_IN_AUTOMATION": "1",
         "TF_INPUT": "0",

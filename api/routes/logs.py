@@ -78,11 +78,12 @@ async def get_logs(
         page = await reader.backward(before, limit)
     # The status was read before the log: in a terminal status the page has seen the whole log.
     complete = not page.more and snapshot.is_terminal and page.cursor >= snapshot.log_end
+    holes = b'],"holes":[' + b",".join(page.holes)
     tail = (
         f'],"next_cursor":"{page.cursor}","previous_cursor":"{page.previous}",'
         f'"complete":{"true" if complete else "false"}}}'
     )
-    content = b'{"items":[' + b",".join(page.events) + tail.encode()
+    content = b'{"items":[' + b",".join(page.events) + holes + tail.encode()
     return Response(content, media_type="application/json", headers=_HEADERS)
 
 

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict
 
-from api.dependencies import CurrentUser, ServicesNeeded
+from api.dependencies import CurrentUser, Services, ServicesNeeded
 from api.pages import presenters
 from api.pages.rendering import page, static_digest, static_files
 from api.problems import KINDS
 from api.services.deployment_view import to_body, to_summary
+from deployments.artifacts import Artifact
 from deployments.deployment import Operation, Status
-from deployments.errors import AlreadyFinished, NotFound
+from deployments.errors import AlreadyFinished, NotFound, Unavailable
 from deployments.execution import DeploymentFilter, DeploymentSnapshot
 from deployments.templates import TEMPLATES
 
@@ -68,11 +69,19 @@ async def deployment_page(deployment: str, user: CurrentUser, services: Services
         label=presenters.label(snapshot),
         phases=presenters.phase_states(snapshot),
         resources=progress.resources if progress else [],
-        artifacts=await services.artifacts.entries(snapshot.id),
+        artifacts=await _artifacts(services, snapshot.id),
         ended=snapshot.is_terminal,
         counts=presenters.counts(snapshot),
         has_acap_config=_has_acap_config(snapshot),
     )
+
+
+async def _artifacts(services: Services, deployment: str) -> list[Artifact] | None:
+    """The artifacts; None while their store does not respond, which hides nothing else."""
+    try:
+        return await services.artifacts.entries(deployment)
+    except Unavailable:
+        return None
 
 
 def _has_acap_config(snapshot: DeploymentSnapshot) -> bool:

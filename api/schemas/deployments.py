@@ -266,12 +266,19 @@ class CancelInfoBody(BaseModel):
 
 
 class SealBody(BaseModel):
-    """The end record of one step's log."""
+    """The end record of one step's log.
+
+    `end`: `complete`; `not_started` where terraform did not start in this step; else the log lacks
+    `missing_lines` lines (0: the number is unknown) after its line `missing_after`, by `cause`.
+    """
 
     step: Annotated[int, Field(examples=[3])]
     end: Annotated[str, Field(examples=["complete"])]
     lines: Annotated[int, Field(examples=[42])]
     sha256: fields.Sha256
+    missing_lines: int
+    missing_after: int
+    cause: _Empty
 
 
 class ResultBody(BaseModel):

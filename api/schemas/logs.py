@@ -69,15 +69,26 @@ class _Event(BaseModel):
     truncated_bytes: int = 0
 
 
+class _Hole(BaseModel):
+    id: EventIdText
+    end: Annotated[str, Field(examples=["incomplete"])]
+    lines: int
+    sha256: Sha256
+    missing_lines: int = 0
+    missing_after: int = 0
+    cause: str = ""
+
+
 class LogPage(BaseModel):
     """A page of events.
 
     `next_cursor` is the value of `after` for the next page; `complete`: the log has ended, and no
     page follows. `previous_cursor` is the value of `before` for the page before this page, empty
-    at the start of the log.
+    at the start of the log. `holes`: steps that end on this page and whose log lacks lines.
     """
 
     items: list[_Event]
+    holes: Annotated[list[_Hole], Field(examples=[[]])]
     next_cursor: EventIdText
     previous_cursor: EventIdText
     complete: bool

@@ -2,12 +2,12 @@
 
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deployments.errors import Unavailable
 from deployments.events import EventId, decode_event, is_end_record
 from deployments.log_ports import LogSource
-from deployments.log_text import text_line
+from deployments.log_text import hole_line, text_line
 
 __all__ = ["LogReader"]
 
@@ -23,13 +23,15 @@ _PART_LINES = 500
 class EventPage:
     """Events as stored; `cursor` is the last id read, `previous` the first id on the page.
 
-    `more`: there are events after the cursor.
+    `more`: there are events after the cursor. `holes`: the end records on the page, as stored, of
+    steps whose log lacks lines.
     """
 
     events: list[bytes]
     cursor: EventId
     previous: str
     more: bool
+    holes: list[bytes] = field(default_factory=list)
 
 
 class LogReader:
@@ -42,42 +44,50 @@ class LogReader:
     async def forward(self, after: EventId, limit: int) -> EventPage:
         """The events after an id."""
         events: list[bytes] = []
+        holes: list[bytes] = []
         cursor, first, size = after, "", 0
         async for at, raw in self._events(after):
             if len(events) >= limit or size > _MAX_PAGE_BYTES:
-                return EventPage(events, cursor, _unless_first(first), more=True)
+                return EventPage(events, cursor, _unless_first(first), more=True, holes=holes)
             cursor = at
             if not is_end_record(raw):
                 first = first or str(at)
                 events.append(raw)
                 size += len(raw)
-        return EventPage(events, cursor, _unless_first(first), more=False)
+            elif hole_line(raw):
+                holes.append(raw)
+        return EventPage(events, cursor, _unless_first(first), more=False, holes=holes)
 
     async def backward(self, before: EventId, limit: int) -> EventPage:
         """The last events before an id."""
         # Lines have no gaps, so usually the page is in this range.
         start = EventId(before.step, max(0, before.line - 1 - limit))
-        events = await self._last(start, before, limit)
-        if len(events) < limit:
+        page = await self._last(start, before, limit)
+        if len(page.events) < limit:
             # The page begins in an earlier step: read the log from the start.
-            events = await self._last(EventId(0, 0), before, limit)
-        while len(events) > 1 and sum(len(raw) for _, raw in events) > _MAX_PAGE_BYTES:
-            events.popleft()
-        if not events:
-            return EventPage([], EventId(0, 0), "", more=True)
-        previous = _unless_first(str(events[0][0]))
-        return EventPage([raw for _, raw in events], events[-1][0], previous, more=True)
+            page = await self._last(EventId(0, 0), before, limit)
+        return page
 
-    async def _last(
-        self, after: EventId, before: EventId, limit: int
-    ) -> deque[tuple[EventId, bytes]]:
+    async def _last(self, after: EventId, before: EventId, limit: int) -> EventPage:
         events: deque[tuple[EventId, bytes]] = deque(maxlen=limit)
+        holes: dict[EventId, bytes] = {}
         async for at, raw in self._events(after):
             if at >= before:
                 break
             if not is_end_record(raw):
                 events.append((at, raw))
-        return events
+            elif hole_line(raw):
+                holes[at] = raw
+        while len(events) > 1 and sum(len(raw) for _, raw in events) > _MAX_PAGE_BYTES:
+            events.popleft()
+        first = events[0][0] if events else EventId(0, 0)
+        return EventPage(
+            [raw for _, raw in events],
+            events[-1][0] if events else first,
+            _unless_first(str(first)) if events else "",
+            more=True,
+            holes=[raw for at, raw in holes.items() if at > first],
+        )
 
     async def parts(
         self, after: EventId, limit: int | None, *, as_text: bool
@@ -88,10 +98,11 @@ class LogReader:
         async for _, raw in self._events(after):
             if left == 0:
                 break
-            if is_end_record(raw):
+            ends = is_end_record(raw)
+            if ends and not hole_line(raw):
                 continue
-            left = None if left is None else left - 1
-            lines.append(_as_text(raw) if as_text else raw + b"\n")
+            left = None if left is None or ends else left - 1
+            lines.append(_as_text(raw, ends=ends) if as_text else raw + b"\n")
             if len(lines) >= _PART_LINES:
                 yield b"".join(lines)
                 lines = []
@@ -111,5 +122,6 @@ def _unless_first(first: str) -> str:
     return "" if first == "1-1" else first
 
 
-def _as_text(raw: bytes) -> bytes:
-    return text_line(decode_event(raw)).encode("utf-8", "replace")
+def _as_text(raw: bytes, *, ends: bool) -> bytes:
+    text = hole_line(raw) if ends else text_line(decode_event(raw))
+    return text.encode("utf-8", "replace")

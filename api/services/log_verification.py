@@ -5,7 +5,7 @@ import json
 
 from api.services.container import Services
 from deployments.artifacts import RECORD
-from deployments.errors import LogNotSealed, NotFound
+from deployments.errors import LogNotSealed, NotFound, Unavailable
 from deployments.events import EndRecord
 from deployments.execution import DeploymentSnapshot
 from deployments.log_verification import Holding, Verdict, compare, verify
@@ -21,6 +21,8 @@ async def verify_copies(
 ) -> tuple[list[EndRecord], list[Holding]]:
     """The end records, and the verdicts on `record.json` and on each store.
 
+    A deployment that reached no host has no log and no `record.json`, which a host writes.
+
     Raises:
         LogNotSealed: the deployment is running, or has neither result nor record.
     """
@@ -31,6 +33,8 @@ async def verify_copies(
         seals = snapshot.result.seals
     elif isinstance(record, list):
         seals = record
+    elif record.verdict is Verdict.UNAVAILABLE:
+        raise Unavailable(record.error)
     else:
         raise LogNotSealed("The deployment has neither a result nor a record.")
     async with services.verifying:
@@ -38,6 +42,8 @@ async def verify_copies(
             *(verify(store, snapshot.id, seals) for store in services.copies)
         )
     recorded = record if isinstance(record, Holding) else compare(RECORD, record, seals)
+    if snapshot.host is None and recorded.verdict is Verdict.MISSING:
+        return seals, stores
     return seals, [recorded, *stores]
 
 
@@ -45,11 +51,14 @@ async def _recorded(services: Services, deployment: str) -> list[EndRecord] | Ho
     """The end records in `record.json`, or the verdict on a missing or invalid file."""
     try:
         content = await services.artifacts.open(deployment, RECORD)
+        if content.size_bytes > _MAX_RECORD_BYTES:
+            error = f"the file has {content.size_bytes} bytes"
+            return Holding(RECORD, Verdict.DIFFERS, error=error)
+        text = b"".join([part async for part in content.chunks])
     except NotFound:
         return Holding(RECORD, Verdict.MISSING)
-    if content.size_bytes > _MAX_RECORD_BYTES:
-        return Holding(RECORD, Verdict.DIFFERS, error=f"the file has {content.size_bytes} bytes")
-    text = b"".join([part async for part in content.chunks])
+    except Unavailable as error:
+        return Holding(RECORD, Verdict.UNAVAILABLE, error=str(error))
     try:
         steps = json.loads(text)["steps"]
         return [EndRecord.from_fields(step["seal"]) for step in steps if step["seal"] is not None]

@@ -6,6 +6,7 @@ is the id of the last line that was sent, so no line is lost or repeated.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Coroutine
@@ -23,7 +24,7 @@ from deployments.execution import DeploymentSnapshot
 from deployments.labels import source_label
 from deployments.step import Resource
 
-__all__ = ["Broadcast", "BroadcastRegistry", "Entry", "has_all"]
+__all__ = ["BEHIND", "Broadcast", "BroadcastRegistry", "Entry", "has_all"]
 
 _log = logging.getLogger("anava.api.stream")
 
@@ -31,6 +32,9 @@ _log = logging.getLogger("anava.api.stream")
 _POLL_SECONDS = 1.0
 # A log whose writer was killed has no end record; the stream ends so long after the last line.
 _SILENT_LOG_SECONDS = 5.0
+# A store that answers again gets its lines within 30 s, the longest pause of the shipper. Twice as
+# long without a line: the store lacks lines that the result counts, and the viewers come back.
+_LAGGING_LOG_SECONDS = 60.0
 # The first line after a pause is sent at once; later lines are batched: 5 ms for a few viewers,
 # 200 ms for a thousand, since each viewer costs a write of about 0.1 ms.
 _BATCH_SECONDS = 0.005
@@ -52,6 +56,8 @@ class Entry:
     ends: bool = False
 
 
+# The deployment ended while the store lacked lines.
+BEHIND = frame("bye", {"reason": "behind"})
 _BROKEN = Entry(frame("bye", {"reason": "stream_broke"}), ends=True)
 
 
@@ -262,16 +268,28 @@ class Broadcast:
         return min(_MAX_BATCH_SECONDS, seconds)
 
     async def _publish_end(self) -> None:
+        """End the stream at the last end record of the result, and never before it."""
         await self._terminal.wait()
-        while not await self._has_all():
-            self._log_grew.clear()
-            try:
-                async with asyncio.timeout(_SILENT_LOG_SECONDS):
-                    await self._log_grew.wait()
-            except TimeoutError:
-                break
+        sealed = self.snapshot.log_end > EventId(0, 0)
+        is_whole = await self._reaches_end(_LAGGING_LOG_SECONDS if sealed else _SILENT_LOG_SECONDS)
         await self.publish_resource_changes()
-        self._publish(Entry(frame("end", {"status": self.snapshot.status}), ends=True))
+        end = frame("end", {"status": self.snapshot.status})
+        self._publish(Entry(end if is_whole or not sealed else BEHIND, ends=True))
+
+    async def _reaches_end(self, silent_seconds: float) -> bool:
+        """Wait for the last line; False when no line has come for so long."""
+        clock = asyncio.get_running_loop().time
+        at, give_up_at = self._at, clock() + silent_seconds
+        while not await self._has_all():
+            if self._at != at:
+                at, give_up_at = self._at, clock() + silent_seconds
+            if clock() >= give_up_at:
+                return False
+            self._log_grew.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(_POLL_SECONDS, give_up_at - clock())):
+                    await self._log_grew.wait()
+        return True
 
     async def _has_all(self) -> bool:
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from deployments.events import EventId, decode_event, is_end_record
-from deployments.log_text import full_text
+from deployments.log_text import full_text, hole_line
 
 __all__ = ["Frame", "frame", "lines_after", "log_frames"]
 
@@ -45,7 +45,7 @@ def frame(event: str, content: object, last: EventId | None = None) -> Frame:
 def log_frames(data: bytes) -> Iterator[tuple[Frame, EventId]]:
     """Encode lines as frames of at most 500 lines or 64 KiB, each with the last id.
 
-    An end record advances the id and is not a line of the frame.
+    An end record advances the id; only that of a log with a hole is a line of the frame.
     """
     lines: list[list[str]] = []
     size, last = 0, ""
@@ -58,6 +58,8 @@ def log_frames(data: bytes) -> Iterator[tuple[Frame, EventId]]:
         size += len(raw)
         if not is_end_record(raw):
             lines.append([last, event["time"], event["level"], full_text(event)])
+        elif hole := hole_line(raw):
+            lines.append([last, "", "warn", hole.rstrip("\n")])
     if last:
         yield _log(lines, last)
 

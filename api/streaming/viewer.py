@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from api.services.container import Services
-from api.streaming.broadcast import Broadcast, BroadcastRegistry, Entry
+from api.streaming.broadcast import BEHIND, Broadcast, BroadcastRegistry, Entry
 from api.streaming.frames import Frame, frame, lines_after
 from deployments.errors import AnavaError
 from deployments.events import EventId
@@ -23,8 +23,6 @@ _SEND_BYTES = 64 * 1024
 # Pause before an unavailable store, or a store without later lines, is read again.
 _RETRY_SECONDS = 1.0
 _FINAL_EVENTS = frozenset({"end", "bye"})
-# The deployment ended while the store of this viewer lacked lines.
-_BEHIND = frame("bye", {"reason": "behind"})
 
 
 class Viewer:
@@ -115,7 +113,7 @@ async def _final_frame(broadcast: Broadcast) -> Frame:
     while not broadcast.ended:
         await broadcast.next_entry()
     last = broadcast.entries(broadcast.next - 1, 1)[0].frame
-    return last if last.event == "bye" else _BEHIND
+    return last if last.event == "bye" else BEHIND
 
 
 async def _has_new_entry(broadcast: Broadcast) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapters import settings
+from adapters.network import NetworkSettings
 from adapters.settings import PhasesSettings
 from deployments.errors import InvalidSettings
 from deployments.timings import StopLadder, Timings
@@ -282,3 +283,39 @@ def test_each_limit_reaches_the_timings(monkeypatch: pytest.MonkeyPatch) -> None
         if name.startswith("retry_"):
             owner, name = timings.retries, name.removeprefix("retry_")
         assert getattr(owner, name) == number, name
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("HTTPS_PROXY", "http://user:password@proxy.example:3128", "pattern"),
+        ("HTTPS_PROXY", "proxy.example:3128", "pattern"),
+        ("CA_FILE", "/nonexistent.pem", "has no certificate in PEM: No such file"),
+        ("CA_FILE", "/dev/null", "has no certificate in PEM"),
+    ],
+)
+def test_a_proxy_with_a_password_and_a_file_without_a_certificate_are_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
+) -> None:
+    text = refusal(monkeypatch, **{f"ANAVA_NETWORK__{name}": value})
+
+    assert text.startswith(f"ANAVA_NETWORK__{name}: ")
+    assert problem in text
+    assert "password" not in text
+
+
+def test_loopback_bypasses_the_proxy_and_the_proxy_of_the_environment_is_ignored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("HTTPS_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    network = NetworkSettings(https_proxy="http://proxy.example:3128", no_proxy=("a.example",))
+
+    settings.apply_network(network)
+
+    environment = settings.base_environment()
+    assert environment["HTTPS_PROXY"] == environment["https_proxy"] == "http://proxy.example:3128"
+    assert environment["no_proxy"] == "localhost,127.0.0.1,::1,a.example"
+    assert not {"http_proxy", "ALL_PROXY"} & set(environment)
+    settings.apply_network(NetworkSettings())
+    assert "HTTPS_PROXY" not in settings.base_environment()

@@ -51,6 +51,13 @@ async def deploy(api: httpx.AsyncClient) -> str:
 
 
 async def write(run_root: Path, deployment: str, step: int, lines: int) -> EndRecord:
+    seal, chunk = stored(step, lines)
+    await EventFileSink(run_root).write(deployment, chunk)
+    return seal
+
+
+def stored(step: int, lines: int) -> tuple[EndRecord, EventChunk]:
+    """The whole log of a step, with its end record."""
     events = [
         {
             "id": f"{step}-{line}",
@@ -62,11 +69,8 @@ async def write(run_root: Path, deployment: str, step: int, lines: int) -> EndRe
         for line in range(1, lines + 1)
     ]
     data = b"".join(json.dumps(event).encode() + b"\n" for event in events)
-    sink = EventFileSink(run_root)
-    await sink.write(deployment, EventChunk(step, 1, lines, data))
     seal = EndRecord(step, EndKind.COMPLETE, lines, hashlib.sha256(data).hexdigest())
-    await sink.seal(deployment, seal)
-    return seal
+    return seal, EventChunk(step, 1, lines + 1, data + seal.encode())
 
 
 def events(text: str) -> list[Event]:

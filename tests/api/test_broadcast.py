@@ -1,6 +1,7 @@
 """Many viewers of one deployment: read once, encoded once, each line once for each of them."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -18,10 +19,11 @@ from api.streaming.frames import Frame
 from api.streaming.viewer import Viewer
 from deployments.deployment import DEFAULT_TENANT
 from deployments.errors import Unavailable
-from deployments.events import EndRecord, EventChunk, EventId
+from deployments.events import EndKind, EndRecord, EventChunk, EventId
 from deployments.execution import Caller
 from deployments.log_ports import LogSource
-from tests.api.scripted import deploy, finish, write
+from tests.api.scripted import deploy, finish, stored, write
+from tests.support.logs import EventFileSink
 from tests.support.servers import eventually
 
 START = EventId(0, 0)
@@ -245,3 +247,35 @@ async def test_a_change_of_the_source_is_told_and_told_to_who_comes_later(hall: 
         events = [item.event for item in found]
         assert events.index("source") < events.index("log"), "before the first line from there"
         assert ids(found) == expected(3, 3)
+
+
+async def test_a_stream_ends_only_at_the_last_end_record_of_the_result(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop of the lines for 5 s was taken for the end, and the stream said that it was whole."""
+    monkeypatch.setattr(broadcast, "_SILENT_LOG_SECONDS", 0.0)
+    seals = [await hall.write(1, 20)]
+    reading = asyncio.create_task(hall.read())
+    await hall.on_the_ring(EventId(1, 21))
+    missing = EndRecord(2, EndKind.NOT_STARTED, 0, hashlib.sha256().hexdigest())
+    last, data = stored(3, 5)
+    await hall.finish(*seals, missing, last)
+    await EventFileSink(hall.runs).write(hall.id, data)
+    done, _ = await asyncio.wait({reading}, timeout=1)
+    assert not done, "step 2 is not stored yet"
+    await EventFileSink(hall.runs).seal(hall.id, missing)
+    frames = await asyncio.wait_for(reading, 20)
+    assert ids(frames) == [*expected(20), *(f"3-{line}" for line in range(1, 6))]
+    assert frames[-1].event == "end"
+
+
+async def test_a_store_that_never_gets_the_last_lines_is_called_behind(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "_LAGGING_LOG_SECONDS", 0.1)
+    seal = await hall.write(1, 20)
+    missing = EndRecord(2, EndKind.NOT_STARTED, 0, hashlib.sha256().hexdigest())
+    await hall.finish(seal, missing)
+    frames = await asyncio.wait_for(hall.read(), 20)
+    assert ids(frames) == expected(20)
+    assert frames[-1].sse == b'event: bye\ndata: {"reason":"behind"}\n\n'

@@ -11,12 +11,14 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from api.app import build
 from api.dependencies import Services
-from deployments.artifacts import RECORD
+from deployments.artifacts import RECORD, Artifact, Content
+from deployments.errors import Unavailable
 from deployments.events import EndRecord, EventId
 from tests.api.scripted import deploy, finish, write
 from tests.support import stores
@@ -104,6 +106,40 @@ async def test_equal_copies_are_called_equal_and_a_difference_is_named(
     assert found["copies"][2]["error"]
 
 
+class AwayStore(LocalArtifactStore):
+    """A store that does not respond."""
+
+    async def open(self, deployment: str, name: str) -> Content:
+        raise Unavailable("the bucket does not respond")
+
+    async def entries(self, deployment: str) -> list[Artifact]:
+        raise Unavailable("the bucket does not respond")
+
+
+async def test_a_store_of_artifacts_that_is_away_hides_neither_the_other_copies_nor_the_page(
+    services: Services, client: Client, worker: Worker, tmp_path: Path
+) -> None:
+    """Both answered 503, although all else could be shown."""
+    changes = FileChanges()
+    away = dataclasses.replace(
+        services,
+        copies=(LocalLogSource(tmp_path, changes),),
+        artifacts=AwayStore(tmp_path),
+    )
+    transport = httpx.ASGITransport(build(away), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as api:
+        deployment = await deploy(api)
+        seal = await write(tmp_path, deployment, 1, 30)
+        await finish(client, deployment, seal)
+        found = await verify(api, deployment)
+        page = await api.get(f"/deployment/{deployment}", headers={"accept": "text/html"})
+    changes.close()
+    assert [entry["verdict"] for entry in found["copies"]] == ["unavailable", "equal"]
+    assert found["equal"] is False
+    assert page.status_code == 200
+    assert "The list of files is not available just now." in page.text
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -136,6 +172,24 @@ async def test_a_damaged_record_differs(
         "steps": [],
         "error": "the file is not a record of a deployment",
     }
+
+
+async def test_a_deployment_that_reached_no_host_has_no_log_and_no_difference(
+    api: httpx.AsyncClient, client: Client, worker: Worker, tmp_path: Path
+) -> None:
+    """The record that only a host writes was reported as missing."""
+    deployment = await deploy(api)
+    await finish(client, deployment)
+    report = await verify(api, deployment)
+    assert report["equal"] is True
+    assert [(copy["name"], copy["verdict"]) for copy in report["copies"]] == [
+        ("local", "equal"),
+        ("redis", "equal"),
+    ]
+    await write(tmp_path, deployment, 1, 3)
+    report = await verify(api, deployment)
+    assert report["equal"] is False
+    assert report["copies"][0]["verdict"] == "differs"
 
 
 async def test_one_that_an_operator_terminated_has_no_seal_unless_its_record_has(

@@ -117,6 +117,17 @@ def test_every_role_has_a_health_check_and_a_worker_time_to_stop() -> None:
     ]
 
 
+def test_a_service_that_others_wait_for_is_tried_again_after_a_failure() -> None:
+    awaited = {
+        name
+        for service in SERVICES.values()
+        for name, condition in service.get("depends_on", {}).items()
+        if condition["condition"] == "service_completed_successfully"
+    }
+    assert awaited == {"register", "buckets"}
+    assert {SERVICES[name]["restart"] for name in awaited} == {"on-failure:10"}
+
+
 def test_what_is_used_is_declared() -> None:
     for service in SERVICES.values():
         assert set(service.get("depends_on", ())) <= set(SERVICES)

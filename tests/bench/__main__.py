@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from adapters.process_exit import run_and_exit
 from tests.bench import lines, live, sizes, status, stopping, wall
 from tests.bench.figures import Figure, as_json, table
 from tests.bench.scene import Scene, open_scene
@@ -102,4 +103,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_and_exit(lambda: main(sys.argv[1:]))

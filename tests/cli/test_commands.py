@@ -259,3 +259,11 @@ def test_a_destroy_lists_what_stays_and_what_google_deletes_later() -> None:
         "Google deletes these later:",
         "  - API key, after 30 days: it is refused",
     ]
+
+
+def test_a_verification_without_any_step_says_that_there_is_no_log() -> None:
+    copy = {"name": "local", "verdict": "equal", "steps": [], "error": ""}
+
+    *_, last = verification_lines({"equal": True, "seals": [], "copies": [copy]})
+
+    assert last == "There is no log: the deployment ended before its first step."

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.settings import base_environment
 from cli.local_environment import CannotStart, lock, wait_until, wait_until_released
-from cli.processes import Backoff, ChildProcess
+from cli.processes import Backoff, ChildProcess, Patience, until_ready
 
 _BACKOFF = Backoff(first_seconds=0.01, max_seconds=0.02)
 _PAUSE = "import signal; signal.pause()"
@@ -86,3 +86,78 @@ def _no_process() -> int:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     return ended.pid
+
+
+# A test waits two seconds where `anava up` waits a minute; a busy child works in them, also beside
+# other tests.
+_PATIENCE = Patience(idle_seconds=2.0, min_work_seconds=0.02, max_exits=3)
+_WORK = "import time\nwhile time.process_time() < 3: pass\n"
+
+
+async def test_a_child_that_works_is_waited_for_longer_than_an_idle_child(tmp_path: Path) -> None:
+    """A slow machine was given 60 s, however far the start had come."""
+    ready = tmp_path / "ready"
+    child = _child(tmp_path, f"{_WORK}open({str(ready)!r}, 'w').close(); {_PAUSE}")
+    child.start()
+
+    async def is_ready() -> bool:
+        return ready.exists()
+
+    await until_ready(is_ready, [child], tmp_path, _PATIENCE)
+
+    with pytest.raises(CannotStart, match=r"^Not ready: tiny did nothing for 2 s; see "):
+        await until_ready(_never, [child], tmp_path, _PATIENCE)
+    await child.stop(10)
+
+
+async def test_a_child_that_exits_again_and_again_is_named_with_its_status(tmp_path: Path) -> None:
+    child = _child(tmp_path, "raise SystemExit(7)")
+    child.start()
+
+    with pytest.raises(CannotStart, match=r"^tiny exited 3 times, last with status 7; see "):
+        await until_ready(_never, [child], tmp_path, _PATIENCE)
+    await child.stop(10)
+
+
+async def test_a_condition_that_hangs_counts_as_not_met(tmp_path: Path) -> None:
+    child = _child(tmp_path, _PAUSE)
+    child.start()
+
+    with pytest.raises(CannotStart, match="did nothing"):
+        await until_ready(_hangs, [child], tmp_path, _PATIENCE)
+    await child.stop(10)
+
+
+async def test_a_log_file_that_cannot_be_opened_is_an_error_of_the_start(tmp_path: Path) -> None:
+    child = ChildProcess(
+        "tiny", [sys.executable, "-c", _PAUSE], base_environment(), tmp_path / "none" / "log"
+    )
+    child.start()
+
+    with pytest.raises(FileNotFoundError):
+        await until_ready(_never, [child], tmp_path, _PATIENCE)
+
+
+async def _never() -> bool:
+    return False
+
+
+async def _hangs() -> bool:
+    return await asyncio.Event().wait()
+
+
+async def test_a_log_file_stays_small_whatever_the_child_writes(tmp_path: Path) -> None:
+    child = _child(tmp_path, "while True: print('x' * 1023, flush=True)")
+    child.start()
+    log, rotated = tmp_path / "log", tmp_path / "log.1"
+
+    async def is_rotated() -> bool:
+        return rotated.exists() and log.exists() and log.stat().st_size < rotated.stat().st_size
+
+    await wait_until(is_rotated, 60, "the rotation did not come")
+    await child.stop(10)
+
+    # The child went on at the start of the file: no hole before its lines.
+    assert log.stat().st_blocks * 512 >= log.stat().st_size
+    assert set(log.read_bytes()) <= set(b"x\n")
+    assert rotated.read_bytes().endswith(b"x\n")

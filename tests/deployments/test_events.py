@@ -1,11 +1,13 @@
 """Ids of events: one spelling, one order."""
 
+from dataclasses import asdict
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.errors import InvalidRequest
-from deployments.events import EndKind, EndRecord, EventChunk, EventId
+from deployments.events import EndKind, EndRecord, EventChunk, EventId, last_end_record
 
 NUMBERS = st.integers(0, 9_999_999_999)
 IDS = st.builds(EventId, NUMBERS, NUMBERS)
@@ -96,6 +98,15 @@ def test_a_seal_is_equal_only_with_the_same_end_length_hash() -> None:
         EndRecord(3, EndKind.COMPLETE, 41, "ab"),
         EndRecord(3, EndKind.COMPLETE, 42, "cd"),
     ]
+
+
+def test_an_end_record_reads_back_with_and_without_a_hole() -> None:
+    whole = EndRecord(3, EndKind.COMPLETE, 42, "ab")
+    holed = EndRecord(3, EndKind.INCOMPLETE, 42, "ab", 7, 40, "é" * 500)
+    for record in (whole, holed, EndRecord(3, EndKind.NOT_STARTED, 0, "")):
+        assert last_end_record(b"{}\n" + record.encode()) == record
+        assert EndRecord.from_fields(asdict(record)) == record
+    assert whole.encode() == b'{"id":"3-43","end":"complete","lines":42,"sha256":"ab"}\n'
 
 
 def test_a_refused_id_names_the_field_in_which_it_was_sent() -> None:

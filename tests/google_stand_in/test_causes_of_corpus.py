@@ -20,7 +20,9 @@ CASES = sorted(path.stem for path in CORPUS.glob("*.jsonl"))
 def errors(case: str) -> list[Diagnostic]:
     messages = [decode(line) for line in (CORPUS / f"{case}.jsonl").read_bytes().splitlines()]
     said = [
-        as_diagnostic(message.diagnostic) for message in messages if message and message.diagnostic
+        as_diagnostic(message.diagnostic, message.level)
+        for message in messages
+        if message and message.diagnostic
     ]
     return [item for item in said if item.severity == "error"]
 

@@ -121,6 +121,15 @@ def test_undamaged_runs_pass(completed: Evidence, failed: Evidence) -> None:
     check_evidence(failed)
 
 
+def test_a_step_without_an_end_record_before_others_is_found(completed: Evidence) -> None:
+    (completed.folder / "steps" / "2" / "events.jsonl").unlink()
+    seals = [seal for seal in completed.result.seals if seal.step != 2]
+    damaged = replace(completed, result=replace(completed.result, seals=seals))
+
+    with named("I1"):
+        check_evidence(damaged)
+
+
 def test_a_swallowed_line_is_found(completed: Evidence) -> None:
     rewrite(events(completed), lambda lines: lines[:5] + lines[6:])
 

@@ -6,6 +6,7 @@ of a deployment (a stack that was deployed again, a step that started nothing) i
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from pathlib import Path
 import httpx
 from temporalio.client import WorkflowExecutionStatus
 
+from adapters.redaction import Redactor
+from adapters.terraform.state.addresses import comparable_address
 from deployments.deployment import Status
 from deployments.events import EndRecord
 from deployments.log_ports import LogSource
@@ -39,6 +42,7 @@ __all__ = [
     "check_unlocked",
 ]
 
+_VERSION = re.compile(r"(Terraform|OpenTofu) \d")
 # I2 gives each process 10 s, I5 each place 5 s; the machine may be busy with other tests.
 _PROCESS_SECONDS = 10
 _AGREE_SECONDS = 20
@@ -97,6 +101,7 @@ def check_evidence(evidence: Evidence, secrets: Iterable[str] = (PLANTED,)) -> N
     """All parts that need nothing but what has been collected."""
     for step in evidence.steps:
         check_log(step, evidence.seals.get(step.number))
+    check_numbers(evidence)
     check_exclusion(evidence)
     check_state(evidence)
     check_truth(evidence)
@@ -126,6 +131,12 @@ def check_log(step: Step, seal: EndRecord | None) -> None:
     assert seal in {None, record}, f"{name}: the result has {seal}, the log {record}"
 
 
+def check_numbers(evidence: Evidence) -> None:
+    """I1: each step before the last has an end record, for a reader stops at a step without."""
+    unrecorded = [step.number for step in evidence.steps[:-1] if not step.lines]
+    assert not unrecorded, f"I1: steps {unrecorded} have no end record and hide later steps"
+
+
 async def check_copies(
     evidence: Evidence, sources: Sequence[LogSource], seconds: float = 90
 ) -> None:
@@ -147,8 +158,10 @@ async def check_processes(evidence: Evidence, seconds: float = _PROCESS_SECONDS)
 def check_exclusion(evidence: Evidence) -> None:
     """I3: a step starts one terraform, and no two steps of a stack run at a time."""
     for step in evidence.steps:
-        starts = sum(event.get("text", "").startswith("Terraform 1.") for event in step.events)
-        assert starts <= 1, f"I3: step {step.number} started {starts} terraforms"
+        starts = sum(bool(_VERSION.match(event.get("text", ""))) for event in step.events)
+        # Init of terraform 1.15 prints the version once more for the backend (recorded).
+        most = 2 if step.phase == Phase.INIT else 1
+        assert starts <= most, f"I3: step {step.number} started {starts} terraforms"
         assert starts or not step.succeeded, f"I3: step {step.number} shows no terraform"
     spans = [
         (*_span(step), f"{run.id} step {step.number}")
@@ -169,11 +182,13 @@ def check_state(evidence: Evidence) -> None:
     for step in evidence.steps:
         for address, action, status in step.resources():
             if step.phase == Phase.APPLY and status == "done":
-                made[address] = action != "delete"
-    reported = {*result.unrecorded, *result.unknown}
-    lost = {address for address, exists in made.items() if exists} - evidence.recorded - reported
+                made[comparable_address(address)] = action != "delete"
+    reported = {comparable_address(address) for address in (*result.unrecorded, *result.unknown)}
+    # The addresses of an apply are redacted.
+    recorded = {Redactor([PLANTED]).clean(address) for address in evidence.recorded}
+    lost = {address for address, exists in made.items() if exists} - recorded - reported
     assert not lost, f"I4: {sorted(lost)} were made and are neither recorded nor reported"
-    gone = {address for address, exists in made.items() if not exists} & evidence.recorded
+    gone = {address for address, exists in made.items() if not exists} & recorded
     assert not gone - reported, f"I4: {sorted(gone)} were destroyed and are recorded"
 
 

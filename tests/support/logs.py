@@ -6,7 +6,7 @@ from pathlib import Path
 from adapters.local.event_file import EVENT_FILE, EventFile
 from deployments.events import EndKind, EndRecord, EventChunk, EventId
 
-__all__ = ["START", "EventFileSink", "chunk", "sealed"]
+__all__ = ["START", "EventFileSink", "chunk", "end_of", "sealed"]
 
 START = EventId(0, 0)
 
@@ -16,11 +16,16 @@ def chunk(step: int, first: int, last: int) -> EventChunk:
     return EventChunk(step, first, last, b"".join(lines))
 
 
-def sealed(step: int, lines: int) -> tuple[EndRecord, EventChunk]:
+def sealed(step: int, lines: int, end: EndKind = EndKind.COMPLETE) -> tuple[EndRecord, EventChunk]:
     """An end record, and the chunk that holds it."""
     sha256 = hashlib.sha256(chunk(step, 1, lines).data).hexdigest()
-    record = EndRecord(step, EndKind.COMPLETE, lines, sha256)
+    record = EndRecord(step, end, lines, sha256)
     return record, EventChunk(step, lines + 1, lines + 1, record.encode())
+
+
+def end_of(lines: int) -> EndKind:
+    """The end of a step with so many lines: without lines terraform did not start."""
+    return EndKind.COMPLETE if lines else EndKind.NOT_STARTED
 
 
 class EventFileSink:

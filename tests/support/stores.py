@@ -86,12 +86,12 @@ def redis(*options: str) -> Iterator[Store]:
 
 
 @contextmanager
-def object_store(folder: Path, front: str = "") -> Iterator[Store]:
-    """Its links lead to `front`, where a proxy stands in front of it."""
+def object_store(folder: Path, front: str = "", public_host: str = "") -> Iterator[Store]:
+    """Its links lead to `front`, where a proxy stands in front of it; objects are at a host."""
     port = free_port()
     host = f"127.0.0.1:{port}"
     argv = [str(GCS), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
-    argv += ["-external-url", front or f"http://{host}", "-public-host", host]
+    argv += ["-external-url", front or f"http://{host}", "-public-host", public_host or host]
     argv += ["-backend", "filesystem", "-filesystem-root", str(folder)]
     yield from _running(Store(argv, port, {}))
 

@@ -1,7 +1,9 @@
 """What stays of a run directory after the end of its deployment."""
 
+import json
 from pathlib import Path
 
+from deployments.deployment import DeploymentRequest, Stack
 from worker.run_directory import RunDirectory
 
 
@@ -21,3 +23,31 @@ def test_after_the_end_log_progress_exit_record_and_errors_of_the_runner_stay(
     run.clear()
 
     assert {path.name for path in step.iterdir()} == retained
+
+
+def test_every_file_of_a_template_reaches_the_run_except_what_tools_leave(tmp_path: Path) -> None:
+    """A template that read a text of its own, `notes.md`, failed at its plan."""
+    template = tmp_path / "template"
+    files = {
+        "main.tf",
+        "README.md",
+        "texts/notes.md",
+        "texts/.hidden",
+        "texts/page.tftpl",
+        ".terraform.lock.hcl",
+        "functions/job/main.py",
+        "functions/job/README.md",
+    }
+    for name in (*files, ".terraform/modules.json", "functions/job/__pycache__/main.pyc"):
+        path = template / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    run = RunDirectory(tmp_path / "dep-1")
+    stack = Stack("sandbox", "demo-project-1", "anava")
+    request = DeploymentRequest(stack, "us-central1", "US", json.dumps({}))
+
+    run.make(template, request, "{}", [])
+
+    made = {"functions/job.zip", "terraform.tfvars.json", "backend.tf.json"}
+    paths = (path for path in run.work.rglob("*") if path.is_file())
+    assert {str(path.relative_to(run.work)) for path in paths} == files | made

@@ -1,4 +1,4 @@
-"""What is true after an abnormal end: the journal against the state."""
+"""What is true after an abnormal end: terraform's messages against the state."""
 
 import json
 from dataclasses import replace
@@ -6,23 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from adapters.local.progress import PROGRESS_FILE
+from adapters.redaction import Redactor
 from deployments.results import Reconciliation
-from deployments.step import SilentChange
+from deployments.step import Resource, ResourceStatus, SilentChange
 from worker.state_reconciliation import (
     ReconciliationInput,
     addresses_in,
     compare_with_state,
     reconcile,
 )
+from worker.steps.event_log import SPOOL_FILE
 
 
-def resource(address: str, status: str, action: str = "create") -> dict[str, object]:
-    return {"address": address, "status": status, "action": action}
+def resource(address: str, status: str, action: str = "create") -> Resource:
+    return Resource(address, action, ResourceStatus(status))
 
 
 @pytest.mark.parametrize(
-    ("journal", "recorded", "reconciliation"),
+    ("resources", "recorded", "reconciliation"),
     [
         ([], set(), Reconciliation()),
         ([resource("a.b", "done")], {"a.b"}, Reconciliation()),
@@ -37,10 +38,10 @@ def resource(address: str, status: str, action: str = "create") -> dict[str, obj
         ([resource("a.b", "planned"), resource("c.d", "failed")], set(), Reconciliation()),
     ],
 )
-def test_the_journal_against_the_state(
-    journal: list[dict[str, object]], recorded: set[str], reconciliation: Reconciliation
+def test_the_resources_of_an_apply_against_the_state(
+    resources: list[Resource], recorded: set[str], reconciliation: Reconciliation
 ) -> None:
-    assert compare_with_state(journal, recorded) == reconciliation
+    assert compare_with_state(resources, recorded) == reconciliation
 
 
 def managed(name: str, **more: object) -> dict[str, object]:
@@ -69,13 +70,18 @@ def test_a_broken_state_has_no_address(broken: bytes) -> None:
     assert addresses_in(broken) == set()
 
 
+def operation(kind: str, address: str) -> str:
+    """A message of terraform about the creation of a resource."""
+    hook = {"resource": {"addr": address}, "action": "create"}
+    return json.dumps({"@message": kind, "type": kind, "hook": hook}) + "\n"
+
+
 def inputs(folder: Path, script: str) -> ReconciliationInput:
     """A terraform that says what the script says, where an apply of `a.b` was left open."""
     terraform = folder / "terraform"
     terraform.write_text(f"#!/bin/sh\n{script}\n")
     terraform.chmod(0o755)
-    progress = {"resources": [resource("a.b", "running")]}
-    (folder / PROGRESS_FILE).write_text(json.dumps(progress))
+    (folder / SPOOL_FILE).write_text(operation("apply_start", "a.b"))
     return ReconciliationInput(
         folder, folder, folder / "rescued", str(terraform), {"PATH": "/usr/bin:/bin"}
     )
@@ -90,11 +96,28 @@ async def test_what_began_and_is_not_in_the_state_is_unknown(tmp_path: Path) -> 
 
 
 async def test_the_state_says_which_changes_were_made_without_a_message(tmp_path: Path) -> None:
-    state = json.dumps({"resources": [managed("imported"), managed("kept"), managed("b")]})
-    made = [SilentChange("import", "a.imported"), SilentChange("remove", "a.forgotten")]
-    open_changes = [SilentChange("move", "a.new"), SilentChange("remove", "a.kept")]
-    with_state = replace(inputs(tmp_path, f"echo '{state}'"), silent=[*made, *open_changes])
-    assert await reconcile(with_state) == Reconciliation(silent=made)
+    planned = {"in": "import", "gone": "remove", "new": "move", "kept": "remove"}
+    plan = tmp_path / "plan"
+    plan.mkdir()
+    (plan / SPOOL_FILE).write_text(
+        "".join(
+            json.dumps(
+                {
+                    "@message": "",
+                    "type": "planned_change",
+                    "change": {"resource": {"addr": f'a.b["{key}"]'}, "action": action},
+                }
+            )
+            + "\n"
+            for key, action in planned.items()
+        )
+    )
+    state = {"resources": [managed("b", instances=[{"index_key": "in"}, {"index_key": "kept"}])]}
+    scene = replace(inputs(tmp_path, f"echo '{json.dumps(state)}'"), plan_folder=plan)
+    (tmp_path / SPOOL_FILE).unlink()
+    assert await reconcile(scene) == Reconciliation(
+        silent=[SilentChange("import", 'a.b["in"]'), SilentChange("remove", 'a.b["gone"]')]
+    )
 
 
 async def test_an_unwritten_state_is_pushed_back_and_an_empty_one_never(tmp_path: Path) -> None:
@@ -110,3 +133,25 @@ async def test_an_unwritten_state_is_pushed_back_and_an_empty_one_never(tmp_path
     rescued.write_text(state)
     assert await reconcile(made) == Reconciliation()
     assert (tmp_path / "rescued" / "errored.tfstate").read_text() == state
+
+
+async def test_a_secret_in_a_key_is_compared_and_not_shown(tmp_path: Path) -> None:
+    """Redacted addresses are in no state: an ordinary failure was reported as unrecorded."""
+    keys = ("hunter2-first", "hunter2-other", "hunter2-third")
+    secrets = Redactor(keys)
+    state = {
+        "resources": [managed("b", instances=[{"index_key": keys[0]}, {"index_key": keys[1]}])]
+    }
+    scene = replace(inputs(tmp_path, f"echo '{json.dumps(state)}'"), redact=secrets.clean)
+
+    (tmp_path / SPOOL_FILE).write_text(
+        "".join(operation("apply_complete", f'a.b["{key}"]') for key in keys[:2])
+        + operation("apply_start", f'a.b["{keys[2]}"]')
+    )
+    assert await reconcile(scene) == Reconciliation(unknown=['a.b["(sensitive)"]'])
+
+
+async def test_a_terraform_that_never_started_left_nothing_open(tmp_path: Path) -> None:
+    scene = inputs(tmp_path, "echo {}")
+    (tmp_path / SPOOL_FILE).unlink()
+    assert await reconcile(scene) == Reconciliation()

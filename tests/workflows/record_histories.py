@@ -12,6 +12,7 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
 
+from adapters.process_exit import run_and_exit
 from deployments.phase import Phase
 from deployments.timings import RetryLimits
 from tests.support.servers import TemporalServer, eventually
@@ -50,7 +51,7 @@ async def cancelled_in_the_moment_of_the_completion(client: Client) -> Scripted:
     return scripted
 
 
-async def main() -> None:
+async def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         server = TemporalServer(Path(folder))
         server.start()
@@ -78,7 +79,8 @@ async def main() -> None:
         scripted = await cancelled_in_the_moment_of_the_completion(client)
         await keep("cancel_meets_completion", scripted.handle)
         server.end()
+    return 0
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run_and_exit(lambda: asyncio.run(main()))

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from adapters.local import atomic_files
-from deployments.errors import Fenced
+from deployments.errors import Fenced, RunDirectoryBroken
 from deployments.phase import Phase
 from deployments.step import ActivityToken
 from worker.steps.order_file import read_order
@@ -94,6 +94,14 @@ class Claims:
             phase=Phase(str(content["phase"])),
             may_start=content["may_start"] is True,
         )
+
+    @property
+    def phase(self) -> Phase:
+        """The phase in the newest claim; a claimed step may have no order."""
+        token = self.activity_token()
+        if token is None:
+            raise RunDirectoryBroken("the step has no claim")
+        return token.phase
 
     def is_stale(self, stale_seconds: float) -> bool:
         """Whether the worker of the newest claim is dead, paused or has released the step."""

@@ -1,7 +1,7 @@
 """The values that all steps on a host share."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.local.inotify import FileChanges
@@ -16,7 +16,11 @@ __all__ = ["HostContext"]
 
 @dataclass(frozen=True)
 class HostContext:
-    """Terraform, worker and adapters of a host; `google` is the address of a Google stand-in."""
+    """Terraform, worker and adapters of a host; `google` is the address of a Google stand-in.
+
+    `inherited` is what each child process gets besides its own environment: the path of shared
+    libraries, which the interpreter of the runner may need, proxy and certificate authorities.
+    """
 
     workers: Path
     worker: str
@@ -28,11 +32,12 @@ class HostContext:
     states: StateBackends
     durations: Callable[[], TypicalDurations]
     google: str | None = None
+    inherited: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, home: Path) -> dict[str, str]:
         """Terraform's complete environment, for the home folder of a deployment."""
         common = command.environment(home, self.cli_config, self.path)
-        return {**common, **self.states.terraform_environment()}
+        return {**common, **self.inherited, **self.states.terraform_environment()}
 
     def step_environment(self, order: StepOrder, home: Path) -> dict[str, str]:
         """Terraform's environment for a step, with the stand-in's address where one is set."""

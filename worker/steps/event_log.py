@@ -78,7 +78,9 @@ class EventLog:
         self._write_progress(final=True)
         if self.seal is None:
             step, file = self._key.step, self._file
-            record = EndRecord(step, EndKind.COMPLETE, file.lines, file.sha256)
+            started = (self._folder / "started.json").exists()
+            end = EndKind.COMPLETE if started else EndKind.NOT_STARTED
+            record = EndRecord(step, end, file.lines, file.sha256)
             self._check()
             file.append([record.encode().rstrip()])
             self.seal = record

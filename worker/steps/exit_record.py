@@ -78,13 +78,8 @@ def interpret(
     An interrupted terraform may exit 0 (measured in plan), so a recorded stop decides the outcome.
     Only an apply that terraform reported as complete is done despite a stop.
     """
-    open_addresses = accumulator.addresses(
-        ResourceStatus.PLANNED, ResourceStatus.RUNNING, ResourceStatus.FAILED
-    )
+    open_statuses = (ResourceStatus.PLANNED, ResourceStatus.RUNNING, ResourceStatus.FAILED)
     is_apply = phase is Phase.APPLY
-    diagnostics = [
-        diagnostic for diagnostic in accumulator.diagnostics if diagnostic.severity == "error"
-    ] or accumulator.diagnostics
     return StepResult(
         key=key,
         phase=phase,
@@ -96,16 +91,17 @@ def interpret(
         signals=len(record.signals),
         counts=accumulator.achieved()
         if is_apply and not accumulator.applied
-        else accumulator.counts(),
+        else accumulator.counts,
         changed=accumulator.addresses(ResourceStatus.DONE),
-        not_applied=open_addresses if is_apply else [],
-        diagnostics=diagnostics,
+        not_applied=accumulator.addresses(*open_statuses) if is_apply else [],
+        diagnostics=accumulator.diagnostics,
         outputs=accumulator.outputs if is_apply else [],
         seal=evidence.seal,
         error=record.error or "",
         started_at=record.started_at or "",
         ended_at=record.ended_at or "",
         epoch=evidence.epoch,
+        omitted=accumulator.diagnostics_omitted,
         unchanged=accumulator.addresses(ResourceStatus.UNCHANGED),
         silent=[] if is_apply else accumulator.silent(),
     )

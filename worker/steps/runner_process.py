@@ -110,7 +110,9 @@ class RunnerProcess:
     async def finish(self) -> None:
         """Start a runner that ends the processes of a killed runner and writes the exit record."""
         self._check()
-        await asyncio.to_thread(self._spawn, ["--finish", str(self._folder)], {}, self._folder)
+        await asyncio.to_thread(
+            self._spawn, ["--finish", str(self._folder)], self._context.inherited, self._folder
+        )
 
     def withdraw(self) -> bool:
         """End a step that has not started; False where terraform has started or is starting."""

@@ -20,7 +20,6 @@ from worker.steps.claims import Claims
 from worker.steps.context import HostContext
 from worker.steps.event_log import EventLog
 from worker.steps.exit_record import StepEvidence, decode_exit, interpret
-from worker.steps.order_file import read_order
 from worker.steps.result_file import write_result
 from worker.steps.runner_process import sha256_of
 
@@ -153,4 +152,4 @@ class SpoolFollower:
             self._lock.record()
 
     def _phase(self) -> Phase:
-        return read_order(self._folder).phase
+        return self._claims.phase

@@ -5,13 +5,13 @@ Started and re-attached steps have the same supervisor.
 
 import asyncio
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from temporalio import activity
 
 from adapters.local.atomic_files import boot_seconds
-from deployments.errors import AttemptGone, HandedOver, Unavailable
+from deployments.errors import AttemptGone, HandedOver, HostFault, Unavailable
 from deployments.step import (
     ActivityToken,
     Resource,
@@ -147,7 +147,8 @@ class Supervisor:
         """Follow the step to the end; `order` is None for a step with a placed order.
 
         Returns:
-            The step's result; `not_started` where no order was placed before.
+            The step's result; `not_started` without an order, `start_failed` where the order cannot
+            be placed.
 
         Raises:
             Fenced: another worker has claimed the step.
@@ -166,8 +167,13 @@ class Supervisor:
     async def _run(self, order: StepOrder | None) -> StepResult:
         activity_token = self._binding.activity_token
         self._step.claims.take(activity_token)
-        if not self._attach(order):
-            return StepResult(self._step.key, activity_token.phase, StepOutcome.NOT_STARTED)
+        try:
+            is_ordered = self._attach(order)
+        except HostFault as fault:
+            result = await self._withdrawn()
+            return replace(result, outcome=StepOutcome.START_FAILED, error=str(fault))
+        if not is_ordered:
+            return await self._withdrawn()
         output = asyncio.create_task(self._follow_output(), name="output")
         heartbeats = asyncio.create_task(self._heartbeat_loop(), name="heartbeats")
         credential = asyncio.create_task(self._renew_credential(), name="credential")
@@ -196,7 +202,7 @@ class Supervisor:
         """Place the order of a first attempt; returns whether the step has an order."""
         status = self._step.runner.status()
         may_start = self._binding.activity_token.may_start
-        if order is not None and may_start and not status.ordered:
+        if order is not None and may_start and not status.ordered and not status.ended:
             self._step.runner.place(order)
             return True
         if not status.ordered:
@@ -204,6 +210,17 @@ class Supervisor:
         if not may_start and not status.started and not status.ended:
             self._step.runner.withdraw()
         return True
+
+    async def _withdrawn(self) -> StepResult:
+        """End a step without an order: terraform never starts, and the log records that."""
+        # Another process may test the lock of the step for an instant, which raises no event.
+        while not self._step.runner.withdraw():  # noqa: ASYNC110
+            await asyncio.sleep(_EXIT_POLL_SECONDS)
+        self._ship(self._step.key)
+        try:
+            return await self._end_of_output()
+        finally:
+            self._step.output.close()
 
     async def _follow_output(self) -> StepResult:
         clock = asyncio.get_running_loop().time
@@ -224,10 +241,14 @@ class Supervisor:
             if lines >= _BURST_LINES:
                 await asyncio.sleep(_BURST_PAUSE_SECONDS)
             await output.wait_for_change(_HEARTBEAT_SECONDS)
-        await output.write_events()
-        await runner.wait()
-        await output.seal()
-        return output.result()
+        return await self._end_of_output()
+
+    async def _end_of_output(self) -> StepResult:
+        """Write the rest of the log and the end record of an ended step."""
+        await self._step.output.write_events()
+        await self._step.runner.wait()
+        await self._step.output.seal()
+        return self._step.output.result()
 
     async def _ensure_runner(self, status: StepStatus, now: float) -> None:
         """Start a runner where none is alive."""

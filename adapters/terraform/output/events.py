@@ -13,7 +13,7 @@ from adapters.terraform.output.messages import Message, ProgressAccumulator, as_
 from deployments.events import MAX_TEXT_BYTES, Event, EventDiagnostic, EventResource
 from deployments.log_text import with_cut_mark
 
-__all__ = ["MAX_LINE_BYTES", "Translator"]
+__all__ = ["MAX_LINE_BYTES", "LineSplitter", "Translator"]
 
 # Terraform prints a 1 MB output on a single line. A longer line than this is cut, so that no line
 # fills the worker's memory.
@@ -50,7 +50,8 @@ _STATUS = {
     "apply_complete": "done",
     "apply_errored": "failed",
 }
-_STATE_PRINTED = " (not shown: it holds every secret; kept for operators)"
+# Instead of the message's text, whose absence would leave the whole line.
+_STATE_PRINTED = "Emergency state dump (not shown: it holds every secret; kept for operators)"
 _LEVELS = {"error": "error", "warn": "warn"}
 
 
@@ -129,14 +130,14 @@ class Translator:
 
     def _event(self, line: bytes, dropped: int, *, careful: bool) -> _Struct:
         self.lines += 1
-        message = decode(line) if not dropped else None
+        message = decode(line)
         if message is None:
             text = line.decode("utf-8", "replace")
             return self._finish(_Event(self._id(), self._time, "info", self.phase, text), dropped)
         self._time = message.time or self._time
         self.accumulator.add(message)
         if message.state:
-            message.text += _STATE_PRINTED
+            message.text = _STATE_PRINTED
         event = _Event(
             self._id(),
             self._time,
@@ -146,7 +147,8 @@ class Translator:
             _resource(message),
             _diagnostic(message),
         )
-        if careful or event.diagnostic is not None or len(event.text) > MAX_TEXT_BYTES // 4:
+        long = len(event.text) > MAX_TEXT_BYTES // 4
+        if careful or dropped or long or event.diagnostic is not None:
             return self._finish(event, dropped)
         return event
 
@@ -170,7 +172,7 @@ class Translator:
 
 def _resource(message: Message) -> _Struct:
     hook = message.hook
-    if hook is not None and hook.resource is not None:
+    if hook is not None and hook.resource is not None and hook.resource.addr:
         return _Resource(
             hook.resource.addr,
             hook.action,
@@ -179,7 +181,7 @@ def _resource(message: Message) -> _Struct:
             hook.id_value or "",
         )
     change = message.change
-    if change is not None and change.resource is not None:
+    if change is not None and change.resource is not None and change.resource.addr:
         return _Resource(change.resource.addr, change.action, "planned")
     return None
 
@@ -187,7 +189,7 @@ def _resource(message: Message) -> _Struct:
 def _diagnostic(message: Message) -> _Struct:
     if message.diagnostic is None:
         return None
-    raw = as_diagnostic(message.diagnostic)
+    raw = as_diagnostic(message.diagnostic, message.level)
     return _Diagnostic(raw.severity, raw.summary, raw.detail, raw.address, raw.file, raw.line)
 
 

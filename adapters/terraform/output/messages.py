@@ -1,15 +1,18 @@
 """Types of terraform's machine-readable output, and their accumulation into progress.
 
-Source: `terraform … -json`, ui "1.2" (terraform 1.11.4; OpenTofu differs in names only). Messages
-are distinguished by `type`, never by text, since a provisioner may print anything.
+Source: `terraform … -json`, ui "1.2" (terraform 1.9 to 1.15, OpenTofu 1.12, recorded). Messages are
+distinguished by `type`, never by text, since a provisioner may print anything. A field of an
+unexpected type is left out; the rest of the message counts.
 """
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
+from adapters.terraform.output.lenient import decode_fields, decode_head
+from deployments.refusal_causes import precedence
 from deployments.step import (
     Counts,
     Diagnostic,
@@ -22,7 +25,7 @@ from deployments.typical_durations import TypicalDurations
 
 __all__ = ["Message", "ProgressAccumulator", "decode"]
 
-# A broken configuration repeats the same errors.
+# A broken configuration prints hundreds.
 _MAX_DIAGNOSTICS = 50
 
 # After an interrupt terraform ends the walk and writes the state. Each resource that was printed as
@@ -79,7 +82,7 @@ class _Range(msgspec.Struct):
 
 
 class _RawDiagnostic(msgspec.Struct):
-    severity: str = "error"
+    severity: str = ""
     summary: str = ""
     detail: str = ""
     address: str = ""
@@ -89,8 +92,9 @@ class _RawDiagnostic(msgspec.Struct):
 class _RawOutput(msgspec.Struct):
     """An output; a sensitive output has no `value`. A plan has the `action`, an apply the value."""
 
-    sensitive: bool = False
-    value: Any = msgspec.UNSET
+    # Where the mark cannot be read, the value is not shown.
+    sensitive: bool = True
+    value: msgspec.Raw = msgspec.Raw()
     action: str = "noop"
 
 
@@ -114,21 +118,28 @@ _DECODER = msgspec.json.Decoder(Message)
 
 
 def decode(line: bytes) -> Message | None:
-    """Return the message in a line; None for a line that is not a message."""
+    """Return the message in a line; None for a line that is not a JSON object.
+
+    An object without a readable `@message` has the whole line as its text. Of an object that cannot
+    be parsed whole, since the line was cut or nests too deep, the fields before the first that is
+    not a text remain.
+    """
     # Skip the parser for plain text: init prints three plain lines with a backend block.
     if line[:1] != b"{":
         return None
     try:
         return _DECODER.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    except (ValueError, RecursionError):
+        text = line.decode("utf-8", "replace")
+        return decode_fields(Message, line, text=text) or decode_head(Message, line, text=text)
 
 
-def as_diagnostic(raw: _RawDiagnostic) -> Diagnostic:
-    """Convert to the value that other rooms use."""
+def as_diagnostic(raw: _RawDiagnostic, level: str) -> Diagnostic:
+    """Convert to the value that other rooms use; `level` is the message's."""
     range = raw.range
     return Diagnostic(
-        severity=raw.severity,
+        # Terraform prints warnings at level "warn" and every other diagnostic at "error".
+        severity=raw.severity or ("warning" if level == "warn" else "error"),
         summary=raw.summary,
         detail=raw.detail,
         address=raw.address,
@@ -142,6 +153,7 @@ class _ResourceProgress:
 
     __slots__ = (
         "action",
+        "address",
         "elapsed",
         "id",
         "imported",
@@ -152,11 +164,14 @@ class _ResourceProgress:
         "status",
     )
 
-    def __init__(self, kind: str, action: str, reason: str = "", *, imported: bool = False) -> None:
+    def __init__(
+        self, address: str, kind: str, action: str, reason: str = "", *, imported: bool = False
+    ) -> None:
+        self.address = address
+        self.imported = imported
         self.kind = kind
         self.action = action
         self.reason = reason
-        self.imported = imported
         self.status = ResourceStatus.PLANNED
         self.started_at = ""
         self.elapsed = 0.0
@@ -164,11 +179,11 @@ class _ResourceProgress:
         # Operations until done: a replacement is a delete and a create.
         self.remaining = 2 if action == "replace" else 1
 
-    def as_resource(self, address: str, durations: TypicalDurations) -> Resource:
+    def as_resource(self, durations: TypicalDurations) -> Resource:
         """Convert to the value that other rooms use."""
         running = self.status is ResourceStatus.RUNNING
         return Resource(
-            address=address,
+            address=self.address,
             action=self.action,
             status=self.status,
             started_at=self.started_at,
@@ -192,6 +207,31 @@ class _ResourceProgress:
             self.status = ResourceStatus.UNCHANGED
 
 
+class _Diagnostics:
+    """Different diagnostics in the order of their precedence; of too many, the last are dropped."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[int, int, Diagnostic]] = []
+        # A plan can repeat a diagnostic (measured). Hashes: a dropped text takes no memory.
+        self._hashes: set[int] = set()
+
+    @property
+    def kept(self) -> list[Diagnostic]:
+        return [diagnostic for _, _, diagnostic in self._kept]
+
+    @property
+    def omitted(self) -> int:
+        return len(self._hashes) - len(self._kept)
+
+    def add(self, diagnostic: Diagnostic, precedence: int) -> None:
+        key = hash(diagnostic)
+        if key in self._hashes:
+            return
+        self._hashes.add(key)
+        insort(self._kept, (precedence, len(self._hashes), diagnostic))
+        del self._kept[_MAX_DIAGNOSTICS:]
+
+
 class ProgressAccumulator:
     """Accumulates messages; the result depends on them alone, except for typical durations."""
 
@@ -199,9 +239,8 @@ class ProgressAccumulator:
         self._redact = redact
         # For display only; no event depends on durations.
         self.durations = TypicalDurations()
+        # By the unredacted address: two addresses may be equal after redaction.
         self._resources: dict[str, _ResourceProgress] = {}
-        # By the unredacted address, a cache: each resource prints progress every 10 s.
-        self._by_raw_address: dict[str, _ResourceProgress] = {}
         self._handlers: dict[str, Callable[[Message], None]] = {
             "log": self._on_log,
             "refresh_start": self._on_refresh_start,
@@ -223,7 +262,8 @@ class ProgressAccumulator:
         # Terraform locks the state before the refresh and the first planned change (terraform,
         # internal/backend/local/backend_local.go: LocalRun locks, then reads the state).
         self.works_on_state = False
-        self.diagnostics: list[Diagnostic] = []
+        self._errors = _Diagnostics()
+        self._warnings = _Diagnostics()
         self.outputs: list[Output] = []
 
     def add(self, message: Message) -> None:
@@ -232,18 +272,29 @@ class ProgressAccumulator:
         if handler is not None:
             handler(message)
 
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """The errors, the deciding first, or the warnings where there is no error; at most 50."""
+        return self._reported.kept
+
+    @property
+    def diagnostics_omitted(self) -> int:
+        """The number of different errors, or warnings, that are not in `diagnostics`."""
+        return self._reported.omitted
+
+    @property
+    def _reported(self) -> "_Diagnostics":
+        return self._errors if self._errors.kept else self._warnings
+
     def resources(self) -> list[Resource]:
         """All planned and changed resources, in the order of their first message."""
-        return [
-            resource.as_resource(address, self.durations)
-            for address, resource in self._resources.items()
-        ]
+        return [resource.as_resource(self.durations) for resource in self._resources.values()]
 
     def overdue(self) -> list[Resource]:
         """Running resources that take far longer than usual."""
         running = [
-            resource.as_resource(address, self.durations)
-            for address, resource in list(self._resources.items())
+            resource.as_resource(self.durations)
+            for resource in list(self._resources.values())
             if resource.status is ResourceStatus.RUNNING
         ]
         return [resource for resource in running if resource.overdue]
@@ -251,9 +302,10 @@ class ProgressAccumulator:
     def addresses(self, *statuses: ResourceStatus) -> list[str]:
         """Addresses of the resources with any of these statuses."""
         return [
-            address for address, resource in self._resources.items() if resource.status in statuses
+            resource.address for resource in self._resources.values() if resource.status in statuses
         ]
 
+    @property
     def counts(self) -> Counts:
         """Counts of the planned or, after a complete apply, of the made changes.
 
@@ -285,8 +337,8 @@ class ProgressAccumulator:
     def silent(self) -> list[SilentChange]:
         """The planned changes of the state alone; an import may be one besides an action."""
         return [
-            SilentChange("import" if resource.imported else resource.action, address)
-            for address, resource in self._resources.items()
+            SilentChange("import" if resource.imported else resource.action, resource.address)
+            for resource in self._resources.values()
             if resource.imported or resource.action in _SILENT_ACTIONS
         ]
 
@@ -304,19 +356,22 @@ class ProgressAccumulator:
     def _on_planned_change(self, message: Message) -> None:
         self.works_on_state = True
         change = message.change
-        if change and change.resource and change.action not in ("noop", "read"):
-            address = self._redact(change.resource.addr)
-            kind = change.resource.resource_type
-            self._resources[address] = _ResourceProgress(
-                kind, change.action, change.reason, imported=change.importing is not None
+        if change is None or change.action in ("noop", "read"):
+            return
+        if (raw := change.resource) and raw.addr:
+            self._resources[raw.addr] = _ResourceProgress(
+                self._redact(raw.addr),
+                raw.resource_type,
+                change.action,
+                change.reason,
+                imported=change.importing is not None,
             )
-            self._by_raw_address.clear()
 
     def _resource(self, message: Message) -> _ResourceProgress | None:
         hook = message.hook
-        if hook is None or hook.resource is None:
+        if hook is None or hook.resource is None or not hook.resource.addr:
             return None
-        known = self._by_raw_address.get(hook.resource.addr)
+        known = self._resources.get(hook.resource.addr)
         resource = known or self._add_resource(hook.resource, hook.action)
         if resource is None:
             return None
@@ -327,12 +382,11 @@ class ProgressAccumulator:
         return resource
 
     def _add_resource(self, raw: _HookResource, action: str) -> _ResourceProgress | None:
-        address = self._redact(raw.addr)
         # Reading a data source prints the same messages, but changes nothing.
-        if address not in self._resources and action in ("read", "noop"):
+        if action in ("read", "noop"):
             return None
-        new = _ResourceProgress(raw.resource_type, action)
-        resource = self._by_raw_address[raw.addr] = self._resources.setdefault(address, new)
+        resource = _ResourceProgress(self._redact(raw.addr), raw.resource_type, action)
+        self._resources[raw.addr] = resource
         return resource
 
     def _on_apply_start(self, message: Message) -> None:
@@ -376,9 +430,7 @@ class ProgressAccumulator:
             return
         if message.diagnostic.summary == _HALTED and not message.diagnostic.address:
             self._reset_halted()
-        if len(self.diagnostics) >= _MAX_DIAGNOSTICS:
-            return
-        raw = as_diagnostic(message.diagnostic)
+        raw = as_diagnostic(message.diagnostic, message.level)
         clean = Diagnostic(
             severity=raw.severity,
             summary=self._redact(raw.summary),
@@ -387,9 +439,10 @@ class ProgressAccumulator:
             file=raw.file,
             line=raw.line,
         )
-        # A plan can repeat a diagnostic (measured).
-        if clean not in self.diagnostics:
-            self.diagnostics.append(clean)
+        if clean.severity == "error":
+            self._errors.add(clean, precedence(clean))
+        else:
+            self._warnings.add(clean, 0)
 
     def _reset_halted(self) -> None:
         """Reset the running resources to planned: their operations never started.
@@ -409,17 +462,17 @@ class ProgressAccumulator:
                 name=name,
                 sensitive=raw.sensitive,
                 value_json=""
-                if raw.sensitive or raw.value is msgspec.UNSET
-                else self._json(raw.value),
+                if raw.sensitive or not raw.value
+                else self._json(bytes(raw.value).decode()),
             )
             for name, raw in (message.outputs or {}).items()
         ]
 
-    def _json(self, value: object) -> str:
-        """Encode a value as redacted JSON; as a JSON string where redaction broke the syntax."""
-        text = self._redact(msgspec.json.encode(value).decode())
+    def _json(self, value: str) -> str:
+        """Redacted JSON; a JSON string of the text where no reader could parse the result."""
+        text = self._redact(value)
         try:
             msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             return msgspec.json.encode(text).decode()
         return text

@@ -84,6 +84,18 @@ async def test_a_step_is_an_operation_from_its_first_line_to_its_end_record() ->
     assert (entries[2]["lines"], entries[2]["sha256"]) == (2, "0" * 64)
 
 
+async def test_the_end_of_a_log_with_a_hole_is_a_warning_that_says_where() -> None:
+    record = EndRecord(3, EndKind.INCOMPLETE, 2, "0" * 64, 12, 1, "the disk was full")
+    (entry,) = await shown(record.encode(), first=3)
+    assert entry["severity"] == "WARNING"
+    assert entry["message"] == (
+        "end of step 3: incomplete "
+        "(The log of step 3 has a hole after line 1, missing lines: 12: the disk was full.)"
+    )
+    assert (entry["missing_lines"], entry["missing_after"]) == (12, 1)
+    assert entry["cause"] == "the disk was full"
+
+
 async def test_a_line_that_comes_again_has_the_same_insert_id_and_they_sort_as_the_log() -> None:
     lines = [event() for _ in range(120)]
     ids = [item["logging.googleapis.com/insertId"] for item in await shown(*lines)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from deployments.events import EventId
 from deployments.log_ports import LogSink, LogSource
-from tests.support.logs import START
+from tests.support.logs import START, chunk, end_of, sealed
 
 __all__ = ["Kept"]
 
@@ -17,11 +17,20 @@ class Kept:
     source: LogSource
     deployment: str
 
+    async def step(self, step: int, lines: int) -> list[bytes]:
+        """Write an ended step; returns its lines with the end record."""
+        seal, end = sealed(step, lines, end_of(lines))
+        if lines:
+            await self.sink.write(self.deployment, chunk(step, 1, lines))
+        await self.sink.write(self.deployment, end)
+        assert await self.sink.seal(self.deployment, seal) == lines + 1
+        return [*chunk(step, 1, lines).data.splitlines(), end.data[:-1]]
+
     async def all(self, after: EventId = START) -> list[bytes]:
         lines: list[bytes] = []
         while chunks := await self.source.read(self.deployment, after, 1_000_000):
-            for chunk in chunks:
-                assert chunk.last - chunk.first + 1 == chunk.data.count(b"\n")
-                lines += chunk.data.splitlines()
+            for part in chunks:
+                assert part.last - part.first + 1 == part.data.count(b"\n")
+                lines += part.data.splitlines()
             after = chunks[-1].id
         return lines

@@ -12,9 +12,10 @@ from adapters.logs.fallback import FallbackLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from deployments.errors import LogGap, Unavailable
 from deployments.events import EventChunk, EventId
+from deployments.log_verification import Verdict, verify
 from tests.adapters.contracts.event_files import Kept
 from tests.support import stores
-from tests.support.logs import START, EventFileSink, chunk, sealed
+from tests.support.logs import START, EventFileSink, chunk, end_of, sealed
 
 
 async def test_what_follows_is_kept_and_anything_else_changes_nothing(kept: Kept) -> None:
@@ -76,6 +77,36 @@ async def test_the_next_step_waits_for_the_end_of_the_one_before(kept: Kept) -> 
     await kept.sink.write(kept.deployment, chunk(1, 1, 2))
     await kept.sink.write(kept.deployment, chunk(2, 1, 2))
     assert await kept.all() == chunk(1, 1, 2).data.splitlines()
+
+
+@pytest.mark.parametrize("empty", [(1,), (2,), (3,), (1, 2), (2, 3), (1, 2, 3)])
+async def test_a_reader_passes_steps_without_lines(kept: Kept, empty: tuple[int, ...]) -> None:
+    """First, in the middle, last and several in a row: the record of the number is a line."""
+    counts = {step: 0 if step in empty else 4 for step in (1, 2, 3)}
+    expected = [line for step in counts for line in await kept.step(step, counts[step])]
+    assert await kept.all() == expected
+    assert await kept.all(EventId(1, 1)) == expected[1:]
+    seals = [sealed(step, lines, end_of(lines))[0] for step, lines in counts.items()]
+    copy = await verify(kept.source, kept.deployment, seals)
+    assert copy.verdict is Verdict.EQUAL, copy
+    assert {step.step: step.lines for step in copy.steps} == counts
+
+
+@pytest.mark.parametrize("after", [START, EventId(1, 1), EventId(1, 3)])
+async def test_a_step_that_is_not_stored_yet_is_waited_for(kept: Kept, after: EventId) -> None:
+    """The next step arrived first, and a reader went on with it: the missing lines never came."""
+    first = await kept.step(1, 2)
+    await kept.sink.write(kept.deployment, chunk(3, 1, 2))
+    assert await kept.all(after) == first[after.line :]
+    rest = [*await kept.step(2, 0), *chunk(3, 1, 2).data.splitlines()]
+    assert await kept.all(EventId(1, 3)) == rest
+
+
+async def test_a_first_step_that_is_not_stored_yet_is_waited_for(kept: Kept) -> None:
+    await kept.sink.write(kept.deployment, chunk(2, 1, 2))
+    assert await kept.all() == []
+    first = await kept.step(1, 0)
+    assert await kept.all() == [*first, *chunk(2, 1, 2).data.splitlines()]
 
 
 async def test_a_follower_gets_what_comes_after_it_began(kept: Kept) -> None:

@@ -56,4 +56,4 @@ def test_a_lost_rest_is_told_and_a_damaged_line_is_shown(tmp_path: Path) -> None
     damaged, first, lost = text.splitlines()
     assert "{damaged" in damaged
     assert first.endswith(" first")
-    assert lost == "(the rest of this step's log was lost with its host)"
+    assert lost == "(The rest of the log of step 1 was lost with its host.)"

@@ -102,6 +102,7 @@ def test_the_environment_is_an_allow_list_without_a_secret(
         "TMPDIR": "/run/home",
         "PLUGIN_UNIX_SOCKET_DIR": ".",
         "LANG": "C.UTF-8",
+        "TZ": "UTC",
         "TF_CLI_CONFIG_FILE": "/run/terraform.tfrc",
         "TF_IN_AUTOMATION": "1",
         "TF_INPUT": "0",

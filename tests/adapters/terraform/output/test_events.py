@@ -43,7 +43,7 @@ def test_a_successful_apply_is_folded_to_its_resources() -> None:
     assert accumulator.tally() == {
         "planned": 0,
         "running": 0,
-        "done": accumulator.counts().add,
+        "done": accumulator.counts.add,
         "failed": 0,
         "unchanged": 0,
     }

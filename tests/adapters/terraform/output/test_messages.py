@@ -195,7 +195,7 @@ def test_a_plan_counts_also_what_terraforms_summary_leaves_out() -> None:
             },
         ),
     )
-    assert accumulator.counts() == Counts(
+    assert accumulator.counts == Counts(
         add=1, change=1, imported=2, moved=1, forgotten=1, outputs=2, actions=3
     )
     assert accumulator.silent() == [
@@ -235,3 +235,62 @@ def test_a_replacement_that_failed_half_way_has_destroyed() -> None:
         say("action_complete"),
     )
     assert accumulator.achieved() == Counts(remove=1, actions=1)
+
+
+def diagnostic(severity: str, summary: str, detail: str = "") -> dict[str, object]:
+    content = {"severity": severity, "summary": summary, "detail": detail}
+    return say("diagnostic", diagnostic=content)
+
+
+GOOGLE = "Error creating Bucket: googleapi: Error {}: refused, {}"
+BILLING = GOOGLE.format(403, "accountDisabled")
+RATE = GOOGLE.format(429, "rateLimitExceeded")
+
+
+@pytest.mark.parametrize("warnings", [1, 60, 10_000])
+def test_an_error_after_any_number_of_warnings_is_the_only_diagnostic(warnings: int) -> None:
+    """After 50 warnings the error was in no field of the result, and no cause was judged."""
+    accumulator = folded(
+        *(diagnostic("warning", f"deprecated {number}") for number in range(warnings)),
+        diagnostic("error", BILLING),
+    )
+    assert [item.summary for item in accumulator.diagnostics] == [BILLING]
+    assert accumulator.diagnostics_omitted == 0
+
+
+def test_the_error_that_decides_comes_first_however_many_errors_there_are() -> None:
+    accumulator = folded(
+        diagnostic("error", "execution halted"),
+        *(diagnostic("error", RATE, f"retry {number}") for number in range(60)),
+        *(diagnostic("error", f"Invalid value {number}") for number in range(60)),
+        diagnostic("error", BILLING),
+    )
+    summaries = [item.summary for item in accumulator.diagnostics]
+    assert summaries == [BILLING, *(f"Invalid value {number}" for number in range(49))]
+    assert accumulator.diagnostics_omitted == 1 + 60 + 11
+
+
+def test_errors_of_equal_weight_stay_in_the_order_of_terraform() -> None:
+    accumulator = folded(*(diagnostic("error", f"broken {number}") for number in range(3)))
+    assert [item.summary for item in accumulator.diagnostics] == [
+        "broken 0",
+        "broken 1",
+        "broken 2",
+    ]
+
+
+def test_warnings_are_counted_where_there_is_no_error_and_repeats_are_not() -> None:
+    warnings = [diagnostic("warning", f"deprecated {number}") for number in range(70)]
+    accumulator = folded(*warnings, *warnings)
+    assert len(accumulator.diagnostics) == 50
+    assert accumulator.diagnostics_omitted == 20
+
+
+def test_resources_whose_keys_are_secrets_are_counted_each() -> None:
+    """After redaction the addresses are equal; two resources were counted as a single one."""
+    accumulator = ProgressAccumulator(Redactor(["hunter2-first", "hunter2-other"]).clean)
+    for key in ("hunter2-first", "hunter2-other"):
+        line = say("apply_complete", **on(f'a.b["{key}"]'))
+        accumulator.add(decode(json.dumps(line).encode()) or Message(""))
+    assert accumulator.addresses(ResourceStatus.DONE) == ['a.b["(sensitive)"]'] * 2
+    assert accumulator.achieved() == Counts(add=2)

@@ -1,0 +1,32 @@
+"""A worker that is killed between the claim and the order of the steps in `DIES_IN_STEPS`.
+
+Run as a program, in place of `worker_main.py`.
+"""
+
+import os
+import signal
+import sys
+
+import worker_main
+from deployments.step import StepOrder
+from worker.steps import folder
+from worker.steps.runner_process import RunnerProcess
+
+STEPS = {int(number) for number in os.environ["DIES_IN_STEPS"].split(",")}  # noqa: TID251 - a test
+
+
+class DyingRunnerProcess(RunnerProcess):
+    """Kills the worker instead of placing the order of one of these steps."""
+
+    def place(self, order: StepOrder) -> None:
+        if order.key.step in STEPS:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().place(order)
+
+
+if __name__ == "__main__":
+    setattr(folder, "RunnerProcess", DyingRunnerProcess)  # noqa: B010 - a name that is not exported
+    status = worker_main.main()
+    sys.stdout.flush()
+    # As worker_main does: the SDK can crash the interpreter's own end.
+    os._exit(status)
