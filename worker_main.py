@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from typing import IO, Any
 
@@ -22,11 +22,13 @@ from adapters.google.preflight import GooglePreflight
 from adapters.google.tokens import GoogleTokenProvider
 from adapters.local.inotify import FileChanges
 from adapters.process_exit import run_and_exit
+from adapters.process_protection import make_private, protect_process
 from adapters.settings import Settings
 from adapters.stores import open_artifact_store, open_mirror, open_sinks
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
 from adapters.temporal.client import check_attributes, connect, worker_runtime
 from adapters.temporal.gateway import TemporalGateway
+from adapters.temporal.stack_records import TemporalStackRecords
 from deployments.errors import AnavaError
 from deployments.temporal_names import SHARED_QUEUE, host_queue
 from worker.admission import shared_queue_tuner
@@ -35,8 +37,10 @@ from worker.log_shipper import LogShipper
 from worker.reattachment import Reattachment
 from worker.status_mirror import StatusMirrorLoop
 from worker.steps.supervisors import Supervisors
+from worker.watchdog import Watchdog
 from workflows.deployment import DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow
+from workflows.stack_record import StackRecordWorkflow
 
 __all__ = ["main", "run"]
 
@@ -74,11 +78,16 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await connect(runtime=worker_runtime())
-    await check_attributes(client)
+    client = await _connect()
     changes = FileChanges()
     store, _ = open_artifact_store(settings)
-    host = await WorkerHost.open(settings, settings_module.base_environment(), changes, store)
+    host = await WorkerHost.open(
+        settings,
+        settings_module.base_environment(),
+        changes,
+        store,
+        TemporalStackRecords(client),
+    )
     sinks = open_sinks(settings, _console())
     shipper = LogShipper(sinks, host.step_log, settings.log.give_up_seconds)
     attempts = TemporalActivityAttempts(client)
@@ -91,13 +100,15 @@ async def run(settings: Settings) -> None:
     async with shared_worker, host_worker:
         _log.info("worker %s of host %s is up", host.worker, host.id)
         background = _start_tasks(
+            Watchdog(host.show_life).run(),
             reattachment.run(),
             ship_pending_logs(host, shipper),
             send_pending_artifacts(host),
+            settle_pending_states(host),
             publish_sink_statuses(host, shipper),
             mirror_status(settings, client),
         )
-        await stop.wait()
+        await _until_stopped(stop, background)
         if settings.worker.drain:
             await drain(supervisors)
         supervisors.hand_over()
@@ -108,6 +119,26 @@ async def run(settings: Settings) -> None:
         _log.info("worker %s shuts down", host.worker)
     host.close()
     changes.close()
+
+
+async def _connect() -> Client:
+    client = await connect(runtime=worker_runtime())
+    settings_module.forget_secrets()
+    await check_attributes(client)
+    return client
+
+
+async def _until_stopped(stop: asyncio.Event, background: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for the request to stop; raise the error of a background task that ended by a defect.
+
+    Without its background tasks a worker would poll, and re-attach to nothing.
+    """
+    stopping = asyncio.create_task(stop.wait())
+    tasks: set[asyncio.Task[Any]] = {stopping, *background}
+    while not stopping.done():
+        done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
 
 def _start_tasks(*coroutines: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
@@ -146,6 +177,20 @@ async def send_pending_artifacts(host: WorkerHost) -> None:
         await asyncio.sleep(_PENDING_SECONDS)
 
 
+async def settle_pending_states(host: WorkerHost) -> None:
+    """Record the local states, then save the states that terraform could not save."""
+    declared = False
+    while True:
+        try:
+            if not declared:
+                await host.stacks.declare()
+                declared = True
+            await host.recovery.settle_pending()
+        except (AnavaError, OSError) as error:
+            _log.warning("the scan for unsaved states failed: %s", error)
+        await asyncio.sleep(_PENDING_SECONDS)
+
+
 async def publish_sink_statuses(host: WorkerHost, shipper: LogShipper) -> None:
     """Publish the status of the sinks to the API of this machine."""
     while True:
@@ -178,7 +223,7 @@ def _shared_worker(
     return Worker(
         client,
         task_queue=SHARED_QUEUE,
-        workflows=[DeploymentWorkflow, StackHolderWorkflow],
+        workflows=[DeploymentWorkflow, StackHolderWorkflow, StackRecordWorkflow],
         activities=[deployments.prepare_deployment, preflight.check_project],
         tuner=shared_queue_tuner(host.open_count, settings.worker.deployments),
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
@@ -213,13 +258,19 @@ def _host_worker(
 
 def main() -> int:
     """Run the worker; returns the process's exit status."""
+    protect_process()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         settings = settings_module.load()
+        make_private(settings.data)
+        make_private(settings.runs)
         settings_module.apply_network(settings.network)
         asyncio.run(run(settings))
     except AnavaError as error:
         _log.error("%s %s", error, error.next_step)
+        return 1
+    except Exception:  # noqa: BLE001 - logged; the next process starts anew
+        _log.exception("the worker ends by a defect")
         return 1
     return 0
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -20,8 +21,12 @@ def translated() -> Iterator[None]:
     try:
         yield
     except AnavaError as error:
+        pause = error.retry_seconds
         raise ApplicationError(
-            str(error), type=type(error).__name__, non_retryable=not error.retryable
+            str(error),
+            type=type(error).__name__,
+            non_retryable=not error.retryable,
+            next_retry_delay=None if pause is None else timedelta(seconds=pause),
         ) from error
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "TerraformSettings",
     "apply_network",
     "base_environment",
+    "forget_secrets",
     "inherited_environment",
     "load",
 ]
@@ -43,6 +44,21 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 
 # AES-256.
 _KEY_BYTES = 32
+
+# Variables with keys, passwords or texts to redact, each also as the JSON of the whole group; the
+# last ones are of Temporal's client.
+_SECRET_VARIABLES = frozenset(
+    {
+        "ANAVA_SECRETS",
+        "ANAVA_SECRETS__KEYS",
+        "ANAVA_REDIS",
+        "ANAVA_REDIS__URL",
+        "ANAVA_LOG",
+        "ANAVA_LOG__REDACT",
+        "TEMPORAL_API_KEY",
+        "TEMPORAL_TLS_CLIENT_KEY_DATA",
+    }
+)
 
 # Stores that a log can be written to and read from.
 _STORES = ("local", "redis", "gcs", "firestore")
@@ -323,6 +339,12 @@ def load() -> Settings:
         field = re.search(r'field "(\w+)"', str(error))
         name = f"ANAVA_{field[1].upper()}" if field else str(error)
         raise InvalidSettings(f"{name}: the value of a whole group is a JSON object") from None
+
+
+def forget_secrets() -> None:
+    """Remove secrets from this process's environment, once settings and connections are made."""
+    for name in _SECRET_VARIABLES & os.environ.keys():
+        del os.environ[name]
 
 
 def apply_network(network: NetworkSettings) -> None:

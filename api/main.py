@@ -8,15 +8,17 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from adapters.encryption import AesGcmCipher
+from adapters.encryption import AesGcmCipher, key_ring
 from adapters.google.api import GoogleApi
 from adapters.google.preflight import GooglePreflight
 from adapters.google.tokens import GoogleTokenProvider
+from adapters.local.host_report import LocalHostReports
 from adapters.local.inotify import FileChanges
 from adapters.local.progress import LocalProgressSource
 from adapters.local.sink_status import LocalSinkStatuses
 from adapters.process_exit import run_and_exit
-from adapters.settings import Settings, apply_network, load
+from adapters.process_protection import make_private, protect_process
+from adapters.settings import Settings, apply_network, forget_secrets, load
 from adapters.stores import open_artifact_store, open_sources, preferred
 from adapters.temporal.client import check_attributes, connect
 from adapters.temporal.gateway import TemporalGateway
@@ -26,6 +28,7 @@ from api.middleware.request_guard import is_loopback
 from api.server import Server
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
+from api.services.placement import Placement
 from deployments.errors import AnavaError, InvalidSettings
 
 __all__ = ["create_app", "main", "run"]
@@ -45,12 +48,14 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
             f"ANAVA_API__HOST is {settings.api.host}: without sign-in the API listens on loopback "
             "only, like 127.0.0.1"
         )
+    make_private(settings.data)
     client = await connect()
     await check_attributes(client)
-    gateway = TemporalGateway(client)
+    keys = key_ring(settings.secrets.ring, settings.data)
+    gateway = TemporalGateway(client, keys)
     store, downloads = open_artifact_store(settings)
     google = GoogleApi(GoogleTokenProvider.open(settings.google), settings.google.endpoint)
-    cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
+    cipher = AesGcmCipher(keys)
     sources = open_sources(settings, FileChanges())
     services = Services(
         deployments=DeploymentService(gateway, settings.phases.timings(), cipher),
@@ -58,11 +63,17 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         copies=sources,
         source_labels={source.name: source.label for source in sources},
         sinks=LocalSinkStatuses(settings.runs),
+        host=LocalHostReports(settings.runs, settings.data),
         progress=LocalProgressSource(settings.runs),
         health=HealthService(gateway),
         artifacts=store,
         downloads=downloads,
         preflight=GooglePreflight(google, settings.terraform.templates),
+        placement=Placement(
+            lambda deployment: (settings.runs / deployment).is_dir(),
+            log_is_local=all(source.name == "local" for source in sources),
+            artifacts_are_local=settings.artifacts.store == "local",
+        ),
         stopping=stopping,
     )
     return build(services)
@@ -76,11 +87,13 @@ async def run(settings: Settings) -> None:
     """
     stopping = asyncio.Event()
     app = await create_app(settings, stopping)
+    forget_secrets()
     await Server(app, settings.api.host, settings.api.port, stopping).serve()
 
 
 def main(argv: Sequence[str] = ()) -> int:
     """Run the API until SIGTERM or SIGINT; returns the process's exit status, 1 after an error."""
+    protect_process()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         if argv:

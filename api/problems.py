@@ -16,6 +16,7 @@ from starlette.responses import Response
 from api.pages.rendering import error_page, wants_page
 from deployments import errors
 from deployments.errors import AnavaError, FieldProblem
+from deployments.log_text import without_host_paths
 
 __all__ = [
     "KINDS",
@@ -60,6 +61,7 @@ _ERRORS: dict[type[AnavaError], tuple[str, int, str]] = {
     ),
     errors.NotFound: ("not_found", 404, "Not found"),
     errors.PlanNotReady: ("plan_not_ready", 404, "There is no plan yet"),
+    errors.OnAnotherHost: ("on_another_host", 404, "The data lie on another host"),
     errors.PlanTooLarge: ("plan_too_large", 422, "The plan is too large to show"),
     errors.AcapConfigMissing: ("acap_config_missing", 404, "There is no camera configuration"),
     errors.AcapConfigIncomplete: (
@@ -87,7 +89,8 @@ KINDS: dict[str, ProblemKind] = {
     "invalid_json": ProblemKind(
         400,
         "The body is not valid JSON",
-        "The body is not valid JSON, nests deeper than 32 levels, or names a field twice.",
+        "The body is not valid JSON, nests deeper than 32 levels, has more than 12,000 values or "
+        "2,000 fields, or names a field twice.",
         "Correct the body.",
     ),
     "host_not_allowed": ProblemKind(
@@ -188,7 +191,9 @@ def problem_of(error: AnavaError) -> Problem | None:
     codes = (_ERRORS[kind][0] for kind in type(error).__mro__ if kind in _ERRORS)
     if (code := next(codes, None)) is None:
         return None
-    return Problem(code, str(error), error.next_step, error.problems[:_MAX_PROBLEMS])
+    return Problem(
+        code, without_host_paths(str(error)), error.next_step, error.problems[:_MAX_PROBLEMS]
+    )
 
 
 def validation_problem(details: Sequence[Mapping[str, Any]]) -> Problem:

@@ -10,18 +10,23 @@ from pathlib import Path
 
 __all__ = ["main"]
 
-# A worker touches the lock at each scan: every 60 s at most (`ANAVA_WORKER__SCAN_SECONDS`).
-_MAX_AGE_SECONDS = 90.0
+# A worker shows life once a second, and exits after 30 s without (`worker/watchdog.py`). The rest
+# is for the start of the next process.
+_MAX_AGE_SECONDS = 60.0
 
 
 def main(run_root: str) -> int:
-    """The exit status: 0 when a worker of this machine scanned within 90 s, else 1."""
+    """The exit status: 0 when a worker of this machine showed life within 60 s, else 1."""
     machine = socket.gethostname()
+    # As `adapters/local/host_report.py`: the modification time is on the boot clock.
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
     ages = [
-        time.time() - lock.stat().st_mtime
+        now - lock.stat().st_mtime
         for lock in Path(run_root, "workers").glob("*.lock")
         if lock.read_text() == machine
     ]
+    # A time in the future was written before the last boot.
+    ages = [age for age in ages if age >= 0]
     if ages and min(ages) < _MAX_AGE_SECONDS:
         return 0
     seen = f"was seen {min(ages):.0f} s ago" if ages else "was never seen"

@@ -98,12 +98,14 @@ class DeploymentRequest:
 class PreparedHost:
     """The host that has admitted a deployment, and the versions that the deployment runs with.
 
-    `template_version` is the first 12 hex digits of a SHA-256 over the template's files.
+    `template_version` is the first 12 hex digits of a SHA-256 over the template's files. `warnings`
+    name what earlier deployments of the stack left.
     """
 
     host: str
     terraform_version: str
     template_version: str = ""
+    warnings: list[Finding] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ Tree:
       NotFound
         PlanNotReady
         AcapConfigMissing
+        OnAnotherHost
       PlanTooLarge
       AcapConfigIncomplete
       LinkRefused
@@ -21,12 +22,16 @@ Tree:
       Unavailable
         TemporalUnavailable
         LogGap
+        StateUnreachable
       InvalidSettings
       HostFault
         TerraformUnusable
         RunDirectoryBroken
         PlanChanged
         SecretsUnreadable
+        StateOnAnotherHost
+        StateBeingRecovered
+        StateReplaced
       StepMoved
         Fenced
         AttemptGone
@@ -57,12 +62,17 @@ __all__ = [
     "LogNotSealed",
     "NotAvailable",
     "NotFound",
+    "OnAnotherHost",
     "PlanChanged",
     "PlanNotReady",
     "PlanTooLarge",
     "RunDirectoryBroken",
     "SecretsUnreadable",
     "SignInExpired",
+    "StateBeingRecovered",
+    "StateOnAnotherHost",
+    "StateReplaced",
+    "StateUnreachable",
     "StepMoved",
     "TemporalUnavailable",
     "TerraformUnusable",
@@ -93,6 +103,8 @@ class AnavaError(Exception):
     """
 
     retryable: ClassVar[bool] = False
+    # The pause before a retry; None for the pauses of Temporal's retry policy.
+    retry_seconds: ClassVar[float | None] = None
     audience: ClassVar[Audience] = Audience.USER
     next_step: ClassVar[str] = "Read the detail; if it does not help, contact an operator."
 
@@ -135,6 +147,15 @@ class AcapConfigMissing(NotFound):
     """The deployment has no camera configuration, or none yet."""
 
     next_step = "Use a completed deployment; those of the sandbox have no camera configuration."
+
+
+class OnAnotherHost(NotFound):
+    """The data lie on the disk of another host, which this service cannot read."""
+
+    next_step = (
+        "Ask the service on that host, or let an operator set a store that all hosts share: "
+        "ANAVA_LOG__SINKS, ANAVA_LOG__SOURCES and ANAVA_ARTIFACTS__STORE."
+    )
 
 
 class PlanTooLarge(AnavaError):
@@ -195,6 +216,12 @@ class LogGap(Unavailable):
     """A store answers and lacks lines of the log, which another copy may have."""
 
 
+class StateUnreachable(Unavailable):
+    """The store of the stack's state does not answer."""
+
+    next_step = "Check the store of the states: docs/runbooks/state-store.md."
+
+
 class InvalidSettings(AnavaError):
     """Settings contradict each other or name something that does not exist."""
 
@@ -231,6 +258,27 @@ class SecretsUnreadable(HostFault):
     next_step = (
         "Give API and workers the same ANAVA_SECRETS__KEYS, or one data folder; deploy again."
     )
+
+
+class StateOnAnotherHost(HostFault):
+    """The stack's state lies elsewhere, so this host would make every resource again."""
+
+    # A retry may reach the host that has the state: its worker polls the same task queue.
+    retryable = True
+    retry_seconds = 1.0
+    next_step = "Deploy where the state lies, or move the state: docs/runbooks/state-store.md."
+
+
+class StateBeingRecovered(HostFault):
+    """A host has a later version of the state than the store."""
+
+    next_step = "Deploy again when the store answers; the host then saves the state by itself."
+
+
+class StateReplaced(HostFault):
+    """Another state lies in place of the stack's state."""
+
+    next_step = "Find the cause of the replacement: docs/runbooks/state-store.md."
 
 
 class StepMoved(AnavaError):

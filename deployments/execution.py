@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from deployments.deployment import DeploymentResult, Operation, Status
 from deployments.events import EventId
@@ -16,9 +17,18 @@ __all__ = [
     "DeploymentFilter",
     "DeploymentSnapshot",
     "SnapshotPage",
+    "WorkflowState",
     "effective_status",
     "rfc3339",
 ]
+
+
+class WorkflowState(StrEnum):
+    """Whether a deployment's workflow runs; `UNKNOWN`: Temporal has no such workflow."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class DeploymentSnapshot:
-    """A deployment at one moment; times are RFC 3339 UTC.
+    """A deployment at one moment; times are RFC 3339 UTC, all by Temporal's clock.
 
     `started_at` is the time at which the deployment acquired its stack. `cancel_requested` is
     False in lists, because Temporal's lists do not contain the value.

@@ -61,6 +61,9 @@ class Reason(StrEnum):
     STATE_REPLACED = "state_replaced"
     STATE_UNREACHABLE = "state_unreachable"
     STATE_NOT_SAVED = "state_not_saved"
+    STATE_RECOVERED = "state_recovered"
+    STATE_BEING_RECOVERED = "state_being_recovered"
+    STATE_ON_ANOTHER_HOST = "state_on_another_host"
     PROVIDERS_MISSING = "providers_missing"
     OUTCOME_UNKNOWN = "outcome_unknown"
     UNRECORDED_RESOURCES = "unrecorded_resources"
@@ -258,6 +261,21 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.STATE_NOT_SAVED: _operator(
         "Terraform could not save the stack's state.",
         "An operator must recover the state before the stack is deployed again: "
+        "docs/runbooks/state-store.md.",
+    ),
+    Reason.STATE_RECOVERED: Explanation(
+        "Terraform could not save the stack's state. The host saved the state afterwards.",
+        _DEPLOY_AGAIN,
+    ),
+    Reason.STATE_BEING_RECOVERED: Explanation(
+        "The store of the stack's state did not answer. The host has the state and saves it as "
+        "soon as the store answers.",
+        "Deploy again when the store answers. Until the state is saved, the stack accepts no "
+        "deployment, so that no resource is made again.",
+    ),
+    Reason.STATE_ON_ANOTHER_HOST: _operator(
+        "The stack's state lies on another host.",
+        "Start the workers of the host that the detail names, or move the state: "
         "docs/runbooks/state-store.md.",
     ),
     Reason.PROVIDERS_MISSING: _operator(

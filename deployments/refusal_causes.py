@@ -6,7 +6,7 @@ specific enough. An error without a row stays `init_failed`, `plan_failed` or `a
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from deployments.findings import Finding, finding
@@ -14,7 +14,16 @@ from deployments.google_errors import GoogleError, parse
 from deployments.reasons import Reason
 from deployments.step import Diagnostic, StepOutcome, StepResult
 
-__all__ = ["Action", "Refusal", "classify", "match", "precedence", "refusals_of"]
+__all__ = [
+    "Action",
+    "Refusal",
+    "causes_of",
+    "classify",
+    "match",
+    "precedence",
+    "refusals_of",
+    "without_own_lock",
+]
 
 
 class Action(StrEnum):
@@ -68,6 +77,21 @@ _MIRROR = (
 _NETWORK = (
     r"\b(dial tcp|no such host|connection refused|connection reset by peer|i/o timeout"
     r"|TLS handshake timeout|network is unreachable|Client\.Timeout exceeded)\b"
+)
+
+# Errors of the state's backend, not of the stack's resources: of init, of the list of workspaces,
+# of a read of the state, and of a lock that was not released (tried, terraform 1.11.4).
+_STATE = re.compile(
+    "^(Error (loading|refreshing) state: |Failed to get existing workspaces: "
+    "|Error releasing the state lock$)",
+    re.IGNORECASE,
+)
+# The store refuses the worker's account, or has no such bucket.
+_REFUSED_BY_STORE = (401, 403, 404)
+
+_LOCK_ERROR = "Error acquiring the state lock"
+_OWN_LOCK = (
+    "An answer of the store was lost. The lock was the lock of this deployment; it is removed."
 )
 
 # The first row that matches is the cause.
@@ -150,7 +174,7 @@ _GOOGLE: tuple[_Row, ...] = (
 )
 # Errors of the provider and of terraform, without a code.
 _OTHERS: tuple[_Row, ...] = (
-    _Row(Reason.STATE_LOCKED, Action.FAIL, pattern=r"^Error acquiring the state lock$"),
+    _Row(Reason.STATE_LOCKED, Action.FAIL, pattern=f"^{_LOCK_ERROR}$"),
     _Row(Reason.PLAN_STALE, Action.RETRY, pattern="^Saved plan is stale$"),
     _Row(Reason.STATE_REPLACED, Action.FAIL, pattern="^Saved plan does not match the given state$"),
     _Row(
@@ -177,7 +201,13 @@ _OTHERS: tuple[_Row, ...] = (
     ),
     _Row(Reason.GOOGLE_UNREACHABLE, Action.RETRY, pattern=_NETWORK),
 )
+_LOCKED_STATE = _Row(Reason.STATE_LOCKED, Action.FAIL)
 _UNREACHABLE_STATE = _Row(Reason.STATE_UNREACHABLE, Action.RETRY)
+_REFUSING_STORE = _Row(
+    Reason.STATE_UNREACHABLE,
+    Action.FAIL,
+    message="The store of the stack's state refuses the host.",
+)
 
 # Consequences of an interrupt or of another error (measured), never a cause.
 _CONSEQUENCES = frozenset({"execution halted", "operation canceled"})
@@ -193,6 +223,8 @@ def classify(diagnostic: Diagnostic) -> Refusal | None:
     """
     summary = diagnostic.summary
     error = parse(summary)
+    if _STATE.search(summary):
+        return _refusal(_row_of_state(error, summary), error, diagnostic.address)
     row = _find(_GOOGLE, error) if error.http else _find(_OTHERS, GoogleError(message=summary))
     if row is None:
         return None
@@ -202,10 +234,40 @@ def classify(diagnostic: Diagnostic) -> Refusal | None:
     return _refusal(row, error, diagnostic.address)
 
 
+def _row_of_state(error: GoogleError, summary: str) -> _Row:
+    """The cause of an error of the state's backend; init names a lock's holder in the summary."""
+    if "Lock Info:" in summary:
+        return _LOCKED_STATE
+    return _REFUSING_STORE if error.http in _REFUSED_BY_STORE else _UNREACHABLE_STATE
+
+
+def without_own_lock(result: StepResult) -> StepResult:
+    """The result of a step that failed because of a lock of this deployment, removed meanwhile.
+
+    Terraform repeats the request for a lock whose answer was lost, and finds its own lock.
+    """
+    diagnostics = [
+        replace(diagnostic, summary=_LOCK_ERROR, detail=_OWN_LOCK)
+        if (refusal := classify(diagnostic)) and refusal.reason is Reason.STATE_LOCKED
+        else diagnostic
+        for diagnostic in result.diagnostics
+    ]
+    return replace(result, diagnostics=diagnostics)
+
+
 def match(error: GoogleError, resource: str = "") -> Refusal | None:
     """The cause of an error response of a Google API; None where no row matches."""
     row = _find(_GOOGLE, error)
     return None if row is None else _refusal(row, error, resource)
+
+
+def causes_of(result: StepResult) -> list[Diagnostic]:
+    """The errors of a step, without consequences of an interrupt or of another error."""
+    return [
+        diagnostic
+        for diagnostic in result.diagnostics
+        if diagnostic.severity == "error" and diagnostic.summary not in _CONSEQUENCES
+    ]
 
 
 def precedence(diagnostic: Diagnostic) -> int:
@@ -226,11 +288,7 @@ def refusals_of(result: StepResult) -> list[Refusal]:
     """
     if result.outcome is not StepOutcome.FAILED:
         return []
-    errors = [
-        diagnostic
-        for diagnostic in result.diagnostics
-        if diagnostic.severity == "error" and diagnostic.summary not in _CONSEQUENCES
-    ]
+    errors = causes_of(result)
     order = list(Action)
     refusals = sorted(
         filter(None, map(classify, errors)), key=lambda refusal: order.index(refusal.action)

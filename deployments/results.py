@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from deployments.changes import made_changes, planned_changes
 from deployments.deployment import CancelRequest, DeploymentResult, Status
@@ -9,7 +10,7 @@ from deployments.findings import Finding, Severity
 from deployments.payload_size import Cuttable, encoded_bytes, fit
 from deployments.phase import TERRAFORM_PHASES, Phase
 from deployments.reasons import Reason, explain
-from deployments.refusal_causes import classify, refusals_of
+from deployments.refusal_causes import causes_of, classify, refusals_of
 from deployments.step import (
     Counts,
     Diagnostic,
@@ -19,7 +20,7 @@ from deployments.step import (
     StopCause,
 )
 
-__all__ = ["EndContext", "Reconciliation", "conclude", "fit_to_memo"]
+__all__ = ["EndContext", "Reconciliation", "Recovery", "conclude", "fit_to_memo"]
 
 _End = tuple[Status, Reason]
 
@@ -45,6 +46,23 @@ _DESTROYED: dict[Reason, Reason] = {
 }
 
 
+class Recovery(StrEnum):
+    """What became of a state that terraform could not save."""
+
+    NONE = "none"
+    SAVED = "saved"
+    PENDING = "pending"
+
+
+# The reason of an end whose state the host has saved, or saves as soon as the store answers.
+_RECOVERIES: dict[Recovery, Reason] = {
+    Recovery.SAVED: Reason.STATE_RECOVERED,
+    Recovery.PENDING: Reason.STATE_BEING_RECOVERED,
+}
+# The errors of terraform that a recovery settles.
+_SETTLED = frozenset({Reason.STATE_NOT_SAVED, Reason.STATE_UNREACHABLE})
+
+
 @dataclass(frozen=True)
 class Reconciliation:
     """The host and the state compared after an abnormal end.
@@ -52,12 +70,15 @@ class Reconciliation:
     Terraform reported `unrecorded` addresses complete, and the state lacks them; the operations of
     `unknown` addresses reported no end. `inconclusive`: the comparison failed or a process remains.
     `silent` are the changes of the state alone that an incomplete apply made.
+    `unsaved` addresses are in the state that a pending `recovery` saves.
     """
 
     unrecorded: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     inconclusive: bool = False
     silent: list[SilentChange] = field(default_factory=list)
+    unsaved: list[str] = field(default_factory=list)
+    recovery: Recovery = Recovery.NONE
 
 
 @dataclass(frozen=True)
@@ -109,11 +130,13 @@ def conclude(
         not_applied=[address for address in apply.not_applied if address not in made.silent]
         if apply
         else [],
-        unrecorded=reconciliation.unrecorded,
+        unrecorded=[*reconciliation.unrecorded, *reconciliation.unsaved],
         unknown=reconciliation.unknown,
         errors=[
             *context.findings,
-            *_errors(last, destroy=context.destroy),
+            *_settled(
+                _errors(last, destroy=context.destroy), reconciliation, destroy=context.destroy
+            ),
             *context.warnings,
         ],
         outputs=apply.outputs if apply and status is Status.COMPLETED else [],
@@ -143,6 +166,25 @@ def _errors(last: StepResult | None, *, destroy: bool) -> list[Finding]:
     )
 
 
+def _settled(
+    errors: Sequence[Finding], reconciliation: Reconciliation, *, destroy: bool
+) -> list[Finding]:
+    """The errors, without terraform's advice to save the state by hand where the host does."""
+    reason = _RECOVERIES.get(reconciliation.recovery)
+    if reason is None:
+        return list(errors)
+    explanation = explain(reason, destroy=destroy)
+    settled = Finding(
+        cause=reason,
+        message=explanation.message,
+        severity=Severity.BLOCKING,
+        next_step=explanation.next_step,
+        audience=explanation.audience,
+    )
+    replaced = [settled if error.cause in _SETTLED else error for error in errors]
+    return list(dict.fromkeys(replaced))
+
+
 def _as_finding(diagnostic: Diagnostic, failed: Reason, *, destroy: bool) -> Finding:
     """A diagnostic with a known cause, else `failed`; a warning has the cause `none`."""
     is_error = diagnostic.severity == "error"
@@ -170,7 +212,31 @@ def _end(steps: Sequence[StepResult], context: EndContext, reconciliation: Recon
         return Status.FAILED, context.problem
     if not steps or (context.waiting and context.cancel is not None):
         return _cancelled(context)
-    return _end_of_step(steps, context)
+    return _recovered(steps, context, reconciliation.recovery)
+
+
+def _recovered(steps: Sequence[StepResult], context: EndContext, recovery: Recovery) -> _End:
+    """The end of a step whose state the host has saved, or saves later.
+
+    While a recovery is pending, no other reason may say that the state was saved.
+    """
+    status, reason = end = _end_of_step(steps, context)
+    if recovery is Recovery.NONE or status not in (Status.FAILED, Status.CANCELLED):
+        return end
+    if recovery is Recovery.PENDING:
+        return status, Reason.STATE_BEING_RECOVERED
+    if reason not in _SETTLED:
+        return end
+    last = steps[-1]
+    others = [error for error in causes_of(last) if not _is_settled(error)]
+    if not others:
+        return status, Reason.STATE_RECOVERED
+    return _end_of_step([*steps[:-1], replace(last, diagnostics=others)], context)
+
+
+def _is_settled(diagnostic: Diagnostic) -> bool:
+    refusal = classify(diagnostic)
+    return refusal is not None and refusal.reason in _SETTLED
 
 
 def _doubt(context: EndContext, reconciliation: Reconciliation) -> Reason | None:

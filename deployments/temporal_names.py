@@ -5,15 +5,18 @@ from enum import StrEnum
 __all__ = [
     "DEPLOYMENT_WORKFLOW",
     "SHARED_QUEUE",
+    "STACK_RECORD_WORKFLOW",
     "WORKER_REPORT_SECONDS",
     "Attribute",
     "Memo",
     "Signal",
     "host_queue",
     "stack_holder_id",
+    "stack_record_id",
 ]
 
 DEPLOYMENT_WORKFLOW = "DeploymentWorkflow"
+STACK_RECORD_WORKFLOW = "StackRecordWorkflow"
 SHARED_QUEUE = "anava"
 
 # Interval of a worker's report of its slots. With Temporal's default of 60 s, `/api/worker/health`
@@ -29,6 +32,11 @@ def host_queue(host: str) -> str:
 def stack_holder_id(stack: str) -> str:
     """The workflow id that marks a stack as held by a deployment."""
     return f"stack-{stack}"
+
+
+def stack_record_id(stack: str) -> str:
+    """The id of the workflow whose memo records where a stack's state lies."""
+    return f"stack-record-{stack}"
 
 
 class Attribute(StrEnum):
@@ -51,7 +59,6 @@ class Memo(StrEnum):
 
     REQUEST = "request"
     REQUEST_SHA256 = "request_sha256"
-    CREATED_AT = "created_at"
     STARTED_AT = "started_at"
     HOST = "host"
     RESULT = "result"

@@ -156,6 +156,14 @@ class Timings:
         after = self.ladder.longest_seconds + self.lease_seconds + self.failover_wait_seconds
         return deadline_seconds + after
 
+    def most_attaches(self, deadline_seconds: int) -> int:
+        """How often a workflow attaches to a step whose workers fall silent, the start included.
+
+        A silent worker costs a heartbeat timeout, so that many attaches outlast the step.
+        """
+        limit_seconds = self.start_to_close_seconds(deadline_seconds)
+        return 2 + limit_seconds // self.heartbeat_timeout_seconds
+
     def contradictions(self) -> Iterator[str]:
         """A sentence for each inequality that does not hold."""
         for lower, words, upper in _INEQUALITIES:

@@ -1,8 +1,9 @@
-"""Workers and task queues as Temporal reports them."""
+"""Workers and task queues as Temporal reports them, and what a machine reports of itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
-__all__ = ["QueueReport", "Slots", "WorkerReport"]
+__all__ = ["HostReport", "HostReports", "QueueReport", "Slots", "WorkerReport"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,11 @@ class Slots:
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """A worker on a task queue; `status` is `running`, `stopping` or `silent`."""
+    """A worker on a task queue; `status` is `running`, `stopping` or `silent`.
+
+    `seen_at` is the time of the last poll by Temporal's clock, None without a poll for 5 minutes;
+    `started_at` is by the worker's clock, and is compared with nothing.
+    """
 
     identity: str
     host: str
@@ -25,7 +30,7 @@ class WorkerReport:
     version: str
     sdk_version: str
     started_at: str
-    seen_at: str
+    seen_at: str | None
     workflows: Slots
     activities: Slots
 
@@ -39,3 +44,23 @@ class QueueReport:
     backlog: int
     backlog_age_seconds: float
     pollers: int
+
+
+@dataclass(frozen=True)
+class HostReport:
+    """What needs attention on a machine.
+
+    `stalled_workers`: ids of the workers that live and do nothing, paused or blocked.
+    `lost_deployments`: deployments that Temporal did not know, until their stack is deployed again.
+    """
+
+    stalled_workers: list[str] = field(default_factory=list)
+    lost_deployments: list[str] = field(default_factory=list)
+
+
+class HostReports(Protocol):
+    """The report of the machine that this process runs on."""
+
+    async def current(self) -> HostReport:
+        """The report at this moment."""
+        ...

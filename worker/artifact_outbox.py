@@ -5,16 +5,16 @@ log is empty: the content is made from the event files at the time of sending.
 """
 
 import asyncio
-import fcntl
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 from adapters.local import atomic_files, log_archive
 from adapters.local.event_file import EVENT_FILE
+from adapters.local.folder_lock import exclusive
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.errors import Unavailable
@@ -30,8 +30,6 @@ ARTIFACT_GIVEN_UP = "artifact_given_up"
 # A log of a million lines occupies a thread for seconds; the supervisors of other deployments need
 # the rest of the executor's six threads (on two cores).
 _MAX_LOGS_AT_ONCE = 2
-# Poll interval while another worker of this host sends: rare, and a freed lock raises no event.
-_POLL_SECONDS = 0.1
 
 
 class ArtifactOutbox:
@@ -74,7 +72,7 @@ class ArtifactOutbox:
         folder = _folder(directory)
         if not folder.is_dir():
             return
-        async with _exclusive(folder):
+        async with exclusive(folder):
             while names := _names(folder):
                 for name in names:
                     await self._send(directory, folder / name)
@@ -129,19 +127,3 @@ def _logs(directory: RunDirectory) -> dict[str, Iterable[bytes]]:
             for number, file in files.items()
         },
     }
-
-
-@asynccontextmanager
-async def _exclusive(folder: Path) -> AsyncIterator[None]:
-    """Admit a single sender among all workers; a dead worker holds no lock."""
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await asyncio.sleep(_POLL_SECONDS)
-        yield
-    finally:
-        os.close(lock)

@@ -5,13 +5,18 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from adapters.local.interruptions import LocalInterruptions
+from adapters.terraform.state.state_file import position_of
 from deployments.errors import Unavailable
+from deployments.interruption import Interruption
 from deployments.phase import Phase
-from deployments.results import Reconciliation
-from deployments.step import StepOutcome, StepResult, StopCause
+from deployments.results import Reconciliation, Recovery
+from deployments.step import StepKey, StepOutcome, StepResult, StopCause
 from worker.run_directory import RunDirectory
 from worker.run_root import RunRoot
-from worker.state_reconciliation import ReconciliationInput, reconcile
+from worker.stack_states import StackStates
+from worker.state_reconciliation import reconcile
+from worker.state_recovery import StateRecovery
 from worker.steps.context import HostContext
 from worker.steps.folder import StepFolder, step_folders
 from worker.steps.result_file import read_result
@@ -23,15 +28,28 @@ _log = logging.getLogger("anava.worker")
 # For a terraform that outlived the step; later the deployment ends inconclusive.
 _EXIT_WAIT_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+# A state is read again for this long after an abnormal end, since without the state the outcome is
+# unknown. The workflow waits 300 s for all of `finalize_deployment`.
+_STATE_WAIT_SECONDS = 30.0
+_STATE_POLL_SECONDS = 2.0
 
 
 class Finalization:
-    """Ends deployments on this host; `errored_states` is a folder for operators alone."""
+    """Ends deployments on this host."""
 
-    def __init__(self, root: RunRoot, context: HostContext, errored_states: Path) -> None:
+    def __init__(
+        self,
+        root: RunRoot,
+        context: HostContext,
+        stacks: StackStates,
+        recovery: StateRecovery,
+        interruptions: LocalInterruptions,
+    ) -> None:
         self._root = root
+        self._interruptions = interruptions
         self._context = context
-        self._errored_states = errored_states
+        self._stacks = stacks
+        self._recovery = recovery
 
     async def complete_results(
         self, deployment: str, steps: Sequence[StepResult]
@@ -52,31 +70,32 @@ class Finalization:
     async def reconcile(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation:
         """Compare apply and state after an abnormal end; stops a terraform that is still running.
 
-        Raises:
-            TerraformUnusable: terraform does not answer.
+        A state that terraform could not save is saved here, or later by the recovery. Raises
+        Unavailable without Temporal.
         """
         alive = [step for step in self._steps(deployment) if step.runner.status().alive]
         for step in alive:
             step.runner.stop(StopCause.ABANDONED)
         if not await _wait_for_exit(alive):
             return Reconciliation(inconclusive=True)
-        await self._free_locks(deployment)
-        last = steps[-1] if steps else None
         directory = self._root.directory(deployment)
-        if last is None or last.phase is not Phase.APPLY or not directory.work.is_dir():
+        if not directory.work.is_dir():
+            return Reconciliation()
+        recovery = await self._recover(directory)
+        last = steps[-1] if steps else None
+        if last is None or last.phase is not Phase.APPLY:
             return Reconciliation()
         if last.outcome is StepOutcome.DONE and last.clean:
             return Reconciliation()
-        return await reconcile(
-            ReconciliationInput(
-                work=directory.work,
-                step_folder=directory.step(last.key.step),
-                errored_states=self._errored_states / deployment,
-                terraform=self._context.terraform,
-                environment=self._context.environment(directory.home),
-                redact=self._context.redactor(deployment).clean,
-                plan_folder=_plan_folder(directory, steps),
-            )
+        state = self._recovery.unsaved_state(deployment) or await self._read_state(directory)
+        redact = self._context.redactor(deployment).clean
+        return await asyncio.to_thread(
+            reconcile,
+            directory.step(last.key.step),
+            state,
+            recovery,
+            redact,
+            _plan_folder(directory, steps),
         )
 
     async def record(self, deployment: str, record_json: str) -> str:
@@ -84,23 +103,71 @@ class Finalization:
         return await asyncio.to_thread(self._root.directory(deployment).record, record_json)
 
     async def clear(self, deployment: str) -> None:
-        """Remove the files that only the work needed."""
-        await asyncio.to_thread(self._root.directory(deployment).clear)
+        """Remove the files that only the work needed.
 
-    async def abandon(self, deployment: str) -> None:
-        """Close a run directory whose deployment has ended without a record."""
-        await self._free_locks(deployment)
+        The interruptions that a completed deployment reported are settled.
+        """
         directory = self._root.directory(deployment)
-        directory.record('{"format": 1, "abandoned": true}')
-        directory.clear()
+        if directory.has_completed():
+            self._interruptions.forget(directory.stack())
+        await asyncio.to_thread(directory.clear)
 
-    async def _free_locks(self, deployment: str) -> None:
-        """Remove the state locks of our dead terraforms; log those that cannot be removed."""
-        for step in self._steps(deployment):
+    async def abandon(self, deployment: str, *, lost: bool) -> None:
+        """Close a run directory at rest whose workflow has ended without a record.
+
+        Leaves what is to be reported to the stack's next deployment. `lost`: Temporal does not
+        know the workflow.
+        """
+        directory = self._root.directory(deployment)
+        steps = self._steps(deployment)
+        number, phase = (steps[-1].key.step, steps[-1].phase()) if steps else (0, Phase.QUEUE)
+        # However terraform ended: the state is compared with the progress.
+        last = StepResult(StepKey(deployment, number), phase, StepOutcome.STOPPED)
+        left = await self.reconcile(deployment, [last])
+        interruption = Interruption(
+            deployment, number, phase, lost, left.unrecorded, left.unknown, left.inconclusive
+        )
+        self._interruptions.add(directory.stack(), interruption)
+        directory.clear()
+        # Last, and found again after a death in between: with a record the directory is closed.
+        directory.record('{"format": 1, "abandoned": true}')
+
+    async def _recover(self, directory: RunDirectory) -> Recovery:
+        """Begin the recovery of a state and a lock, try once, and update the stack's record."""
+        deployment = directory.path.name
+        await self._recovery.begin(directory)
+        saved = False
+        try:
+            saved = await self._recovery.settle(deployment)
+            await self._note(directory)
+        except (Unavailable, OSError) as error:
+            _log.warning("the state of %s is not settled yet: %s", deployment, error)
+        if self._recovery.unsaved_state(deployment):
+            return Recovery.PENDING
+        return Recovery.SAVED if saved else Recovery.NONE
+
+    async def _note(self, directory: RunDirectory) -> None:
+        backend = self._context.states.used_by(directory.work)
+        if backend is not None and (stack := directory.stack()):
+            await self._stacks.note(stack, backend)
+
+    async def _read_state(self, directory: RunDirectory) -> bytes | None:
+        """The state in the store; None when the store does not answer for 30 s."""
+        backend = self._context.states.used_by(directory.work)
+        clock = asyncio.get_running_loop().time
+        end = clock() + _STATE_WAIT_SECONDS
+        while backend is not None:
             try:
-                await asyncio.to_thread(step.free_lock)
+                state = await asyncio.to_thread(backend.read)
+                position_of(state)
             except Unavailable as error:
-                _log.warning("%s may have left the lock of its state: %s", step.key, error)
+                _log.warning("the state of %s cannot be read: %s", directory.path.name, error)
+                if clock() > end:
+                    return None
+                await asyncio.sleep(_STATE_POLL_SECONDS)
+            else:
+                return state
+        return None
 
     def _steps(self, deployment: str) -> list[StepFolder]:
         return step_folders(self._root.directory(deployment), self._context)

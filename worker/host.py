@@ -12,11 +12,12 @@ from adapters import settings as settings_module
 from adapters.encryption import AesGcmCipher
 from adapters.local import atomic_files
 from adapters.local.inotify import FileChanges
-from adapters.redaction import Redactor
+from adapters.local.interruptions import LocalInterruptions
 from adapters.settings import Settings
 from adapters.terraform import command
 from adapters.terraform.run_command import run_command
 from adapters.terraform.state.backends import StateBackends, backend_file, sensitive_outputs
+from adapters.terraform.state.errored import ERRORED_STATE_FILE
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest, PreparedHost
 from deployments.errors import TerraformUnusable
@@ -29,7 +30,10 @@ from worker.artifact_outbox import ArtifactOutbox
 from worker.duration_history import load_typical_durations
 from worker.finalization import Finalization
 from worker.plan_report import PlanReporter
+from worker.run_redactor import RunRedactor
 from worker.run_root import RunRoot
+from worker.stack_states import StackRecords, StackStates
+from worker.state_recovery import StateRecovery
 from worker.steps.context import HostContext
 from worker.steps.folder import StepFolder, step_folders
 from worker.steps.log_cursor import StepLogFile, sinks_behind
@@ -41,7 +45,10 @@ _MIN_VERSION = (1, 9)
 
 
 class WorkerHost:
-    """The deployments of this host: `plans`, their `finalization`, the `archive` of artifacts."""
+    """The deployments of this host: `plans`, their `finalization`, the `archive` of artifacts.
+
+    `stacks` are the states, `recovery` saves those that terraform could not save.
+    """
 
     def __init__(
         self,
@@ -50,17 +57,22 @@ class WorkerHost:
         terraform_version: str,
         context: HostContext,
         store: ArtifactStore,
-        cipher: Cipher,
+        records: StackRecords,
     ) -> None:
         self._settings = settings
         self._root = root
         self._terraform_version = terraform_version
         self._context = context
-        self._cipher = cipher
+        self._cipher: Cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
         outbox = ArtifactOutbox(store, settings.log.give_up_seconds)
+        self.stacks = StackStates(root, context.states, records)
+        self.recovery = StateRecovery(settings.data / "errored-states", context.states, self.stacks)
         self.plans = PlanReporter(root, context, outbox, settings.data / "plans")
-        self.finalization = Finalization(root, context, settings.data / "errored-states")
-        self.archive = Archive(root, outbox, context.states, cipher)
+        self._interruptions = LocalInterruptions(settings.data)
+        self.finalization = Finalization(
+            root, context, self.stacks, self.recovery, self._interruptions
+        )
+        self.archive = Archive(root, outbox, context.states, self._cipher)
 
     @classmethod
     async def open(
@@ -69,6 +81,7 @@ class WorkerHost:
         environment: Mapping[str, str],
         changes: FileChanges,
         store: ArtifactStore,
+        records: StackRecords,
     ) -> "WorkerHost":
         """Open the run root and check terraform.
 
@@ -93,14 +106,13 @@ class WorkerHost:
             path=path,
             cli_config=cli_config,
             changes=changes,
-            redactor=lambda deployment: Redactor(root.directory(deployment).secrets()),
+            redactor=lambda deployment: RunRedactor(root.directory(deployment)),
             states=states,
             durations=lambda: load_typical_durations(root.path),
             google=settings.google.endpoint,
             inherited=inherited,
         )
-        cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
-        return cls(settings, root, version, context, store, cipher)
+        return cls(settings, root, version, context, store, records)
 
     @property
     def id(self) -> str:
@@ -123,11 +135,21 @@ class WorkerHost:
             TerraformUnusable: the template needs a provider mirror, and this host has none.
             RunDirectoryBroken: the template is not installed.
             SecretsUnreadable: the variables cannot be decrypted here.
+            StateOnAnotherHost, StateBeingRecovered, StateReplaced, StateUnreachable: this host
+                would not continue the stack's latest state.
         """
         self._check_providers(TEMPLATES[request.stack.template])
         request = decrypt_variables(request, deployment, self._cipher)
-        template_version = await asyncio.to_thread(self._make, deployment, request)
-        return PreparedHost(self._root.host, self._terraform_version, template_version)
+        await self._settle_stack(request.stack.id, deployment)
+        state = await self.stacks.admit(request.stack.id)
+        template_version = await asyncio.to_thread(self._make, deployment, request, state)
+        earlier = self._interruptions.of(request.stack.id)
+        return PreparedHost(
+            self._root.host,
+            self._terraform_version,
+            template_version,
+            [interruption.finding() for interruption in earlier],
+        )
 
     def step(self, key: StepKey) -> StepFolder:
         """A step, with or without a folder."""
@@ -155,9 +177,8 @@ class WorkerHost:
         self._root.publish_sink_statuses(statuses)
 
     def stale_steps(self) -> Sequence[StepFolder]:
-        """The steps whose claim is stale; records that this worker is alive."""
+        """The steps whose claim is stale."""
         stale_seconds = self._settings.worker.stale_seconds
-        self._root.show_life()
         return [
             step
             for deployment in self._root.open_deployments()
@@ -176,9 +197,23 @@ class WorkerHost:
             )
         ]
 
+    def show_life(self) -> None:
+        """Record that this worker's event loop turns, for the health checks."""
+        self._root.show_life()
+
     def close(self) -> None:
         """Release the worker's lock."""
         self._root.close()
+
+    async def _settle_stack(self, stack: str, deployment: str) -> None:
+        """Save the states that earlier deployments of a stack left on this host."""
+        for other in map(self._root.directory, self._root.open_deployments()):
+            # The earlier deployment was terminated, and its run directory is not closed yet.
+            if other.path.name == deployment or other.stack() != stack:
+                continue
+            if (other.work / ERRORED_STATE_FILE).is_file():
+                await self.recovery.begin(other)
+        await self.recovery.settle_stack(stack)
 
     def _check_providers(self, template: Template) -> None:
         """Refuse before init, whose own message does not name the setting."""
@@ -188,15 +223,15 @@ class WorkerHost:
                 "provider mirror: set ANAVA_TERRAFORM__MIRROR"
             )
 
-    def _make(self, deployment: str, request: DeploymentRequest) -> str:
+    def _make(self, deployment: str, request: DeploymentRequest, state: bytes) -> str:
         """Make the run directory; returns the template's version."""
-        state = self._context.states.of(request.stack.id)
+        backend = self._context.states.of(request.stack.id)
         directory = self._root.directory(deployment)
         directory.make(
             self._settings.terraform.templates / request.stack.template,
             request,
-            backend_file(state),
-            [*self._settings.log.redact, *sensitive_outputs(state.read())],
+            backend_file(backend),
+            [*self._settings.log.redact, *sensitive_outputs(state)],
         )
         return directory.template_version()
 

@@ -5,6 +5,7 @@ import asyncio
 from temporalio import activity
 
 from deployments.errors import AnavaError, AttemptGone, HandedOver, StepMoved, Unavailable
+from deployments.execution import WorkflowState
 from deployments.step import StepKey, StepResult
 from worker.host import WorkerHost
 from worker.steps.folder import StepFolder
@@ -33,16 +34,16 @@ class Reattachment:
         self._supervisors = supervisors
         self._scan_seconds = scan_seconds
         self._tasks: dict[StepKey, asyncio.Task[None]] = {}
+        self._cleanup_at = 0.0
 
     async def run(self) -> None:
         """Scan until the worker hands over; log a failed scan and repeat."""
         clock = asyncio.get_running_loop().time
-        cleanup_at = clock()
         while not self._supervisors.handing_over:
             try:
                 self.scan()
-                if clock() >= cleanup_at:
-                    cleanup_at = clock() + _CLEANUP_SECONDS
+                if clock() >= self._cleanup_at:
+                    self._cleanup_at = clock() + _CLEANUP_SECONDS
                     await self._close_abandoned()
             except (AnavaError, OSError) as error:
                 activity.logger.warning("a scan of the run root failed: %s", error)
@@ -79,6 +80,8 @@ class Reattachment:
             result = await supervisor.run()
             await self._deliver(self._attempts.heartbeat(activity_token), result)
             step.close()
+            # It may have been the last step of a deployment whose workflow is gone.
+            self._cleanup_at = 0.0
         except StepMoved as moved:
             activity.logger.info("another worker supervises %s: %s", step.key, moved)
         except (AnavaError, OSError) as error:
@@ -97,7 +100,15 @@ class Reattachment:
         raise HandedOver("this worker shuts down; the next worker delivers the result")
 
     async def _close_abandoned(self) -> None:
-        """Close the run directories of deployments that ended without `finalize_deployment`."""
+        """Close the run directories of deployments that ended without `finalize_deployment`.
+
+        A deployment that Temporal does not know would hold its place and its secrets for ever.
+        """
         for deployment in self._host.idle_deployments():
-            if await self._attempts.has_closed(deployment):
-                await self._host.finalization.abandon(deployment)
+            state = await self._attempts.workflow_state(deployment)
+            if state is WorkflowState.OPEN:
+                continue
+            lost = state is WorkflowState.UNKNOWN
+            if lost:
+                activity.logger.error("Temporal does not know %s: closing it", deployment)
+            await self._host.finalization.abandon(deployment, lost=lost)

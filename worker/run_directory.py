@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.local import atomic_files
 from adapters.terraform import function_archives
 from adapters.terraform.state.backends import BACKEND_FILE
-from deployments.deployment import DeploymentRequest
+from deployments.deployment import DeploymentRequest, Status
 from deployments.errors import RunDirectoryBroken
 from deployments.templates import TEMPLATES
 
@@ -18,6 +18,8 @@ __all__ = ["RECORD_FILE", "RunDirectory"]
 
 RECORD_FILE = "record.json"
 _SECRETS_FILE = "secrets.json"
+# Secrets that became known later, a file for each addition: workers and steps add at the same time.
+_LATER_SECRETS = "secrets"
 _TEMPLATE_FILE = "template.json"
 
 # Left by tools: not copied from a template. A template may read any other file.
@@ -43,6 +45,12 @@ class RunDirectory:
         """Whether the deployment takes a slot on this host."""
         return self.path.is_dir() and not (self.path / RECORD_FILE).exists()
 
+    def has_completed(self) -> bool:
+        """Whether the deployment ended with the status `completed`."""
+        record = atomic_files.read(self.path / RECORD_FILE) or {}
+        result = record.get("result")
+        return isinstance(result, dict) and result.get("status") == Status.COMPLETED
+
     def make(
         self, template: Path, request: DeploymentRequest, backend: str, secrets: Iterable[str]
     ) -> None:
@@ -59,14 +67,16 @@ class RunDirectory:
         work = draft / "work"
         draft.mkdir(mode=0o700, parents=True)
         shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_IGNORED))
-        atomic_files.replace(draft / _TEMPLATE_FILE, {"version": _version(work)})
+        content = {"version": _version(work), "stack": request.stack.id}
+        atomic_files.replace(draft / _TEMPLATE_FILE, content)
         function_archives.pack(work)
         (draft / "home").mkdir(mode=0o700)
         (draft / "steps").mkdir(mode=0o700)
         atomic_files.replace(work / "terraform.tfvars.json", _variables(request))
         atomic_files.replace(work / BACKEND_FILE, backend)
         hidden = {*secrets, *_sensitive_values(request)}
-        atomic_files.replace(draft / _SECRETS_FILE, {"secrets": sorted(hidden)})
+        known = {"secrets": sorted(hidden), "public": sorted(_public_values(request))}
+        atomic_files.replace(draft / _SECRETS_FILE, known)
         try:
             draft.rename(self.path)
         except OSError:
@@ -75,14 +85,43 @@ class RunDirectory:
 
     def secrets(self) -> list[str]:
         """The texts to redact; empty after `clear`."""
-        content = atomic_files.read(self.path / _SECRETS_FILE) or {}
-        secrets = content.get("secrets", [])
-        return [str(secret) for secret in secrets] if isinstance(secrets, list) else []
+        later = sorted((self.path / _LATER_SECRETS).glob("[!.]*"))
+        return [
+            secret for path in (self.path / _SECRETS_FILE, *later) for secret in _secrets_in(path)
+        ]
+
+    def add_secrets(self, secrets: Iterable[str]) -> None:
+        """Add texts to redact from now on; a repeat, or after `clear`, changes nothing.
+
+        What the request itself names stays visible: a plan marks the whole of an object, of which
+        the project's id may be a part.
+        """
+        content = atomic_files.read(self.path / _SECRETS_FILE)
+        public = content.get("public", []) if content else []
+        texts = sorted({*secrets}.difference(public if isinstance(public, list) else []))
+        if content is None or not texts:
+            return
+        folder = self.path / _LATER_SECRETS
+        folder.mkdir(exist_ok=True, mode=0o700)
+        name = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+        atomic_files.create(folder / name, {"secrets": texts})
+
+    def secrets_version(self) -> int:
+        """A number that changes when secrets are added."""
+        try:
+            return (self.path / _LATER_SECRETS).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     def template_version(self) -> str:
         """The version of the copied template: 12 hex digits; empty for a broken directory."""
         content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
         return str(content.get("version", ""))
+
+    def stack(self) -> str:
+        """The id of the deployment's stack; empty for a broken directory."""
+        content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
+        return str(content.get("stack", ""))
 
     def step(self, number: int) -> Path:
         """The path of a step's folder, which may be missing."""
@@ -104,12 +143,17 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Remove the files that only the work needed; may be repeated."""
-        for folder in (self.work, self.home):
+        for folder in (self.work, self.home, self.path / _LATER_SECRETS):
             shutil.rmtree(folder, ignore_errors=True)
         (self.path / _SECRETS_FILE).unlink(missing_ok=True)
         for step in self.steps():
             for path in self.step(step).iterdir():
                 _remove(path)
+
+
+def _secrets_in(path: Path) -> list[str]:
+    secrets = (atomic_files.read(path) or {}).get("secrets", [])
+    return [str(secret) for secret in secrets] if isinstance(secrets, list) else []
 
 
 def _remove(path: Path) -> None:
@@ -132,13 +176,20 @@ def _version(template: Path) -> str:
 
 def _variables(request: DeploymentRequest) -> str:
     values: dict[str, object] = json.loads(request.variables_json)
-    values |= {
+    return json.dumps(values | _target(request))
+
+
+def _target(request: DeploymentRequest) -> dict[str, str]:
+    return {
         "project_id": request.stack.project_id,
         "region": request.region,
         "prefix": request.stack.prefix,
         "storage_location": request.storage_location,
     }
-    return json.dumps(values)
+
+
+def _public_values(request: DeploymentRequest) -> set[str]:
+    return {*_target(request).values()} - {*_sensitive_values(request)}
 
 
 def _sensitive_values(request: DeploymentRequest) -> Iterator[str]:

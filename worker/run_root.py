@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from adapters.local import atomic_files
+from adapters.local import atomic_files, host_report
 from adapters.local.sink_status import sink_status_file
 from deployments.log_ports import SinkStatus
 from worker.run_directory import RunDirectory
@@ -30,6 +30,7 @@ class RunRoot:
         )
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         os.write(self._lock, socket.gethostname().encode())
+        self.show_life()
         self._sweep_workers()
 
     def directory(self, deployment: str) -> RunDirectory:
@@ -49,8 +50,8 @@ class RunRoot:
         return [path.name for path in self.path.iterdir() if path.name.startswith("dep-")]
 
     def show_life(self) -> None:
-        """Touch the worker's lock: health checks read the time (`cli/worker_healthcheck.py`)."""
-        os.utime(self._lock)
+        """Record that this worker's event loop turns, for the health checks."""
+        host_report.show_life(self._lock)
 
     def publish_sink_statuses(self, statuses: Sequence[SinkStatus]) -> None:
         """Write the status of this worker's sinks for the API."""

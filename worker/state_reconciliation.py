@@ -1,22 +1,18 @@
 """State reconciliation: the progress of an interrupted apply compared with Terraform's state."""
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from adapters.terraform import command
 from adapters.terraform.output.events import LineSplitter
 from adapters.terraform.output.messages import ProgressAccumulator, decode
-from adapters.terraform.run_command import run_command
-from adapters.terraform.state import errored
 from adapters.terraform.state.addresses import comparable_address, instance_address
-from deployments.results import Reconciliation
+from deployments.results import Reconciliation, Recovery
 from deployments.step import Resource, ResourceStatus, SilentChange
 from worker.steps.event_log import SPOOL_FILE
 
-__all__ = ["ReconciliationInput", "addresses_in", "compare_with_state", "reconcile"]
+__all__ = ["addresses_in", "compare_with_state", "reconcile"]
 
 # Amortises the system call; an incomplete line takes memory in addition.
 _READ_BYTES = 1024 * 1024
@@ -24,57 +20,44 @@ _READ_BYTES = 1024 * 1024
 _RECORDED_ACTIONS = frozenset({"create", "update", "replace", "import"})
 
 
-@dataclass(frozen=True)
-class ReconciliationInput:
-    """Folders and terraform of the apply; `errored_states` is a folder for operators alone.
+def reconcile(
+    step_folder: Path,
+    state: bytes | None,
+    recovery: Recovery,
+    redact: Callable[[str], str] = str,
+    plan_folder: Path | None = None,
+) -> Reconciliation:
+    """Compare the resources that terraform reported complete with the resources in a state.
 
-    `redact` is applied to each address of the result, never before the comparison. `plan_folder` is
-    that of the apply's plan.
+    Args:
+        step_folder: the folder of the apply, whose log is sealed, so the spool is complete.
+        state: the state in the store, or the state that a recovery saves later; None where the
+            store does not answer, so that the result is inconclusive and names every resource.
+        recovery: the recovery of the state.
+        redact: is applied to each address of the result, never before the comparison.
+        plan_folder: the folder of the apply's plan.
     """
-
-    work: Path
-    step_folder: Path
-    errored_states: Path
-    terraform: str
-    environment: Mapping[str, str]
-    redact: Callable[[str], str] = str
-    plan_folder: Path | None = None
-
-
-async def reconcile(inputs: ReconciliationInput) -> Reconciliation:
-    """Compare the resources that terraform reported complete with the resources in the state.
-
-    The step's log is sealed, so the spool is complete. A state that cannot be read makes the result
-    inconclusive; such a state never counts as empty. A state that terraform could not write is
-    first preserved for operators and pushed. An empty state is never pushed: a push would drop all
-    resources. Raises TerraformUnusable when terraform does not answer.
-    """
-    errored_state = await asyncio.to_thread(
-        errored.read_errored_state, inputs.work, inputs.step_folder / SPOOL_FILE
-    )
-    if addresses_in(errored_state):
-        file = await asyncio.to_thread(errored.preserve, errored_state, inputs.errored_states)
-        # After a refused push, the comparison below reports the unrecorded resources.
-        await run_command(
-            [inputs.terraform, "state", "push", str(file)], inputs.environment, inputs.work
-        )
-    pulled = await run_command(
-        command.state_argv(inputs.terraform), inputs.environment, inputs.work
-    )
-    if pulled.exit_code:
-        return Reconciliation(inconclusive=True)
     # Not progress.json, whose addresses are redacted.
-    apply = await asyncio.to_thread(_progress_in, inputs.step_folder)
-    plan = await asyncio.to_thread(_progress_in, inputs.plan_folder)
-    recorded = addresses_in(pulled.output)
-    compared = compare_with_state(apply.resources(), recorded)
-    return replace(
-        compared,
-        unrecorded=[inputs.redact(address) for address in compared.unrecorded],
-        unknown=[inputs.redact(address) for address in compared.unknown],
+    resources = _progress_in(step_folder).resources()
+    all_missing = compare_with_state(resources, set())
+    if state is None:
+        names = [*all_missing.unrecorded, *all_missing.unknown]
+        return Reconciliation(unknown=list(map(redact, names)), inconclusive=True)
+    recorded = addresses_in(state)
+    compared = compare_with_state(resources, recorded)
+    unsaved = [
+        address
+        for address in all_missing.unrecorded
+        if recovery is Recovery.PENDING and address not in compared.unrecorded
+    ]
+    return Reconciliation(
+        unrecorded=list(map(redact, compared.unrecorded)),
+        unknown=list(map(redact, compared.unknown)),
+        unsaved=list(map(redact, unsaved)),
+        recovery=recovery,
         silent=[
-            replace(change, address=inputs.redact(change.address))
-            for change in plan.silent()
+            replace(change, address=redact(change.address))
+            for change in _progress_in(plan_folder).silent()
             if _is_made(change, recorded)
         ],
     )

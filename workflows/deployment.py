@@ -43,6 +43,7 @@ with workflow.unsafe.imports_passed_through():
         failure_message,
         is_safe_to_rerun,
         is_schedule_to_start_timeout,
+        refusal_to_prepare,
     )
     from workflows.preflight import check_project, find_existing, needs_preflight
     from workflows.stack_queue import acquire_stack
@@ -59,8 +60,6 @@ _MAX_SURVEYS = 3
 # For a step before the last: 262 steps make 1 MB, which a workflow task shortens and encodes in
 # 0.6 s (measured). The SDK ends a task after 2 s.
 _MAX_EARLIER_BYTES = 4_000
-# An attach returns the step's result. After this many failures the host counts as lost.
-_MAX_ATTACHES = 5
 
 _KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
 
@@ -136,10 +135,12 @@ class DeploymentWorkflow:
         workflow.upsert_memo({Memo.STARTED_AT: rfc3339(workflow.now())})
         if problem := await self._preflight():
             return problem
-        if self._cancel() or not await self._prepare():
-            return None if self._cancel() else Reason.PREPARE_FAILED
-        if not await self._run_phase(Phase.INIT):
-            return None
+        problem = None if self._cancel() else await self._prepare()
+        if self._cancel() or problem:
+            return None if self._cancel() else problem
+        while not await self._run_phase(Phase.INIT):
+            if not await self._wait_for_retry():
+                return None
         while not await self._plan_and_apply():
             if blocking(self._findings) or not await self._wait_for_retry():
                 break
@@ -210,8 +211,8 @@ class DeploymentWorkflow:
         self._waiting = False
         return True
 
-    async def _prepare(self) -> bool:
-        """Have a host admit the deployment; False after a failure or a cancel."""
+    async def _prepare(self) -> Reason | None:
+        """Have a host admit the deployment; the reason of a refusal."""
         handle = workflow.start_activity_method(
             DeploymentActivities.prepare_deployment,
             PrepareDeploymentInput(workflow.info().workflow_id, self._input.request),
@@ -221,9 +222,9 @@ class DeploymentWorkflow:
             self._prepared = await shielded(handle, cancel=handle.cancel)
         except ActivityError as error:
             self._detail = failure_message(error)
-            return False
+            return refusal_to_prepare(error)
         workflow.upsert_memo({Memo.HOST: self._prepared.host})
-        return self._cancel() is None
+        return None
 
     async def _run_phase(self, phase: Phase) -> bool:
         """Run a phase, again where that is safe; whether the next phase may run."""
@@ -250,7 +251,7 @@ class DeploymentWorkflow:
         timings = self._input.timings
         mode, wait_seconds = StartMode.START, timings.host_silence_seconds
         try:
-            for _ in range(_MAX_ATTACHES):
+            for _ in range(timings.most_attaches(order.deadline_seconds)):
                 try:
                     return await self._attempt(RunStepInput(order, mode), wait_seconds)
                 except ActivityError as error:
@@ -373,6 +374,7 @@ class DeploymentWorkflow:
             waiting=self._waiting,
             findings=self._findings if problem else [],
             destroy=self._input.request.operation is Operation.DESTROY,
+            warnings=prepared.warnings if prepared else [],
         )
 
     def _cancel(self) -> CancelRequest | None:

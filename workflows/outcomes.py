@@ -6,11 +6,31 @@ from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from deployments.deployment import DeploymentResult, Status
+    from deployments.errors import (
+        StateBeingRecovered,
+        StateOnAnotherHost,
+        StateReplaced,
+        StateUnreachable,
+    )
     from deployments.phase import TERRAFORM_PHASES
-    from deployments.reasons import explain
+    from deployments.reasons import Reason, explain
     from deployments.step import StepOutcome, StepResult
 
-__all__ = ["complete", "failure_message", "is_safe_to_rerun", "is_schedule_to_start_timeout"]
+__all__ = [
+    "complete",
+    "failure_message",
+    "is_safe_to_rerun",
+    "is_schedule_to_start_timeout",
+    "refusal_to_prepare",
+]
+
+# An ApplicationError's type is the name of the error's class.
+_REFUSALS: dict[str | None, Reason] = {
+    StateOnAnotherHost.__name__: Reason.STATE_ON_ANOTHER_HOST,
+    StateBeingRecovered.__name__: Reason.STATE_BEING_RECOVERED,
+    StateReplaced.__name__: Reason.STATE_REPLACED,
+    StateUnreachable.__name__: Reason.STATE_UNREACHABLE,
+}
 
 
 def is_safe_to_rerun(result: StepResult) -> bool:
@@ -27,8 +47,17 @@ def is_schedule_to_start_timeout(error: ActivityError) -> bool:
     return isinstance(cause, ActivityTimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_START
 
 
+def refusal_to_prepare(error: ActivityError) -> Reason:
+    """Why no host has prepared the deployment."""
+    cause = error.cause
+    kind = cause.type if isinstance(cause, ApplicationError) else None
+    return _REFUSALS.get(kind, Reason.PREPARE_FAILED)
+
+
 def failure_message(error: ActivityError) -> str:
-    """The message of the error that made an activity fail."""
+    """The message of the error that made an activity fail, without the name of our class."""
+    if isinstance(error.cause, ApplicationError):
+        return error.cause.message
     return str(error.cause or error)
 
 

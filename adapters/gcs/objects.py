@@ -107,6 +107,15 @@ class Objects:
         """Write an object, replacing an existing object."""
         self._bucket.blob(name).upload_from_string(data, content_type=content_type, **self._limits)
 
+    def replace(self, name: str, data: bytes, content_type: str, generation: int) -> None:
+        """Write an object in place of exactly this generation, 0 for a missing object.
+
+        Raises PreconditionFailed when another generation is in place.
+        """
+        self._bucket.blob(name).upload_from_string(
+            data, content_type=content_type, if_generation_match=generation, **self._limits
+        )
+
     def put_file(
         self, name: str, file: IO[bytes], content_type: str, metadata: Mapping[str, str]
     ) -> Blob:

@@ -1,18 +1,14 @@
 """The status of the log sinks, published in the run root by this machine's workers."""
 
 import asyncio
-import time
 from pathlib import Path
 
 import msgspec
 
-from adapters.local import atomic_files
+from adapters.local.host_report import is_moving
 from deployments.log_ports import SinkStatus
 
 __all__ = ["LocalSinkStatuses", "sink_status_file"]
-
-# A worker writes its file every 2 s; an older file belongs to a paused or stuck worker.
-_STALE_SECONDS = 15.0
 
 
 def sink_status_file(workers: Path, worker: str) -> Path:
@@ -37,8 +33,9 @@ class LocalSinkStatuses:
     def _current(self) -> list[SinkStatus]:
         sinks: dict[str, SinkStatus] = {}
         for lock in sorted(self._workers.glob("*.lock")):
-            # A free lock means a dead worker, whose backlog another worker has taken over.
-            if atomic_files.is_locked(lock):
+            # Another worker has taken over the backlog of a dead worker, and a stalled worker's
+            # file, written every 2 s, is out of date.
+            if is_moving(lock):
                 for sink in _read(sink_status_file(self._workers, lock.stem)):
                     known = sinks.get(sink.name)
                     sinks[sink.name] = _combined(known, sink) if known else sink
@@ -46,10 +43,8 @@ class LocalSinkStatuses:
 
 
 def _read(path: Path) -> list[SinkStatus]:
-    """Read a file, which the writer replaces atomically; empty when missing, stale or invalid."""
+    """Read a file, which the writer replaces atomically; empty when missing or invalid."""
     try:
-        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-            return []
         return msgspec.json.decode(path.read_bytes(), type=_Document).sinks
     except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
         return []

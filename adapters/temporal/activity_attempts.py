@@ -15,6 +15,7 @@ from temporalio.client import (
 
 from adapters.temporal.client import translated
 from deployments.errors import AttemptGone
+from deployments.execution import WorkflowState
 from deployments.step import ActivityToken, Resource, StepResult
 from deployments.temporal_names import Signal
 
@@ -42,7 +43,7 @@ class TokenHeartbeat:
     async def acknowledge(self, detail: str) -> bool:
         """Send a heartbeat; return False if the answer requests a cancel."""
         try:
-            with _translated():
+            with _translated(by_token=True):
                 await self._handle.heartbeat(detail, rpc_timeout=_RPC)
         except AsyncActivityCancelledError as cancelled:
             # After an operator's pause or reset terraform continues: no apply may end half-way.
@@ -51,7 +52,7 @@ class TokenHeartbeat:
 
     async def complete(self, result: StepResult) -> None:
         """Complete the attempt."""
-        with _translated():
+        with _translated(by_token=True):
             await self._handle.complete(result, rpc_timeout=_RPC)
 
 
@@ -111,10 +112,13 @@ class TemporalActivityAttempts:
         with _translated():
             await handle.signal(Signal.OVERDUE, list(resources), rpc_timeout=_RPC)
 
-    async def has_closed(self, workflow_id: str) -> bool:
-        """Whether a workflow is closed; False if unknown, since another Temporal may have it."""
+    async def workflow_state(self, workflow_id: str) -> WorkflowState:
+        """Whether the newest run of a workflow is open: a reset workflow continues in a new run."""
         description = await self._describe(workflow_id)
-        return description is not None and description.status is not WorkflowExecutionStatus.RUNNING
+        if description is None:
+            return WorkflowState.UNKNOWN
+        is_open = description.status is WorkflowExecutionStatus.RUNNING
+        return WorkflowState.OPEN if is_open else WorkflowState.CLOSED
 
     async def _describe(
         self, workflow_id: str, run_id: str | None = None
@@ -127,5 +131,5 @@ class TemporalActivityAttempts:
             return None
 
 
-def _translated() -> AbstractContextManager[None]:
-    return translated(AttemptGone("The activity attempt has ended."))
+def _translated(*, by_token: bool = False) -> AbstractContextManager[None]:
+    return translated(AttemptGone("The activity attempt has ended."), by_token=by_token)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.api.operatorservice.v1 import (
     AddSearchAttributesRequest,
     ListSearchAttributesRequest,
@@ -39,22 +40,35 @@ _RETENTION_DAYS = 90
 
 @contextmanager
 def translated(
-    not_found: AnavaError | None = None, *, allow: RPCStatusCode | None = None
+    not_found: AnavaError | None = None,
+    *,
+    allow: RPCStatusCode | None = None,
+    by_token: bool = False,
 ) -> Iterator[None]:
     """Raise the errors of a Temporal call as errors of this service.
 
     Args:
         not_found: raised for NOT_FOUND; without it that is `TemporalUnavailable`, as all else.
         allow: a status that is not an error for this call.
+        by_token: the call names its namespace by the id in a task token. A database that was lost
+            has other ids (tried), so that an unknown namespace then means an unknown attempt.
     """
     try:
         yield
     except RPCError as error:
         if error.status is allow:
             return
-        if not_found is not None and error.status is RPCStatusCode.NOT_FOUND:
+        is_unknown = error.status is RPCStatusCode.NOT_FOUND
+        if not_found is not None and is_unknown and (by_token or not _lacks_namespace(error)):
             raise not_found from None
         raise TemporalUnavailable(f"The call to Temporal failed: {error.status.name}.") from None
+
+
+def _lacks_namespace(error: RPCError) -> bool:
+    """Whether the server lacks the namespace, which proves nothing about a workflow in it."""
+    return any(
+        detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details
+    )
 
 
 async def connect(

@@ -50,6 +50,7 @@ async def _recorded_outputs(services: Services, snapshot: DeploymentSnapshot) ->
         raise AcapConfigMissing("This deployment destroyed its stack.")
     if not snapshot.is_terminal:
         raise AcapConfigMissing("This deployment has not ended yet.")
+    services.placement.require_artifacts(snapshot)
     try:
         content = await services.artifacts.open(snapshot.id, ENCRYPTED_OUTPUTS)
     except NotFound:

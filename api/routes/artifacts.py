@@ -30,6 +30,7 @@ async def list_artifacts(
 ) -> Response:
     """The files that can be downloaded now; the plan and the end of a deployment add files."""
     snapshot = await services.deployments.get(user, deployment)
+    services.placement.require_artifacts(snapshot)
     artifacts = await services.artifacts.entries(snapshot.id)
     items = [ArtifactBody(**asdict(artifact)) for artifact in artifacts]
     return conditional(request, ArtifactList(items=items, next_cursor=None))
@@ -46,6 +47,7 @@ async def follow_artifact(
 ) -> RedirectResponse:
     """A redirect to a signed link, which is valid for 5 minutes without sign-in."""
     snapshot = await services.deployments.get(user, deployment)
+    services.placement.require_artifacts(snapshot)
     return RedirectResponse(await services.artifacts.link(snapshot.id, name), 307, _PRIVATE)
 
 
@@ -78,7 +80,6 @@ async def download(
         "Content-Type": content.content_type,
         # A browser neither renders the file nor guesses another type.
         "Content-Security-Policy": "sandbox",
-        "X-Content-Type-Options": "nosniff",
     }
     if request.method == "HEAD":
         return Response(headers=headers)

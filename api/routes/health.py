@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from api.dependencies import ServicesNeeded
 from api.openapi import error_responses
 from api.schemas.health import HealthBody, LivenessBody, SinkBody, VersionBody, WorkerHealthBody
+from deployments.worker_reports import HostReport
 
 __all__ = ["router"]
 
@@ -39,13 +40,15 @@ async def ready(services: ServicesNeeded, response: Response) -> LivenessBody:
 
 @router.get("/health", responses={**error_responses(), **_UNHEALTHY})
 async def health(services: ServicesNeeded, response: Response) -> HealthBody:
-    """Temporal, workers, active deployments, backlog, sinks; 503 only when unhealthy."""
+    """Temporal, workers, active deployments, backlog, this machine; 503 only when unhealthy."""
     body = await services.health.check()
     sinks = await services.sinks.current() if services.sinks else []
     body.sinks = [SinkBody(**asdict(sink)) for sink in sinks]
+    host = await services.host.current() if services.host else HostReport()
+    body.stalled_workers, body.lost_deployments = host.stalled_workers, host.lost_deployments
     if not body.temporal:
         response.status_code = 503
-    elif any(sink.error for sink in sinks):
+    elif any((*asdict(host).values(), *(sink.error for sink in sinks))):
         body.status = "degraded"
     return body
 

@@ -68,6 +68,7 @@ async def get_logs(
     after = EventId.parse(query.after) if query.after is not None else _START
     before = EventId.parse(query.before, "/before") if query.before is not None else None
     snapshot = await services.deployments.get(user, deployment)
+    services.placement.require_log(snapshot)
     reader = LogReader(services.logs, snapshot.id)
     if query.format is not LogFormat.JSON:
         return _download(reader, after, query)
@@ -92,7 +93,6 @@ def _download(reader: LogReader, after: EventId, query: LogQuery) -> Response:
     headers = {
         **_HEADERS,
         "Content-Disposition": f'attachment; filename="{reader.deployment}.{extension}"',
-        "X-Content-Type-Options": "nosniff",
     }
     as_text = query.format is LogFormat.TEXT
     parts = reader.parts(after, query.limit, as_text=as_text)
@@ -111,6 +111,7 @@ async def verify_logs(
     Takes some seconds for a million lines.
     """
     snapshot = await services.deployments.get(user, deployment)
+    services.placement.require_log(snapshot)
     seals, copies = await verify_copies(services, snapshot)
     response.headers.update(_HEADERS)
     return VerificationBody(
@@ -145,6 +146,7 @@ async def stream_logs(
     position = last_event_id or after
     cursor = EventId.parse(position) if position else _START
     snapshot = await services.deployments.get(user, deployment)
+    services.placement.require_log(snapshot)
     if position and await _is_over(services, snapshot, cursor):
         return Response(status_code=204, headers=_HEADERS)
     parts = _parts(Viewer(services, broadcasts, snapshot, cursor))

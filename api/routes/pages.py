@@ -73,6 +73,7 @@ async def deployment_page(deployment: str, user: CurrentUser, services: Services
         ended=snapshot.is_terminal,
         counts=presenters.counts(snapshot),
         has_acap_config=_has_acap_config(snapshot),
+        elsewhere=services.placement.log_elsewhere(snapshot),
     )
 
 

@@ -8,6 +8,7 @@ from api.schemas import fields
 from api.schemas.fields import QueryModel, RequestModel, RequestText
 from deployments.deployment import ApprovalPolicy, Operation, Status
 from deployments.execution import DeploymentFilter
+from deployments.log_text import without_host_paths
 from deployments.requests import DeploymentFields
 from deployments.temporal_names import Attribute
 from deployments.timings import PhaseTimeouts, limits_of
@@ -51,7 +52,8 @@ def _exact(value: str | bool | int | float) -> str | bool | int | float:
 _Name = Annotated[str, Field(max_length=128)]
 _Scalar = Annotated[str | bool | int | float, AfterValidator(_exact)]
 _Entry = Annotated[str, Field(max_length=_MAX_ENTRY_CHARACTERS)]
-_Value = _Scalar | Annotated[list[_Entry], Field(max_length=_MAX_ENTRIES)]
+# Without fail_fast 100 lists of wrong entries make 10,000 errors, which take 40 ms (measured).
+_Value = _Scalar | Annotated[list[_Entry], Field(max_length=_MAX_ENTRIES, fail_fast=True)]
 _Empty = Annotated[str, Field(examples=[""])]
 _OLDER_SPELLINGS = {"project_id": "projectId", "storage_location": "storageLocation"}
 _NoAddresses = Annotated[list[str], Field(examples=[[]])]
@@ -234,6 +236,7 @@ class ErrorBody(BaseModel):
     severity: Annotated[str, Field(examples=["blocking"])]
     message: Annotated[
         str,
+        AfterValidator(without_host_paths),
         Field(examples=["The permission iam.serviceAccounts.create is missing in demo-project-1."]),
     ]
     next_step: Annotated[
@@ -245,7 +248,7 @@ class ErrorBody(BaseModel):
     ]
     audience: Annotated[str, Field(examples=["user"])]
     resource: Annotated[str, Field(examples=["iam.serviceAccounts.create"])]
-    detail: _Empty
+    detail: fields.ErrorText
     file: _Empty
     line: int
 
@@ -290,7 +293,7 @@ class ResultBody(BaseModel):
     entries, which the artifact `record.json` has.
     """
 
-    detail: _Empty
+    detail: fields.ErrorText
     counts: CountsBody
     planned: CountsBody
     changed: list[fields.Address]

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
+from api.services.placement import Placement
 from deployments.artifacts import ArtifactStore, Downloads
 from deployments.log_ports import LogSource, ProgressSource, SinkStatuses
 from deployments.preflight import Preflight
+from deployments.worker_reports import HostReports
 
 __all__ = ["Services"]
 
@@ -22,11 +24,12 @@ class Services:
 
     Attributes:
         downloads: None where the links of `artifacts` lead to another server.
-        sinks: None where the API runs on another machine than the workers.
+        sinks, host: None where the API runs on another machine than the workers.
         preflight: None where the API has no access to Google's APIs.
         copies: every store of the log that this process can read.
         source_labels: the label of each store, by name; without a label the name is shown.
         verifying: limits how many copies of a log are read whole at once.
+        placement: which data another host's disk alone has; by default every run directory is here.
         stopping: set when the server begins to stop.
     """
 
@@ -37,9 +40,11 @@ class Services:
     artifacts: ArtifactStore
     downloads: Downloads | None = None
     sinks: SinkStatuses | None = None
+    host: HostReports | None = None
     preflight: Preflight | None = None
     copies: Sequence[LogSource] = ()
     source_labels: Mapping[str, str] = field(default_factory=dict)
+    placement: Placement = field(default_factory=lambda: Placement(lambda _: True))
     verifying: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(_MAX_VERIFICATIONS)
     )

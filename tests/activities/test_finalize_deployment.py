@@ -20,6 +20,7 @@ from deployments.payload_size import fit
 from deployments.phase import Phase
 from deployments.results import EndContext
 from deployments.step import Counts, Output, StepKey, StepOutcome, StepResult
+from tests.support.stack_records import StackRecordsInMemory
 from worker.host import WorkerHost
 from worker.steps.result_file import write_result
 
@@ -57,7 +58,9 @@ def store(tmp_path: Path) -> Failing:
 async def host(tmp_path: Path, store: Failing) -> AsyncIterator[WorkerHost]:
     changes = FileChanges()
     environment = base_environment()
-    host = await WorkerHost.open(Settings(data_dir=tmp_path), environment, changes, store)
+    host = await WorkerHost.open(
+        Settings(data_dir=tmp_path), environment, changes, store, StackRecordsInMemory()
+    )
     await host.prepare(DEPLOYMENT, REQUEST)
     for number in (1, 2):
         folder = tmp_path / "runs" / DEPLOYMENT / "steps" / str(number)

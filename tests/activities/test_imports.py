@@ -21,6 +21,7 @@ from deployments.phase import Phase
 from deployments.preflight import Project
 from deployments.step import ActivityToken, StepKey, StepOrder
 from deployments.timings import StopLadder
+from tests.support.stack_records import StackRecordsInMemory
 from worker.host import WorkerHost
 
 DEPLOYMENT = "dep-importing"
@@ -37,7 +38,9 @@ def order(step: int, phase: Phase = Phase.PLAN, *imports: Import) -> StepOrder:
 async def host(tmp_path: Path) -> AsyncIterator[WorkerHost]:
     changes, store = FileChanges(), LocalArtifactStore(tmp_path)
     settings = Settings(data_dir=tmp_path)
-    host = await WorkerHost.open(settings, base_environment(), changes, store)
+    host = await WorkerHost.open(
+        settings, base_environment(), changes, store, StackRecordsInMemory()
+    )
     await host.prepare(DEPLOYMENT, REQUEST)
     yield host
     host.close()

@@ -11,6 +11,7 @@ from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.settings import Settings, TerraformSettings, base_environment
 from deployments.deployment import DeploymentRequest, Stack
+from tests.support.stack_records import StackRecordsInMemory
 from worker.host import WorkerHost
 
 REQUEST = DeploymentRequest(Stack("anava", "demo-project-1", "anava"), "us-central1", "US")
@@ -23,7 +24,9 @@ async def test_a_template_with_googles_provider_needs_a_mirror(tmp_path: Path) -
     )
     changes = FileChanges()
     store = LocalArtifactStore(tmp_path)
-    host = await WorkerHost.open(settings, base_environment(), changes, store)
+    host = await WorkerHost.open(
+        settings, base_environment(), changes, store, StackRecordsInMemory()
+    )
     try:
         prepare = DeploymentActivities(
             host, host.plans, host.finalization, host.archive
@@ -47,7 +50,11 @@ async def test_the_version_of_a_template_is_a_digest_of_its_files(tmp_path: Path
     request = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
     changes = FileChanges()
     host = await WorkerHost.open(
-        settings, base_environment(), changes, LocalArtifactStore(tmp_path)
+        settings,
+        base_environment(),
+        changes,
+        LocalArtifactStore(tmp_path),
+        StackRecordsInMemory(),
     )
     try:
         first = (await host.prepare("dep-1", request)).template_version

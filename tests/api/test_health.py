@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from adapters.local.host_report import LocalHostReports
 from adapters.local.sink_status import LocalSinkStatuses, sink_status_file
 from api.app import build
 from api.dependencies import Services
@@ -40,7 +41,11 @@ async def test_it_lives_and_is_ready(api: httpx.AsyncClient) -> None:
 @pytest.fixture
 async def snapshot(services: Services, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """The API of a machine on which one worker lives."""
-    app = build(dataclasses.replace(services, sinks=LocalSinkStatuses(tmp_path)))
+    app = build(
+        dataclasses.replace(
+            services, sinks=LocalSinkStatuses(tmp_path), host=LocalHostReports(tmp_path, tmp_path)
+        )
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
         yield session
@@ -85,9 +90,24 @@ async def test_a_worker_that_died_or_fell_silent_tells_nothing(
     assert await sinks(snapshot) == []
     silent = RunRoot(tmp_path)
     silent.publish_sink_statuses([LATE])
-    os.utime(sink_status_file(silent.workers, silent.worker), (0, 0))
+    os.utime(silent.workers / f"{silent.worker}.lock", (0, 0))
     assert await sinks(snapshot) == []
     silent.close()
+
+
+async def test_a_worker_that_shows_no_life_is_named_until_it_moves_again(
+    snapshot: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """A worker whose event loop was blocked passed for a healthy worker."""
+    worker = RunRoot(tmp_path)
+    assert (await snapshot.get("/health")).json()["stalled_workers"] == []
+    os.utime(worker.workers / f"{worker.worker}.lock", (0, 0))
+    health = (await snapshot.get("/health")).json()
+    assert health["stalled_workers"] == [worker.worker]
+    assert health["status"] == "degraded"
+    worker.show_life()
+    assert (await snapshot.get("/health")).json()["stalled_workers"] == []
+    worker.close()
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ async def site(
         await until_ready(session)
         yield made
     house.end()
+    await house.forget_states()
 
 
 @pytest.fixture

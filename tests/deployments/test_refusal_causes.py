@@ -11,7 +11,7 @@ from deployments.findings import Severity
 from deployments.google_errors import parse
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.refusal_causes import Action, Refusal, classify, refusals_of
+from deployments.refusal_causes import Action, Refusal, classify, refusals_of, without_own_lock
 from deployments.step import Diagnostic, StepKey, StepOutcome, StepResult
 from tests.support import refusals
 
@@ -99,6 +99,15 @@ SEEN = [
     (refusals.STALE, Reason.PLAN_STALE, Action.RETRY, ""),
     (refusals.OTHER_LINEAGE, Reason.STATE_REPLACED, Action.FAIL, ""),
     *((text, Reason.STATE_NOT_SAVED, Action.FAIL, "") for text in refusals.NOT_SAVED),
+    *(
+        (text, Reason.STATE_UNREACHABLE, Action.RETRY, "does not answer")
+        for text in refusals.NO_ANSWER_OF_THE_STATE
+    ),
+    *(
+        (text, Reason.STATE_UNREACHABLE, Action.FAIL, "refuses the host")
+        for text in refusals.REFUSED_STATE
+    ),
+    (refusals.LOCKED_AT_INIT, Reason.STATE_LOCKED, Action.FAIL, ""),
     *((text, Reason.PROVIDERS_MISSING, Action.FAIL, "") for text in refusals.NO_PROVIDER),
 ]
 
@@ -273,3 +282,18 @@ def test_every_cause_that_gives_up_or_asks_says_how_to_go_on() -> None:
     seen: list[Refusal] = [one for text, *_ in SEEN if (one := classify(error(text)))]
     for refusal in seen:
         assert refusal.finding.next_step.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "locked", [error(refusals.LOCKED, refusals.LOCKED_DETAIL), error(refusals.LOCKED_AT_INIT)]
+)
+def test_a_lock_of_our_own_is_no_lock_of_another_terraform(locked: Diagnostic) -> None:
+    """Terraform repeated the request for the lock, found its own, and the deployment ended."""
+    other = error("googleapi: Error 503: down")
+    step = failed(locked, other, phase=Phase.PLAN)
+    assert refusals_of(step)[0].action is Action.FAIL
+    first, second = without_own_lock(step).diagnostics
+    refusal = classify(first)
+    assert refusal is not None
+    assert (refusal.reason, refusal.action) == (Reason.STATE_UNREACHABLE, Action.RETRY)
+    assert second == other

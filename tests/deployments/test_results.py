@@ -1,6 +1,6 @@
 """How a deployment ended: the decision table, and the truth rules as properties."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,40 +12,27 @@ from deployments.events import EndKind, EndRecord
 from deployments.findings import Severity
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.results import EndContext, Reconciliation, conclude
+from deployments.results import EndContext, Reconciliation, Recovery, conclude
 from deployments.step import (
     Counts,
     Diagnostic,
     Output,
-    SilentChange,
     StepKey,
     StepOutcome,
     StepResult,
     StopCause,
 )
-
-_SILENT = ("import", "move", "remove")
-BY_USER = CancelRequest(by="ann", reason="wrong project")
-BY_OPERATOR = CancelRequest(by="")
-
-
-def step(phase: Phase, outcome: StepOutcome, **fields: object) -> StepResult:
-    return replace(StepResult(StepKey("dep-1", 1), phase, outcome), **fields)  # type: ignore[arg-type]  # any field of it
-
-
-INIT = step(Phase.INIT, StepOutcome.DONE, exit_code=0)
-PLAN = step(Phase.PLAN, StepOutcome.DONE, exit_code=0, counts=Counts(add=3), plan_sha256="ab")
-APPLIED = step(
-    Phase.APPLY, StepOutcome.DONE, exit_code=0, applied=True, counts=Counts(add=2, change=1)
+from tests.deployments.steps import (
+    APPLIED,
+    BY_OPERATOR,
+    BY_USER,
+    INIT,
+    PLAN,
+    failed,
+    refused,
+    step,
+    stopped,
 )
-
-
-def stopped(phase: Phase, cause: StopCause | None, **fields: object) -> StepResult:
-    return step(phase, StepOutcome.STOPPED, stop=cause, exit_code=1, **fields)
-
-
-def failed(phase: Phase, **fields: object) -> StepResult:
-    return step(phase, StepOutcome.FAILED, exit_code=1, **fields)
 
 
 def ended(
@@ -272,73 +259,6 @@ def test_a_result_holds_what_its_steps_left() -> None:
     )
 
 
-def test_counts_are_the_changes_that_were_made_beside_those_that_were_planned() -> None:
-    """An apply that failed after the first of three resources said that three were added."""
-    context = EndContext(Phase.APPLY)
-    part = failed(Phase.APPLY, counts=Counts(add=1), error="exit 1")
-    result = conclude([INIT, PLAN, part], context, Reconciliation())
-    assert (result.counts, result.planned) == (Counts(add=1), Counts(add=3))
-    assert (result.outputs, result.detail) == ([], "exit 1")
-    cancelled = conclude([INIT, PLAN], EndContext(Phase.PLAN, BY_USER), Reconciliation())
-    assert (cancelled.counts, cancelled.planned) == (Counts(), Counts(add=3))
-    init = conclude([INIT], context, Reconciliation())
-    assert (init.counts, init.planned) == (Counts(), Counts())
-
-
-def test_an_interrupted_plan_has_no_planned_changes() -> None:
-    """An interrupted plan prints the counts of the part that was planned (measured)."""
-    part = stopped(Phase.PLAN, StopCause.CANCEL, counts=Counts(add=1))
-    result = conclude([INIT, part], EndContext(Phase.PLAN, BY_USER), Reconciliation())
-    assert result.planned == Counts()
-
-
-@pytest.mark.parametrize("field", [field.name for field in fields(Counts)])
-def test_an_apply_of_a_plan_with_any_change_is_not_an_end_without_changes(field: str) -> None:
-    """Changed outputs, moves and removals from the state ended with `no_changes`."""
-    plan = replace(PLAN, counts=Counts(**{field: 2}))
-    steps = [plan, replace(APPLIED, counts=Counts())]
-    result = conclude(steps, EndContext(Phase.APPLY), Reconciliation())
-    assert (result.status, result.reason) == (Status.COMPLETED, Reason.APPLIED)
-    assert result.planned == plan.counts
-    silent = {"moved", "forgotten", "outputs"}
-    assert result.counts == (plan.counts if field in silent else Counts())
-
-
-IMPORT, MOVE, REMOVE = (SilentChange(action, f"a.{action}") for action in _SILENT)
-
-
-def test_the_state_says_which_silent_changes_an_incomplete_apply_made() -> None:
-    """A failed apply has imported and moved: terraform's state has both, and no message does."""
-    plan = replace(PLAN, silent=[IMPORT, MOVE, REMOVE], counts=Counts(1, 0, 0, 1, 1, 1))
-    part = failed(Phase.APPLY, not_applied=["a.import", "a.remove", "a.bad"])
-    result = conclude([plan, part], EndContext(Phase.APPLY), Reconciliation(silent=[IMPORT, MOVE]))
-    assert result.counts == Counts(imported=1, moved=1)
-    assert result.changed == ["a.import", "a.move"]
-    assert result.not_applied == ["a.remove", "a.bad"]
-
-
-def test_the_next_plan_says_which_silent_changes_a_refused_apply_made() -> None:
-    plan = replace(PLAN, silent=[IMPORT, REMOVE], counts=Counts(1, 0, 0, 1, 0, 1))
-    again = replace(PLAN, silent=[REMOVE], counts=Counts(1, 0, 0, 0, 0, 1))
-    second = replace(APPLIED, counts=Counts(add=1))
-    steps = [plan, refused("googleapi: Error 503: down"), again, second]
-    result = conclude(steps, EndContext(Phase.APPLY), Reconciliation())
-    assert result.counts == result.planned == Counts(1, 0, 0, 1, 0, 1)
-    assert result.changed == ["a.import", "a.remove"]
-    # Without a second apply its plan proves nothing: the survey of existing resources is missing.
-    result = conclude(steps[:3], EndContext(Phase.PLAN, BY_USER), Reconciliation())
-    assert (result.counts, result.planned) == (Counts(), again.counts)
-
-
-def test_a_planned_change_that_was_none_is_unchanged_and_not_open() -> None:
-    last = replace(APPLIED, counts=Counts(), unchanged=["a.b"])
-    result = conclude(
-        [replace(PLAN, counts=Counts(change=1)), last], EndContext(Phase.APPLY), Reconciliation()
-    )
-    assert (result.reason, result.unchanged, result.not_applied) == (Reason.APPLIED, ["a.b"], [])
-    assert (result.counts, result.planned) == (Counts(), Counts(change=1))
-
-
 @pytest.mark.parametrize(("cancel", "too_late"), [(BY_USER, True), (None, False)])
 def test_a_cancel_after_the_work_was_done_is_kept_as_too_late(
     cancel: CancelRequest | None, too_late: bool
@@ -414,10 +334,6 @@ def test_the_status_is_never_a_guess(
     }
 
 
-def refused(summary: str, **fields: object) -> StepResult:
-    return failed(Phase.APPLY, diagnostics=[Diagnostic("error", summary)], **fields)
-
-
 def test_a_refusal_names_the_end_and_says_what_mends_it() -> None:
     last = refused("googleapi: Error 403: Permission 'a.b.create' denied")
     result = conclude([last], EndContext(Phase.APPLY), Reconciliation())
@@ -489,3 +405,70 @@ def test_a_cancel_while_the_next_try_is_waited_for_is_a_cancel() -> None:
     assert ended(last, BY_USER, waiting=True) == (Status.CANCELLED, Reason.CANCELLED_BY_USER)
     assert ended(last, waiting=True) == (Status.FAILED, Reason.GOOGLE_UNAVAILABLE)
     assert ended(last, BY_USER) == (Status.FAILED, Reason.GOOGLE_UNAVAILABLE)
+
+
+UNSAVED = failed(
+    Phase.APPLY,
+    changed=["a.one"],
+    diagnostics=[
+        Diagnostic("error", "Failed to save state", "EOF"),
+        Diagnostic("error", "Failed to persist state to backend", "terraform state push"),
+        Diagnostic("error", "Error releasing the state lock", "force-unlock"),
+    ],
+)
+SAVED = Reconciliation(recovery=Recovery.SAVED)
+PENDING = Reconciliation(recovery=Recovery.PENDING, unsaved=["a.one"])
+
+
+def test_after_a_state_is_saved_no_sentence_calls_for_an_operator() -> None:
+    result = conclude([INIT, PLAN, UNSAVED], EndContext(Phase.APPLY), SAVED)
+    assert (result.status, result.reason) == (Status.FAILED, Reason.STATE_RECOVERED)
+    (error,) = result.errors
+    assert (error.cause, error.audience) == (Reason.STATE_RECOVERED, Audience.USER)
+    assert not any(word in str(error) for word in ("operator", "push", "force-unlock"))
+
+
+def test_until_a_state_is_saved_its_resources_are_named_as_unrecorded() -> None:
+    result = conclude([INIT, PLAN, UNSAVED], EndContext(Phase.APPLY), PENDING)
+    assert (result.status, result.reason) == (Status.FAILED, Reason.STATE_BEING_RECOVERED)
+    assert result.unrecorded == ["a.one"]
+    assert {error.cause for error in result.errors} == {Reason.STATE_BEING_RECOVERED}
+
+
+@pytest.mark.parametrize(
+    ("last", "cancel", "saved", "pending"),
+    [
+        (
+            stopped(Phase.APPLY, StopCause.CANCEL),
+            BY_USER,
+            (Status.CANCELLED, Reason.CANCELLED_BY_USER),
+            (Status.CANCELLED, Reason.STATE_BEING_RECOVERED),
+        ),
+        (
+            stopped(Phase.APPLY, StopCause.DEADLINE),
+            None,
+            (Status.FAILED, Reason.APPLY_TIMED_OUT),
+            (Status.FAILED, Reason.STATE_BEING_RECOVERED),
+        ),
+        (
+            replace(UNSAVED, diagnostics=[*UNSAVED.diagnostics, Diagnostic("error", "Other")]),
+            None,
+            (Status.FAILED, Reason.APPLY_FAILED),
+            (Status.FAILED, Reason.STATE_BEING_RECOVERED),
+        ),
+        (
+            step(Phase.APPLY, StepOutcome.RUNNER_LOST),
+            None,
+            (Status.NEEDS_ATTENTION, Reason.RUNNER_LOST),
+            (Status.NEEDS_ATTENTION, Reason.RUNNER_LOST),
+        ),
+    ],
+)
+def test_another_cause_stays_the_reason_unless_it_says_that_the_state_was_saved(
+    last: StepResult,
+    cancel: CancelRequest | None,
+    saved: tuple[Status, Reason],
+    pending: tuple[Status, Reason],
+) -> None:
+    assert ended(last, cancel, SAVED) == saved
+    assert ended(last, cancel, PENDING) == pending

@@ -228,4 +228,5 @@ async def open_service(
             yield Service(house, real, between, console, session)
     finally:
         house.end()
+        await house.forget_states()
         await following

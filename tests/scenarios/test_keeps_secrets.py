@@ -71,6 +71,7 @@ async def leaky(
     house = House(await temporal.client(), temporal.address, data, ours)
     yield house
     house.end()
+    await house.forget_states()
 
 
 async def test_it_is_in_no_store_history_answer_page_or_file(

@@ -5,18 +5,17 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import httpx
 import pytest
 
 from deployments.deployment import DeploymentRequest, Stack, Status
 from deployments.reasons import Reason
+from tests.scenarios.state_bucket import Bucket, settings
 from tests.support import stores
 from tests.support.invariants import Views, check_invariants
 from tests.support.servers import Process, eventually
 from tests.support.service import Deployment, House
-from worker.state_reconciliation import addresses_in
 
 APPLY = 3
 
@@ -28,48 +27,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stores.Store]:
 
 
 @pytest.fixture
-async def bucket(server: stores.Store, house: House) -> AsyncIterator["Bucket"]:
+async def bucket(server: stores.Store, house: House) -> AsyncIterator[Bucket]:
     await server.until_up()
     await stores.make_bucket(server)
-    house.settings |= {
-        "ANAVA_STATE__BACKEND": "gcs",
-        "ANAVA_STATE__BUCKET": stores.BUCKET,
-        "ANAVA_GCS__ENDPOINT": f"http://{server.host}",
-    }
+    house.settings |= settings(f"http://{server.host}")
     async with httpx.AsyncClient(base_url=f"http://{server.host}") as session:
         yield Bucket(session)
-
-
-class Bucket:
-    """What lies in the bucket, past all our own code."""
-
-    def __init__(self, session: httpx.AsyncClient) -> None:
-        self._session = session
-
-    async def get(self, deployment: Deployment, kind: str) -> bytes:
-        """An object of a stack; empty when there is none."""
-        url = f"/storage/v1/b/{stores.BUCKET}/o/{self._name(deployment, kind)}"
-        answer = await self._session.get(url, params={"alt": "media"})
-        assert answer.status_code in {200, 404}, answer.text
-        return answer.content if answer.status_code == 200 else b""
-
-    async def put(self, deployment: Deployment, kind: str, content: bytes) -> None:
-        url = f"/upload/storage/v1/b/{stores.BUCKET}/o?uploadType=media"
-        name = self._name(deployment, kind)
-        answer = await self._session.post(f"{url}&name={name}", content=content)
-        assert answer.status_code == 200, answer.text
-
-    async def recorded(self, deployment: Deployment) -> set[str]:
-        return addresses_in(await self.get(deployment, "tfstate"))
-
-    async def check(self, house: House, deployment: Deployment) -> None:
-        """Every invariant, with the state and the lock that lie here."""
-        await deployment.result()
-        await check_invariants(house, deployment, Views(recorded=await self.recorded(deployment)))
-        assert await self.get(deployment, "tflock") == b"", "I10: the lock is left"
-
-    def _name(self, deployment: Deployment, kind: str) -> str:
-        return quote(f"stacks/{deployment.stack}/default.{kind}", safe="")
 
 
 def request(prefix: str, **variables: float) -> DeploymentRequest:
@@ -88,10 +51,9 @@ async def until_dead(deployment: Deployment) -> None:
 
 
 async def paused_in_apply(house: House, prefix: str) -> tuple[Process, Deployment]:
-    """An apply whose worker has noted the lock and then stands still."""
+    """An apply whose worker stands still."""
     worker = house.worker()
     deployment = await house.start(request(prefix, resource_seconds=3))
-    await deployment.until_file(APPLY, "lock.json")
     await deployment.until_text(APPLY, "apply_start")
     worker.signal(signal.SIGSTOP)
     return worker, deployment

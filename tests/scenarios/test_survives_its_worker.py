@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from temporalio.api.enums.v1 import EventType
 
+from adapters.local.host_report import LocalHostReports
 from deployments.deployment import Status
 from deployments.events import EndKind
 from deployments.reasons import Reason
@@ -39,6 +40,25 @@ async def assert_completed(
     await check_invariants(house, deployment)
 
 
+async def until_timed_out(deployment: Deployment) -> None:
+    """Until Temporal has ended the activity attempt of a silent worker."""
+
+    async def has_timed_out() -> bool:
+        history = await deployment.handle.fetch_history()
+        kinds = [event.event_type for event in history.events]
+        pending = (await deployment.handle.describe()).raw_description.pending_activities
+        retried = any(activity.attempt > 1 for activity in pending)
+        return retried or EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT in kinds
+
+    await eventually(has_timed_out, "the timeout of the activity")
+
+
+async def pass_time(seconds: float) -> None:
+    """Let an exact time pass: the instants of a fault are what its tests vary."""
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), seconds)
+
+
 @pytest.mark.parametrize("step", [INIT, PLAN, APPLY])
 @pytest.mark.parametrize(
     "milliseconds",
@@ -50,9 +70,7 @@ async def test_a_killed_worker_is_followed_by_the_next(
     worker = house.worker()
     deployment = await house.deploy(resource_seconds=0.3)
     await deployment.until_file(step, "step.json")
-    never = asyncio.Event()
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(never.wait(), milliseconds / 1000)
+    await pass_time(milliseconds / 1000)
     worker.kill()
     begun = deployment.begun()
     house.worker()
@@ -82,6 +100,46 @@ async def test_a_paused_worker_that_wakes_up_writes_nothing_more(house: House) -
     await assert_completed(house, deployment)
 
 
+@pytest.mark.parametrize(
+    "milliseconds",
+    [400, *(pytest.param(200 * number, marks=pytest.mark.long) for number in range(20))],
+)
+async def test_an_apply_continues_after_a_pause_beyond_the_heartbeat_timeout(
+    house: House, milliseconds: int
+) -> None:
+    """The worker wakes up when the workflow has attached again, or is about to attach."""
+    worker = house.worker()
+    timings = replace(SHORT, heartbeat_timeout_seconds=3, host_silence_seconds=2)
+    deployment = await house.deploy(timings, resource_seconds=3)
+    await deployment.until_text(APPLY, "apply_start")
+    worker.signal(signal.SIGSTOP)
+    await until_timed_out(deployment)
+    await pass_time(milliseconds / 1000)
+    worker.signal(signal.SIGCONT)
+    await assert_completed(house, deployment)
+
+
+@pytest.mark.long
+async def test_a_worker_with_a_blocked_event_loop_is_named_and_ends(house: House) -> None:
+    """It polled by its threads and passed for healthy, while no deployment of its host moved."""
+    worker = house.worker("tests/scenarios/blocked_worker.py")
+    await house.until_up()
+    report = LocalHostReports(house.data / "runs", house.data)
+    deployment = await house.deploy(resource_seconds=15)
+    await deployment.until_text(APPLY, "apply_start")
+    worker.signal(signal.SIGUSR1)
+
+    async def is_named() -> bool:
+        return bool((await report.current()).stalled_workers)
+
+    await eventually(is_named, "the stalled worker in the report")
+    await eventually(lambda: worker.popen.poll() is not None, "the worker's end", 60)
+    assert worker.popen.returncode == os.EX_SOFTWARE
+    assert not await is_named()
+    house.worker()
+    await assert_completed(house, deployment)
+
+
 async def test_sigterm_leaves_terraform_to_the_next_worker(house: House) -> None:
     worker = house.worker()
     deployment = await house.deploy(resource_seconds=2)
@@ -99,13 +157,7 @@ async def test_no_worker_for_longer_than_every_limit(house: House) -> None:
     deployment = await house.deploy(timings, resource_seconds=1)
     await deployment.until_text(APPLY, "apply_start")
     worker.kill()
-
-    async def was_given_up() -> bool:
-        history = await deployment.handle.fetch_history()
-        kinds = [event.event_type for event in history.events]
-        return EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT in kinds
-
-    await eventually(was_given_up, "the end of the waiting for the host")
+    await until_timed_out(deployment)
     house.worker()
     result = await deployment.result()
     assert result.status is Status.COMPLETED

@@ -22,3 +22,4 @@ async def house(temporal: TemporalServer, tmp_path: Path) -> AsyncIterator[House
     house = House(await temporal.client(), temporal.address, tmp_path)
     yield house
     house.end()
+    await house.forget_states()

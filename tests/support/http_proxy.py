@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -71,15 +73,15 @@ class HttpProxy:
         verdict = self.rule(name)
         self.calls.append((name, verdict))
         await asyncio.sleep(self.latency_seconds)
+        if verdict in {Verdict.RESET, Verdict.DROP}:
+            return await _lose(verdict, reader, writer)
         if verdict in _REFUSALS:
             answer = _Answer(_REFUSALS[verdict], [], b"refused by a fault proxy")
         else:
             answer = await self._ask(upstream, request, body)
-        if verdict is Verdict.SWALLOW:
-            # It was carried out; the caller waits until it gives up.
-            while await reader.read(_BLOCK_BYTES):
-                continue
-            return False
+        if verdict in {Verdict.CLOSE, Verdict.LOSE, Verdict.SWALLOW}:
+            # It was carried out; what the caller hears differs.
+            return await _lose(verdict, reader, writer)
         _write(connection, writer, answer)
         await writer.drain()
         return connection.our_state is h11.DONE
@@ -98,6 +100,29 @@ class HttpProxy:
             await answer.aclose()
         kept = [item for item in answer.headers.raw if item[0].lower() not in _OF_THE_HOP]
         return _Answer(answer.status_code, kept, content)
+
+
+async def _lose(
+    verdict: Verdict, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> bool:
+    if verdict in {Verdict.LOSE, Verdict.RESET}:
+        return _reset(writer)
+    if verdict in {Verdict.CLOSE, Verdict.DROP}:
+        writer.transport.abort()
+        return False
+    # The caller waits until it gives up.
+    while await reader.read(_BLOCK_BYTES):
+        continue
+    return False
+
+
+def _reset(writer: asyncio.StreamWriter) -> bool:
+    """Close with RST, where an abort closes with FIN, which the client reads as an end of file."""
+    writer.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )
+    writer.transport.abort()
+    return False
 
 
 def _uploaded(body: bytes) -> str:

@@ -239,6 +239,43 @@ UNREACHABLE_DETAIL = (
     "Error message: Failed to lock: LOCK http://127.0.0.1:9/state giving up after 3 attempt(s): "
     "dial tcp 127.0.0.1:9: connect: connection refused"
 )
+# The state's bucket behind a proxy that loses a request (terraform 1.11.4, recorded).
+_UPLOAD = (
+    'Post "http://127.0.0.1:9/upload/storage/v1/b/states/o?alt=json&name=x%2Fdefault.tfstate'
+    '&prettyPrint=false&projection=full&uploadType=multipart": '
+)
+NO_ANSWER_OF_THE_STATE = (
+    "Failed to get existing workspaces: querying Cloud Storage failed: Get "
+    '"http://127.0.0.1:9/storage/v1/b/states/o?alt=json&delimiter=%2F": EOF',
+    "Error refreshing state: Failed to open state file at gs://states/x/default.tfstate: Get "
+    '"http://127.0.0.1:9/states/x/default.tfstate": EOF',
+    "error loading state: Failed to open state file at gs://states/x/default.tfstate: Get "
+    '"http://127.0.0.1:9/states/x/default.tfstate": EOF',
+    'Error loading state: writing "gs://states/x/default.tflock" failed: '
+    f"{_UPLOAD}EOF\nstorage: object doesn't exist",
+    f"Error loading state: Failed to upload state to gs://states/x/default.tfstate: {_UPLOAD}"
+    "read tcp 127.0.0.1:49512->127.0.0.1:9: read: connection reset by peer",
+    "error loading state: Failed to upload state to gs://states/x/default.tfstate: googleapi: got "
+    "HTTP response code 503 with body: refused",
+    "Error loading state: Failed to open state file at gs://states/x/default.tfstate: Get "
+    '"https://127.0.0.1:9/states/x/default.tfstate": tls: failed to verify certificate: x509: '
+    "certificate signed by unknown authority",
+    "Error loading state: <nil>\n\t\t\t\tAdditionally, unlocking the state file on Google Cloud "
+    'Storage failed:\n\n\t\t\t\tError message: "storage: object doesn\'t exist"',
+    "Error releasing the state lock",
+)
+REFUSED_STATE = (
+    "Failed to get existing workspaces: querying Cloud Storage failed: googleapi: Error 403: "
+    "worker@x.iam.gserviceaccount.com does not have storage.objects.list access, forbidden",
+    "Failed to get existing workspaces: querying Cloud Storage failed: googleapi: Error 404: The "
+    "specified bucket does not exist., notFound",
+)
+LOCKED_AT_INIT = (
+    'Error loading state: writing "gs://states/x/default.tflock" failed: googleapi: Error 412: '
+    "Precondition failed, Precondition Failed\nLock Info:\n  ID:        1795743934031046\n"
+    "  Path:      gs://x\n  Operation: OperationTypeApply\n  Who:       me@laptop\n"
+    "  Version:   1.11.4\n  Created:   2026-11-27 01:38:47.335652185 +0000 UTC\n  Info:      \n"
+)
 STALE = "Saved plan is stale"
 OTHER_LINEAGE = "Saved plan does not match the given state"
 NOT_SAVED = ("Failed to save state", "Failed to persist state to backend")

@@ -118,6 +118,10 @@ class TemporalServer:
         argv += temporal_options(self._folder / "temporal.db")
         self._process = Process(argv, base_environment(), self._folder / "temporal.log")
 
+    def database(self) -> list[Path]:
+        """The files of its database."""
+        return list(self._folder.glob("temporal.db*"))
+
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()

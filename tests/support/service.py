@@ -21,10 +21,11 @@ from temporalio.common import (
 )
 
 from adapters.encryption import AesGcmCipher
+from adapters.local import atomic_files
 from adapters.settings import base_environment
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack
 from deployments.secret_variables import encrypt_variables
-from deployments.temporal_names import SHARED_QUEUE, Attribute, Memo
+from deployments.temporal_names import SHARED_QUEUE, STACK_RECORD_WORKFLOW, Attribute, Memo
 from deployments.timings import PhaseTimeouts, RetryLimits, StopLadder, Timings
 from tests.support.processes import processes_below
 from tests.support.secrets import PLANTED
@@ -153,9 +154,10 @@ class House:
         self,
         timings: Timings = SHORT,
         timeouts: PhaseTimeouts | None = None,
+        prefix: str = "",
         **variables: str | float,
     ) -> Deployment:
-        prefix = "p" + uuid.uuid4().hex[:8]
+        prefix = prefix or "p" + uuid.uuid4().hex[:8]
         stack = Stack("sandbox", "demo-project-1", prefix)
         request = DeploymentRequest(
             stack, "us-central1", "US", json.dumps(variables), timeouts=timeouts or PhaseTimeouts()
@@ -196,6 +198,14 @@ class House:
         """Addresses in the stack's state."""
         path = self.data / "stacks" / deployment.stack / "terraform.tfstate"
         return addresses_in(path.read_bytes()) if path.exists() else set()
+
+    async def forget_states(self) -> None:
+        """Remove the records of the stacks of this host, whose disk goes with the test."""
+        query = f"WorkflowType = '{STACK_RECORD_WORKFLOW}' AND ExecutionStatus = 'Running'"
+        host = atomic_files.read(self.data / "runs" / "host.json") or {}
+        async for execution in self.client.list_workflows(query):
+            if (await execution.memo_value("record"))["host"] == host.get("id"):
+                await self.client.get_workflow_handle(execution.id).terminate()
 
     def end(self) -> None:
         for worker in self.workers:

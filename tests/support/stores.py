@@ -87,11 +87,16 @@ def redis(*options: str) -> Iterator[Store]:
 
 @contextmanager
 def object_store(folder: Path, front: str = "", public_host: str = "") -> Iterator[Store]:
-    """Its links lead to `front`, where a proxy stands in front of it; objects are at a host."""
+    """Its links lead to `front`, where a proxy stands in front of it; objects are at a host.
+
+    Terraform reads a state by `GET /<bucket>/<object>`, which the server answers on the public host
+    alone: elsewhere with 404, so that terraform takes the state for missing (tried).
+    """
     port = free_port()
-    host = f"127.0.0.1:{port}"
+    front = front or f"http://127.0.0.1:{port}"
     argv = [str(GCS), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
-    argv += ["-external-url", front or f"http://{host}", "-public-host", public_host or host]
+    public_host = public_host or front.removeprefix("http://")
+    argv += ["-external-url", front, "-public-host", public_host]
     argv += ["-backend", "filesystem", "-filesystem-root", str(folder)]
     yield from _running(Store(argv, port, {}))
 

@@ -18,6 +18,14 @@ class Verdict(Enum):
     EXHAUSTED = auto()
     # Carried out by the server, but the caller hears nothing.
     SWALLOW = auto()
+    # Carried out by the server, and the connection is reset in place of the answer.
+    LOSE = auto()
+    # Carried out by the server, and the connection is closed in place of the answer.
+    CLOSE = auto()
+    # Not carried out: the connection is reset.
+    RESET = auto()
+    # Not carried out: the connection is closed.
+    DROP = auto()
 
 
 # By a call's name: `POST /upload/storage/v1/b/… artifacts/…`, which is the object's name, or

@@ -1,20 +1,14 @@
 """What is true after an abnormal end: terraform's messages against the state."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.redaction import Redactor
-from deployments.results import Reconciliation
+from deployments.results import Reconciliation, Recovery
 from deployments.step import Resource, ResourceStatus, SilentChange
-from worker.state_reconciliation import (
-    ReconciliationInput,
-    addresses_in,
-    compare_with_state,
-    reconcile,
-)
+from worker.state_reconciliation import addresses_in, compare_with_state, reconcile
 from worker.steps.event_log import SPOOL_FILE
 
 
@@ -76,82 +70,62 @@ def operation(kind: str, address: str) -> str:
     return json.dumps({"@message": kind, "type": kind, "hook": hook}) + "\n"
 
 
-def inputs(folder: Path, script: str) -> ReconciliationInput:
-    """A terraform that says what the script says, where an apply of `a.b` was left open."""
-    terraform = folder / "terraform"
-    terraform.write_text(f"#!/bin/sh\n{script}\n")
-    terraform.chmod(0o755)
-    (folder / SPOOL_FILE).write_text(operation("apply_start", "a.b"))
-    return ReconciliationInput(
-        folder, folder, folder / "rescued", str(terraform), {"PATH": "/usr/bin:/bin"}
-    )
+def step_folder(folder: Path) -> Path:
+    """An apply that made `a.made` and left `a.open`."""
+    made, begun = operation("apply_complete", "a.made"), operation("apply_start", "a.open")
+    (folder / SPOOL_FILE).write_text(made + begun)
+    return folder
 
 
-async def test_a_state_that_does_not_answer_is_no_empty_state(tmp_path: Path) -> None:
-    assert await reconcile(inputs(tmp_path, "exit 1")) == Reconciliation(inconclusive=True)
+def test_a_store_that_does_not_answer_costs_no_name(tmp_path: Path) -> None:
+    """The report named no resource when the state could not be read."""
+    reconciliation = reconcile(step_folder(tmp_path), None, Recovery.NONE)
+    assert reconciliation == Reconciliation(unknown=["a.made", "a.open"], inconclusive=True)
 
 
-async def test_what_began_and_is_not_in_the_state_is_unknown(tmp_path: Path) -> None:
-    assert await reconcile(inputs(tmp_path, "echo {}")) == Reconciliation(unknown=["a.b"])
+def test_what_began_and_is_not_in_the_state_is_unknown(tmp_path: Path) -> None:
+    state = json.dumps({"resources": [managed("made")]}).encode()
+    reconciliation = reconcile(step_folder(tmp_path), state, Recovery.NONE)
+    assert reconciliation == Reconciliation(unknown=["a.open"])
 
 
-async def test_the_state_says_which_changes_were_made_without_a_message(tmp_path: Path) -> None:
+def test_the_state_says_which_changes_were_made_without_a_message(tmp_path: Path) -> None:
     planned = {"in": "import", "gone": "remove", "new": "move", "kept": "remove"}
+    changes = (
+        {"resource": {"addr": f'a.b["{key}"]'}, "action": action} for key, action in planned.items()
+    )
+    messages = ({"@message": "", "type": "planned_change", "change": change} for change in changes)
     plan = tmp_path / "plan"
     plan.mkdir()
-    (plan / SPOOL_FILE).write_text(
-        "".join(
-            json.dumps(
-                {
-                    "@message": "",
-                    "type": "planned_change",
-                    "change": {"resource": {"addr": f'a.b["{key}"]'}, "action": action},
-                }
-            )
-            + "\n"
-            for key, action in planned.items()
-        )
-    )
+    (plan / SPOOL_FILE).write_text("".join(json.dumps(message) + "\n" for message in messages))
     state = {"resources": [managed("b", instances=[{"index_key": "in"}, {"index_key": "kept"}])]}
-    scene = replace(inputs(tmp_path, f"echo '{json.dumps(state)}'"), plan_folder=plan)
-    (tmp_path / SPOOL_FILE).unlink()
-    assert await reconcile(scene) == Reconciliation(
+    made = reconcile(tmp_path, json.dumps(state).encode(), Recovery.NONE, plan_folder=plan)
+    assert made == Reconciliation(
         silent=[SilentChange("import", 'a.b["in"]'), SilentChange("remove", 'a.b["gone"]')]
     )
 
 
-async def test_an_unwritten_state_is_pushed_back_and_an_empty_one_never(tmp_path: Path) -> None:
-    state = json.dumps({"resources": [managed("b")]})
-    rescued = tmp_path / "errored.tfstate"
-    script = 'case "$2" in push) cp "$3" pushed;; pull) cat pushed 2>/dev/null || echo {};; esac'
-    made = inputs(tmp_path, script)
-
-    rescued.write_text("{}")
-    assert await reconcile(made) == Reconciliation(unknown=["a.b"])
-    assert not (tmp_path / "pushed").exists()
-
-    rescued.write_text(state)
-    assert await reconcile(made) == Reconciliation()
-    assert (tmp_path / "rescued" / "errored.tfstate").read_text() == state
+def test_what_is_in_a_state_that_is_not_saved_yet_is_named_and_not_unknown(tmp_path: Path) -> None:
+    state = json.dumps({"resources": [managed("made"), managed("open"), managed("old")]}).encode()
+    reconciliation = reconcile(step_folder(tmp_path), state, Recovery.PENDING)
+    assert reconciliation == Reconciliation(unsaved=["a.made"], recovery=Recovery.PENDING)
 
 
-async def test_a_secret_in_a_key_is_compared_and_not_shown(tmp_path: Path) -> None:
+def test_a_secret_in_a_key_is_compared_and_not_shown(tmp_path: Path) -> None:
     """Redacted addresses are in no state: an ordinary failure was reported as unrecorded."""
     keys = ("hunter2-first", "hunter2-other", "hunter2-third")
-    secrets = Redactor(keys)
-    state = {
-        "resources": [managed("b", instances=[{"index_key": keys[0]}, {"index_key": keys[1]}])]
-    }
-    scene = replace(inputs(tmp_path, f"echo '{json.dumps(state)}'"), redact=secrets.clean)
-
+    redact = Redactor(keys).clean
+    instances = [{"index_key": keys[0]}, {"index_key": keys[1]}]
+    state = json.dumps({"resources": [managed("b", instances=instances)]}).encode()
     (tmp_path / SPOOL_FILE).write_text(
         "".join(operation("apply_complete", f'a.b["{key}"]') for key in keys[:2])
         + operation("apply_start", f'a.b["{keys[2]}"]')
     )
-    assert await reconcile(scene) == Reconciliation(unknown=['a.b["(sensitive)"]'])
+    hidden = 'a.b["(sensitive)"]'
+    reconciliation = reconcile(tmp_path, state, Recovery.NONE, redact)
+    assert reconciliation == Reconciliation(unknown=[hidden])
+    assert reconcile(tmp_path, None, Recovery.NONE, redact).unknown == [hidden] * 3
 
 
-async def test_a_terraform_that_never_started_left_nothing_open(tmp_path: Path) -> None:
-    scene = inputs(tmp_path, "echo {}")
-    (tmp_path / SPOOL_FILE).unlink()
-    assert await reconcile(scene) == Reconciliation()
+def test_a_terraform_that_never_started_left_nothing_open(tmp_path: Path) -> None:
+    assert reconcile(tmp_path, b"", Recovery.NONE) == Reconciliation()

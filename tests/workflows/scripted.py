@@ -14,9 +14,11 @@ from temporalio.common import SearchAttributeKey
 from temporalio.worker import Worker
 
 from activities.deployments import FinalizeDeploymentInput, PrepareDeploymentInput, ReportPlanInput
+from activities.failures import translated
 from activities.preflight import CheckProjectInput, FindExistingInput
 from activities.steps import RunStepInput, StopStepInput
 from deployments.deployment import DeploymentRequest, DeploymentResult, PreparedHost, Stack
+from deployments.errors import AnavaError
 from deployments.findings import Finding
 from deployments.imports import ImportSurvey
 from deployments.phase import Phase
@@ -75,9 +77,14 @@ def refused(*summaries: str) -> Answer:
 class ScriptedHost:
     """Activities that say what a host would say: one answer an apply, the last one for ever."""
 
-    def __init__(self, applies: Sequence[Answer], plans: Sequence[Answer] = (done,)) -> None:
+    def __init__(
+        self,
+        applies: Sequence[Answer],
+        plans: Sequence[Answer] = (done,),
+        inits: Sequence[Answer] = (done,),
+    ) -> None:
         self._answers: dict[Phase, list[Answer]] = {
-            Phase.INIT: [done],
+            Phase.INIT: list(inits),
             Phase.PLAN: list(plans),
             Phase.APPLY: list(applies),
         }
@@ -85,11 +92,15 @@ class ScriptedHost:
         self.findings: list[Finding] = []
         self.surveys = [ImportSurvey()]
         self.looked = 0
+        self.refusal: AnavaError | None = None
         self.held = asyncio.Event()
         self.held.set()
 
     @activity.defn
     async def prepare_deployment(self, input: PrepareDeploymentInput) -> PreparedHost:
+        with translated():
+            if self.refusal is not None:
+                raise self.refusal
         return PreparedHost("scripted", "1.11.4")
 
     @activity.defn

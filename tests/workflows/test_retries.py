@@ -7,6 +7,12 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHistory
 from temporalio.worker import Replayer
 
 from deployments.deployment import Status
+from deployments.errors import (
+    AnavaError,
+    StateBeingRecovered,
+    StateReplaced,
+    TerraformUnusable,
+)
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.step import Resource, ResourceStatus
@@ -148,3 +154,45 @@ async def test_what_takes_far_too_long_is_said_while_it_runs(client: Client) -> 
     assert "`google_secret_manager_secret.keys[\"'a'\"]`: since 2026-11-25T03:00:00Z" in details
     assert "refusing" not in after
     assert (result.status, result.reason) == (Status.COMPLETED, Reason.APPLIED)
+
+
+@pytest.mark.parametrize("text", refusals.NO_ANSWER_OF_THE_STATE[:2])
+async def test_a_store_of_the_state_that_does_not_answer_at_init_is_tried_again(
+    client: Client, text: str
+) -> None:
+    """It ended as `init_failed`."""
+    host = ScriptedHost([done], inits=[refused(text), done])
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK)
+        result = await deployment.result()
+        history = await deployment.handle.fetch_history()
+    assert (result.status, result.reason) == (Status.COMPLETED, Reason.APPLIED)
+    assert host.phases == [INIT, INIT, PLAN, APPLY]
+    await replay(history)
+
+
+async def test_a_store_of_the_state_that_stays_away_ends_the_deployment(client: Client) -> None:
+    host = ScriptedHost([done], inits=[refused(refusals.NO_ANSWER_OF_THE_STATE[0])])
+    async with host.workers(client):
+        result = await (await Scripted.start(client, QUICK)).result()
+    assert (result.status, result.reason) == (Status.FAILED, Reason.STATE_UNREACHABLE)
+    assert host.phases == [INIT] * 3
+
+
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [
+        (StateBeingRecovered("host a"), Reason.STATE_BEING_RECOVERED),
+        (StateReplaced("lineage b"), Reason.STATE_REPLACED),
+        (TerraformUnusable("too old"), Reason.PREPARE_FAILED),
+    ],
+)
+async def test_a_host_that_refuses_to_prepare_names_the_reason(
+    client: Client, refusal: AnavaError, reason: Reason
+) -> None:
+    host = ScriptedHost([done])
+    host.refusal = refusal
+    async with host.workers(client):
+        result = await (await Scripted.start(client, QUICK)).result()
+    assert (result.status, result.reason, result.detail) == (Status.FAILED, reason, str(refusal))
+    assert host.phases == []

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 from adapters.local import atomic_files
@@ -69,13 +68,13 @@ class EventLog:
         # A shorter block is the last; later bytes raise a change event that the caller awaits.
         while await asyncio.to_thread(self._translate_block) == _BLOCK_BYTES:
             pass
-        self._write_progress(final=False)
+        await asyncio.to_thread(self._write_progress, final=False)
         return self._translator.lines - before
 
     async def close(self) -> EndRecord:
         """Write the end record if there is none; the whole spool must have been pumped."""
         await asyncio.to_thread(self._write, b"", final=True)
-        self._write_progress(final=True)
+        await asyncio.to_thread(self._write_progress, final=True)
         if self.seal is None:
             step, file = self._key.step, self._file
             started = (self._folder / "started.json").exists()
@@ -129,6 +128,6 @@ class EventLog:
             "phase": self._translator.phase,
             "until": f"{self._key.step}-{self._translator.lines}",
             "counts": self.accumulator.tally(),
-            "resources": [asdict(resource) for resource in self.accumulator.resources()],
+            "resources": [vars(resource) for resource in self.accumulator.resources()],
         }
         atomic_files.replace(self._folder / PROGRESS_FILE, json.dumps(content))

@@ -1,11 +1,16 @@
 """The folder of a step on this host: claim, runner, output, credential and the mark of the end."""
 
+import asyncio
+import logging
 from pathlib import Path
 
 from adapters.local import atomic_files
-from adapters.terraform.state.lock_record import LockRecord
+from adapters.terraform.state.own_locks import dead_runs, free_own_lock
 from deployments.credentials import Credential
-from deployments.step import StepKey
+from deployments.errors import Unavailable
+from deployments.phase import Phase
+from deployments.refusal_causes import without_own_lock
+from deployments.step import StepKey, StepResult
 from worker.run_directory import RunDirectory
 from worker.steps.claims import Claims
 from worker.steps.context import HostContext
@@ -14,6 +19,8 @@ from worker.steps.runner_process import RunnerProcess
 from worker.steps.spool_follower import SpoolFollower
 
 __all__ = ["StepFolder", "step_folders"]
+
+_log = logging.getLogger("anava.worker")
 
 _CLOSED_FILE = "closed"
 _CREDENTIAL_FILE = "credential.json"
@@ -24,7 +31,8 @@ class StepFolder:
 
     def __init__(self, run_directory: Path, key: StepKey, context: HostContext) -> None:
         self.key = key
-        self._work = run_directory / "work"
+        self._run_directory = RunDirectory(run_directory)
+        self._work = self._run_directory.work
         self._folder = folder = run_directory / "steps" / str(key.step)
         self._context = context
         self.claims = Claims(folder, context.workers, context.worker)
@@ -35,6 +43,11 @@ class StepFolder:
         """Whether the step was claimed, is not closed, and the worker is gone."""
         return not self.is_closed() and self.claims.is_stale(stale_seconds)
 
+    def phase(self) -> Phase:
+        """The phase of the step; the queue, in which nothing runs, for a step without an order."""
+        has_order = (self._folder / ORDER_FILE).exists()
+        return read_order(self._folder).phase if has_order else Phase.QUEUE
+
     def credential_reference(self) -> str:
         """The credential that terraform uses; empty where the step needs none or has no order."""
         is_ordered = (self._folder / ORDER_FILE).exists()
@@ -43,6 +56,8 @@ class StepFolder:
     def write_credential(self, credential: Credential) -> None:
         """Replace the token of the metadata endpoint, in a file of mode 0600; raises Fenced."""
         self.claims.check()
+        # First, so that no output with the token precedes the redactor's knowledge of the token.
+        self._run_directory.add_secrets([credential.token])
         path = self._folder / _CREDENTIAL_FILE
         atomic_files.replace(
             path,
@@ -72,11 +87,23 @@ class StepFolder:
         """Whether the step needs no supervisor any more."""
         return (self._folder / _CLOSED_FILE).exists()
 
-    def free_lock(self) -> None:
-        """Remove the state lock of this step's dead terraform; blocks, and raises Unavailable."""
+    async def settle_lock(self, result: StepResult) -> StepResult:
+        """Remove the state lock that a dead terraform of the deployment left.
+
+        Returns the result, which does not name our own lock as the lock of another terraform.
+        """
+        runs = dead_runs(sorted(self._folder.parent.iterdir()))
+        if result.exit_code == 0 or not runs or self.runner.status().alive:
+            return result
         state = self._context.states.used_by(self._work)
-        if state is not None and not self.runner.status().alive:
-            LockRecord(self._folder, state).release()
+        if state is None:
+            return result
+        try:
+            removed = await asyncio.to_thread(free_own_lock, state, runs)
+        except Unavailable as error:
+            _log.warning("%s may have left the lock of its state: %s", self.key, error)
+            return result
+        return without_own_lock(result) if removed else result
 
 
 def step_folders(directory: RunDirectory, context: HostContext) -> list[StepFolder]:

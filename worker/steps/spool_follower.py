@@ -1,4 +1,4 @@
-"""Follows the output of a step: events of the spool, the state lock, and at the end the result."""
+"""Follows the output of a step: events of the spool, and at the end the result."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,6 @@ from adapters.local import atomic_files
 from adapters.local.inotify import FileWatch
 from adapters.terraform import command
 from adapters.terraform.output.events import Translator
-from adapters.terraform.state.lock_record import LockRecord
 from deployments.errors import RunDirectoryBroken
 from deployments.phase import Phase
 from deployments.step import Resource, StepKey, StepResult
@@ -43,7 +42,6 @@ class SpoolFollower:
         self._context = context
         self._claims = claims
         self._log: EventLog | None = None
-        self._lock: LockRecord | None = None
         self._watch: FileWatch | None = None
         self._resources = ExitStack()
 
@@ -69,10 +67,7 @@ class SpoolFollower:
             # Before the start terraform prints nothing, and events need the start time.
             return 0
         log = self._open_log()
-        lines = await log.pump()
-        if log.accumulator.works_on_state:
-            self._note_lock()
-        return lines
+        return await log.pump()
 
     async def wait_for_change(self, seconds: float) -> None:
         """Return when a file of the step has changed, after `seconds` at the latest."""
@@ -143,13 +138,6 @@ class SpoolFollower:
             )
             self._resources.callback(self._log.release)
         return self._log
-
-    def _note_lock(self) -> None:
-        if self._lock is None and (state := self._context.states.used_by(self._work)):
-            self._lock = LockRecord(self._folder, state)
-            self._resources.callback(self._lock.close)
-        if self._lock is not None:
-            self._lock.record()
 
     def _phase(self) -> Phase:
         return self._claims.phase

@@ -12,6 +12,7 @@ from temporalio import activity
 
 from adapters.local.atomic_files import boot_seconds
 from deployments.errors import AttemptGone, HandedOver, HostFault, Unavailable
+from deployments.execution import WorkflowState
 from deployments.step import (
     ActivityToken,
     Resource,
@@ -82,8 +83,8 @@ class ActivityAttempts(Protocol):
         """Whether the workflow waits for this activity, started or not."""
         ...
 
-    async def has_closed(self, workflow_id: str) -> bool:
-        """Whether the workflow is closed; False for an unknown workflow."""
+    async def workflow_state(self, workflow_id: str) -> WorkflowState:
+        """Whether the newest run of the workflow is open."""
         ...
 
     async def report_overdue(
@@ -152,7 +153,6 @@ class Supervisor:
 
         Raises:
             Fenced: another worker has claimed the step.
-            AttemptGone: another attempt of the activity supervises the step.
             HandedOver: `hand_over` was called.
             HostFault: the step cannot run on this host.
         """
@@ -244,11 +244,11 @@ class Supervisor:
         return await self._end_of_output()
 
     async def _end_of_output(self) -> StepResult:
-        """Write the rest of the log and the end record of an ended step."""
+        """Write the rest of the log and the end record of an ended step, and settle its lock."""
         await self._step.output.write_events()
         await self._step.runner.wait()
         await self._step.output.seal()
-        return self._step.output.result()
+        return await self._step.settle_lock(self._step.output.result())
 
     async def _ensure_runner(self, status: StepStatus, now: float) -> None:
         """Start a runner where none is alive."""
@@ -331,16 +331,23 @@ class Supervisor:
         self._report_pause = min(2 * self._report_pause, _MAX_REPORT_PAUSE_SECONDS)
 
     async def _on_attempt_gone(self) -> None:
-        """Leave the step to another attempt; without a waiting workflow, stop terraform."""
+        """Follow the step without an attempt; without an open workflow, stop terraform.
+
+        Temporal ends the attempt of a worker that was paused. The workflow then attaches to the
+        step, and the claim of the new attempt fences this supervisor.
+        """
+        # Terraform starts only for an attempt; the workflow repeats the phase in a new step.
+        self._step.runner.withdraw()
+        workflow_id = self._binding.activity_token.workflow_id
         try:
-            is_pending = await self._binding.attempts.is_pending(
-                self._binding.activity_token, self._step.key.activity_id
-            )
+            state = await self._binding.attempts.workflow_state(workflow_id)
         except Unavailable:
             return
-        if is_pending:
-            raise AttemptGone("another attempt supervises the step")
-        activity.logger.warning("no workflow waits for step %s: stopping it", self._step.key)
+        if state is WorkflowState.OPEN:
+            return
+        activity.logger.warning(
+            "the workflow of step %s is %s: stopping terraform", self._step.key, state
+        )
         self._abandoned = True
         self._leased = True
         self._step.runner.stop(StopCause.ABANDONED)

@@ -243,7 +243,6 @@ class ProgressAccumulator:
         self._resources: dict[str, _ResourceProgress] = {}
         self._handlers: dict[str, Callable[[Message], None]] = {
             "log": self._on_log,
-            "refresh_start": self._on_refresh_start,
             "planned_change": self._on_planned_change,
             "apply_start": self._on_apply_start,
             "apply_progress": self._on_apply_progress,
@@ -259,9 +258,6 @@ class ProgressAccumulator:
         self._changed_outputs = 0
         self.applied = False
         self._abandoned = False
-        # Terraform locks the state before the refresh and the first planned change (terraform,
-        # internal/backend/local/backend_local.go: LocalRun locks, then reads the state).
-        self.works_on_state = False
         self._errors = _Diagnostics()
         self._warnings = _Diagnostics()
         self.outputs: list[Output] = []
@@ -350,11 +346,7 @@ class ProgressAccumulator:
             tally[resource.status] += 1
         return {str(status): number for status, number in tally.items()}
 
-    def _on_refresh_start(self, _message: Message) -> None:
-        self.works_on_state = True
-
     def _on_planned_change(self, message: Message) -> None:
-        self.works_on_state = True
         change = message.change
         if change is None or change.action in ("noop", "read"):
             return

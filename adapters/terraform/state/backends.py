@@ -3,8 +3,9 @@
 A run directory uses the backend in `backend.tf.json`, also after a change of the settings.
 """
 
+import fcntl
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeAlias
@@ -12,6 +13,7 @@ from typing import ClassVar, TypeAlias
 from adapters.local import atomic_files
 from adapters.settings import Settings
 from adapters.terraform.state.gcs import GcsStateBackend, StateLock
+from deployments.errors import Unavailable
 
 __all__ = [
     "BACKEND_FILE",
@@ -32,6 +34,8 @@ class LocalStateBackend:
     """A file with a kernel lock, which ends with the holder (measured)."""
 
     lock_outlives_holder: ClassVar[bool] = False
+    # On this host, whose id the record of a stack has.
+    location: ClassVar[str] = ""
 
     path: Path
 
@@ -41,7 +45,24 @@ class LocalStateBackend:
     def read(self) -> bytes:
         return self.path.read_bytes() if self.path.exists() else b""
 
+    def replace(self, change: Callable[[bytes], bytes | None]) -> None:
+        """Write what `change` makes of the present state, beside the state, and rename.
+
+        Raises Unavailable while a terraform holds the kernel lock.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.path.open("ab") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise Unavailable("The state is locked by a terraform on this host.") from None
+            if (state := change(self.read())) is not None:
+                atomic_files.replace(self.path, state.decode())
+
     def lock(self) -> StateLock | None:
+        return None
+
+    def take(self, who: str, info: str) -> StateLock | None:
         return None
 
     def unlock(self, lock: StateLock) -> bool:
@@ -72,6 +93,11 @@ class StateBackends:
         path = self._settings.data / "stacks" / stack / "terraform.tfstate"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return LocalStateBackend(path)
+
+    def local(self) -> Iterator[tuple[str, LocalStateBackend]]:
+        """Yield the stacks whose state lies on this host's disk."""
+        for path in sorted((self._settings.data / "stacks").glob("*/terraform.tfstate")):
+            yield path.parent.name, LocalStateBackend(path)
 
     def used_by(self, work: Path) -> StateBackend | None:
         """Return the backend of a run directory; None when the work folder is cleared."""

@@ -35,14 +35,13 @@ def read_errored_state(work: Path, spool: Path) -> bytes:
     return _printed_state(spool)
 
 
-def preserve(state: bytes, folder: Path) -> Path:
-    """Write the state to a private folder outside the artifact store; return the path."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = folder / f".{ERRORED_STATE_FILE}.{os.urandom(6).hex()}"
+def preserve(state: bytes, path: Path) -> None:
+    """Write the state to a private file and to the disk."""
+    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
         output.write(state)
         os.fsync(output.fileno())
-    return draft.replace(folder / ERRORED_STATE_FILE)
+    draft.replace(path)
 
 
 def _printed_state(spool: Path) -> bytes:

@@ -6,15 +6,18 @@ Terraform's backend `gcs` stores `<prefix>/default.tfstate`. The lock is the obj
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import ClassVar
+from uuid import uuid4
 
 from google.api_core.exceptions import NotFound, PreconditionFailed
 
-from adapters.gcs.objects import Objects, open_objects, translated
+from adapters.gcs.objects import ObjectExists, Objects, open_objects, translated
+from deployments.errors import Unavailable
 
 __all__ = ["GcsStateBackend", "StateLock"]
 
@@ -22,16 +25,22 @@ __all__ = ["GcsStateBackend", "StateLock"]
 _API = "/storage/v1/"
 _STATE = "default.tfstate"
 _LOCK = "default.tflock"
+# As terraform writes both objects.
+_JSON = "application/json"
 _UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class StateLock:
-    """Terraform's lock: generation, holder as `user@host`, creation time."""
+    """Terraform's lock: generation, holder as `user@host`, creation time.
+
+    `info` is empty for terraform's own locks; a lock of `GcsStateBackend.take` has the purpose.
+    """
 
     generation: int
     who: str = ""
     created_at: datetime = _UNKNOWN_TIME
+    info: str = ""
 
     @property
     def host(self) -> str:
@@ -73,6 +82,11 @@ class GcsStateBackend:
             configuration["storage_custom_endpoint"] = self._endpoint + _API
         return {"gcs": configuration}
 
+    @property
+    def location(self) -> str:
+        """Where the state lies, the same text on every host."""
+        return f"gs://{self._name}/{self._prefix}"
+
     def read(self) -> bytes:
         """Return the state, empty when missing."""
         with translated():
@@ -80,6 +94,23 @@ class GcsStateBackend:
                 return self.objects.read(self._object(_STATE))
             except NotFound:
                 return b""
+
+    def replace(self, change: Callable[[bytes], bytes | None]) -> None:
+        """Write what `change` makes of the present state, unless `change` returns None.
+
+        Raises Unavailable when another process wrote the state meanwhile, as without an answer.
+        """
+        with translated():
+            blob = self.objects.get(self._object(_STATE))
+            present = self.objects.read_part(blob, 0, blob.size) if blob and blob.size else b""
+            state = change(present)
+            if state is None:
+                return
+            try:
+                generation = blob.generation if blob else 0
+                self.objects.replace(self._object(_STATE), state, _JSON, generation)
+            except PreconditionFailed:
+                raise Unavailable("The state was changed meanwhile.") from None
 
     def lock(self) -> StateLock | None:
         """Return the current lock, None when the state is not locked."""
@@ -106,6 +137,23 @@ class GcsStateBackend:
             self.objects.remove(blob)
             return True
 
+    def take(self, who: str, info: str) -> StateLock | None:
+        """Take the lock as terraform does; None when the state is locked."""
+        created = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        content = {
+            "ID": str(uuid4()),
+            "Operation": "state-push",
+            "Info": info,
+            "Who": who,
+            "Version": "",
+            "Created": created,
+            "Path": f"{self.location}/{_LOCK}",
+        }
+        with translated(), suppress(ObjectExists):
+            self.objects.create(self._object(_LOCK), json.dumps(content).encode(), _JSON, {})
+            return self.lock()
+        return None
+
     @cached_property
     def objects(self) -> Objects:
         """The bucket, opened without any request; raises Unavailable without credentials."""
@@ -119,6 +167,7 @@ def _parse_lock(generation: int, content: bytes) -> StateLock:
     """Parse a lock object. An unreadable object gives a lock without a holder, thus foreign."""
     try:
         info = json.loads(content)
-        return StateLock(generation, str(info["Who"]), datetime.fromisoformat(str(info["Created"])))
+        created_at = datetime.fromisoformat(str(info["Created"]))
+        return StateLock(generation, str(info["Who"]), created_at, str(info.get("Info", "")))
     except (ValueError, TypeError, LookupError):
         return StateLock(generation)

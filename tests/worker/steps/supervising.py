@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from deployments.credentials import Credential
 from deployments.errors import Unavailable
+from deployments.execution import WorkflowState
 from deployments.phase import Phase
 from deployments.step import (
     ActivityToken,
@@ -55,6 +56,9 @@ class FakeStep:
         return self
 
     def release(self) -> None: ...
+
+    async def settle_lock(self, result: StepResult) -> StepResult:
+        return result
 
     def close(self) -> None:
         self.closed = True
@@ -128,8 +132,8 @@ class FakeTemporal:
 
     async def complete(self, result: StepResult) -> None: ...
 
-    async def has_closed(self, workflow_id: str) -> bool:
-        return False
+    async def workflow_state(self, workflow_id: str) -> WorkflowState:
+        return WorkflowState.OPEN
 
     async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
         return True

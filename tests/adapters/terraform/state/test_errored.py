@@ -15,8 +15,7 @@ from adapters.redaction import Redactor
 from adapters.settings import base_environment
 from adapters.terraform.output.events import Translator
 from adapters.terraform.state.errored import ERRORED_STATE_FILE, preserve, read_errored_state
-from deployments.results import Reconciliation
-from worker.state_reconciliation import ReconciliationInput, addresses_in, reconcile
+from worker.state_reconciliation import addresses_in
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "apply_state_dump.jsonl"
 PLANTED = "hunter2-planted"
@@ -81,9 +80,7 @@ def apply(terraform: str, work: Path, environment: dict[str, str], spool: Path) 
 
 
 @pytest.mark.parametrize("has_file", [True, False])
-async def test_a_real_state_that_was_refused_is_kept_and_pushed_back(
-    tmp_path: Path, *, has_file: bool
-) -> None:
+def test_a_real_state_that_was_refused_is_found_again(tmp_path: Path, *, has_file: bool) -> None:
     work = tmp_path / "work"
     work.mkdir()
     terraform = shutil.which("terraform")
@@ -97,14 +94,6 @@ async def test_a_real_state_that_was_refused_is_kept_and_pushed_back(
         (work / "main.tf").write_text(_HCL % address)
         apply(terraform, work, environment, spool)
         assert addresses_in(read_errored_state(work, spool)) == {"terraform_data.a"}
-        Backend.refuses = False
-        scene = ReconciliationInput(work, tmp_path, tmp_path / "rescued", terraform, environment)
-        assert await reconcile(scene) == Reconciliation()
-        assert addresses_in(Backend.state) == {"terraform_data.a"}
-
-    kept = tmp_path / "rescued" / ERRORED_STATE_FILE
-    assert addresses_in(kept.read_bytes()) == {"terraform_data.a"}
-    assert kept.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_printed_state_is_no_part_of_any_event() -> None:
@@ -153,8 +142,10 @@ def test_an_empty_file_is_no_state_and_no_spool_is_none(tmp_path: Path) -> None:
     assert read_errored_state(tmp_path, tmp_path / "spool") == b""
 
 
-def test_keeping_it_again_replaces_it(tmp_path: Path) -> None:
-    preserve(b"one", tmp_path / "a" / "b")
+def test_keeping_it_again_replaces_it_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    preserve(b"one", tmp_path / "kept")
+    preserve(b"two", tmp_path / "kept")
 
-    assert preserve(b"two", tmp_path / "a" / "b").read_bytes() == b"two"
-    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == [ERRORED_STATE_FILE]
+    assert (tmp_path / "kept").read_bytes() == b"two"
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]

@@ -52,6 +52,41 @@ async def test_a_lock_that_nobody_can_read_is_a_lock_and_nobodys(
     assert StateLock(generation).host == ""
 
 
+async def test_a_state_is_written_in_place_of_the_state_that_was_read(
+    state: GcsStateBackend,
+) -> None:
+    state.replace(lambda present: b"first" if present == b"" else None)
+    assert state.read() == b"first"
+    state.replace(lambda present: present + b", second")
+    assert state.read() == b"first, second"
+    state.replace(lambda _: None)
+    assert state.read() == b"first, second"
+
+
+@pytest.mark.parametrize("present", [b"", b"present"])
+async def test_a_state_that_another_process_wrote_meanwhile_stays(
+    state: GcsStateBackend, present: bytes
+) -> None:
+    if present:
+        put(state, "tfstate", present)
+
+    def change(_: bytes) -> bytes:
+        put(state, "tfstate", b"another")
+        return b"ours"
+
+    with pytest.raises(Unavailable, match="meanwhile"):
+        state.replace(change)
+    assert state.read() == b"another"
+
+
+async def test_a_lock_is_taken_once_and_names_its_purpose(state: GcsStateBackend) -> None:
+    lock = state.take("anava@host-1", "dep-1")
+    assert lock is not None
+    assert (lock.host, lock.info) == ("host-1", "dep-1")
+    assert state.take("anava@host-1", "dep-2") is None
+    assert state.lock() == lock
+
+
 async def test_a_server_that_is_down_is_no_missing_state() -> None:
     state = GcsStateBackend("states", "x", "http://127.0.0.1:1", None)
     for ask in (state.read, state.lock, lambda: state.unlock(StateLock(1))):

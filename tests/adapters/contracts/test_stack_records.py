@@ -1,0 +1,69 @@
+"""The records of stacks: in memory and on a real Temporal."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from adapters.temporal.stack_records import TemporalStackRecords
+from deployments.errors import TemporalUnavailable
+from deployments.stack_record import StackRecord
+from deployments.temporal_names import stack_record_id
+from tests.support.servers import TemporalServer
+from tests.support.stack_records import StackRecordsInMemory
+from worker.stack_states import StackRecords
+
+FIRST = StackRecord("host:a", "a", "lineage", 3)
+SECOND = StackRecord("gs://states/stacks/x", "b", "lineage", 4, saved=False)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    server = TemporalServer(tmp_path_factory.mktemp("temporal"))
+    server.start()
+    yield server
+    server.end()
+
+
+@pytest.fixture(params=["memory", "temporal"])
+async def records(request: pytest.FixtureRequest, server: TemporalServer) -> StackRecords:
+    if request.param == "memory":
+        return StackRecordsInMemory()
+    return TemporalStackRecords(await server.client())
+
+
+async def test_a_record_is_read_back_replaced_and_removed(records: StackRecords) -> None:
+    stack = f"local.sandbox.demo-project-1.{uuid4().hex[:8]}"
+    assert await records.read(stack) is None
+    await records.write(stack, FIRST)
+    assert await records.read(stack) == FIRST
+    await records.write(stack, SECOND)
+    assert await records.read(stack) == SECOND
+    assert await records.read(f"{stack}x") is None
+    await records.remove(stack)
+    await records.remove(stack)
+    assert await records.read(stack) is None
+    await records.write(stack, FIRST)
+    assert await records.read(stack) == FIRST
+
+
+async def test_an_operator_who_moved_a_state_removes_the_record(server: TemporalServer) -> None:
+    client = await server.client()
+    records = TemporalStackRecords(client)
+    await records.write("moved", FIRST)
+    await client.get_workflow_handle(stack_record_id("moved")).terminate()
+    assert await records.read("moved") is None
+    await records.write("moved", SECOND)
+    assert await records.read("moved") == SECOND
+
+
+async def test_a_temporal_that_is_away_is_no_missing_record(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    server = TemporalServer(tmp_path_factory.mktemp("temporal"))
+    server.start()
+    records = TemporalStackRecords(await server.client())
+    server.end()
+    for call in (records.read("x"), records.write("x", FIRST), records.remove("x")):
+        with pytest.raises(TemporalUnavailable):
+            await call

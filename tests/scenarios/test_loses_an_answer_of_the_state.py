@@ -1,0 +1,132 @@
+"""Each answer to terraform's requests for lock and state is lost once."""
+
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deployments.deployment import DeploymentRequest, Stack, Status
+from deployments.reasons import Reason
+from tests.scenarios.state_bucket import FrontedBucket, fronted_bucket
+from tests.support.invariants import Views, check_invariants
+from tests.support.servers import eventually
+from tests.support.service import Deployment, House
+from tests.support.verdicts import Rule, Verdict, nth
+
+PLAN, RESOURCES = 2, 12
+LOCK, STATE = "default.tflock", "default.tfstate"
+
+
+@pytest.fixture
+async def fronted(house: House, tmp_path: Path) -> AsyncIterator[FrontedBucket]:
+    async with fronted_bucket(tmp_path / "buckets", house) as fronted:
+        yield fronted
+
+
+def request(prefix: str, seconds: float = 0) -> DeploymentRequest:
+    stack = Stack("sandbox", "demo-project-1", prefix)
+    variables = json.dumps({"resource_seconds": seconds})
+    return DeploymentRequest(stack, "us-central1", "US", variables)
+
+
+def matching(part: str, rule: Rule) -> Rule:
+    """The fate of the requests whose name has this part."""
+    return lambda name: rule(name) if part in name else Verdict.PASS
+
+
+def of_terraform(rule: Rule) -> Rule:
+    """The fate of terraform's requests: Python's client has another form of names."""
+    return lambda name: (
+        rule(name) if "prettyPrint" in name or "GET /logs-" in name else Verdict.PASS
+    )
+
+
+async def check_end(house: House, fronted: FrontedBucket, deployment: Deployment) -> Status:
+    """No lock of ours is left, the end is true, and no resource is made twice."""
+    result = await deployment.result(150)
+    folder = house.data / "errored-states"
+    await eventually(lambda: not any(folder.glob("*")), "the end of the recovery", 60)
+    assert await fronted.bucket.get(deployment, "tflock") == b""
+    recorded = await fronted.bucket.recorded(deployment)
+    await check_invariants(house, deployment, Views(recorded=recorded))
+    assert result.reason is not Reason.STATE_LOCKED
+    assert result.status in {Status.COMPLETED, Status.FAILED}
+    if result.status is Status.FAILED:
+        assert result.reason in {Reason.STATE_RECOVERED, Reason.STATE_BEING_RECOVERED}
+        assert len(recorded) == RESOURCES
+    return result.status
+
+
+@pytest.mark.parametrize(
+    ("part", "verdict"),
+    [
+        # Init lists the workspaces, reads the state, and locks the missing state to write it.
+        ("delimiter", Verdict.CLOSE),
+        (f"GET /logs-of-a-test/stacks/local.sandbox.demo-project-1.lost/{STATE}", Verdict.CLOSE),
+        (LOCK, Verdict.CLOSE),
+        ("DELETE", Verdict.CLOSE),
+        ("DELETE", Verdict.RESET),
+    ],
+)
+async def test_a_lost_answer_at_init_is_tried_again(
+    house: House, fronted: FrontedBucket, part: str, verdict: Verdict
+) -> None:
+    """It ended as `init_failed`, and a lock of ours stayed."""
+    house.worker()
+    fronted.proxy.rule = of_terraform(matching(part, nth(1, verdict)))
+    deployment = await house.start(request("lost"))
+    assert await check_end(house, fronted, deployment) is Status.COMPLETED
+    assert any(fate is verdict for _, fate in fronted.proxy.calls)
+
+
+async def test_a_foreign_lock_on_a_stack_without_state_is_named(
+    house: House, fronted: FrontedBucket
+) -> None:
+    """It ended as `init_failed`."""
+    house.worker()
+    deployment = await house.start(request("foreign"))
+    holder = {"ID": "1", "Who": "operator@laptop", "Created": "2026-11-27T01:00:00Z"}
+    await fronted.bucket.put(deployment, "tflock", json.dumps(holder).encode())
+    result = await deployment.result()
+    assert (result.status, result.reason) == (Status.FAILED, Reason.STATE_LOCKED)
+    error = result.errors[0]
+    assert "operator@laptop" in error.message + error.detail
+    assert json.loads(await fronted.bucket.get(deployment, "tflock")) == holder
+
+
+async def test_the_lock_of_a_plan_that_was_killed_before_its_first_message_is_removed(
+    house: House, fronted: FrontedBucket
+) -> None:
+    """The lock was recorded after messages that such a plan never prints."""
+    house.worker()
+    deployment = await house.start(request("killed"))
+    await deployment.until_file(PLAN, "step.json")
+    # The plan locks the state and then waits for it.
+    fronted.proxy.latency_seconds = 1
+
+    async def is_locked() -> bool:
+        return b"OperationTypePlan" in await fronted.bucket.get(deployment, "tflock")
+
+    await eventually(is_locked, "the lock of the plan", 30)
+    started = json.loads(deployment.file(PLAN, "started.json").read_text())
+    os.kill(started["terraform_pid"], signal.SIGKILL)
+    fronted.proxy.latency_seconds = 0
+    await deployment.result()
+    assert await fronted.bucket.get(deployment, "tflock") == b""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("verdict", [Verdict.CLOSE, Verdict.LOSE, Verdict.UNAVAILABLE])
+@pytest.mark.parametrize("number", range(1, 24))
+async def test_each_request_of_terraform_is_lost_once(
+    house: House, fronted: FrontedBucket, verdict: Verdict, number: int
+) -> None:
+    """A first deployment sends 22 requests to lock and state."""
+    house.worker()
+    fronted.proxy.rule = of_terraform(nth(number, verdict))
+    deployment = await house.start(request(f"n{number}"))
+    await check_end(house, fronted, deployment)
