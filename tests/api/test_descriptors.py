@@ -27,7 +27,7 @@ async def limited_api(house: House, ulimit: str) -> AsyncIterator[httpx.AsyncCli
     limits = httpx.Limits(max_keepalive_connections=0)
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as session:
-        await until_ready(session)
+        await until_ready(session, 60)
         yield session
 
 
