@@ -48,7 +48,7 @@ _DESTROYED: dict[Reason, Reason] = {
 
 
 class Recovery(StrEnum):
-    """What became of a state that terraform could not save."""
+    """The recovery of a state that terraform could not save."""
 
     NONE = "none"
     SAVED = "saved"

@@ -136,7 +136,7 @@ def interpret(
 
 
 def _runner_errors(record: ExitRecord, evidence: StepEvidence) -> str:
-    """What the runner wrote to stderr, where the runner failed."""
+    """The stderr of the runner, where the runner failed."""
     return evidence.runner_errors if record.outcome == StepOutcome.RUNNER_LOST else ""
 
 
