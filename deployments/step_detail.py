@@ -1,4 +1,4 @@
-"""What a deployment says about the end of its last step, besides terraform's own errors."""
+"""Sentences about the end of a deployment's last step, besides terraform's own errors."""
 
 from deployments.phase import TERRAFORM_PHASES
 from deployments.step import StepOutcome, StepResult, StopCause

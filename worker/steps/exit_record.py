@@ -147,7 +147,7 @@ def interpret(
 
 
 def _runner_errors(record: ExitRecord, evidence: StepEvidence) -> str:
-    """What the runner wrote to stderr, where the runner failed."""
+    """The stderr of a runner that failed."""
     return evidence.runner_errors if record.outcome == StepOutcome.RUNNER_LOST else ""
 
 
