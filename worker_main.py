@@ -23,6 +23,7 @@ from adapters.google.tokens import GoogleTokenProvider
 from adapters.local.inotify import FileChanges
 from adapters.process_exit import run_and_exit
 from adapters.process_protection import make_private, protect_process
+from adapters.service_log import configure_log
 from adapters.settings import Settings
 from adapters.stores import open_artifact_store, open_mirror, open_sinks
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
@@ -259,7 +260,7 @@ def _host_worker(
 def main() -> int:
     """Run the worker; returns the process's exit status."""
     protect_process()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    configure_log()
     try:
         settings = settings_module.load()
         make_private(settings.data)

@@ -6,6 +6,7 @@ import os
 import resource
 from pathlib import Path
 
+from adapters.local import atomic_files
 from deployments.errors import InvalidSettings
 
 __all__ = ["make_private", "protect_process"]
@@ -34,9 +35,11 @@ def make_private(folder: Path) -> None:
     """Make a folder that only this user can enter; tighten an existing folder.
 
     Raises:
-        InvalidSettings: the folder belongs to another user, who could open it again.
+        InvalidSettings: the folder belongs to another user, who could open it again, or cannot be
+            made.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with atomic_files.writing_data():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     status = folder.stat()
     if status.st_uid != os.geteuid():
         raise InvalidSettings(

@@ -213,7 +213,7 @@ def _groups(patterns: Sequence[bytes]) -> Iterator[list[bytes]]:
 
 
 def _windows(data: bytes, overlap: int) -> Iterator[tuple[int, bytes]]:
-    """Parts of a text with their places; what is shorter than the overlap is whole in a part."""
+    """Parts of a text with their places; a text shorter than the overlap is whole in a part."""
     for begin in range(0, len(data), _WINDOW_BYTES):
         yield begin, data[begin : begin + _WINDOW_BYTES + overlap]
 

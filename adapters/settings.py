@@ -361,7 +361,7 @@ def apply_network(network: NetworkSettings) -> None:
 
 
 def inherited_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
-    """What terraform and its runner get of the worker's environment, besides PATH."""
+    """The part of the worker's environment that terraform and its runner get, besides PATH."""
     libraries = environment.get("LD_LIBRARY_PATH")
     passed = {"LD_LIBRARY_PATH": libraries} if libraries else {}
     return passed | settings.network.environment()

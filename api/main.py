@@ -19,12 +19,14 @@ from adapters.local.progress import LocalProgressSource
 from adapters.local.sink_status import LocalSinkStatuses
 from adapters.process_exit import run_and_exit
 from adapters.process_protection import make_private, protect_process
+from adapters.service_log import configure_log
 from adapters.settings import Settings, apply_network, forget_secrets, load
 from adapters.stores import open_artifact_store, open_sources, preferred
 from adapters.temporal.client import check_attributes, connect
 from adapters.temporal.gateway import TemporalGateway
 from api.app import build
 from api.dependencies import Services
+from api.descriptors import raise_descriptor_limit
 from api.middleware.request_guard import is_loopback
 from api.server import Server
 from api.services.deployments import DeploymentService
@@ -96,7 +98,8 @@ async def run(settings: Settings) -> None:
 def main(argv: Sequence[str] = ()) -> int:
     """Run the API until SIGTERM or SIGINT; returns the process's exit status, 1 after an error."""
     protect_process()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    configure_log()
+    raise_descriptor_limit()
     try:
         if argv:
             raise InvalidSettings(f"{argv[0]}: the API takes its settings from the environment")

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problems: the only place that maps an error class to an HTTP status."""
 
+import errno
 import inspect
 import json
 import logging
@@ -225,6 +226,9 @@ def _validation(request: Request, error: RequestValidationError) -> Response:
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        _log.warning("a request failed: %s", error.strerror)
+        return _answer(request, Problem("unavailable"))
     _log.error("request %s failed", _request_id(request), exc_info=error)
     return _answer(request, Problem("internal_error"))
 

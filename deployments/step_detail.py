@@ -1,4 +1,4 @@
-"""Sentences about the end of a deployment's last step, besides terraform's own errors."""
+"""The detail of a deployment about its last step, besides terraform's own errors."""
 
 from deployments.phase import TERRAFORM_PHASES
 from deployments.step import StepOutcome, StepResult, StopCause

@@ -67,7 +67,7 @@ class ExitRecordWriter:
             time.sleep(_RETRY_SECONDS)
 
     def _host(self) -> dict[str, object]:
-        """The host's part: `spool_hole` is the offset from which lines may be missing."""
+        """Faults of the host: `spool_hole` is the offset from which lines may be missing."""
         if self.control is None:
             return {"disk_full": self.disk_full, "spool_hole": None, "oom_kills": 0}
         reserve = self.control.reserve

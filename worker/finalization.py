@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from adapters.local.interruptions import LocalInterruptions
 from adapters.terraform.state import local_state
@@ -22,6 +23,7 @@ from worker.state_recovery import StateRecovery
 from worker.steps.context import HostContext
 from worker.steps.event_log import SPOOL_FILE
 from worker.steps.folder import StepFolder, step_folders
+from worker.steps.result_file import read_result
 
 __all__ = ["Finalization"]
 
@@ -53,6 +55,22 @@ class Finalization:
         self._stacks = stacks
         self._recovery = recovery
 
+    async def complete_results(
+        self, deployment: str, steps: Sequence[StepResult]
+    ) -> list[StepResult]:
+        """The results as this host stored them, complete; the given result of any other step.
+
+        A stored result with another outcome belongs to an execution that Temporal does not count.
+        """
+        directory = self._root.directory(deployment)
+        stored = await asyncio.to_thread(
+            lambda: [read_result(directory.step(step.key.step)) for step in steps]
+        )
+        return [
+            complete if complete is not None and complete.outcome is step.outcome else step
+            for step, complete in zip(steps, stored, strict=True)
+        ]
+
     async def reconcile(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation:
         """Compare apply and state after an abnormal end; stops a terraform that is still running.
 
@@ -76,7 +94,12 @@ class Finalization:
         state = self._recovery.unsaved_state(deployment) or await self._read_state(directory)
         redact = self._context.redactor(deployment).clean
         return await asyncio.to_thread(
-            reconcile, directory.step(last.key.step), state, recovery, redact
+            reconcile,
+            directory.step(last.key.step),
+            state,
+            recovery,
+            redact,
+            _plan_folder(directory, steps),
         )
 
     async def record(self, deployment: str, record_json: str) -> str:
@@ -169,6 +192,12 @@ class Finalization:
 
     def _steps(self, deployment: str) -> list[StepFolder]:
         return step_folders(self._root.directory(deployment), self._context)
+
+
+def _plan_folder(directory: RunDirectory, steps: Sequence[StepResult]) -> Path | None:
+    """The folder of the last plan."""
+    plans = (step.key.step for step in reversed(steps) if step.phase is Phase.PLAN)
+    return next(map(directory.step, plans), None)
 
 
 async def _wait_for_exit(steps: Sequence[StepFolder]) -> bool:

@@ -1,6 +1,6 @@
-"""Recovery of states: saves what terraform could not save, and removes the locks that it left.
+"""Recovery of states that terraform could not save, and of the locks that it left.
 
-`<data>/errored-states/<deployment>/` outlives the deployment (docs/adr/0034): `backend.tf.json`,
+`<data>/errored-states/<deployment>/` outlives the deployment (docs/adr/0024): `backend.tf.json`,
 `recovery.json` with the stack and the terraforms that may have left a lock, and `errored.tfstate`
 where terraform could not save the state. The folder is removed when the store has the state and no
 lock of ours.

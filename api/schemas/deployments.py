@@ -208,12 +208,20 @@ class ActionsBody(BaseModel):
 
 
 class CountsBody(BaseModel):
-    """Numbers of resources."""
+    """Numbers of changes.
+
+    `moved` and `forgotten` resources have another address or none in the Terraform state and are
+    otherwise unchanged; `outputs`: outputs with another value; `actions`: invoked actions.
+    """
 
     add: Annotated[int, Field(examples=[12])]
     change: int
     remove: int
     imported: int
+    moved: int
+    forgotten: int
+    outputs: int
+    actions: int
 
 
 class ErrorBody(BaseModel):
@@ -277,16 +285,25 @@ class SealBody(BaseModel):
 
 
 class ResultBody(BaseModel):
-    """The end of the deployment; `omitted` counts entries that were left out for their size."""
+    """The end of the deployment.
+
+    `counts`: the changes that were made, `planned`: those that were planned. `unchanged`: the
+    resources whose planned change was found to be none. For their size the values of the outputs in
+    `omitted_outputs` were left out, which the artifact `outputs.json` has, and `omitted` further
+    entries, which the artifact `record.json` has.
+    """
 
     detail: fields.ErrorText
     counts: CountsBody
+    planned: CountsBody
     changed: list[fields.Address]
     not_applied: _NoAddresses
+    unchanged: _NoAddresses
     unrecorded: _NoAddresses
     unknown: _NoAddresses
     errors: Annotated[list[ErrorBody], Field(examples=[[]])]
     outputs: list[OutputBody]
+    omitted_outputs: Annotated[list[str], Field(examples=[[]])]
     seals: list[SealBody]
     plan_sha256: fields.Sha256
     cancel: Annotated[CancelInfoBody | None, Field(examples=[None])]
@@ -331,8 +348,9 @@ class DeploymentPage(BaseModel):
 
 
 class ResourceBody(BaseModel):
-    """The progress of a resource.
+    """The progress of a resource: planned, running, done, failed or unchanged.
 
+    `unchanged`: the planned change was found to be none.
     `typical_seconds` is the usual duration for this resource type, 0 if unknown; `overdue`: the
     resource takes much longer, probably because Google refuses each request.
     """
@@ -363,5 +381,6 @@ class ProgressBody(BaseModel):
     until: fields.EventIdText
     resources: list[ResourceBody]
     counts: Annotated[
-        dict[str, int], Field(examples=[{"planned": 0, "running": 1, "done": 0, "failed": 0}])
+        dict[str, int],
+        Field(examples=[{"planned": 0, "running": 1, "done": 0, "failed": 0, "unchanged": 0}]),
     ]

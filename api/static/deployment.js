@@ -65,7 +65,7 @@ function showResources(changes) {
     rows.set(resource.address, row);
   }
   document.getElementById("resources").hidden = rows.size === 0;
-  const done = [...rows.values()].filter((row) => row.querySelector(".badge.done")).length;
+  const done = [...rows.values()].filter((row) => row.querySelector(".badge.done, .badge.unchanged")).length;
   document.getElementById("tally").textContent = rows.size ? `${done} of ${rows.size}` : "";
 }
 

@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from adapters.temporal.stack_records import TemporalStackRecords
 from deployments.deployment import DeploymentRequest, Operation, Stack, Status
 from deployments.reasons import Reason
+from tests.scenarios.command_line import CommandLine
 from tests.scenarios.state_bucket import fronted_bucket
-from tests.support.servers import eventually
+from tests.support.api import start_api, until_ready
+from tests.support.servers import eventually, free_port
 from tests.support.service import Deployment, House
 
 STACK = Stack("sandbox", "demo-project-1", "twice")
@@ -112,3 +115,37 @@ async def test_records_that_temporal_lost_are_written_again(house: House) -> Non
         return await records.read(STACK.id) == record
 
     await eventually(is_declared, "the record of the state on the disk")
+
+
+async def test_a_log_on_another_host_is_not_an_empty_log(
+    house: House, other: House, tmp_path: Path
+) -> None:
+    """The answer was 200 without a line, and the command line ended with 0."""
+    port = free_port()
+    start_api(house, port)
+    url = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=url, timeout=60) as api:
+        await until_ready(api)
+        share_keys(house, other)
+        other.worker()
+        body = {"template": "sandbox", "project_id": "demo-project-1", "prefix": "elsewhere"}
+        started = await api.post("/api/deploy", json=body)
+        path = f"/api/deployment/{started.json()['id']}"
+
+        async def ended() -> str:
+            return str((await api.get(path, params={"wait": 10})).json()["ended_at"] or "")
+
+        await eventually(ended, "the end of the deployment", 90)
+        host = (await api.get(path)).json()["host"]
+        for name in ("logs", "logs/stream", "logs/verify", "plan", "artifacts", "progress"):
+            answer = await api.get(f"{path}/{name}")
+            problem = answer.json()
+            assert (answer.status_code, problem["code"]) == (404, "on_another_host"), name
+            assert host in problem["detail"]
+        page = await api.get(f"/deployment/{started.json()['id']}")
+        assert host in page.text
+
+    command = CommandLine(house, url, tmp_path)
+    ended_command = await command.run("logs", started.json()["id"])
+    assert ended_command.code != 0
+    assert host in ended_command.err

@@ -1,6 +1,6 @@
 """Makes a step's result from the runner's exit record and terraform's messages."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,12 +13,6 @@ from deployments.step import ResourceStatus, StepKey, StepOutcome, StepResult, S
 from deployments.terraform_death import Death, cause_of_death
 
 __all__ = ["ExitRecord", "StepEvidence", "decode_exit", "interpret"]
-
-# Limits of a result in Temporal's history, texts in characters; progress and log are complete.
-_MAX_ADDRESSES = 200
-_MAX_DIAGNOSTICS = 10
-_MAX_TEXT = 4_000
-_MAX_OUTPUT = 4_000
 
 
 # A program in Go exits with 2 after a panic, terraform with 11 after a panic that it catches; then
@@ -100,9 +94,7 @@ def interpret(
     Only an apply that terraform reported as complete is done despite a stop.
     """
     open_statuses = (ResourceStatus.PLANNED, ResourceStatus.RUNNING, ResourceStatus.FAILED)
-    not_applied = accumulator.addresses(*open_statuses) if phase is Phase.APPLY else []
-    changed = accumulator.addresses(ResourceStatus.DONE)
-    diagnostics = accumulator.diagnostics
+    is_apply = phase is Phase.APPLY
     return StepResult(
         key=key,
         phase=phase,
@@ -113,23 +105,18 @@ def interpret(
         applied=accumulator.applied,
         signals=len(record.signals),
         counts=accumulator.achieved()
-        if phase is Phase.APPLY and not accumulator.applied
+        if is_apply and not accumulator.applied
         else accumulator.counts,
-        changed=changed[:_MAX_ADDRESSES],
-        not_applied=not_applied[:_MAX_ADDRESSES],
-        diagnostics=[
-            replace(error, summary=error.summary[:_MAX_TEXT], detail=error.detail[:_MAX_TEXT])
-            for error in diagnostics[:_MAX_DIAGNOSTICS]
-        ],
-        outputs=[output for output in accumulator.outputs if len(output.value_json) <= _MAX_OUTPUT],
+        changed=accumulator.addresses(ResourceStatus.DONE),
+        not_applied=accumulator.addresses(*open_statuses) if is_apply else [],
+        diagnostics=accumulator.diagnostics,
+        outputs=accumulator.outputs if is_apply else [],
         seal=evidence.seal,
-        error=(record.error or _runner_errors(record, evidence))[:_MAX_TEXT],
+        error=record.error or _runner_errors(record, evidence),
         started_at=record.started_at or "",
         ended_at=record.ended_at or "",
         epoch=evidence.epoch,
-        omitted=accumulator.diagnostics_omitted
-        + max(0, len(diagnostics) - _MAX_DIAGNOSTICS)
-        + sum(max(0, len(names) - _MAX_ADDRESSES) for names in (changed, not_applied)),
+        omitted=accumulator.diagnostics_omitted,
         death=cause_of_death(
             Death(
                 exit_code=record.exit_code,
@@ -143,11 +130,13 @@ def interpret(
         ),
         disk_full=record.disk_full,
         limit_seconds=evidence.limit_seconds,
+        unchanged=accumulator.addresses(ResourceStatus.UNCHANGED),
+        silent=[] if is_apply else accumulator.silent(),
     )
 
 
 def _runner_errors(record: ExitRecord, evidence: StepEvidence) -> str:
-    """The stderr of a runner that failed."""
+    """The stderr of the runner, where the runner failed."""
     return evidence.runner_errors if record.outcome == StepOutcome.RUNNER_LOST else ""
 
 

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from temporalio import activity
+
 from adapters.local import atomic_files, disk_space
 from adapters.local.inotify import FileWatch
 from adapters.terraform import command
@@ -18,6 +20,7 @@ from worker.steps.context import HostContext
 from worker.steps.event_log import EventLog
 from worker.steps.exit_record import ExitRecord, StepEvidence, decode_exit, interpret
 from worker.steps.order_file import ORDER_FILE, read_order
+from worker.steps.result_file import write_result
 from worker.steps.runner_process import runner_errors, sha256_of
 
 __all__ = ["SpoolFollower"]
@@ -52,7 +55,8 @@ class SpoolFollower:
         tally = log.accumulator.tally()
         total = sum(tally.values())
         phase = self._phase()
-        return f"{phase}: {tally['done']}/{total} resources, {log.lines} lines"
+        done = tally["done"] + tally["unchanged"]
+        return f"{phase}: {done}/{total} resources, {log.lines} lines"
 
     def overdue(self) -> Sequence[Resource]:
         """The resources that take far longer than usual, as of the last `write_events`."""
@@ -116,6 +120,15 @@ class SpoolFollower:
             limit_seconds=read_order(self._folder).limit_seconds(record.cause) if is_ordered else 0,
             runner_errors=runner_errors(self._folder),
         )
+
+    def store_result(self, result: StepResult) -> None:
+        """Store the complete result for `finalize_deployment`."""
+        self._claims.check()
+        try:
+            write_result(self._folder, result)
+        except OSError as error:
+            # A full disk: what Temporal has of the result decides the end.
+            activity.logger.warning("cannot store the result of %s: %s", self._key, error)
 
     def close(self) -> None:
         """Close the event file and the watch."""

@@ -47,6 +47,9 @@ _MAX_STARTS = 5
 _RESTART_SECONDS = 1.0
 # Terraform works on ten resources at once.
 _MAX_OVERDUE = 10
+# Pauses between two signals double up to here: a workflow takes 10,000 signals, and each adds five
+# events to the history.
+_MAX_REPORT_PAUSE_SECONDS = 300.0
 
 
 class Heartbeat(Protocol):
@@ -128,6 +131,8 @@ class Supervisor:
         self._start_error = ""
         self._next_start = 0.0
         self._reported: list[str] = []
+        self._report_at = 0.0
+        self._report_pause = _HEARTBEAT_SECONDS
 
     def hand_over(self) -> None:
         """Leave the step to the next worker; terraform runs on."""
@@ -190,7 +195,9 @@ class Supervisor:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if output.done():
-                return self._renewal.with_refusal(output.result())
+                result = self._renewal.with_refusal(output.result())
+                self._step.output.store_result(result)
+                return result
             for loop in (heartbeats, credential):
                 if loop.done():
                     # These loops end only by an error: claim or attempt belong to another worker.
@@ -362,18 +369,19 @@ class Supervisor:
 
     async def _report_overdue(self) -> None:
         """Signal the workflow when the list of overdue resources has changed."""
-        overdue = self._step.output.overdue()
+        overdue = self._step.output.overdue()[:_MAX_OVERDUE]
         addresses = [resource.address for resource in overdue]
-        if addresses == self._reported:
+        now = asyncio.get_running_loop().time()
+        if addresses == self._reported or now < self._report_at:
             return
         try:
-            await self._binding.attempts.report_overdue(
-                self._binding.activity_token, overdue[:_MAX_OVERDUE]
-            )
+            await self._binding.attempts.report_overdue(self._binding.activity_token, overdue)
         except (AttemptGone, Unavailable):
             # Repeated after a second; `_renew_lease` finds out whether the attempt is valid.
             return
         self._reported = addresses
+        self._report_at = now + self._report_pause
+        self._report_pause = min(2 * self._report_pause, _MAX_REPORT_PAUSE_SECONDS)
 
     async def _on_attempt_gone(self) -> None:
         """Follow the step without an attempt; without an open workflow, stop terraform.

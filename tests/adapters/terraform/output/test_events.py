@@ -45,6 +45,7 @@ def test_a_successful_apply_is_folded_to_its_resources() -> None:
         "running": 0,
         "done": accumulator.counts.add,
         "failed": 0,
+        "unchanged": 0,
     }
 
 
