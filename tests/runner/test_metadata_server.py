@@ -251,7 +251,7 @@ def test_connections_of_another_user_do_not_keep_terraform_from_its_token(asking
 
 def test_another_user_of_the_machine_is_refused(asking: Asking) -> None:
     if os.geteuid() != 0:
-        pytest.skip("root is missing: only it can become somebody else")
+        pytest.skip("root is missing: only root can become another user")
     script = (
         "import http.client, os, sys\n"
         "def ask():\n"

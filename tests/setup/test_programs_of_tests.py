@@ -17,7 +17,9 @@ SKIPS = {
     "Chromium is missing: make setup-tests": "scripts/setup-tests",
     "the Firestore emulator is missing: make setup-tests": "scripts/setup-tests",
     "NO_MIRROR": "make providers",
-    "root is missing: only it can become somebody else": "root",
+    "root is missing: only root can become another user": "root",
+    "root is missing: only root can give a folder away": "root",
+    "mount: root may mount a tmpfs here, this user may not": "root",
     "root is missing: unshare --net needs it": "root",
 }
 
