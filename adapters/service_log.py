@@ -16,7 +16,7 @@ def configure_log() -> None:
     """Write the log of this process to stderr."""
     handler = logging.StreamHandler()
     formatter = logging.Formatter(
-        "%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%SZ"
+        "%(asctime)s %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%SZ"
     )
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
