@@ -6,12 +6,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from adapters.local import disk_space
 from adapters.redaction import Redactor
 from adapters.terraform import command
 from adapters.terraform.plan.redacted import redact_plan, sensitive_values
 from adapters.terraform.run_command import run_command
 from deployments import artifacts
-from deployments.errors import RunDirectoryBroken
+from deployments.errors import DiskFull, RunDirectoryBroken
 from worker.artifact_outbox import ArtifactOutbox
 from worker.run_directory import RunDirectory
 from worker.run_root import RunRoot
@@ -40,7 +41,18 @@ class PlanReporter:
         return plan_json
 
     async def report(self, deployment: str) -> None:
-        """Copy the plan file on this host, and enqueue the redacted plan as artifacts."""
+        """Copy the plan file on this host, and enqueue the redacted plan as artifacts.
+
+        Raises DiskFull, which is not repeated: the end of the deployment waits for the report.
+        """
+        try:
+            await self._report(deployment)
+        except OSError as error:
+            if not disk_space.is_full(error):
+                raise
+            raise DiskFull("the disk of the host is full") from None
+
+    async def _report(self, deployment: str) -> None:
         directory = self._root.directory(deployment)
         plan_json, marked = await self._read(directory)
         # In threads: 1 s for 1,000 resources with a secret each (measured).

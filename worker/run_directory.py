@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -115,10 +115,8 @@ class RunDirectory:
         texts = sorted({*secrets}.difference(public if isinstance(public, list) else []))
         if content is None or not texts:
             return
-        folder = self.path / _LATER_SECRETS
-        folder.mkdir(exist_ok=True, mode=0o700)
-        name = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
-        atomic_files.create(folder / name, {"secrets": texts})
+        path = self.path / _LATER_SECRETS / hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+        disk_space.with_reserve(self.path, partial(_create, path, {"secrets": texts}))
 
     def secrets_version(self) -> int:
         """A number that changes when secrets are added."""
@@ -170,6 +168,11 @@ class RunDirectory:
 def _secrets_in(path: Path) -> list[str]:
     secrets = (atomic_files.read(path) or {}).get("secrets", [])
     return [str(secret) for secret in secrets] if isinstance(secrets, list) else []
+
+
+def _create(path: Path, content: Mapping[str, object]) -> None:
+    path.parent.mkdir(exist_ok=True, mode=0o700)
+    atomic_files.create(path, content)
 
 
 def _remove(path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from temporalio import activity
@@ -125,7 +126,8 @@ class SpoolFollower:
         """Store the complete result for `finalize_deployment`."""
         self._claims.check()
         try:
-            write_result(self._folder, result)
+            write = partial(write_result, self._folder, result)
+            disk_space.with_reserve(self._folder, write)
         except OSError as error:
             # A full disk: what Temporal has of the result decides the end.
             activity.logger.warning("cannot store the result of %s: %s", self._key, error)
