@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests demo up test test-long test-google test-compose test-faults test-stack bench format lock openapi reference clean
 .PHONY: check check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl
-.PHONY: providers provider-schema examples audit release screenshot
+.PHONY: providers provider-schema examples audit sbom release screenshot
 
 BIN := .venv/bin
 FUNCTIONS := $(patsubst %/,%,$(wildcard terraform/*/functions/*/))
@@ -115,6 +115,9 @@ screenshot: setup ## Regenerate docs/images/ from a deployment of the sandbox (n
 
 audit: setup ## Report known vulnerabilities of the locked packages (ARGS=--strict fails without advisory data)
 	$(BIN)/python scripts/audit $(ARGS)
+
+sbom: setup ## Write the SBOM (CycloneDX) of what an operator installs to dist/anava_deploy.cdx.json
+	scripts/sbom dist/anava_deploy.cdx.json
 
 release: setup ## Build wheel, SBOM, image and checksums of the tagged commit into dist/ (ARGS=--draft: of any commit)
 	scripts/release $(ARGS)

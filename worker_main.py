@@ -22,6 +22,8 @@ from adapters.google.preflight import GooglePreflight
 from adapters.google.tokens import GoogleTokenProvider
 from adapters.local.inotify import FileChanges
 from adapters.process_exit import run_and_exit
+from adapters.process_protection import make_private, protect_process
+from adapters.service_log import configure_log
 from adapters.settings import Settings
 from adapters.stores import open_artifact_store, open_mirror, open_sinks
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
@@ -77,8 +79,7 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await connect(runtime=worker_runtime())
-    await check_attributes(client)
+    client = await _connect()
     changes = FileChanges()
     store, _ = open_artifact_store(settings)
     host = await WorkerHost.open(
@@ -119,6 +120,13 @@ async def run(settings: Settings) -> None:
         _log.info("worker %s shuts down", host.worker)
     host.close()
     changes.close()
+
+
+async def _connect() -> Client:
+    client = await connect(runtime=worker_runtime())
+    settings_module.forget_secrets()
+    await check_attributes(client)
+    return client
 
 
 async def _until_stopped(stop: asyncio.Event, background: Sequence[asyncio.Task[None]]) -> None:
@@ -218,7 +226,7 @@ def _shared_worker(
         task_queue=SHARED_QUEUE,
         workflows=[DeploymentWorkflow, StackHolderWorkflow, StackRecordWorkflow],
         activities=[deployments.prepare_deployment, preflight.check_project],
-        tuner=shared_queue_tuner(host.open_count, settings.worker.deployments),
+        tuner=shared_queue_tuner(host.open_count, settings.worker.deployments, host.has_space),
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
         max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
@@ -251,9 +259,12 @@ def _host_worker(
 
 def main() -> int:
     """Run the worker; returns the process's exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    protect_process()
+    configure_log()
     try:
         settings = settings_module.load()
+        make_private(settings.data)
+        make_private(settings.runs)
         settings_module.apply_network(settings.network)
         asyncio.run(run(settings))
     except AnavaError as error:

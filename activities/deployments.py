@@ -19,7 +19,7 @@ from deployments.deployment import (
 )
 from deployments.errors import Unavailable
 from deployments.phase import Phase
-from deployments.results import EndContext, Reconciliation, conclude
+from deployments.results import EndContext, Reconciliation, conclude, fit_to_memo
 from deployments.step import StepResult
 from deployments.templates import TEMPLATES
 
@@ -55,7 +55,10 @@ class ReportPlanInput:
 
 @dataclass(frozen=True)
 class FinalizeDeploymentInput:
-    """Input of `finalize_deployment`: all facts that decide the end."""
+    """Input of `finalize_deployment`: all facts that decide the end.
+
+    `steps` are shortened where they are larger than a payload; the host has the complete results.
+    """
 
     deployment: str
     owner: str
@@ -79,6 +82,9 @@ class PlanReports(Protocol):
 class RunDirectories(Protocol):
     """Reconcile with the state, record the result, and close; `record` returns the first record."""
 
+    async def complete_results(
+        self, deployment: str, steps: Sequence[StepResult]
+    ) -> list[StepResult]: ...
     async def reconcile(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation: ...
     async def record(self, deployment: str, record_json: str) -> str: ...
     async def clear(self, deployment: str) -> None: ...
@@ -133,13 +139,16 @@ class DeploymentActivities:
         """
         async with heartbeating():
             deployment = input.deployment
-            reconciliation = await self._directories.reconcile(deployment, input.steps)
-            result = conclude(input.steps, input.context, reconciliation)
+            # The input is an excerpt where the results are larger than a payload.
+            steps = await self._directories.complete_results(deployment, input.steps)
+            input = replace(input, steps=steps)
+            reconciliation = await self._directories.reconcile(deployment, steps)
+            result = conclude(steps, input.context, reconciliation)
             record = await self._directories.record(deployment, _record(input, result))
             result = msgspec.convert(json.loads(record)["result"], DeploymentResult)
             await self._archive_artifacts(input, record, result)
             await self._directories.clear(deployment)
-            return result
+            return fit_to_memo(result)
 
     async def _archive_artifacts(
         self, input: FinalizeDeploymentInput, record: str, result: DeploymentResult
@@ -151,7 +160,7 @@ class DeploymentActivities:
                 if activity.info().attempt < _OUTPUTS_ATTEMPTS:
                     raise
                 activity.logger.error("no outputs of %s: %s", input.deployment, error)
-        self._outbox.enqueue(input.deployment, record, _outputs(input, result))
+        self._outbox.enqueue(input.deployment, record, _outputs(result))
         await self._send(input.deployment)
 
     async def _send(self, deployment: str) -> None:
@@ -189,16 +198,16 @@ def _record(input: FinalizeDeploymentInput, result: DeploymentResult) -> str:
     )
 
 
-def _outputs(input: FinalizeDeploymentInput, result: DeploymentResult) -> str:
+def _outputs(result: DeploymentResult) -> str:
     """The content of `outputs.json` without sensitive values; empty for an incomplete deployment.
 
-    Made from the last step, since the result holds only as many outputs as fit into a memo.
+    The recorded result has all outputs, unlike the result in the memo.
     """
-    if result.status is not Status.COMPLETED or not input.steps:
+    if result.status is not Status.COMPLETED:
         return ""
     outputs = {
         output.name: {"sensitive": output.sensitive, "value": _value(output.value_json)}
-        for output in input.steps[-1].outputs
+        for output in result.outputs
     }
     return json.dumps({"format": 1, "outputs": outputs}, sort_keys=True)
 

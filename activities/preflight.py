@@ -1,5 +1,6 @@
 """Activities that query Google before a change: obstacles, and resources that exist already."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -73,11 +74,11 @@ class PreflightActivities:
         """
         async with heartbeating():
             plan_json = await self._plans.plan_json(input.deployment)
-            if replaced := replaced_addresses(plan_json):
+            # A customer's plan may be large: decoded in threads, not in the event loop.
+            if replaced := await asyncio.to_thread(replaced_addresses, plan_json):
                 return ImportSurvey(findings=[_replaced(address) for address in replaced])
-            return await self._import_finder.find_existing(
-                input.project, planned_creations(plan_json)
-            )
+            creations = await asyncio.to_thread(planned_creations, plan_json)
+            return await self._import_finder.find_existing(input.project, creations)
 
 
 def _replaced(address: str) -> Finding:

@@ -3,7 +3,7 @@
 A store that is frozen or behind a lost route answers no call, and each call waits for its timeout.
 Only the calls in flight wait: after the first failure all others fail at once. When the pause is
 over a single call tests the store, and the pause doubles while the store fails
-(docs/adr/0032-a-store-that-fails-is-left-alone.md).
+(docs/adr/0023-a-store-that-fails-is-left-alone.md).
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from adapters.local import atomic_files
 from deployments.errors import SecretsUnreadable
 
-__all__ = ["AesGcmCipher"]
+__all__ = ["AesGcmCipher", "key_ring"]
 
 _FORMAT = "v1."
 # Recommended for GCM (NIST SP 800-38D, section 5.2.1.1).
@@ -30,7 +30,7 @@ class AesGcmCipher:
     @classmethod
     def open(cls, keys: Sequence[bytes], data: Path) -> "AesGcmCipher":
         """Use the given keys, or that of the data folder; raises InvalidSettings if broken."""
-        return cls(keys or [atomic_files.read_or_create_key(data / "secrets.key")])
+        return cls(key_ring(keys, data))
 
     def encrypt(self, text: str, deployment: str) -> str:
         """Return the encrypted text, URL-safe base64 with a format prefix."""
@@ -53,3 +53,8 @@ class AesGcmCipher:
                 continue
             return text.decode()
         raise SecretsUnreadable("No key of this process decrypts the text.")
+
+
+def key_ring(keys: Sequence[bytes], data: Path) -> Sequence[bytes]:
+    """The keys of the settings, else that of the data folder; raises InvalidSettings if broken."""
+    return keys or [atomic_files.read_or_create_key(data / "secrets.key")]

@@ -35,6 +35,7 @@ __all__ = [
     "TerraformSettings",
     "apply_network",
     "base_environment",
+    "forget_secrets",
     "inherited_environment",
     "load",
 ]
@@ -43,6 +44,21 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 
 # AES-256.
 _KEY_BYTES = 32
+
+# Variables with keys, passwords or texts to redact, each also as the JSON of the whole group; the
+# last ones are of Temporal's client.
+_SECRET_VARIABLES = frozenset(
+    {
+        "ANAVA_SECRETS",
+        "ANAVA_SECRETS__KEYS",
+        "ANAVA_REDIS",
+        "ANAVA_REDIS__URL",
+        "ANAVA_LOG",
+        "ANAVA_LOG__REDACT",
+        "TEMPORAL_API_KEY",
+        "TEMPORAL_TLS_CLIENT_KEY_DATA",
+    }
+)
 
 # Stores that a log can be written to and read from.
 _STORES = ("local", "redis", "gcs", "firestore")
@@ -210,13 +226,16 @@ class WorkerSettings(_Group):
 
     `deployments`: places of this host; a deployment needs about 100 MB and, with Google's provider,
     700. `scan_seconds`: interval between scans for steps without an owner. `stale_seconds`: a claim
-    without renewal for this long counts as stale.
+    without renewal for this long counts as stale. `min_free_mb`: free space on the disks of the run
+    root and the data folder below which the host admits no deployment.
     """
 
     deployments: int = Field(default=20, ge=1, le=1000)
     scan_seconds: float = Field(default=2.0, gt=0, le=60)
     stale_seconds: float = Field(default=10.0, gt=1, le=600)
     drain: bool = False
+    # A deployment reserves 25 MB and writes about as much: space for five that begin at once.
+    min_free_mb: int = Field(default=256, ge=1, le=1_000_000)
 
 
 def _limit_fields() -> dict[str, Any]:
@@ -325,6 +344,12 @@ def load() -> Settings:
         raise InvalidSettings(f"{name}: the value of a whole group is a JSON object") from None
 
 
+def forget_secrets() -> None:
+    """Remove secrets from this process's environment, once settings and connections are made."""
+    for name in _SECRET_VARIABLES & os.environ.keys():
+        del os.environ[name]
+
+
 def apply_network(network: NetworkSettings) -> None:
     """Make the settings those of every library of this process that sends HTTPS requests.
 
@@ -336,7 +361,7 @@ def apply_network(network: NetworkSettings) -> None:
 
 
 def inherited_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
-    """What terraform and its runner get of the worker's environment, besides PATH."""
+    """The part of the worker's environment that terraform and its runner get, besides PATH."""
     libraries = environment.get("LD_LIBRARY_PATH")
     passed = {"LD_LIBRARY_PATH": libraries} if libraries else {}
     return passed | settings.network.environment()

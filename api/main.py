@@ -8,7 +8,8 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from adapters.encryption import AesGcmCipher
+from adapters.disk_status import disk_status
+from adapters.encryption import AesGcmCipher, key_ring
 from adapters.google.api import GoogleApi
 from adapters.google.preflight import GooglePreflight
 from adapters.google.tokens import GoogleTokenProvider
@@ -17,12 +18,15 @@ from adapters.local.inotify import FileChanges
 from adapters.local.progress import LocalProgressSource
 from adapters.local.sink_status import LocalSinkStatuses
 from adapters.process_exit import run_and_exit
-from adapters.settings import Settings, apply_network, load
+from adapters.process_protection import make_private, protect_process
+from adapters.service_log import configure_log
+from adapters.settings import Settings, apply_network, forget_secrets, load
 from adapters.stores import open_artifact_store, open_sources, preferred
 from adapters.temporal.client import check_attributes, connect
 from adapters.temporal.gateway import TemporalGateway
 from api.app import build
 from api.dependencies import Services
+from api.descriptors import raise_descriptor_limit
 from api.middleware.request_guard import is_loopback
 from api.server import Server
 from api.services.deployments import DeploymentService
@@ -47,12 +51,14 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
             f"ANAVA_API__HOST is {settings.api.host}: without sign-in the API listens on loopback "
             "only, like 127.0.0.1"
         )
+    make_private(settings.data)
     client = await connect()
     await check_attributes(client)
-    gateway = TemporalGateway(client)
+    keys = key_ring(settings.secrets.ring, settings.data)
+    gateway = TemporalGateway(client, keys)
     store, downloads = open_artifact_store(settings)
     google = GoogleApi(GoogleTokenProvider.open(settings.google), settings.google.endpoint)
-    cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
+    cipher = AesGcmCipher(keys)
     sources = open_sources(settings, FileChanges())
     services = Services(
         deployments=DeploymentService(gateway, settings.phases.timings(), cipher),
@@ -61,6 +67,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         source_labels={source.name: source.label for source in sources},
         sinks=LocalSinkStatuses(settings.runs),
         host=LocalHostReports(settings.runs, settings.data),
+        disk=lambda: disk_status(settings),
         progress=LocalProgressSource(settings.runs),
         health=HealthService(gateway),
         artifacts=store,
@@ -84,12 +91,15 @@ async def run(settings: Settings) -> None:
     """
     stopping = asyncio.Event()
     app = await create_app(settings, stopping)
+    forget_secrets()
     await Server(app, settings.api.host, settings.api.port, stopping).serve()
 
 
 def main(argv: Sequence[str] = ()) -> int:
     """Run the API until SIGTERM or SIGINT; returns the process's exit status, 1 after an error."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    protect_process()
+    configure_log()
+    raise_descriptor_limit()
     try:
         if argv:
             raise InvalidSettings(f"{argv[0]}: the API takes its settings from the environment")

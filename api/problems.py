@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problems: the only place that maps an error class to an HTTP status."""
 
+import errno
 import inspect
 import json
 import logging
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from api.pages.rendering import error_page, wants_page
 from deployments import errors
 from deployments.errors import AnavaError, FieldProblem
+from deployments.log_text import without_host_paths
 
 __all__ = [
     "KINDS",
@@ -88,7 +90,8 @@ KINDS: dict[str, ProblemKind] = {
     "invalid_json": ProblemKind(
         400,
         "The body is not valid JSON",
-        "The body is not valid JSON, nests deeper than 32 levels, or names a field twice.",
+        "The body is not valid JSON, nests deeper than 32 levels, has more than 12,000 values or "
+        "2,000 fields, or names a field twice.",
         "Correct the body.",
     ),
     "host_not_allowed": ProblemKind(
@@ -189,7 +192,9 @@ def problem_of(error: AnavaError) -> Problem | None:
     codes = (_ERRORS[kind][0] for kind in type(error).__mro__ if kind in _ERRORS)
     if (code := next(codes, None)) is None:
         return None
-    return Problem(code, str(error), error.next_step, error.problems[:_MAX_PROBLEMS])
+    return Problem(
+        code, without_host_paths(str(error)), error.next_step, error.problems[:_MAX_PROBLEMS]
+    )
 
 
 def validation_problem(details: Sequence[Mapping[str, Any]]) -> Problem:
@@ -221,6 +226,9 @@ def _validation(request: Request, error: RequestValidationError) -> Response:
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        _log.warning("a request failed: %s", error.strerror)
+        return _answer(request, Problem("unavailable"))
     _log.error("request %s failed", _request_id(request), exc_info=error)
     return _answer(request, Problem("internal_error"))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from fastapi import FastAPI
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from api.descriptors import ACCEPTED_AT_ONCE, HttpProtocol
+
 __all__ = ["Server"]
 
 # The kernel closes a connection whose client acknowledges nothing for this time (TCP_USER_TIMEOUT;
@@ -19,6 +22,8 @@ __all__ = ["Server"]
 STALL_SECONDS = 20.0
 # Limit of unsent bytes in the kernel per connection (TCP_NOTSENT_LOWAT); 2.9 MiB by default.
 _UNSENT_BYTES = 128 * 1024
+# Connections that wait in the kernel: uvicorn's default; a thousand viewers reconnect at once.
+_BACKLOG = 2048
 # The largest message is a cancel with its reason; uvicorn's limit is 16 MiB.
 _MAX_MESSAGE_BYTES = 16 * 1024
 # The shutdown: streams send `bye` within `_BYE_SECONDS`; `_GRACE_SECONDS` later all connections are
@@ -50,7 +55,10 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=_CANCEL_SECONDS,
             access_log=False,
             server_header=False,
-            log_level="info",
+            # The process configures the log.
+            log_config=None,
+            backlog=ACCEPTED_AT_ONCE,
+            http=HttpProtocol,
             ws=_WebSocket,
             ws_max_size=_MAX_MESSAGE_BYTES,
             # The events include pings. Compression would prevent sharing a frame among viewers.
@@ -87,6 +95,7 @@ class Server(uvicorn.Server):
             for listener in server.sockets:
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+                _widen_backlog(listener.fileno())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the streams send `bye`, wait for open connections, then abort them."""
@@ -102,6 +111,12 @@ class Server(uvicorn.Server):
     def _abort_connections(self) -> None:
         for connection in self.server_state.connections:
             connection.transport.abort()
+
+
+def _widen_backlog(descriptor: int) -> None:
+    """Let more connections wait in the kernel than asyncio accepts at once: listen(2) again."""
+    with socket.socket(fileno=os.dup(descriptor)) as listener:
+        listener.listen(_BACKLOG)
 
 
 class _WebSocket(WebSocketsSansIOProtocol):

@@ -200,9 +200,21 @@ async def outputs(context: typer.Context, id: Id, as_json: Json = False, api: Ap
     """Show the outputs of a deployment; sensitive values stay hidden."""
     async with _client(context, api) as http:
         deployment = await http.request("GET", f"/api/deployment/{id}")
-    recorded = (deployment.get("result") or {}).get("outputs") or []
+        result = deployment.get("result") or {}
+        recorded = result.get("outputs") or []
+        if result.get("omitted_outputs"):
+            recorded = await _all_outputs(http, id)
     _print({"outputs": recorded}, render.output_lines, as_json=as_json)
     return ExitCode.OK
+
+
+async def _all_outputs(http: Client, id: str) -> list[Document]:
+    """All outputs, from the artifact; the result holds those that are short."""
+    text = "".join(
+        [part async for part in http.text(f"/api/deployment/{id}/artifacts/outputs.json", {})]
+    )
+    outputs: dict[str, Document] = json.loads(text)["outputs"]
+    return [{"name": name, **output} for name, output in outputs.items()]
 
 
 @command(app, "list")

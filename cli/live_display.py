@@ -106,7 +106,8 @@ class _Live(Display):
 
     def _bar(self) -> RenderableType:
         statuses = [resource["status"] for resource, _ in self._resources.values()]
-        done, failed = statuses.count("done"), statuses.count("failed")
+        done = statuses.count("done") + statuses.count("unchanged")
+        failed = statuses.count("failed")
         label = f"{done}/{len(statuses)} resources" if statuses else "no resources yet"
         if failed:
             label += f", {failed} failed"

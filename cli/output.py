@@ -11,7 +11,7 @@ _ESCAPE = "anava.json_escape"
 
 
 def encode_for_terminal() -> None:
-    r"""Escape what the encoding of stdout or stderr lacks, and read stdin whatever its encoding.
+    r"""Escape characters that the encoding of stdout or stderr lacks; replace those of stdin.
 
     The escape is that of JSON (`\u2713`), so that the output of `--json` stays JSON.
     """

@@ -100,12 +100,10 @@ class ChildProcess:
         try:
             # proc(5): user and system time, of the child and of its own ended children.
             stat = Path(f"/proc/{self.pid}/stat").read_text()
-            fields = Path(f"/proc/{self.pid}/io").read_text().split()
         except OSError:
             return 0.0
         ticks = sum(int(field) for field in stat.rpartition(")")[2].split()[11:15])
-        moved = sum(int(fields[fields.index(name) + 1]) for name in ("read_bytes:", "write_bytes:"))
-        return ticks / _CLOCK_TICKS + moved / _BYTES_PER_SECOND
+        return ticks / _CLOCK_TICKS + _moved_bytes(self.pid) / _BYTES_PER_SECOND
 
     def start(self, inherited: Collection[int] = ()) -> asyncio.Task[int]:
         """Start the child, which inherits the file descriptors; `stop` ends the task."""
@@ -215,6 +213,15 @@ def _exited(child: ChildProcess, logs: Path) -> str:
     status, count = child.status, child.exits()
     end = f"signal {-status}" if status < 0 else f"status {status}"
     return f"{child.name} exited {count} times, last with {end}; see {logs / child.name}.log."
+
+
+def _moved_bytes(pid: int | None) -> int:
+    """Bytes from and to the disk; 0 of a process that is closed to other processes."""
+    try:
+        fields = Path(f"/proc/{pid}/io").read_text().split()
+    except OSError:
+        return 0
+    return sum(int(fields[fields.index(name) + 1]) for name in ("read_bytes:", "write_bytes:"))
 
 
 def _die_with_parent(parent: int) -> None:

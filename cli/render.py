@@ -19,9 +19,22 @@ __all__ = [
     "verification_lines",
 ]
 
+# For the names of omitted outputs on a terminal; the command that prints all is named beside them.
+_MAX_NAMES = 10
+_COUNTS = {
+    "add": "resources created",
+    "change": "resources updated",
+    "remove": "resources destroyed",
+    "imported": "resources imported",
+    "moved": "resources moved",
+    "forgotten": "resources forgotten",
+    "outputs": "outputs changed",
+    "actions": "actions invoked",
+}
 _SEVERITIES = {"blocking": "error"}
 _ADDRESS_LABELS = {
     "not_applied": "not applied",
+    "unchanged": "planned, but found unchanged",
     "unrecorded": "not in the state",
     "unknown": "outcome unknown",
 }
@@ -47,9 +60,9 @@ def deployment_lines(deployment: Document) -> Iterator[str]:
     for name, label in _ADDRESS_LABELS.items():
         if fields.get(name):
             yield f"  {label}: {', '.join(fields[name])}"
-    if deployment.get("status") == "completed":
-        yield f"  {_counts(result.get('counts') or {})}"
+    yield from (f"  {text}" for text in _count_lines(deployment, result))
     yield from (f"  {text}" for text in output_lines(result))
+    yield from (f"  {text}" for text in _omission_lines(deployment, result))
 
 
 def destruction_lines(destruction: Document) -> Iterator[str]:
@@ -154,12 +167,28 @@ def _error_lines(error: Document, shown: Document) -> Iterator[str]:
             yield f"    {error[name]}"
 
 
+def _count_lines(deployment: Document, result: Document) -> Iterator[str]:
+    """The changes that were made, and those that were planned where they differ."""
+    made, planned = _counts(result.get("counts") or {}), _counts(result.get("planned") or {})
+    if deployment.get("status") == "completed" and made == planned:
+        yield made
+    elif planned != _counts({}):
+        yield f"made: {made}"
+        yield f"planned: {planned}"
+
+
 def _counts(counts: Document) -> str:
-    labels = {"created": "add", "updated": "change", "destroyed": "remove", "imported": "imported"}
-    parts = [
-        f"{counts[name]} resources {label}" for label, name in labels.items() if counts.get(name)
-    ]
+    parts = [f"{counts[name]} {label}" for name, label in _COUNTS.items() if counts.get(name)]
     return ", ".join(parts) or "no changes"
+
+
+def _omission_lines(deployment: Document, result: Document) -> Iterator[str]:
+    if names := result.get("omitted_outputs"):
+        more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+        shown = ", ".join(names[:_MAX_NAMES])
+        yield f"too long to show: {shown}{more} (anava outputs {deployment.get('id')})"
+    if omitted := result.get("omitted"):
+        yield f"left out: {omitted} entries (anava artifacts {deployment.get('id')} record.json)"
 
 
 def _utc(time: str | None) -> str:

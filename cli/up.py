@@ -69,7 +69,7 @@ class Up:
         self._children: list[ChildProcess] = []
 
     async def start(self) -> None:
-        """Start every child; returns when `/health` answers healthy.
+        """Start every child; returns when `/health` lists a worker.
 
         Raises:
             CannotStart: a port is taken, or a child makes no progress.
@@ -142,7 +142,8 @@ class Up:
                 health = await http.request("GET", "/health")
         except (ApiUnreachable, CommandError):
             return False
-        return health.get("status") == "healthy"
+        # A sink that fails or a lost deployment is for people, and ends no start.
+        return bool(health.get("temporal") and health.get("workers"))
 
 
 async def run(local: LocalEnvironment, work: Callable[[Up], Awaitable[int | None]]) -> int:

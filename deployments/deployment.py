@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from deployments.events import EndRecord
 from deployments.findings import Finding
+from deployments.payload_size import Cuttable, cut
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.step import Counts, Output
@@ -108,7 +109,7 @@ class PreparedHost:
 
 
 @dataclass(frozen=True)
-class CancelRequest:
+class CancelRequest(Cuttable):
     """A cancel: by whom, and why. `by` is empty for an operator who used Temporal."""
 
     by: str
@@ -120,24 +121,30 @@ class CancelRequest:
 
     @classmethod
     def decode(cls, text: str) -> "CancelRequest":
-        """Parse the reason text of a Temporal cancel; `by` is empty for an operator's cancel."""
-        if not text.startswith(CANCEL_PREFIX):
-            return cls(by="", reason=text)
-        try:
-            content = json.loads(text.removeprefix(CANCEL_PREFIX))
-            return cls(by=str(content["by"]), reason=str(content.get("reason", "")))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return cls(by="", reason=text)
+        """Parse the reason text of a Temporal cancel; `by` is empty for an operator's cancel.
+
+        Temporal accepts a reason of 3 MB (measured), so long texts are cut.
+        """
+        by, reason = "", text
+        if text.startswith(CANCEL_PREFIX):
+            try:
+                content = json.loads(text.removeprefix(CANCEL_PREFIX))
+                by, reason = str(content["by"]), str(content.get("reason", ""))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                pass
+        return cls(by=cut(by), reason=cut(reason))
 
 
 @dataclass(frozen=True)
-class DeploymentResult:
+class DeploymentResult(Cuttable):
     """How a deployment ended: all that a reader needs when no worker is up.
 
-    Stored in the workflow's memo, so `results.fit_to_memo` limits the size to 16 KB. `changed`,
-    `not_applied`, `unrecorded` (they exist and the state lacks them) and `unknown` (their existence
-    cannot be determined) are resource addresses. `errors` starts with the deciding cause; `omitted`
-    counts the entries that did not fit. No `revision` is recorded yet.
+    Stored in the workflow's memo, shortened by `results.fit_to_memo`; the artifact `record.json` is
+    complete. `changed`, `not_applied`, `unchanged` (planned, and found to need no change),
+    `unrecorded` (they exist and the state lacks them) and `unknown` (their existence cannot be
+    determined) are resource addresses. `counts` are the changes that were made, `planned` those
+    that were planned. `errors` starts with the deciding cause. `omitted_outputs` names outputs that
+    did not fit, `omitted` counts all other entries that did not fit. No `revision` is recorded yet.
     """
 
     status: Status
@@ -161,3 +168,6 @@ class DeploymentResult:
     omitted: int = 0
     template_version: str = ""
     revision: int | None = None
+    planned: Counts = field(default_factory=Counts)
+    unchanged: list[str] = field(default_factory=list)
+    omitted_outputs: list[str] = field(default_factory=list)

@@ -29,6 +29,7 @@ Tree:
         RunDirectoryBroken
         PlanChanged
         SecretsUnreadable
+        DiskFull
         StateOnAnotherHost
         StateBeingRecovered
         StateReplaced
@@ -49,6 +50,7 @@ __all__ = [
     "AnavaError",
     "AttemptGone",
     "Audience",
+    "DiskFull",
     "Fenced",
     "FieldProblem",
     "HandedOver",
@@ -258,6 +260,12 @@ class SecretsUnreadable(HostFault):
     next_step = (
         "Give API and workers the same ANAVA_SECRETS__KEYS, or one data folder; deploy again."
     )
+
+
+class DiskFull(HostFault):
+    """The disk of the host has too little free space."""
+
+    next_step = "Free space on the host's disk: docs/runbooks/disk-full.md."
 
 
 class StateOnAnotherHost(HostFault):

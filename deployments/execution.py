@@ -41,7 +41,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class DeploymentSnapshot:
-    """A deployment at one moment; times are RFC 3339 UTC.
+    """A deployment at one moment; times are RFC 3339 UTC, all by Temporal's clock.
 
     `started_at` is the time at which the deployment acquired its stack. `cancel_requested` is
     False in lists, because Temporal's lists do not contain the value.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from deployments.errors import Audience
+from deployments.payload_size import Cuttable, Omissible
 from deployments.reasons import Reason, explain
 
 __all__ = ["Finding", "Severity", "finding"]
@@ -18,7 +19,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Cuttable, Omissible):
     """A cause with a sentence for people and a way to fix the cause.
 
     `fix` is a command or a link; `resource` is an address in the template, a permission, an API or

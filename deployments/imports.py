@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from deployments.findings import Finding
+from deployments.payload_size import Omissible
 
 __all__ = [
     "Import",
@@ -26,7 +27,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Import:
+class Import(Omissible):
     """An import block: the address in the stack and the id of the existing resource."""
 
     address: str

@@ -1,13 +1,32 @@
 """The log as text for people: every line complete, and no control character for a terminal."""
 
+import re
+
 from deployments.events import EndKind, EndRecord, Event, last_end_record
 
-__all__ = ["full_text", "hole_line", "hole_text", "text_line", "visible", "with_cut_mark"]
+__all__ = [
+    "full_text",
+    "hole_line",
+    "hole_text",
+    "text_line",
+    "visible",
+    "with_cut_mark",
+    "without_host_paths",
+]
 
 # A terminal executes control characters, and a provisioner may print any of them.
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
 del _VISIBLE[ord("\t")]
 _VISIBLE[ord("\n")] = "\n    "
+
+
+# Two parts at least, and no part of an address or of Google's resource names.
+_HOST_PATH = re.compile(r"(?<![\w.:/~-])/(?:[\w.@+=-]+/)+[\w.@+=-]*")
+
+
+def without_host_paths(text: str) -> str:
+    """The text of a library's or program's error without paths of the host, for an answer."""
+    return _HOST_PATH.sub("(a path of the host)", text)
 
 
 def visible(text: str) -> str:

@@ -65,6 +65,9 @@ class Reason(StrEnum):
     STATE_BEING_RECOVERED = "state_being_recovered"
     STATE_ON_ANOTHER_HOST = "state_on_another_host"
     PROVIDERS_MISSING = "providers_missing"
+    DISK_FULL = "disk_full"
+    TERRAFORM_DIED = "terraform_died"
+    WAITING_FOR_HOST = "waiting_for_host"
     OUTCOME_UNKNOWN = "outcome_unknown"
     UNRECORDED_RESOURCES = "unrecorded_resources"
     TERMINATED_BY_OPERATOR = "terminated_by_operator"
@@ -281,6 +284,21 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.PROVIDERS_MISSING: _operator(
         "The host does not have the terraform providers of the template.",
         "An operator must fill the provider mirror: docs/runbooks/providers-missing.md.",
+    ),
+    Reason.DISK_FULL: _operator(
+        "The disk of the host is full, so terraform was stopped or could not start.",
+        "An operator must free space on the host: docs/runbooks/disk-full.md. Then deploy again; "
+        "what was done is not repeated.",
+    ),
+    Reason.TERRAFORM_DIED: _operator(
+        "Terraform ended unexpectedly: a signal or a crash ended it, not this service.",
+        "The detail names the cause; an operator must remove it: "
+        "docs/runbooks/terraform-died.md. " + _COMPARE,
+    ),
+    Reason.WAITING_FOR_HOST: Explanation(
+        "The deployment waits for a host with a free place and enough free disk space.",
+        "Nothing to do: the deployment starts by itself. After a long wait the hosts need a look: "
+        "docs/runbooks/disk-full.md.",
     ),
     Reason.OUTCOME_UNKNOWN: _operator(
         "Terraform had to be killed, so the outcome of some resources is unknown.", _COMPARE

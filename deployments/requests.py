@@ -33,6 +33,8 @@ _NAME_RULES = (
 )
 # Above every rule's own maximum; checked first, so that no pattern runs on a long text.
 _MAX_NAME_CHARACTERS = 40
+# An environment cannot contain NUL, and UTF-8 cannot encode a lone surrogate.
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 # The values of designed fields that this version supports.
 _AVAILABLE: tuple[tuple[str, tuple[object, ...], str], ...] = (
     ("approval", (ApprovalPolicy.AUTO,), "Only auto is available."),
@@ -165,8 +167,7 @@ def _problem_of_text(rule: Variable, value: Value) -> str | None:
         return "The value must be a string."
     if len(value) > rule.max_characters:
         return f"The value may have {rule.max_characters} characters at most."
-    # An environment cannot contain NUL, and UTF-8 cannot encode a lone surrogate.
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if _NOT_TEXT.search(value):
         return "The value must be text without NUL."
     if not re.fullmatch(rule.pattern, value, re.ASCII | re.DOTALL):
         return f"The value must be {rule.description}."

@@ -1,29 +1,34 @@
 """How a deployment ended, derived from the results of the steps."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from deployments.changes import made_changes, planned_changes
 from deployments.deployment import CancelRequest, DeploymentResult, Status
 from deployments.findings import Finding, Severity
+from deployments.payload_size import Cuttable, encoded_bytes, fit
 from deployments.phase import TERRAFORM_PHASES, Phase
 from deployments.reasons import Reason, explain
 from deployments.refusal_causes import causes_of, classify, refusals_of
-from deployments.step import Counts, Diagnostic, Output, StepOutcome, StepResult, StopCause
+from deployments.step import (
+    Counts,
+    Diagnostic,
+    SilentChange,
+    StepOutcome,
+    StepResult,
+    StopCause,
+)
+from deployments.step_detail import is_disk_full, step_detail
 
 __all__ = ["EndContext", "Reconciliation", "Recovery", "conclude", "fit_to_memo"]
 
 _End = tuple[Status, Reason]
 
-# Temporal returns the memo in every list. The design promises 16 KB; the rest is the envelope.
-_MAX_BYTES = 15_000
-_CUT_MARK = " [cut]"
-# A step's result carries outputs of up to 4,000 characters.
-_MAX_OUTPUT_CHARACTERS = 4_100
-# Entries per list and characters per text, tried in this order. JSON writes a character with up to
-# 12 bytes, so the last pair takes 6 KB at most, beside a seal (140 bytes) per step.
-_SIZES = ((1000, 1200), (200, 1200), (50, 1200), (10, 1200), (3, 1200), (1, 300), (0, 100))
+# Temporal returns the memo in every list, so a result takes 14 KB at most, and 140 bytes for each
+# seal. Outputs get what the rest leaves, 5 KB at least.
+_MAX_BYTES = 14_000
+_MAX_REST_BYTES = 9_000
 
 _END_BY_OUTCOME: dict[StepOutcome, _End] = {
     StepOutcome.START_FAILED: (Status.FAILED, Reason.START_FAILED),
@@ -43,7 +48,7 @@ _DESTROYED: dict[Reason, Reason] = {
 
 
 class Recovery(StrEnum):
-    """What became of a state that terraform could not save."""
+    """The recovery of a state that terraform could not save."""
 
     NONE = "none"
     SAVED = "saved"
@@ -65,18 +70,20 @@ class Reconciliation:
 
     Terraform reported `unrecorded` addresses complete, and the state lacks them; the operations of
     `unknown` addresses reported no end. `inconclusive`: the comparison failed or a process remains.
+    `silent` are the changes of the state alone that an incomplete apply made.
     `unsaved` addresses are in the state that a pending `recovery` saves.
     """
 
     unrecorded: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     inconclusive: bool = False
+    silent: list[SilentChange] = field(default_factory=list)
     unsaved: list[str] = field(default_factory=list)
     recovery: Recovery = Recovery.NONE
 
 
 @dataclass(frozen=True)
-class EndContext:
+class EndContext(Cuttable):
     """All that decides a deployment's end besides the steps.
 
     `problem` is why the deployment ended outside any step, `detail` the text of that error,
@@ -101,7 +108,7 @@ class EndContext:
 def conclude(
     steps: Sequence[StepResult], context: EndContext, reconciliation: Reconciliation
 ) -> DeploymentResult:
-    """The result of a deployment, shortened to fit the memo.
+    """The result of a deployment, complete: `fit_to_memo` shortens a result.
 
     `completed` needs an apply that terraform called complete and that exited with 0. An outcome
     that cannot be determined is `needs_attention`.
@@ -110,51 +117,42 @@ def conclude(
     if context.destroy:
         reason = _DESTROYED.get(reason, reason)
     last = steps[-1] if steps else None
-    applies = _applies(steps)
     apply = last if last is not None and last.phase is Phase.APPLY else None
     plan = next((step for step in reversed(steps) if step.phase is Phase.PLAN), None)
-    return fit_to_memo(
-        DeploymentResult(
-            status=status,
-            reason=reason,
-            phase=context.phase,
-            detail=context.detail or (last.error if last else ""),
-            counts=_counts(applies, plan),
-            # Includes the resources of earlier applies, which were refused half-way.
-            changed=list(dict.fromkeys(name for step in applies for name in step.changed)),
-            not_applied=apply.not_applied if apply else [],
-            unrecorded=[*reconciliation.unrecorded, *reconciliation.unsaved],
-            unknown=reconciliation.unknown,
-            errors=[
-                *context.findings,
-                *_settled(
-                    _errors(last, destroy=context.destroy), reconciliation, destroy=context.destroy
-                ),
-                *context.warnings,
-            ],
-            outputs=apply.outputs if apply and status is Status.COMPLETED else [],
-            seals=[step.seal for step in steps if step.seal is not None],
-            plan_sha256=plan.plan_sha256 if plan else "",
-            cancel=context.cancel,
-            cancel_too_late=context.cancel is not None and status is Status.COMPLETED,
-            host=context.host,
-            terraform_version=context.terraform_version,
-            template_version=context.template_version,
-            ended_at=last.ended_at if last else "",
-            omitted=last.omitted if last else 0,
-        )
+    # Includes the changes of earlier applies, which were refused half-way.
+    made = made_changes(steps, reconciliation.silent)
+    return DeploymentResult(
+        status=status,
+        reason=reason,
+        phase=context.phase,
+        detail=context.detail or (step_detail(last) if last else ""),
+        counts=made.counts,
+        changed=made.changed,
+        not_applied=[address for address in apply.not_applied if address not in made.silent]
+        if apply
+        else [],
+        unrecorded=[*reconciliation.unrecorded, *reconciliation.unsaved],
+        unknown=reconciliation.unknown,
+        errors=[
+            *context.findings,
+            *_settled(
+                _errors(last, destroy=context.destroy), reconciliation, destroy=context.destroy
+            ),
+            *context.warnings,
+        ],
+        outputs=apply.outputs if apply and status is Status.COMPLETED else [],
+        seals=[step.seal for step in steps if step.seal is not None],
+        plan_sha256=plan.plan_sha256 if plan else "",
+        cancel=context.cancel,
+        cancel_too_late=context.cancel is not None and status is Status.COMPLETED,
+        host=context.host,
+        terraform_version=context.terraform_version,
+        template_version=context.template_version,
+        ended_at=last.ended_at if last else "",
+        omitted=sum(step.omitted for step in steps if step.phase is Phase.APPLY or step is last),
+        planned=planned_changes(steps),
+        unchanged=apply.unchanged if apply else [],
     )
-
-
-def _applies(steps: Sequence[StepResult]) -> list[StepResult]:
-    return [step for step in steps if step.phase is Phase.APPLY]
-
-
-def _counts(applies: Sequence[StepResult], plan: StepResult | None) -> Counts:
-    """The changes of all applies; the plan's where the last apply did not complete."""
-    if applies and applies[-1].applied:
-        return sum((apply.counts for apply in applies), start=Counts())
-    return plan.counts if plan is not None else Counts()
 
 
 def _errors(last: StepResult | None, *, destroy: bool) -> list[Finding]:
@@ -209,7 +207,7 @@ def _as_finding(diagnostic: Diagnostic, failed: Reason, *, destroy: bool) -> Fin
 
 
 def _end(steps: Sequence[StepResult], context: EndContext, reconciliation: Reconciliation) -> _End:
-    if doubt := _doubt(context, reconciliation):
+    if doubt := _doubt(steps, context, reconciliation):
         return Status.NEEDS_ATTENTION, doubt
     if context.problem is not None:
         return Status.FAILED, context.problem
@@ -243,18 +241,33 @@ def _is_settled(diagnostic: Diagnostic) -> bool:
     return refusal is not None and refusal.reason in _SETTLED
 
 
-def _doubt(context: EndContext, reconciliation: Reconciliation) -> Reason | None:
+def _doubt(
+    steps: Sequence[StepResult], context: EndContext, reconciliation: Reconciliation
+) -> Reason | None:
     if context.host_lost:
         return Reason.HOST_LOST
     if reconciliation.unrecorded:
         return Reason.UNRECORDED_RESOURCES
-    return Reason.OUTCOME_UNKNOWN if reconciliation.inconclusive or reconciliation.unknown else None
+    if not (reconciliation.inconclusive or reconciliation.unknown):
+        return None
+    return _host_cause(steps[-1]) if steps else Reason.OUTCOME_UNKNOWN
+
+
+def _host_cause(step: StepResult) -> Reason:
+    """Why the outcome of a step is unknown."""
+    if step.death:
+        return Reason.TERRAFORM_DIED
+    return Reason.DISK_FULL if is_disk_full(step) else Reason.OUTCOME_UNKNOWN
 
 
 def _end_of_step(steps: Sequence[StepResult], context: EndContext) -> _End:
     last = steps[-1]
-    if last.phase is Phase.APPLY and (end := _end_of_apply(last, _applies(steps))):
+    if last.phase is Phase.APPLY and (end := _end_of_apply(last, planned_changes(steps))):
         return end
+    if last.death and last.outcome is StepOutcome.FAILED:
+        return Status.FAILED, Reason.TERRAFORM_DIED
+    if is_disk_full(last):
+        return Status.FAILED, Reason.DISK_FULL
     if last.outcome is StepOutcome.FAILED:
         refusals = refusals_of(last)
         failed = TERRAFORM_PHASES[last.phase].failed
@@ -262,16 +275,16 @@ def _end_of_step(steps: Sequence[StepResult], context: EndContext) -> _End:
     return _END_BY_OUTCOME.get(last.outcome) or _end_of_stop(last, context)
 
 
-def _end_of_apply(last: StepResult, applies: Sequence[StepResult]) -> _End | None:
+def _end_of_apply(last: StepResult, planned: Counts) -> _End | None:
     done = last.outcome is StepOutcome.DONE
     if done and last.applied and last.clean and last.exit_code == 0:
-        changed = any(apply.counts.total for apply in applies)
-        return Status.COMPLETED, Reason.APPLIED if changed else Reason.NO_CHANGES
+        has_changes = planned.total or last.counts.total
+        return Status.COMPLETED, Reason.APPLIED if has_changes else Reason.NO_CHANGES
     if last.outcome is StepOutcome.RUNNER_LOST:
         return Status.NEEDS_ATTENTION, Reason.RUNNER_LOST
     # Reported complete without a clean exit, or exited without the report: cannot be determined.
     if done or last.applied or not last.clean:
-        return Status.NEEDS_ATTENTION, Reason.OUTCOME_UNKNOWN
+        return Status.NEEDS_ATTENTION, _host_cause(last)
     return None
 
 
@@ -296,62 +309,39 @@ def _cancelled(context: EndContext) -> _End:
 
 
 def fit_to_memo(result: DeploymentResult) -> DeploymentResult:
-    """Shorten a result until the result fits the memo; `omitted` counts the entries left out."""
-    for entries, characters in _SIZES:
-        shorter = _shortened(result, entries, characters)
-        if len(json.dumps(asdict(shorter))) <= _MAX_BYTES:
-            break
-    return shorter
+    """Shorten a result until the result fits the memo.
 
-
-def _shortened(result: DeploymentResult, entries: int, characters: int) -> DeploymentResult:
-    cancel = result.cancel
-    if cancel is not None:
-        cancel = CancelRequest(_cut(cancel.by, characters), _cut(cancel.reason, characters))
-    shorter = replace(
-        result,
-        detail=_cut(result.detail, characters),
-        cancel=cancel,
-        host=_cut(result.host, characters),
-        terraform_version=_cut(result.terraform_version, characters),
-        changed=_whole(result.changed, entries, characters),
-        not_applied=_whole(result.not_applied, entries, characters),
-        unrecorded=_whole(result.unrecorded, entries, characters),
-        unknown=_whole(result.unknown, entries, characters),
-        errors=[_shorten_finding(error, characters) for error in result.errors[:entries]],
-        outputs=[output for output in result.outputs if _is_short(output)][:entries],
+    The outputs share the room that the rest leaves: each is named, and in their order those keep
+    their values whose values fit. The seals stay, since a log is complete only with all of them.
+    """
+    seals, outputs = result.seals, result.outputs
+    rest = fit(replace(result, seals=[], outputs=[], omitted_outputs=[]), _MAX_REST_BYTES)
+    names = [*(output.name for output in outputs), *result.omitted_outputs]
+    sizes = [encoded_bytes(name) + len(",") for name in names]
+    room = _MAX_BYTES - encoded_bytes(rest)
+    named = _fitting(sizes, room)
+    room -= sum(named.values())
+    shown = _fitting(
+        [
+            encoded_bytes(output) + len(",") if position in named else room + 1
+            for position, output in enumerate(outputs)
+        ],
+        room,
     )
-    return replace(shorter, omitted=result.omitted + _entries(result) - _entries(shorter))
-
-
-def _entries(result: DeploymentResult) -> int:
-    addresses = (result.changed, result.not_applied, result.unrecorded, result.unknown)
-    return sum(map(len, addresses)) + len(result.outputs) + len(result.errors)
-
-
-def _whole(addresses: list[str], entries: int, characters: int) -> list[str]:
-    """Only whole addresses: half an address would name another resource."""
-    return [address for address in addresses if len(address) <= characters][:entries]
-
-
-def _is_short(output: Output) -> bool:
-    """Half a value is useless, and a long value must not displace all other entries."""
-    return len(output.name) + len(output.value_json) <= _MAX_OUTPUT_CHARACTERS
-
-
-def _shorten_finding(finding: Finding, characters: int) -> Finding:
     return replace(
-        finding,
-        message=_cut(finding.message, characters),
-        next_step=_cut(finding.next_step, characters),
-        fix=_cut(finding.fix, characters),
-        resource=_cut(finding.resource, characters),
-        detail=_cut(finding.detail, characters),
-        file=_cut(finding.file, characters),
+        rest,
+        seals=seals,
+        outputs=[outputs[position] for position in shown],
+        omitted_outputs=[names[position] for position in named if position not in shown],
+        omitted=rest.omitted + len(names) - len(named),
     )
 
 
-def _cut(text: str, characters: int) -> str:
-    if len(text) <= characters:
-        return text
-    return text[: characters - len(_CUT_MARK)] + _CUT_MARK
+def _fitting(sizes: Sequence[int], room: int) -> dict[int, int]:
+    """The positions of the entries that fit together, in their order, each with the size."""
+    fitting: dict[int, int] = {}
+    for position, size in enumerate(sizes):
+        if size <= room:
+            room -= size
+            fitting[position] = size
+    return fitting

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from deployments.events import EndRecord
 from deployments.imports import Import
+from deployments.payload_size import Cuttable, Omissible
 from deployments.phase import Phase
 from deployments.timings import StopLadder
 
@@ -15,6 +16,7 @@ __all__ = [
     "Output",
     "Resource",
     "ResourceStatus",
+    "SilentChange",
     "StepKey",
     "StepOrder",
     "StepOutcome",
@@ -64,6 +66,7 @@ class StopCause(StrEnum):
     TERMINATED = "terminated"
     SUPERSEDED = "superseded"
     UNKNOWN = "unknown"
+    DISK_FULL = "disk_full"
 
 
 @dataclass(frozen=True)
@@ -90,20 +93,25 @@ class StepOrder:
 
 
 class ResourceStatus(StrEnum):
-    """Progress of terraform with a resource."""
+    """Progress of terraform with a resource.
+
+    `unchanged`: apply found that a planned change is none, which plan could not determine.
+    """
 
     PLANNED = "planned"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True)
-class Resource:
+class Resource(Cuttable, Omissible):
     """A resource in the progress of a step; times are RFC 3339 UTC.
 
     `typical_seconds` is the usual duration for the type, 0 when unknown. An `overdue` resource
-    takes so much longer that Google is probably refusing the requests.
+    takes so much longer that Google is probably refusing the requests. `imported`: the plan takes
+    the existing resource into the state, besides the action.
     """
 
     address: str
@@ -115,30 +123,55 @@ class Resource:
     reason: str = ""
     typical_seconds: int = 0
     overdue: bool = False
+    imported: bool = False
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Numbers of resources, as terraform's own summary counts them."""
+    """Numbers of changes; the first four as terraform's own summary counts them.
+
+    `moved` and `forgotten` resources have another address or none in the state and are otherwise
+    unchanged; `outputs` are outputs with another value, `actions` are invoked actions of providers.
+    """
 
     add: int = 0
     change: int = 0
     remove: int = 0
     imported: int = 0
+    moved: int = 0
+    forgotten: int = 0
+    outputs: int = 0
+    actions: int = 0
 
     @property
     def total(self) -> int:
         """Number of changes."""
         return sum(astuple(self))
 
+    @property
+    def of_resources(self) -> int:
+        """Number of changes of resources; an incomplete apply does not report changed outputs."""
+        return self.total - self.outputs - self.actions
+
     def __add__(self, other: "Counts") -> "Counts":
-        """The sum of two applies."""
+        """The sum of two."""
         pairs = zip(astuple(self), astuple(other), strict=True)
         return Counts(*map(sum, pairs))
 
 
 @dataclass(frozen=True)
-class Diagnostic:
+class SilentChange(Omissible):
+    """A planned change of the state alone: terraform prints no message when the change is made.
+
+    `action` is terraform's: import, move or remove.
+    """
+
+    action: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Diagnostic(Cuttable, Omissible):
     """An error or warning of terraform, with file and line in the template."""
 
     severity: str
@@ -150,7 +183,7 @@ class Diagnostic:
 
 
 @dataclass(frozen=True)
-class Output:
+class Output(Omissible):
     """An output of the stack; `value_json` is empty when the output is sensitive."""
 
     name: str
@@ -172,12 +205,16 @@ class StepOutcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class StepResult:
+class StepResult(Cuttable):
     """The result of a step. A failed terraform is a result, never an exception.
 
     `clean`: terraform ended without a kill, so the state is written. `applied`: terraform reported
     that the apply is complete. `signals` counts those of the stop ladder; `diagnostics` are errors,
-    or warnings where there is no error.
+    or warnings where there is no error. `death` is how terraform died by itself, as sentences;
+    `disk_full`: the disk of the host was full at some moment. `limit_seconds` is the limit that
+    ended the step, 0 for none. `counts` are the changes that a plan has or that an apply
+    made. `unchanged` are the resources whose planned change a complete apply found to be none;
+    `silent` are a plan's changes of the state alone.
     """
 
     key: StepKey
@@ -200,3 +237,8 @@ class StepResult:
     ended_at: str = ""
     epoch: int = 0
     omitted: int = 0
+    death: str = ""
+    disk_full: bool = False
+    limit_seconds: int = 0
+    unchanged: list[str] = field(default_factory=list)
+    silent: list[SilentChange] = field(default_factory=list)

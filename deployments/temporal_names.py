@@ -59,7 +59,6 @@ class Memo(StrEnum):
 
     REQUEST = "request"
     REQUEST_SHA256 = "request_sha256"
-    CREATED_AT = "created_at"
     STARTED_AT = "started_at"
     HOST = "host"
     RESULT = "result"

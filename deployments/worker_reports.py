@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["HostReport", "HostReports", "QueueReport", "Slots", "WorkerReport"]
+__all__ = ["DiskStatus", "HostReport", "HostReports", "QueueReport", "Slots", "WorkerReport"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,11 @@ class Slots:
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """A worker on a task queue; `status` is `running`, `stopping` or `silent`."""
+    """A worker on a task queue; `status` is `running`, `stopping` or `silent`.
+
+    `seen_at` is the time of the last poll by Temporal's clock, None without a poll for 5 minutes;
+    `started_at` is by the worker's clock, and is compared with nothing.
+    """
 
     identity: str
     host: str
@@ -26,7 +30,7 @@ class WorkerReport:
     version: str
     sdk_version: str
     started_at: str
-    seen_at: str
+    seen_at: str | None
     workflows: Slots
     activities: Slots
 
@@ -40,6 +44,19 @@ class QueueReport:
     backlog: int
     backlog_age_seconds: float
     pollers: int
+
+
+@dataclass(frozen=True)
+class DiskStatus:
+    """Free space of a host's disk, and the space that a new deployment needs."""
+
+    free_bytes: int
+    needed_bytes: int
+
+    @property
+    def admits(self) -> bool:
+        """Whether the host admits a new deployment."""
+        return self.free_bytes >= self.needed_bytes
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,12 @@ from runner import linux
 
 # A few descriptors per provider and per running provisioner; the usual soft limit is 1,024.
 _OPEN_FILES = 65536
+# Processes and threads of this user, root excepted (setrlimit(2)): terraform with Google's provider
+# has about 60 threads, and a host has up to 100 places. A template that forks for ever ends here.
+_PROCESSES = 16384
+# A file of terraform: above it terraform is killed without saving the state, so this is a last
+# bound for the host's disk, a hundred times the size of a log of 1,000,000 lines.
+_FILE_BYTES = 32 * 1024**3
 
 _NOT_EXECUTED = 127  # a shell's status for "not found"; the error pipe carries the cause
 
@@ -95,10 +101,14 @@ def _prepare(runner: int, spool: int, alive_lock: int) -> None:
 
 def _limit_resources() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump of terraform holds every secret
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
-    if soft != resource.RLIM_INFINITY and soft < limit:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    for kind, limit in (
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_NPROC, _PROCESSES),
+        (resource.RLIMIT_FSIZE, _FILE_BYTES),
+    ):
+        _, hard = resource.getrlimit(kind)
+        allowed = limit if hard == resource.RLIM_INFINITY else min(hard, limit)
+        resource.setrlimit(kind, (allowed, allowed))
 
 
 def _reset_signals() -> None:

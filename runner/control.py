@@ -5,6 +5,8 @@ import select
 import time
 
 from runner import linux, stop_ladder
+from runner.activity import Activity
+from runner.disk import SpoolReserve
 from runner.open_operations import OpenOperations
 from runner.step_files import STEP, STOP, StepFiles, StopRequest
 
@@ -102,6 +104,7 @@ class RunnerControl:
     """Controls one terraform from start to exit; `housekeeping` runs once a second."""
 
     __slots__ = (
+        "_activity",
         "_folder",
         "_lease",
         "_next_lease_check",
@@ -113,7 +116,9 @@ class RunnerControl:
         "_stop_version",
         "_terraform",
         "housekeeping",
+        "oom_kills_before",
         "operations",
+        "reserve",
         "saving",
         "signals",
         "stop",
@@ -121,7 +126,12 @@ class RunnerControl:
     )
 
     def __init__(
-        self, folder: StepFiles, settings: StepSettings, terraform: TerraformProcess, spool: int
+        self,
+        folder: StepFiles,
+        settings: StepSettings,
+        terraform: TerraformProcess,
+        spool: int,
+        reserve: SpoolReserve,
     ) -> None:
         self._folder = folder
         self._settings = settings
@@ -133,6 +143,9 @@ class RunnerControl:
         self._next_lease_check = 0.0
         self._spool_bytes = 0
         self._progress_at = time.monotonic()
+        self._activity = Activity(os.getsid(0), settings.no_progress_seconds)
+        self.oom_kills_before = linux.oom_kills()
+        self.reserve = reserve
         self.operations = OpenOperations(spool)
         self.signals: list[dict[str, object]] = []
         self.stop: StopRequest | None = None
@@ -166,6 +179,9 @@ class RunnerControl:
 
     def _tick(self, now: float) -> None:
         self.read_stop_request()
+        self.reserve.watch(now)
+        if self.reserve.full:
+            self._request_stop("disk_full")
         if now >= self._next_lease_check:
             self._next_lease_check = now + _LEASE_POLL_SECONDS
             self._check_lease(now)
@@ -198,11 +214,16 @@ class RunnerControl:
                 self._request_stop("no_progress")
 
     def _has_progress(self) -> bool:
-        """Whether the spool grew within the limit, by a clock that stops while the host sleeps."""
+        """Whether output or work was seen within the limit.
+
+        By a clock that stops while the host sleeps.
+        """
         size = os.fstat(self._spool).st_size
         now = time.monotonic()
         if size != self._spool_bytes:
             self._spool_bytes, self._progress_at = size, now
+        elif self._activity.is_seen(now):
+            self._progress_at = now
         return now - self._progress_at < self._settings.no_progress_seconds
 
     def _climb_stop_ladder(self, now: float) -> None:

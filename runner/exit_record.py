@@ -1,9 +1,16 @@
 """exit.json: how a step ended, written once, at the very end."""
 
+import time
+
 from runner import linux
 from runner.control import RunnerControl
 from runner.step_files import CREDENTIAL, EXIT, StepFiles, StopRequest
 from runner.sweep import SweepResult
+
+# Ten open operations, terraform's parallelism, with addresses of 600 characters take 40 KB in JSON.
+RESERVE_BYTES = 65536
+# A full disk without reserved space: the step has no end without this record.
+_RETRY_SECONDS = 0.5
 
 
 class ExitRecordWriter:
@@ -11,6 +18,7 @@ class ExitRecordWriter:
 
     __slots__ = (
         "control",
+        "disk_full",
         "ended_at",
         "error",
         "exit_code",
@@ -30,32 +38,44 @@ class ExitRecordWriter:
         self.signal: int | None = None
         self.error: str | None = None
         self.stop: StopRequest | None = None
+        self.disk_full = False
         self.control: RunnerControl | None = None
         self.swept = SweepResult()
 
     def write(self, folder: StepFiles) -> None:
-        """Remove the credential and write exit.json."""
+        """Remove the credential and write exit.json; wait for space where none is reserved."""
         control = self.control
         stop = control.stop if control is not None else self.stop
         # First: a reader of the exit record may rely on the credential's removal.
         folder.remove(CREDENTIAL)
-        folder.write_json(
-            EXIT,
-            {
-                "outcome": self.outcome,
-                "exit_code": self.exit_code,
-                "signal": self.signal,
-                "stop": stop
-                and {"cause": stop.cause, "requested_at": stop.requested_at, "force": stop.force},
-                "signals": control.signals if control is not None else [],
-                "started_at": self.started_at,
-                "ended_at": self.ended_at,
-                "operations": self._operations(),
-                "swept": self.swept.count,
-                "saving": control is not None and control.saving,
-                "error": self._error(),
-            },
-        )
+        content = {
+            "outcome": self.outcome,
+            "exit_code": self.exit_code,
+            "signal": self.signal,
+            "stop": stop
+            and {"cause": stop.cause, "requested_at": stop.requested_at, "force": stop.force},
+            "signals": control.signals if control is not None else [],
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+            "operations": self._operations(),
+            "swept": self.swept.count,
+            "saving": control is not None and control.saving,
+            "error": self._error(),
+            **self._host(),
+        }
+        while not _written(folder, content):
+            time.sleep(_RETRY_SECONDS)
+
+    def _host(self) -> dict[str, object]:
+        """Faults of the host: `spool_hole` is the offset from which lines may be missing."""
+        if self.control is None:
+            return {"disk_full": self.disk_full, "spool_hole": None, "oom_kills": 0}
+        reserve = self.control.reserve
+        return {
+            "disk_full": reserve.full,
+            "spool_hole": reserve.hole,
+            "oom_kills": linux.oom_kills() - self.control.oom_kills_before,
+        }
 
     def _operations(self) -> dict[str, object]:
         if self.control is None:
@@ -68,3 +88,13 @@ class ExitRecordWriter:
         if self.error is None and self.swept.left:
             return f"{self.swept.left} processes of the step survived SIGKILL"
         return self.error
+
+
+def _written(folder: StepFiles, content: dict[str, object]) -> bool:
+    try:
+        folder.write_json(EXIT, content)
+    except OSError as error:
+        if error.errno not in linux.FULL:
+            raise
+        return False
+    return True

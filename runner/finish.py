@@ -8,6 +8,7 @@ import time
 
 from runner import linux, step_files
 from runner.control import RunnerControl, StepSettings, TerraformProcess, read_settings
+from runner.disk import SpoolReserve
 from runner.exit_record import ExitRecordWriter
 from runner.step_files import STARTED, StepFiles
 from runner.stop_ladder import LadderLimits
@@ -62,7 +63,9 @@ def _finish(folder: StepFiles, started: _StartRecord) -> None:
         started_at=started.started_at,
         started_boottime=started.started_boottime,
     )
-    control = RunnerControl(folder, _settings(folder), terraform, folder.open_spool())
+    spool = folder.open_spool()
+    reserve = SpoolReserve(spool)
+    control = RunnerControl(folder, _settings(folder), terraform, spool, reserve)
     control.read_stop_request()
     if pidfd is not None:
         control.record_prior_interrupt()
@@ -72,6 +75,7 @@ def _finish(folder: StepFiles, started: _StartRecord) -> None:
     if same_boot:
         record.swept = _sweep(folder, started)
     record.write(folder)
+    reserve.release()
 
 
 def _settings(folder: StepFiles) -> StepSettings:

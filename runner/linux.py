@@ -1,5 +1,6 @@
 """Linux interfaces of the runner: clocks, signals, prctl, /proc."""
 
+import errno
 import os
 import time
 
@@ -16,13 +17,18 @@ signals = signal
 PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 PR_SET_CHILD_SUBREAPER = 36
 
+FALLOC_FL_KEEP_SIZE = 1  # include/uapi/linux/falloc.h
+
+# A disk or a quota without space: the writer of the file learns nothing else.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 _READ_BYTES = 65536  # more than any /proc file read here, except an environment
 
 
 class ProcessHandle:
     """Facts about a process, from /proc/<pid>/stat (proc(5))."""
 
-    __slots__ = ("alive", "parent", "pid", "session", "start_ticks")
+    __slots__ = ("alive", "cpu_ticks", "parent", "pid", "session", "start_ticks")
 
     def __init__(self, pid: int, stat: bytes) -> None:
         # The name, in brackets, may contain spaces and brackets: count from the last bracket.
@@ -32,6 +38,8 @@ class ProcessHandle:
         self.alive = fields[0] not in (b"Z", b"X")
         self.parent = int(fields[1])  # field 4
         self.session = int(fields[3])  # field 6
+        # Fields 14 to 17: user and system time, of this process and of children that were reaped.
+        self.cpu_ticks = sum(map(int, fields[11:15]))
         self.start_ticks = int(fields[19])  # field 22
 
 
@@ -108,3 +116,47 @@ def prctl(option: int, argument: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(option, ctypes.c_ulong(argument), *[ctypes.c_ulong(0)] * 3) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
+
+
+def io_bytes(pid: int) -> int:
+    """Bytes that a process has read and written by system calls, sockets and pipes included.
+
+    0 where the kernel does not say: for an exited process, or one of another user.
+    """
+    try:
+        lines = read_whole(f"/proc/{pid}/io").split(b"\n")
+        return sum(int(line.split()[1]) for line in lines if line[:6] in (b"rchar:", b"wchar:"))
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def oom_kills() -> int:
+    """Processes that the kernel has killed for lack of memory since boot, in any control group."""
+    try:
+        lines = read_whole("/proc/vmstat").split(b"\n")
+        return next((int(line.split()[1]) for line in lines if line[:9] == b"oom_kill "), 0)
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def allocate(fd: int, end: int) -> bool:
+    """Allocate a file's space up to `end` without a change of its size.
+
+    A later write into this space never meets a full disk. False where the file system cannot do
+    this; raises OSError, on a full disk with an errno of `FULL`.
+    """
+    import ctypes  # as in `prctl`
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.fallocate(fd, FALLOC_FL_KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(end)) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EOPNOTSUPP, errno.ENOSYS):
+        return False
+    raise OSError(code, os.strerror(code))
+
+
+def free_bytes(fd: int) -> int:
+    """Free bytes of a file's file system, with the share that root alone may use for root."""
+    status = os.fstatvfs(fd)
+    return status.f_frsize * (status.f_bavail if os.geteuid() else status.f_bfree)

@@ -11,7 +11,8 @@ import sys
 from runner import linux, step_files
 from runner.child import TerraformChild, fork_terraform
 from runner.control import RunnerControl, Termination, TerraformProcess, read_settings
-from runner.exit_record import ExitRecordWriter
+from runner.disk import SpoolReserve
+from runner.exit_record import RESERVE_BYTES, ExitRecordWriter
 from runner.finish import finish
 from runner.step_files import StepFiles
 from runner.sweep import reap_orphans, sweep_children
@@ -27,6 +28,8 @@ _USAGE = (
 _NO_SESSION = "the runner must not be started as leader of a process group of another session"
 
 _UMASK = 0o077  # spool, state and plan hold secrets
+
+_STARTED_BYTES = 4096  # started.json has 400 bytes; a block of a file system
 
 
 def main(arguments: list[str]) -> int:
@@ -59,8 +62,29 @@ def _run(folder: StepFiles, argv: list[str], *, with_credential: bool) -> int:
     if refusal is not None:
         return refusal
     spool = folder.open_spool()
+    reserve = _reserve(folder, spool)
+    if isinstance(reserve, int):
+        return reserve
     child = fork_terraform(argv, endpoint.environment if endpoint else {}, spool, alive_lock)
-    _follow(folder, child, (spool, endpoint), termination)
+    _follow(folder, child, (spool, reserve, endpoint), termination)
+    return step_files.ENDED
+
+
+def _reserve(folder: StepFiles, spool: int) -> SpoolReserve | int:
+    """Space for all that must be written while terraform runs; else the exit status."""
+    try:
+        folder.reserve(step_files.EXIT, RESERVE_BYTES)
+        folder.reserve(step_files.STARTED, _STARTED_BYTES)
+    except OSError as error:
+        if error.errno not in linux.FULL:
+            raise
+        return step_files.DISK_FULL
+    reserve = SpoolReserve(spool)
+    if not reserve.full:
+        return reserve
+    record = ExitRecordWriter("start_failed", None)
+    record.disk_full = True
+    record.write(folder)
     return step_files.ENDED
 
 
@@ -115,10 +139,10 @@ def _record_not_started(folder: StepFiles) -> None:
 def _follow(
     folder: StepFiles,
     child: TerraformChild,
-    resources: "tuple[int, MetadataServer | None]",
+    resources: "tuple[int, SpoolReserve, MetadataServer | None]",
     termination: Termination,
 ) -> None:
-    spool, endpoint = resources
+    spool, reserve, endpoint = resources
     terraform = TerraformProcess(
         os.pidfd_open(child.pid),
         group=child.pid,
@@ -135,7 +159,7 @@ def _follow(
         return
     if endpoint is not None:
         endpoint.serve()
-    control = RunnerControl(folder, read_settings(folder), terraform, spool)
+    control = RunnerControl(folder, read_settings(folder), terraform, spool, reserve)
     control.termination = termination
     control.housekeeping = lambda: reap_orphans(child.pid)
     control.wait_until_exit()
@@ -181,4 +205,6 @@ def _record_end(
     elif ended is not None:
         record.signal = ended.si_status
     record.swept = sweep_children(child.pid)
+    control.reserve.watch(linux.boottime())
     record.write(folder)
+    control.reserve.release()

@@ -7,6 +7,7 @@ import fcntl
 import os
 import time
 
+from runner import linux
 from runner.linux import rfc3339_now
 
 STEP = "step.json"
@@ -28,6 +29,7 @@ HELD = 3  # another runner or a terraform of this step is alive
 NO_LEASE = 4  # this host does not own the step; nothing was written
 NEVER_STARTED = 5  # --finish of a step without started.json
 UNFINISHED = 6  # started.json without exit.json: requires --finish, never a second terraform
+DISK_FULL = 7  # no space even for the exit record; nothing was started
 
 # Supervisors probe a lock by taking it for an instant. 5 x 20 ms outlasts all probes and delays a
 # second runner only slightly.
@@ -82,19 +84,36 @@ class StepFiles:
         finally:
             os.close(fd)
 
+    def reserve(self, name: str, size: int) -> None:
+        """Allocate space for the next `write` of a file, which then needs no free space.
+
+        Raises OSError, on a full disk with an errno of `linux.FULL`.
+        """
+        fd = self._open_draft(name)
+        try:
+            linux.allocate(fd, size)
+        finally:
+            os.close(fd)
+
     def write(self, name: str, data: bytes) -> None:
         """Replace a file atomically: no reader sees a partial file.
 
-        Without fsync: after a power cut no terraform is alive, and the boot id shows the restart.
+        The caller holds `runner.lock`, so the draft has a single writer. Not emptied before the
+        write, since that would free the reserved space. Without fsync: after a power cut no
+        terraform is alive, and the boot id shows the restart.
         """
-        draft = f".{name}.{os.getpid()}"
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE, dir_fd=self.fd)
+        fd = self._open_draft(name)
         try:
-            while data:
-                data = data[os.write(fd, data) :]
+            written = 0
+            while written < len(data):
+                written += os.pwrite(fd, data[written:], written)
+            os.ftruncate(fd, written)
         finally:
             os.close(fd)
-        os.replace(draft, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        os.replace(_draft(name), name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+
+    def _open_draft(self, name: str) -> int:
+        return os.open(_draft(name), os.O_WRONLY | os.O_CREAT, _FILE_MODE, dir_fd=self.fd)
 
     def read_json(self, name: str) -> dict[str, object] | None:
         """Return a control file's JSON object, None when missing; raises ValueError."""
@@ -161,3 +180,7 @@ class StepFiles:
         except ValueError:
             return None
         return None if until != until else until  # NaN compares as false: the lease would never end
+
+
+def _draft(name: str) -> str:
+    return f".{name}.draft"

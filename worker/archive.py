@@ -44,7 +44,7 @@ class Archive:
             "format": 1,
             "version": metadata.version("anava-deploy"),
             "recorded_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-            "outputs": recorded_outputs(await asyncio.to_thread(state.read)),
+            "outputs": await asyncio.to_thread(lambda: recorded_outputs(state.read())),
         }
         encrypted = self._cipher.encrypt(json.dumps(content), deployment)
         self._outbox.enqueue(directory, artifacts.ENCRYPTED_OUTPUTS, encrypted)

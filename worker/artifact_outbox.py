@@ -10,9 +10,10 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
-from adapters.local import atomic_files, log_archive
+from adapters.local import atomic_files, disk_space, log_archive
 from adapters.local.event_file import EVENT_FILE
 from adapters.local.folder_lock import exclusive
 from deployments import artifacts
@@ -42,9 +43,7 @@ class ArtifactOutbox:
 
     def enqueue(self, directory: RunDirectory, name: str, content: str) -> None:
         """Add an artifact; replaces an unsent artifact of the same name."""
-        folder = _folder(directory)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        atomic_files.replace(folder / name, content)
+        disk_space.with_reserve(directory.path, partial(_write, _folder(directory), name, content))
 
     def enqueue_logs(self, directory: RunDirectory) -> None:
         """Add the logs of all steps, which have ended."""
@@ -89,6 +88,11 @@ class ArtifactOutbox:
                 raise
             _log.error("%s: %s: %s", ARTIFACT_GIVEN_UP, file.relative_to(directory.path), error)
         _remove(file, sent)
+
+
+def _write(folder: Path, name: str, content: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    atomic_files.replace(folder / name, content)
 
 
 def _folder(directory: RunDirectory) -> Path:

@@ -3,8 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from adapters.local.interruptions import LocalInterruptions
+from adapters.terraform.state import local_state
+from adapters.terraform.state.backends import LocalStateBackend
+from adapters.terraform.state.errored import read_errored_state
 from adapters.terraform.state.state_file import position_of
 from deployments.errors import Unavailable
 from deployments.interruption import Interruption
@@ -17,7 +21,9 @@ from worker.stack_states import StackStates
 from worker.state_reconciliation import reconcile
 from worker.state_recovery import StateRecovery
 from worker.steps.context import HostContext
+from worker.steps.event_log import SPOOL_FILE
 from worker.steps.folder import StepFolder, step_folders
+from worker.steps.result_file import read_result
 
 __all__ = ["Finalization"]
 
@@ -49,6 +55,22 @@ class Finalization:
         self._stacks = stacks
         self._recovery = recovery
 
+    async def complete_results(
+        self, deployment: str, steps: Sequence[StepResult]
+    ) -> list[StepResult]:
+        """The results as this host stored them, complete; the given result of any other step.
+
+        A stored result with another outcome belongs to an execution that Temporal does not count.
+        """
+        directory = self._root.directory(deployment)
+        stored = await asyncio.to_thread(
+            lambda: [read_result(directory.step(step.key.step)) for step in steps]
+        )
+        return [
+            complete if complete is not None and complete.outcome is step.outcome else step
+            for step, complete in zip(steps, stored, strict=True)
+        ]
+
     async def reconcile(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation:
         """Compare apply and state after an abnormal end; stops a terraform that is still running.
 
@@ -72,7 +94,12 @@ class Finalization:
         state = self._recovery.unsaved_state(deployment) or await self._read_state(directory)
         redact = self._context.redactor(deployment).clean
         return await asyncio.to_thread(
-            reconcile, directory.step(last.key.step), state, recovery, redact
+            reconcile,
+            directory.step(last.key.step),
+            state,
+            recovery,
+            redact,
+            _plan_folder(directory, steps),
         )
 
     async def record(self, deployment: str, record_json: str) -> str:
@@ -112,16 +139,33 @@ class Finalization:
     async def _recover(self, directory: RunDirectory) -> Recovery:
         """Begin the recovery of a state and a lock, try once, and update the stack's record."""
         deployment = directory.path.name
-        await self._recovery.begin(directory)
-        saved = False
+        saved = await asyncio.to_thread(self._restore_local_state, directory)
+        await self._recovery.begin(directory, with_state=not saved)
         try:
-            saved = await self._recovery.settle(deployment)
+            saved |= await self._recovery.settle(deployment)
             await self._note(directory)
         except (Unavailable, OSError) as error:
             _log.warning("the state of %s is not settled yet: %s", deployment, error)
         if self._recovery.unsaved_state(deployment):
             return Recovery.PENDING
         return Recovery.SAVED if saved else Recovery.NONE
+
+    def _restore_local_state(self, directory: RunDirectory) -> bool:
+        """Repair a state on this disk that terraform could not write; whether a state was saved.
+
+        Before the recovery, which needs a whole state and, for its own copy, free space.
+        """
+        state = self._context.states.used_by(directory.work)
+        steps = directory.steps()
+        if not isinstance(state, LocalStateBackend) or not steps:
+            return False
+        local_state.remove_stale_lock_info(state.path)
+        errored_state = read_errored_state(directory.work, directory.step(steps[-1]) / SPOOL_FILE)
+        try:
+            return local_state.restore(state.path, errored_state, directory.path)
+        except OSError as error:
+            _log.error("the state of %s is not saved: %s", directory.path.name, error)
+            return False
 
     async def _note(self, directory: RunDirectory) -> None:
         backend = self._context.states.used_by(directory.work)
@@ -148,6 +192,12 @@ class Finalization:
 
     def _steps(self, deployment: str) -> list[StepFolder]:
         return step_folders(self._root.directory(deployment), self._context)
+
+
+def _plan_folder(directory: RunDirectory, steps: Sequence[StepResult]) -> Path | None:
+    """The folder of the last plan."""
+    plans = (step.key.step for step in reversed(steps) if step.phase is Phase.PLAN)
+    return next(map(directory.step, plans), None)
 
 
 async def _wait_for_exit(steps: Sequence[StepFolder]) -> bool:

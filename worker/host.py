@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import shutil
 import sys
@@ -9,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from adapters import settings as settings_module
+from adapters.disk_status import disk_status
 from adapters.encryption import AesGcmCipher
-from adapters.local import atomic_files
+from adapters.local import atomic_files, disk_space
 from adapters.local.inotify import FileChanges
 from adapters.local.interruptions import LocalInterruptions
-from adapters.redaction import Redactor
 from adapters.settings import Settings
 from adapters.terraform import command
 from adapters.terraform.run_command import run_command
@@ -21,7 +22,7 @@ from adapters.terraform.state.backends import StateBackends, backend_file, sensi
 from adapters.terraform.state.errored import ERRORED_STATE_FILE
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest, PreparedHost
-from deployments.errors import TerraformUnusable
+from deployments.errors import DiskFull, TerraformUnusable
 from deployments.log_ports import SinkStatus
 from deployments.secret_variables import Cipher, decrypt_variables
 from deployments.step import StepKey
@@ -31,6 +32,7 @@ from worker.artifact_outbox import ArtifactOutbox
 from worker.duration_history import load_typical_durations
 from worker.finalization import Finalization
 from worker.plan_report import PlanReporter
+from worker.run_redactor import RunRedactor
 from worker.run_root import RunRoot
 from worker.stack_states import StackRecords, StackStates
 from worker.state_recovery import StateRecovery
@@ -40,8 +42,12 @@ from worker.steps.log_cursor import StepLogFile, sinks_behind
 
 __all__ = ["WorkerHost", "check_terraform"]
 
+_log = logging.getLogger("anava.worker")
+
 # `init -json` exists since terraform 1.9 (measured).
 _MIN_VERSION = (1, 9)
+
+_MEGABYTE = 1_000_000
 
 
 class WorkerHost:
@@ -64,6 +70,7 @@ class WorkerHost:
         self._terraform_version = terraform_version
         self._context = context
         self._cipher: Cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
+        self._admits = True
         outbox = ArtifactOutbox(store, settings.log.give_up_seconds)
         self.stacks = StackStates(root, context.states, records)
         self.recovery = StateRecovery(settings.data / "errored-states", context.states, self.stacks)
@@ -106,7 +113,7 @@ class WorkerHost:
             path=path,
             cli_config=cli_config,
             changes=changes,
-            redactor=lambda deployment: Redactor(root.directory(deployment).secrets()),
+            redactor=lambda deployment: RunRedactor(root.directory(deployment)),
             states=states,
             durations=lambda: load_typical_durations(root.path),
             google=settings.google.endpoint,
@@ -124,6 +131,18 @@ class WorkerHost:
         """The id of this worker on the host."""
         return self._root.worker
 
+    def has_space(self) -> bool:
+        """Whether the disks below run root and data folder have space for a deployment."""
+        status = disk_status(self._settings)
+        if status.admits != self._admits:
+            self._admits = status.admits
+            _log.warning(
+                "the disk has %s MB free, and %s are needed: the host admits %s deployments",
+                *(status.free_bytes // _MEGABYTE, status.needed_bytes // _MEGABYTE),
+                "new" if status.admits else "no new",
+            )
+        return status.admits
+
     def open_count(self) -> int:
         """The number of deployments that have a slot on this host."""
         return len(self._root.open_deployments())
@@ -135,14 +154,22 @@ class WorkerHost:
             TerraformUnusable: the template needs a provider mirror, and this host has none.
             RunDirectoryBroken: the template is not installed.
             SecretsUnreadable: the variables cannot be decrypted here.
+            DiskFull: the disk has less free space than the setting `min_free_mb`.
             StateOnAnotherHost, StateBeingRecovered, StateReplaced, StateUnreachable: this host
                 would not continue the stack's latest state.
         """
+        if not self.has_space() and not self._root.directory(deployment).is_open:
+            raise DiskFull("the disk of the host is almost full")
         self._check_providers(TEMPLATES[request.stack.template])
         request = decrypt_variables(request, deployment, self._cipher)
         await self._settle_stack(request.stack.id, deployment)
         state = await self.stacks.admit(request.stack.id)
-        template_version = await asyncio.to_thread(self._make, deployment, request, state)
+        try:
+            template_version = await asyncio.to_thread(self._make, deployment, request, state)
+        except OSError as error:
+            if not disk_space.is_full(error):
+                raise
+            raise DiskFull("the disk of the host is full") from None
         earlier = self._interruptions.of(request.stack.id)
         return PreparedHost(
             self._root.host,

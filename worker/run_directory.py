@@ -5,9 +5,10 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
-from adapters.local import atomic_files
+from adapters.local import atomic_files, disk_space
 from adapters.terraform import function_archives
 from adapters.terraform.state.backends import BACKEND_FILE
 from deployments.deployment import DeploymentRequest, Status
@@ -18,6 +19,8 @@ __all__ = ["RECORD_FILE", "RunDirectory"]
 
 RECORD_FILE = "record.json"
 _SECRETS_FILE = "secrets.json"
+# Secrets that became known later, a file for each addition: workers and steps add at the same time.
+_LATER_SECRETS = "secrets"
 _TEMPLATE_FILE = "template.json"
 
 # Left by tools: not copied from a template. A template may read any other file.
@@ -62,8 +65,26 @@ class RunDirectory:
         if not template.is_dir():
             raise RunDirectoryBroken(f"the template {request.stack.template} is not installed")
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(4).hex()}")
+        try:
+            self._fill(draft, template, request, backend, secrets)
+            draft.rename(self.path)
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)
+            # Another attempt of the same activity may have made the directory.
+            if not self.path.is_dir():
+                raise
+
+    def _fill(
+        self,
+        draft: Path,
+        template: Path,
+        request: DeploymentRequest,
+        backend: str,
+        secrets: Iterable[str],
+    ) -> None:
         work = draft / "work"
         draft.mkdir(mode=0o700, parents=True)
+        disk_space.make_reserve(draft)
         shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_IGNORED))
         content = {"version": _version(work), "stack": request.stack.id}
         atomic_files.replace(draft / _TEMPLATE_FILE, content)
@@ -73,18 +94,38 @@ class RunDirectory:
         atomic_files.replace(work / "terraform.tfvars.json", _variables(request))
         atomic_files.replace(work / BACKEND_FILE, backend)
         hidden = {*secrets, *_sensitive_values(request)}
-        atomic_files.replace(draft / _SECRETS_FILE, {"secrets": sorted(hidden)})
-        try:
-            draft.rename(self.path)
-        except OSError:
-            # Another attempt of the same activity made the directory.
-            shutil.rmtree(draft)
+        known = {"secrets": sorted(hidden), "public": sorted(_public_values(request))}
+        atomic_files.replace(draft / _SECRETS_FILE, known)
 
     def secrets(self) -> list[str]:
         """The texts to redact; empty after `clear`."""
-        content = atomic_files.read(self.path / _SECRETS_FILE) or {}
-        secrets = content.get("secrets", [])
-        return [str(secret) for secret in secrets] if isinstance(secrets, list) else []
+        later = sorted((self.path / _LATER_SECRETS).glob("[!.]*"))
+        return [
+            secret for path in (self.path / _SECRETS_FILE, *later) for secret in _secrets_in(path)
+        ]
+
+    def add_secrets(self, secrets: Iterable[str]) -> None:
+        """Add texts to redact from now on; a repeat, or after `clear`, changes nothing.
+
+        What the request itself names stays visible: a plan marks the whole of an object, of which
+        the project's id may be a part.
+        """
+        content = atomic_files.read(self.path / _SECRETS_FILE)
+        public = content.get("public", []) if content else []
+        texts = sorted({*secrets}.difference(public if isinstance(public, list) else []))
+        if content is None or not texts:
+            return
+        folder = self.path / _LATER_SECRETS
+        folder.mkdir(exist_ok=True, mode=0o700)
+        name = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+        atomic_files.create(folder / name, {"secrets": texts})
+
+    def secrets_version(self) -> int:
+        """A number that changes when secrets are added."""
+        try:
+            return (self.path / _LATER_SECRETS).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     def template_version(self) -> str:
         """The version of the copied template: 12 hex digits; empty for a broken directory."""
@@ -111,17 +152,24 @@ class RunDirectory:
     def record(self, record_json: str) -> str:
         """Write the record unless one exists; returns the stored record."""
         self.path.mkdir(exist_ok=True, mode=0o700)
-        atomic_files.create(self.path / RECORD_FILE, record_json)
+        path = self.path / RECORD_FILE
+        disk_space.with_reserve(path, partial(atomic_files.create, path, record_json))
         return atomic_files.read_text(self.path / RECORD_FILE) or record_json
 
     def clear(self) -> None:
         """Remove the files that only the work needed; may be repeated."""
-        for folder in (self.work, self.home):
+        for folder in (self.work, self.home, self.path / _LATER_SECRETS):
             shutil.rmtree(folder, ignore_errors=True)
+        disk_space.remove_reserve(self.path)
         (self.path / _SECRETS_FILE).unlink(missing_ok=True)
         for step in self.steps():
             for path in self.step(step).iterdir():
                 _remove(path)
+
+
+def _secrets_in(path: Path) -> list[str]:
+    secrets = (atomic_files.read(path) or {}).get("secrets", [])
+    return [str(secret) for secret in secrets] if isinstance(secrets, list) else []
 
 
 def _remove(path: Path) -> None:
@@ -144,13 +192,20 @@ def _version(template: Path) -> str:
 
 def _variables(request: DeploymentRequest) -> str:
     values: dict[str, object] = json.loads(request.variables_json)
-    values |= {
+    return json.dumps(values | _target(request))
+
+
+def _target(request: DeploymentRequest) -> dict[str, str]:
+    return {
         "project_id": request.stack.project_id,
         "region": request.region,
         "prefix": request.stack.prefix,
         "storage_location": request.storage_location,
     }
-    return json.dumps(values)
+
+
+def _public_values(request: DeploymentRequest) -> set[str]:
+    return {*_target(request).values()} - {*_sensitive_values(request)}
 
 
 def _sensitive_values(request: DeploymentRequest) -> Iterator[str]:

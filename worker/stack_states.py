@@ -1,7 +1,7 @@
 """The states of stacks on this host: admits a stack whose state is the recorded state.
 
 A state that lies on this host's disk, or one that the store did not take, is unknown to every other
-host. The record of the stack names it (docs/adr/0034).
+host. The record of the stack names it (docs/adr/0024).
 """
 
 import asyncio

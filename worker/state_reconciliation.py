@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from adapters.local import atomic_files
 from adapters.terraform.output.events import LineSplitter
 from adapters.terraform.output.messages import ProgressAccumulator, decode
 from adapters.terraform.state.addresses import comparable_address, instance_address
 from deployments.results import Reconciliation, Recovery
-from deployments.step import Resource, ResourceStatus
+from deployments.step import Resource, ResourceStatus, SilentChange
 from worker.steps.event_log import SPOOL_FILE
 
 __all__ = ["addresses_in", "compare_with_state", "reconcile"]
@@ -20,7 +22,11 @@ _RECORDED_ACTIONS = frozenset({"create", "update", "replace", "import"})
 
 
 def reconcile(
-    step_folder: Path, state: bytes | None, recovery: Recovery, redact: Callable[[str], str] = str
+    step_folder: Path,
+    state: bytes | None,
+    recovery: Recovery,
+    redact: Callable[[str], str] = str,
+    plan_folder: Path | None = None,
 ) -> Reconciliation:
     """Compare the resources that terraform reported complete with the resources in a state.
 
@@ -30,14 +36,16 @@ def reconcile(
             store does not answer, so that the result is inconclusive and names every resource.
         recovery: the recovery of the state.
         redact: is applied to each address of the result, never before the comparison.
+        plan_folder: the folder of the apply's plan.
     """
     # Not progress.json, whose addresses are redacted.
-    resources = _resources_in(step_folder / SPOOL_FILE)
+    resources = _progress_in(step_folder).resources()
     all_missing = compare_with_state(resources, set())
     if state is None:
         names = [*all_missing.unrecorded, *all_missing.unknown]
         return Reconciliation(unknown=list(map(redact, names)), inconclusive=True)
-    compared = compare_with_state(resources, addresses_in(state))
+    recorded = addresses_in(state)
+    compared = compare_with_state(resources, recorded)
     unsaved = [
         address
         for address in all_missing.unrecorded
@@ -48,7 +56,19 @@ def reconcile(
         unknown=list(map(redact, compared.unknown)),
         unsaved=list(map(redact, unsaved)),
         recovery=recovery,
+        # A full disk refused lines of terraform, so resources may be missing here.
+        inconclusive=_has_hole(step_folder),
+        silent=[
+            replace(change, address=redact(change.address))
+            for change in _progress_in(plan_folder).silent()
+            if _is_made(change, recorded)
+        ],
     )
+
+
+def _has_hole(step_folder: Path) -> bool:
+    record = atomic_files.read(step_folder / "exit.json") or {}
+    return record.get("spool_hole") is not None
 
 
 def compare_with_state(resources: Sequence[Resource], recorded: set[str]) -> Reconciliation:
@@ -85,13 +105,20 @@ def addresses_in(state: bytes) -> set[str]:
     }
 
 
-def _resources_in(spool: Path) -> list[Resource]:
-    """The resources of an ended apply, nothing redacted; none where terraform never started."""
+def _is_made(change: SilentChange, recorded: set[str]) -> bool:
+    """Whether a state with these addresses has the change."""
+    is_recorded = comparable_address(change.address) in recorded
+    return is_recorded is (change.action != "remove")
+
+
+def _progress_in(step_folder: Path | None) -> ProgressAccumulator:
+    """The progress of an ended step, nothing redacted; empty where terraform never started."""
     progress = ProgressAccumulator()
-    for line in _lines(spool) if spool.is_file() else ():
+    spool = step_folder / SPOOL_FILE if step_folder else None
+    for line in _lines(spool) if spool is not None and spool.is_file() else ():
         if message := decode(line):
             progress.add(message)
-    return progress.resources()
+    return progress
 
 
 def _lines(spool: Path) -> Iterator[bytes]:

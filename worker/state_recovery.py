@@ -1,6 +1,6 @@
-"""Recovery of states: saves what terraform could not save, and removes the locks that it left.
+"""Recovery of states that terraform could not save, and of the locks that it left.
 
-`<data>/errored-states/<deployment>/` outlives the deployment (docs/adr/0034): `backend.tf.json`,
+`<data>/errored-states/<deployment>/` outlives the deployment (docs/adr/0024): `backend.tf.json`,
 `recovery.json` with the stack and the terraforms that may have left a lock, and `errored.tfstate`
 where terraform could not save the state. The folder is removed when the store has the state and no
 lock of ours.
@@ -13,9 +13,10 @@ import shutil
 import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-from adapters.local import atomic_files
+from adapters.local import atomic_files, disk_space
 from adapters.local.folder_lock import exclusive
 from adapters.terraform.state import errored
 from adapters.terraform.state.backends import BACKEND_FILE, StateBackend, StateBackends
@@ -46,13 +47,15 @@ class StateRecovery:
         self._states = states
         self._stacks = stacks
 
-    async def begin(self, directory: RunDirectory) -> None:
+    async def begin(self, directory: RunDirectory, *, with_state: bool = True) -> None:
         """Copy all that the recovery needs out of the run directory; a repeat changes nothing.
 
-        No terraform of the deployment may be alive. Raises Unavailable without Temporal.
+        Not `with_state` where the state is saved already. No terraform of the deployment may be
+        alive. Raises Unavailable without Temporal.
         """
         deployment = directory.path.name
-        if not await asyncio.to_thread(_copy, directory, self._folder / deployment):
+        copy = partial(_copy, directory, self._folder / deployment, with_state=with_state)
+        if not await asyncio.to_thread(disk_space.with_reserve, directory.path, copy):
             return
         backend = self._states.used_by(self._folder / deployment)
         if backend is not None and (state := self.unsaved_state(deployment)):
@@ -136,10 +139,12 @@ class _Recovery:
         return lock.info == self.deployment or any(run.made(lock) for run in self.runs)
 
 
-def _copy(directory: RunDirectory, folder: Path) -> bool:
+def _copy(directory: RunDirectory, folder: Path, *, with_state: bool) -> bool:
     """Copy state, backend and runs; False where there is nothing to recover."""
     steps = [directory.step(number) for number in directory.steps()]
-    state = errored.read_errored_state(directory.work, steps[-1] / SPOOL_FILE) if steps else b""
+    state = b""
+    if with_state and steps:
+        state = errored.read_errored_state(directory.work, steps[-1] / SPOOL_FILE)
     runs = dead_runs(steps)
     backend = atomic_files.read_text(directory.work / BACKEND_FILE)
     if backend is None or not (state or runs):

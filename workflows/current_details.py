@@ -6,11 +6,15 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from deployments.findings import Finding
+    from deployments.payload_size import cut
     from deployments.phase import Phase
     from deployments.reasons import Reason, explain
     from deployments.step import Resource, StepResult
 
 __all__ = ["current_details", "overdue_details", "retry_details"]
+
+# The limit of Temporal for the details of a workflow; ten addresses of 1,000 characters fit.
+_MAX_BYTES = 20_000
 
 
 def current_details(
@@ -23,7 +27,7 @@ def current_details(
         lines.append(
             f"- plan: {counts.add} to add, {counts.change} to change, {counts.remove} to destroy"
         )
-    return "\n".join(lines)
+    return cut("\n".join(lines), _MAX_BYTES)
 
 
 def retry_details(finding: Finding, pause_seconds: int, tries: int) -> str:

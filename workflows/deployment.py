@@ -11,7 +11,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.deployments import (
         DeploymentActivities,
         FinalizeDeploymentInput,
-        PrepareDeploymentInput,
         ReportPlanInput,
     )
     from activities.steps import RunStepInput, StartMode, StepActivities, StopStepInput
@@ -25,21 +24,24 @@ with workflow.unsafe.imports_passed_through():
     from deployments.execution import rfc3339
     from deployments.findings import Finding
     from deployments.imports import Import
+    from deployments.payload_size import fit
     from deployments.phase import Phase
     from deployments.preflight import blocking
     from deployments.reasons import Reason, explain
     from deployments.refusal_causes import refusals_of
-    from deployments.results import EndContext, Reconciliation, conclude
+    from deployments.results import EndContext, Reconciliation, conclude, fit_to_memo
     from deployments.retry_budget import RetryBudget
     from deployments.step import Resource, StepKey, StepOutcome, StepResult
     from deployments.temporal_names import Attribute, Memo, Signal, host_queue
     from deployments.transitions import may_follow
     from workflows import activity_options
+    from workflows.admission import admitted
     from workflows.cancellation import shielded
     from workflows.current_details import current_details, overdue_details, retry_details
     from workflows.outcomes import (
         complete,
         failure_message,
+        is_disk_full,
         is_safe_to_rerun,
         is_schedule_to_start_timeout,
         refusal_to_prepare,
@@ -56,6 +58,12 @@ _MAX_STEPS_PER_PHASE = 3
 # An import can reveal names that the next survey needs. After the last survey the apply is refused,
 # and the next plan imports the rest.
 _MAX_SURVEYS = 3
+# For a step before the last: 262 steps make 1 MB, which a workflow task shortens and encodes in
+# 0.6 s (measured). The SDK ends a task after 2 s.
+_MAX_EARLIER_BYTES = 4_000
+
+# A host with a free place admits a deployment within a second.
+_ADMISSION_PATIENCE = timedelta(seconds=5)
 
 _KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
 
@@ -197,7 +205,7 @@ class DeploymentWorkflow:
         if not refusals:
             return False
         first = refusals[0]
-        pause = self._retry_budget.pause(first.action, workflow.time())
+        pause = self._retry_budget.pause(first.action, workflow.time(), self._number)
         if pause is None:
             return False
         self._enter(Status.RUNNING, self._phase, first.reason)
@@ -209,24 +217,30 @@ class DeploymentWorkflow:
 
     async def _prepare(self) -> Reason | None:
         """Have a host admit the deployment; the reason of a refusal."""
-        handle = workflow.start_activity_method(
-            DeploymentActivities.prepare_deployment,
-            PrepareDeploymentInput(workflow.info().workflow_id, self._input.request),
-            **activity_options.PREPARE,
-        )
+        waiting = asyncio.create_task(self._show_waiting())
         try:
-            self._prepared = await shielded(handle, cancel=handle.cancel)
+            self._prepared = await admitted(self._input.request)
         except ActivityError as error:
             self._detail = failure_message(error)
             return refusal_to_prepare(error)
+        finally:
+            waiting.cancel()
         workflow.upsert_memo({Memo.HOST: self._prepared.host})
         return None
+
+    async def _show_waiting(self) -> None:
+        """Show that no host admits the deployment, once that takes longer than usual."""
+        await workflow.sleep(_ADMISSION_PATIENCE, summary="waits for a host")
+        self._enter(self._status, self._phase, Reason.WAITING_FOR_HOST)
+        self._show(f"**{explain(Reason.WAITING_FOR_HOST).message}**")
 
     async def _run_phase(self, phase: Phase) -> bool:
         """Run a phase, again where that is safe; whether the next phase may run."""
         self._enter(Status.RUNNING, phase)
         for _ in range(_MAX_STEPS_PER_PHASE):
             result = await self._run_step(phase)
+            # The host has the complete results; the input of finalize has all steps.
+            self._steps[-1:] = [fit(step, _MAX_EARLIER_BYTES) for step in self._steps[-1:]]
             self._steps.append(result)
             if self._cancel() or not is_safe_to_rerun(result):
                 break
@@ -251,7 +265,11 @@ class DeploymentWorkflow:
                 except ActivityError as error:
                     if isinstance(error.cause, ApplicationError):
                         return StepResult(
-                            order.key, phase, StepOutcome.START_FAILED, error=failure_message(error)
+                            order.key,
+                            phase,
+                            StepOutcome.START_FAILED,
+                            error=failure_message(error),
+                            disk_full=is_disk_full(error),
                         )
                     if mode is StartMode.ATTACH and is_schedule_to_start_timeout(error):
                         break
@@ -301,7 +319,7 @@ class DeploymentWorkflow:
         """Reconcile and record on the host; without a host, conclude from the steps."""
         context = self._context(problem)
         if self._prepared is None or self._host_lost:
-            return conclude(self._steps, context, Reconciliation())
+            return fit_to_memo(conclude(self._steps, context, Reconciliation()))
         self._enter(self._status, Phase.FINALIZE)
         handle = workflow.start_activity_method(
             DeploymentActivities.finalize_deployment,
@@ -319,7 +337,8 @@ class DeploymentWorkflow:
             result = await shielded(handle)
         except ActivityError as error:
             workflow.logger.error("finalize failed: %s", failure_message(error))
-            return conclude(self._steps, self._context(problem), Reconciliation(inconclusive=True))
+            unknown = Reconciliation(inconclusive=True)
+            return fit_to_memo(conclude(self._steps, self._context(problem), unknown))
         return result
 
     def _publish(self, result: DeploymentResult) -> None:

@@ -7,6 +7,7 @@ from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 with workflow.unsafe.imports_passed_through():
     from deployments.deployment import DeploymentResult, Status
     from deployments.errors import (
+        DiskFull,
         StateBeingRecovered,
         StateOnAnotherHost,
         StateReplaced,
@@ -19,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
 __all__ = [
     "complete",
     "failure_message",
+    "is_disk_full",
     "is_safe_to_rerun",
     "is_schedule_to_start_timeout",
     "refusal_to_prepare",
@@ -45,6 +47,11 @@ def is_schedule_to_start_timeout(error: ActivityError) -> bool:
     """Whether no worker took the activity in time."""
     cause = error.cause
     return isinstance(cause, ActivityTimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_START
+
+
+def is_disk_full(error: ActivityError) -> bool:
+    """Whether the disk of a host had too little space to begin the activity's work."""
+    return isinstance(error.cause, ApplicationError) and error.cause.type == DiskFull.__name__
 
 
 def refusal_to_prepare(error: ActivityError) -> Reason:

@@ -55,7 +55,7 @@ class GoogleImportFinder:
             # Pools first: a provider is restored only after the pool that contains the provider.
             pools = [creation for creation in creations if creation.type == _POOL]
             surveys = [await find(pool) for pool in pools]
-            others = [creation for creation in creations if creation not in pools]
+            others = [creation for creation in creations if creation.type != _POOL]
             surveys += await asyncio.gather(*(find(creation) for creation in others))
             surveys.append(await self._find_rulesets(project, creations))
         except RefusedByGoogle as refused:

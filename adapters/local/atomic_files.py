@@ -122,6 +122,11 @@ def _draft(path: Path, content: Mapping[str, object] | str) -> Path:
     text = content if isinstance(content, str) else json.dumps({"format": FORMAT, **content})
     draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError:
+        # A full disk: each try would leave a draft.
+        draft.unlink()
+        raise
     return draft

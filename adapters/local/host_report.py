@@ -1,4 +1,4 @@
-"""What the workers of this machine leave for the API: signs of life, lost deployments."""
+"""Files of this machine's workers for the API: signs of life, lost deployments."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ def is_moving(lock: Path) -> bool:
 
 
 class LocalHostReports:
-    """Reads what this machine's workers leave; other machines have an API of their own.
+    """Reads the files of this machine's workers; other machines have an API of their own.
 
     A worker that is paused or whose event loop is blocked still polls Temporal by its threads, or
     did so seconds ago, so that Temporal's own reports show such a worker as running.

@@ -14,7 +14,7 @@ __all__ = ["LocalInterruptions"]
 
 
 class LocalInterruptions:
-    """Remembers what interrupted deployments left, until a later deployment completes."""
+    """Records the remains of interrupted deployments until a later deployment completes."""
 
     def __init__(self, data: Path) -> None:
         self._stacks = data / "stacks"

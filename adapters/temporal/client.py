@@ -17,6 +17,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
+from adapters.temporal.payloads import DATA_CONVERTER
 from deployments.errors import AnavaError, InvalidSettings, TemporalUnavailable
 from deployments.temporal_names import WORKER_REPORT_SECONDS, Attribute
 
@@ -80,7 +81,7 @@ async def connect(
     )
     config.setdefault("target_host", _DEFAULT_ADDRESS)
     try:
-        return await Client.connect(**config, runtime=runtime)
+        return await Client.connect(**config, runtime=runtime, data_converter=DATA_CONVERTER)
     except (RuntimeError, RPCError) as error:
         raise TemporalUnavailable(f"no Temporal at {config['target_host']}: {error}") from None
 

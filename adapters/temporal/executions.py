@@ -42,7 +42,6 @@ def memo_of(snapshot: DeploymentSnapshot) -> dict[str, object]:
     return {
         Memo.REQUEST: snapshot.request,
         Memo.REQUEST_SHA256: snapshot.request_sha256,
-        Memo.CREATED_AT: snapshot.created_at,
     }
 
 
@@ -70,7 +69,7 @@ async def read_execution(
         status=status,
         phase=phase,
         reason=reason,
-        created_at=memo.get(Memo.CREATED_AT) or rfc3339(execution.start_time),
+        created_at=rfc3339(execution.start_time),
         started_at=memo.get(Memo.STARTED_AT),
         ended_at=rfc3339(execution.close_time) if execution.close_time else None,
         cancel_requested=_cancel_requested(execution),

@@ -3,15 +3,16 @@
 Errors of Temporal leave this module as errors of `deployments.errors`.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerSlotsInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
+    DescribeTaskQueueResponse,
     GetSystemInfoRequest,
     ListWorkersRequest,
 )
@@ -20,13 +21,13 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from adapters.temporal.client import translated
+from adapters.temporal.clock import TemporalClock
 from adapters.temporal.executions import memo_of, read_execution, search_attributes
 from adapters.temporal.queries import (
+    PageCursors,
     list_query,
-    read_cursor,
     recent_query,
     running_query,
-    write_cursor,
 )
 from deployments.deployment import CancelRequest
 from deployments.errors import NotFound
@@ -41,7 +42,6 @@ from deployments.phase import Phase
 from deployments.temporal_names import (
     DEPLOYMENT_WORKFLOW,
     SHARED_QUEUE,
-    WORKER_REPORT_SECONDS,
     Memo,
     Signal,
 )
@@ -55,10 +55,9 @@ _RPC = timedelta(seconds=5)
 _HEALTH_RPC = timedelta(seconds=3)
 # The server holds a long poll for 20 s.
 _LONG_POLL = timedelta(seconds=40)
-# A poller polls every 60 s; Temporal lists a poller for 5 minutes after the last poll.
+# A poller polls every 60 s; Temporal lists a poller for 5 minutes after the last poll. The times in
+# a worker's own report are by the worker's clock, and are not compared.
 _LIVE_POLLER = timedelta(seconds=90)
-# Three reports missed: the worker has ended or cannot reach Temporal.
-_SILENT = timedelta(seconds=3 * WORKER_REPORT_SECONDS)
 _MAX_WORKERS = 1000
 
 
@@ -67,11 +66,13 @@ class TemporalGateway:
 
     Each method raises `TemporalUnavailable` when Temporal does not answer. A method that takes the
     id of a deployment raises `NotFound` when Temporal has no such workflow, and for a cancel also
-    when the workflow is closed.
+    when the workflow is closed. `keys` authenticate the cursors of pages.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, keys: Sequence[bytes] = ()) -> None:
         self._client = client
+        self._clock = TemporalClock(client)
+        self._cursors = PageCursors(keys)
 
     async def start(self, snapshot: DeploymentSnapshot, input: object, details: str) -> None:
         """Start the workflow of a deployment; a repeat with the same id changes nothing.
@@ -120,7 +121,10 @@ class TemporalGateway:
         """
         query = list_query(caller, filters)
         executions = self._client.list_workflows(
-            query, page_size=limit, next_page_token=read_cursor(query, cursor), rpc_timeout=_RPC
+            query,
+            page_size=limit,
+            next_page_token=self._cursors.read(query, cursor),
+            rpc_timeout=_RPC,
         )
         with translated():
             await executions.fetch_next_page(page_size=limit)
@@ -130,14 +134,15 @@ class TemporalGateway:
         token = executions.next_page_token
         return SnapshotPage(
             [await read_execution(execution) for execution in page],
-            write_cursor(query, token) if token else None,
+            self._cursors.write(query, token) if token else None,
         )
 
     async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]:
         """Read deployments open or closed within `seconds`; without request, host and result."""
-        fields = (Memo.CREATED_AT, Memo.STARTED_AT)
+        fields = (Memo.STARTED_AT,)
+        since = await self._clock.now() - timedelta(seconds=seconds)
         with translated():
-            executions = self._client.list_workflows(recent_query(seconds), rpc_timeout=_RPC)
+            executions = self._client.list_workflows(recent_query(since), rpc_timeout=_RPC)
             return [await read_execution(execution, fields) async for execution in executions]
 
     async def running_ids(self) -> list[str]:
@@ -191,10 +196,47 @@ class TemporalGateway:
             response = await self._client.workflow_service.list_workers(
                 request, timeout=_HEALTH_RPC
             )
-        return [_worker_report(info.worker_heartbeat) for info in response.workers_info]
+        reports = [info.worker_heartbeat for info in response.workers_info]
+        polls = await self._last_polls({report.task_queue for report in reports})
+        live_since = await self._live_since()
+        return [
+            _worker_report(
+                report, polls.get((report.task_queue, report.worker_identity)), live_since
+            )
+            for report in reports
+        ]
 
     async def queue(self, name: str, kind: str) -> QueueReport:
         """Describe a task queue; `kind` is `workflow` or `activity`."""
+        queue = await self._describe_queue(name, kind)
+        live_since = await self._live_since()
+        return QueueReport(
+            name=name,
+            kind=kind,
+            backlog=queue.stats.approximate_backlog_count,
+            backlog_age_seconds=queue.stats.approximate_backlog_age.ToTimedelta().total_seconds(),
+            pollers=sum(_polled_at(poller) > live_since for poller in queue.pollers),
+        )
+
+    async def _live_since(self) -> datetime:
+        """The time since which a live worker has polled, by Temporal's clock."""
+        return await self._clock.now() - _LIVE_POLLER
+
+    async def _last_polls(self, queues: Collection[str]) -> dict[tuple[str, str], datetime]:
+        """The last poll of each worker, by task queue and identity, of the last 5 minutes."""
+        descriptions = [
+            (name, await self._describe_queue(name, kind))
+            for name in queues
+            for kind in ("workflow", "activity")
+        ]
+        polls: dict[tuple[str, str], datetime] = {}
+        for name, queue in descriptions:
+            for poller in queue.pollers:
+                key = (name, poller.identity)
+                polls[key] = max(_polled_at(poller), polls.get(key, _polled_at(poller)))
+        return polls
+
+    async def _describe_queue(self, name: str, kind: str) -> DescribeTaskQueueResponse:
         request = DescribeTaskQueueRequest(
             namespace=self._client.namespace,
             task_queue=TaskQueue(name=name),
@@ -202,27 +244,22 @@ class TemporalGateway:
             report_stats=True,
         )
         with translated():
-            queue = await self._client.workflow_service.describe_task_queue(
+            return await self._client.workflow_service.describe_task_queue(
                 request, timeout=_HEALTH_RPC
             )
-        oldest = datetime.now(UTC) - _LIVE_POLLER
-        return QueueReport(
-            name=name,
-            kind=kind,
-            backlog=queue.stats.approximate_backlog_count,
-            backlog_age_seconds=queue.stats.approximate_backlog_age.ToTimedelta().total_seconds(),
-            pollers=sum(
-                poller.last_access_time.ToDatetime(tzinfo=UTC) > oldest for poller in queue.pollers
-            ),
-        )
 
 
 def _translated() -> AbstractContextManager[None]:
     return translated(NotFound("There is no such deployment."))
 
 
-def _worker_report(report: WorkerHeartbeat) -> WorkerReport:
-    seen = report.heartbeat_time.ToDatetime(tzinfo=UTC)
+def _polled_at(poller: PollerInfo) -> datetime:
+    return poller.last_access_time.ToDatetime(tzinfo=UTC)
+
+
+def _worker_report(
+    report: WorkerHeartbeat, polled_at: datetime | None, live_since: datetime
+) -> WorkerReport:
     # This service's workers have identities of the form worker@host.
     _, _, host = report.worker_identity.partition("@")
     return WorkerReport(
@@ -230,18 +267,20 @@ def _worker_report(report: WorkerHeartbeat) -> WorkerReport:
         host=host or report.host_info.host_name,
         process_id=report.host_info.process_id,
         queue=report.task_queue,
-        status=_worker_status(report.status, seen),
+        status=_worker_status(report.status, polled_at, live_since),
         version=report.deployment_version.build_id,
         sdk_version=report.sdk_version,
         started_at=rfc3339(report.start_time.ToDatetime(tzinfo=UTC)),
-        seen_at=rfc3339(seen),
+        seen_at=rfc3339(polled_at) if polled_at else None,
         workflows=_slots(report.workflow_task_slots_info),
         activities=_slots(report.activity_task_slots_info),
     )
 
 
-def _worker_status(status: WorkerStatus.ValueType, seen: datetime) -> str:
-    if datetime.now(UTC) - seen > _SILENT:
+def _worker_status(
+    status: WorkerStatus.ValueType, polled_at: datetime | None, live_since: datetime
+) -> str:
+    if polled_at is None or polled_at < live_since:
         return "silent"
     return "running" if status == WorkerStatus.WORKER_STATUS_RUNNING else "stopping"
 

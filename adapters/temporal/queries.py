@@ -2,8 +2,11 @@
 
 import base64
 import hashlib
+import hmac
+import os
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 from deployments.deployment import Stack, Status
 from deployments.errors import FieldProblem, InvalidRequest
@@ -13,12 +16,11 @@ from deployments.templates import TEMPLATES
 from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Attribute
 from deployments.transitions import is_terminal
 
-__all__ = ["list_query", "read_cursor", "recent_query", "running_query", "write_cursor"]
+__all__ = ["PageCursors", "list_query", "recent_query", "running_query"]
 
 _DEPLOYMENTS = f"WorkflowType = '{DEPLOYMENT_WORKFLOW}'"
 _RUNNING = "ExecutionStatus = 'Running'"
-# 72 bits: enough to detect a cursor of another list. The cursor is not a secret.
-_CHECKSUM_BYTES = 9
+_CHECKSUM_BYTES = 32
 
 
 def list_query(caller: Caller, filters: DeploymentFilter) -> str:
@@ -56,10 +58,9 @@ def running_query(*phases: Phase) -> str:
     return f"{_DEPLOYMENTS} AND {_RUNNING} AND {Attribute.PHASE} IN ({either})"
 
 
-def recent_query(seconds: float) -> str:
-    """Match all deployments that are open or closed within the last `seconds`."""
-    since = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
-    return f"{_DEPLOYMENTS} AND ({_RUNNING} OR CloseTime > '{since}')"
+def recent_query(since: datetime) -> str:
+    """Match all deployments that are open or closed since a time of Temporal's clock."""
+    return f"{_DEPLOYMENTS} AND ({_RUNNING} OR CloseTime > '{since.isoformat()}')"
 
 
 def _status_query(status: Status) -> str:
@@ -79,27 +80,39 @@ def _quoted(value: str) -> str:
     return f"'{value}'"
 
 
-def write_cursor(query: str, token: bytes) -> str:
-    """Encode a page token with a checksum: Temporal answers a wrong token like a server fault."""
-    return base64.urlsafe_b64encode(_checksum(query, token) + token).decode()
+class PageCursors:
+    """Page tokens as texts for callers, with a keyed checksum: nothing else reaches Temporal.
+
+    Temporal answers a wrong token like a fault of the server. The first key writes, each reads;
+    without keys the cursors are valid in this process.
+    """
+
+    def __init__(self, keys: Sequence[bytes] = ()) -> None:
+        self._keys = tuple(keys) or (os.urandom(_CHECKSUM_BYTES),)
+
+    def write(self, query: str, token: bytes) -> str:
+        """Encode the token of the next page of a list."""
+        return base64.urlsafe_b64encode(_checksum(self._keys[0], query, token) + token).decode()
+
+    def read(self, query: str, cursor: str | None) -> bytes | None:
+        """Decode a page token; raises InvalidRequest for a forged cursor or of another list."""
+        if cursor is None:
+            return None
+        try:
+            content = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+        except ValueError:
+            content = b""
+        checksum, token = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
+        expected = (_checksum(key, query, token) for key in self._keys)
+        if not token or not any(hmac.compare_digest(checksum, each) for each in expected):
+            raise InvalidRequest(
+                "The cursor does not belong to this list.",
+                FieldProblem(
+                    "/cursor", "cursor", "Use next_cursor of an earlier page, same filters."
+                ),
+            )
+        return token
 
 
-def read_cursor(query: str, cursor: str | None) -> bytes | None:
-    """Decode a page token; raises InvalidRequest for a cursor of another list."""
-    if cursor is None:
-        return None
-    try:
-        content = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
-    except ValueError:
-        content = b""
-    checksum, token = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
-    if not token or checksum != _checksum(query, token):
-        raise InvalidRequest(
-            "The cursor does not belong to this list.",
-            FieldProblem("/cursor", "cursor", "Use next_cursor of an earlier page, same filters."),
-        )
-    return token
-
-
-def _checksum(query: str, token: bytes) -> bytes:
-    return hashlib.sha256(query.encode() + b"\0" + token).digest()[:_CHECKSUM_BYTES]
+def _checksum(key: bytes, query: str, token: bytes) -> bytes:
+    return hmac.digest(key, b"page cursor\0" + query.encode() + b"\0" + token, hashlib.sha256)

@@ -13,9 +13,6 @@ UNCHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Unchanged since the ETag in If-None-Match"}
 }
 
-# A browser may cache the body and must validate the copy each time.
-_HEADERS = {"Cache-Control": "private, no-cache"}
-
 
 def etag(body: BaseModel) -> str:
     """A strong ETag: equal bytes have equal tags."""
@@ -33,7 +30,7 @@ def conditional(request: Request, body: BaseModel, **headers: str) -> Response:
     """A response with the body, or 304 if the caller has this body already."""
     content = body.model_dump_json()
     tag = _tag(content)
-    headers = {**_HEADERS, **headers, "ETag": tag}
+    headers = {**headers, "ETag": tag}
     if is_known(request, tag):
         return Response(status_code=304, headers=headers)
     return Response(content, 200, headers, "application/json")

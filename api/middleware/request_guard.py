@@ -21,6 +21,13 @@ _MAX_HEADERS = 64
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _REQUEST_ID_HEADER = "X-Request-Id"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# On each answer: no browser guesses another type, no page of another origin embeds the answer, and
+# no cache keeps what the answer shows, unless the route has a rule of its own.
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
 # The ASGI messages that carry response headers, also of a refused or accepted WebSocket.
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 
@@ -54,9 +61,12 @@ class RequestGuard:
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
 
-        async def send_with_id(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] in _STARTS:
-                MutableHeaders(scope=message)[_REQUEST_ID_HEADER] = request_id
+                answered = MutableHeaders(scope=message)
+                answered[_REQUEST_ID_HEADER] = request_id
+                for name, value in _HEADERS.items():
+                    answered.setdefault(name, value)
             await send(message)
 
         # A WebSocket counts as a changing method: browsers let any page open one to any host.
@@ -70,9 +80,9 @@ class RequestGuard:
                 problem = _body_refusal(body, headers)
                 receive = _Replay(body, receive)
         if problem is not None:
-            await problem_response(problem, request_id)(scope, receive, send_with_id)
+            await problem_response(problem, request_id)(scope, receive, send_with_headers)
             return
-        await self._app(scope, receive, send_with_id)
+        await self._app(scope, receive, send_with_headers)
 
 
 def _refusal(method: str, headers: Headers) -> Problem | None:

@@ -10,6 +10,7 @@ from deployments.execution import DeploymentSnapshot
 from deployments.labels import status_label
 from deployments.phase import PHASES, Phase
 from deployments.reasons import Reason
+from deployments.step import Counts
 
 __all__ = ["counts", "example_of", "filter_label", "label", "operations", "phase_states"]
 
@@ -21,6 +22,15 @@ _PLACEHOLDERS: dict[object, object] = {
     "number": 0.0,
     "boolean": False,
 }
+_VERBS = {
+    "add": "created",
+    "change": "updated",
+    "remove": "destroyed",
+    "imported": "imported",
+    "moved": "moved",
+    "forgotten": "forgotten",
+}
+_OTHERS = {"outputs": "Changed outputs", "actions": "Invoked actions"}
 _SCHEMA_PREFIX = "#/components/schemas/"
 
 
@@ -75,19 +85,25 @@ def _state(phase: Phase, snapshot: DeploymentSnapshot) -> str:
 
 
 def counts(snapshot: DeploymentSnapshot) -> str:
-    """The numbers of changed resources in a sentence; empty before the end, or if unknown."""
+    """The changes in numbers, and those planned where they differ; empty before the end."""
     if snapshot.result is None:
         return ""
-    planned = snapshot.result.counts
-    if snapshot.status is not Status.COMPLETED:
-        # Terraform prints its counts only after a complete apply.
-        done, remaining = len(snapshot.result.changed), len(snapshot.result.not_applied)
-        known = done + remaining and not snapshot.result.omitted
-        return f"{done} of {done + remaining} planned changes were made." if known else ""
-    verbs = {"add": "created", "change": "updated", "remove": "destroyed", "imported": "imported"}
-    numbers = asdict(planned)
-    text = ", ".join(f"{numbers[name]} {verb}" for name, verb in verbs.items() if numbers[name])
-    return f"Resources: {text}." if text else ""
+    made, planned = snapshot.result.counts, snapshot.result.planned
+    if snapshot.status is Status.COMPLETED and made == planned:
+        return f"{_numbers(made)}." if made.total else ""
+    texts = [f"Made: {_numbers(made)}.", f"Planned: {_numbers(planned)}."] if planned.total else []
+    if snapshot.status is not Status.COMPLETED and planned.of_resources:
+        numbers = f"{made.of_resources} of {planned.of_resources}"
+        texts.insert(0, f"{numbers} planned changes were made.")
+    return " ".join(texts)
+
+
+def _numbers(counts: Counts) -> str:
+    numbers = asdict(counts)
+    resources = [f"{numbers[name]} {verb}" for name, verb in _VERBS.items() if numbers[name]]
+    groups = [f"Resources: {', '.join(resources)}"] if resources else []
+    groups += [f"{label}: {numbers[name]}" for name, label in _OTHERS.items() if numbers[name]]
+    return ". ".join(groups) or "no changes"
 
 
 def operations(openapi: dict[str, Any]) -> list[ApiOperation]:

@@ -80,7 +80,6 @@ async def download(
         "Content-Type": content.content_type,
         # A browser neither renders the file nor guesses another type.
         "Content-Security-Policy": "sandbox",
-        "X-Content-Type-Options": "nosniff",
     }
     if request.method == "HEAD":
         return Response(headers=headers)

@@ -8,7 +8,14 @@ from fastapi import APIRouter, Response
 
 from api.dependencies import ServicesNeeded
 from api.openapi import error_responses
-from api.schemas.health import HealthBody, LivenessBody, SinkBody, VersionBody, WorkerHealthBody
+from api.schemas.health import (
+    DiskBody,
+    HealthBody,
+    LivenessBody,
+    SinkBody,
+    VersionBody,
+    WorkerHealthBody,
+)
 from deployments.worker_reports import HostReport
 
 __all__ = ["router"]
@@ -46,9 +53,12 @@ async def health(services: ServicesNeeded, response: Response) -> HealthBody:
     body.sinks = [SinkBody(**asdict(sink)) for sink in sinks]
     host = await services.host.current() if services.host else HostReport()
     body.stalled_workers, body.lost_deployments = host.stalled_workers, host.lost_deployments
+    disk = services.disk() if services.disk else None
+    body.disk = DiskBody(**asdict(disk), admits=disk.admits) if disk else None
+    is_full = disk is not None and not disk.admits
     if not body.temporal:
         response.status_code = 503
-    elif any((*asdict(host).values(), *(sink.error for sink in sinks))):
+    elif any((*asdict(host).values(), *(sink.error for sink in sinks), is_full)):
         body.status = "degraded"
     return body
 

@@ -93,7 +93,6 @@ def _download(reader: LogReader, after: EventId, query: LogQuery) -> Response:
     headers = {
         **_HEADERS,
         "Content-Disposition": f'attachment; filename="{reader.deployment}.{extension}"',
-        "X-Content-Type-Options": "nosniff",
     }
     as_text = query.format is LogFormat.TEXT
     parts = reader.parts(after, query.limit, as_text=as_text)

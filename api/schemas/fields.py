@@ -2,11 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from deployments.log_text import without_host_paths
 
 __all__ = [
     "Address",
     "DeploymentId",
+    "ErrorText",
     "EventIdText",
     "Location",
     "PhaseName",
@@ -41,6 +44,10 @@ Sha256 = Annotated[
     str, Field(examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"])
 ]
 TerraformVersion = Annotated[str, Field(examples=["1.11.4"])]
+
+
+# The text of a library's or program's error may name files of the host.
+ErrorText = Annotated[str, AfterValidator(without_host_paths), Field(examples=[""])]
 
 
 class QueryModel(BaseModel):

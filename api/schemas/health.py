@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from api.schemas.fields import Timestamp
+from api.schemas.fields import ErrorText, Timestamp
 
 __all__ = [
+    "DiskBody",
     "HealthBody",
     "LivenessBody",
     "QueueBody",
@@ -39,12 +40,21 @@ class SinkBody(BaseModel):
     position: Annotated[str, Field(examples=[""])]
     behind_lines: int
     late_seconds: float
-    error: Annotated[str, Field(examples=[""])]
+    error: ErrorText
+
+
+class DiskBody(BaseModel):
+    """The disk of this machine's data: with less than `needed_bytes` free no deployment begins."""
+
+    free_bytes: Annotated[int, Field(examples=[50_000_000_000])]
+    needed_bytes: Annotated[int, Field(examples=[256_000_000])]
+    admits: bool
 
 
 class HealthBody(BaseModel):
-    """`degraded`: no worker polls, a worker is stalled, a deployment is lost, or a sink fails.
+    """`degraded`: a worker, a sink or the disk needs attention, or a deployment is lost.
 
+    A worker needs attention when it is stalled or none polls, the disk when it is almost full.
     `unhealthy`: Temporal does not answer. `stalled_workers`: ids of this machine's workers that
     live and do nothing, because they are paused or their event loop is blocked.
     `lost_deployments`: deployments of this machine that Temporal does not know; the next deployment
@@ -61,6 +71,7 @@ class HealthBody(BaseModel):
     sinks: list[SinkBody] = []
     stalled_workers: Annotated[list[str], Field(examples=[[]])] = []
     lost_deployments: Annotated[list[str], Field(examples=[[]])] = []
+    disk: DiskBody | None = None
 
 
 class VersionBody(BaseModel):
@@ -77,7 +88,11 @@ class SlotsBody(BaseModel):
 
 
 class WorkerBody(BaseModel):
-    """A worker on one task queue; `silent`: no report for 30 s."""
+    """A worker on one task queue; `silent`: no poll for 90 s, a poll takes up to 60 s.
+
+    `seen_at`: the last poll, by Temporal's clock, null without a poll for 5 minutes. `started_at`
+    is by the worker's clock.
+    """
 
     identity: Annotated[str, Field(examples=["worker-1@host-1"])]
     host: Annotated[str, Field(examples=["host-1"])]
@@ -87,7 +102,7 @@ class WorkerBody(BaseModel):
     version: Annotated[str, Field(examples=["2ae091e5ab3afc7778d28d9f0a91bd27"])]
     sdk_version: Annotated[str, Field(examples=["1.35.0"])]
     started_at: Timestamp
-    seen_at: Timestamp
+    seen_at: Annotated[str | None, Field(examples=["2026-11-24T10:00:00.000Z"])]
     workflows: SlotsBody
     activities: SlotsBody
 

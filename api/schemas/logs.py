@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field, model_validator
 
 from api.schemas.deployments import SealBody
-from api.schemas.fields import EventIdText, PhaseName, QueryModel, Sha256, Timestamp
+from api.schemas.fields import ErrorText, EventIdText, PhaseName, QueryModel, Sha256, Timestamp
 from deployments.log_verification import Verdict
 
 __all__ = ["HoldingBody", "LogFormat", "LogPage", "LogQuery", "VerificationBody"]
@@ -108,7 +108,7 @@ class HoldingBody(BaseModel):
     name: Annotated[str, Field(examples=["redis"])]
     verdict: Verdict
     steps: list[_StepHolding]
-    error: Annotated[str, Field(examples=[""])]
+    error: ErrorText
 
 
 class VerificationBody(BaseModel):

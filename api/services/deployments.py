@@ -7,7 +7,6 @@ import re
 import secrets
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from typing import Protocol
 
 from deployments.credentials import credential_reference
@@ -24,7 +23,6 @@ from deployments.execution import (
     DeploymentFilter,
     DeploymentSnapshot,
     SnapshotPage,
-    rfc3339,
 )
 from deployments.phase import Phase
 from deployments.reasons import Reason
@@ -169,7 +167,8 @@ def _initial(deployment: str, caller: Caller, request: DeploymentRequest) -> Dep
         status=Status.QUEUED,
         phase=Phase.QUEUE,
         reason=Reason.NONE,
-        created_at=rfc3339(datetime.now(UTC)),
+        # The time of the start, by Temporal's clock.
+        created_at="",
         request=_public_request(request),
         request_sha256=_fingerprint(request),
     )

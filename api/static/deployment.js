@@ -56,15 +56,16 @@ function showResources(changes) {
       cell(resource.address, "id"),
       cell(resource.elapsed_seconds ? `${Math.round(resource.elapsed_seconds)} s` : ""),
     );
-    // Terraform reports the elapsed time every 10 s; the page counts the seconds in between.
-    if (resource.status === "running") row.dataset.since = String(Date.parse(resource.started_at) || Date.now());
+    // Terraform reports the elapsed time every 10 s; the page counts the seconds in between, by this
+    // clock alone: the host may have another time.
+    if (resource.status === "running") row.dataset.since = String(Date.now() - 1000 * resource.elapsed_seconds);
     const previous = rows.get(resource.address);
     if (previous) previous.replaceWith(row);
     else body.append(row);
     rows.set(resource.address, row);
   }
   document.getElementById("resources").hidden = rows.size === 0;
-  const done = [...rows.values()].filter((row) => row.querySelector(".badge.done")).length;
+  const done = [...rows.values()].filter((row) => row.querySelector(".badge.done, .badge.unchanged")).length;
   document.getElementById("tally").textContent = rows.size ? `${done} of ${rows.size}` : "";
 }
 

@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Coroutine
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 
 from api.services.container import Services
@@ -135,7 +135,7 @@ class Broadcast:
         """A full snapshot: the status, all resources, and the source if it is not the usual."""
         frames = [frame("status", to_body(self.snapshot).model_dump())]
         if self.resources:
-            resources = [asdict(resource) for resource in self.resources.values()]
+            resources = [vars(resource) for resource in self.resources.values()]
             frames.append(frame("resource", {"changes": resources}))
         if self._source != self._usual_source:
             frames.append(self._source_frame())
@@ -154,7 +154,7 @@ class Broadcast:
         ]
         if changes:
             self.resources.update({change.address: change for change in changes})
-            content = {"changes": [asdict(change) for change in changes]}
+            content = {"changes": [vars(change) for change in changes]}
             self._publish(Entry(frame("resource", content)))
 
     def _source_frame(self) -> Frame:

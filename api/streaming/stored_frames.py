@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 
 from api.streaming.frames import Frame, log_frames
+from deployments.errors import AnavaError, Unavailable
 from deployments.events import EventId
 from deployments.log_ports import LogSource
 
@@ -24,7 +25,7 @@ class StoredFrames:
     def __init__(self, logs: LogSource, deployment: str) -> None:
         self._logs = logs
         self._deployment = deployment
-        self._reads: dict[EventId, asyncio.Task[Sequence[Frame]]] = {}
+        self._reads: dict[EventId, asyncio.Task[Sequence[Frame] | AnavaError]] = {}
 
     async def after(self, cursor: EventId) -> Sequence[Frame]:
         """The next frames after a cursor; empty if the store has no later line yet.
@@ -41,14 +42,24 @@ class StoredFrames:
         while len(self._reads) > _MAX_READS:
             self._reads.pop(next(iter(self._reads)))
         # The shield keeps the read alive when a viewer leaves.
-        return await asyncio.shield(task)
+        frames = await asyncio.shield(task)
+        if isinstance(frames, AnavaError):
+            # An exception of its own for each viewer: each raise adds to the traceback.
+            raise Unavailable(str(frames))
+        return frames
 
-    async def _read(self, cursor: EventId) -> Sequence[Frame]:
-        chunks = await self._logs.read(self._deployment, cursor, _READ_BYTES)
+    async def _read(self, cursor: EventId) -> Sequence[Frame] | AnavaError:
+        try:
+            chunks = await self._logs.read(self._deployment, cursor, _READ_BYTES)
+        except AnavaError as error:
+            return error.with_traceback(None)
         return [frame for frame, _ in log_frames(b"".join(chunk.data for chunk in chunks))]
 
-    def _drop_failed(self, cursor: EventId, task: asyncio.Task[Sequence[Frame]]) -> None:
+    def _drop_failed(
+        self, cursor: EventId, task: "asyncio.Task[Sequence[Frame] | AnavaError]"
+    ) -> None:
         """Remove a read without frames: the log may grow. Frames of a log never change."""
-        has_frames = not task.cancelled() and task.exception() is None and task.result()
+        is_failed = task.cancelled() or task.exception() is not None
+        has_frames = not is_failed and not isinstance(task.result(), AnavaError) and task.result()
         if not has_frames and self._reads.get(cursor) is task:
             del self._reads[cursor]

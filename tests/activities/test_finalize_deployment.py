@@ -16,11 +16,13 @@ from adapters.settings import Settings, base_environment
 from deployments.artifacts import Artifact
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
 from deployments.errors import Unavailable
+from deployments.payload_size import fit
 from deployments.phase import Phase
 from deployments.results import EndContext
 from deployments.step import Counts, Output, StepKey, StepOutcome, StepResult
 from tests.support.stack_records import StackRecordsInMemory
 from worker.host import WorkerHost
+from worker.steps.result_file import write_result
 
 DEPLOYMENT = "dep-finalizing"
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
@@ -105,6 +107,41 @@ async def test_a_repeat_leaves_the_same_artifacts(host: WorkerHost, store: Faili
         "url": {"sensitive": False, "value": "https://x"},
     }
     assert json.loads(await content(store, "record.json"))["result"]["status"] == "completed"
+
+
+async def test_the_record_is_complete_where_the_input_is_an_excerpt(
+    host: WorkerHost, store: Failing, tmp_path: Path
+) -> None:
+    """An output above 4,000 characters was in no artifact, and 200 of 500 addresses in none."""
+    addresses = [f"terraform_data.x[{number}]" for number in range(5_000)]
+    outputs = [
+        Output("long", sensitive=False, value_json=json.dumps("é" * 90_000)),
+        *APPLIED.outputs,
+    ]
+    complete = replace(APPLIED, changed=addresses, outputs=outputs)
+    write_result(tmp_path / "runs" / DEPLOYMENT / "steps" / "2", complete)
+    excerpt = replace(fit(complete), key=APPLIED.key)
+    assert excerpt != complete
+
+    result = await finalize(host, input=replace(INPUT, steps=[excerpt]))
+    assert (result.status, result.omitted_outputs) == (Status.COMPLETED, ["long"])
+    assert result.omitted == len(addresses) - len(result.changed) > 0
+    record = json.loads(await content(store, "record.json"))
+    assert record["result"]["changed"] == record["steps"][0]["changed"] == addresses
+    stored = json.loads(await content(store, "outputs.json"))["outputs"]
+    assert stored["long"] == {"sensitive": False, "value": "é" * 90_000}
+    assert await finalize(host, attempt=2, input=replace(INPUT, steps=[excerpt])) == result
+
+
+async def test_the_result_of_another_execution_is_not_taken(
+    host: WorkerHost, tmp_path: Path
+) -> None:
+    """Temporal's outcome decides: a late worker may have stored another."""
+    write_result(
+        tmp_path / "runs" / DEPLOYMENT / "steps" / "2",
+        replace(APPLIED, outcome=StepOutcome.FAILED, exit_code=1, applied=False),
+    )
+    assert (await finalize(host)).status is Status.COMPLETED
 
 
 async def test_a_store_that_stays_away_does_not_change_the_end_and_gets_the_rest_later(

@@ -16,6 +16,7 @@ from api.services.container import Services
 from api.streaming import broadcast, viewer
 from api.streaming.broadcast import BroadcastRegistry
 from api.streaming.frames import Frame
+from api.streaming.stored_frames import StoredFrames
 from api.streaming.viewer import Viewer
 from deployments.deployment import DEFAULT_TENANT
 from deployments.errors import Unavailable
@@ -247,6 +248,28 @@ async def test_a_change_of_the_source_is_told_and_told_to_who_comes_later(hall: 
         events = [item.event for item in found]
         assert events.index("source") < events.index("log"), "before the first line from there"
         assert ids(found) == expected(3, 3)
+
+
+async def test_each_viewer_gets_an_exception_of_its_own(tmp_path: Path) -> None:
+    """A shared exception grew by the frames of each viewer that raised it."""
+    stored = StoredFrames(Failing(), "dep-1")
+    errors = await asyncio.gather(
+        *(stored.after(START) for _ in range(100)), return_exceptions=True
+    )
+    assert {type(error) for error in errors} == {Unavailable}
+    assert {str(error) for error in errors} == {"the store is away"}
+    assert len({id(error) for error in errors}) == 100
+
+
+class Failing(Counting):
+    """A source that is away after a moment."""
+
+    def __init__(self) -> None:
+        self.where = "redis"
+
+    async def read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
+        await asyncio.sleep(0)
+        raise Unavailable("the store is away")
 
 
 async def test_a_stream_ends_only_at_the_last_end_record_of_the_result(

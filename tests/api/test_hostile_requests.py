@@ -1,3 +1,6 @@
+import base64
+import hashlib
+import hmac
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -5,6 +8,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from adapters.temporal.queries import list_query
+from deployments.deployment import DEFAULT_TENANT
+from deployments.execution import Caller, DeploymentFilter
 from tests.support.servers import eventually
 
 PROJECT = "customer-1"
@@ -224,3 +230,41 @@ async def test_another_site_may_not_cancel(api: httpx.AsyncClient) -> None:
 async def test_a_hostile_list_query_is_refused(api: httpx.AsyncClient, query: str) -> None:
     answer = await api.get("/api/deployments?" + query.replace("\0", "%00"))
     assert answer.status_code == 422, answer.text
+
+
+@pytest.mark.parametrize("token", [b"x", b"{}", b"\xff" * 40, b'{"CloseTime":1,"RunID":"x"}'])
+async def test_a_forged_cursor_is_refused(api: httpx.AsyncClient, token: bytes) -> None:
+    # Whoever knows the query can compute a checksum without a key.
+    query = list_query(Caller(DEFAULT_TENANT, "local"), DeploymentFilter())
+    for checksum in (
+        hashlib.sha256(query.encode() + b"\0" + token).digest()[:9],
+        hashlib.sha256(query.encode() + b"\0" + token).digest(),
+        hmac.digest(b"", query.encode() + b"\0" + token, hashlib.sha256),
+    ):
+        cursor = base64.urlsafe_b64encode(checksum + token).decode()
+        answer = await api.get("/api/deployments", params={"cursor": cursor})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/deployments"),
+        ("GET", "/api/deployment/dep-x"),
+        ("GET", "/health/live"),
+        ("GET", "/openapi.json"),
+        ("GET", "/nowhere"),
+        ("POST", "/api/deploy"),
+        ("PUT", "/api/deploy"),
+        ("OPTIONS", "/api/deploy"),
+        ("GET", "/"),
+    ],
+)
+async def test_every_answer_is_for_this_origin_and_no_cache(
+    api: httpx.AsyncClient, method: str, path: str
+) -> None:
+    for headers in ({}, {"Host": "evil.example"}, {"X-Long": "x" * 20_000}):
+        answer = await api.request(method, path, headers=headers)
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert answer.headers["Cache-Control"] == "no-store"

@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
 
 from adapters.google.api import GoogleApi
+from adapters.google.credentials import DefaultCredentials
 from adapters.google.preflight import GooglePreflight, read_requirements
 from api.app import build
 from api.dependencies import Services
@@ -145,3 +147,16 @@ async def test_a_google_that_does_not_answer_is_a_503(services: Services, path: 
 
 async def test_without_google_at_all_it_is_a_503(api: httpx.AsyncClient) -> None:
     assert (await api.get("/api/projects")).status_code == 503
+
+
+async def test_no_path_of_the_host_is_in_an_answer(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing-key.json"))
+    async with session(services, GoogleApi(DefaultCredentials(), "http://127.0.0.1:9")) as front:
+        answer = await front.get("/api/projects")
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "sign_in_expired")
+    assert "(a path of the host)" in answer.json()["detail"]
+    assert str(tmp_path) not in answer.text
+    assert "missing-key" not in answer.text

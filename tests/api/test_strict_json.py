@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from api.middleware.strict_json import MAX_LEVELS, json_error
+from api.middleware.strict_json import MAX_FIELDS, MAX_LEVELS, MAX_VALUES, json_error
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,8 @@ from api.middleware.strict_json import MAX_LEVELS, json_error
         b'{"a": {"x": 1}, "b": {"x": 1}}',
         b"[" * MAX_LEVELS + b"]" * MAX_LEVELS,
         json.dumps("[" * 1000).encode(),
+        json.dumps([',"[{:\\' * 100_000]).encode(),
+        json.dumps({"variables": {f"v{name}": ["x"] * 100 for name in range(100)}}).encode(),
     ],
 )
 def test_what_every_reader_reads_alike_passes(body: bytes) -> None:
@@ -24,8 +26,14 @@ def test_what_every_reader_reads_alike_passes(body: bytes) -> None:
     ("body", "words"),
     [
         (b"[" * (MAX_LEVELS + 1) + b"]" * (MAX_LEVELS + 1), "deeper"),
-        (b"[" * 100_000, "deeper"),
-        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "deeper"),
+        (b"[" * 10_000, "deeper"),
+        (b'{"a":' * 1_500 + b"1" + b"}" * 1_500, "deeper"),
+        (b"[" * 100_000, "more than"),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "more than"),
+        (b"[" + b"1," * MAX_VALUES + b"1]", "more than"),
+        (b"[" + b"{}," * MAX_VALUES + b"1]", "more than"),
+        (b"[" + b'"a\\",' * (2 * MAX_VALUES) + b"1]", "more than"),
+        (b'{"' + b'":1,"'.join(b"%x" % name for name in range(MAX_FIELDS + 1)) + b'":1}', "more"),
         (b'{"a": 1, "a": 2}', "'a' twice"),
         (b'{"b": [{"a": 1, "\\u0061": 2}]}', "'a' twice"),
         (b"{", "not valid JSON"),

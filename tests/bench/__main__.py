@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from adapters.process_exit import run_and_exit
-from tests.bench import lines, live, sizes, status, stopping, wall
+from tests.bench import cost, lines, live, sizes, status, stopping, wall
 from tests.bench.figures import Figure, as_json, table
 from tests.bench.scene import Scene, open_scene
 from tests.bench.sizes import Size
@@ -31,6 +31,7 @@ RESULT = ROOT / ".cache" / "bench.json"
 
 # In this order: what needs a quiet machine first, what fills disks and caches last.
 BENCHMARKS: dict[str, Callable[[Scene, Size], Awaitable[list[Figure]]]] = {
+    "cost": cost.cost,
     "translation": lines.translation,
     "first-line": wall.first_line,
     "wall-time": wall.wall_time,

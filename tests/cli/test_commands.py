@@ -88,6 +88,50 @@ def test_a_sensitive_output_is_never_shown() -> None:
     assert lines == ["dep-1: completed", "  no changes", "  api_key = (sensitive)"]
 
 
+@pytest.mark.parametrize(
+    ("status", "counts", "planned", "lines"),
+    [
+        ("completed", {"add": 2, "outputs": 1}, None, ["2 resources created, 1 outputs changed"]),
+        ("completed", {}, {}, ["no changes"]),
+        (
+            "completed",
+            {"add": 1},
+            {"add": 1, "change": 2},
+            ["made: 1 resources created", "planned: 1 resources created, 2 resources updated"],
+        ),
+        ("failed", {}, {"add": 3}, ["made: no changes", "planned: 3 resources created"]),
+        (
+            "cancelled",
+            {"moved": 1},
+            {"moved": 1},
+            ["made: 1 resources moved", "planned: 1 resources moved"],
+        ),
+        # Ended before a plan.
+        ("failed", {}, {}, []),
+    ],
+)
+def test_the_changes_that_were_made_stand_beside_those_that_were_planned(
+    status: str, counts: dict[str, int], planned: dict[str, int] | None, lines: list[str]
+) -> None:
+    """A failed deployment had no counts, though 7 of 12 resources were there."""
+    result = {"counts": counts, "planned": counts if planned is None else planned}
+    deployment = {"id": "dep-1", "status": status, "result": result}
+    assert list(deployment_lines(deployment)) == [
+        f"dep-1: {status}",
+        *(f"  {line}" for line in lines),
+    ]
+
+
+def test_the_names_of_omitted_outputs_are_followed_by_the_command_that_shows_all() -> None:
+    result = {"omitted_outputs": [f"o{number}" for number in range(12)], "omitted": 7}
+    deployment = {"id": "dep-1", "status": "failed", "result": result}
+    names = "o0, o1, o2, o3, o4, o5, o6, o7, o8, o9 and 2 more"
+    assert list(deployment_lines(deployment))[1:] == [
+        f"  too long to show: {names} (anava outputs dep-1)",
+        "  left out: 7 entries (anava artifacts dep-1 record.json)",
+    ]
+
+
 def test_a_comparison_of_copies_is_a_table_that_ends_with_its_verdict() -> None:
     part = {"step": 1, "verdict": "differs", "lines": 3, "sha256": "a" * 64, "sealed": False}
     found = {

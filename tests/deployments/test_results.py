@@ -22,28 +22,17 @@ from deployments.step import (
     StepResult,
     StopCause,
 )
-
-BY_USER = CancelRequest(by="ann", reason="wrong project")
-BY_OPERATOR = CancelRequest(by="")
-
-
-def step(phase: Phase, outcome: StepOutcome, **fields: object) -> StepResult:
-    return replace(StepResult(StepKey("dep-1", 1), phase, outcome), **fields)  # type: ignore[arg-type]  # any field of it
-
-
-INIT = step(Phase.INIT, StepOutcome.DONE, exit_code=0)
-PLAN = step(Phase.PLAN, StepOutcome.DONE, exit_code=0, counts=Counts(add=3), plan_sha256="ab")
-APPLIED = step(
-    Phase.APPLY, StepOutcome.DONE, exit_code=0, applied=True, counts=Counts(add=2, change=1)
+from tests.deployments.steps import (
+    APPLIED,
+    BY_OPERATOR,
+    BY_USER,
+    INIT,
+    PLAN,
+    failed,
+    refused,
+    step,
+    stopped,
 )
-
-
-def stopped(phase: Phase, cause: StopCause | None, **fields: object) -> StepResult:
-    return step(phase, StepOutcome.STOPPED, stop=cause, exit_code=1, **fields)
-
-
-def failed(phase: Phase, **fields: object) -> StepResult:
-    return step(phase, StepOutcome.FAILED, exit_code=1, **fields)
 
 
 def ended(
@@ -259,6 +248,7 @@ def test_a_result_holds_what_its_steps_left() -> None:
         phase=Phase.APPLY,
         detail="words",
         counts=Counts(add=2, change=1),
+        planned=Counts(add=3),
         changed=["a.b"],
         outputs=[Output("url", sensitive=False)],
         seals=seals,
@@ -267,14 +257,6 @@ def test_a_result_holds_what_its_steps_left() -> None:
         terraform_version="1.11.4",
         ended_at="then",
     )
-
-
-def test_counts_are_the_plans_until_the_apply_is_complete() -> None:
-    context = EndContext(Phase.APPLY)
-    part = failed(Phase.APPLY, counts=Counts(add=1), error="exit 1")
-    result = conclude([INIT, PLAN, part], context, Reconciliation())
-    assert (result.counts, result.outputs, result.detail) == (Counts(add=3), [], "exit 1")
-    assert conclude([INIT], context, Reconciliation()).counts == Counts()
 
 
 @pytest.mark.parametrize(("cancel", "too_late"), [(BY_USER, True), (None, False)])
@@ -350,10 +332,6 @@ def test_the_status_is_never_a_guess(
         Status.CANCELLED,
         Status.NEEDS_ATTENTION,
     }
-
-
-def refused(summary: str, **fields: object) -> StepResult:
-    return failed(Phase.APPLY, diagnostics=[Diagnostic("error", summary)], **fields)
 
 
 def test_a_refusal_names_the_end_and_says_what_mends_it() -> None:

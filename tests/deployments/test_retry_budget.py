@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.refusal_causes import Action
-from deployments.retry_budget import RetryBudget
+from deployments.retry_budget import LAST_STEP_WITH_RETRY, RetryBudget
 from deployments.timings import RetryLimits
 
 LIMITS = RetryLimits(
@@ -77,3 +77,10 @@ def test_no_tries_can_be_asked_for() -> None:
 def test_whatever_the_limits_it_ends(action: Action, limits: RetryLimits) -> None:
     granted = pauses(action, limits)
     assert all(1 <= item <= limits.longest_pause_seconds for item in granted)
+
+
+def test_after_the_last_step_with_a_retry_no_other_try_begins() -> None:
+    """A history has a limit; settings allow a hundred tries of twelve steps each."""
+    retry_budget = RetryBudget(LIMITS)
+    assert retry_budget.pause(Action.RETRY, 0, LAST_STEP_WITH_RETRY - 1) is not None
+    assert retry_budget.pause(Action.RETRY, 0, LAST_STEP_WITH_RETRY) is None

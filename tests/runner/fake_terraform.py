@@ -3,9 +3,11 @@
 Each argument is one step, `name` or `name:value`; run with `python -I -S`.
 """
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,8 +17,11 @@ _interrupts: list[int] = []
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    data = text.encode() + b"\n"
+    # Like terraform, which drops the rest of a line that the disk refuses (measured).
+    with contextlib.suppress(OSError):
+        while data:
+            data = data[os.write(1, data) :]
 
 
 def _operation(kind: str) -> Callable[[str], None]:
@@ -35,6 +40,31 @@ def _append(path: str) -> None:
 def _wait_for_interrupts(count: str) -> None:
     while len(_interrupts) < int(count):
         time.sleep(0.01)
+
+
+def _spin(seconds: str) -> None:
+    end = time.monotonic() + float(seconds)
+    while time.monotonic() < end:
+        pass
+
+
+def _spin_in_a_child(seconds: str) -> None:
+    """Work as a provider does, in a process of terraform's group."""
+    child = os.fork()
+    if child == 0:
+        _spin(seconds)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def _poll(seconds: str) -> None:
+    """Ask a server again and again with almost no CPU, by read(2) and write(2) as Go does."""
+    asker, server = socket.socketpair()
+    end = time.monotonic() + float(seconds)
+    while time.monotonic() < end:
+        os.write(asker.fileno(), b"x" * 2000)
+        os.read(server.fileno(), 2000)
+        time.sleep(0.2)
 
 
 def _child(*, own_session: bool) -> Callable[[str], None]:
@@ -56,6 +86,10 @@ STEPS: dict[str, Callable[[str], object]] = {
     "interrupts": _wait_for_interrupts,
     "hang": lambda _value: time.sleep(1000),
     "child": _child(own_session=False),
+    "spin": _spin,
+    "spinchild": _spin_in_a_child,
+    "poll": _poll,
+    "killself": lambda number: os.kill(os.getpid(), int(number)),
     "daemon": _child(own_session=True),
     "exit": lambda status: os._exit(int(status)),
 }

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,6 +115,14 @@ def test_anything_else_is_not_found(asking: Asking, path: str) -> None:
         {"Metadata-Flavour": "Google"},
         {**FLAVOR, "X-Forwarded-For": "10.0.0.1"},
         {**FLAVOR, "X-Forwarded-For": ""},
+        {**FLAVOR, "Host": "evil.example"},
+        {**FLAVOR, "Host": "127.0.0.1"},
+        {**FLAVOR, "Host": "127.0.0.1:1"},
+        {**FLAVOR, "Host": "localhost"},
+        {**FLAVOR, "Host": ""},
+        {**FLAVOR, "Origin": "http://evil.example"},
+        {**FLAVOR, "Origin": "null"},
+        {**FLAVOR, "Sec-Fetch-Site": "same-origin"},
     ],
 )
 def test_who_does_not_know_the_protocol_or_comes_through_a_proxy_is_refused(
@@ -158,6 +167,86 @@ def test_silent_connections_do_not_keep_terraform_from_its_token(asking: Asking)
     finally:
         for item in silent:
             item.close()
+
+
+@pytest.mark.parametrize("name", ["evil.example", "localhost", "metadata.google.internal"])
+def test_a_page_with_a_name_of_its_own_for_this_address_is_refused(
+    asking: Asking, name: str
+) -> None:
+    port = asking.address.partition(":")[2]
+    status, text = asking.ask(TOKEN, {**FLAVOR, "Host": f"{name}:{port}"})
+    assert (status, "planted" in text) == (403, False)
+
+
+def test_two_hosts_in_a_request_are_refused(asking: Asking) -> None:
+    connection = http.client.HTTPConnection(asking.address, timeout=PATIENCE_SECONDS)
+    connection.putrequest("GET", TOKEN)
+    connection.putheader("Host", "evil.example")
+    connection.putheader("Metadata-Flavor", "Google")
+    connection.endheaders()
+    assert connection.getresponse().status == 403
+    connection.close()
+
+
+def test_a_request_that_trickles_in_ends_at_a_deadline(asking: Asking) -> None:
+    host, _, port = asking.address.partition(":")
+    begin = time.monotonic()
+    with socket.create_connection((host, int(port)), 0.2) as connection:
+        connection.sendall(f"GET {TOKEN} HTTP/1.1\r\nX: ".encode())
+        while True:
+            try:
+                connection.sendall(b"x")
+                seen = connection.recv(1)
+                break
+            except TimeoutError:
+                assert time.monotonic() - begin < PATIENCE_SECONDS
+            except ConnectionError:
+                seen = b""
+                break
+    assert seen == b""
+    assert time.monotonic() - begin < 4
+
+
+# Connects as another user, without a request or with one that trickles in, and holds all that is
+# not closed.
+_TRICKLING = """
+import encodings.idna, os, select, socket, sys
+os.setuid(65534)
+host, port = sys.argv[1].split(":")
+connections = []
+for number in range(int(sys.argv[2])):
+    connection = socket.create_connection((host, int(port)))
+    connection.setblocking(False)
+    connections.append(connection)
+print("connected", flush=True)
+while not select.select([0], [], [], 0.05)[0]:
+    for connection in connections:
+        try:
+            connection.send(b"GET / HTTP/1.1\\r\\nX: " if number else b"x")
+        except OSError:
+            pass
+"""
+
+
+def test_connections_of_another_user_do_not_keep_terraform_from_its_token(asking: Asking) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("root is missing: only root can become another user")
+    other = subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-I", "-S", "-c", _TRICKLING, asking.address, "60"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert other.stdin
+    assert other.stdout
+    try:
+        assert other.stdout.readline() == b"connected\n"
+        for _ in range(3):
+            begin = time.monotonic()
+            assert asking.ask(TOKEN)[0] == 200
+            # Google's library waits for 5 s; idle connections once held a place for as long.
+            assert time.monotonic() - begin < 2
+    finally:
+        other.communicate(b"\n", timeout=PATIENCE_SECONDS)
 
 
 def test_another_user_of_the_machine_is_refused(asking: Asking) -> None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,19 @@ def test_terraform_starts_with_default_signals_and_no_core_dump(step: Step) -> N
     assert [line.split()[4:6] for line in limits.splitlines() if "core file" in line] == [
         ["0", "0"]
     ]
+
+
+def test_terraform_is_limited_in_processes_files_and_their_size(step: Step) -> None:
+    step.describe().run("/bin/cat", "/proc/self/limits")
+    limits = {line[:26].strip(): line[26:].split()[:2] for line in step.spool.splitlines()}
+    for name, kind, limit in (
+        ("Max open files", resource.RLIMIT_NOFILE, 65536),
+        ("Max processes", resource.RLIMIT_NPROC, 16384),
+        ("Max file size", resource.RLIMIT_FSIZE, 32 * 1024**3),
+    ):
+        _, hard = resource.getrlimit(kind)
+        expected = limit if hard == resource.RLIM_INFINITY else min(hard, limit)
+        assert limits[name] == [str(expected)] * 2
 
 
 def test_terraform_has_no_input_and_no_descriptor_too_many(step: Step) -> None:

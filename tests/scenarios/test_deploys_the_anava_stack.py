@@ -51,7 +51,14 @@ async def test_it_is_deployed_left_alone_destroyed_and_deployed_again(stack: Sta
     stack.house.worker()
     first = await stack.deploy()
     assert first["reason"] == "applied"
-    assert first["result"]["counts"] == {"add": RESOURCES, "change": 0, "remove": 0, "imported": 0}
+    counts = first["result"]["counts"]
+    assert counts == first["result"]["planned"]
+    assert (counts["add"], counts["change"], counts["remove"], counts["imported"]) == (
+        RESOURCES,
+        0,
+        0,
+        0,
+    )
     there = stack.there()
     second = await stack.deploy()
     assert second["reason"] == "no_changes"

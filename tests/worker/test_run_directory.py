@@ -6,6 +6,8 @@ from pathlib import Path
 from deployments.deployment import DeploymentRequest, Stack
 from worker.run_directory import RunDirectory
 
+MARKDOWN = "md"
+
 
 def test_after_the_end_log_progress_exit_record_and_errors_of_the_runner_stay(
     tmp_path: Path,
@@ -26,17 +28,17 @@ def test_after_the_end_log_progress_exit_record_and_errors_of_the_runner_stay(
 
 
 def test_every_file_of_a_template_reaches_the_run_except_what_tools_leave(tmp_path: Path) -> None:
-    """A template that read a text of its own, `notes.md`, failed at its plan."""
+    """A template that read a Markdown file of its own failed at its plan."""
     template = tmp_path / "template"
     files = {
         "main.tf",
-        "README.md",
-        "texts/notes.md",
+        f"README.{MARKDOWN}",
+        f"texts/notes.{MARKDOWN}",
         "texts/.hidden",
         "texts/page.tftpl",
         ".terraform.lock.hcl",
         "functions/job/main.py",
-        "functions/job/README.md",
+        f"functions/job/README.{MARKDOWN}",
     }
     for name in (*files, ".terraform/modules.json", "functions/job/__pycache__/main.pyc"):
         path = template / name

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.redaction import Redactor
 from deployments.results import Reconciliation, Recovery
-from deployments.step import Resource, ResourceStatus
+from deployments.step import Resource, ResourceStatus, SilentChange
 from worker.state_reconciliation import addresses_in, compare_with_state, reconcile
 from worker.steps.event_log import SPOOL_FILE
 
@@ -87,6 +87,22 @@ def test_what_began_and_is_not_in_the_state_is_unknown(tmp_path: Path) -> None:
     state = json.dumps({"resources": [managed("made")]}).encode()
     reconciliation = reconcile(step_folder(tmp_path), state, Recovery.NONE)
     assert reconciliation == Reconciliation(unknown=["a.open"])
+
+
+def test_the_state_says_which_changes_were_made_without_a_message(tmp_path: Path) -> None:
+    planned = {"in": "import", "gone": "remove", "new": "move", "kept": "remove"}
+    changes = (
+        {"resource": {"addr": f'a.b["{key}"]'}, "action": action} for key, action in planned.items()
+    )
+    messages = ({"@message": "", "type": "planned_change", "change": change} for change in changes)
+    plan = tmp_path / "plan"
+    plan.mkdir()
+    (plan / SPOOL_FILE).write_text("".join(json.dumps(message) + "\n" for message in messages))
+    state = {"resources": [managed("b", instances=[{"index_key": "in"}, {"index_key": "kept"}])]}
+    made = reconcile(tmp_path, json.dumps(state).encode(), Recovery.NONE, plan_folder=plan)
+    assert made == Reconciliation(
+        silent=[SilentChange("import", 'a.b["in"]'), SilentChange("remove", 'a.b["gone"]')]
+    )
 
 
 def test_what_is_in_a_state_that_is_not_saved_yet_is_named_and_not_unknown(tmp_path: Path) -> None:

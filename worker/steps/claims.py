@@ -9,7 +9,7 @@ import base64
 import os
 from pathlib import Path
 
-from adapters.local import atomic_files
+from adapters.local import atomic_files, disk_space
 from deployments.errors import Fenced, RunDirectoryBroken
 from deployments.phase import Phase
 from deployments.step import ActivityToken
@@ -45,7 +45,8 @@ class Claims:
             "phase": activity_token.phase,
             "may_start": activity_token.may_start,
         }
-        if not atomic_files.create(self._path(epoch), content):
+        path = self._path(epoch)
+        if not disk_space.with_reserve(path, lambda: atomic_files.create(path, content)):
             raise Fenced(f"another worker holds epoch {epoch}")
         self.epoch = epoch
         self._touch(atomic_files.boot_seconds())
@@ -64,7 +65,15 @@ class Claims:
         """Extend the host's lease to the full length from `sent_at`, a boot-clock time."""
         self.check()
         until = sent_at + read_order(self._folder).lease_seconds
-        atomic_files.replace(self._folder / "lease", f"{until:.3f}\n")
+        lease, text = self._folder / "lease", f"{until:.3f}\n"
+        try:
+            atomic_files.replace(lease, text)
+        except OSError as error:
+            if not disk_space.is_full(error):
+                raise
+            # In place a renewal every 10 s needs no space and none of the reserve.
+            if not _overwrite(lease, text.encode()):
+                disk_space.with_reserve(lease, lambda: atomic_files.replace(lease, text))
 
     def release(self) -> None:
         """Make the claim stale, so that the next worker claims the step at once."""
@@ -122,6 +131,21 @@ class Claims:
 
     def _path(self, epoch: int) -> Path:
         return self._folder / f"claim.{epoch}.json"
+
+
+def _overwrite(path: Path, content: bytes) -> bool:
+    """Replace the bytes of a file by as many others in one write(2); False for another length."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        # A shorter or longer number would be read half old, half new.
+        if os.fstat(fd).st_size != len(content):
+            return False
+        return os.pwrite(fd, content, 0) == len(content)
+    finally:
+        os.close(fd)
 
 
 def _is_claim(name: str) -> bool:

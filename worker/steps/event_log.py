@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import Callable
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-from adapters.local import atomic_files
+from adapters.local import atomic_files, disk_space
 from adapters.local.event_file import EVENT_FILE, EventFile, read_end_record
 from adapters.local.progress import PROGRESS_FILE
 from adapters.terraform.output.events import Translator
@@ -20,8 +21,14 @@ __all__ = ["SPOOL_FILE", "EventLog"]
 
 SPOOL_FILE = "spool"
 
+_log = logging.getLogger("anava.worker")
+
+_DISK_FULL = "the disk of the host was full"
+
 # Translating a block takes a thread about 10 ms; the claim is checked between blocks.
 _BLOCK_BYTES = 1024 * 1024
+# Of at most 256 KB each, and a few hundred bytes in general: a file of the reserve holds 1,000.
+_LAST_EVENTS = 500
 # Progress is for people: a shorter interval is not visible.
 _PROGRESS_SECONDS = 1.0
 
@@ -46,7 +53,10 @@ class EventLog:
         self._key = key
         self._check = check
         self._translator = translator
-        self._file = EventFile(folder / EVENT_FILE)
+        path = folder / EVENT_FILE
+        self._file = disk_space.with_reserve(path, partial(EventFile, path))
+        # Translated events that a full disk has refused; written before any later event.
+        self._refused: list[bytes] = []
         self._written_before = self._file.lines
         self._read = 0
         self._progress_at = 0.0
@@ -59,30 +69,39 @@ class EventLog:
         return self._translator.accumulator
 
     @property
+    def crash(self) -> str:
+        """The line with which terraform or a provider named its crash; empty without a crash."""
+        return self._translator.crash
+
+    @property
     def lines(self) -> int:
         """The number of events, without the end record."""
         return self._translator.lines
 
     async def pump(self) -> int:
-        """Translate the new bytes of the spool into events; return the number of events."""
+        """Translate the new bytes of the spool into events; return the number of events.
+
+        On a full disk events wait in memory, and the spool is not read further.
+        """
         before = self._translator.lines
         # A shorter block is the last; later bytes raise a change event that the caller awaits.
         while await asyncio.to_thread(self._translate_block) == _BLOCK_BYTES:
             pass
-        self._write_progress(final=False)
+        await asyncio.to_thread(self._write_progress, final=False)
         return self._translator.lines - before
 
-    async def close(self) -> EndRecord:
-        """Write the end record if there is none; the whole spool must have been pumped."""
-        await asyncio.to_thread(self._write, b"", final=True)
-        self._write_progress(final=True)
+    async def close(self, spool_hole: int | None = None) -> EndRecord:
+        """Write the rest of the log and the end record if there is none.
+
+        `spool_hole` is the offset in the spool after which terraform's lines may be missing. On a
+        disk that stays full the record counts the events that could not be written.
+        """
+        missing = await asyncio.to_thread(self._write_rest)
+        await asyncio.to_thread(self._write_progress, final=True)
         if self.seal is None:
-            step, file = self._key.step, self._file
-            started = (self._folder / "started.json").exists()
-            end = EndKind.COMPLETE if started else EndKind.NOT_STARTED
-            record = EndRecord(step, end, file.lines, file.sha256)
+            record = await asyncio.to_thread(self._end_record, missing, spool_hole)
             self._check()
-            file.append([record.encode().rstrip()])
+            disk_space.with_reserve(self._folder, partial(self._file.seal, record))
             self.seal = record
         return self.seal
 
@@ -92,43 +111,122 @@ class EventLog:
 
     def _translate_block(self) -> int:
         """Read a block of the spool and write the events; return the number of bytes."""
+        if not self._write_refused():
+            return 0
+        data = self._read_block()
+        if data:
+            self._translate(data, final=False)
+            self._write_refused()
+        return len(data)
+
+    def _read_block(self) -> bytes:
         try:
             fd = os.open(self._folder / SPOOL_FILE, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            return 0
+            return b""
         try:
             data = os.pread(fd, _BLOCK_BYTES, self._read)
         finally:
             os.close(fd)
-        if data:
-            if not self._read:
-                self.accumulator.durations = self._durations()
-            self._write(data, final=False)
-            self._read += len(data)
-        return len(data)
+        if data and not self._read:
+            self.accumulator.durations = self._durations()
+        self._read += len(data)
+        return data
 
-    def _write(self, data: bytes, *, final: bool) -> None:
+    def _translate(self, data: bytes, *, final: bool) -> None:
         first = self._translator.lines + 1
         events = self._translator.translate(data, final=final)
         # Events of a previous worker are in the file; they count for the progress alone.
-        new = events[max(0, self._written_before + 1 - first) :]
+        self._refused += events[max(0, self._written_before + 1 - first) :]
+
+    def _write_refused(self) -> bool:
+        """Write the waiting events; whether none is left."""
         self._check()
-        self._file.append(new)
+        try:
+            self._file.append(self._refused)
+        except OSError as error:
+            if not disk_space.is_full(error):
+                raise
+            return False
+        self._refused = []
+        return True
+
+    def _write_rest(self) -> int:
+        """Translate the rest of the spool; returns the number of events that were not written.
+
+        Events count for the progress also where the disk refuses them.
+        """
+        missing = 0
+        while data := self._read_block():
+            self._translate(data, final=False)
+            missing += self._write_last(missing)
+        self._translate(b"", final=True)
+        return missing + self._write_last(missing)
+
+    def _write_last(self, missing: int) -> int:
+        """Write the waiting events with the reserve; no event follows a missing event."""
+        self._check()
+        while self._refused and not missing:
+            part = self._refused[:_LAST_EVENTS]
+            try:
+                disk_space.with_reserve(self._folder, partial(self._file.append, part))
+            except OSError as error:
+                if not disk_space.is_full(error):
+                    raise
+                break
+            del self._refused[: len(part)]
+        left = len(self._refused)
+        self._refused = []
+        return left
+
+    def _end_record(self, missing: int, spool_hole: int | None) -> EndRecord:
+        step, file = self._key.step, self._file
+        if spool_hole is None and not missing:
+            started = (self._folder / "started.json").exists()
+            end = EndKind.COMPLETE if started else EndKind.NOT_STARTED
+            return EndRecord(step, end, file.lines, file.sha256)
+        if spool_hole is None:
+            return EndRecord(
+                step, EndKind.INCOMPLETE, file.lines, file.sha256, missing, file.lines, _DISK_FULL
+            )
+        # The number of lines that terraform could not write is unknown.
+        place = min(_lines_before(self._folder / SPOOL_FILE, spool_hole), file.lines)
+        return EndRecord(step, EndKind.INCOMPLETE, file.lines, file.sha256, 0, place, _DISK_FULL)
 
     def _write_progress(self, *, final: bool) -> None:
         now = atomic_files.boot_seconds()
-        if self._progress_line == self._translator.lines:
-            return
-        if not final and now - self._progress_at < _PROGRESS_SECONDS:
+        is_new = self._progress_line != self._translator.lines
+        if not final and not (is_new and now - self._progress_at >= _PROGRESS_SECONDS):
             return
         self._check()
-        self._progress_at, self._progress_line = now, self._translator.lines
         content = {
             "format": atomic_files.FORMAT,
             "step": self._key.step,
             "phase": self._translator.phase,
             "until": f"{self._key.step}-{self._translator.lines}",
             "counts": self.accumulator.tally(),
-            "resources": [asdict(resource) for resource in self.accumulator.resources()],
+            "resources": [vars(resource) for resource in self.accumulator.resources()],
         }
-        atomic_files.replace(self._folder / PROGRESS_FILE, json.dumps(content))
+        path, text = self._folder / PROGRESS_FILE, json.dumps(content)
+        try:
+            if final:
+                disk_space.with_reserve(path, partial(atomic_files.replace, path, text))
+            else:
+                atomic_files.replace(path, text)
+        except OSError as error:
+            # Written again a second later. The comparison with the state reads the spool.
+            if not disk_space.is_full(error):
+                raise
+            _log.warning("cannot write the progress of %s: %s", self._key, error)
+        self._progress_at, self._progress_line = now, self._translator.lines
+
+
+def _lines_before(spool: Path, offset: int) -> int:
+    """The number of lines that begin before an offset."""
+    lines, last = 0, b"\n"
+    with spool.open("rb") as file:
+        while offset > 0 and (block := file.read(min(_BLOCK_BYTES, offset))):
+            lines += block.count(b"\n")
+            last = block[-1:]
+            offset -= len(block)
+    return lines + (last != b"\n")

@@ -1,6 +1,6 @@
 """Makes a step's result from the runner's exit record and terraform's messages."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -10,14 +10,14 @@ from deployments.errors import RunDirectoryBroken
 from deployments.events import EndRecord
 from deployments.phase import Phase
 from deployments.step import ResourceStatus, StepKey, StepOutcome, StepResult, StopCause
+from deployments.terraform_death import Death, cause_of_death
 
 __all__ = ["ExitRecord", "StepEvidence", "decode_exit", "interpret"]
 
-# Limits of a result in Temporal's history, texts in characters; progress and log are complete.
-_MAX_ADDRESSES = 200
-_MAX_DIAGNOSTICS = 10
-_MAX_TEXT = 4_000
-_MAX_OUTPUT = 4_000
+
+# A program in Go exits with 2 after a panic, terraform with 11 after a panic that it catches; then
+# the state of the last seconds is not written. None: the code is lost with the runner.
+_ORDERLY_EXIT_CODES = frozenset({None, 0, 1})
 
 
 class _Stop(msgspec.Struct):
@@ -40,6 +40,9 @@ class ExitRecord(msgspec.Struct):
     ended_at: str | None = None
     operations: _Operations = msgspec.field(default_factory=_Operations)
     error: str | None = None
+    disk_full: bool = False
+    spool_hole: int | None = None
+    oom_kills: int = 0
 
     @property
     def clean(self) -> bool:
@@ -48,7 +51,10 @@ class ExitRecord(msgspec.Struct):
         True where no operation had begun: an interrupt in terraform's first milliseconds kills the
         process before the signal handler exists, and no resource is lost.
         """
-        return self.operations.started == 0 or (self.signal is None and len(self.signals) < 2)
+        if self.operations.started == 0:
+            return True
+        orderly = self.signal is None and self.exit_code in _ORDERLY_EXIT_CODES
+        return orderly and len(self.signals) < 2
 
     @property
     def cause(self) -> StopCause | None:
@@ -62,6 +68,9 @@ class StepEvidence:
 
     seal: EndRecord | None
     epoch: int
+    crash: str = ""
+    limit_seconds: int = 0
+    runner_errors: str = ""
 
 
 def decode_exit(data: bytes) -> ExitRecord:
@@ -85,9 +94,7 @@ def interpret(
     Only an apply that terraform reported as complete is done despite a stop.
     """
     open_statuses = (ResourceStatus.PLANNED, ResourceStatus.RUNNING, ResourceStatus.FAILED)
-    not_applied = accumulator.addresses(*open_statuses) if phase is Phase.APPLY else []
-    changed = accumulator.addresses(ResourceStatus.DONE)
-    diagnostics = accumulator.diagnostics
+    is_apply = phase is Phase.APPLY
     return StepResult(
         key=key,
         phase=phase,
@@ -98,24 +105,39 @@ def interpret(
         applied=accumulator.applied,
         signals=len(record.signals),
         counts=accumulator.achieved()
-        if phase is Phase.APPLY and not accumulator.applied
+        if is_apply and not accumulator.applied
         else accumulator.counts,
-        changed=changed[:_MAX_ADDRESSES],
-        not_applied=not_applied[:_MAX_ADDRESSES],
-        diagnostics=[
-            replace(error, summary=error.summary[:_MAX_TEXT], detail=error.detail[:_MAX_TEXT])
-            for error in diagnostics[:_MAX_DIAGNOSTICS]
-        ],
-        outputs=[output for output in accumulator.outputs if len(output.value_json) <= _MAX_OUTPUT],
+        changed=accumulator.addresses(ResourceStatus.DONE),
+        not_applied=accumulator.addresses(*open_statuses) if is_apply else [],
+        diagnostics=accumulator.diagnostics,
+        outputs=accumulator.outputs if is_apply else [],
         seal=evidence.seal,
-        error=(record.error or "")[:_MAX_TEXT],
+        error=record.error or _runner_errors(record, evidence),
         started_at=record.started_at or "",
         ended_at=record.ended_at or "",
         epoch=evidence.epoch,
-        omitted=accumulator.diagnostics_omitted
-        + max(0, len(diagnostics) - _MAX_DIAGNOSTICS)
-        + sum(max(0, len(names) - _MAX_ADDRESSES) for names in (changed, not_applied)),
+        omitted=accumulator.diagnostics_omitted,
+        death=cause_of_death(
+            Death(
+                exit_code=record.exit_code,
+                signal=record.signal,
+                sent=frozenset(str(sent.get("signal")) for sent in record.signals),
+                oom_kills=record.oom_kills,
+                disk_full=record.disk_full,
+                crash=evidence.crash,
+                interrupted=accumulator.interrupted,
+            )
+        ),
+        disk_full=record.disk_full,
+        limit_seconds=evidence.limit_seconds,
+        unchanged=accumulator.addresses(ResourceStatus.UNCHANGED),
+        silent=[] if is_apply else accumulator.silent(),
     )
+
+
+def _runner_errors(record: ExitRecord, evidence: StepEvidence) -> str:
+    """The stderr of the runner, where the runner failed."""
+    return evidence.runner_errors if record.outcome == StepOutcome.RUNNER_LOST else ""
 
 
 def _outcome(phase: Phase, record: ExitRecord, accumulator: ProgressAccumulator) -> StepOutcome:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from adapters.local import atomic_files
+from adapters.local import atomic_files, disk_space
 from adapters.terraform.state.own_locks import dead_runs, free_own_lock
 from deployments.credentials import Credential
 from deployments.errors import Unavailable
@@ -31,7 +31,8 @@ class StepFolder:
 
     def __init__(self, run_directory: Path, key: StepKey, context: HostContext) -> None:
         self.key = key
-        self._work = run_directory / "work"
+        self._run_directory = RunDirectory(run_directory)
+        self._work = self._run_directory.work
         self._folder = folder = run_directory / "steps" / str(key.step)
         self._context = context
         self.claims = Claims(folder, context.workers, context.worker)
@@ -55,6 +56,8 @@ class StepFolder:
     def write_credential(self, credential: Credential) -> None:
         """Replace the token of the metadata endpoint, in a file of mode 0600; raises Fenced."""
         self.claims.check()
+        # First, so that no output with the token precedes the redactor's knowledge of the token.
+        self._run_directory.add_secrets([credential.token])
         path = self._folder / _CREDENTIAL_FILE
         atomic_files.replace(
             path,
@@ -78,7 +81,8 @@ class StepFolder:
     def close(self) -> None:
         """Mark the step as closed: the result is delivered, and no worker claims it again."""
         self.output.close()
-        (self._folder / _CLOSED_FILE).touch(mode=0o600)
+        path = self._folder / _CLOSED_FILE
+        disk_space.with_reserve(path, lambda: path.touch(mode=0o600))
 
     def is_closed(self) -> bool:
         """Whether the step needs no supervisor any more."""

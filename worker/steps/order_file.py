@@ -9,7 +9,7 @@ import msgspec
 from adapters.local import atomic_files
 from deployments.errors import RunDirectoryBroken
 from deployments.phase import Phase
-from deployments.step import StepOrder
+from deployments.step import StepOrder, StopCause
 
 __all__ = ["ORDER_FILE", "read_order", "write_order"]
 
@@ -25,6 +25,16 @@ class StoredOrder(msgspec.Struct):
     lease_seconds: int
     credential_ref: str = ""
     project_id: str = ""
+    deadline_seconds: int = 0
+    no_progress_seconds: int = 0
+
+    def limit_seconds(self, cause: StopCause | None) -> int:
+        """The limit behind a stop; 0 where no limit was exceeded."""
+        limits = {
+            StopCause.DEADLINE: self.deadline_seconds,
+            StopCause.NO_PROGRESS: self.no_progress_seconds,
+        }
+        return limits.get(cause, 0) if cause else 0
 
 
 def read_order(folder: Path) -> StoredOrder:

@@ -11,20 +11,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.local import atomic_files
+from adapters.local import atomic_files, disk_space
 from adapters.local.event_file import EVENT_FILE, read_end_record
 from adapters.terraform import command
-from deployments.errors import PlanChanged, RunDirectoryBroken
+from deployments.errors import DiskFull, PlanChanged, RunDirectoryBroken
 from deployments.imports import import_file
 from deployments.phase import Phase
-from deployments.step import StepOrder, StopCause
+from deployments.step import StepOrder, StepOutcome, StopCause
 from worker.steps.context import HostContext
 from worker.steps.order_file import ORDER_FILE, read_order, write_order
 
-__all__ = ["RunnerProcess", "StepStatus", "sha256_of"]
+__all__ = ["RunnerProcess", "StepStatus", "runner_errors", "sha256_of"]
 
 _RUNNER = Path(__file__).resolve().parents[2] / "runner" / "__main__.py"
 _IMPORTS_FILE = "imports.tf.json"
+
+# runner/step_files.py:DISK_FULL, the runner's exit status.
+_DISK_FULL = 7
+# The end of a Python traceback: the error itself and the last frames.
+_MAX_ERRORS = 1000
 
 # Between exit record and exit a runner only closes files.
 _EXIT_WAIT_SECONDS = 5
@@ -62,6 +67,7 @@ class RunnerProcess:
         self._context = context
         self._check = check
         self._children: list[subprocess.Popen[bytes]] = []
+        self._disk_full = False
 
     def status(self) -> StepStatus:
         """Read the status from the step's files and locks."""
@@ -85,7 +91,16 @@ class RunnerProcess:
         Raises:
             RunDirectoryBroken: the run directory is not on this host.
             PlanChanged: the plan file is not the planned file.
+            DiskFull: the order cannot be written.
         """
+        try:
+            self._place(order)
+        except OSError as error:
+            if not disk_space.is_full(error):
+                raise
+            raise DiskFull("the disk of the host is full") from None
+
+    def _place(self, order: StepOrder) -> None:
         self._check()
         if not self._work.is_dir():
             raise RunDirectoryBroken("the run directory is not on this host any more")
@@ -114,8 +129,11 @@ class RunnerProcess:
             self._spawn, ["--finish", str(self._folder)], self._context.inherited, self._folder
         )
 
-    def withdraw(self) -> bool:
-        """End a step that has not started; False where terraform has started or is starting."""
+    def withdraw(self, error: str = "") -> bool:
+        """End a step that has not started; False where terraform has started or is starting.
+
+        With an `error` the step counts as failed to start, and is not repeated.
+        """
         if (self._folder / "started.json").exists():
             return False
         self.stop(StopCause.SUPERSEDED)
@@ -125,10 +143,15 @@ class RunnerProcess:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if (self._folder / "started.json").exists():
                 return False
-            atomic_files.create(
-                self._folder / "exit.json",
-                {"outcome": "not_started", "stop": {"cause": StopCause.SUPERSEDED}},
-            )
+            outcome = StepOutcome.START_FAILED if error else StepOutcome.NOT_STARTED
+            content = {
+                "outcome": outcome,
+                "stop": {"cause": StopCause.SUPERSEDED},
+                "error": error or None,
+                "disk_full": self._disk_full,
+            }
+            path = self._folder / "exit.json"
+            disk_space.with_reserve(path, lambda: atomic_files.create(path, content))
         except BlockingIOError:
             return False
         finally:
@@ -143,9 +166,14 @@ class RunnerProcess:
         path = self._folder / "stop.json"
         at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         content = {"cause": cause, "force": force, "requested_at": at}
-        if atomic_files.create(path, content) or not force:
+        if disk_space.with_reserve(path, lambda: atomic_files.create(path, content)) or not force:
             return
-        atomic_files.replace(path, {**(atomic_files.read(path) or content), "force": True})
+        forced = {**(atomic_files.read(path) or content), "force": True}
+        disk_space.with_reserve(path, lambda: atomic_files.replace(path, forced))
+
+    def errors(self) -> str:
+        """The end of what the runners wrote to stderr."""
+        return runner_errors(self._folder)
 
     async def wait(self) -> None:
         """Wait for the exit of the runners of an ended step, 5 s at most for each."""
@@ -167,6 +195,7 @@ class RunnerProcess:
         self._reap()
 
     def _reap(self) -> None:
+        self._disk_full |= any(child.poll() == _DISK_FULL for child in self._children)
         self._children = [child for child in self._children if child.poll() is None]
 
     def _spawn(self, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path) -> None:
@@ -184,6 +213,15 @@ class RunnerProcess:
                     start_new_session=True,
                 )
             )
+
+
+def runner_errors(folder: Path) -> str:
+    """The end of what the runners of a step wrote to stderr; empty for runners without a fault."""
+    try:
+        text = (folder / "runner.err").read_text(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return text[-_MAX_ERRORS:].strip()
 
 
 def sha256_of(path: Path) -> str:

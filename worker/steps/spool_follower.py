@@ -6,7 +6,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from adapters.local import atomic_files
+from temporalio import activity
+
+from adapters.local import atomic_files, disk_space
 from adapters.local.inotify import FileWatch
 from adapters.terraform import command
 from adapters.terraform.output.events import Translator
@@ -16,8 +18,10 @@ from deployments.step import Resource, StepKey, StepResult
 from worker.steps.claims import Claims
 from worker.steps.context import HostContext
 from worker.steps.event_log import EventLog
-from worker.steps.exit_record import StepEvidence, decode_exit, interpret
-from worker.steps.runner_process import sha256_of
+from worker.steps.exit_record import ExitRecord, StepEvidence, decode_exit, interpret
+from worker.steps.order_file import ORDER_FILE, read_order
+from worker.steps.result_file import write_result
+from worker.steps.runner_process import runner_errors, sha256_of
 
 __all__ = ["SpoolFollower"]
 
@@ -51,7 +55,8 @@ class SpoolFollower:
         tally = log.accumulator.tally()
         total = sum(tally.values())
         phase = self._phase()
-        return f"{phase}: {tally['done']}/{total} resources, {log.lines} lines"
+        done = tally["done"] + tally["unchanged"]
+        return f"{phase}: {done}/{total} resources, {log.lines} lines"
 
     def overdue(self) -> Sequence[Resource]:
         """The resources that take far longer than usual, as of the last `write_events`."""
@@ -62,7 +67,13 @@ class SpoolFollower:
         if self._log is None and not (self._folder / "started.json").exists():
             # Before the start terraform prints nothing, and events need the start time.
             return 0
-        log = self._open_log()
+        try:
+            log = self._open_log()
+        except OSError as error:
+            if not disk_space.is_full(error):
+                raise
+            # The spool has the lines; the end of the step waits until the log can be opened.
+            return 0
         return await log.pump()
 
     async def wait_for_change(self, seconds: float) -> None:
@@ -83,7 +94,8 @@ class SpoolFollower:
 
     async def seal(self) -> None:
         """Write the end record, after terraform has ended and all events are written."""
-        await self._open_log().close()
+        path = self._folder / "exit.json"
+        await self._open_log().close(decode_exit(path.read_bytes()).spool_hole)
 
     def result(self) -> StepResult:
         """The ended step's result; raises RunDirectoryBroken without a valid exit record."""
@@ -93,16 +105,30 @@ class SpoolFollower:
         log = self._open_log()
         phase = self._phase()
         plan = self._work / command.PLAN_FILE
-        result = interpret(
-            self._key,
-            phase,
-            decode_exit(path.read_bytes()),
-            log.accumulator,
-            StepEvidence(log.seal, self._claims.epoch),
-        )
+        record = decode_exit(path.read_bytes())
+        result = interpret(self._key, phase, record, log.accumulator, self._evidence(log, record))
         if phase is Phase.PLAN and plan.exists():
             return replace(result, plan_sha256=sha256_of(plan))
         return result
+
+    def _evidence(self, log: EventLog, record: ExitRecord) -> StepEvidence:
+        is_ordered = (self._folder / ORDER_FILE).exists()
+        return StepEvidence(
+            log.seal,
+            self._claims.epoch,
+            crash=log.crash,
+            limit_seconds=read_order(self._folder).limit_seconds(record.cause) if is_ordered else 0,
+            runner_errors=runner_errors(self._folder),
+        )
+
+    def store_result(self, result: StepResult) -> None:
+        """Store the complete result for `finalize_deployment`."""
+        self._claims.check()
+        try:
+            write_result(self._folder, result)
+        except OSError as error:
+            # A full disk: what Temporal has of the result decides the end.
+            activity.logger.warning("cannot store the result of %s: %s", self._key, error)
 
     def close(self) -> None:
         """Close the event file and the watch."""

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from temporalio import activity
 
+from adapters.local import disk_space
 from adapters.local.atomic_files import boot_seconds
-from deployments.errors import AttemptGone, HandedOver, HostFault, Unavailable
+from deployments.errors import AttemptGone, DiskFull, HandedOver, HostFault, Unavailable
 from deployments.execution import WorkflowState
 from deployments.step import (
     ActivityToken,
@@ -46,6 +47,9 @@ _MAX_STARTS = 5
 _RESTART_SECONDS = 1.0
 # Terraform works on ten resources at once.
 _MAX_OVERDUE = 10
+# Pauses between two signals double up to here: a workflow takes 10,000 signals, and each adds five
+# events to the history.
+_MAX_REPORT_PAUSE_SECONDS = 300.0
 
 
 class Heartbeat(Protocol):
@@ -124,8 +128,11 @@ class Supervisor:
         self._leased = False
         self._abandoned = False
         self._starts = 0
+        self._start_error = ""
         self._next_start = 0.0
         self._reported: list[str] = []
+        self._report_at = 0.0
+        self._report_pause = _HEARTBEAT_SECONDS
 
     def hand_over(self) -> None:
         """Leave the step to the next worker; terraform runs on."""
@@ -133,7 +140,12 @@ class Supervisor:
 
     def stop(self, cause: StopCause) -> None:
         """Stop terraform by the stop ladder; the first cause stays."""
-        self._step.runner.stop(cause)
+        try:
+            self._step.runner.stop(cause)
+        except OSError as error:
+            # The runner stops terraform on a full disk by itself.
+            if not disk_space.is_full(error):
+                raise
 
     def acknowledge_now(self) -> None:
         """Send an acknowledged heartbeat at once; the answer shows whether the attempt is valid."""
@@ -161,12 +173,17 @@ class Supervisor:
 
     async def _run(self, order: StepOrder | None) -> StepResult:
         activity_token = self._binding.activity_token
-        self._step.claims.take(activity_token)
+        await self._claim(activity_token)
         try:
             is_ordered = self._attach(order)
         except HostFault as fault:
             result = await self._withdrawn()
-            return replace(result, outcome=StepOutcome.START_FAILED, error=str(fault))
+            return replace(
+                result,
+                outcome=StepOutcome.START_FAILED,
+                error=str(fault),
+                disk_full=isinstance(fault, DiskFull),
+            )
         if not is_ordered:
             return await self._withdrawn()
         output = asyncio.create_task(self._follow_output(), name="output")
@@ -178,7 +195,9 @@ class Supervisor:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if output.done():
-                return self._renewal.with_refusal(output.result())
+                result = self._renewal.with_refusal(output.result())
+                self._step.output.store_result(result)
+                return result
             for loop in (heartbeats, credential):
                 if loop.done():
                     # These loops end only by an error: claim or attempt belong to another worker.
@@ -190,6 +209,23 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._step.output.close()
+
+    async def _claim(self, activity_token: ActivityToken) -> None:
+        """Take the claim; on a full disk wait, but only for a step whose terraform may run.
+
+        A full disk never ends such a step: the result would not be what terraform did.
+        """
+        while True:
+            try:
+                self._step.claims.take(activity_token)
+            except OSError as error:
+                if not disk_space.is_full(error):
+                    raise
+                if not self._step.runner.status().ordered:
+                    raise DiskFull("the disk of the host is full") from None
+                await asyncio.sleep(_HEARTBEAT_SECONDS)
+            else:
+                return
 
     def _attach(self, order: StepOrder | None) -> bool:
         """Place the order of a first attempt; returns whether the step has an order."""
@@ -240,8 +276,20 @@ class Supervisor:
         """Write the rest of the log and the end record of an ended step, and settle its lock."""
         await self._step.output.write_events()
         await self._step.runner.wait()
-        await self._step.output.seal()
+        while not await self._sealed():  # noqa: ASYNC110 - freed space raises no event
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
         return await self._step.settle_lock(self._step.output.result())
+
+    async def _sealed(self) -> bool:
+        """Seal the log; False on a full disk whose reserve is used up."""
+        try:
+            await self._step.output.seal()
+        except OSError as error:
+            if not disk_space.is_full(error):
+                raise
+            activity.logger.warning("cannot seal the log of %s: %s", self._step.key, error)
+            return False
+        return True
 
     async def _ensure_runner(self, status: StepStatus, now: float) -> None:
         """Start a runner where none is alive."""
@@ -252,14 +300,22 @@ class Supervisor:
         if not (status.started or status.stopping or self._renewal.ready):
             return
         self._next_start = now + _RESTART_SECONDS
+        try:
+            await self._start_runner(status)
+        except OSError as error:
+            activity.logger.warning("cannot start the runner of %s: %s", self._step.key, error)
+            self._start_error = str(error)
+
+    async def _start_runner(self, status: StepStatus) -> None:
+        runner = self._step.runner
         if status.started:
             activity.logger.warning("the runner of %s was killed: ending the step", self._step.key)
-            await self._step.runner.finish()
+            await runner.finish()
         elif self._starts < _MAX_STARTS:
             self._starts += 1
-            await self._step.runner.start()
+            await runner.start()
         else:
-            self._step.runner.withdraw()
+            runner.withdraw(runner.errors() or self._start_error or "The runner did not start.")
 
     async def _renew_credential(self) -> None:
         await self._renewal.run()
@@ -270,16 +326,20 @@ class Supervisor:
         clock = asyncio.get_running_loop().time
         acknowledge_at = clock()
         while True:
-            self._step.claims.renew()
             # Cleared for an abandoned step too: the wait below returns at once while it is set.
             is_due = self._acknowledge_due.is_set()
             self._acknowledge_due.clear()
-            if not self._abandoned:
-                self._binding.heartbeat.beat(self._step.output.detail)
-                if is_due or clock() >= acknowledge_at:
-                    acknowledge_at = clock() + self._binding.heartbeat.acknowledge_seconds
-                    await self._renew_lease()
-                await self._report_overdue()
+            try:
+                self._step.claims.renew()
+                if not self._abandoned:
+                    self._binding.heartbeat.beat(self._step.output.detail)
+                    if is_due or clock() >= acknowledge_at:
+                        acknowledge_at = clock() + self._binding.heartbeat.acknowledge_seconds
+                        await self._renew_lease()
+                    await self._report_overdue()
+            except OSError as error:
+                # A full disk, for example: terraform runs while the lease lasts.
+                activity.logger.warning("heartbeat of %s: %s", self._step.key, error)
             await self._wait_for_heartbeat()
 
     async def _wait_for_heartbeat(self) -> None:
@@ -309,18 +369,19 @@ class Supervisor:
 
     async def _report_overdue(self) -> None:
         """Signal the workflow when the list of overdue resources has changed."""
-        overdue = self._step.output.overdue()
+        overdue = self._step.output.overdue()[:_MAX_OVERDUE]
         addresses = [resource.address for resource in overdue]
-        if addresses == self._reported:
+        now = asyncio.get_running_loop().time()
+        if addresses == self._reported or now < self._report_at:
             return
         try:
-            await self._binding.attempts.report_overdue(
-                self._binding.activity_token, overdue[:_MAX_OVERDUE]
-            )
+            await self._binding.attempts.report_overdue(self._binding.activity_token, overdue)
         except (AttemptGone, Unavailable):
             # Repeated after a second; `_renew_lease` finds out whether the attempt is valid.
             return
         self._reported = addresses
+        self._report_at = now + self._report_pause
+        self._report_pause = min(2 * self._report_pause, _MAX_REPORT_PAUSE_SECONDS)
 
     async def _on_attempt_gone(self) -> None:
         """Follow the step without an attempt; without an open workflow, stop terraform.

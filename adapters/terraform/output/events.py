@@ -4,10 +4,12 @@ The same spool always yields the same events with the same ids, so a worker that
 crash writes exactly the lines of the worker before. Nothing here reads a clock.
 """
 
+import re
 from typing import Any, NotRequired, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from adapters.private_key_lines import PrivateKeyLines
 from adapters.redaction import Redactor
 from adapters.terraform.output.messages import Message, ProgressAccumulator, as_diagnostic, decode
 from deployments.events import MAX_TEXT_BYTES, Event, EventDiagnostic, EventResource
@@ -52,6 +54,10 @@ _STATUS = {
 }
 # Instead of the message's text, whose absence would leave the whole line.
 _STATE_PRINTED = "Emergency state dump (not shown: it holds every secret; kept for operators)"
+# A crash of a program in Go, printed without JSON: a panic, an error of the runtime, or a signal.
+# Terraform's report of a crashed provider has the same line.
+_CRASH = re.compile(r"panic: |fatal error: |SIG[A-Z]+: ")
+_MAX_CRASH = 300
 _LEVELS = {"error": "error", "warn": "warn"}
 
 
@@ -108,9 +114,11 @@ class Translator:
         self._time = started_at
         self._redactor = redactor
         self._splitter = LineSplitter()
+        self._keys = PrivateKeyLines()
         self._encoder = msgspec.json.Encoder()
         self.accumulator = ProgressAccumulator(redactor.clean)
         self.lines = 0
+        self.crash = ""
 
     def translate(self, data: bytes, *, final: bool = False) -> list[bytes]:
         """Translate the next bytes of the spool into events: JSON objects without newline.
@@ -124,7 +132,7 @@ class Translator:
             lines += self._splitter.flush()
         block = b"\n".join(line for line, _ in lines)
         # Redaction works per line; a search over the block skips it where there is no secret.
-        careful = self._redactor.touches(block)
+        careful = self._redactor.touches(block) or self._keys.is_inside
         encode = self._encoder.encode
         return [encode(self._event(line, dropped, careful=careful)) for line, dropped in lines]
 
@@ -133,7 +141,11 @@ class Translator:
         message = decode(line)
         if message is None:
             text = line.decode("utf-8", "replace")
-            return self._finish(_Event(self._id(), self._time, "info", self.phase, text), dropped)
+            event = _Event(self._id(), self._time, "info", self.phase, text)
+            self._finish(event, dropped)
+            if not self.crash and _CRASH.match(text):
+                self.crash = event.text[:_MAX_CRASH]
+            return event
         self._time = message.time or self._time
         self.accumulator.add(message)
         if message.state:
@@ -158,15 +170,15 @@ class Translator:
     def _finish(self, event: _Struct, dropped: int) -> _Struct:
         """Redact, then cut: a cut through a secret would hide the secret from the redactor."""
         clean = self._redactor.clean
-        event.text, cut = _cut(clean(event.text))
+        event.text, cut = _cut(clean(self._keys.hide(event.text)))
         event.truncated_bytes = cut + dropped
         if event.resource is not None:
-            event.resource.address = clean(event.resource.address)
-            event.resource.id = clean(event.resource.id)
+            event.resource.address = _marked(clean(event.resource.address))
+            event.resource.id = _marked(clean(event.resource.id))
         if event.diagnostic is not None:
             event.diagnostic.summary = _marked(clean(event.diagnostic.summary))
             event.diagnostic.detail = _marked(clean(event.diagnostic.detail))
-            event.diagnostic.address = clean(event.diagnostic.address)
+            event.diagnostic.address = _marked(clean(event.diagnostic.address))
         return event
 
 
@@ -194,7 +206,7 @@ def _diagnostic(message: Message) -> _Struct:
 
 
 def _marked(text: str) -> str:
-    """Cut like a text, with the mark inside: a diagnostic has no field for the cut bytes."""
+    """Cut like a text, with the mark inside: only the text has a field for the cut bytes."""
     return with_cut_mark(*_cut(text))
 
 

@@ -6,26 +6,39 @@ unexpected type is left out; the rest of the message counts.
 """
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 
 from adapters.terraform.output.lenient import decode_fields, decode_head
 from deployments.refusal_causes import precedence
-from deployments.step import Counts, Diagnostic, Output, Resource, ResourceStatus
+from deployments.step import (
+    Counts,
+    Diagnostic,
+    Output,
+    Resource,
+    ResourceStatus,
+    SilentChange,
+)
 from deployments.typical_durations import TypicalDurations
 
 __all__ = ["Message", "ProgressAccumulator", "decode"]
 
-# A result takes 10 errors; a broken configuration prints hundreds.
+# A broken configuration prints hundreds.
 _MAX_DIAGNOSTICS = 50
 
 # After an interrupt terraform ends the walk and writes the state. Each resource that was printed as
 # started and then held back by the stop hook yields a diagnostic with this summary and no address
 # (terraform, internal/terraform/hook_stop.go, the last of the PreApply hooks).
 _HALTED = "execution halted"
+# The actions that change the state alone, by the field of `Counts`. Apply prints no message when
+# such a change is made, and none at all about a move (measured).
+_SILENT_ACTIONS = {"import": "imported", "move": "moved", "remove": "forgotten"}
 # Printed before terraform stops waiting for providers (command/meta_backend, tried).
 _ABANDONED = "Two interrupts received."
+# Printed after the first SIGINT or SIGTERM, from this service or another program (tried).
+_INTERRUPTED = "Interrupt received."
 
 
 class _HookResource(msgspec.Struct):
@@ -40,10 +53,15 @@ class _Hook(msgspec.Struct):
     elapsed_seconds: float = 0
 
 
+class _Importing(msgspec.Struct):
+    id: str = ""
+
+
 class _Change(msgspec.Struct):
     resource: _HookResource | None = None
     action: str = ""
     reason: str = ""
+    importing: _Importing | None = None
 
 
 class _Summary(msgspec.Struct):
@@ -51,6 +69,8 @@ class _Summary(msgspec.Struct):
     change: int = 0
     remove: int = 0
     imported: int = msgspec.field(name="import", default=0)
+    # Since terraform 1.14.
+    actions: int = msgspec.field(name="action_invocation", default=0)
     operation: str = ""
 
 
@@ -72,11 +92,12 @@ class _RawDiagnostic(msgspec.Struct):
 
 
 class _RawOutput(msgspec.Struct):
-    """An output; a sensitive output has no `value`."""
+    """An output; a sensitive output has no `value`. A plan has the `action`, an apply the value."""
 
     # Where the mark cannot be read, the value is not shown.
     sensitive: bool = True
     value: msgspec.Raw = msgspec.Raw()
+    action: str = "noop"
 
 
 class Message(msgspec.Struct):
@@ -137,6 +158,7 @@ class _ResourceProgress:
         "address",
         "elapsed",
         "id",
+        "imported",
         "kind",
         "reason",
         "remaining",
@@ -144,8 +166,11 @@ class _ResourceProgress:
         "status",
     )
 
-    def __init__(self, address: str, kind: str, action: str, reason: str = "") -> None:
+    def __init__(
+        self, address: str, kind: str, action: str, reason: str = "", *, imported: bool = False
+    ) -> None:
         self.address = address
+        self.imported = imported
         self.kind = kind
         self.action = action
         self.reason = reason
@@ -169,7 +194,19 @@ class _ResourceProgress:
             reason=self.reason,
             typical_seconds=durations.typical_seconds(self.kind, self.action),
             overdue=running and durations.is_overdue(self.kind, self.action, self.elapsed),
+            imported=self.imported,
         )
+
+    def complete(self) -> None:
+        """Settle the resource after a complete apply, where nothing is open.
+
+        Terraform prints nothing about a planned update that turns out to be none, nor about the
+        half of a replacement that forgets (measured).
+        """
+        if self.action in _SILENT_ACTIONS or self.status is ResourceStatus.RUNNING:
+            self.status = ResourceStatus.DONE
+        elif self.status is ResourceStatus.PLANNED:
+            self.status = ResourceStatus.UNCHANGED
 
 
 class _Diagnostics:
@@ -216,10 +253,14 @@ class ProgressAccumulator:
             "change_summary": self._on_change_summary,
             "diagnostic": self._on_diagnostic,
             "outputs": self._on_outputs,
+            "action_complete": self._on_action_complete,
         }
-        self.counts = Counts()
+        self._summary = _Summary()
+        self._operations: Counter[str] = Counter()
+        self._changed_outputs = 0
         self.applied = False
         self._abandoned = False
+        self.interrupted = False
         self._errors = _Diagnostics()
         self._warnings = _Diagnostics()
         self.outputs: list[Output] = []
@@ -263,19 +304,42 @@ class ProgressAccumulator:
             resource.address for resource in self._resources.values() if resource.status in statuses
         ]
 
-    def achieved(self) -> Counts:
-        """Counts of the completed changes; terraform prints none after a failure."""
-        done = [
-            resource.action
-            for resource in self._resources.values()
-            if resource.status is ResourceStatus.DONE
-        ]
-        replaced = done.count("replace")
+    @property
+    def counts(self) -> Counts:
+        """Counts of the planned or, after a complete apply, of the made changes.
+
+        The messages of an apply name neither moves nor changed outputs: the plan has these counts.
+        """
+        summary = self._summary
+        silent = Counter(_SILENT_ACTIONS[change.action] for change in self.silent())
         return Counts(
-            add=done.count("create") + replaced,
-            change=done.count("update"),
-            remove=done.count("delete") + replaced,
+            add=summary.add,
+            change=summary.change,
+            remove=summary.remove,
+            imported=summary.imported,
+            moved=silent["moved"],
+            forgotten=silent["forgotten"],
+            outputs=self._changed_outputs,
+            actions=summary.actions,
         )
+
+    def achieved(self) -> Counts:
+        """Counts of the completed operations; terraform prints no counts after a failure."""
+        operations = self._operations
+        return Counts(
+            add=operations["create"],
+            change=operations["update"],
+            remove=operations["delete"],
+            actions=operations["action"],
+        )
+
+    def silent(self) -> list[SilentChange]:
+        """The planned changes of the state alone; an import may be one besides an action."""
+        return [
+            SilentChange("import" if resource.imported else resource.action, resource.address)
+            for resource in self._resources.values()
+            if resource.imported or resource.action in _SILENT_ACTIONS
+        ]
 
     def tally(self) -> dict[str, int]:
         """The number of resources per status."""
@@ -291,7 +355,11 @@ class ProgressAccumulator:
             return
         if (raw := change.resource) and raw.addr:
             self._resources[raw.addr] = _ResourceProgress(
-                self._redact(raw.addr), raw.resource_type, change.action, change.reason
+                self._redact(raw.addr),
+                raw.resource_type,
+                change.action,
+                change.reason,
+                imported=change.importing is not None,
             )
 
     def _resource(self, message: Message) -> _ResourceProgress | None:
@@ -326,6 +394,7 @@ class ProgressAccumulator:
 
     def _on_apply_complete(self, message: Message) -> None:
         if resource := self._resource(message):
+            self._operations[message.hook.action if message.hook else ""] += 1
             resource.remaining -= 1
             if resource.remaining <= 0:
                 resource.status = ResourceStatus.DONE
@@ -336,20 +405,21 @@ class ProgressAccumulator:
         if resource and not self._abandoned:
             resource.status = ResourceStatus.FAILED
 
+    def _on_action_complete(self, _message: Message) -> None:
+        self._operations["action"] += 1
+
     def _on_log(self, message: Message) -> None:
         self._abandoned |= message.text.lstrip().startswith(_ABANDONED)
+        self.interrupted |= message.text.lstrip().startswith(_INTERRUPTED)
 
     def _on_change_summary(self, message: Message) -> None:
-        summary = message.changes
-        if summary is None:
+        if message.changes is None:
             return
-        self.counts = Counts(summary.add, summary.change, summary.remove, summary.imported)
-        if summary.operation in ("apply", "destroy"):
+        self._summary = message.changes
+        if self._summary.operation in ("apply", "destroy"):
             self.applied = True
-            # Imports and moves print no message (measured).
             for resource in self._resources.values():
-                if resource.action in ("import", "move", "remove"):
-                    resource.status = ResourceStatus.DONE
+                resource.complete()
 
     def _on_diagnostic(self, message: Message) -> None:
         if message.diagnostic is None:
@@ -381,6 +451,8 @@ class ProgressAccumulator:
                 resource.status = ResourceStatus.PLANNED
 
     def _on_outputs(self, message: Message) -> None:
+        outputs = (message.outputs or {}).values()
+        self._changed_outputs = sum(output.action != "noop" for output in outputs)
         self.outputs = [
             Output(
                 name=name,

@@ -28,11 +28,14 @@ _DECODER = msgspec.json.Decoder(_StateMessage)
 
 
 def read_errored_state(work: Path, spool: Path) -> bytes:
-    """Return the unsaved state in the `work` folder, else in the spool; empty without one."""
+    """Return the unsaved state in the spool, else in the `work` folder; empty without one.
+
+    Terraform prints the state only when the file could not be written, and may then be cut.
+    """
+    if printed := _printed_state(spool):
+        return printed
     file = work / ERRORED_STATE_FILE
-    if file.is_file() and (content := file.read_bytes()):
-        return content
-    return _printed_state(spool)
+    return file.read_bytes() if file.is_file() else b""
 
 
 def preserve(state: bytes, path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from temporalio import workflow
 
 from adapters.temporal.gateway import TemporalGateway
-from adapters.temporal.queries import list_query, read_cursor, write_cursor
+from adapters.temporal.queries import PageCursors, list_query
 from deployments.deployment import DEFAULT_TENANT, CancelRequest, Operation, Status
 from deployments.errors import InvalidRequest, NotFound, TemporalUnavailable
 from deployments.execution import Caller, DeploymentFilter, DeploymentSnapshot
@@ -30,7 +30,7 @@ INITIAL = DeploymentSnapshot(
     status=Status.QUEUED,
     phase=Phase.QUEUE,
     reason=Reason.NONE,
-    created_at="2026-11-24T10:00:00.000Z",
+    created_at="",
     request={"template": "sandbox"},
     request_sha256="0123",
 )
@@ -85,24 +85,25 @@ async def test_each_of_many_is_found_and_cancelled_even_after_a_restart(
 async def test_a_deployment_is_read_and_listed_as_it_was_started(server: TemporalServer) -> None:
     gateway = await open_gateway(server)
     await gateway.start(INITIAL, "input", "details")
-    assert await gateway.read("dep-a") == INITIAL
+    started = await gateway.read("dep-a")
+    assert started == replace(INITIAL, created_at=started.created_at)
     # A repeat changes nothing.
     await gateway.start(replace(INITIAL, owner="bob"), "input", "details")
-    assert await gateway.read("dep-a") == INITIAL
+    assert await gateway.read("dep-a") == started
 
     async def listed() -> bool:
         page = await gateway.list_page(CALLER, DeploymentFilter(), 10, None)
-        return page.items == [INITIAL]
+        return page.items == [started]
 
     await eventually(listed, "the deployment in a list")
     for stranger in (Caller(DEFAULT_TENANT, "bob"), Caller("other", "ann")):
         assert (await gateway.list_page(stranger, DeploymentFilter(), 10, None)).items == []
     by_project = DeploymentFilter(project="customer-1", status=Status.QUEUED)
-    assert (await gateway.list_page(CALLER, by_project, 10, None)).items == [INITIAL]
-    for stack, found in ((INITIAL.stack, [INITIAL]), ("another", []), (None, [INITIAL])):
+    assert (await gateway.list_page(CALLER, by_project, 10, None)).items == [started]
+    for stack, found in ((INITIAL.stack, [started]), ("another", []), (None, [started])):
         by_stack = DeploymentFilter(attributes={Attribute.STACK: stack})
         assert (await gateway.list_page(CALLER, by_stack, 10, None)).items == found
-    assert await gateway.list_recent(60) == [replace(INITIAL, request={}, request_sha256="")]
+    assert await gateway.list_recent(60) == [replace(started, request={}, request_sha256="")]
     assert await gateway.count_running() == 1
     assert await gateway.count_running(Phase.QUEUE, Phase.PLAN) == 1
     assert await gateway.count_running(Phase.PLAN) == 0
@@ -136,9 +137,18 @@ def test_no_value_leaves_its_literal_in_a_query(value: str) -> None:
 
 def test_a_cursor_belongs_to_one_query() -> None:
     query = list_query(CALLER, DeploymentFilter())
-    cursor = write_cursor(query, b"token")
-    assert read_cursor(query, cursor) == b"token"
-    assert read_cursor(query, None) is None
-    for wrong in ("", "x", cursor[:-4], cursor[4:], write_cursor("another query", b"token")):
+    cursors = PageCursors([b"key"])
+    cursor = cursors.write(query, b"token")
+    assert cursors.read(query, cursor) == b"token"
+    assert cursors.read(query, None) is None
+    for wrong in ("", "x", cursor[:-4], cursor[4:], cursors.write("another query", b"token")):
         with pytest.raises(InvalidRequest):
-            read_cursor(query, wrong)
+            cursors.read(query, wrong)
+
+
+def test_a_cursor_of_an_older_key_is_read_and_of_another_service_is_not() -> None:
+    cursor = PageCursors([b"old"]).write("query", b"token")
+    assert PageCursors([b"new", b"old"]).read("query", cursor) == b"token"
+    for keys in ([b"new"], []):
+        with pytest.raises(InvalidRequest):
+            PageCursors(keys).read("query", cursor)

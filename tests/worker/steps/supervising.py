@@ -77,8 +77,11 @@ class FakeStep:
     async def finish(self) -> None: ...
     async def wait(self) -> None: ...
 
-    def withdraw(self) -> bool:
+    def withdraw(self, error: str = "") -> bool:
         return False
+
+    def errors(self) -> str:
+        return ""
 
     def stop(self, cause: StopCause, *, force: bool = False) -> None:
         self.stops.append(cause)
@@ -98,6 +101,8 @@ class FakeStep:
     def result(self) -> StepResult:
         return StepResult(KEY, Phase.APPLY, StepOutcome.DONE)
 
+    def store_result(self, result: StepResult) -> None: ...
+
 
 class NoCredentials:
     """Issues no token: the step needs none."""
@@ -114,6 +119,7 @@ class FakeTemporal:
     def __init__(self) -> None:
         self.reports: list[list[str]] = []
         self.away = False
+        self.beats = 0
 
     def in_activity(self, activity_token: ActivityToken) -> "FakeTemporal":
         return self
@@ -121,7 +127,8 @@ class FakeTemporal:
     def heartbeat(self, activity_token: ActivityToken) -> "FakeTemporal":
         return self
 
-    def beat(self, detail: str) -> None: ...
+    def beat(self, detail: str) -> None:
+        self.beats += 1
 
     async def acknowledge(self, detail: str) -> bool:
         return True

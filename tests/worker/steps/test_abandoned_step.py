@@ -82,7 +82,7 @@ class Unstarted(FakeStep):
     def status(self) -> StepStatus:
         return StepStatus(ordered=True, ended=self.withdrawn)
 
-    def withdraw(self) -> bool:
+    def withdraw(self, error: str = "") -> bool:
         self.withdrawn = True
         return True
 

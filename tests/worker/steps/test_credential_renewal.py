@@ -32,7 +32,7 @@ class CredentialedStep(FakeStep):
     def write_credential(self, credential: Credential) -> None:
         self.written.append(credential.token)
 
-    def withdraw(self) -> bool:
+    def withdraw(self, error: str = "") -> bool:
         self.withdrawn = not self.started
         return self.withdrawn
 

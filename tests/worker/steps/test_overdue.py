@@ -1,7 +1,10 @@
 """The supervisor tells the workflow what takes far too long: once, and again when that changes."""
 
 import asyncio
+import itertools
 from dataclasses import replace
+
+import pytest
 
 from deployments.step import Resource, ResourceStatus
 from tests.support.servers import eventually
@@ -25,3 +28,41 @@ async def test_it_is_told_once_and_again_when_it_changes() -> None:
     await running
 
     assert temporal.reports == [["google_x.a"], ["google_x.a", "google_x.b"], []]
+
+
+async def test_a_list_that_changes_all_the_time_is_reported_less_and_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A workflow takes 10,000 signals: a signal a second spent them in three hours."""
+    monkeypatch.setattr("worker.steps.supervisor._HEARTBEAT_SECONDS", 0.02)
+    step, temporal = FakeStep(), FakeTemporal()
+    running = asyncio.create_task(supervisor_of(step, temporal).run())
+    loop = asyncio.get_running_loop()
+    times: list[float] = []
+
+    async def changed() -> bool:
+        step.slow = [replace(SLOW, address=f"google_x.{loop.time()}")]
+        if len(temporal.reports) > len(times):
+            times.append(loop.time())
+        return len(times) == 5
+
+    await eventually(changed, "five reports")
+    step.ended = True
+    await running
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert all(gap >= 0.02 * 2**number * 0.9 for number, gap in enumerate(gaps))
+
+
+async def test_more_than_ten_are_not_reported_again_and_again() -> None:
+    """Only ten are sent, and each change among the others sent the same ten."""
+    step, temporal = FakeStep(), FakeTemporal()
+    many = [replace(SLOW, address=f"google_x.{number}") for number in range(30)]
+    step.slow = many
+    running = asyncio.create_task(supervisor_of(step, temporal).run())
+    await eventually(lambda: len(temporal.reports) == 1, "the report")
+    step.slow = many[:20]
+    beats = temporal.beats
+    await eventually(lambda: temporal.beats > beats + 1, "another heartbeat")
+    step.ended = True
+    await running
+    assert temporal.reports == [[resource.address for resource in many[:10]]]

@@ -45,6 +45,7 @@ def test_a_successful_apply_is_folded_to_its_resources() -> None:
         "running": 0,
         "done": accumulator.counts.add,
         "failed": 0,
+        "unchanged": 0,
     }
 
 
@@ -84,3 +85,12 @@ def test_a_secret_in_a_message_is_replaced_and_the_message_still_understood() ->
     line = b'{"@level":"info","@message":"the hunter2-secret is out","type":"log"}\n'
     event = json.loads(translator("hunter2-secret").translate(line)[0])
     assert event["text"] == "the (sensitive) is out"
+
+
+def test_an_event_about_a_resource_with_an_endless_name_fits_every_store() -> None:
+    """The text was cut, and the address beside it was not."""
+    address = f'a.b["{"k" * 3 * MAX_TEXT_BYTES}"]'
+    hook = {"resource": {"addr": address}, "action": "create", "id_value": address}
+    line = {"@message": f"{address}: Creating...", "type": "apply_start", "hook": hook}
+    (event,) = translator().translate(json.dumps(line).encode() + b"\n")
+    assert len(event) < 4 * MAX_TEXT_BYTES

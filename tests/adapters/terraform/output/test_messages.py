@@ -7,7 +7,7 @@ import pytest
 
 from adapters.redaction import Redactor
 from adapters.terraform.output.messages import Message, ProgressAccumulator, decode
-from deployments.step import Counts, ResourceStatus
+from deployments.step import Counts, ResourceStatus, SilentChange
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 HALTED = {"severity": "error", "summary": "execution halted", "detail": ""}
@@ -162,6 +162,79 @@ def test_a_resource_of_a_kind_that_nobody_knows_is_never_overdue() -> None:
         say("apply_progress", **working(3600, "terraform_data")),
     )
     assert accumulator.overdue() == []
+
+
+def plan(**changes: dict[str, object]) -> list[dict[str, object]]:
+    return [
+        say("planned_change", change={"resource": {"addr": f"a.{name}"}, **change})
+        for name, change in changes.items()
+    ]
+
+
+SUMMARY = {"add": 1, "change": 1, "import": 2, "remove": 0}
+
+
+def test_a_plan_counts_also_what_terraforms_summary_leaves_out() -> None:
+    accumulator = folded(
+        *plan(
+            new={"action": "create"},
+            moved={"action": "move", "previous_resource": {"addr": "a.old"}},
+            gone={"action": "remove"},
+            taken={"action": "import", "importing": {"id": "x"}},
+            changed={"action": "update", "importing": {"id": "y"}},
+        ),
+        say("planned_action_invocation", **{"@message": "invoked"}),
+        # `action_invocation` since terraform 1.14 (internal/command/views/json/change_summary.go).
+        say("change_summary", changes={**SUMMARY, "operation": "plan", "action_invocation": 3}),
+        say(
+            "outputs",
+            outputs={
+                "same": {"sensitive": False, "action": "noop"},
+                "new": {"sensitive": True, "action": "create"},
+                "old": {"sensitive": False, "action": "delete"},
+            },
+        ),
+    )
+    assert accumulator.counts == Counts(
+        add=1, change=1, imported=2, moved=1, forgotten=1, outputs=2, actions=3
+    )
+    assert accumulator.silent() == [
+        SilentChange("move", "a.moved"),
+        SilentChange("remove", "a.gone"),
+        SilentChange("import", "a.taken"),
+        SilentChange("import", "a.changed"),
+    ]
+
+
+def test_after_a_complete_apply_no_resource_is_open() -> None:
+    """Terraform says nothing about an update that is none, nor about the half that forgets."""
+    complete = {"resource": {"addr": "a.half"}, "action": "create"}
+    accumulator = folded(
+        *plan(
+            same={"action": "update"},
+            half={"action": "replace"},
+            gone={"action": "remove"},
+        ),
+        say("apply_start", hook=complete),
+        say("apply_complete", hook=complete),
+        say("change_summary", changes={"add": 1, "change": 0, "remove": 0, "operation": "apply"}),
+    )
+    assert {resource.address: resource.status for resource in accumulator.resources()} == {
+        "a.same": ResourceStatus.UNCHANGED,
+        "a.half": ResourceStatus.DONE,
+        "a.gone": ResourceStatus.DONE,
+    }
+
+
+def test_a_replacement_that_failed_half_way_has_destroyed() -> None:
+    """It counted as no change, and the resource was gone."""
+    accumulator = folded(
+        *plan(half={"action": "replace"}),
+        say("apply_complete", hook={"resource": {"addr": "a.half"}, "action": "delete"}),
+        say("apply_errored", hook={"resource": {"addr": "a.half"}, "action": "create"}),
+        say("action_complete"),
+    )
+    assert accumulator.achieved() == Counts(remove=1, actions=1)
 
 
 def diagnostic(severity: str, summary: str, detail: str = "") -> dict[str, object]:

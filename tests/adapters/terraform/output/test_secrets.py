@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
+from functools import cache
 from urllib.parse import quote, quote_plus
 
 import msgspec
@@ -53,9 +54,14 @@ def message(text: str, encode: Callable[[str], str] = _go) -> bytes:
     return f'{{"@level":"info","@message":"{encode(text)}","type":"log"}}\n'.encode()
 
 
+@cache
+def redactor_of(secret: str) -> Redactor:
+    return Redactor([secret])
+
+
 def translated(*pieces: bytes, secret: str = SECRET) -> list[str]:
     """Texts of the events made of pieces that arrive one after the other."""
-    translator = Translator(3, "apply", "2026-01-01T00:00:00Z", Redactor([secret]))
+    translator = Translator(3, "apply", "2026-01-01T00:00:00Z", redactor_of(secret))
     events = [item for piece in pieces for item in translator.translate(piece)]
     events += translator.translate(b"", final=True)
     return [json.loads(event)["text"] for event in events]
@@ -105,3 +111,25 @@ def test_what_holds_no_secret_is_not_touched() -> None:
     assert not redactor.touches(message("nothing of the kind"))
     assert redactor.clean("nothing of the kind") == "nothing of the kind"
     assert msgspec.json.decode(message("x"))["@message"] == "x"
+
+
+def test_each_line_of_a_private_key_is_hidden_though_nobody_names_it() -> None:
+    body = ["MIIplanted+planted/planted", "planted", "cA=="]
+    lines = ["-----BEGIN RSA PRIVATE KEY-----", "DEK-Info: planted", "", *body]
+    printed = [f"terraform_data.a (local-exec): {line}" for line in lines]
+    other = "terraform_data.b (local-exec): done"
+    end = "terraform_data.a (local-exec): -----END RSA PRIVATE KEY-----"
+    after = "terraform_data.a (local-exec): done"
+    whole = [message(text) for text in (*printed[:4], other, *printed[4:], end, after)]
+
+    texts = translated(*whole, secret="unknown")  # noqa: S106 - not in the text
+
+    assert "planted" not in "".join(texts)
+    assert "cA==" not in "".join(texts)
+    assert [text for text in texts if text in (other, after)] == [other, after]
+
+
+def test_a_line_after_a_key_without_an_end_is_shown() -> None:
+    lines = ["-----BEGIN PRIVATE KEY-----", "MIIplanted", "Creation complete after 1s", "done"]
+    texts = translated(*map(message, lines), secret="unknown")  # noqa: S106 - as above
+    assert texts == [MARK, MARK, "Creation complete after 1s", "done"]

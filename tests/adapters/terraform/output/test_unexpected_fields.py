@@ -37,7 +37,15 @@ def of_each_shape() -> list[dict[str, Any]]:
     return list(by_shape.values())
 
 
-MESSAGES = of_each_shape()
+# No provider of the corpus has actions that an apply invokes (terraform, views/json/hook.go).
+ACTION = {
+    "@level": "info",
+    "@message": "Action complete: action.x.y",
+    "@timestamp": "2026-11-27T00:00:00.000000Z",
+    "type": "action_complete",
+    "hook": {"action": {"addr": "action.x.y", "action": "action.x.y"}},
+}
+MESSAGES = [*of_each_shape(), ACTION]
 VALUES: tuple[object, ...] = (None, True, 7, -1.5, 10**400, "text", [], ["a"], {}, {"addr": {}})
 
 

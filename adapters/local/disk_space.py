@@ -1,0 +1,113 @@
+"""Space on a disk: what is free, what is reserved, and writes that may use the reserve.
+
+A run directory holds its reserve as files below `reserve/`. On a full disk a write of the last
+words (claim, end of the log, exit record of a step that did not start, record, artifacts, state)
+removes such a file, which frees an inode as well, and is repeated at once.
+"""
+
+import ctypes
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+__all__ = [
+    "RESERVE_BYTES",
+    "allocate",
+    "free_bytes",
+    "is_full",
+    "make_reserve",
+    "remove_reserve",
+    "with_reserve",
+]
+
+_Result = TypeVar("_Result")
+
+_FOLDER = "reserve"
+# The log of 4 MB that terraform prints at most on a full disk makes events of 5 MB; record, outputs
+# and logs in the outbox are small; a state of 1,000 resources has 1.5 MB.
+_FILES = 64
+_FILE_BYTES = 256 * 1024
+RESERVE_BYTES = _FILES * _FILE_BYTES
+# Below this number of inodes a disk counts as full: a run directory has about 200 files.
+_MIN_INODES = 1000
+
+_FALLOC_FL_KEEP_SIZE = 1  # include/uapi/linux/falloc.h
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a write failed because a disk or a quota has no space left."""
+    return error.errno in _FULL
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes of the disk below a path, with the share that root alone may use for root.
+
+    0 where the disk has hardly an inode left.
+    """
+    status = os.statvfs(path)
+    for_root = os.geteuid() == 0
+    inodes = status.f_ffree if for_root else status.f_favail
+    # Some file systems count no inodes.
+    if status.f_files and inodes < _MIN_INODES:
+        return 0
+    return status.f_frsize * (status.f_bfree if for_root else status.f_bavail)
+
+
+def allocate(fd: int, end: int) -> None:
+    """Allocate a file's space up to `end` without a change of its size, where the disk can.
+
+    Raises OSError, on a full disk one for which `is_full` holds.
+    """
+    if _LIBC.fallocate(fd, _FALLOC_FL_KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(end)) == 0:
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.EOPNOTSUPP, errno.ENOSYS):
+        raise OSError(code, os.strerror(code))
+
+
+def make_reserve(run_directory: Path) -> None:
+    """Reserve space for the last words of a deployment; raises OSError on a full disk."""
+    folder = run_directory / _FOLDER
+    folder.mkdir(mode=0o700)
+    for number in range(_FILES):
+        fd = os.open(folder / str(number), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(fd, 0, _FILE_BYTES)
+        finally:
+            os.close(fd)
+
+
+def remove_reserve(run_directory: Path) -> None:
+    """Free what is left of the reserve."""
+    shutil.rmtree(run_directory / _FOLDER, ignore_errors=True)
+
+
+def with_reserve(path: Path, write: Callable[[], _Result]) -> _Result:
+    """Run a write that may be repeated; on a full disk with the reserve of the run directory.
+
+    `path` is below the run directory. Another program may take what is freed, so the write is
+    repeated until the reserve is used up; then the OSError of the last try is raised.
+    """
+    while True:
+        try:
+            return write()
+        except OSError as error:
+            if not is_full(error) or not _free_some(path):
+                raise
+
+
+def _free_some(path: Path) -> bool:
+    folder = next(
+        (parent / _FOLDER for parent in (path, *path.parents) if (parent / _FOLDER).is_dir()), None
+    )
+    if folder is None:
+        return False
+    for file in folder.iterdir():
+        file.unlink(missing_ok=True)
+        return True
+    return False

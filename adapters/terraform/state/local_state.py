@@ -1,0 +1,87 @@
+"""Repairs a state file that terraform could not write: terraform empties the file first.
+
+On a full disk the file is missing, empty or cut (tried, terraform 1.11.4). The newest complete copy
+is what terraform printed or wrote as `errored.tfstate`; else `<state>.backup`, which terraform
+makes before the first write of an apply.
+"""
+
+import fcntl
+import json
+import os
+from functools import partial
+from pathlib import Path
+
+from adapters.local import disk_space
+
+__all__ = ["remove_stale_lock_info", "restore"]
+
+_CHUNK_BYTES = 64 * 1024
+
+
+def restore(path: Path, errored_state: bytes, run_directory: Path) -> bool:
+    """Replace an older or damaged state by the newest copy; whether `errored_state` is saved.
+
+    Written beside the state with the reserve of the run directory, then renamed, so a full disk
+    leaves the state as it was. Never replaces a state of another lineage. Raises OSError when the
+    disk is full and the reserve used up.
+    """
+    present = _position(_read(path))
+    saved = _position(errored_state)
+    if saved is not None and _is_newer(saved, present):
+        _replace(path, errored_state, run_directory)
+        return True
+    backup = _read(path.with_name(f"{path.name}.backup"))
+    if present is None and path.exists() and _position(backup) is not None:
+        _replace(path, backup, run_directory)
+    return saved is not None and saved == present
+
+
+def remove_stale_lock_info(path: Path) -> None:
+    """Remove the description of a lock whose holder is dead; the kernel has freed the lock."""
+    info = path.with_name(f".{path.name}.lock.info")
+    if not (info.exists() and path.exists()):
+        info.unlink(missing_ok=True)
+        return
+    with path.open("r+b") as state:
+        try:
+            fcntl.lockf(state, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # another terraform holds the lock
+        info.unlink(missing_ok=True)
+
+
+def _is_newer(saved: tuple[str, int], present: tuple[str, int] | None) -> bool:
+    return present is None or (saved[0] == present[0] and saved[1] > present[1])
+
+
+def _position(state: bytes) -> tuple[str, int] | None:
+    """Lineage and serial of a state; None for one that is not complete."""
+    try:
+        content = json.loads(state)
+        return str(content["lineage"]), int(content["serial"])
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _replace(path: Path, content: bytes, run_directory: Path) -> None:
+    draft = path.with_name(f".{path.name}.restored")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    fd = disk_space.with_reserve(run_directory, partial(os.open, draft, flags, 0o600))
+    try:
+        written = 0
+        while written < len(content):
+            chunk = content[written : written + _CHUNK_BYTES]
+            written += disk_space.with_reserve(
+                run_directory, partial(os.pwrite, fd, chunk, written)
+            )
+        os.fsync(fd)
+    except OSError:
+        draft.unlink()
+        raise
+    finally:
+        os.close(fd)
+    draft.replace(path)

@@ -1,0 +1,120 @@
+"""The disk becomes full while terraform runs, and the runner's record and the log stay whole."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner.disk import RESERVE_BYTES
+from tests.runner.steps import FAKE, PATIENCE_SECONDS, Step, processes_below, until
+from tests.support.small_disk import SmallDisk, small_disk
+
+# The reserve of a spool, and as much again for the rest of a step.
+_MEGABYTES = 2 * (RESERVE_BYTES >> 20)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk(tmp_path / "disk", _MEGABYTES) as disk:
+        yield disk
+
+
+@pytest.fixture
+def step(disk: SmallDisk) -> Iterator[Step]:
+    step = Step(disk.path)
+    yield step
+    left = processes_below(step.work)
+    step.end()
+    assert left == []
+
+
+def test_a_terraform_on_a_full_disk_is_stopped_and_its_last_lines_are_kept(
+    step: Step, disk: SmallDisk
+) -> None:
+    """The runner could not write exit.json, and no line after the first refused write was kept."""
+    runner = step.describe().fake(
+        "start:a.b", "print:here", "interrupts:1", "bytes:100000", "complete:a.b", "exit:1"
+    )
+    step.prints("here")
+    disk.fill_without_end()
+    record = step.ended(runner)
+    assert (record["outcome"], record["exit_code"]) == ("exited", 1)
+    assert record["stop"]["cause"] == "disk_full"
+    assert (record["disk_full"], record["spool_hole"]) == (True, None)
+    *_, printed, complete = step.spool.splitlines()
+    assert len(printed) == 100_000
+    assert json.loads(complete)["type"] == "apply_complete"
+
+
+def test_a_log_that_outgrows_the_reserve_names_the_place_of_its_hole(
+    step: Step, disk: SmallDisk
+) -> None:
+    runner = step.describe().fake(
+        "print:here", "interrupts:1", f"bytes:{RESERVE_BYTES + 100_000}", "exit:0"
+    )
+    step.prints("here")
+    disk.fill_without_end()
+    record = step.ended(runner)
+    assert record["exit_code"] == 0
+    assert record["spool_hole"] >= RESERVE_BYTES // 2
+    assert len(step.spool) == record["spool_hole"]
+
+
+def test_the_line_after_a_hole_is_a_line_of_its_own(step: Step, disk: SmallDisk) -> None:
+    """The rest of a cut line and the next line made a line that no reader understood."""
+    runner = step.describe().fake(
+        "print:here",
+        "interrupts:1",
+        f"bytes:{RESERVE_BYTES + 100_000}",
+        f"append:{step.work.parent.parent / 'cut'}",
+        "pause:3",
+        "complete:a.b",
+        "exit:1",
+    )
+    step.prints("here")
+    disk.fill_without_end()
+    until((step.work.parent.parent / "cut").exists, "the hole")
+    until(lambda: len(step.spool) >= RESERVE_BYTES, "the end of the reserve")
+    disk.free()
+    record = step.ended(runner)
+    assert record["spool_hole"]
+    assert json.loads(step.spool.splitlines()[-1])["type"] == "apply_complete"
+
+
+def test_without_space_for_the_reserve_no_terraform_starts(step: Step, disk: SmallDisk) -> None:
+    step.describe()
+    ran = step.work.parent.parent / "ran"
+    disk.fill(leave_bytes=1 << 20)
+    record = step.run(*_fake(f"append:{ran}"))
+    assert (record["outcome"], record["disk_full"]) == ("start_failed", True)
+    assert not ran.exists()
+
+
+def test_without_space_for_the_exit_record_no_terraform_starts(step: Step, disk: SmallDisk) -> None:
+    step.describe()
+    (step.folder / "runner.err").touch()
+    ran = step.work.parent.parent / "ran"
+    disk.fill()
+    assert step.start(*_fake(f"append:{ran}")).wait(PATIENCE_SECONDS) == 7
+    assert not (step.folder / "exit.json").exists()
+    assert not ran.exists()
+
+
+def test_a_step_that_has_ended_holds_no_reserve(step: Step) -> None:
+    step.describe().run(*_fake("print:here"))
+    assert (step.folder / "spool").stat().st_blocks * 512 <= 8192
+
+
+def test_a_killed_runner_is_replaced_on_a_full_disk(step: Step, disk: SmallDisk) -> None:
+    runner = step.describe().fake("start:a.b", "print:here", "interrupts:1", "complete:a.b")
+    step.prints("here")
+    disk.fill_without_end()
+    runner.kill()
+    runner.wait()
+    record = step.finish()
+    assert (record["outcome"], record["disk_full"]) == ("runner_lost", True)
+
+
+def _fake(*steps: str) -> tuple[str, ...]:
+    return (*FAKE, *steps)

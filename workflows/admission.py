@@ -1,0 +1,34 @@
+"""The admission of a deployment by a host that has a free place and free disk space."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.deployments import DeploymentActivities, PrepareDeploymentInput
+    from deployments.deployment import DeploymentRequest, PreparedHost
+    from workflows import activity_options
+    from workflows.cancellation import shielded
+    from workflows.outcomes import is_disk_full
+
+__all__ = ["admitted"]
+
+# A worker whose disk is full polls for no deployment; the exception is one that it had polled for.
+_FULL_DISK_PAUSE = timedelta(seconds=30)
+
+
+async def admitted(request: DeploymentRequest) -> PreparedHost:
+    """Wait for a host, also while the hosts' disks are full; raises ActivityError."""
+    while True:
+        handle = workflow.start_activity_method(
+            DeploymentActivities.prepare_deployment,
+            PrepareDeploymentInput(workflow.info().workflow_id, request),
+            **activity_options.PREPARE,
+        )
+        try:
+            return await shielded(handle, cancel=handle.cancel)
+        except ActivityError as error:
+            if not is_disk_full(error):
+                raise
+        await workflow.sleep(_FULL_DISK_PAUSE, summary="the disk of the host is full")
