@@ -62,6 +62,7 @@ async def test_another_host_does_not_make_the_stack_again(house: House, other: H
     assert (moved.status, moved.reason) == (Status.COMPLETED, Reason.NO_CHANGES)
 
 
+@pytest.mark.long
 async def test_the_host_that_has_the_state_takes_the_deployment(house: House, other: House) -> None:
     await deployed_on(house)
     share_keys(house, other)
@@ -89,6 +90,7 @@ async def test_a_shared_backend_without_the_state_does_not_make_the_stack_again(
         assert (moved.status, moved.reason) == (Status.COMPLETED, Reason.NO_CHANGES)
 
 
+@pytest.mark.long
 async def test_a_stack_that_was_destroyed_may_be_made_on_any_host(
     house: House, other: House
 ) -> None:
