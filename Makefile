@@ -11,8 +11,9 @@ TERRAFORM := CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null $(or $(ANAVA_TERR
 # Where no terraform that fits is on the PATH, setup puts one into .venv/bin.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# Most tests wait for a server: more of them than cores run at once. A file's tests share its servers.
-PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile
+# Most tests wait for a server: more of them than cores run at once. A file's tests share its servers. tests/conftest.py has
+# the order of the files.
+PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "%-24s%s\n", $$1, $$2 }'

@@ -2,6 +2,7 @@
 
 import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # How long an example takes is the machine's business (timings belong to `make bench`), and so is a
@@ -13,3 +14,11 @@ settings.load_profile("anava")
 # Ctrl-C would wait in vain.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Their tests take seconds each, those of the other folders milliseconds.
+_LONG_FOLDERS = ("tests/scenarios/", "tests/browser/", "tests/faults/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files: the short ones then occupy every process to the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG_FOLDERS))
