@@ -34,7 +34,7 @@ test: setup-tests ## Run the tests (ARGS="-k cancel" goes to pytest; COVERAGE=1 
 	$(PYTEST) $(if $(COVERAGE),--cov) $(ARGS)
 
 test-long: setup-tests ## Run what takes longer: promises at many instants, tests of more than 20 s (CI does too)
-	$(PYTEST) -m long $(ARGS)
+	$(PYTEST) --dist load -m long $(ARGS)
 
 test-compose: setup-tests ## Test docker-compose.yml: minutes, needs a container engine or root on Debian
 	scripts/test-compose
