@@ -2,6 +2,8 @@
 
 import gzip
 
+import pytest
+
 from tests.support.artifacts import (
     ALWAYS,
     FIRST,
@@ -89,6 +91,7 @@ async def test_the_plan_file_and_the_state_are_kept_apart_and_never_served(
         assert answer.status_code == 404
 
 
+@pytest.mark.long
 async def test_a_worker_killed_while_it_archives_leaves_nothing_half(
     house: House, front: Front
 ) -> None:

@@ -107,6 +107,7 @@ async def test_a_hundred_go_on_from_the_next_source_when_redis_is_killed(
     assert (body["status"], body["reason"]) == ("completed", "applied")
 
 
+@pytest.mark.long
 async def test_five_hundred_go_on_when_the_api_is_killed_and_started_again(house: House) -> None:
     port = free_port()
     house.worker()

@@ -74,6 +74,7 @@ async def test_the_host_that_has_the_state_takes_the_deployment(house: House, ot
         assert (result.status, result.reason) == (Status.COMPLETED, Reason.NO_CHANGES)
 
 
+@pytest.mark.long
 async def test_a_shared_backend_without_the_state_does_not_make_the_stack_again(
     house: House, tmp_path: Path
 ) -> None:

@@ -65,7 +65,10 @@ async def test_sigterm_to_the_supervisor_leaves_terraform_to_the_next_worker(hou
     await check_invariants(house, deployment)
 
 
-@pytest.mark.parametrize("options", [["--drain"], ["--restart", "--drain"]])
+@pytest.mark.parametrize(
+    "options",
+    [["--drain"], pytest.param(["--restart", "--drain"], marks=pytest.mark.long)],
+)
 async def test_a_draining_worker_stops_terraform_and_says_so(
     house: House, options: list[str]
 ) -> None:
