@@ -58,6 +58,8 @@ _STATE_PRINTED = "Emergency state dump (not shown: it holds every secret; kept f
 # Terraform's report of a crashed provider has the same line.
 _CRASH = re.compile(r"panic: |fatal error: |SIG[A-Z]+: ")
 _MAX_CRASH = 300
+# The text of the message with all outputs; its type is at the end, which a cut line lacks.
+_OUTPUTS = "Outputs: "
 _LEVELS = {"error": "error", "warn": "warn"}
 
 
@@ -148,6 +150,8 @@ class Translator:
             return event
         self._time = message.time or self._time
         self.accumulator.add(message)
+        if dropped and message.text.startswith(_OUTPUTS):
+            self.accumulator.add_cut_outputs()
         if message.state:
             message.text = _STATE_PRINTED
         event = _Event(

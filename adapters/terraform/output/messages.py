@@ -209,6 +209,14 @@ class _ResourceProgress:
             self.status = ResourceStatus.UNCHANGED
 
 
+_CUT_OUTPUTS = Diagnostic(
+    "warning",
+    "Outputs are missing",
+    "The outputs of the stack are longer than 16 MiB in total. The state has them; the result and "
+    "outputs.json do not.",
+)
+
+
 class _Diagnostics:
     """Different diagnostics in the order of their precedence; of too many, the last are dropped."""
 
@@ -463,6 +471,11 @@ class ProgressAccumulator:
             )
             for name, raw in (message.outputs or {}).items()
         ]
+
+    def add_cut_outputs(self) -> None:
+        """Add a message with all outputs that was too long to be read."""
+        self._changed_outputs = self._changed_outputs or 1
+        self._warnings.add(_CUT_OUTPUTS, 0)
 
     def _json(self, value: str) -> str:
         """Redacted JSON; a JSON string of the text where no reader could parse the result."""

@@ -81,6 +81,23 @@ def test_a_line_longer_than_memory_allows_still_counts_every_byte() -> None:
     assert event["truncated_bytes"] == MAX_LINE_BYTES + 7 - MAX_TEXT_BYTES
 
 
+def test_outputs_that_are_too_long_to_be_read_are_a_warning_and_a_change() -> None:
+    value = {"sensitive": False, "type": "string", "action": "create", "value": "x" * 1_048_576}
+    message = {
+        "@level": "info",
+        "@message": "Outputs: 17",
+        "@module": "terraform.ui",
+        "@timestamp": AT,
+        "outputs": {f"output_{number}": value for number in range(17)},
+        "type": "outputs",
+    }
+    made = translator()
+    made.translate(json.dumps(message, separators=(",", ":")).encode() + b"\n", final=True)
+    assert made.accumulator.outputs == []
+    assert made.accumulator.counts.outputs == 1
+    assert [warning.summary for warning in made.accumulator.diagnostics] == ["Outputs are missing"]
+
+
 def test_a_secret_in_a_message_is_replaced_and_the_message_still_understood() -> None:
     line = b'{"@level":"info","@message":"the hunter2-secret is out","type":"log"}\n'
     event = json.loads(translator("hunter2-secret").translate(line)[0])
