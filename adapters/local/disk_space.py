@@ -102,12 +102,11 @@ def with_reserve(path: Path, write: Callable[[], _Result]) -> _Result:
 
 
 def _free_some(path: Path) -> bool:
-    folder = next(
-        (parent / _FOLDER for parent in (path, *path.parents) if (parent / _FOLDER).is_dir()), None
-    )
-    if folder is None:
+    folders = (path, *path.parents)
+    run_directory = next((folder for folder in folders if folder.name.startswith("dep-")), None)
+    if run_directory is None:
         return False
-    for file in folder.iterdir():
+    for file in (run_directory / _FOLDER).glob("*"):
         file.unlink(missing_ok=True)
         return True
     return False
