@@ -51,12 +51,14 @@ class LocalStateBackend:
         Raises Unavailable while a terraform holds the kernel lock.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self.path.open("ab") as file:
+        # Opened once: the kernel frees the lock when this process closes any descriptor of the file.
+        with self.path.open("a+b") as file:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise Unavailable("The state is locked by a terraform on this host.") from None
-            if (state := change(self.read())) is not None:
+            file.seek(0)
+            if (state := change(file.read())) is not None:
                 atomic_files.replace(self.path, state.decode())
 
     def lock(self) -> StateLock | None:
