@@ -1,8 +1,6 @@
 """The plan of a deployment: as JSON for preflight, and redacted as artifacts."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -87,7 +85,4 @@ class PlanReporter:
 def _copy(plan: Path, folder: Path) -> None:
     """Copy a plan file, mode 0600: a plan holds every secret in clear and is never an artifact."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = folder / f".{plan.name}.{os.urandom(6).hex()}"
-    shutil.copyfile(plan, draft)
-    draft.chmod(0o600)
-    draft.replace(folder / plan.name)
+    disk_space.replace_durably(folder / plan.name, plan.read_bytes(), None)

@@ -18,9 +18,8 @@ from pathlib import Path
 
 from adapters.local import atomic_files, disk_space
 from adapters.local.folder_lock import exclusive
-from adapters.terraform.state import errored
 from adapters.terraform.state.backends import BACKEND_FILE, StateBackend, StateBackends
-from adapters.terraform.state.errored import ERRORED_STATE_FILE
+from adapters.terraform.state.errored import ERRORED_STATE_FILE, read_errored_state
 from adapters.terraform.state.gcs import StateLock
 from adapters.terraform.state.own_locks import TerraformRun, dead_runs, free_own_lock
 from adapters.terraform.state.state_file import position_of
@@ -144,16 +143,15 @@ def _copy(directory: RunDirectory, folder: Path, *, with_state: bool) -> bool:
     steps = [directory.step(number) for number in directory.steps()]
     state = b""
     if with_state and steps:
-        state = errored.read_errored_state(directory.work, steps[-1] / SPOOL_FILE)
+        state = read_errored_state(directory.work, steps[-1] / SPOOL_FILE)
     runs = dead_runs(steps)
     backend = atomic_files.read_text(directory.work / BACKEND_FILE)
     if backend is None or not (state or runs):
         return False
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if state:
-        errored.preserve(
-            state, folder / (ERRORED_STATE_FILE if _is_state(state) else _REFUSED_FILE)
-        )
+        name = ERRORED_STATE_FILE if _is_state(state) else _REFUSED_FILE
+        disk_space.replace_durably(folder / name, state, directory.path)
     content = {"stack": directory.stack(), "runs": [asdict(run) for run in runs]}
     atomic_files.replace(folder / _RECOVERY_FILE, content)
     # Last: a folder without this file is no recovery.

@@ -10,6 +10,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ __all__ = [
     "is_full",
     "make_reserve",
     "remove_reserve",
+    "replace_durably",
     "with_reserve",
 ]
 
@@ -31,6 +33,8 @@ _FOLDER = "reserve"
 _FILES = 64
 _FILE_BYTES = 256 * 1024
 RESERVE_BYTES = _FILES * _FILE_BYTES
+# Less than a file of the reserve: each file that is removed makes room for at least a chunk.
+_CHUNK_BYTES = 64 * 1024
 # Below this number of inodes a disk counts as full: a run directory has about 200 files.
 _MIN_INODES = 1000
 
@@ -99,6 +103,40 @@ def with_reserve(path: Path, write: Callable[[], _Result]) -> _Result:
         except OSError as error:
             if not is_full(error) or not _free_some(path):
                 raise
+
+
+def replace_durably(path: Path, content: bytes, run_directory: Path | None) -> None:
+    """Replace a private file: after a power failure the path has the old or the new content.
+
+    With a run directory its reserve is used, chunk by chunk, so that another program cannot take
+    the whole of it. Raises OSError when the disk is full, and leaves no draft.
+    """
+    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    reserve = run_directory or path
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    fd = with_reserve(reserve, partial(os.open, draft, flags, 0o600))
+    try:
+        written = 0
+        while written < len(content):
+            chunk = content[written : written + _CHUNK_BYTES]
+            written += with_reserve(reserve, partial(os.pwrite, fd, chunk, written))
+        os.fsync(fd)
+    except OSError:
+        draft.unlink()
+        raise
+    finally:
+        os.close(fd)
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write the names of a folder's files to the disk."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _free_some(path: Path) -> bool:

@@ -9,13 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from adapters.local import disk_space
 from adapters.settings import Settings, base_environment
-from adapters.terraform.state.backends import StateBackends, backend_file
+from adapters.terraform.state.backends import (
+    LocalStateBackend,
+    StateBackend,
+    StateBackends,
+    backend_file,
+)
 from adapters.terraform.state.gcs import GcsStateBackend, StateLock
 from deployments.errors import StateBeingRecovered, Unavailable
 from tests.support import stores
 from tests.support.http_proxy import HttpProxy, http_proxy
 from tests.support.servers import free_port
+from tests.support.small_disk import small_disk
 from tests.support.stack_records import StackRecordsInMemory
 from tests.support.verdicts import Verdict, always, never, nth
 from worker.run_directory import RunDirectory
@@ -97,7 +104,7 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
             yield host
 
 
-def failed_apply(directory: RunDirectory, backend: GcsStateBackend) -> None:
+def failed_apply(directory: RunDirectory, backend: StateBackend) -> None:
     folder = directory.step(3)
     folder.mkdir(parents=True)
     directory.work.mkdir()
@@ -220,3 +227,29 @@ async def test_a_lock_alone_is_removed_later_too(host: Host) -> None:
     assert (await host.stored())[1] is not None
     await host.recovery.settle_pending()
     assert (await host.stored(), host.left) == ((BEFORE, None), set())
+
+
+def local_recovery(data: Path) -> tuple[StateRecovery, RunDirectory, LocalStateBackend]:
+    """The recovery of a host with local states, after a failed apply."""
+    states = StateBackends(Settings(data_dir=data), {})
+    stacks = StackStates(RunRoot(data / "runs"), states, StackRecordsInMemory())
+    directory = RunDirectory(data / "runs" / "dep-1")
+    backend = states.of(STACK)
+    assert isinstance(backend, LocalStateBackend)
+    backend.path.write_bytes(BEFORE)
+    failed_apply(directory, backend)
+    return StateRecovery(data / "errored-states", states, stacks), directory, backend
+
+
+async def test_a_state_is_copied_into_the_reserve_of_a_full_disk(tmp_path: Path) -> None:
+    """Each try left its draft: 65 drafts used up the reserve, and the state was never saved."""
+    state = AFTER + b" " * 1_000_000
+    with small_disk(tmp_path / "disk", 32) as disk:
+        recovery, directory, _ = local_recovery(disk.path)
+        (directory.work / "errored.tfstate").write_bytes(state)
+        disk_space.make_reserve(directory.path)
+        disk.fill()
+        await recovery.begin(directory)
+        assert recovery.unsaved_state("dep-1") == state
+        left = {path.name for path in disk.path.glob("errored-states/*/*")}
+    assert left == {"backend.tf.json", "recovery.json", "errored.tfstate"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
-from adapters.local import atomic_files
+from adapters.local import atomic_files, disk_space
 from adapters.settings import Settings
 from adapters.terraform.state.gcs import GcsStateBackend, StateLock
 from deployments.errors import Unavailable
@@ -51,7 +51,7 @@ class LocalStateBackend:
         Raises Unavailable while a terraform holds the kernel lock.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Opened once: the kernel frees the lock when this process closes any descriptor of the file.
+        # Opened once: the lock ends when this process closes any descriptor of the file.
         with self.path.open("a+b") as file:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,7 +59,7 @@ class LocalStateBackend:
                 raise Unavailable("The state is locked by a terraform on this host.") from None
             file.seek(0)
             if (state := change(file.read())) is not None:
-                atomic_files.replace(self.path, state.decode())
+                disk_space.replace_durably(self.path, state, None)
 
     def lock(self) -> StateLock | None:
         return None

@@ -7,15 +7,11 @@ makes before the first write of an apply.
 
 import fcntl
 import json
-import os
-from functools import partial
 from pathlib import Path
 
 from adapters.local import disk_space
 
 __all__ = ["remove_stale_lock_info", "restore"]
-
-_CHUNK_BYTES = 64 * 1024
 
 
 def restore(path: Path, errored_state: bytes, run_directory: Path) -> bool:
@@ -28,11 +24,11 @@ def restore(path: Path, errored_state: bytes, run_directory: Path) -> bool:
     present = _position(_read(path))
     saved = _position(errored_state)
     if saved is not None and _is_newer(saved, present):
-        _replace(path, errored_state, run_directory)
+        disk_space.replace_durably(path, errored_state, run_directory)
         return True
     backup = _read(path.with_name(f"{path.name}.backup"))
     if present is None and path.exists() and _position(backup) is not None:
-        _replace(path, backup, run_directory)
+        disk_space.replace_durably(path, backup, run_directory)
     return saved is not None and saved == present
 
 
@@ -65,23 +61,3 @@ def _position(state: bytes) -> tuple[str, int] | None:
 
 def _read(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
-
-
-def _replace(path: Path, content: bytes, run_directory: Path) -> None:
-    draft = path.with_name(f".{path.name}.restored")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    fd = disk_space.with_reserve(run_directory, partial(os.open, draft, flags, 0o600))
-    try:
-        written = 0
-        while written < len(content):
-            chunk = content[written : written + _CHUNK_BYTES]
-            written += disk_space.with_reserve(
-                run_directory, partial(os.pwrite, fd, chunk, written)
-            )
-        os.fsync(fd)
-    except OSError:
-        draft.unlink()
-        raise
-    finally:
-        os.close(fd)
-    draft.replace(path)

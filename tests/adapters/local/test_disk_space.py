@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.local import disk_space
+from tests.support.small_disk import small_disk
 
 
 def refused() -> None:
@@ -32,3 +33,23 @@ def test_the_reserve_of_the_run_directory_is_used_up(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space"):
         disk_space.with_reserve(step / "claim.1.json", refused)
     assert not list((run / "reserve").iterdir())
+
+
+def test_a_file_is_replaced_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    disk_space.replace_durably(tmp_path / "file", b"one", None)
+    disk_space.replace_durably(tmp_path / "file", b"two", None)
+    assert (tmp_path / "file").read_bytes() == b"two"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
+    """The copy of a plan left its draft at each try."""
+    with small_disk(tmp_path / "disk", 4) as disk:
+        file = disk.path / "plan.tfplan"
+        file.write_bytes(b"old")
+        disk.fill(leave_bytes=100_000)
+        with pytest.raises(OSError, match="No space"):
+            disk_space.replace_durably(file, b"x" * 200_000, None)
+        assert file.read_bytes() == b"old"
+        assert not list(disk.path.glob(".plan*"))

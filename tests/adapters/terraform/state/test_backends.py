@@ -1,6 +1,7 @@
 """Where the state of a stack lies, by settings; with a real terraform on a real object store."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -78,7 +79,7 @@ with open(sys.argv[1], "r+b") as file:
 
 
 def test_a_local_state_is_locked_until_it_is_replaced(tmp_path: Path) -> None:
-    """A read of the same file freed the kernel's lock, so terraform could begin before the write."""
+    """A read of the file freed the kernel's lock, so terraform could begin before the write."""
     path = tmp_path / "terraform.tfstate"
     path.write_bytes(b"before")
     exit_codes: list[int] = []
@@ -91,6 +92,25 @@ def test_a_local_state_is_locked_until_it_is_replaced(tmp_path: Path) -> None:
     LocalStateBackend(path).replace(change)
     assert exit_codes == [1]
     assert path.read_bytes() == b"before and after"
+
+
+def test_a_replaced_local_state_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other copy was removed next: a power failure could leave an empty state and no copy."""
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def recorded(fd: int) -> None:
+        fsync(fd)
+        synced.append(os.fstat(fd).st_ino)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    path = tmp_path / "terraform.tfstate"
+    path.write_bytes(b"before")
+    LocalStateBackend(path).replace(lambda _: b"after")
+    assert path.read_bytes() == b"after"
+    assert synced == [path.stat().st_ino, tmp_path.stat().st_ino], "the file, then its name"
 
 
 @pytest.mark.parametrize("content", ["{}", '{"terraform": []}', '{"terraform": {"backend": 1}}'])
