@@ -163,7 +163,7 @@ class Finalization:
         errored_state = read_errored_state(directory.work, directory.step(steps[-1]) / SPOOL_FILE)
         try:
             return local_state.restore(state.path, errored_state, directory.path)
-        except OSError as error:
+        except (Unavailable, OSError) as error:
             _log.error("the state of %s is not saved: %s", directory.path.name, error)
             return False
 

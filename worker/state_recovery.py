@@ -18,7 +18,13 @@ from pathlib import Path
 
 from adapters.local import atomic_files, disk_space
 from adapters.local.folder_lock import exclusive
-from adapters.terraform.state.backends import BACKEND_FILE, StateBackend, StateBackends
+from adapters.terraform.state import local_state
+from adapters.terraform.state.backends import (
+    BACKEND_FILE,
+    LocalStateBackend,
+    StateBackend,
+    StateBackends,
+)
 from adapters.terraform.state.errored import ERRORED_STATE_FILE, read_errored_state
 from adapters.terraform.state.gcs import StateLock
 from adapters.terraform.state.own_locks import TerraformRun, dead_runs, free_own_lock
@@ -76,6 +82,7 @@ class StateRecovery:
 
         Raises:
             Unavailable: the store does not answer, or another process has locked the state.
+            OSError: the state cannot be written to this host's disk.
         """
         folder = self._folder / deployment
         if not (folder / BACKEND_FILE).exists():
@@ -87,6 +94,10 @@ class StateRecovery:
                 # Another worker has settled the recovery meanwhile.
                 return False
             recovery = _read(folder)
+            if isinstance(backend, LocalStateBackend):
+                # Again, since the disk may have been full at the end of the deployment.
+                state = self.unsaved_state(deployment)
+                await asyncio.to_thread(local_state.restore, backend.path, state, None)
             if (folder / ERRORED_STATE_FILE).exists():
                 saved = await asyncio.to_thread(_save, folder, backend, recovery)
                 await self._note(recovery.stack, backend)

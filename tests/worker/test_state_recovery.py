@@ -2,7 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -229,6 +232,34 @@ async def test_a_lock_alone_is_removed_later_too(host: Host) -> None:
     assert (await host.stored(), host.left) == ((BEFORE, None), set())
 
 
+def recoveries(data: Path) -> list[Path]:
+    return list(data.glob("errored-states/*"))
+
+
+# A terraform that holds the state's lock until the end of its input.
+_HOLDER = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def locked_elsewhere(path: Path) -> Iterator[None]:
+    holder = [sys.executable, "-c", _HOLDER, str(path)]
+    with subprocess.Popen(  # noqa: S603 - Python
+        holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"locked\n"
+        try:
+            yield
+        finally:
+            process.communicate()
+
+
 def local_recovery(data: Path) -> tuple[StateRecovery, RunDirectory, LocalStateBackend]:
     """The recovery of a host with local states, after a failed apply."""
     states = StateBackends(Settings(data_dir=data), {})
@@ -253,3 +284,42 @@ async def test_a_state_is_copied_into_the_reserve_of_a_full_disk(tmp_path: Path)
         assert recovery.unsaved_state("dep-1") == state
         left = {path.name for path in disk.path.glob("errored-states/*/*")}
     assert left == {"backend.tf.json", "recovery.json", "errored.tfstate"}
+
+
+async def test_a_cut_local_state_is_replaced_later_too(tmp_path: Path) -> None:
+    """After a first try on a full disk the cut state counted as damaged for ever."""
+    recovery, directory, backend = local_recovery(tmp_path)
+    backend.path.write_bytes(BEFORE[:20])
+    await recovery.begin(directory)
+    directory.clear()
+    assert await recovery.settle("dep-1")
+    assert backend.read() == AFTER
+    assert recoveries(tmp_path) == []
+
+
+async def test_a_cut_local_state_without_a_newer_copy_is_the_backup_later_too(
+    tmp_path: Path,
+) -> None:
+    recovery, directory, backend = local_recovery(tmp_path)
+    backend.path.write_bytes(BEFORE[:20])
+    backend.path.with_name("terraform.tfstate.backup").write_bytes(BEFORE)
+    (directory.work / "errored.tfstate").unlink()
+    await recovery.begin(directory)
+    directory.clear()
+    await recovery.settle_pending()
+    assert backend.read() == BEFORE
+    assert recoveries(tmp_path) == []
+
+
+async def test_a_cut_local_state_waits_for_the_terraform_that_holds_its_lock(
+    tmp_path: Path,
+) -> None:
+    """A state that another terraform writes at this moment is cut as well."""
+    recovery, directory, backend = local_recovery(tmp_path)
+    backend.path.write_bytes(BEFORE[:20])
+    await recovery.begin(directory)
+    with locked_elsewhere(backend.path), pytest.raises(Unavailable, match="locked"):
+        await recovery.settle("dep-1")
+    assert backend.read() == BEFORE[:20]
+    assert await recovery.settle("dep-1")
+    assert backend.read() == AFTER

@@ -3,7 +3,6 @@
 A run directory uses the backend in `backend.tf.json`, also after a change of the settings.
 """
 
-import fcntl
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from typing import ClassVar, TypeAlias
 
 from adapters.local import atomic_files, disk_space
 from adapters.settings import Settings
+from adapters.terraform.state import local_state
 from adapters.terraform.state.gcs import GcsStateBackend, StateLock
-from deployments.errors import Unavailable
 
 __all__ = [
     "BACKEND_FILE",
@@ -51,14 +50,9 @@ class LocalStateBackend:
         Raises Unavailable while a terraform holds the kernel lock.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Opened once: the lock ends when this process closes any descriptor of the file.
-        with self.path.open("a+b") as file:
-            try:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise Unavailable("The state is locked by a terraform on this host.") from None
-            file.seek(0)
-            if (state := change(file.read())) is not None:
+        self.path.touch()
+        with local_state.locked(self.path) as stored:
+            if (state := change(stored)) is not None:
                 disk_space.replace_durably(self.path, state, None)
 
     def lock(self) -> StateLock | None:

@@ -7,43 +7,62 @@ makes before the first write of an apply.
 
 import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adapters.local import disk_space
+from deployments.errors import Unavailable
 
-__all__ = ["remove_stale_lock_info", "restore"]
+__all__ = ["locked", "remove_stale_lock_info", "restore"]
 
 
-def restore(path: Path, errored_state: bytes, run_directory: Path) -> bool:
+@contextmanager
+def locked(path: Path) -> Iterator[bytes]:
+    """Hold terraform's lock of a state file and yield the state; a missing file has no lock.
+
+    Raises Unavailable while a terraform holds the lock. The lock ends when this process closes any
+    descriptor of the file, so the block must not read the file.
+    """
+    try:
+        file = path.open("r+b")
+    except FileNotFoundError:
+        yield b""
+        return
+    with file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Unavailable("The state is locked by a terraform on this host.") from None
+        yield file.read()
+
+
+def restore(path: Path, errored_state: bytes, run_directory: Path | None) -> bool:
     """Replace an older or damaged state by the newest copy; whether `errored_state` is saved.
 
     Written beside the state with the reserve of the run directory, then renamed, so a full disk
     leaves the state as it was. Never replaces a state of another lineage. Raises OSError when the
-    disk is full and the reserve used up.
+    disk is full and the reserve used up, Unavailable while a terraform holds the state's lock.
     """
-    present = _position(_read(path))
     saved = _position(errored_state)
-    if saved is not None and _is_newer(saved, present):
-        disk_space.replace_durably(path, errored_state, run_directory)
-        return True
-    backup = _read(path.with_name(f"{path.name}.backup"))
-    if present is None and path.exists() and _position(backup) is not None:
-        disk_space.replace_durably(path, backup, run_directory)
+    with locked(path) as stored:
+        present = _position(stored)
+        if saved is not None and _is_newer(saved, present):
+            disk_space.replace_durably(path, errored_state, run_directory)
+            return True
+        backup = _read(path.with_name(f"{path.name}.backup"))
+        if present is None and path.exists() and _position(backup) is not None:
+            disk_space.replace_durably(path, backup, run_directory)
     return saved is not None and saved == present
 
 
 def remove_stale_lock_info(path: Path) -> None:
     """Remove the description of a lock whose holder is dead; the kernel has freed the lock."""
     info = path.with_name(f".{path.name}.lock.info")
-    if not (info.exists() and path.exists()):
-        info.unlink(missing_ok=True)
-        return
-    with path.open("r+b") as state:
-        try:
-            fcntl.lockf(state, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return  # another terraform holds the lock
-        info.unlink(missing_ok=True)
+    if info.exists():
+        # Without effect where another terraform holds the lock.
+        with suppress(Unavailable), locked(path):
+            info.unlink(missing_ok=True)
 
 
 def _is_newer(saved: tuple[str, int], present: tuple[str, int] | None) -> bool:
