@@ -8,7 +8,6 @@ from pathlib import Path
 from adapters.local.interruptions import LocalInterruptions
 from adapters.terraform.state import local_state
 from adapters.terraform.state.backends import LocalStateBackend
-from adapters.terraform.state.errored import read_errored_state
 from adapters.terraform.state.state_file import position_of
 from deployments.errors import Unavailable
 from deployments.interruption import Interruption
@@ -19,9 +18,8 @@ from worker.run_directory import RunDirectory
 from worker.run_root import RunRoot
 from worker.stack_states import StackStates
 from worker.state_reconciliation import reconcile
-from worker.state_recovery import StateRecovery
+from worker.state_recovery import StateRecovery, unsaved_state_in
 from worker.steps.context import HostContext
-from worker.steps.event_log import SPOOL_FILE
 from worker.steps.folder import StepFolder, step_folders
 from worker.steps.result_file import read_result
 
@@ -139,8 +137,9 @@ class Finalization:
     async def _recover(self, directory: RunDirectory) -> Recovery:
         """Begin the recovery of a state and a lock, try once, and update the stack's record."""
         deployment = directory.path.name
-        saved = await asyncio.to_thread(self._restore_local_state, directory)
-        await self._recovery.begin(directory, with_state=not saved)
+        unsaved = await asyncio.to_thread(unsaved_state_in, directory)
+        saved = await asyncio.to_thread(self._restore_local_state, directory, unsaved)
+        await self._recovery.begin(directory, b"" if saved else unsaved)
         try:
             saved |= await self._recovery.settle(deployment)
             await self._note(directory)
@@ -150,19 +149,17 @@ class Finalization:
             return Recovery.PENDING
         return Recovery.SAVED if saved else Recovery.NONE
 
-    def _restore_local_state(self, directory: RunDirectory) -> bool:
+    def _restore_local_state(self, directory: RunDirectory, unsaved: bytes) -> bool:
         """Repair a state on this disk that terraform could not write; whether a state was saved.
 
         Before the recovery, which needs a whole state and, for its own copy, free space.
         """
         state = self._context.states.used_by(directory.work)
-        steps = directory.steps()
-        if not isinstance(state, LocalStateBackend) or not steps:
+        if not isinstance(state, LocalStateBackend) or not directory.steps():
             return False
         local_state.remove_stale_lock_info(state.path)
-        errored_state = read_errored_state(directory.work, directory.step(steps[-1]) / SPOOL_FILE)
         try:
-            return local_state.restore(state.path, errored_state, directory.path)
+            return local_state.restore(state.path, unsaved, directory.path)
         except (Unavailable, OSError) as error:
             _log.error("the state of %s is not saved: %s", directory.path.name, error)
             return False

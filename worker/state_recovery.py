@@ -35,7 +35,7 @@ from worker.stack_states import StackStates
 from worker.state_reconciliation import addresses_in
 from worker.steps.event_log import SPOOL_FILE
 
-__all__ = ["StateRecovery"]
+__all__ = ["StateRecovery", "unsaved_state_in"]
 
 _log = logging.getLogger("anava.worker")
 
@@ -52,19 +52,19 @@ class StateRecovery:
         self._states = states
         self._stacks = stacks
 
-    async def begin(self, directory: RunDirectory, *, with_state: bool = True) -> None:
+    async def begin(self, directory: RunDirectory, state: bytes) -> None:
         """Copy all that the recovery needs out of the run directory; a repeat changes nothing.
 
-        Not `with_state` where the state is saved already. No terraform of the deployment may be
-        alive. Raises Unavailable without Temporal.
+        `state` is the unsaved state, empty where the state is saved already. No terraform of the
+        deployment may be alive. Raises Unavailable without Temporal.
         """
         deployment = directory.path.name
-        copy = partial(_copy, directory, self._folder / deployment, with_state=with_state)
+        copy = partial(_copy, directory, self._folder / deployment, state)
         if not await asyncio.to_thread(disk_space.with_reserve, directory.path, copy):
             return
         backend = self._states.used_by(self._folder / deployment)
-        if backend is not None and (state := self.unsaved_state(deployment)):
-            await self._stacks.note_unsaved(directory.stack(), backend, state)
+        if backend is not None and (unsaved := self.unsaved_state(deployment)):
+            await self._stacks.note_unsaved(directory.stack(), backend, unsaved)
 
     def unsaved_state(self, deployment: str) -> bytes:
         """The state that the store does not have yet; empty without one."""
@@ -149,13 +149,17 @@ class _Recovery:
         return lock.info == self.deployment or any(run.made(lock) for run in self.runs)
 
 
-def _copy(directory: RunDirectory, folder: Path, *, with_state: bool) -> bool:
+def unsaved_state_in(directory: RunDirectory) -> bytes:
+    """The state that terraform wrote or printed and could not save; empty without one. Blocks."""
+    steps = directory.steps()
+    if not steps:
+        return b""
+    return read_errored_state(directory.work, directory.step(steps[-1]) / SPOOL_FILE)
+
+
+def _copy(directory: RunDirectory, folder: Path, state: bytes) -> bool:
     """Copy state, backend and runs; False where there is nothing to recover."""
-    steps = [directory.step(number) for number in directory.steps()]
-    state = b""
-    if with_state and steps:
-        state = read_errored_state(directory.work, steps[-1] / SPOOL_FILE)
-    runs = dead_runs(steps)
+    runs = dead_runs([directory.step(number) for number in directory.steps()])
     backend = atomic_files.read_text(directory.work / BACKEND_FILE)
     if backend is None or not (state or runs):
         return False

@@ -31,7 +31,7 @@ from tests.support.verdicts import Verdict, always, never, nth
 from worker.run_directory import RunDirectory
 from worker.run_root import RunRoot
 from worker.stack_states import StackStates
-from worker.state_recovery import StateRecovery
+from worker.state_recovery import StateRecovery, unsaved_state_in
 
 STACK = "local.sandbox.demo-project-1.anava"
 BEGIN = datetime(2026, 11, 27, tzinfo=UTC)
@@ -121,7 +121,7 @@ def failed_apply(directory: RunDirectory, backend: StateBackend) -> None:
 
 
 async def test_a_state_is_saved_and_the_lock_removed(host: Host) -> None:
-    await host.recovery.begin(host.directory)
+    await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
     assert host.left == {"backend.tf.json", "recovery.json", "errored.tfstate"}
     assert await host.recovery.settle("dep-1")
     assert await host.stored() == (AFTER, None)
@@ -135,7 +135,7 @@ async def test_a_state_is_saved_and_the_lock_removed(host: Host) -> None:
 async def test_a_store_that_is_away_is_tried_until_it_answers(host: Host) -> None:
     """The state was pushed once, at the end of the deployment, and then never again."""
     host.proxy.rule = always(Verdict.UNAVAILABLE)
-    await host.recovery.begin(host.directory)
+    await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
     record = await host.records.read(STACK)
     assert record is not None
     assert (record.serial, record.saved) == (2, False)
@@ -156,7 +156,7 @@ async def test_a_store_that_is_away_is_tried_until_it_answers(host: Host) -> Non
 @pytest.mark.parametrize("number", range(1, 12))
 async def test_each_request_of_the_recovery_may_be_lost(host: Host, number: int) -> None:
     """A push that timed out had happened; the next deployment made everything again."""
-    await host.recovery.begin(host.directory)
+    await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
     host.proxy.rule = nth(number, Verdict.CLOSE)
     await host.recovery.settle_pending()
     host.proxy.rule = never
@@ -169,7 +169,7 @@ async def test_without_a_lock_of_ours_the_recovery_takes_one(host: Host) -> None
     _, lock = await host.stored()
     assert lock is not None
     host.state.unlock(lock)
-    await host.recovery.begin(host.directory)
+    await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
     assert await host.recovery.settle("dep-1")
     assert any("ifGenerationMatch=0" in name and "tflock" in name for name, _ in host.proxy.calls)
     assert await host.stored() == (AFTER, None)
@@ -177,7 +177,7 @@ async def test_without_a_lock_of_ours_the_recovery_takes_one(host: Host) -> None
 
 async def test_a_foreign_lock_is_waited_for(host: Host) -> None:
     host.lock("me@laptop")
-    await host.recovery.begin(host.directory)
+    await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
     with pytest.raises(Unavailable, match="me@laptop"):
         await host.recovery.settle("dep-1")
     state, lock = await host.stored()
@@ -197,7 +197,7 @@ async def test_a_state_that_does_not_continue_the_stored_state_is_not_written(
     host: Host, stored: bytes
 ) -> None:
     host.store(stored)
-    await host.recovery.begin(host.directory)
+    await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
     assert not await host.recovery.settle("dep-1")
     assert await host.stored() == (stored, None)
     assert host.left == {"refused.tfstate"}
@@ -206,7 +206,7 @@ async def test_a_state_that_does_not_continue_the_stored_state_is_not_written(
 @pytest.mark.parametrize("stored", [AFTER, state_of(3, "old", "new", "newer")])
 async def test_a_state_that_had_arrived_is_not_written_again(host: Host, stored: bytes) -> None:
     host.store(stored)
-    await host.recovery.begin(host.directory)
+    await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
     assert await host.recovery.settle("dep-1")
     assert (await host.stored(), host.left) == ((stored, None), set())
 
@@ -214,7 +214,7 @@ async def test_a_state_that_had_arrived_is_not_written_again(host: Host, stored:
 @pytest.mark.parametrize("broken", [b"{}", b"{", b'{"serial": 1, "lineage": "", "resources": []}'])
 async def test_a_damaged_copy_is_kept_and_never_written(host: Host, broken: bytes) -> None:
     (host.directory.work / "errored.tfstate").write_bytes(broken)
-    await host.recovery.begin(host.directory)
+    await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
     assert not await host.recovery.settle("dep-1")
     assert await host.stored() == (BEFORE, None)
     assert host.left == {"refused.tfstate"}
@@ -223,7 +223,7 @@ async def test_a_damaged_copy_is_kept_and_never_written(host: Host, broken: byte
 async def test_a_lock_alone_is_removed_later_too(host: Host) -> None:
     (host.directory.work / "errored.tfstate").unlink()
     host.proxy.rule = always(Verdict.UNAVAILABLE)
-    await host.recovery.begin(host.directory)
+    await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
     await host.recovery.settle_pending()
     host.directory.clear()
     host.proxy.rule = never
@@ -280,7 +280,7 @@ async def test_a_state_is_copied_into_the_reserve_of_a_full_disk(tmp_path: Path)
         (directory.work / "errored.tfstate").write_bytes(state)
         disk_space.make_reserve(directory.path)
         disk.fill()
-        await recovery.begin(directory)
+        await recovery.begin(directory, unsaved_state_in(directory))
         assert recovery.unsaved_state("dep-1") == state
         left = {path.name for path in disk.path.glob("errored-states/*/*")}
     assert left == {"backend.tf.json", "recovery.json", "errored.tfstate"}
@@ -290,7 +290,7 @@ async def test_a_cut_local_state_is_replaced_later_too(tmp_path: Path) -> None:
     """After a first try on a full disk the cut state counted as damaged for ever."""
     recovery, directory, backend = local_recovery(tmp_path)
     backend.path.write_bytes(BEFORE[:20])
-    await recovery.begin(directory)
+    await recovery.begin(directory, unsaved_state_in(directory))
     directory.clear()
     assert await recovery.settle("dep-1")
     assert backend.read() == AFTER
@@ -304,7 +304,7 @@ async def test_a_cut_local_state_without_a_newer_copy_is_the_backup_later_too(
     backend.path.write_bytes(BEFORE[:20])
     backend.path.with_name("terraform.tfstate.backup").write_bytes(BEFORE)
     (directory.work / "errored.tfstate").unlink()
-    await recovery.begin(directory)
+    await recovery.begin(directory, unsaved_state_in(directory))
     directory.clear()
     await recovery.settle_pending()
     assert backend.read() == BEFORE
@@ -317,7 +317,7 @@ async def test_a_cut_local_state_waits_for_the_terraform_that_holds_its_lock(
     """A state that another terraform writes at this moment is cut as well."""
     recovery, directory, backend = local_recovery(tmp_path)
     backend.path.write_bytes(BEFORE[:20])
-    await recovery.begin(directory)
+    await recovery.begin(directory, unsaved_state_in(directory))
     with locked_elsewhere(backend.path), pytest.raises(Unavailable, match="locked"):
         await recovery.settle("dep-1")
     assert backend.read() == BEFORE[:20]
