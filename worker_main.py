@@ -103,6 +103,7 @@ async def run(settings: Settings) -> None:
         background = _start_tasks(
             Watchdog(host.show_life).run(),
             reattachment.run(),
+            reattachment.close_abandoned(),
             ship_pending_logs(host, shipper),
             send_pending_artifacts(host),
             settle_pending_states(host),
