@@ -28,7 +28,7 @@ from adapters.terraform.state.backends import (
 from adapters.terraform.state.errored import ERRORED_STATE_FILE, read_errored_state
 from adapters.terraform.state.gcs import StateLock
 from adapters.terraform.state.own_locks import TerraformRun, dead_runs, free_own_lock
-from adapters.terraform.state.state_file import position_of
+from adapters.terraform.state.state_file import complete_position, continues, position_of
 from deployments.errors import StateBeingRecovered, Unavailable
 from worker.run_directory import RunDirectory
 from worker.stack_states import StackStates
@@ -165,21 +165,13 @@ def _copy(directory: RunDirectory, folder: Path, state: bytes) -> bool:
         return False
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if state:
-        name = ERRORED_STATE_FILE if _is_state(state) else _REFUSED_FILE
+        name = ERRORED_STATE_FILE if complete_position(state) else _REFUSED_FILE
         disk_space.replace_durably(folder / name, state, directory.path)
     content = {"stack": directory.stack(), "runs": [asdict(run) for run in runs]}
     atomic_files.replace(folder / _RECOVERY_FILE, content)
     # Last: a folder without this file is no recovery.
     atomic_files.replace(folder / BACKEND_FILE, backend)
     return True
-
-
-def _is_state(state: bytes) -> bool:
-    """Whether terraform wrote the whole state."""
-    try:
-        return bool(position_of(state).lineage)
-    except Unavailable:
-        return False
 
 
 def _read(folder: Path) -> _Recovery:
@@ -227,7 +219,7 @@ def _write(backend: StateBackend, state: bytes) -> bool:
         nonlocal has_state
         if _contains(stored, state):
             return None
-        has_state = _continues(stored, state)
+        has_state = continues(position_of(stored), complete_position(state))
         return state if has_state else None
 
     backend.replace(change)
@@ -245,13 +237,6 @@ def _contains(stored: bytes, state: bytes) -> bool:
     if now.serial == ours.serial:
         return _resources(stored) == _resources(state)
     return addresses_in(state) <= addresses_in(stored)
-
-
-def _continues(stored: bytes, state: bytes) -> bool:
-    now, ours = position_of(stored), position_of(state)
-    if not ours.lineage:
-        return False
-    return not now.lineage or (now.lineage == ours.lineage and now.serial < ours.serial)
 
 
 def _resources(state: bytes) -> object:

@@ -6,12 +6,12 @@ makes before the first write of an apply.
 """
 
 import fcntl
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adapters.local import disk_space
+from adapters.terraform.state.state_file import complete_position, continues
 from deployments.errors import Unavailable
 
 __all__ = ["locked", "remove_stale_lock_info", "restore"]
@@ -44,16 +44,18 @@ def restore(path: Path, errored_state: bytes, run_directory: Path | None) -> boo
     leaves the state as it was. Never replaces a state of another lineage. Raises OSError when the
     disk is full and the reserve used up, Unavailable while a terraform holds the state's lock.
     """
-    saved = _position(errored_state)
+    saved = complete_position(errored_state)
     with locked(path) as stored:
-        present = _position(stored)
-        if saved is not None and _is_newer(saved, present):
+        present = complete_position(stored)
+        if continues(present, saved):
             disk_space.replace_durably(path, errored_state, run_directory)
             return True
         backup = _read(path.with_name(f"{path.name}.backup"))
-        if present is None and path.exists() and _position(backup) is not None:
+        if present is None and path.exists() and complete_position(backup) is not None:
             disk_space.replace_durably(path, backup, run_directory)
-    return saved is not None and saved == present
+    if saved is None or present is None:
+        return False
+    return (saved.lineage, saved.serial) == (present.lineage, present.serial)
 
 
 def remove_stale_lock_info(path: Path) -> None:
@@ -63,19 +65,6 @@ def remove_stale_lock_info(path: Path) -> None:
         # Without effect where another terraform holds the lock.
         with suppress(Unavailable), locked(path):
             info.unlink(missing_ok=True)
-
-
-def _is_newer(saved: tuple[str, int], present: tuple[str, int] | None) -> bool:
-    return present is None or (saved[0] == present[0] and saved[1] > present[1])
-
-
-def _position(state: bytes) -> tuple[str, int] | None:
-    """Lineage and serial of a state; None for one that is not complete."""
-    try:
-        content = json.loads(state)
-        return str(content["lineage"]), int(content["serial"])
-    except (ValueError, TypeError, KeyError):
-        return None
 
 
 def _read(path: Path) -> bytes:
