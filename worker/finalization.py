@@ -104,13 +104,13 @@ class Finalization:
         """Write the record; returns the stored record, after a repeat the first."""
         return await asyncio.to_thread(self._root.directory(deployment).record, record_json)
 
-    async def clear(self, deployment: str) -> None:
+    async def clear(self, deployment: str, *, completed: bool) -> None:
         """Remove the files that only the work needed.
 
         The interruptions that a completed deployment reported are settled.
         """
         directory = self._root.directory(deployment)
-        if directory.has_completed():
+        if completed:
             self._interruptions.forget(directory.stack())
         await asyncio.to_thread(directory.clear)
 
@@ -130,7 +130,7 @@ class Finalization:
             deployment, number, phase, lost, left.unrecorded, left.unknown, left.inconclusive
         )
         self._interruptions.add(directory.stack(), interruption)
-        directory.clear()
+        await asyncio.to_thread(directory.clear)
         # Last, and found again after a death in between: with a record the directory is closed.
         directory.record('{"format": 1, "abandoned": true}')
 

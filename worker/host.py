@@ -91,7 +91,7 @@ class WorkerHost:
     ) -> "WorkerHost":
         """Open the run root and check terraform.
 
-        Of the environment terraform gets PATH and LD_LIBRARY_PATH.
+        Of the environment terraform gets PATH and `inherited_environment`.
 
         Raises:
             TerraformUnusable: terraform is missing or too old, or its mirror is missing.

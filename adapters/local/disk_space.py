@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TypeVar
 
 __all__ = [
-    "RESERVE_BYTES",
     "allocate",
     "free_bytes",
     "is_full",
@@ -32,7 +31,6 @@ _FOLDER = "reserve"
 # and logs in the outbox are small; a state of 1,000 resources has 1.5 MB.
 _FILES = 64
 _FILE_BYTES = 256 * 1024
-RESERVE_BYTES = _FILES * _FILE_BYTES
 # Less than a file of the reserve: each file that is removed makes room for at least a chunk.
 _CHUNK_BYTES = 64 * 1024
 # Below this number of inodes a disk counts as full: a run directory has about 200 files.
