@@ -145,8 +145,8 @@ class RunDirectory:
         """Write the record unless one exists; returns the stored record."""
         self.path.mkdir(exist_ok=True, mode=0o700)
         path = self.path / RECORD_FILE
-        disk_space.with_reserve(path, partial(atomic_files.create, path, record_json))
-        return atomic_files.read_text(self.path / RECORD_FILE) or record_json
+        disk_space.create(path, record_json)
+        return atomic_files.read_text(path) or record_json
 
     def clear(self) -> None:
         """Remove the files that only the work needed; may be repeated."""

@@ -9,17 +9,21 @@ import ctypes
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from adapters.local import atomic_files
+
 __all__ = [
     "allocate",
+    "create",
     "free_bytes",
     "is_full",
     "make_reserve",
     "remove_reserve",
+    "replace",
     "replace_durably",
     "with_reserve",
 ]
@@ -101,6 +105,16 @@ def with_reserve(path: Path, write: Callable[[], _Result]) -> _Result:
         except OSError as error:
             if not is_full(error) or not _free_some(path):
                 raise
+
+
+def create(path: Path, content: Mapping[str, object] | str) -> bool:
+    """`atomic_files.create` below a run directory, on a full disk with the reserve."""
+    return with_reserve(path, partial(atomic_files.create, path, content))
+
+
+def replace(path: Path, content: Mapping[str, object] | str) -> None:
+    """`atomic_files.replace` below a run directory, on a full disk with the reserve."""
+    with_reserve(path, partial(atomic_files.replace, path, content))
 
 
 def replace_durably(path: Path, content: bytes, run_directory: Path | None) -> None:

@@ -150,8 +150,7 @@ class RunnerProcess:
                 "error": error or None,
                 "disk_full": self._disk_full,
             }
-            path = self._folder / "exit.json"
-            disk_space.with_reserve(path, lambda: atomic_files.create(path, content))
+            disk_space.create(self._folder / "exit.json", content)
         except BlockingIOError:
             return False
         finally:
@@ -166,10 +165,10 @@ class RunnerProcess:
         path = self._folder / "stop.json"
         at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         content = {"cause": cause, "force": force, "requested_at": at}
-        if disk_space.with_reserve(path, lambda: atomic_files.create(path, content)) or not force:
+        if disk_space.create(path, content) or not force:
             return
         forced = {**(atomic_files.read(path) or content), "force": True}
-        disk_space.with_reserve(path, lambda: atomic_files.replace(path, forced))
+        disk_space.replace(path, forced)
 
     def errors(self) -> str:
         """The end of what the runners wrote to stderr."""
