@@ -163,12 +163,8 @@ class WorkerHost:
         request = decrypt_variables(request, deployment, self._cipher)
         await self._settle_stack(request.stack.id, deployment)
         state = await self.stacks.admit(request.stack.id)
-        try:
+        with disk_space.needing_space():
             template_version = await asyncio.to_thread(self._make, deployment, request, state)
-        except OSError as error:
-            if not disk_space.is_full(error):
-                raise
-            raise DiskFull("the disk of the host is full") from None
         earlier = self._interruptions.of(request.stack.id)
         return PreparedHost(
             self._root.host,

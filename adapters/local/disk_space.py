@@ -9,12 +9,14 @@ import ctypes
 import errno
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from adapters.local import atomic_files
+from deployments.errors import DiskFull
 
 __all__ = [
     "allocate",
@@ -22,6 +24,7 @@ __all__ = [
     "free_bytes",
     "is_full",
     "make_reserve",
+    "needing_space",
     "remove_reserve",
     "replace",
     "replace_durably",
@@ -48,6 +51,17 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 def is_full(error: OSError) -> bool:
     """Whether a write failed because a disk or a quota has no space left."""
     return error.errno in _FULL
+
+
+@contextmanager
+def needing_space() -> Iterator[None]:
+    """Raise the error of a write on a full disk as `DiskFull`."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise DiskFull("the disk of the host is full") from None
 
 
 def free_bytes(path: Path) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from adapters.local import atomic_files, disk_space
 from adapters.local.event_file import EVENT_FILE, read_end_record
 from adapters.terraform import command
-from deployments.errors import DiskFull, PlanChanged, RunDirectoryBroken
+from deployments.errors import PlanChanged, RunDirectoryBroken
 from deployments.imports import import_file
 from deployments.phase import Phase
 from deployments.step import StepOrder, StepOutcome, StopCause
@@ -93,14 +93,6 @@ class RunnerProcess:
             PlanChanged: the plan file is not the planned file.
             DiskFull: the order cannot be written.
         """
-        try:
-            self._place(order)
-        except OSError as error:
-            if not disk_space.is_full(error):
-                raise
-            raise DiskFull("the disk of the host is full") from None
-
-    def _place(self, order: StepOrder) -> None:
         self._check()
         if not self._work.is_dir():
             raise RunDirectoryBroken("the run directory is not on this host any more")
@@ -108,11 +100,12 @@ class RunnerProcess:
             self._work / command.PLAN_FILE
         ):
             raise PlanChanged("the plan file is not the file that was planned")
-        if order.phase is Phase.PLAN:
-            self._place_imports(order)
         argv = command.phase_argv(self._context.terraform, order.phase, destroy=order.destroy)
         environment = self._context.step_environment(order, self._run / "home")
-        write_order(self._folder, order, argv, environment)
+        with disk_space.needing_space():
+            if order.phase is Phase.PLAN:
+                self._place_imports(order)
+            write_order(self._folder, order, argv, environment)
 
     async def start(self) -> None:
         """Start a runner, which starts terraform; a second runner exits by itself."""

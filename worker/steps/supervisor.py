@@ -217,12 +217,11 @@ class Supervisor:
         """
         while True:
             try:
-                self._step.claims.take(activity_token)
-            except OSError as error:
-                if not disk_space.is_full(error):
-                    raise
+                with disk_space.needing_space():
+                    self._step.claims.take(activity_token)
+            except DiskFull:
                 if not self._step.runner.status().ordered:
-                    raise DiskFull("the disk of the host is full") from None
+                    raise
                 await asyncio.sleep(_HEARTBEAT_SECONDS)
             else:
                 return
