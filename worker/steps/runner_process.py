@@ -14,7 +14,7 @@ from pathlib import Path
 from adapters.local import atomic_files, disk_space
 from adapters.local.event_file import EVENT_FILE, read_end_record
 from adapters.terraform import command
-from deployments.errors import PlanChanged, RunDirectoryBroken
+from deployments.errors import DiskFull, PlanChanged, RunDirectoryBroken
 from deployments.imports import import_file
 from deployments.phase import Phase
 from deployments.step import StepOrder, StepOutcome, StopCause
@@ -102,10 +102,14 @@ class RunnerProcess:
             raise PlanChanged("the plan file is not the file that was planned")
         argv = command.phase_argv(self._context.terraform, order.phase, destroy=order.destroy)
         environment = self._context.step_environment(order, self._run / "home")
-        with disk_space.needing_space():
-            if order.phase is Phase.PLAN:
-                self._place_imports(order)
-            write_order(self._folder, order, argv, environment)
+        try:
+            with disk_space.needing_space():
+                if order.phase is Phase.PLAN:
+                    self._place_imports(order)
+                write_order(self._folder, order, argv, environment)
+        except DiskFull:
+            self._disk_full = True
+            raise
 
     async def start(self) -> None:
         """Start a runner, which starts terraform; a second runner exits by itself."""
