@@ -7,8 +7,7 @@ from pathlib import Path
 
 from adapters.local.interruptions import LocalInterruptions
 from adapters.terraform.state import local_state
-from adapters.terraform.state.backends import LocalStateBackend
-from adapters.terraform.state.state_file import position_of
+from adapters.terraform.state.backends import LocalStateBackend, read_state
 from deployments.errors import Unavailable
 from deployments.interruption import Interruption
 from deployments.phase import Phase
@@ -176,8 +175,7 @@ class Finalization:
         end = clock() + _STATE_WAIT_SECONDS
         while backend is not None:
             try:
-                state = await asyncio.to_thread(backend.read)
-                position_of(state)
+                state, _ = await asyncio.to_thread(read_state, backend)
             except Unavailable as error:
                 _log.warning("the state of %s cannot be read: %s", directory.path.name, error)
                 if clock() > end:
