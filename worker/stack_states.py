@@ -34,6 +34,7 @@ class StackStates:
         self._root = root
         self._states = states
         self._records = records
+        self._declared = False
 
     async def admit(self, stack: str) -> bytes:
         """Read the state of a stack that a deployment is about to change.
@@ -76,8 +77,11 @@ class StackStates:
     async def declare(self) -> None:
         """Record the states on this host's disk that have no record; raises Unavailable.
 
-        Records are lost with Temporal's database.
+        Records are lost with Temporal's database. After a success nothing is left to do: each
+        deployment records its state.
         """
+        if self._declared:
+            return
         for stack, backend in self._states.local():
             if await self._records.read(stack) is None:
                 try:
@@ -86,6 +90,7 @@ class StackStates:
                     raise
                 except Unavailable as error:
                     _log.warning("the state of the stack %s is not recorded: %s", stack, error)
+        self._declared = True
 
     async def _write(self, stack: str, known: StackRecord | None, record: StackRecord) -> None:
         if known != record:
