@@ -5,8 +5,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import IO, Any
 
 from temporalio.client import Client
@@ -103,11 +104,9 @@ async def run(settings: Settings) -> None:
         background = _start_tasks(
             Watchdog(host.show_life).run(),
             reattachment.run(),
-            ship_pending_logs(host, shipper),
-            send_pending_artifacts(host),
-            settle_pending_states(host),
-            publish_sink_statuses(host, shipper),
+            reattachment.close_abandoned(),
             mirror_status(settings, client),
+            *_repeated_work(host, shipper),
         )
         await _until_stopped(stop, background)
         if settings.worker.drain:
@@ -157,49 +156,44 @@ def _preflight_activities(host: WorkerHost, settings: Settings) -> PreflightActi
     return PreflightActivities(host.plans, preflight, GoogleImportFinder(google))
 
 
+async def _repeat(work: Callable[[], Awaitable[None]], seconds: float, failure: str) -> None:
+    """Do a piece of work for ever, `seconds` after its end; an error is logged as `failure`."""
+    while True:
+        try:
+            await work()
+        except (AnavaError, OSError) as error:
+            _log.warning("%s: %s", failure, error)
+        await asyncio.sleep(seconds)
+
+
+def _repeated_work(host: WorkerHost, shipper: LogShipper) -> list[Coroutine[Any, Any, None]]:
+    logs = partial(ship_pending_logs, host, shipper)
+    artifacts = host.archive.send_pending
+    states = partial(settle_pending_states, host)
+    statuses = partial(publish_sink_statuses, host, shipper)
+    return [
+        _repeat(logs, _PENDING_SECONDS, "the scan for unshipped logs failed"),
+        _repeat(artifacts, _PENDING_SECONDS, "the scan for unsent artifacts failed"),
+        _repeat(states, _PENDING_SECONDS, "the scan for unsaved states failed"),
+        _repeat(statuses, _SINK_STATUS_SECONDS, "cannot publish the status of the sinks"),
+    ]
+
+
 async def ship_pending_logs(host: WorkerHost, shipper: LogShipper) -> None:
     """Ship the logs that another worker left unfinished or that a store has lost."""
-    while True:
-        try:
-            for key, sink in host.unshipped_logs(await shipper.generations()):
-                shipper.begin(key, sink)
-        except (AnavaError, OSError) as error:
-            _log.warning("the scan for unshipped logs failed: %s", error)
-        await asyncio.sleep(_PENDING_SECONDS)
-
-
-async def send_pending_artifacts(host: WorkerHost) -> None:
-    """Send the artifacts that the store refused when they were made."""
-    while True:
-        try:
-            await host.archive.send_pending()
-        except (AnavaError, OSError) as error:
-            _log.warning("the scan for unsent artifacts failed: %s", error)
-        await asyncio.sleep(_PENDING_SECONDS)
+    for key, sink in host.unshipped_logs(await shipper.generations()):
+        shipper.begin(key, sink)
 
 
 async def settle_pending_states(host: WorkerHost) -> None:
     """Record the local states, then save the states that terraform could not save."""
-    declared = False
-    while True:
-        try:
-            if not declared:
-                await host.stacks.declare()
-                declared = True
-            await host.recovery.settle_pending()
-        except (AnavaError, OSError) as error:
-            _log.warning("the scan for unsaved states failed: %s", error)
-        await asyncio.sleep(_PENDING_SECONDS)
+    await host.stacks.declare()
+    await host.recovery.settle_pending()
 
 
 async def publish_sink_statuses(host: WorkerHost, shipper: LogShipper) -> None:
     """Publish the status of the sinks to the API of this machine."""
-    while True:
-        try:
-            host.publish_sink_statuses(shipper.statuses())
-        except (AnavaError, OSError) as error:
-            _log.warning("cannot publish the status of the sinks: %s", error)
-        await asyncio.sleep(_SINK_STATUS_SECONDS)
+    host.publish_sink_statuses(shipper.statuses())
 
 
 async def mirror_status(settings: Settings, client: Client) -> None:

@@ -87,7 +87,7 @@ class RunDirectories(Protocol):
     ) -> list[StepResult]: ...
     async def reconcile(self, deployment: str, steps: Sequence[StepResult]) -> Reconciliation: ...
     async def record(self, deployment: str, record_json: str) -> str: ...
-    async def clear(self, deployment: str) -> None: ...
+    async def clear(self, deployment: str, *, completed: bool) -> None: ...
 
 
 class Outbox(Protocol):
@@ -147,7 +147,8 @@ class DeploymentActivities:
             record = await self._directories.record(deployment, _record(input, result))
             result = msgspec.convert(json.loads(record)["result"], DeploymentResult)
             await self._archive_artifacts(input, record, result)
-            await self._directories.clear(deployment)
+            completed = result.status is Status.COMPLETED
+            await self._directories.clear(deployment, completed=completed)
             return fit_to_memo(result)
 
     async def _archive_artifacts(

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from adapters.local.interruptions import LocalInterruptions
 from adapters.terraform.state import local_state
-from adapters.terraform.state.backends import LocalStateBackend
-from adapters.terraform.state.errored import read_errored_state
-from adapters.terraform.state.state_file import position_of
+from adapters.terraform.state.backends import LocalStateBackend, read_state
 from deployments.errors import Unavailable
 from deployments.interruption import Interruption
 from deployments.phase import Phase
@@ -19,9 +17,8 @@ from worker.run_directory import RunDirectory
 from worker.run_root import RunRoot
 from worker.stack_states import StackStates
 from worker.state_reconciliation import reconcile
-from worker.state_recovery import StateRecovery
+from worker.state_recovery import StateRecovery, unsaved_state_in
 from worker.steps.context import HostContext
-from worker.steps.event_log import SPOOL_FILE
 from worker.steps.folder import StepFolder, step_folders
 from worker.steps.result_file import read_result
 
@@ -106,13 +103,13 @@ class Finalization:
         """Write the record; returns the stored record, after a repeat the first."""
         return await asyncio.to_thread(self._root.directory(deployment).record, record_json)
 
-    async def clear(self, deployment: str) -> None:
+    async def clear(self, deployment: str, *, completed: bool) -> None:
         """Remove the files that only the work needed.
 
         The interruptions that a completed deployment reported are settled.
         """
         directory = self._root.directory(deployment)
-        if directory.has_completed():
+        if completed:
             self._interruptions.forget(directory.stack())
         await asyncio.to_thread(directory.clear)
 
@@ -132,15 +129,16 @@ class Finalization:
             deployment, number, phase, lost, left.unrecorded, left.unknown, left.inconclusive
         )
         self._interruptions.add(directory.stack(), interruption)
-        directory.clear()
+        await asyncio.to_thread(directory.clear)
         # Last, and found again after a death in between: with a record the directory is closed.
         directory.record('{"format": 1, "abandoned": true}')
 
     async def _recover(self, directory: RunDirectory) -> Recovery:
         """Begin the recovery of a state and a lock, try once, and update the stack's record."""
         deployment = directory.path.name
-        saved = await asyncio.to_thread(self._restore_local_state, directory)
-        await self._recovery.begin(directory, with_state=not saved)
+        unsaved = await asyncio.to_thread(unsaved_state_in, directory)
+        saved = await asyncio.to_thread(self._restore_local_state, directory, unsaved)
+        await self._recovery.begin(directory, b"" if saved else unsaved)
         try:
             saved |= await self._recovery.settle(deployment)
             await self._note(directory)
@@ -150,20 +148,18 @@ class Finalization:
             return Recovery.PENDING
         return Recovery.SAVED if saved else Recovery.NONE
 
-    def _restore_local_state(self, directory: RunDirectory) -> bool:
+    def _restore_local_state(self, directory: RunDirectory, unsaved: bytes) -> bool:
         """Repair a state on this disk that terraform could not write; whether a state was saved.
 
         Before the recovery, which needs a whole state and, for its own copy, free space.
         """
         state = self._context.states.used_by(directory.work)
-        steps = directory.steps()
-        if not isinstance(state, LocalStateBackend) or not steps:
+        if not isinstance(state, LocalStateBackend) or not directory.steps():
             return False
         local_state.remove_stale_lock_info(state.path)
-        errored_state = read_errored_state(directory.work, directory.step(steps[-1]) / SPOOL_FILE)
         try:
-            return local_state.restore(state.path, errored_state, directory.path)
-        except OSError as error:
+            return local_state.restore(state.path, unsaved, directory.path)
+        except (Unavailable, OSError) as error:
             _log.error("the state of %s is not saved: %s", directory.path.name, error)
             return False
 
@@ -179,8 +175,7 @@ class Finalization:
         end = clock() + _STATE_WAIT_SECONDS
         while backend is not None:
             try:
-                state = await asyncio.to_thread(backend.read)
-                position_of(state)
+                state, _ = await asyncio.to_thread(read_state, backend)
             except Unavailable as error:
                 _log.warning("the state of %s cannot be read: %s", directory.path.name, error)
                 if clock() > end:

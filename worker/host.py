@@ -19,7 +19,6 @@ from adapters.settings import Settings
 from adapters.terraform import command
 from adapters.terraform.run_command import run_command
 from adapters.terraform.state.backends import StateBackends, backend_file, sensitive_outputs
-from adapters.terraform.state.errored import ERRORED_STATE_FILE
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest, PreparedHost
 from deployments.errors import DiskFull, TerraformUnusable
@@ -35,7 +34,7 @@ from worker.plan_report import PlanReporter
 from worker.run_redactor import RunRedactor
 from worker.run_root import RunRoot
 from worker.stack_states import StackRecords, StackStates
-from worker.state_recovery import StateRecovery
+from worker.state_recovery import StateRecovery, unsaved_state_in
 from worker.steps.context import HostContext
 from worker.steps.folder import StepFolder, step_folders
 from worker.steps.log_cursor import StepLogFile, sinks_behind
@@ -92,7 +91,7 @@ class WorkerHost:
     ) -> "WorkerHost":
         """Open the run root and check terraform.
 
-        Of the environment terraform gets PATH and LD_LIBRARY_PATH.
+        Of the environment terraform gets PATH and `inherited_environment`.
 
         Raises:
             TerraformUnusable: terraform is missing or too old, or its mirror is missing.
@@ -164,12 +163,8 @@ class WorkerHost:
         request = decrypt_variables(request, deployment, self._cipher)
         await self._settle_stack(request.stack.id, deployment)
         state = await self.stacks.admit(request.stack.id)
-        try:
+        with disk_space.needing_space():
             template_version = await asyncio.to_thread(self._make, deployment, request, state)
-        except OSError as error:
-            if not disk_space.is_full(error):
-                raise
-            raise DiskFull("the disk of the host is full") from None
         earlier = self._interruptions.of(request.stack.id)
         return PreparedHost(
             self._root.host,
@@ -238,8 +233,8 @@ class WorkerHost:
             # The earlier deployment was terminated, and its run directory is not closed yet.
             if other.path.name == deployment or other.stack() != stack:
                 continue
-            if (other.work / ERRORED_STATE_FILE).is_file():
-                await self.recovery.begin(other)
+            if unsaved := await asyncio.to_thread(unsaved_state_in, other):
+                await self.recovery.begin(other, unsaved)
         await self.recovery.settle_stack(stack)
 
     def _check_providers(self, template: Template) -> None:

@@ -1,8 +1,6 @@
 """The plan of a deployment: as JSON for preflight, and redacted as artifacts."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from adapters.terraform import command
 from adapters.terraform.plan.redacted import redact_plan, sensitive_values
 from adapters.terraform.run_command import run_command
 from deployments import artifacts
-from deployments.errors import DiskFull, RunDirectoryBroken
+from deployments.errors import RunDirectoryBroken
 from worker.artifact_outbox import ArtifactOutbox
 from worker.run_directory import RunDirectory
 from worker.run_root import RunRoot
@@ -45,28 +43,21 @@ class PlanReporter:
 
         Raises DiskFull, which is not repeated: the end of the deployment waits for the report.
         """
-        try:
-            await self._report(deployment)
-        except OSError as error:
-            if not disk_space.is_full(error):
-                raise
-            raise DiskFull("the disk of the host is full") from None
-
-    async def _report(self, deployment: str) -> None:
         directory = self._root.directory(deployment)
-        plan_json, marked = await self._read(directory)
-        # In threads: 1 s for 1,000 resources with a secret each (measured).
-        redactor = Redactor([*directory.secrets(), *marked])
-        redacted = await asyncio.to_thread(redact_plan, plan_json, redactor)
-        self._outbox.enqueue(directory, artifacts.PLAN_JSON, redacted.decode())
-        # After the first command, not beside: each starts the providers, during an apply.
-        plan_text = await self._show(
-            directory, command.show_plan_text_argv(self._context.terraform)
-        )
-        text = await asyncio.to_thread(redactor.clean, plan_text.decode("utf-8", "replace"))
-        self._outbox.enqueue(directory, artifacts.PLAN_TEXT, text)
-        plan = directory.work / command.PLAN_FILE
-        await asyncio.to_thread(_copy, plan, self._plans / deployment)
+        with disk_space.needing_space():
+            plan_json, marked = await self._read(directory)
+            # In threads: 1 s for 1,000 resources with a secret each (measured).
+            redactor = Redactor([*directory.secrets(), *marked])
+            redacted = await asyncio.to_thread(redact_plan, plan_json, redactor)
+            self._outbox.enqueue(directory, artifacts.PLAN_JSON, redacted.decode())
+            # After the first command, not beside: each starts the providers, during an apply.
+            plan_text = await self._show(
+                directory, command.show_plan_text_argv(self._context.terraform)
+            )
+            text = await asyncio.to_thread(redactor.clean, plan_text.decode("utf-8", "replace"))
+            self._outbox.enqueue(directory, artifacts.PLAN_TEXT, text)
+            plan = directory.work / command.PLAN_FILE
+            await asyncio.to_thread(_copy, plan, self._plans / deployment)
 
     async def _read(self, directory: RunDirectory) -> tuple[bytes, list[str]]:
         """The plan as JSON, and the values that the plan marks, which the log hides from now on."""
@@ -87,7 +78,4 @@ class PlanReporter:
 def _copy(plan: Path, folder: Path) -> None:
     """Copy a plan file, mode 0600: a plan holds every secret in clear and is never an artifact."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = folder / f".{plan.name}.{os.urandom(6).hex()}"
-    shutil.copyfile(plan, draft)
-    draft.chmod(0o600)
-    draft.replace(folder / plan.name)
+    disk_space.replace_durably(folder / plan.name, plan.read_bytes(), None)

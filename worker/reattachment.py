@@ -1,6 +1,7 @@
 """Re-attachment: this worker supervises the running steps of workers that are gone."""
 
 import asyncio
+from contextlib import suppress
 
 from temporalio import activity
 
@@ -34,20 +35,31 @@ class Reattachment:
         self._supervisors = supervisors
         self._scan_seconds = scan_seconds
         self._tasks: dict[StepKey, asyncio.Task[None]] = {}
-        self._cleanup_at = 0.0
+        self._cleanup_due = asyncio.Event()
 
     async def run(self) -> None:
         """Scan until the worker hands over; log a failed scan and repeat."""
-        clock = asyncio.get_running_loop().time
         while not self._supervisors.handing_over:
             try:
                 self.scan()
-                if clock() >= self._cleanup_at:
-                    self._cleanup_at = clock() + _CLEANUP_SECONDS
-                    await self._close_abandoned()
             except (AnavaError, OSError) as error:
                 activity.logger.warning("a scan of the run root failed: %s", error)
             await asyncio.sleep(self._scan_seconds)
+
+    async def close_abandoned(self) -> None:
+        """Close run directories without a workflow until the task is cancelled.
+
+        Beside the scan: a directory takes 90 s where a process is alive and the state's store away.
+        """
+        while True:
+            self._cleanup_due.clear()
+            try:
+                await self._close_all()
+            except (AnavaError, OSError) as error:
+                activity.logger.warning("a scan for abandoned deployments failed: %s", error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLEANUP_SECONDS):
+                    await self._cleanup_due.wait()
 
     def scan(self) -> None:
         """Start a task for every step whose claim is stale now."""
@@ -81,7 +93,7 @@ class Reattachment:
             await self._deliver(self._attempts.heartbeat(activity_token), result)
             step.close()
             # It may have been the last step of a deployment whose workflow is gone.
-            self._cleanup_at = 0.0
+            self._cleanup_due.set()
         except StepMoved as moved:
             activity.logger.info("another worker supervises %s: %s", step.key, moved)
         except (AnavaError, OSError) as error:
@@ -99,16 +111,23 @@ class Reattachment:
                 return
         raise HandedOver("this worker shuts down; the next worker delivers the result")
 
-    async def _close_abandoned(self) -> None:
-        """Close the run directories of deployments that ended without `finalize_deployment`.
+    async def _close_all(self) -> None:
+        """Close the run directories of deployments that ended without `finalize_deployment`."""
+        for deployment in self._host.idle_deployments():
+            try:
+                await self._close(deployment)
+            except (AnavaError, OSError) as error:
+                activity.logger.warning("%s is not closed yet: %s", deployment, error)
+
+    async def _close(self, deployment: str) -> None:
+        """Close a run directory unless its workflow is open.
 
         A deployment that Temporal does not know would hold its place and its secrets for ever.
         """
-        for deployment in self._host.idle_deployments():
-            state = await self._attempts.workflow_state(deployment)
-            if state is WorkflowState.OPEN:
-                continue
-            lost = state is WorkflowState.UNKNOWN
-            if lost:
-                activity.logger.error("Temporal does not know %s: closing it", deployment)
-            await self._host.finalization.abandon(deployment, lost=lost)
+        state = await self._attempts.workflow_state(deployment)
+        if state is WorkflowState.OPEN:
+            return
+        lost = state is WorkflowState.UNKNOWN
+        if lost:
+            activity.logger.error("Temporal does not know %s: closing it", deployment)
+        await self._host.finalization.abandon(deployment, lost=lost)

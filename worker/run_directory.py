@@ -11,7 +11,7 @@ from pathlib import Path
 from adapters.local import atomic_files, disk_space
 from adapters.terraform import function_archives
 from adapters.terraform.state.backends import BACKEND_FILE
-from deployments.deployment import DeploymentRequest, Status
+from deployments.deployment import DeploymentRequest
 from deployments.errors import RunDirectoryBroken
 from deployments.templates import TEMPLATES
 
@@ -45,12 +45,6 @@ class RunDirectory:
     def is_open(self) -> bool:
         """Whether the deployment takes a slot on this host."""
         return self.path.is_dir() and not (self.path / RECORD_FILE).exists()
-
-    def has_completed(self) -> bool:
-        """Whether the deployment ended with the status `completed`."""
-        record = atomic_files.read(self.path / RECORD_FILE) or {}
-        result = record.get("result")
-        return isinstance(result, dict) and result.get("status") == Status.COMPLETED
 
     def make(
         self, template: Path, request: DeploymentRequest, backend: str, secrets: Iterable[str]
@@ -151,8 +145,8 @@ class RunDirectory:
         """Write the record unless one exists; returns the stored record."""
         self.path.mkdir(exist_ok=True, mode=0o700)
         path = self.path / RECORD_FILE
-        disk_space.with_reserve(path, partial(atomic_files.create, path, record_json))
-        return atomic_files.read_text(self.path / RECORD_FILE) or record_json
+        disk_space.create(path, record_json)
+        return atomic_files.read_text(path) or record_json
 
     def clear(self) -> None:
         """Remove the files that only the work needed; may be repeated."""

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from typing import Protocol
 
-from adapters.terraform.state.backends import StateBackend, StateBackends
+from adapters.terraform.state.backends import StateBackend, StateBackends, read_state
 from adapters.terraform.state.state_file import position_of
 from deployments.errors import StateUnreachable, TemporalUnavailable, Unavailable
 from deployments.stack_record import StackRecord, StatePosition, check_position
@@ -34,6 +34,7 @@ class StackStates:
         self._root = root
         self._states = states
         self._records = records
+        self._declared = False
 
     async def admit(self, stack: str) -> bytes:
         """Read the state of a stack that a deployment is about to change.
@@ -47,8 +48,7 @@ class StackStates:
         backend = self._states.of(stack)
         location, record = self._location(backend), await self._records.read(stack)
         try:
-            state = await asyncio.to_thread(backend.read)
-            position = position_of(state)
+            state, position = await asyncio.to_thread(read_state, backend)
         except Unavailable as error:
             check_position(record, location, None, self._root.host)
             raise StateUnreachable(str(error)) from None
@@ -61,7 +61,7 @@ class StackStates:
 
         A state without resources is as good as none, so every host may continue.
         """
-        position = position_of(await asyncio.to_thread(backend.read))
+        _, position = await asyncio.to_thread(read_state, backend)
         if not position.resources:
             await self._records.remove(stack)
             return
@@ -70,15 +70,18 @@ class StackStates:
 
     async def note_unsaved(self, stack: str, backend: StateBackend, state: bytes) -> None:
         """Record that this host has a state that the store did not take; raises Unavailable."""
-        position = position_of(state)
+        position = await asyncio.to_thread(position_of, state)
         record = await self._records.read(stack)
         await self._write(stack, record, self._record(backend, position, saved=False))
 
     async def declare(self) -> None:
         """Record the states on this host's disk that have no record; raises Unavailable.
 
-        Records are lost with Temporal's database.
+        Records are lost with Temporal's database. After a success nothing is left to do: each
+        deployment records its state.
         """
+        if self._declared:
+            return
         for stack, backend in self._states.local():
             if await self._records.read(stack) is None:
                 try:
@@ -87,6 +90,7 @@ class StackStates:
                     raise
                 except Unavailable as error:
                     _log.warning("the state of the stack %s is not recorded: %s", stack, error)
+        self._declared = True
 
     async def _write(self, stack: str, known: StackRecord | None, record: StackRecord) -> None:
         if known != record:

@@ -18,19 +18,24 @@ from pathlib import Path
 
 from adapters.local import atomic_files, disk_space
 from adapters.local.folder_lock import exclusive
-from adapters.terraform.state import errored
-from adapters.terraform.state.backends import BACKEND_FILE, StateBackend, StateBackends
-from adapters.terraform.state.errored import ERRORED_STATE_FILE
+from adapters.terraform.state import local_state
+from adapters.terraform.state.backends import (
+    BACKEND_FILE,
+    LocalStateBackend,
+    StateBackend,
+    StateBackends,
+)
+from adapters.terraform.state.errored import ERRORED_STATE_FILE, read_errored_state
 from adapters.terraform.state.gcs import StateLock
 from adapters.terraform.state.own_locks import TerraformRun, dead_runs, free_own_lock
-from adapters.terraform.state.state_file import position_of
+from adapters.terraform.state.state_file import complete_position, continues, position_of
 from deployments.errors import StateBeingRecovered, Unavailable
 from worker.run_directory import RunDirectory
 from worker.stack_states import StackStates
 from worker.state_reconciliation import addresses_in
 from worker.steps.event_log import SPOOL_FILE
 
-__all__ = ["StateRecovery"]
+__all__ = ["StateRecovery", "unsaved_state_in"]
 
 _log = logging.getLogger("anava.worker")
 
@@ -47,19 +52,19 @@ class StateRecovery:
         self._states = states
         self._stacks = stacks
 
-    async def begin(self, directory: RunDirectory, *, with_state: bool = True) -> None:
+    async def begin(self, directory: RunDirectory, state: bytes) -> None:
         """Copy all that the recovery needs out of the run directory; a repeat changes nothing.
 
-        Not `with_state` where the state is saved already. No terraform of the deployment may be
-        alive. Raises Unavailable without Temporal.
+        `state` is the unsaved state, empty where the state is saved already. No terraform of the
+        deployment may be alive. Raises Unavailable without Temporal.
         """
         deployment = directory.path.name
-        copy = partial(_copy, directory, self._folder / deployment, with_state=with_state)
+        copy = partial(_copy, directory, self._folder / deployment, state)
         if not await asyncio.to_thread(disk_space.with_reserve, directory.path, copy):
             return
         backend = self._states.used_by(self._folder / deployment)
-        if backend is not None and (state := self.unsaved_state(deployment)):
-            await self._stacks.note_unsaved(directory.stack(), backend, state)
+        if backend is not None and (unsaved := self.unsaved_state(deployment)):
+            await self._stacks.note_unsaved(directory.stack(), backend, unsaved)
 
     def unsaved_state(self, deployment: str) -> bytes:
         """The state that the store does not have yet; empty without one."""
@@ -77,6 +82,7 @@ class StateRecovery:
 
         Raises:
             Unavailable: the store does not answer, or another process has locked the state.
+            OSError: the state cannot be written to this host's disk.
         """
         folder = self._folder / deployment
         if not (folder / BACKEND_FILE).exists():
@@ -88,6 +94,10 @@ class StateRecovery:
                 # Another worker has settled the recovery meanwhile.
                 return False
             recovery = _read(folder)
+            if isinstance(backend, LocalStateBackend):
+                # Again, since the disk may have been full at the end of the deployment.
+                state = self.unsaved_state(deployment)
+                await asyncio.to_thread(local_state.restore, backend.path, state, None)
             if (folder / ERRORED_STATE_FILE).exists():
                 saved = await asyncio.to_thread(_save, folder, backend, recovery)
                 await self._note(recovery.stack, backend)
@@ -139,34 +149,29 @@ class _Recovery:
         return lock.info == self.deployment or any(run.made(lock) for run in self.runs)
 
 
-def _copy(directory: RunDirectory, folder: Path, *, with_state: bool) -> bool:
+def unsaved_state_in(directory: RunDirectory) -> bytes:
+    """The state that terraform wrote or printed and could not save; empty without one. Blocks."""
+    steps = directory.steps()
+    if not steps:
+        return b""
+    return read_errored_state(directory.work, directory.step(steps[-1]) / SPOOL_FILE)
+
+
+def _copy(directory: RunDirectory, folder: Path, state: bytes) -> bool:
     """Copy state, backend and runs; False where there is nothing to recover."""
-    steps = [directory.step(number) for number in directory.steps()]
-    state = b""
-    if with_state and steps:
-        state = errored.read_errored_state(directory.work, steps[-1] / SPOOL_FILE)
-    runs = dead_runs(steps)
+    runs = dead_runs([directory.step(number) for number in directory.steps()])
     backend = atomic_files.read_text(directory.work / BACKEND_FILE)
     if backend is None or not (state or runs):
         return False
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if state:
-        errored.preserve(
-            state, folder / (ERRORED_STATE_FILE if _is_state(state) else _REFUSED_FILE)
-        )
+        name = ERRORED_STATE_FILE if complete_position(state) else _REFUSED_FILE
+        disk_space.replace_durably(folder / name, state, directory.path)
     content = {"stack": directory.stack(), "runs": [asdict(run) for run in runs]}
     atomic_files.replace(folder / _RECOVERY_FILE, content)
     # Last: a folder without this file is no recovery.
     atomic_files.replace(folder / BACKEND_FILE, backend)
     return True
-
-
-def _is_state(state: bytes) -> bool:
-    """Whether terraform wrote the whole state."""
-    try:
-        return bool(position_of(state).lineage)
-    except Unavailable:
-        return False
 
 
 def _read(folder: Path) -> _Recovery:
@@ -214,7 +219,7 @@ def _write(backend: StateBackend, state: bytes) -> bool:
         nonlocal has_state
         if _contains(stored, state):
             return None
-        has_state = _continues(stored, state)
+        has_state = continues(position_of(stored), complete_position(state))
         return state if has_state else None
 
     backend.replace(change)
@@ -232,13 +237,6 @@ def _contains(stored: bytes, state: bytes) -> bool:
     if now.serial == ours.serial:
         return _resources(stored) == _resources(state)
     return addresses_in(state) <= addresses_in(stored)
-
-
-def _continues(stored: bytes, state: bytes) -> bool:
-    now, ours = position_of(stored), position_of(state)
-    if not ours.lineage:
-        return False
-    return not now.lineage or (now.lineage == ours.lineage and now.serial < ours.serial)
 
 
 def _resources(state: bytes) -> object:

@@ -9,17 +9,25 @@ import ctypes
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from adapters.local import atomic_files
+from deployments.errors import DiskFull
+
 __all__ = [
-    "RESERVE_BYTES",
     "allocate",
+    "create",
     "free_bytes",
     "is_full",
     "make_reserve",
+    "needing_space",
     "remove_reserve",
+    "replace",
+    "replace_durably",
     "with_reserve",
 ]
 
@@ -30,7 +38,8 @@ _FOLDER = "reserve"
 # and logs in the outbox are small; a state of 1,000 resources has 1.5 MB.
 _FILES = 64
 _FILE_BYTES = 256 * 1024
-RESERVE_BYTES = _FILES * _FILE_BYTES
+# Less than a file of the reserve: each file that is removed makes room for at least a chunk.
+_CHUNK_BYTES = 64 * 1024
 # Below this number of inodes a disk counts as full: a run directory has about 200 files.
 _MIN_INODES = 1000
 
@@ -42,6 +51,17 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 def is_full(error: OSError) -> bool:
     """Whether a write failed because a disk or a quota has no space left."""
     return error.errno in _FULL
+
+
+@contextmanager
+def needing_space() -> Iterator[None]:
+    """Raise the error of a write on a full disk as `DiskFull`."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise DiskFull("the disk of the host is full") from None
 
 
 def free_bytes(path: Path) -> int:
@@ -101,13 +121,56 @@ def with_reserve(path: Path, write: Callable[[], _Result]) -> _Result:
                 raise
 
 
+def create(path: Path, content: Mapping[str, object] | str) -> bool:
+    """`atomic_files.create` below a run directory, on a full disk with the reserve."""
+    return with_reserve(path, partial(atomic_files.create, path, content))
+
+
+def replace(path: Path, content: Mapping[str, object] | str) -> None:
+    """`atomic_files.replace` below a run directory, on a full disk with the reserve."""
+    with_reserve(path, partial(atomic_files.replace, path, content))
+
+
+def replace_durably(path: Path, content: bytes, run_directory: Path | None) -> None:
+    """Replace a private file: after a power failure the path has the old or the new content.
+
+    With a run directory its reserve is used, chunk by chunk, so that another program cannot take
+    the whole of it. Raises OSError when the disk is full, and leaves no draft.
+    """
+    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    reserve = run_directory or path
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    fd = with_reserve(reserve, partial(os.open, draft, flags, 0o600))
+    try:
+        written = 0
+        while written < len(content):
+            chunk = content[written : written + _CHUNK_BYTES]
+            written += with_reserve(reserve, partial(os.pwrite, fd, chunk, written))
+        os.fsync(fd)
+    except OSError:
+        draft.unlink()
+        raise
+    finally:
+        os.close(fd)
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write the names of a folder's files to the disk."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def _free_some(path: Path) -> bool:
-    folder = next(
-        (parent / _FOLDER for parent in (path, *path.parents) if (parent / _FOLDER).is_dir()), None
-    )
-    if folder is None:
+    folders = (path, *path.parents)
+    run_directory = next((folder for folder in folders if folder.name.startswith("dep-")), None)
+    if run_directory is None:
         return False
-    for file in folder.iterdir():
+    for file in (run_directory / _FOLDER).glob("*"):
         file.unlink(missing_ok=True)
         return True
     return False

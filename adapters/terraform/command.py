@@ -16,7 +16,6 @@ __all__ = [
     "provider_environment",
     "show_plan_argv",
     "show_plan_text_argv",
-    "state_argv",
     "version_argv",
 ]
 
@@ -67,11 +66,6 @@ def show_plan_argv(terraform: str) -> list[str]:
 def show_plan_text_argv(terraform: str) -> list[str]:
     """Print the plan file as text; terraform hides sensitive values except for some copies."""
     return [terraform, "show", "-no-color", PLAN_FILE]
-
-
-def state_argv(terraform: str) -> list[str]:
-    """Print the state, or nothing when there is none; takes no lock."""
-    return [terraform, "state", "pull"]
 
 
 def version_argv(terraform: str) -> list[str]:

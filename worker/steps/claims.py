@@ -45,8 +45,7 @@ class Claims:
             "phase": activity_token.phase,
             "may_start": activity_token.may_start,
         }
-        path = self._path(epoch)
-        if not disk_space.with_reserve(path, lambda: atomic_files.create(path, content)):
+        if not disk_space.create(self._path(epoch), content):
             raise Fenced(f"another worker holds epoch {epoch}")
         self.epoch = epoch
         self._touch(atomic_files.boot_seconds())
@@ -73,7 +72,7 @@ class Claims:
                 raise
             # In place a renewal every 10 s needs no space and none of the reserve.
             if not _overwrite(lease, text.encode()):
-                disk_space.with_reserve(lease, lambda: atomic_files.replace(lease, text))
+                disk_space.replace(lease, text)
 
     def release(self) -> None:
         """Make the claim stale, so that the next worker claims the step at once."""

@@ -93,14 +93,6 @@ class RunnerProcess:
             PlanChanged: the plan file is not the planned file.
             DiskFull: the order cannot be written.
         """
-        try:
-            self._place(order)
-        except OSError as error:
-            if not disk_space.is_full(error):
-                raise
-            raise DiskFull("the disk of the host is full") from None
-
-    def _place(self, order: StepOrder) -> None:
         self._check()
         if not self._work.is_dir():
             raise RunDirectoryBroken("the run directory is not on this host any more")
@@ -108,11 +100,16 @@ class RunnerProcess:
             self._work / command.PLAN_FILE
         ):
             raise PlanChanged("the plan file is not the file that was planned")
-        if order.phase is Phase.PLAN:
-            self._place_imports(order)
         argv = command.phase_argv(self._context.terraform, order.phase, destroy=order.destroy)
         environment = self._context.step_environment(order, self._run / "home")
-        write_order(self._folder, order, argv, environment)
+        try:
+            with disk_space.needing_space():
+                if order.phase is Phase.PLAN:
+                    self._place_imports(order)
+                write_order(self._folder, order, argv, environment)
+        except DiskFull:
+            self._disk_full = True
+            raise
 
     async def start(self) -> None:
         """Start a runner, which starts terraform; a second runner exits by itself."""
@@ -150,8 +147,7 @@ class RunnerProcess:
                 "error": error or None,
                 "disk_full": self._disk_full,
             }
-            path = self._folder / "exit.json"
-            disk_space.with_reserve(path, lambda: atomic_files.create(path, content))
+            disk_space.create(self._folder / "exit.json", content)
         except BlockingIOError:
             return False
         finally:
@@ -166,10 +162,10 @@ class RunnerProcess:
         path = self._folder / "stop.json"
         at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         content = {"cause": cause, "force": force, "requested_at": at}
-        if disk_space.with_reserve(path, lambda: atomic_files.create(path, content)) or not force:
+        if disk_space.create(path, content) or not force:
             return
         forced = {**(atomic_files.read(path) or content), "force": True}
-        disk_space.with_reserve(path, lambda: atomic_files.replace(path, forced))
+        disk_space.replace(path, forced)
 
     def errors(self) -> str:
         """The end of what the runners wrote to stderr."""

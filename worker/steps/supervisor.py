@@ -5,7 +5,7 @@ Started and re-attached steps have the same supervisor.
 
 import asyncio
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from temporalio import activity
@@ -19,7 +19,6 @@ from deployments.step import (
     Resource,
     StepKey,
     StepOrder,
-    StepOutcome,
     StepResult,
     StopCause,
 )
@@ -177,13 +176,7 @@ class Supervisor:
         try:
             is_ordered = self._attach(order)
         except HostFault as fault:
-            result = await self._withdrawn()
-            return replace(
-                result,
-                outcome=StepOutcome.START_FAILED,
-                error=str(fault),
-                disk_full=isinstance(fault, DiskFull),
-            )
+            return await self._withdrawn(str(fault))
         if not is_ordered:
             return await self._withdrawn()
         output = asyncio.create_task(self._follow_output(), name="output")
@@ -217,12 +210,11 @@ class Supervisor:
         """
         while True:
             try:
-                self._step.claims.take(activity_token)
-            except OSError as error:
-                if not disk_space.is_full(error):
-                    raise
+                with disk_space.needing_space():
+                    self._step.claims.take(activity_token)
+            except DiskFull:
                 if not self._step.runner.status().ordered:
-                    raise DiskFull("the disk of the host is full") from None
+                    raise
                 await asyncio.sleep(_HEARTBEAT_SECONDS)
             else:
                 return
@@ -240,10 +232,13 @@ class Supervisor:
             self._step.runner.withdraw()
         return True
 
-    async def _withdrawn(self) -> StepResult:
-        """End a step without an order: terraform never starts, and the log records that."""
+    async def _withdrawn(self, error: str = "") -> StepResult:
+        """End a step without an order: terraform never starts, and the log records that.
+
+        With an `error` the step counts as failed to start.
+        """
         # Another process may test the lock of the step for an instant, which raises no event.
-        while not self._step.runner.withdraw():  # noqa: ASYNC110
+        while not self._step.runner.withdraw(error):  # noqa: ASYNC110
             await asyncio.sleep(_EXIT_POLL_SECONDS)
         self._ship(self._step.key)
         try:

@@ -1,17 +1,16 @@
-"""Recovers a state that terraform could not save, and preserves a copy for operators.
+"""Reads a state that terraform could not save.
 
 Terraform writes the state to `errored.tfstate`. When that fails too, terraform prints the state,
 with every secret in clear, as a message of the machine-readable output (tried, terraform 1.11.4).
 """
 
 import mmap
-import os
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-__all__ = ["ERRORED_STATE_FILE", "preserve", "read_errored_state"]
+__all__ = ["ERRORED_STATE_FILE", "read_errored_state"]
 
 ERRORED_STATE_FILE = "errored.tfstate"
 
@@ -36,15 +35,6 @@ def read_errored_state(work: Path, spool: Path) -> bytes:
         return printed
     file = work / ERRORED_STATE_FILE
     return file.read_bytes() if file.is_file() else b""
-
-
-def preserve(state: bytes, path: Path) -> None:
-    """Write the state to a private file and to the disk."""
-    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
-        output.write(state)
-        os.fsync(output.fileno())
-    draft.replace(path)
 
 
 def _printed_state(spool: Path) -> bytes:

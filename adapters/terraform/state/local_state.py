@@ -6,82 +6,66 @@ makes before the first write of an apply.
 """
 
 import fcntl
-import json
-import os
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adapters.local import disk_space
+from adapters.terraform.state.state_file import complete_position, continues
+from deployments.errors import Unavailable
 
-__all__ = ["remove_stale_lock_info", "restore"]
-
-_CHUNK_BYTES = 64 * 1024
+__all__ = ["locked", "remove_stale_lock_info", "restore"]
 
 
-def restore(path: Path, errored_state: bytes, run_directory: Path) -> bool:
+@contextmanager
+def locked(path: Path) -> Iterator[bytes]:
+    """Hold terraform's lock of a state file and yield the state; a missing file has no lock.
+
+    Raises Unavailable while a terraform holds the lock. The lock ends when this process closes any
+    descriptor of the file, so the block must not read the file.
+    """
+    try:
+        file = path.open("r+b")
+    except FileNotFoundError:
+        yield b""
+        return
+    with file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Unavailable("The state is locked by a terraform on this host.") from None
+        yield file.read()
+
+
+def restore(path: Path, errored_state: bytes, run_directory: Path | None) -> bool:
     """Replace an older or damaged state by the newest copy; whether `errored_state` is saved.
 
     Written beside the state with the reserve of the run directory, then renamed, so a full disk
     leaves the state as it was. Never replaces a state of another lineage. Raises OSError when the
-    disk is full and the reserve used up.
+    disk is full and the reserve used up, Unavailable while a terraform holds the state's lock.
     """
-    present = _position(_read(path))
-    saved = _position(errored_state)
-    if saved is not None and _is_newer(saved, present):
-        _replace(path, errored_state, run_directory)
-        return True
-    backup = _read(path.with_name(f"{path.name}.backup"))
-    if present is None and path.exists() and _position(backup) is not None:
-        _replace(path, backup, run_directory)
-    return saved is not None and saved == present
+    saved = complete_position(errored_state)
+    with locked(path) as stored:
+        present = complete_position(stored)
+        if continues(present, saved):
+            disk_space.replace_durably(path, errored_state, run_directory)
+            return True
+        backup = _read(path.with_name(f"{path.name}.backup"))
+        if present is None and path.exists() and complete_position(backup) is not None:
+            disk_space.replace_durably(path, backup, run_directory)
+    if saved is None or present is None:
+        return False
+    return (saved.lineage, saved.serial) == (present.lineage, present.serial)
 
 
 def remove_stale_lock_info(path: Path) -> None:
     """Remove the description of a lock whose holder is dead; the kernel has freed the lock."""
     info = path.with_name(f".{path.name}.lock.info")
-    if not (info.exists() and path.exists()):
-        info.unlink(missing_ok=True)
-        return
-    with path.open("r+b") as state:
-        try:
-            fcntl.lockf(state, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return  # another terraform holds the lock
-        info.unlink(missing_ok=True)
-
-
-def _is_newer(saved: tuple[str, int], present: tuple[str, int] | None) -> bool:
-    return present is None or (saved[0] == present[0] and saved[1] > present[1])
-
-
-def _position(state: bytes) -> tuple[str, int] | None:
-    """Lineage and serial of a state; None for one that is not complete."""
-    try:
-        content = json.loads(state)
-        return str(content["lineage"]), int(content["serial"])
-    except (ValueError, TypeError, KeyError):
-        return None
+    if info.exists():
+        # Without effect where another terraform holds the lock.
+        with suppress(Unavailable), locked(path):
+            info.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
-
-
-def _replace(path: Path, content: bytes, run_directory: Path) -> None:
-    draft = path.with_name(f".{path.name}.restored")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    fd = disk_space.with_reserve(run_directory, partial(os.open, draft, flags, 0o600))
-    try:
-        written = 0
-        while written < len(content):
-            chunk = content[written : written + _CHUNK_BYTES]
-            written += disk_space.with_reserve(
-                run_directory, partial(os.pwrite, fd, chunk, written)
-            )
-        os.fsync(fd)
-    except OSError:
-        draft.unlink()
-        raise
-    finally:
-        os.close(fd)
-    draft.replace(path)

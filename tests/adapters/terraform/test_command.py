@@ -21,7 +21,6 @@ ALL_ARGV = [
     command.phase_argv(BINARY, Phase.APPLY, destroy=True),
     command.show_plan_argv(BINARY),
     command.show_plan_text_argv(BINARY),
-    command.state_argv(BINARY),
     command.version_argv(BINARY),
 ]
 
@@ -176,5 +175,5 @@ def test_the_state_lies_where_the_backend_file_says_letter_by_letter(
         assert (ended.returncode, ended.stderr) == (0, b""), ended.stdout
         assert b"\x1b" not in ended.stdout
     assert json.loads(state.read_text())["outputs"]["one"]["value"] == 1
-    pulled = run(command.state_argv(terraform), work, config).stdout
+    pulled = run([terraform, "state", "pull"], work, config).stdout
     assert json.loads(pulled) == json.loads(state.read_bytes())

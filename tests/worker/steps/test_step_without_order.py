@@ -3,22 +3,25 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from unittest.mock import sentinel
 
 import pytest
 
-from adapters.local import atomic_files
+from adapters.local import atomic_files, disk_space
 from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from adapters.redaction import Redactor
+from adapters.settings import Settings
+from adapters.terraform.state.backends import StateBackends
 from deployments.events import EndKind, EndRecord, EventId
 from deployments.phase import Phase
 from deployments.step import ActivityToken, StepKey, StepOrder, StepOutcome
 from deployments.timings import StopLadder
 from deployments.typical_durations import TypicalDurations
 from tests.support.logs import EventFileSink, chunk, sealed
+from tests.support.small_disk import small_disk
 from tests.worker.steps.supervising import FakeTemporal, NoCredentials
 from worker.steps.context import HostContext
+from worker.steps.exit_record import decode_exit
 from worker.steps.folder import StepFolder
 from worker.steps.order_file import write_order
 from worker.steps.supervisors import Supervisors
@@ -45,7 +48,7 @@ class Host:
             cli_config=runs / "terraform.tfrc",
             changes=self.changes,
             redactor=lambda _: Redactor([]),
-            states=sentinel.states,
+            states=StateBackends(Settings(data_dir=runs), {}),
             durations=TypicalDurations,
         )
 
@@ -121,6 +124,24 @@ async def test_a_step_whose_order_cannot_be_placed_says_why_and_its_log_ends(hos
     assert result.outcome is StepOutcome.START_FAILED
     assert "not on this host" in result.error
     assert result.seal == not_started(2)
+
+
+async def test_a_full_disk_that_refuses_the_order_is_in_the_exit_record(tmp_path: Path) -> None:
+    """The cause was in the result alone: the next worker read `not_started` in its place."""
+    key = StepKey(DEPLOYMENT, 2)
+    with small_disk(tmp_path / "disk", 32) as disk:
+        host = Host(disk.path)
+        (disk.path / DEPLOYMENT / "work").mkdir(parents=True)
+        disk_space.make_reserve(disk.path / DEPLOYMENT)
+        # For the claim, a page of the file system.
+        disk.fill(leave_bytes=4096)
+        result = await host.supervisors().attach(key, token(may_start=True)).run(order(2))
+        exit_file = disk.path / DEPLOYMENT / "steps" / "2" / "exit.json"
+        record = decode_exit(exit_file.read_bytes())
+        host.changes.close()
+    expected = (StepOutcome.START_FAILED, "the disk of the host is full", True)
+    assert (result.outcome, result.error, result.disk_full) == expected
+    assert (record.outcome, record.error, record.disk_full) == expected
 
 
 async def test_a_withdrawn_step_is_recorded_as_not_started(host: Host) -> None:

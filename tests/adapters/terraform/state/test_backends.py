@@ -1,8 +1,10 @@
 """Where the state of a stack lies, by settings; with a real terraform on a real object store."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -63,6 +65,52 @@ def test_a_local_state_lies_below_the_data_folder(tmp_path: Path) -> None:
     assert states.used_by(tmp_path) == state
     assert (state.read(), state.lock()) == (b"", None)
     assert states.terraform_environment() == {}
+
+
+# A terraform that tries to lock the state; the exit code is 1 where the lock is held.
+_PROBE = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit(1)
+"""
+
+
+def test_a_local_state_is_locked_until_it_is_replaced(tmp_path: Path) -> None:
+    """A read of the file freed the kernel's lock, so terraform could begin before the write."""
+    path = tmp_path / "terraform.tfstate"
+    path.write_bytes(b"before")
+    exit_codes: list[int] = []
+
+    def change(stored: bytes) -> bytes:
+        probe = [sys.executable, "-c", _PROBE, str(path)]
+        exit_codes.append(subprocess.run(probe, check=False).returncode)  # noqa: S603 - Python
+        return stored + b" and after"
+
+    LocalStateBackend(path).replace(change)
+    assert exit_codes == [1]
+    assert path.read_bytes() == b"before and after"
+
+
+def test_a_replaced_local_state_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other copy was removed next: a power failure could leave an empty state and no copy."""
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def recorded(fd: int) -> None:
+        fsync(fd)
+        synced.append(os.fstat(fd).st_ino)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    path = tmp_path / "terraform.tfstate"
+    path.write_bytes(b"before")
+    LocalStateBackend(path).replace(lambda _: b"after")
+    assert path.read_bytes() == b"after"
+    assert synced == [path.stat().st_ino, tmp_path.stat().st_ino], "the file, then its name"
 
 
 @pytest.mark.parametrize("content", ["{}", '{"terraform": []}', '{"terraform": {"backend": 1}}'])

@@ -1,4 +1,4 @@
-"""A state that terraform could not save is found again, shown to nobody and pushed back."""
+"""A state that terraform could not save is found again and shown to nobody."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ import pytest
 from adapters.redaction import Redactor
 from adapters.settings import base_environment
 from adapters.terraform.output.events import Translator
-from adapters.terraform.state.errored import ERRORED_STATE_FILE, preserve, read_errored_state
+from adapters.terraform.state.errored import ERRORED_STATE_FILE, read_errored_state
 from worker.state_reconciliation import addresses_in
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "apply_state_dump.jsonl"
@@ -140,12 +140,3 @@ def test_an_empty_file_is_no_state_and_no_spool_is_none(tmp_path: Path) -> None:
     (tmp_path / ERRORED_STATE_FILE).touch()
 
     assert read_errored_state(tmp_path, tmp_path / "spool") == b""
-
-
-def test_keeping_it_again_replaces_it_and_only_its_owner_reads_it(tmp_path: Path) -> None:
-    preserve(b"one", tmp_path / "kept")
-    preserve(b"two", tmp_path / "kept")
-
-    assert (tmp_path / "kept").read_bytes() == b"two"
-    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
