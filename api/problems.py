@@ -184,6 +184,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(AnavaError)(_anava)
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(RequestValidationError)(_validation)
+    app.exception_handler(OSError)(_os_error)
     app.exception_handler(Exception)(_unexpected)
 
 
@@ -225,10 +226,16 @@ def _validation(request: Request, error: RequestValidationError) -> Response:
     return _answer(request, validation_problem(error.errors()))
 
 
+def _os_error(request: Request, error: OSError) -> Response:
+    # Starlette raises an error again that the handler of `Exception` has answered, and uvicorn logs
+    # the traceback.
+    if error.errno not in {errno.EMFILE, errno.ENFILE}:
+        raise error
+    _log.warning("a request failed: %s", error.strerror)
+    return _answer(request, Problem("unavailable"))
+
+
 def _unexpected(request: Request, error: Exception) -> Response:
-    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
-        _log.warning("a request failed: %s", error.strerror)
-        return _answer(request, Problem("unavailable"))
     _log.error("request %s failed", _request_id(request), exc_info=error)
     return _answer(request, Problem("internal_error"))
 
