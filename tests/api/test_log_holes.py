@@ -95,7 +95,8 @@ async def test_a_stream_has_a_warning(api: httpx.AsyncClient, holed: Holed) -> N
         for line in content["lines"]
     ]
     assert ["1-4", "", "warn", f"({TEXT})"] in lines
-    assert log_line(lines[3]) == f" WARN: ({TEXT})"
+    # The line began with a space, in place of its time.
+    assert log_line(lines[3]) == f"WARN: ({TEXT})"
 
 
 async def test_a_follower_says_that_the_last_lines_have_not_arrived(
