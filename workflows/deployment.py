@@ -41,7 +41,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.outcomes import (
         complete,
         failure_message,
-        is_disk_full,
+        is_refused_for_space,
         is_safe_to_rerun,
         is_schedule_to_start_timeout,
         refusal_to_prepare,
@@ -269,7 +269,7 @@ class DeploymentWorkflow:
                             phase,
                             StepOutcome.START_FAILED,
                             error=failure_message(error),
-                            disk_full=is_disk_full(error),
+                            disk_full=is_refused_for_space(error),
                         )
                     if mode is StartMode.ATTACH and is_schedule_to_start_timeout(error):
                         break

@@ -21,7 +21,7 @@ __all__ = [
     "complete",
     "error_type",
     "failure_message",
-    "is_disk_full",
+    "is_refused_for_space",
     "is_safe_to_rerun",
     "is_schedule_to_start_timeout",
     "refusal_to_prepare",
@@ -55,7 +55,7 @@ def error_type(error: ActivityError) -> str | None:
     return error.cause.type if isinstance(error.cause, ApplicationError) else None
 
 
-def is_disk_full(error: ActivityError) -> bool:
+def is_refused_for_space(error: ActivityError) -> bool:
     """Whether the disk of a host had too little space to begin the activity's work."""
     return error_type(error) == DiskFull.__name__
 
