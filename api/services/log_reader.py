@@ -101,7 +101,8 @@ class LogReader:
             ends = is_end_record(raw)
             if ends and not hole_line(raw):
                 continue
-            left = None if left is None or ends else left - 1
+            if left is not None and not ends:
+                left -= 1
             lines.append(_as_text(raw, ends=ends) if as_text else raw + b"\n")
             if len(lines) >= _PART_LINES:
                 yield b"".join(lines)
