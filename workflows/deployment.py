@@ -199,7 +199,7 @@ class DeploymentWorkflow:
     async def _wait_for_retry(self) -> bool:
         """Wait while the retry budget allows another try after the last step's refusal.
 
-        Returns whether to try again, from a new plan.
+        Returns whether to try again: an init that was refused, else from a new plan.
         """
         refusals = [] if self._cancel() else refusals_of(self._steps[-1])
         if not refusals:
@@ -240,7 +240,8 @@ class DeploymentWorkflow:
         for _ in range(_MAX_STEPS_PER_PHASE):
             result = await self._run_step(phase)
             # The host has the complete results; the input of finalize has all steps.
-            self._steps[-1:] = [fit(step, _MAX_EARLIER_BYTES) for step in self._steps[-1:]]
+            if self._steps:
+                self._steps[-1] = fit(self._steps[-1], _MAX_EARLIER_BYTES)
             self._steps.append(result)
             if self._cancel() or not is_safe_to_rerun(result):
                 break
