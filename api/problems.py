@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.middleware.strict_json import MAX_FIELDS, MAX_LEVELS, MAX_VALUES
 from api.pages.rendering import error_page, wants_page
 from deployments import errors
 from deployments.errors import AnavaError, FieldProblem
@@ -90,8 +91,8 @@ KINDS: dict[str, ProblemKind] = {
     "invalid_json": ProblemKind(
         400,
         "The body is not valid JSON",
-        "The body is not valid JSON, nests deeper than 32 levels, has more than 12,000 values or "
-        "2,000 fields, or names a field twice.",
+        f"The body is not valid JSON, nests deeper than {MAX_LEVELS} levels, has more than "
+        f"{MAX_VALUES:,} values or {MAX_FIELDS:,} fields, or names a field twice.",
         "Correct the body.",
     ),
     "host_not_allowed": ProblemKind(
