@@ -13,10 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-__all__ = ["CANNOT_WRITE", "run_and_exit"]
+__all__ = ["run_and_exit"]
 
 # The exit status where the output cannot be written: that of a refused command.
-CANNOT_WRITE = 2
+_CANNOT_WRITE = 2
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
@@ -56,7 +56,7 @@ def _flushed(status: int) -> int:
         status = status or -signal.SIGPIPE
     except OSError as error:
         if status == 0:
-            status = CANNOT_WRITE
+            status = _CANNOT_WRITE
             with suppress(OSError):
                 sys.stderr.write(f"The output is incomplete: {error.strerror}.\n")
     with suppress(OSError):

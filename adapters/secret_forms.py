@@ -7,7 +7,6 @@ from adapters.decoded_text import decode_escapes, without_terminal_escapes
 
 __all__ = [
     "MAX_END",
-    "MIN_LENGTH",
     "SHORTEST_END",
     "encoded_parts",
     "ends",
@@ -16,7 +15,7 @@ __all__ = [
 ]
 
 # Shorter texts occur in ordinary words; removing those would garble the log and protect nothing.
-MIN_LENGTH = 4
+_MIN_LENGTH = 4
 # A line of a multi-line secret (a key) is a secret by itself from this length on.
 _MIN_LINE_LENGTH = 8
 
@@ -37,7 +36,7 @@ def texts(secret: str) -> Iterator[bytes]:
     """The secret, and each line that is a secret by itself."""
     lines = [line for line in map(str.strip, secret.splitlines()) if len(line) >= _MIN_LINE_LENGTH]
     for text in (secret, secret.strip(), *lines):
-        if len(text) >= MIN_LENGTH:
+        if len(text) >= _MIN_LENGTH:
             yield text.encode("utf-8", "surrogatepass")
 
 
@@ -49,7 +48,7 @@ def forms(text: bytes) -> Iterator[bytes]:
     for kinds in (b"", b"%", b"\\", b"&", b"%\\&$"):
         decoded = decode_escapes(text, kinds)
         for form in (decoded, without_terminal_escapes(decoded)):
-            if len(form) >= MIN_LENGTH:
+            if len(form) >= _MIN_LENGTH:
                 yield form
 
 

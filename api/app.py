@@ -5,6 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from api import problems
 from api.dependencies import Services
@@ -62,14 +63,18 @@ def build(services: Services) -> FastAPI:
     problems.install(app)
     for route in _ROUTES:
         app.include_router(route.router)
-    app.add_middleware(RequestGuard)
     return app
 
 
 class _Api(FastAPI):
-    """Completes the OpenAPI document with the components that `error_responses` refers to."""
+    """Puts the request guard around everything, and completes the OpenAPI document."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        # `add_middleware` adds inside of the layer that answers unexpected errors.
+        return RequestGuard(super().build_middleware_stack())
 
     def openapi(self) -> dict[str, Any]:
+        # `error_responses` refers to the added components.
         if self.openapi_schema is None:
             add_components(super().openapi())
         return super().openapi()

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.middleware.strict_json import MAX_FIELDS, MAX_LEVELS, MAX_VALUES
 from api.pages.rendering import error_page, wants_page
 from deployments import errors
 from deployments.errors import AnavaError, FieldProblem
@@ -90,8 +91,8 @@ KINDS: dict[str, ProblemKind] = {
     "invalid_json": ProblemKind(
         400,
         "The body is not valid JSON",
-        "The body is not valid JSON, nests deeper than 32 levels, has more than 12,000 values or "
-        "2,000 fields, or names a field twice.",
+        f"The body is not valid JSON, nests deeper than {MAX_LEVELS} levels, has more than "
+        f"{MAX_VALUES:,} values or {MAX_FIELDS:,} fields, or names a field twice.",
         "Correct the body.",
     ),
     "host_not_allowed": ProblemKind(
@@ -184,6 +185,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(AnavaError)(_anava)
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(RequestValidationError)(_validation)
+    app.exception_handler(OSError)(_os_error)
     app.exception_handler(Exception)(_unexpected)
 
 
@@ -225,10 +227,16 @@ def _validation(request: Request, error: RequestValidationError) -> Response:
     return _answer(request, validation_problem(error.errors()))
 
 
+def _os_error(request: Request, error: OSError) -> Response:
+    # Starlette raises an error again that the handler of `Exception` has answered, and uvicorn logs
+    # the traceback.
+    if error.errno not in {errno.EMFILE, errno.ENFILE}:
+        raise error
+    _log.warning("a request failed: %s", error.strerror)
+    return _answer(request, Problem("unavailable"))
+
+
 def _unexpected(request: Request, error: Exception) -> Response:
-    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
-        _log.warning("a request failed: %s", error.strerror)
-        return _answer(request, Problem("unavailable"))
     _log.error("request %s failed", _request_id(request), exc_info=error)
     return _answer(request, Problem("internal_error"))
 

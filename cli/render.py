@@ -32,6 +32,8 @@ _COUNTS = {
     "actions": "actions invoked",
 }
 _SEVERITIES = {"blocking": "error"}
+# As in the setting `ANAVA_WORKER__MIN_FREE_MB`.
+_MEGABYTE = 1_000_000
 _ADDRESS_LABELS = {
     "not_applied": "not applied",
     "unchanged": "planned, but found unchanged",
@@ -41,10 +43,11 @@ _ADDRESS_LABELS = {
 
 
 def log_line(line: list[str]) -> str:
-    """An entry of a `log` event: id, time, level, text."""
+    """An entry of a `log` event: id, time, level, text. A sentence about a hole has no time."""
     _, time, level, text = line[:4]
     mark = "" if level == "info" else f"{level.upper()}: "
-    return visible(f"{time[11:19]} {mark}{text}")
+    head = f"{time[11:19]} {mark}".lstrip()
+    return visible(f"{head}{text}")
 
 
 def deployment_lines(deployment: Document) -> Iterator[str]:
@@ -126,11 +129,15 @@ def _seal_end(seal: Document) -> str:
 
 
 def health_lines(health: Document) -> Iterator[str]:
-    """The health document: a line for each field and sink."""
+    """The health document: a line for each field, the disk and each sink."""
     yield str(health.get("status", "unknown"))
     for name, value in health.items():
-        if name not in {"status", "sinks"}:
+        if name not in {"status", "disk", "sinks"}:
             yield f"  {name.replace('_', ' ')}: {_text(value)}"
+    if disk := health.get("disk"):
+        free, needed = disk["free_bytes"] // _MEGABYTE, disk["needed_bytes"] // _MEGABYTE
+        shortage = "" if disk["admits"] else f", almost full: a deployment needs {needed} MB"
+        yield f"  disk: {free} MB free{shortage}"
     for sink in health.get("sinks") or []:
         lag = f"{sink['behind_lines']} lines behind for {sink['late_seconds']} s"
         label = lag if sink["behind_lines"] else "up to date"

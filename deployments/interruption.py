@@ -1,10 +1,10 @@
 """An earlier deployment of a stack that ended without a result."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from deployments.findings import Finding, Severity
+from deployments.findings import Finding, Severity, finding
 from deployments.phase import Phase
-from deployments.reasons import Reason, explain
+from deployments.reasons import Reason
 
 __all__ = ["Interruption"]
 
@@ -28,16 +28,12 @@ class Interruption:
 
     def finding(self) -> Finding:
         """The warning of the stack's next deployment."""
-        cause = self._cause()
-        return Finding(
-            cause,
+        message = (
             f"The earlier deployment {self.deployment} ended without a result, {self._place()}. "
-            f"{self._left()}",
-            Severity.WARNING,
-            explain(cause).next_step if cause is not Reason.NONE else "",
-            audience=explain(cause).audience,
-            detail="\n".join([*self.unrecorded, *self.unknown]),
+            f"{self._left()}"
         )
+        warning = finding(self._cause(), message, Severity.WARNING)
+        return replace(warning, detail="\n".join([*self.unrecorded, *self.unknown]))
 
     def _place(self) -> str:
         return f"in step {self.step} ({self.phase})" if self.step else "before its first step"

@@ -10,8 +10,8 @@ from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 __all__ = [
+    "MAX_CUT_BYTES",
     "MAX_PAYLOAD_BYTES",
-    "MAX_TEXT_BYTES",
     "Cuttable",
     "Omissible",
     "cut",
@@ -26,13 +26,13 @@ _Value = TypeVar("_Value")
 # bytes to a payload.
 MAX_PAYLOAD_BYTES = 64 * 1024
 # A message of a provider with a response body takes 3 KB.
-MAX_TEXT_BYTES = 4_000
+MAX_CUT_BYTES = 4_000
 
 _CUT_MARK = " [cut]"
 # Entries per list and bytes per text that is cut, tried in this order.
 _SIZES = (
-    (2000, MAX_TEXT_BYTES),
-    (200, MAX_TEXT_BYTES),
+    (2000, MAX_CUT_BYTES),
+    (200, MAX_CUT_BYTES),
     (200, 1200),
     (50, 1200),
     (10, 1200),
@@ -53,7 +53,7 @@ class Omissible:
     """A dataclass that may be left out of a list, as a text may.
 
     Half an address names another resource, and half a value is useless: an entry that is not
-    `Cuttable` and has a text above `MAX_TEXT_BYTES` is left out as a whole.
+    `Cuttable` and has a text above `MAX_CUT_BYTES` is left out as a whole.
     """
 
 
@@ -62,7 +62,7 @@ def encoded_bytes(value: object) -> int:
     return len(json.dumps(value, default=_as_json, separators=(",", ":")))
 
 
-def cut(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
+def cut(text: str, max_bytes: int = MAX_CUT_BYTES) -> str:
     """A text that takes at most `max_bytes` as JSON; a cut text ends with a mark."""
     if _fits(text, max_bytes):
         return text
@@ -122,7 +122,7 @@ def _shorter_list(values: list[Any], entries: int, text_bytes: int) -> list[Any]
 
 def _is_short(value: object) -> bool:
     texts = [value] if isinstance(value, str) else vars(value).values()
-    return all(_fits(text, MAX_TEXT_BYTES) for text in texts if isinstance(text, str))
+    return all(_fits(text, MAX_CUT_BYTES) for text in texts if isinstance(text, str))
 
 
 def _entries(parts: dict[str, Any]) -> int:

@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Action(StrEnum):
-    """The reaction to a refusal, in order of precedence: of several refusals the first decides."""
+    """The reaction to a refusal."""
 
     FAIL = "fail"
     USER_ACTION = "user_action"
@@ -212,7 +212,8 @@ _REFUSING_STORE = _Row(
 # Consequences of an interrupt or of another error (measured), never a cause.
 _CONSEQUENCES = frozenset({"execution halted", "operation canceled"})
 
-# None is an error without a row: it decides against every cause that would lead to a retry.
+# Of several errors the first decides. None is an error without a row: it decides against every
+# cause that would lead to a retry.
 _PRECEDENCE = (Action.FAIL, Action.USER_ACTION, None, Action.IMPORT, Action.WAIT, Action.RETRY)
 
 
@@ -277,8 +278,7 @@ def precedence(diagnostic: Diagnostic) -> int:
     """
     if diagnostic.summary in _CONSEQUENCES:
         return len(_PRECEDENCE)
-    refusal = classify(diagnostic)
-    return _PRECEDENCE.index(refusal.action if refusal else None)
+    return _place(classify(diagnostic))
 
 
 def refusals_of(result: StepResult) -> list[Refusal]:
@@ -289,14 +289,14 @@ def refusals_of(result: StepResult) -> list[Refusal]:
     if result.outcome is not StepOutcome.FAILED:
         return []
     errors = causes_of(result)
-    order = list(Action)
-    refusals = sorted(
-        filter(None, map(classify, errors)), key=lambda refusal: order.index(refusal.action)
-    )
+    refusals = sorted(filter(None, map(classify, errors)), key=_place)
     if len(refusals) < len(errors):
-        final = (Action.FAIL, Action.USER_ACTION)
-        return [refusal for refusal in refusals if refusal.action in final]
+        return [refusal for refusal in refusals if _place(refusal) < _place(None)]
     return list(dict.fromkeys(refusals))
+
+
+def _place(refusal: Refusal | None) -> int:
+    return _PRECEDENCE.index(refusal.action if refusal else None)
 
 
 def _find(rows: Sequence[_Row], error: GoogleError) -> _Row | None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from deployments.changes import made_changes, planned_changes
 from deployments.deployment import CancelRequest, DeploymentResult, Status
-from deployments.findings import Finding, Severity
+from deployments.findings import Finding, Severity, finding
 from deployments.payload_size import Cuttable, encoded_bytes, fit
 from deployments.phase import TERRAFORM_PHASES, Phase
 from deployments.reasons import Reason, explain
@@ -174,14 +174,7 @@ def _settled(
     reason = _RECOVERIES.get(reconciliation.recovery)
     if reason is None:
         return list(errors)
-    explanation = explain(reason, destroy=destroy)
-    settled = Finding(
-        cause=reason,
-        message=explanation.message,
-        severity=Severity.BLOCKING,
-        next_step=explanation.next_step,
-        audience=explanation.audience,
-    )
+    settled = replace(finding(reason), next_step=explain(reason, destroy=destroy).next_step)
     replaced = [settled if error.cause in _SETTLED else error for error in errors]
     return list(dict.fromkeys(replaced))
 

@@ -65,10 +65,12 @@ class HostReport:
 
     `stalled_workers`: ids of the workers that live and do nothing, paused or blocked.
     `lost_deployments`: deployments that Temporal did not know, until their stack is deployed again.
+    `disk`: None where the process has no disk of its own.
     """
 
     stalled_workers: list[str] = field(default_factory=list)
     lost_deployments: list[str] = field(default_factory=list)
+    disk: DiskStatus | None = None
 
 
 class HostReports(Protocol):

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from deployments.deployment import DeploymentRequest, PreparedHost
     from workflows import activity_options
     from workflows.cancellation import shielded
-    from workflows.outcomes import is_disk_full
+    from workflows.outcomes import is_refused_for_space
 
 __all__ = ["admitted"]
 
@@ -29,6 +29,6 @@ async def admitted(request: DeploymentRequest) -> PreparedHost:
         try:
             return await shielded(handle, cancel=handle.cancel)
         except ActivityError as error:
-            if not is_disk_full(error):
+            if not is_refused_for_space(error):
                 raise
         await workflow.sleep(_FULL_DISK_PAUSE, summary="the disk of the host is full")

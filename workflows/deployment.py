@@ -41,7 +41,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.outcomes import (
         complete,
         failure_message,
-        is_disk_full,
+        is_refused_for_space,
         is_safe_to_rerun,
         is_schedule_to_start_timeout,
         refusal_to_prepare,
@@ -199,7 +199,7 @@ class DeploymentWorkflow:
     async def _wait_for_retry(self) -> bool:
         """Wait while the retry budget allows another try after the last step's refusal.
 
-        Returns whether to try again, from a new plan.
+        Returns whether to try again: an init that was refused, else from a new plan.
         """
         refusals = [] if self._cancel() else refusals_of(self._steps[-1])
         if not refusals:
@@ -240,7 +240,8 @@ class DeploymentWorkflow:
         for _ in range(_MAX_STEPS_PER_PHASE):
             result = await self._run_step(phase)
             # The host has the complete results; the input of finalize has all steps.
-            self._steps[-1:] = [fit(step, _MAX_EARLIER_BYTES) for step in self._steps[-1:]]
+            if self._steps:
+                self._steps[-1] = fit(self._steps[-1], _MAX_EARLIER_BYTES)
             self._steps.append(result)
             if self._cancel() or not is_safe_to_rerun(result):
                 break
@@ -269,7 +270,7 @@ class DeploymentWorkflow:
                             phase,
                             StepOutcome.START_FAILED,
                             error=failure_message(error),
-                            disk_full=is_disk_full(error),
+                            disk_full=is_refused_for_space(error),
                         )
                     if mode is StartMode.ATTACH and is_schedule_to_start_timeout(error):
                         break

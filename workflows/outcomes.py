@@ -19,14 +19,15 @@ with workflow.unsafe.imports_passed_through():
 
 __all__ = [
     "complete",
+    "error_type",
     "failure_message",
-    "is_disk_full",
+    "is_refused_for_space",
     "is_safe_to_rerun",
     "is_schedule_to_start_timeout",
     "refusal_to_prepare",
 ]
 
-# An ApplicationError's type is the name of the error's class.
+# By `error_type`.
 _REFUSALS: dict[str | None, Reason] = {
     StateOnAnotherHost.__name__: Reason.STATE_ON_ANOTHER_HOST,
     StateBeingRecovered.__name__: Reason.STATE_BEING_RECOVERED,
@@ -49,16 +50,19 @@ def is_schedule_to_start_timeout(error: ActivityError) -> bool:
     return isinstance(cause, ActivityTimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_START
 
 
-def is_disk_full(error: ActivityError) -> bool:
+def error_type(error: ActivityError) -> str | None:
+    """The name of the class of the error that an activity raised; None for another failure."""
+    return error.cause.type if isinstance(error.cause, ApplicationError) else None
+
+
+def is_refused_for_space(error: ActivityError) -> bool:
     """Whether the disk of a host had too little space to begin the activity's work."""
-    return isinstance(error.cause, ApplicationError) and error.cause.type == DiskFull.__name__
+    return error_type(error) == DiskFull.__name__
 
 
 def refusal_to_prepare(error: ActivityError) -> Reason:
     """Why no host has prepared the deployment."""
-    cause = error.cause
-    kind = cause.type if isinstance(cause, ApplicationError) else None
-    return _REFUSALS.get(kind, Reason.PREPARE_FAILED)
+    return _REFUSALS.get(error_type(error), Reason.PREPARE_FAILED)
 
 
 def failure_message(error: ActivityError) -> str:

@@ -4,7 +4,7 @@ Templates without Google's provider need neither.
 """
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.preflight import CheckProjectInput, FindExistingInput, PreflightActivities
@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from deployments.templates import TEMPLATES
     from workflows.activity_options import CHECK_PROJECT, FIND_EXISTING
     from workflows.cancellation import shielded
-    from workflows.outcomes import failure_message
+    from workflows.outcomes import error_type, failure_message
 
 __all__ = ["check_project", "find_existing", "needs_preflight"]
 
@@ -55,8 +55,7 @@ async def find_existing(request: DeploymentRequest, queue: str) -> ImportSurvey:
 
 
 def _not_checked(error: ActivityError) -> list[Finding]:
-    cause = error.cause
-    expired = isinstance(cause, ApplicationError) and cause.type == SignInExpired.__name__
+    expired = error_type(error) == SignInExpired.__name__
     reason = Reason.SIGN_IN_EXPIRED if expired else Reason.PREFLIGHT_FAILED
     workflow.logger.warning("%s: %s", reason, failure_message(error))
     return [finding(reason)]

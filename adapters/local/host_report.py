@@ -1,12 +1,13 @@
-"""Files of this machine's workers for the API: signs of life, lost deployments."""
+"""This machine for the API: signs of life of its workers, lost deployments, the disk."""
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from adapters.local import atomic_files
 from adapters.local.interruptions import LocalInterruptions
-from deployments.worker_reports import HostReport
+from deployments.worker_reports import DiskStatus, HostReport
 
 __all__ = ["LocalHostReports", "is_moving", "show_life"]
 
@@ -32,9 +33,12 @@ class LocalHostReports:
     did so seconds ago, so that Temporal's own reports show such a worker as running.
     """
 
-    def __init__(self, run_root: Path, data: Path) -> None:
+    def __init__(
+        self, run_root: Path, data: Path, disk: Callable[[], DiskStatus] | None = None
+    ) -> None:
         self._workers = run_root / "workers"
         self._interruptions = LocalInterruptions(data)
+        self._disk = disk
 
     async def current(self) -> HostReport:
         """Return the report of this machine."""
@@ -52,6 +56,7 @@ class LocalHostReports:
                 for interruption in self._interruptions.all()
                 if interruption.lost
             ],
+            disk=self._disk() if self._disk else None,
         )
 
 

@@ -9,11 +9,10 @@ from temporalio.client import (
     AsyncActivityCancelledError,
     AsyncActivityHandle,
     Client,
-    WorkflowExecutionDescription,
     WorkflowExecutionStatus,
 )
 
-from adapters.temporal.client import translated
+from adapters.temporal.client import described, translated
 from deployments.errors import AttemptGone
 from deployments.execution import WorkflowState
 from deployments.step import ActivityToken, Resource, StepResult
@@ -95,7 +94,9 @@ class TemporalActivityAttempts:
 
     async def is_pending(self, activity_token: ActivityToken, activity_id: str) -> bool:
         """Whether the workflow run is open and waits for this activity."""
-        description = await self._describe(activity_token.workflow_id, activity_token.run_id)
+        description = await described(
+            self._client, activity_token.workflow_id, activity_token.run_id, rpc_timeout=_RPC
+        )
         # Temporal describes a terminated workflow with the activities left open (measured).
         if description is None or description.status is not WorkflowExecutionStatus.RUNNING:
             return False
@@ -114,21 +115,11 @@ class TemporalActivityAttempts:
 
     async def workflow_state(self, workflow_id: str) -> WorkflowState:
         """Whether the newest run of a workflow is open: a reset workflow continues in a new run."""
-        description = await self._describe(workflow_id)
+        description = await described(self._client, workflow_id, rpc_timeout=_RPC)
         if description is None:
             return WorkflowState.UNKNOWN
         is_open = description.status is WorkflowExecutionStatus.RUNNING
         return WorkflowState.OPEN if is_open else WorkflowState.CLOSED
-
-    async def _describe(
-        self, workflow_id: str, run_id: str | None = None
-    ) -> WorkflowExecutionDescription | None:
-        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
-        try:
-            with _translated():
-                return await handle.describe(rpc_timeout=_RPC)
-        except AttemptGone:
-            return None
 
 
 def _translated(*, by_token: bool = False) -> AbstractContextManager[None]:

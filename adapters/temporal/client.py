@@ -12,18 +12,19 @@ from temporalio.api.operatorservice.v1 import (
     ListSearchAttributesRequest,
 )
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.temporal.payloads import DATA_CONVERTER
-from deployments.errors import AnavaError, InvalidSettings, TemporalUnavailable
+from deployments.errors import AnavaError, InvalidSettings, NotFound, TemporalUnavailable
 from deployments.temporal_names import WORKER_REPORT_SECONDS, Attribute
 
 __all__ = [
     "check_attributes",
     "connect",
+    "described",
     "register",
     "set_retention",
     "translated",
@@ -69,6 +70,18 @@ def _lacks_namespace(error: RPCError) -> bool:
     return any(
         detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details
     )
+
+
+async def described(
+    client: Client, workflow_id: str, run_id: str | None = None, *, rpc_timeout: timedelta
+) -> WorkflowExecutionDescription | None:
+    """Describe a workflow, by default its newest run; None where Temporal has no such workflow."""
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
+    try:
+        with translated(NotFound("There is no such workflow.")):
+            return await handle.describe(rpc_timeout=rpc_timeout)
+    except NotFound:
+        return None
 
 
 async def connect(

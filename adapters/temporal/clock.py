@@ -1,8 +1,8 @@
 """Temporal's time, without trust in the clock of this machine."""
 
 import asyncio
-import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType
@@ -13,6 +13,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 
+from adapters.local import atomic_files
 from adapters.temporal.client import translated
 from deployments.errors import TemporalUnavailable
 
@@ -35,8 +36,11 @@ class TemporalClock:
     clock of this machine counts, which is never set.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(
+        self, client: Client, boot_seconds: Callable[[], float] = atomic_files.boot_seconds
+    ) -> None:
         self._client = client
+        self._boot_seconds = boot_seconds
         self._measuring = asyncio.Lock()
         self._time = datetime.min.replace(tzinfo=UTC)
         self._measured_at = float("-inf")
@@ -44,11 +48,11 @@ class TemporalClock:
     async def now(self) -> datetime:
         """The server's time, to about 20 ms; raises TemporalUnavailable."""
         async with self._measuring:
-            if _boot_seconds() - self._measured_at > _VALID_SECONDS:
-                started_at = _boot_seconds()
+            if self._boot_seconds() - self._measured_at > _VALID_SECONDS:
+                started_at = self._boot_seconds()
                 self._time = await self._measure()
                 self._measured_at = started_at
-        return self._time + timedelta(seconds=_boot_seconds() - self._measured_at)
+        return self._time + timedelta(seconds=self._boot_seconds() - self._measured_at)
 
     async def _measure(self) -> datetime:
         """The server's time at the beginning of a poll that begins now."""
@@ -85,7 +89,3 @@ class TemporalClock:
                 request, timeout=timedelta(seconds=_LIMIT_SECONDS)
             )
         return next((poller for poller in queue.pollers if poller.identity == identity), None)
-
-
-def _boot_seconds() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -3,6 +3,7 @@
 Errors of Temporal leave this module as errors of `deployments.errors`.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -224,13 +225,12 @@ class TemporalGateway:
 
     async def _last_polls(self, queues: Collection[str]) -> dict[tuple[str, str], datetime]:
         """The last poll of each worker, by task queue and identity, of the last 5 minutes."""
-        descriptions = [
-            (name, await self._describe_queue(name, kind))
-            for name in queues
-            for kind in ("workflow", "activity")
-        ]
+        kinds = [(name, kind) for name in queues for kind in ("workflow", "activity")]
+        descriptions = await asyncio.gather(
+            *(self._describe_queue(name, kind) for name, kind in kinds)
+        )
         polls: dict[tuple[str, str], datetime] = {}
-        for name, queue in descriptions:
+        for (name, _), queue in zip(kinds, descriptions, strict=True):
             for poller in queue.pollers:
                 key = (name, poller.identity)
                 polls[key] = max(_polled_at(poller), polls.get(key, _polled_at(poller)))

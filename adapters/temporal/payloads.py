@@ -16,7 +16,7 @@ from temporalio.converter import (
     PayloadConverter,
 )
 
-from deployments.payload_size import MAX_PAYLOAD_BYTES, MAX_TEXT_BYTES, cut, fit
+from deployments.payload_size import MAX_PAYLOAD_BYTES, cut, fit
 
 __all__ = ["DATA_CONVERTER"]
 
@@ -46,8 +46,8 @@ class BoundedFailureConverter(DefaultFailureConverter):
     ) -> None:
         """Encode an exception."""
         super().to_failure(exception, payload_converter, failure)
-        failure.message = cut(failure.message, MAX_TEXT_BYTES)
-        failure.stack_trace = cut(failure.stack_trace, MAX_TEXT_BYTES)
+        failure.message = cut(failure.message)
+        failure.stack_trace = cut(failure.stack_trace)
         if failure.ByteSize() > MAX_PAYLOAD_BYTES:
             # A long chain of causes; the worker's log has the chain.
             failure.ClearField("cause")

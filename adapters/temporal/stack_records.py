@@ -7,7 +7,7 @@ import msgspec
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy
 
-from adapters.temporal.client import translated
+from adapters.temporal.client import described, translated
 from deployments.errors import NotFound
 from deployments.stack_record import StackRecord
 from deployments.temporal_names import SHARED_QUEUE, STACK_RECORD_WORKFLOW, stack_record_id
@@ -27,13 +27,8 @@ class TemporalStackRecords:
 
     async def read(self, stack: str) -> StackRecord | None:
         """Read a stack's record; None where there is none."""
-        handle = self._client.get_workflow_handle(stack_record_id(stack))
-        try:
-            with translated(NotFound("The stack has no record.")):
-                description = await handle.describe(rpc_timeout=_RPC)
-        except NotFound:
-            return None
-        if description.status is not WorkflowExecutionStatus.RUNNING:
+        description = await described(self._client, stack_record_id(stack), rpc_timeout=_RPC)
+        if description is None or description.status is not WorkflowExecutionStatus.RUNNING:
             return None
         return msgspec.convert(await description.memo_value(_MEMO), StackRecord)
 

@@ -53,12 +53,13 @@ async def health(services: ServicesNeeded, response: Response) -> HealthBody:
     body.sinks = [SinkBody(**asdict(sink)) for sink in sinks]
     host = await services.host.current() if services.host else HostReport()
     body.stalled_workers, body.lost_deployments = host.stalled_workers, host.lost_deployments
-    disk = services.disk() if services.disk else None
-    body.disk = DiskBody(**asdict(disk), admits=disk.admits) if disk else None
+    if disk := host.disk:
+        body.disk = DiskBody(**asdict(disk), admits=disk.admits)
     is_full = disk is not None and not disk.admits
+    has_failed_sink = any(sink.error for sink in sinks)
     if not body.temporal:
         response.status_code = 503
-    elif any((*asdict(host).values(), *(sink.error for sink in sinks), is_full)):
+    elif host.stalled_workers or host.lost_deployments or has_failed_sink or is_full:
         body.status = "degraded"
     return body
 

@@ -31,7 +31,7 @@ _DOWNLOADS = {
     LogFormat.TEXT: ("text/plain; charset=utf-8", "log"),
     LogFormat.NDJSON: ("application/x-ndjson", "jsonl"),
 }
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_HEADERS = {"X-Accel-Buffering": "no"}
 _TIME, _TEXT = "2026-11-24T10:00:02.000Z", "terraform_data.services[0]: Creating..."
 _TEXT_EXAMPLE = f"{_TIME} {_TEXT}\n"
 _NDJSON_EXAMPLE = (

@@ -128,5 +128,4 @@ async def static_file(digest: str, name: str) -> Response:
     file = static_files().get(name)
     if file is None or digest != static_digest():
         raise NotFound("There is no such file.")
-    headers = {"Cache-Control": _CACHE_FOR_A_YEAR, "X-Content-Type-Options": "nosniff"}
-    return Response(file.content, 200, headers, file.media_type)
+    return Response(file.content, 200, {"Cache-Control": _CACHE_FOR_A_YEAR}, file.media_type)

@@ -31,7 +31,7 @@ async def get_plan(deployment: str, user: CurrentUser, services: ServicesNeeded)
     plan_json = await _read(services.artifacts, snapshot.id)
     # 0.1 s for the largest plan, too long for the event loop.
     body = await asyncio.to_thread(lambda: plan_view(plan_json).model_dump_json())
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+    return Response(body, media_type="application/json")
 
 
 async def _read(artifacts: ArtifactStore, deployment: str) -> bytes:

@@ -1,7 +1,7 @@
 """The services that the routes use."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.services.deployments import DeploymentService
@@ -10,7 +10,7 @@ from api.services.placement import Placement
 from deployments.artifacts import ArtifactStore, Downloads
 from deployments.log_ports import LogSource, ProgressSource, SinkStatuses
 from deployments.preflight import Preflight
-from deployments.worker_reports import DiskStatus, HostReports
+from deployments.worker_reports import HostReports
 
 __all__ = ["Services"]
 
@@ -25,7 +25,6 @@ class Services:
     Attributes:
         downloads: None where the links of `artifacts` lead to another server.
         sinks, host: None where the API runs on another machine than the workers.
-        disk: the free space of this machine's disk, None where the API has no disk of its own.
         preflight: None where the API has no access to Google's APIs.
         copies: every store of the log that this process can read.
         source_labels: the label of each store, by name; without a label the name is shown.
@@ -42,7 +41,6 @@ class Services:
     downloads: Downloads | None = None
     sinks: SinkStatuses | None = None
     host: HostReports | None = None
-    disk: Callable[[], DiskStatus] | None = None
     preflight: Preflight | None = None
     copies: Sequence[LogSource] = ()
     source_labels: Mapping[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from deployments.errors import Unavailable
 from deployments.events import EventId, decode_event, is_end_record
@@ -31,7 +31,7 @@ class EventPage:
     cursor: EventId
     previous: str
     more: bool
-    holes: list[bytes] = field(default_factory=list)
+    holes: list[bytes]
 
 
 class LogReader:
@@ -99,10 +99,12 @@ class LogReader:
             if left == 0:
                 break
             ends = is_end_record(raw)
-            if ends and not hole_line(raw):
+            hole = hole_line(raw) if ends else ""
+            if ends and not hole:
                 continue
-            left = None if left is None or ends else left - 1
-            lines.append(_as_text(raw, ends=ends) if as_text else raw + b"\n")
+            if left is not None and not ends:
+                left -= 1
+            lines.append(_as_text(raw, hole) if as_text else raw + b"\n")
             if len(lines) >= _PART_LINES:
                 yield b"".join(lines)
                 lines = []
@@ -122,6 +124,6 @@ def _unless_first(first: str) -> str:
     return "" if first == "1-1" else first
 
 
-def _as_text(raw: bytes, *, ends: bool) -> bytes:
-    text = hole_line(raw) if ends else text_line(decode_event(raw))
+def _as_text(raw: bytes, hole: str) -> bytes:
+    text = hole or text_line(decode_event(raw))
     return text.encode("utf-8", "replace")

@@ -60,7 +60,14 @@ async def _recorded(services: Services, deployment: str) -> list[EndRecord] | Ho
     except Unavailable as error:
         return Holding(RECORD, Verdict.UNAVAILABLE, error=str(error))
     try:
-        steps = json.loads(text)["steps"]
-        return [EndRecord.from_fields(step["seal"]) for step in steps if step["seal"] is not None]
+        return _seals(json.loads(text)["steps"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return Holding(RECORD, Verdict.DIFFERS, error="the file is not a record of a deployment")
+
+
+def _seals(steps: list[dict[str, object]]) -> list[EndRecord]:
+    seals = [EndRecord.from_fields(step["seal"]) for step in steps if step["seal"] is not None]
+    # Steps are numbered without gaps, and a verification has an entry for each number.
+    if any(seal.step > len(steps) for seal in seals):
+        raise ValueError("a number above that of the steps")
+    return seals

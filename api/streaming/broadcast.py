@@ -158,8 +158,10 @@ class Broadcast:
             self._publish(Entry(frame("resource", content)))
 
     def _source_frame(self) -> Frame:
-        store = self._services.source_labels.get(self._source, self._source)
-        label = source_label(store, again=self._source == self._usual_source)
+        label = self._services.placement.log_elsewhere(self.snapshot)
+        if not label:
+            store = self._services.source_labels.get(self._source, self._source)
+            label = source_label(store, again=self._source == self._usual_source)
         return frame("source", {"source": self._source, "label": label})
 
     def close(self) -> None:
@@ -248,13 +250,11 @@ class Broadcast:
             await asyncio.sleep(_POLL_SECONDS)
 
     def _publish_source(self) -> None:
-        if elsewhere := self._services.placement.log_elsewhere(self.snapshot):
+        if self._services.placement.log_elsewhere(self.snapshot):
             # The deployment has reached another host after the stream began.
-            if self._source != (place := f"host:{self.snapshot.host}"):
-                self._source = place
-                self._publish(Entry(frame("source", {"source": place, "label": elsewhere})))
-            return
-        source = self._services.logs.reading(self.snapshot.id)
+            source = f"host:{self.snapshot.host}"
+        else:
+            source = self._services.logs.reading(self.snapshot.id)
         if source != self._source:
             self._source = source
             self._publish(Entry(self._source_frame()))

@@ -13,8 +13,9 @@ import pytest
 from temporalio.client import Client
 
 from api.services.container import Services
+from api.services.placement import Placement
 from api.streaming import broadcast, viewer
-from api.streaming.broadcast import BroadcastRegistry
+from api.streaming.broadcast import Broadcast, BroadcastRegistry
 from api.streaming.frames import Frame
 from api.streaming.stored_frames import StoredFrames
 from api.streaming.viewer import Viewer
@@ -248,6 +249,23 @@ async def test_a_change_of_the_source_is_told_and_told_to_who_comes_later(hall: 
         events = [item.event for item in found]
         assert events.index("source") < events.index("log"), "before the first line from there"
         assert ids(found) == expected(3, 3)
+
+
+async def test_another_host_that_has_the_log_is_named_alike_to_a_later_viewer(hall: Hall) -> None:
+    services = replace(hall.services, placement=Placement(lambda _: False))
+    snapshot = await services.deployments.get(LOCAL, hall.id)
+    stream = Broadcast(services, replace(snapshot, host="0123456789ab"))
+    stream.follow(START)
+    async with asyncio.timeout(10):
+        await stream.next_entry()
+    stream.close()
+    (published,) = [entry.frame for entry in stream.entries(0, 10_000)]
+    assert json.loads(published.content) == {
+        "source": "host:0123456789ab",
+        "label": "The log of this deployment lies on the disk of host 0123456789ab, which this "
+        "service cannot read.",
+    }
+    assert published in stream.opening()
 
 
 async def test_each_viewer_gets_an_exception_of_its_own(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from adapters.local.sink_status import LocalSinkStatuses, sink_status_file
 from api.app import build
 from api.dependencies import Services
 from deployments.log_ports import SinkStatus
+from deployments.worker_reports import DiskStatus
 from tests.api.temporal import temporal_server
+from tests.support.servers import eventually
 from worker.run_root import RunRoot
 
 
@@ -108,6 +110,27 @@ async def test_a_worker_that_shows_no_life_is_named_until_it_moves_again(
     worker.show_life()
     assert (await snapshot.get("/health")).json()["stalled_workers"] == []
     worker.close()
+
+
+@pytest.mark.parametrize(("free_bytes", "admits"), [(1000, True), (999, False)])
+async def test_a_disk_that_admits_nothing_degrades_health(
+    services: Services, worker: None, tmp_path: Path, free_bytes: int, admits: bool
+) -> None:
+    status = DiskStatus(free_bytes, needed_bytes=1000)
+    app = build(
+        dataclasses.replace(services, host=LocalHostReports(tmp_path, tmp_path, lambda: status))
+    )
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
+    ) as session:
+
+        async def polled_health() -> dict[str, object] | None:
+            health: dict[str, object] = (await session.get("/health")).json()
+            return health if health["workers"] else None
+
+        health = await eventually(polled_health, "the worker")
+    assert health["disk"] == {"free_bytes": free_bytes, "needed_bytes": 1000, "admits": admits}
+    assert health["status"] == ("healthy" if admits else "degraded")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from cli.client import Client as ApiClient
 from cli.follow import Display, Follower
 from cli.render import log_line, verification_lines
 from deployments.events import EndKind, EndRecord
-from tests.api.scripted import deploy, events, finish, stored
+from tests.api.scripted import deploy, events, finish, stored, write
 from tests.support.logs import EventFileSink
 
 TEXT = "The log of step 1 has a hole after line 2, missing lines: 12: the disk was full."
@@ -72,6 +72,16 @@ async def test_lines_of_json_have_the_end_record(api: httpx.AsyncClient, holed: 
     assert lines[3] == {"id": "1-4", **holed.seal.fields}
 
 
+async def test_a_download_keeps_its_limit_after_a_hole(
+    api: httpx.AsyncClient, holed: Holed, tmp_path: Path
+) -> None:
+    """After the end record of a step with a hole the download had all lines of the log."""
+    await write(tmp_path, holed.id, 3, 2)
+    answer = await api.get(f"/api/deployment/{holed.id}/logs?format=ndjson&limit=4")
+    ids = [json.loads(line)["id"] for line in answer.text.splitlines()]
+    assert ids == ["1-1", "1-2", "1-3", "1-4", "2-1"]
+
+
 @pytest.mark.parametrize("query", ["", "?before=2-2", "?limit=4", "?after=1-3"])
 async def test_a_page_names_the_hole(api: httpx.AsyncClient, holed: Holed, query: str) -> None:
     page = (await api.get(f"/api/deployment/{holed.id}/logs{query}")).json()
@@ -95,7 +105,8 @@ async def test_a_stream_has_a_warning(api: httpx.AsyncClient, holed: Holed) -> N
         for line in content["lines"]
     ]
     assert ["1-4", "", "warn", f"({TEXT})"] in lines
-    assert log_line(lines[3]) == f" WARN: ({TEXT})"
+    # The line began with a space, in place of its time.
+    assert log_line(lines[3]) == f"WARN: ({TEXT})"
 
 
 async def test_a_follower_says_that_the_last_lines_have_not_arrived(

@@ -151,6 +151,8 @@ async def test_a_store_of_artifacts_that_is_away_hides_neither_the_other_copies_
         b'{"steps": [{}]}',
         b'{"steps": [{"seal": {"step": "1", "end": "complete", "lines": 1, "sha256": ""}}]}',
         b'{"steps": [{"seal": {"step": 1, "end": "odd", "lines": 1, "sha256": ""}}]}',
+        b'{"steps": [{"seal": {"step": 2, "end": "complete", "lines": 1, "sha256": ""}}]}',
+        b'{"steps": [{"seal": {"step": 1000000000, "end": "lost", "lines": 1, "sha256": ""}}]}',
         b"[" * 100_000,
         b"\xff\xfe",
     ],
@@ -207,6 +209,18 @@ async def test_one_that_an_operator_terminated_has_no_seal_unless_its_record_has
     await record(services, deployment, seal)
     found = await verify(api, deployment)
     assert [item["verdict"] for item in found["copies"]] == ["equal", "equal", "missing"]
+
+
+async def test_a_record_with_a_step_that_it_does_not_list_is_no_record(
+    api: httpx.AsyncClient, services: Services, client: Client, worker: Worker, tmp_path: Path
+) -> None:
+    """A damaged number of a step made an entry for each number below it, in memory and answer."""
+    deployment = await deploy(api)
+    await client.get_workflow_handle(deployment).terminate()
+    seal = await write(tmp_path, deployment, 1, 3)
+    await record(services, deployment, dataclasses.replace(seal, step=10_000))
+    answer = await api.get(f"/api/deployment/{deployment}/logs/verify")
+    assert (answer.status_code, answer.json()["code"]) == (409, "log_not_sealed")
 
 
 @pytest.mark.parametrize(

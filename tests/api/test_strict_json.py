@@ -4,6 +4,8 @@ import pytest
 
 from api.middleware.strict_json import MAX_FIELDS, MAX_LEVELS, MAX_VALUES, json_error
 
+OTHER_ENCODINGS = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+
 
 @pytest.mark.parametrize(
     "body",
@@ -12,6 +14,7 @@ from api.middleware.strict_json import MAX_FIELDS, MAX_LEVELS, MAX_VALUES, json_
         b"null",
         b'{"a": {"b": [1, "]]]]"]}}',
         b'{"a": {"x": 1}, "b": {"x": 1}}',
+        b'\xef\xbb\xbf{"a": 1}',
         b"[" * MAX_LEVELS + b"]" * MAX_LEVELS,
         json.dumps("[" * 1000).encode(),
         json.dumps([',"[{:\\' * 100_000]).encode(),
@@ -40,6 +43,9 @@ def test_what_every_reader_reads_alike_passes(body: bytes) -> None:
         (b"\xff", "not valid JSON"),
         (b'{"a": ' + b"9" * 5000 + b"}", "not valid JSON"),
         (b"", "not valid JSON"),
+        *(('{"a": 1}'.encode(encoding), "not valid JSON") for encoding in OTHER_ENCODINGS),
+        # U+2200 has the byte of a quote: a count of the bytes took all values for a string.
+        (('["\u2200",' + "1," * MAX_VALUES + "1]").encode("utf-16-le"), "not valid JSON"),
     ],
 )
 def test_what_readers_disagree_about_is_refused(body: bytes, words: str) -> None:

@@ -15,6 +15,7 @@ from cli.main import app
 from cli.render import (
     deployment_lines,
     destruction_lines,
+    health_lines,
     log_line,
     parse_variables,
     verification_lines,
@@ -74,6 +75,26 @@ def test_a_command_exits_as_the_deployment_ended(status: str, code: int) -> None
 def test_a_line_of_the_log_shows_its_time_and_a_level_above_info() -> None:
     assert log_line(["3-1", "2026-01-02T03:04:05Z", "info", "made"]) == "03:04:05 made"
     assert log_line(["3-2", "2026-01-02T03:04:05Z", "error", "no"]) == "03:04:05 ERROR: no"
+    assert log_line(["3-3", "", "warn", "no time"]) == "WARN: no time"
+    assert log_line(["3-4", "", "info", "  indented"]) == "  indented"
+
+
+def test_health_shows_the_disk_as_a_sentence() -> None:
+    """The disk was shown as JSON."""
+    health = {
+        "status": "degraded",
+        "temporal": True,
+        "sinks": [],
+        "disk": {"free_bytes": 100_400_000, "needed_bytes": 256_000_000, "admits": False},
+    }
+    assert list(health_lines(health)) == [
+        "degraded",
+        "  temporal: true",
+        "  disk: 100 MB free, almost full: a deployment needs 256 MB",
+    ]
+    health["disk"] = {"free_bytes": 256_000_000, "needed_bytes": 256_000_000, "admits": True}
+    assert list(health_lines(health))[-1] == "  disk: 256 MB free"
+    assert list(health_lines({**health, "disk": None}))[-1] == "  temporal: true"
 
 
 def test_a_sensitive_output_is_never_shown() -> None:

@@ -8,6 +8,7 @@ unexpected type is left out; the rest of the message counts.
 from bisect import insort
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 
@@ -54,7 +55,7 @@ class _Hook(msgspec.Struct):
 
 
 class _Importing(msgspec.Struct):
-    id: str = ""
+    """Marks an import; the id in it is not used."""
 
 
 class _Change(msgspec.Struct):
@@ -417,8 +418,9 @@ class ProgressAccumulator:
         self._operations["action"] += 1
 
     def _on_log(self, message: Message) -> None:
-        self._abandoned |= message.text.lstrip().startswith(_ABANDONED)
-        self.interrupted |= message.text.lstrip().startswith(_INTERRUPTED)
+        text = message.text.lstrip()
+        self._abandoned |= text.startswith(_ABANDONED)
+        self.interrupted |= text.startswith(_INTERRUPTED)
 
     def _on_change_summary(self, message: Message) -> None:
         if message.changes is None:
@@ -435,13 +437,11 @@ class ProgressAccumulator:
         if message.diagnostic.summary == _HALTED and not message.diagnostic.address:
             self._reset_halted()
         raw = as_diagnostic(message.diagnostic, message.level)
-        clean = Diagnostic(
-            severity=raw.severity,
+        clean = replace(
+            raw,
             summary=self._redact(raw.summary),
             detail=self._redact(raw.detail),
             address=self._redact(raw.address),
-            file=raw.file,
-            line=raw.line,
         )
         if clean.severity == "error":
             self._errors.add(clean, precedence(clean))
@@ -459,8 +459,8 @@ class ProgressAccumulator:
                 resource.status = ResourceStatus.PLANNED
 
     def _on_outputs(self, message: Message) -> None:
-        outputs = (message.outputs or {}).values()
-        self._changed_outputs = sum(output.action != "noop" for output in outputs)
+        outputs = message.outputs or {}
+        self._changed_outputs = sum(output.action != "noop" for output in outputs.values())
         self.outputs = [
             Output(
                 name=name,
@@ -469,7 +469,7 @@ class ProgressAccumulator:
                 if raw.sensitive or not raw.value
                 else self._json(bytes(raw.value).decode()),
             )
-            for name, raw in (message.outputs or {}).items()
+            for name, raw in outputs.items()
         ]
 
     def add_cut_outputs(self) -> None:
