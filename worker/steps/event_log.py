@@ -87,7 +87,8 @@ class EventLog:
         # A shorter block is the last; later bytes raise a change event that the caller awaits.
         while await asyncio.to_thread(self._translate_block) == _BLOCK_BYTES:
             pass
-        await asyncio.to_thread(self._write_progress, final=False)
+        if self._is_progress_due():
+            await asyncio.to_thread(self._write_progress, final=False)
         return self._translator.lines - before
 
     async def close(self, spool_hole: int | None = None) -> EndRecord:
@@ -111,7 +112,7 @@ class EventLog:
 
     def _translate_block(self) -> int:
         """Read a block of the spool and write the events; return the number of bytes."""
-        if not self._write_refused():
+        if self._refused and not self._write_refused():
             return 0
         data = self._read_block()
         if data:
@@ -193,11 +194,13 @@ class EventLog:
         place = min(_lines_before(self._folder / SPOOL_FILE, spool_hole), file.lines)
         return EndRecord(step, EndKind.INCOMPLETE, file.lines, file.sha256, 0, place, _DISK_FULL)
 
+    def _is_progress_due(self) -> bool:
+        if self._progress_line == self._translator.lines:
+            return False
+        return atomic_files.boot_seconds() - self._progress_at >= _PROGRESS_SECONDS
+
     def _write_progress(self, *, final: bool) -> None:
         now = atomic_files.boot_seconds()
-        is_new = self._progress_line != self._translator.lines
-        if not final and not (is_new and now - self._progress_at >= _PROGRESS_SECONDS):
-            return
         self._check()
         content = {
             "format": atomic_files.FORMAT,
