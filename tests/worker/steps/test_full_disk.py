@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -99,6 +100,24 @@ async def test_a_log_that_does_not_fit_is_sealed_with_its_hole(
     assert record.missing_after == record.lines >= 100
     assert "full" in record.cause
     assert read_end_record(folder / EVENT_FILE) == record
+
+
+async def test_events_that_are_lost_are_counted_also_where_the_seal_must_be_repeated(
+    folder: Path, disk: SmallDisk
+) -> None:
+    """The repeat counted anew: of 100 lines none was in the log, and the log was complete."""
+    log = log_of(folder)
+    # As on a file system without fallocate(2), where the end record has no space either.
+    os.truncate(folder / EVENT_FILE, 0)
+    spool(folder, 100)
+    disk.fill_without_end()
+    with pytest.raises(OSError, match="No space"):
+        await log.close()
+    disk.free()
+    record = await log.close()
+    log.release()
+    assert (record.end, record.lines) == (EndKind.INCOMPLETE, 0)
+    assert record.missing_lines == 100
 
 
 async def test_a_hole_in_the_spool_has_its_place_in_the_end_record(folder: Path) -> None:
