@@ -129,6 +129,22 @@ async def test_a_hole_in_the_spool_has_its_place_in_the_end_record(folder: Path)
     assert (record.missing_lines, record.missing_after) == (0, 3)
 
 
+async def test_a_sealed_log_takes_no_space_when_it_is_opened_again(
+    folder: Path, disk: SmallDisk
+) -> None:
+    """Each opening allocated 264 KB that stayed, and failed where the disk was full."""
+    log = log_of(folder)
+    spool(folder, 100)
+    record = await log.close()
+    log.release()
+    blocks = (folder / EVENT_FILE).stat().st_blocks
+    disk.fill_without_end()
+    again = log_of(folder)
+    assert await again.close() == record
+    again.release()
+    assert (folder / EVENT_FILE).stat().st_blocks == blocks
+
+
 def test_a_lease_is_renewed_on_a_full_disk(folder: Path, disk: SmallDisk, tmp_path: Path) -> None:
     """The renewal failed, and with it the activity: "could not be started"."""
     claims = Claims(folder, tmp_path, "worker")
