@@ -1,12 +1,14 @@
 """The disk becomes full while terraform runs, and the runner's record and the log stay whole."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from runner.disk import RESERVE_BYTES
+from runner import linux
+from runner.disk import RESERVE_BYTES, SpoolReserve
 from tests.runner.steps import FAKE, PATIENCE_SECONDS, Step, processes_below, until
 from tests.support.small_disk import SmallDisk, small_disk
 
@@ -114,6 +116,21 @@ def test_a_killed_runner_is_replaced_on_a_full_disk(step: Step, disk: SmallDisk)
     runner.wait()
     record = step.finish()
     assert (record["outcome"], record["disk_full"]) == ("runner_lost", True)
+
+
+def test_no_line_is_written_into_a_spool_without_a_line(disk: SmallDisk) -> None:
+    """A hole before the first line put an empty line into the log."""
+    path = disk.path / "spool"
+    spool = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    disk.fill_without_end()
+    reserve = SpoolReserve(spool)
+    reserve.watch(linux.boottime())
+    assert (reserve.full, reserve.hole) == (True, 0)
+    disk.free()
+    # Later than the poll interval of the free space.
+    reserve.watch(linux.boottime() + 60)
+    os.close(spool)
+    assert path.read_bytes() == b""
 
 
 def _fake(*steps: str) -> tuple[str, ...]:
