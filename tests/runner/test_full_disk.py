@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,6 +117,31 @@ def test_a_killed_runner_is_replaced_on_a_full_disk(step: Step, disk: SmallDisk)
     runner.wait()
     record = step.finish()
     assert (record["outcome"], record["disk_full"]) == ("runner_lost", True)
+
+
+def test_a_log_that_outgrows_the_reserve_of_a_killed_runner_has_a_hole(
+    step: Step, disk: SmallDisk
+) -> None:
+    """`--finish` recorded no hole, and a log that lacked lines was sealed as complete."""
+    runner = step.describe().fake(
+        "print:here",
+        "interrupts:1",
+        "print:interrupted",
+        "interrupts:2",
+        f"bytes:{RESERVE_BYTES + 100_000}",
+        "exit:0",
+    )
+    step.prints("here")
+    runner.kill()
+    runner.wait()
+    # By the death of its runner.
+    step.prints("interrupted")
+    disk.fill_without_end()
+    os.kill(step.started["terraform_pid"], signal.SIGINT)
+    until(lambda: not step.alive, "terraform's end")
+    record = step.finish()
+    assert (record["outcome"], record["disk_full"]) == ("runner_lost", True)
+    assert record["spool_hole"] == len(step.spool) >= RESERVE_BYTES // 2
 
 
 def test_no_line_is_written_into_a_spool_without_a_line(disk: SmallDisk) -> None:
