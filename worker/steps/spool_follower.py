@@ -20,7 +20,7 @@ from worker.steps.claims import Claims
 from worker.steps.context import HostContext
 from worker.steps.event_log import EventLog
 from worker.steps.exit_record import ExitRecord, StepEvidence, decode_exit, interpret
-from worker.steps.order_file import ORDER_FILE, read_order
+from worker.steps.order_file import find_order
 from worker.steps.result_file import write_result
 from worker.steps.runner_process import runner_errors, sha256_of
 
@@ -113,12 +113,12 @@ class SpoolFollower:
         return result
 
     def _evidence(self, log: EventLog, record: ExitRecord) -> StepEvidence:
-        is_ordered = (self._folder / ORDER_FILE).exists()
+        order = find_order(self._folder)
         return StepEvidence(
             log.seal,
             self._claims.epoch,
             crash=log.crash,
-            limit_seconds=read_order(self._folder).limit_seconds(record.cause) if is_ordered else 0,
+            limit_seconds=order.limit_seconds(record.cause) if order else 0,
             runner_errors=runner_errors(self._folder),
         )
 
