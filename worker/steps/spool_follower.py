@@ -15,11 +15,11 @@ from adapters.terraform import command
 from adapters.terraform.output.events import Translator
 from deployments.errors import RunDirectoryBroken
 from deployments.phase import Phase
-from deployments.step import Resource, StepKey, StepResult
+from deployments.step import Resource, StepKey, StepOutcome, StepResult
 from worker.steps.claims import Claims
 from worker.steps.context import HostContext
 from worker.steps.event_log import EventLog
-from worker.steps.exit_record import ExitRecord, StepEvidence, decode_exit, interpret
+from worker.steps.exit_record import ExitRecord, StepEvidence, interpret, read_exit
 from worker.steps.order_file import find_order
 from worker.steps.result_file import write_result
 from worker.steps.runner_process import runner_errors, sha256_of
@@ -95,31 +95,34 @@ class SpoolFollower:
 
     async def seal(self) -> None:
         """Write the end record, after terraform has ended and all events are written."""
-        path = self._folder / "exit.json"
-        await self._open_log().close(decode_exit(path.read_bytes()).spool_hole)
+        await self._open_log().close(self._exit_record().spool_hole)
 
     def result(self) -> StepResult:
         """The ended step's result; raises RunDirectoryBroken without a valid exit record."""
-        path = self._folder / "exit.json"
-        if not path.exists():
-            raise RunDirectoryBroken("the step has not ended")
+        record = self._exit_record()
         log = self._open_log()
         phase = self._phase()
         plan = self._work / command.PLAN_FILE
-        record = decode_exit(path.read_bytes())
         result = interpret(self._key, phase, record, log.accumulator, self._evidence(log, record))
         if phase is Phase.PLAN and plan.exists():
             return replace(result, plan_sha256=sha256_of(plan))
         return result
 
+    def _exit_record(self) -> ExitRecord:
+        record = read_exit(self._folder)
+        if record is None:
+            raise RunDirectoryBroken("the step has not ended")
+        return record
+
     def _evidence(self, log: EventLog, record: ExitRecord) -> StepEvidence:
         order = find_order(self._folder)
+        is_lost = record.outcome == StepOutcome.RUNNER_LOST
         return StepEvidence(
             log.seal,
             self._claims.epoch,
             crash=log.crash,
             limit_seconds=order.limit_seconds(record.cause) if order else 0,
-            runner_errors=runner_errors(self._folder),
+            runner_errors=runner_errors(self._folder) if is_lost else "",
         )
 
     def store_result(self, result: StepResult) -> None:

@@ -30,7 +30,7 @@ from tests.worker.steps.supervising import (
 )
 from worker.steps.claims import Claims
 from worker.steps.event_log import EventLog
-from worker.steps.exit_record import decode_exit
+from worker.steps.exit_record import read_exit
 from worker.steps.runner_process import RunnerProcess, StepStatus
 from worker.steps.supervisors import Supervisors
 
@@ -168,7 +168,8 @@ def test_a_stop_and_a_claim_are_written_into_the_reserve(
     (folder / "started.json").unlink()
     runner = RunnerProcess(disk.path / "dep-1", folder, sentinel.context, claims.check)
     assert runner.withdraw("it said why")
-    record = decode_exit((folder / "exit.json").read_bytes())
+    record = read_exit(folder)
+    assert record is not None
     assert (record.outcome, record.error) == (StepOutcome.START_FAILED, "it said why")
 
 
