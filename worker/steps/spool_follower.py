@@ -55,9 +55,8 @@ class SpoolFollower:
             return "starting"
         tally = log.accumulator.tally()
         total = sum(tally.values())
-        phase = self._phase()
         done = tally["done"] + tally["unchanged"]
-        return f"{phase}: {done}/{total} resources, {log.lines} lines"
+        return f"{self._claims.phase}: {done}/{total} resources, {log.lines} lines"
 
     def overdue(self) -> Sequence[Resource]:
         """The resources that take far longer than usual, as of the last `write_events`."""
@@ -101,7 +100,7 @@ class SpoolFollower:
         """The ended step's result; raises RunDirectoryBroken without a valid exit record."""
         record = self._exit_record()
         log = self._open_log()
-        phase = self._phase()
+        phase = self._claims.phase
         plan = self._work / command.PLAN_FILE
         result = interpret(self._key, phase, record, log.accumulator, self._evidence(log, record))
         if phase is Phase.PLAN and plan.exists():
@@ -147,7 +146,7 @@ class SpoolFollower:
                 key=self._key,
                 translator=Translator(
                     self._key.step,
-                    self._phase(),
+                    self._claims.phase,
                     str(started.get("started_at", "")),
                     self._context.redactor(self._key.deployment),
                 ),
@@ -156,6 +155,3 @@ class SpoolFollower:
             )
             self._resources.callback(self._log.release)
         return self._log
-
-    def _phase(self) -> Phase:
-        return self._claims.phase
