@@ -93,10 +93,11 @@ class StepFolder:
 
         Returns the result, which does not name our own lock as the lock of another terraform.
         """
-        runs = dead_runs(sorted(self._folder.parent.iterdir()))
-        if result.exit_code == 0 or not runs or self.runner.status().alive:
+        if result.exit_code == 0 or self.runner.status().alive:
             return result
-        state = self._context.states.used_by(self._work)
+        directory = self._run_directory
+        runs = dead_runs([directory.step(number) for number in directory.steps()])
+        state = self._context.states.used_by(self._work) if runs else None
         if state is None:
             return result
         try:
