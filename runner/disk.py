@@ -71,7 +71,7 @@ class SpoolReserve:
 
     def _end_torn_line(self, size: int) -> None:
         """End the line that a full disk cut, so that the next line is not a part of it."""
-        if size and os.pread(self._spool, 1, size - 1) == b"\n":
+        if not size or os.pread(self._spool, 1, size - 1) == b"\n":
             return
         try:
             os.write(self._spool, b"\n")

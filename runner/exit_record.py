@@ -43,8 +43,14 @@ class ExitRecordWriter:
         self.swept = SweepResult()
 
     def write(self, folder: StepFiles) -> None:
-        """Remove the credential and write exit.json; wait for space where none is reserved."""
+        """Remove the credential and write exit.json; wait for space where none is reserved.
+
+        After terraform's exit: records a hole that is younger than the last tick, and frees the
+        reserve of the spool.
+        """
         control = self.control
+        if control is not None:
+            control.reserve.watch(linux.boottime())
         stop = control.stop if control is not None else self.stop
         # First: a reader of the exit record may rely on the credential's removal.
         folder.remove(CREDENTIAL)
@@ -65,6 +71,8 @@ class ExitRecordWriter:
         }
         while not _written(folder, content):
             time.sleep(_RETRY_SECONDS)
+        if control is not None:
+            control.reserve.release()
 
     def _host(self) -> dict[str, object]:
         """Faults of the host: `spool_hole` is the offset from which lines may be missing."""

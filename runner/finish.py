@@ -64,8 +64,7 @@ def _finish(folder: StepFiles, started: _StartRecord) -> None:
         started_boottime=started.started_boottime,
     )
     spool = folder.open_spool()
-    reserve = SpoolReserve(spool)
-    control = RunnerControl(folder, _settings(folder), terraform, spool, reserve)
+    control = RunnerControl(folder, _settings(folder), terraform, spool, SpoolReserve(spool))
     control.read_stop_request()
     if pidfd is not None:
         control.record_prior_interrupt()
@@ -75,7 +74,6 @@ def _finish(folder: StepFiles, started: _StartRecord) -> None:
     if same_boot:
         record.swept = _sweep(folder, started)
     record.write(folder)
-    reserve.release()
 
 
 def _settings(folder: StepFiles) -> StepSettings:

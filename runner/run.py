@@ -205,6 +205,4 @@ def _record_end(
     elif ended is not None:
         record.signal = ended.si_status
     record.swept = sweep_children(child.pid)
-    control.reserve.watch(linux.boottime())
     record.write(folder)
-    control.reserve.release()

@@ -40,6 +40,7 @@ class RunDirectory:
         self.path = path
         self.work = path / "work"
         self.home = path / "home"
+        self._later_secrets = path / _LATER_SECRETS
 
     @property
     def is_open(self) -> bool:
@@ -93,7 +94,7 @@ class RunDirectory:
 
     def secrets(self) -> list[str]:
         """The texts to redact; empty after `clear`."""
-        later = sorted((self.path / _LATER_SECRETS).glob("[!.]*"))
+        later = sorted(self._later_secrets.glob("[!.]*"))
         return [
             secret for path in (self.path / _SECRETS_FILE, *later) for secret in _secrets_in(path)
         ]
@@ -109,13 +110,13 @@ class RunDirectory:
         texts = sorted({*secrets}.difference(public if isinstance(public, list) else []))
         if content is None or not texts:
             return
-        path = self.path / _LATER_SECRETS / hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+        path = self._later_secrets / hashlib.sha256(json.dumps(texts).encode()).hexdigest()
         disk_space.with_reserve(self.path, partial(_create, path, {"secrets": texts}))
 
     def secrets_version(self) -> int:
         """A number that changes when secrets are added."""
         try:
-            return (self.path / _LATER_SECRETS).stat().st_mtime_ns
+            return self._later_secrets.stat().st_mtime_ns
         except FileNotFoundError:
             return 0
 
@@ -150,7 +151,7 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Remove the files that only the work needed; may be repeated."""
-        for folder in (self.work, self.home, self.path / _LATER_SECRETS):
+        for folder in (self.work, self.home, self._later_secrets):
             shutil.rmtree(folder, ignore_errors=True)
         disk_space.remove_reserve(self.path)
         (self.path / _SECRETS_FILE).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ class RunRedactor(Redactor):
     def __init__(self, directory: RunDirectory) -> None:
         super().__init__(())
         self._directory = directory
-        self._texts_known: frozenset[str] = frozenset()
+        self._known: frozenset[str] = frozenset()
         self._version: int | None = None
         self._current = Redactor(())
 
@@ -32,7 +32,7 @@ class RunRedactor(Redactor):
         version = self._directory.secrets_version()
         if version != self._version:
             # A cleared directory has no secrets any more; those that were known stay hidden.
-            known = self._texts_known.union(self._directory.secrets())
+            known = self._known.union(self._directory.secrets())
             self._current = Redactor(known)
-            self._texts_known, self._version = known, version
+            self._known, self._version = known, version
         return self._current

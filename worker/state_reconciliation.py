@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from adapters.local import atomic_files
 from adapters.terraform.output.events import LineSplitter
 from adapters.terraform.output.messages import ProgressAccumulator, decode
 from adapters.terraform.state.addresses import comparable_address, instance_address
 from deployments.results import Reconciliation, Recovery
 from deployments.step import Resource, ResourceStatus, SilentChange
 from worker.steps.event_log import SPOOL_FILE
+from worker.steps.exit_record import read_exit
 
 __all__ = ["addresses_in", "compare_with_state", "reconcile"]
 
@@ -67,8 +67,8 @@ def reconcile(
 
 
 def _has_hole(step_folder: Path) -> bool:
-    record = atomic_files.read(step_folder / "exit.json") or {}
-    return record.get("spool_hole") is not None
+    record = read_exit(step_folder)
+    return record is not None and record.spool_hole is not None
 
 
 def compare_with_state(resources: Sequence[Resource], recorded: set[str]) -> Reconciliation:

@@ -24,7 +24,8 @@ _AHEAD_BYTES = 256 * 1024
 class EventFile:
     """Appends events for the single writer of a step.
 
-    Space for the end record is always allocated, where the file system can do this.
+    Space for the end record is always allocated, where the file system can do this; a file with an
+    end record gets none.
 
     Opening cuts a torn last line and reads the file to count and hash the lines; on a full disk it
     raises the OSError of `disk_space.is_full`. A worker that
@@ -43,7 +44,8 @@ class EventFile:
         self._allocated = 0
         try:
             self._read_back()
-            self._allocate(self._size + _TAIL_BYTES)
+            if read_end_record(path) is None:
+                self._allocate(self._size + _TAIL_BYTES)
         except OSError:
             os.close(self._fd)
             raise

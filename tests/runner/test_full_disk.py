@@ -1,12 +1,15 @@
 """The disk becomes full while terraform runs, and the runner's record and the log stay whole."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from runner.disk import RESERVE_BYTES
+from runner import linux
+from runner.disk import RESERVE_BYTES, SpoolReserve
 from tests.runner.steps import FAKE, PATIENCE_SECONDS, Step, processes_below, until
 from tests.support.small_disk import SmallDisk, small_disk
 
@@ -114,6 +117,46 @@ def test_a_killed_runner_is_replaced_on_a_full_disk(step: Step, disk: SmallDisk)
     runner.wait()
     record = step.finish()
     assert (record["outcome"], record["disk_full"]) == ("runner_lost", True)
+
+
+def test_a_log_that_outgrows_the_reserve_of_a_killed_runner_has_a_hole(
+    step: Step, disk: SmallDisk
+) -> None:
+    """`--finish` recorded no hole, and a log that lacked lines was sealed as complete."""
+    runner = step.describe().fake(
+        "print:here",
+        "interrupts:1",
+        "print:interrupted",
+        "interrupts:2",
+        f"bytes:{RESERVE_BYTES + 100_000}",
+        "exit:0",
+    )
+    step.prints("here")
+    runner.kill()
+    runner.wait()
+    # By the death of its runner.
+    step.prints("interrupted")
+    disk.fill_without_end()
+    os.kill(step.started["terraform_pid"], signal.SIGINT)
+    until(lambda: not step.alive, "terraform's end")
+    record = step.finish()
+    assert (record["outcome"], record["disk_full"]) == ("runner_lost", True)
+    assert record["spool_hole"] == len(step.spool) >= RESERVE_BYTES // 2
+
+
+def test_no_line_is_written_into_a_spool_without_a_line(disk: SmallDisk) -> None:
+    """A hole before the first line put an empty line into the log."""
+    path = disk.path / "spool"
+    spool = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    disk.fill_without_end()
+    reserve = SpoolReserve(spool)
+    reserve.watch(linux.boottime())
+    assert (reserve.full, reserve.hole) == (True, 0)
+    disk.free()
+    # Later than the poll interval of the free space.
+    reserve.watch(linux.boottime() + 60)
+    os.close(spool)
+    assert path.read_bytes() == b""
 
 
 def _fake(*steps: str) -> tuple[str, ...]:

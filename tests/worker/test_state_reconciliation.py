@@ -89,6 +89,15 @@ def test_what_began_and_is_not_in_the_state_is_unknown(tmp_path: Path) -> None:
     assert reconciliation == Reconciliation(unknown=["a.open"])
 
 
+@pytest.mark.parametrize(("hole", "is_inconclusive"), [(None, False), (0, True), (70, True)])
+def test_resources_may_be_missing_where_the_spool_has_a_hole(
+    tmp_path: Path, hole: int | None, is_inconclusive: bool
+) -> None:
+    (tmp_path / "exit.json").write_text(json.dumps({"outcome": "exited", "spool_hole": hole}))
+    reconciliation = reconcile(tmp_path, b"", Recovery.NONE)
+    assert reconciliation == Reconciliation(inconclusive=is_inconclusive)
+
+
 def test_the_state_says_which_changes_were_made_without_a_message(tmp_path: Path) -> None:
     planned = {"in": "import", "gone": "remove", "new": "move", "kept": "remove"}
     changes = (

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from adapters.local import atomic_files, disk_space
-from deployments.errors import Fenced, RunDirectoryBroken
+from deployments.errors import Fenced
 from deployments.phase import Phase
 from deployments.step import ActivityToken
 from worker.steps.order_file import read_order
@@ -21,7 +21,9 @@ _NANOSECONDS = 1_000_000_000
 
 
 class Claims:
-    """The claims of a step, for one worker; `epoch` is 0 before `take`.
+    """The claims of a step, for one worker.
+
+    `epoch` and `phase` are those of this worker's claim: 0 and the queue before `take`.
 
     After a claim with a higher epoch, all methods that write raise Fenced.
     """
@@ -31,6 +33,8 @@ class Claims:
         self._workers = workers
         self._worker = worker
         self.epoch = 0
+        # Of the claim, since a claimed step may have no order.
+        self.phase = Phase.QUEUE
 
     def take(self, activity_token: ActivityToken) -> None:
         """Claim the step with the next epoch; makes the step's folder."""
@@ -47,7 +51,7 @@ class Claims:
         }
         if not disk_space.create(self._path(epoch), content):
             raise Fenced(f"another worker holds epoch {epoch}")
-        self.epoch = epoch
+        self.epoch, self.phase = epoch, activity_token.phase
         self._touch(atomic_files.boot_seconds())
 
     def check(self) -> None:
@@ -102,14 +106,6 @@ class Claims:
             phase=Phase(str(content["phase"])),
             may_start=content["may_start"] is True,
         )
-
-    @property
-    def phase(self) -> Phase:
-        """The phase in the newest claim; a claimed step may have no order."""
-        token = self.activity_token()
-        if token is None:
-            raise RunDirectoryBroken("the step has no claim")
-        return token.phase
 
     def is_stale(self, stale_seconds: float) -> bool:
         """Whether the worker of the newest claim is dead, paused or has released the step."""

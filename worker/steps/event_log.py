@@ -57,6 +57,8 @@ class EventLog:
         self._file = disk_space.with_reserve(path, partial(EventFile, path))
         # Translated events that a full disk has refused; written before any later event.
         self._refused: list[bytes] = []
+        # Events that the file lacks for good, also where the end record must be written again.
+        self._missing = 0
         self._written_before = self._file.lines
         self._read = 0
         self._progress_at = 0.0
@@ -87,7 +89,8 @@ class EventLog:
         # A shorter block is the last; later bytes raise a change event that the caller awaits.
         while await asyncio.to_thread(self._translate_block) == _BLOCK_BYTES:
             pass
-        await asyncio.to_thread(self._write_progress, final=False)
+        if self._is_progress_due():
+            await asyncio.to_thread(self._write_progress, final=False)
         return self._translator.lines - before
 
     async def close(self, spool_hole: int | None = None) -> EndRecord:
@@ -96,10 +99,10 @@ class EventLog:
         `spool_hole` is the offset in the spool after which terraform's lines may be missing. On a
         disk that stays full the record counts the events that could not be written.
         """
-        missing = await asyncio.to_thread(self._write_rest)
+        await asyncio.to_thread(self._write_rest)
         await asyncio.to_thread(self._write_progress, final=True)
         if self.seal is None:
-            record = await asyncio.to_thread(self._end_record, missing, spool_hole)
+            record = await asyncio.to_thread(self._end_record, spool_hole)
             self._check()
             disk_space.with_reserve(self._folder, partial(self._file.seal, record))
             self.seal = record
@@ -111,7 +114,7 @@ class EventLog:
 
     def _translate_block(self) -> int:
         """Read a block of the spool and write the events; return the number of bytes."""
-        if not self._write_refused():
+        if self._refused and not self._write_refused():
             return 0
         data = self._read_block()
         if data:
@@ -151,22 +154,21 @@ class EventLog:
         self._refused = []
         return True
 
-    def _write_rest(self) -> int:
-        """Translate the rest of the spool; returns the number of events that were not written.
+    def _write_rest(self) -> None:
+        """Translate the rest of the spool, and count the events that cannot be written.
 
         Events count for the progress also where the disk refuses them.
         """
-        missing = 0
         while data := self._read_block():
             self._translate(data, final=False)
-            missing += self._write_last(missing)
+            self._write_last()
         self._translate(b"", final=True)
-        return missing + self._write_last(missing)
+        self._write_last()
 
-    def _write_last(self, missing: int) -> int:
+    def _write_last(self) -> None:
         """Write the waiting events with the reserve; no event follows a missing event."""
         self._check()
-        while self._refused and not missing:
+        while self._refused and not self._missing:
             part = self._refused[:_LAST_EVENTS]
             try:
                 disk_space.with_reserve(self._folder, partial(self._file.append, part))
@@ -175,29 +177,30 @@ class EventLog:
                     raise
                 break
             del self._refused[: len(part)]
-        left = len(self._refused)
+        self._missing += len(self._refused)
         self._refused = []
-        return left
 
-    def _end_record(self, missing: int, spool_hole: int | None) -> EndRecord:
+    def _end_record(self, spool_hole: int | None) -> EndRecord:
         step, file = self._key.step, self._file
-        if spool_hole is None and not missing:
+        missing, place = self._missing, file.lines
+        if spool_hole is not None:
+            # The number of lines that terraform could not write is unknown.
+            missing, place = 0, min(_lines_before(self._folder / SPOOL_FILE, spool_hole), place)
+        elif not missing:
             started = (self._folder / "started.json").exists()
             end = EndKind.COMPLETE if started else EndKind.NOT_STARTED
             return EndRecord(step, end, file.lines, file.sha256)
-        if spool_hole is None:
-            return EndRecord(
-                step, EndKind.INCOMPLETE, file.lines, file.sha256, missing, file.lines, _DISK_FULL
-            )
-        # The number of lines that terraform could not write is unknown.
-        place = min(_lines_before(self._folder / SPOOL_FILE, spool_hole), file.lines)
-        return EndRecord(step, EndKind.INCOMPLETE, file.lines, file.sha256, 0, place, _DISK_FULL)
+        return EndRecord(
+            step, EndKind.INCOMPLETE, file.lines, file.sha256, missing, place, _DISK_FULL
+        )
+
+    def _is_progress_due(self) -> bool:
+        if self._progress_line == self._translator.lines:
+            return False
+        return atomic_files.boot_seconds() - self._progress_at >= _PROGRESS_SECONDS
 
     def _write_progress(self, *, final: bool) -> None:
         now = atomic_files.boot_seconds()
-        is_new = self._progress_line != self._translator.lines
-        if not final and not (is_new and now - self._progress_at >= _PROGRESS_SECONDS):
-            return
         self._check()
         content = {
             "format": atomic_files.FORMAT,

@@ -1,6 +1,7 @@
 """Makes a step's result from the runner's exit record and terraform's messages."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from deployments.phase import Phase
 from deployments.step import ResourceStatus, StepKey, StepOutcome, StepResult, StopCause
 from deployments.terraform_death import Death, cause_of_death
 
-__all__ = ["ExitRecord", "StepEvidence", "decode_exit", "interpret"]
+__all__ = ["ExitRecord", "StepEvidence", "interpret", "read_exit"]
 
 
 # A program in Go exits with 2 after a panic, terraform with 11 after a panic that it catches; then
@@ -64,7 +65,10 @@ class ExitRecord(msgspec.Struct):
 
 @dataclass(frozen=True)
 class StepEvidence:
-    """Facts about an ended step that the exit record does not hold."""
+    """Facts about an ended step that the exit record does not hold.
+
+    `runner_errors`: the stderr of a runner that failed.
+    """
 
     seal: EndRecord | None
     epoch: int
@@ -73,10 +77,12 @@ class StepEvidence:
     runner_errors: str = ""
 
 
-def decode_exit(data: bytes) -> ExitRecord:
-    """Read `exit.json`; raises RunDirectoryBroken for malformed data."""
+def read_exit(folder: Path) -> ExitRecord | None:
+    """Read a step's `exit.json`, None where missing; raises RunDirectoryBroken where malformed."""
     try:
-        return msgspec.json.decode(data, type=ExitRecord)
+        return msgspec.json.decode((folder / "exit.json").read_bytes(), type=ExitRecord)
+    except FileNotFoundError:
+        return None
     except msgspec.MsgspecError as error:
         raise RunDirectoryBroken(f"exit.json: {error}") from None
 
@@ -112,7 +118,7 @@ def interpret(
         diagnostics=accumulator.diagnostics,
         outputs=accumulator.outputs if is_apply else [],
         seal=evidence.seal,
-        error=record.error or _runner_errors(record, evidence),
+        error=record.error or evidence.runner_errors,
         started_at=record.started_at or "",
         ended_at=record.ended_at or "",
         epoch=evidence.epoch,
@@ -133,11 +139,6 @@ def interpret(
         unchanged=accumulator.addresses(ResourceStatus.UNCHANGED),
         silent=[] if is_apply else accumulator.silent(),
     )
-
-
-def _runner_errors(record: ExitRecord, evidence: StepEvidence) -> str:
-    """The stderr of the runner, where the runner failed."""
-    return evidence.runner_errors if record.outcome == StepOutcome.RUNNER_LOST else ""
 
 
 def _outcome(phase: Phase, record: ExitRecord, accumulator: ProgressAccumulator) -> StepOutcome:

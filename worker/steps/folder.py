@@ -14,7 +14,7 @@ from deployments.step import StepKey, StepResult
 from worker.run_directory import RunDirectory
 from worker.steps.claims import Claims
 from worker.steps.context import HostContext
-from worker.steps.order_file import ORDER_FILE, read_order
+from worker.steps.order_file import find_order, read_order
 from worker.steps.runner_process import RunnerProcess
 from worker.steps.spool_follower import SpoolFollower
 
@@ -45,13 +45,13 @@ class StepFolder:
 
     def phase(self) -> Phase:
         """The phase of the step; the queue, in which nothing runs, for a step without an order."""
-        has_order = (self._folder / ORDER_FILE).exists()
-        return read_order(self._folder).phase if has_order else Phase.QUEUE
+        order = find_order(self._folder)
+        return order.phase if order else Phase.QUEUE
 
     def credential_reference(self) -> str:
         """The credential that terraform uses; empty where the step needs none or has no order."""
-        is_ordered = (self._folder / ORDER_FILE).exists()
-        return read_order(self._folder).credential_ref if is_ordered else ""
+        order = find_order(self._folder)
+        return order.credential_ref if order else ""
 
     def write_credential(self, credential: Credential) -> None:
         """Replace the token of the metadata endpoint, in a file of mode 0600; raises Fenced."""
@@ -93,10 +93,11 @@ class StepFolder:
 
         Returns the result, which does not name our own lock as the lock of another terraform.
         """
-        runs = dead_runs(sorted(self._folder.parent.iterdir()))
-        if result.exit_code == 0 or not runs or self.runner.status().alive:
+        if result.exit_code == 0 or self.runner.status().alive:
             return result
-        state = self._context.states.used_by(self._work)
+        directory = self._run_directory
+        runs = dead_runs([directory.step(number) for number in directory.steps()])
+        state = self._context.states.used_by(self._work) if runs else None
         if state is None:
             return result
         try:

@@ -11,7 +11,7 @@ from deployments.errors import RunDirectoryBroken
 from deployments.phase import Phase
 from deployments.step import StepOrder, StopCause
 
-__all__ = ["ORDER_FILE", "read_order", "write_order"]
+__all__ = ["ORDER_FILE", "find_order", "read_order", "write_order"]
 
 ORDER_FILE = "step.json"
 
@@ -39,9 +39,19 @@ class StoredOrder(msgspec.Struct):
 
 def read_order(folder: Path) -> StoredOrder:
     """Read a step's order; raises RunDirectoryBroken where missing or malformed."""
+    order = find_order(folder)
+    if order is None:
+        raise RunDirectoryBroken(f"{ORDER_FILE} is missing")
+    return order
+
+
+def find_order(folder: Path) -> StoredOrder | None:
+    """Read a step's order, None where missing; raises RunDirectoryBroken where malformed."""
     try:
         return msgspec.json.decode((folder / ORDER_FILE).read_bytes(), type=StoredOrder)
-    except (FileNotFoundError, msgspec.MsgspecError) as error:
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
         raise RunDirectoryBroken(f"{ORDER_FILE}: {error}") from None
 
 

@@ -15,12 +15,12 @@ from adapters.terraform import command
 from adapters.terraform.output.events import Translator
 from deployments.errors import RunDirectoryBroken
 from deployments.phase import Phase
-from deployments.step import Resource, StepKey, StepResult
+from deployments.step import Resource, StepKey, StepOutcome, StepResult
 from worker.steps.claims import Claims
 from worker.steps.context import HostContext
 from worker.steps.event_log import EventLog
-from worker.steps.exit_record import ExitRecord, StepEvidence, decode_exit, interpret
-from worker.steps.order_file import ORDER_FILE, read_order
+from worker.steps.exit_record import ExitRecord, StepEvidence, interpret, read_exit
+from worker.steps.order_file import find_order
 from worker.steps.result_file import write_result
 from worker.steps.runner_process import runner_errors, sha256_of
 
@@ -55,9 +55,8 @@ class SpoolFollower:
             return "starting"
         tally = log.accumulator.tally()
         total = sum(tally.values())
-        phase = self._phase()
         done = tally["done"] + tally["unchanged"]
-        return f"{phase}: {done}/{total} resources, {log.lines} lines"
+        return f"{self._claims.phase}: {done}/{total} resources, {log.lines} lines"
 
     def overdue(self) -> Sequence[Resource]:
         """The resources that take far longer than usual, as of the last `write_events`."""
@@ -95,31 +94,34 @@ class SpoolFollower:
 
     async def seal(self) -> None:
         """Write the end record, after terraform has ended and all events are written."""
-        path = self._folder / "exit.json"
-        await self._open_log().close(decode_exit(path.read_bytes()).spool_hole)
+        await self._open_log().close(self._exit_record().spool_hole)
 
     def result(self) -> StepResult:
         """The ended step's result; raises RunDirectoryBroken without a valid exit record."""
-        path = self._folder / "exit.json"
-        if not path.exists():
-            raise RunDirectoryBroken("the step has not ended")
+        record = self._exit_record()
         log = self._open_log()
-        phase = self._phase()
+        phase = self._claims.phase
         plan = self._work / command.PLAN_FILE
-        record = decode_exit(path.read_bytes())
         result = interpret(self._key, phase, record, log.accumulator, self._evidence(log, record))
         if phase is Phase.PLAN and plan.exists():
             return replace(result, plan_sha256=sha256_of(plan))
         return result
 
+    def _exit_record(self) -> ExitRecord:
+        record = read_exit(self._folder)
+        if record is None:
+            raise RunDirectoryBroken("the step has not ended")
+        return record
+
     def _evidence(self, log: EventLog, record: ExitRecord) -> StepEvidence:
-        is_ordered = (self._folder / ORDER_FILE).exists()
+        order = find_order(self._folder)
+        is_lost = record.outcome == StepOutcome.RUNNER_LOST
         return StepEvidence(
             log.seal,
             self._claims.epoch,
             crash=log.crash,
-            limit_seconds=read_order(self._folder).limit_seconds(record.cause) if is_ordered else 0,
-            runner_errors=runner_errors(self._folder),
+            limit_seconds=order.limit_seconds(record.cause) if order else 0,
+            runner_errors=runner_errors(self._folder) if is_lost else "",
         )
 
     def store_result(self, result: StepResult) -> None:
@@ -144,7 +146,7 @@ class SpoolFollower:
                 key=self._key,
                 translator=Translator(
                     self._key.step,
-                    self._phase(),
+                    self._claims.phase,
                     str(started.get("started_at", "")),
                     self._context.redactor(self._key.deployment),
                 ),
@@ -153,6 +155,3 @@ class SpoolFollower:
             )
             self._resources.callback(self._log.release)
         return self._log
-
-    def _phase(self) -> Phase:
-        return self._claims.phase

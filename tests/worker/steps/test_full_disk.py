@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from tests.worker.steps.supervising import (
 )
 from worker.steps.claims import Claims
 from worker.steps.event_log import EventLog
-from worker.steps.exit_record import decode_exit
+from worker.steps.exit_record import read_exit
 from worker.steps.runner_process import RunnerProcess, StepStatus
 from worker.steps.supervisors import Supervisors
 
@@ -101,6 +102,24 @@ async def test_a_log_that_does_not_fit_is_sealed_with_its_hole(
     assert read_end_record(folder / EVENT_FILE) == record
 
 
+async def test_events_that_are_lost_are_counted_also_where_the_seal_must_be_repeated(
+    folder: Path, disk: SmallDisk
+) -> None:
+    """The repeat counted anew: of 100 lines none was in the log, and the log was complete."""
+    log = log_of(folder)
+    # As on a file system without fallocate(2), where the end record has no space either.
+    os.truncate(folder / EVENT_FILE, 0)
+    spool(folder, 100)
+    disk.fill_without_end()
+    with pytest.raises(OSError, match="No space"):
+        await log.close()
+    disk.free()
+    record = await log.close()
+    log.release()
+    assert (record.end, record.lines) == (EndKind.INCOMPLETE, 0)
+    assert record.missing_lines == 100
+
+
 async def test_a_hole_in_the_spool_has_its_place_in_the_end_record(folder: Path) -> None:
     log = log_of(folder)
     (folder / "spool").write_text("first\nsecond\ncut he\nlast\n")
@@ -108,6 +127,22 @@ async def test_a_hole_in_the_spool_has_its_place_in_the_end_record(folder: Path)
     log.release()
     assert (record.end, record.lines) == (EndKind.INCOMPLETE, 4)
     assert (record.missing_lines, record.missing_after) == (0, 3)
+
+
+async def test_a_sealed_log_takes_no_space_when_it_is_opened_again(
+    folder: Path, disk: SmallDisk
+) -> None:
+    """Each opening allocated 264 KB that stayed, and failed where the disk was full."""
+    log = log_of(folder)
+    spool(folder, 100)
+    record = await log.close()
+    log.release()
+    blocks = (folder / EVENT_FILE).stat().st_blocks
+    disk.fill_without_end()
+    again = log_of(folder)
+    assert await again.close() == record
+    again.release()
+    assert (folder / EVENT_FILE).stat().st_blocks == blocks
 
 
 def test_a_lease_is_renewed_on_a_full_disk(folder: Path, disk: SmallDisk, tmp_path: Path) -> None:
@@ -133,7 +168,8 @@ def test_a_stop_and_a_claim_are_written_into_the_reserve(
     (folder / "started.json").unlink()
     runner = RunnerProcess(disk.path / "dep-1", folder, sentinel.context, claims.check)
     assert runner.withdraw("it said why")
-    record = decode_exit((folder / "exit.json").read_bytes())
+    record = read_exit(folder)
+    assert record is not None
     assert (record.outcome, record.error) == (StepOutcome.START_FAILED, "it said why")
 
 

@@ -12,6 +12,7 @@ from adapters.local.log import LocalLogSource
 from adapters.redaction import Redactor
 from adapters.settings import Settings
 from adapters.terraform.state.backends import StateBackends
+from deployments.errors import RunDirectoryBroken
 from deployments.events import EndKind, EndRecord, EventId
 from deployments.phase import Phase
 from deployments.step import ActivityToken, StepKey, StepOrder, StepOutcome
@@ -142,6 +143,30 @@ async def test_a_full_disk_that_refuses_the_order_is_in_the_exit_record(tmp_path
     expected = (StepOutcome.START_FAILED, "the disk of the host is full", True)
     assert (result.outcome, result.error, result.disk_full) == expected
     assert (record.outcome, record.error, record.disk_full) == expected
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error"), [("runner_lost", "MemoryError"), ("not_started", "")]
+)
+def test_what_runners_wrote_to_stderr_is_the_error_of_a_step_that_lost_its_runner(
+    host: Host, outcome: str, error: str
+) -> None:
+    step = host.step(StepKey(DEPLOYMENT, 2))
+    step.claims.take(token(may_start=True))
+    folder = host.runs / DEPLOYMENT / "steps" / "2"
+    (folder / "exit.json").write_text(json.dumps({"outcome": outcome}))
+    (folder / "runner.err").write_text("MemoryError\n")
+    result = step.output.result()
+    step.release()
+    assert (result.phase, result.error) == (Phase.PLAN, error)
+
+
+def test_a_step_without_an_exit_record_has_no_result(host: Host) -> None:
+    step = host.step(StepKey(DEPLOYMENT, 2))
+    step.claims.take(token(may_start=True))
+    with pytest.raises(RunDirectoryBroken, match="not ended"):
+        step.output.result()
+    step.release()
 
 
 async def test_a_withdrawn_step_is_recorded_as_not_started(host: Host) -> None:
