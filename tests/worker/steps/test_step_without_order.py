@@ -22,7 +22,7 @@ from tests.support.logs import EventFileSink, chunk, sealed
 from tests.support.small_disk import small_disk
 from tests.worker.steps.supervising import FakeTemporal, NoCredentials
 from worker.steps.context import HostContext
-from worker.steps.exit_record import decode_exit
+from worker.steps.exit_record import read_exit
 from worker.steps.folder import StepFolder
 from worker.steps.order_file import write_order
 from worker.steps.supervisors import Supervisors
@@ -137,11 +137,11 @@ async def test_a_full_disk_that_refuses_the_order_is_in_the_exit_record(tmp_path
         # For the claim, a page of the file system.
         disk.fill(leave_bytes=4096)
         result = await host.supervisors().attach(key, token(may_start=True)).run(order(2))
-        exit_file = disk.path / DEPLOYMENT / "steps" / "2" / "exit.json"
-        record = decode_exit(exit_file.read_bytes())
+        record = read_exit(disk.path / DEPLOYMENT / "steps" / "2")
         host.changes.close()
     expected = (StepOutcome.START_FAILED, "the disk of the host is full", True)
     assert (result.outcome, result.error, result.disk_full) == expected
+    assert record is not None
     assert (record.outcome, record.error, record.disk_full) == expected
 
 
