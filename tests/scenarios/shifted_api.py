@@ -27,6 +27,7 @@ def shift() -> None:
 
 if __name__ == "__main__":
     shift()
+    from adapters.process_exit import run_and_exit
     from api.main import main
 
-    main()
+    run_and_exit(main)

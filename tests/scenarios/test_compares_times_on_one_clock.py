@@ -60,6 +60,14 @@ async def test_health_workers_and_times_are_right(house: House, api: httpx.Async
     assert created["created_at"] == shown["created_at"]
 
 
+async def test_an_api_that_cannot_start_ends_with_its_exit_status(house: House) -> None:
+    """The program of these tests ended with 0 where the API had ended with 1."""
+    house.settings = {"ANAVA_DATA_DIR": "/sys/anava"}
+    api = start_api(house, free_port(), (*SHIFTED_API, "0"))
+    await eventually(lambda: api.popen.poll() is not None, "the end of the API")
+    assert api.popen.returncode == 1
+
+
 @pytest.mark.long
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("api", [-2 * HOURS], indirect=True)
