@@ -40,11 +40,6 @@ def request(prefix: str, **variables: float) -> DeploymentRequest:
     return DeploymentRequest(stack, "us-central1", "US", json.dumps(variables))
 
 
-def terraform_of(deployment: Deployment) -> dict[str, int]:
-    started: dict[str, int] = json.loads(deployment.file(APPLY, "started.json").read_text())
-    return started
-
-
 async def until_dead(deployment: Deployment) -> None:
     folder = deployment.file(APPLY, "")
     await eventually((folder / "exit.json").exists, "the runner's exit record")
@@ -106,7 +101,7 @@ async def test_the_lock_of_a_killed_terraform_is_removed(
     house: House, bucket: Bucket, victims: list[str]
 ) -> None:
     worker, deployment = await paused_in_apply(house, f"killed-{len(victims)}")
-    started = terraform_of(deployment)
+    started = deployment.started(APPLY)
     for victim in victims:
         os.kill(started[victim], signal.SIGKILL)
     assert await bucket.get(deployment, "tflock"), "a killed terraform leaves it"
@@ -123,7 +118,7 @@ async def test_the_lock_that_somebody_else_took_meanwhile_is_left_alone(
     house: House, bucket: Bucket
 ) -> None:
     worker, deployment = await paused_in_apply(house, "taken")
-    os.kill(terraform_of(deployment)["terraform_pid"], signal.SIGKILL)
+    os.kill(deployment.started(APPLY)["terraform_pid"], signal.SIGKILL)
     await until_dead(deployment)
     theirs = json.loads(await bucket.get(deployment, "tflock")) | {"ID": "x", "Who": "me@laptop"}
     await bucket.put(deployment, "tflock", json.dumps(theirs).encode())
@@ -137,7 +132,7 @@ async def test_the_lock_of_a_terminated_deployment_is_removed(house: House, buck
     worker, deployment = await paused_in_apply(house, "terminated")
     worker.kill()
     await deployment.handle.terminate()
-    os.kill(terraform_of(deployment)["terraform_pid"], signal.SIGKILL)
+    os.kill(deployment.started(APPLY)["terraform_pid"], signal.SIGKILL)
     assert await bucket.get(deployment, "tflock")
     house.worker()
     await deployment.until_file(APPLY, "closed")

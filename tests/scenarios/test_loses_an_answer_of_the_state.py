@@ -111,8 +111,7 @@ async def test_the_lock_of_a_plan_that_was_killed_before_its_first_message_is_re
         return b"OperationTypePlan" in await fronted.bucket.get(deployment, "tflock")
 
     await eventually(is_locked, "the lock of the plan", 30)
-    started = json.loads(deployment.file(PLAN, "started.json").read_text())
-    os.kill(started["terraform_pid"], signal.SIGKILL)
+    os.kill(deployment.started(PLAN)["terraform_pid"], signal.SIGKILL)
     fronted.proxy.latency_seconds = 0
     await deployment.result()
     assert await fronted.bucket.get(deployment, "tflock") == b""

@@ -1,7 +1,6 @@
 """Whatever dies on the host, the deployment goes on and nothing is lost."""
 
 import asyncio
-import json
 import os
 import signal
 from dataclasses import replace
@@ -169,8 +168,7 @@ async def test_a_killed_runner_in_apply_ends_truthfully(house: House) -> None:
     house.worker()
     deployment = await house.deploy(resource_seconds=2)
     await deployment.until_text(APPLY, "apply_start")
-    started = json.loads(deployment.file(APPLY, "started.json").read_text())
-    os.kill(started["runner_pid"], signal.SIGKILL)
+    os.kill(deployment.started(APPLY)["runner_pid"], signal.SIGKILL)
     result = await deployment.result()
     assert (result.status, result.reason) == (Status.NEEDS_ATTENTION, Reason.RUNNER_LOST)
     assert deployment.exit(APPLY)["outcome"] == "runner_lost"

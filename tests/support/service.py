@@ -110,6 +110,11 @@ class Deployment:
         lines = self.file(step, "events.jsonl").read_text().splitlines()
         return [json.loads(line) for line in lines]
 
+    def started(self, step: int) -> dict[str, Any]:
+        """Process ids and start times of the runner and of terraform."""
+        content: dict[str, Any] = json.loads(self.file(step, "started.json").read_text())
+        return content
+
     def exit(self, step: int) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(self.file(step, "exit.json").read_text())
         return content
