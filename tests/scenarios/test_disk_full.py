@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
+from deployments.deployment import DeploymentResult, Status
 from deployments.events import EndKind
 from deployments.reasons import Reason
 from tests.support.invariants import check_invariants
@@ -46,9 +46,8 @@ async def small_house(temporal: TemporalServer, disk: SmallDisk) -> AsyncIterato
     house.end()
 
 
-def _request(prefix: str) -> DeploymentRequest:
-    stack = Stack("sandbox", "demo-project-1", prefix)
-    return DeploymentRequest(stack, "us-central1", "US", '{"resource_seconds": 1, "lines": 20}')
+async def _deploy(house: House, prefix: str) -> Deployment:
+    return await house.deploy(prefix=prefix, resource_seconds=1, lines=20)
 
 
 async def _judge(
@@ -62,7 +61,7 @@ async def _judge(
         assert "disk of the host was full" in result.detail
     await check_invariants(house, deployment)
     recorded = house.recorded(deployment)
-    again = await house.start(_request(prefix))
+    again = await _deploy(house, prefix)
     second = await again.result(60)
     assert second.status is Status.COMPLETED
     # An interrupted provisioner leaves its resource tainted, to be replaced.
@@ -81,7 +80,7 @@ async def _fill_in_the_apply(
     house.worker()
     await house.until_up()
     prefix = f"full-{int(without_end)}"
-    deployment = await house.start(_request(prefix))
+    deployment = await _deploy(house, prefix)
     await deployment.until_text(APPLY, '"type":"apply_complete"')
     if without_end:
         disk.fill_without_end()
@@ -106,7 +105,7 @@ async def test_a_deployment_waits_for_free_space(small_house: House, disk: Small
     disk.fill(leave_bytes=20_000_000)
     small_house.worker()
     await small_house.until_up()
-    deployment = await small_house.start(_request("waits"))
+    deployment = await _deploy(small_house, "waits")
 
     async def waits() -> bool:
         description = await deployment.handle.describe()
@@ -127,7 +126,7 @@ async def test_a_disk_that_is_full_at_any_moment_leaves_the_truth(
     chance = random.Random(seed)  # noqa: S311 - instants of a test
     small_house.worker()
     await small_house.until_up()
-    deployment = await small_house.start(_request(f"instant-{seed}"))
+    deployment = await _deploy(small_house, f"instant-{seed}")
     await _after_prepare(deployment)
     await asyncio.sleep(chance.uniform(0, _SPAN_SECONDS))
     if chance.random() < 0.5:
