@@ -89,17 +89,18 @@ class Reading:
 
 
 def readings(data: bytes) -> Iterator[Reading]:
-    """The text, without terminal escapes, and decoded up to three times."""
-    reading = Reading(data)
-    yield reading
-    for layer in range(_LAYERS + 1):
-        decoded = reading.replaced(_ESCAPE, _decoded) if layer else reading
-        decoded = decoded.replaced(_TERMINAL, _nothing)
-        if layer and decoded is reading:
-            return
-        if decoded is not reading:
-            yield decoded
-        reading = decoded
+    """The text decoded up to three times, each time with and without terminal escapes.
+
+    Escapes stay in a reading of their own: the begin of an escape takes the letters behind it.
+    """
+    layer = _with_and_without_terminal_escapes([Reading(data)])
+    for _ in range(_LAYERS):
+        yield from layer
+        decoded = [(reading, reading.replaced(_ESCAPE, _decoded)) for reading in layer]
+        layer = _with_and_without_terminal_escapes(
+            [after for before, after in decoded if after is not before]
+        )
+    yield from layer
 
 
 def decode_escapes(data: bytes, kinds: bytes) -> bytes:
@@ -110,6 +111,11 @@ def decode_escapes(data: bytes, kinds: bytes) -> bytes:
 def without_terminal_escapes(data: bytes) -> bytes:
     """The text as a terminal shows it, without colours and links."""
     return _TERMINAL.sub(b"", data)
+
+
+def _with_and_without_terminal_escapes(layer: list[Reading]) -> list[Reading]:
+    both = [*layer, *(reading.replaced(_TERMINAL, _nothing) for reading in layer)]
+    return list({reading.data: reading for reading in both}.values())
 
 
 def _nothing(_match: re.Match[bytes]) -> bytes:

@@ -229,6 +229,7 @@ class RunnerControl:
     def _climb_stop_ladder(self, now: float) -> None:
         situation = self._situation
         self.operations.read()
+        situation.stop_at = situation.stop_at or now
         situation.force = self.stop is not None and self.stop.force
         situation.started = self.operations.started
         situation.open = len(self.operations.open)

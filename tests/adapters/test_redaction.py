@@ -115,6 +115,23 @@ def test_no_secret_survives_any_encoding(secret: str, encoders: list[str], behin
     assert MARK in Redactor([secret]).clean(f"{behind} {form} {behind}")
 
 
+@pytest.mark.parametrize(
+    "beginning",
+    ["\x1b[", "\x9b", "\x1b[31", "\x1b]8;;http://a.example/", "\\u001b[", "\\u009b", "\\u001b]"],
+)
+@pytest.mark.parametrize(
+    "encoder", ["plain", "JSON", "JSON in JSON", "JSON with each letter escaped"]
+)
+@pytest.mark.parametrize("secret", [SECRET, "Secret00000000\x1b"])
+def test_a_secret_behind_the_beginning_of_a_terminal_escape_is_replaced(
+    secret: str, encoder: str, beginning: str
+) -> None:
+    form = ENCODERS[encoder](secret)
+    cleaned = Redactor([secret]).clean(f"{beginning} {form} \x1b\\ \x07")
+    assert MARK in cleaned
+    assert form[4:-4] not in cleaned
+
+
 @pytest.mark.parametrize("secret", [SECRET * 3, KEY, short_lines(CHARACTERS)])
 @pytest.mark.parametrize("width", [16, 60, 76])
 @pytest.mark.parametrize(("before", "after"), [("", "\n"), ("user:", ""), ("{", "")])

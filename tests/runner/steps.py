@@ -66,7 +66,7 @@ class Step:
 
     def describe(
         self,
-        phase: str = "apply",
+        phase: str = "plan",
         *,
         deadline: float = 600.0,
         no_progress: float = 600.0,

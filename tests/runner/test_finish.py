@@ -67,7 +67,7 @@ def test_finish_kills_a_terraform_that_is_deaf(step: Step) -> None:
 
 
 def test_finish_takes_the_cause_of_a_stop_that_was_asked_for(step: Step) -> None:
-    runner = step.describe().fake("start:a.b", "interrupts:1", "print:one", "interrupts:2")
+    runner = step.describe("apply").fake("start:a.b", "interrupts:1", "print:one", "interrupts:2")
     step.prints("apply_start")
     step.stop("cancel", force=True)
     step.prints("one")

@@ -33,7 +33,7 @@ def test_a_terraform_on_a_full_disk_is_stopped_and_its_last_lines_are_kept(
     step: Step, disk: SmallDisk
 ) -> None:
     """The runner could not write exit.json, and no line after the first refused write was kept."""
-    runner = step.describe().fake(
+    runner = step.describe("apply").fake(
         "start:a.b", "print:here", "interrupts:1", "bytes:100000", "complete:a.b", "exit:1"
     )
     step.prints("here")
@@ -107,7 +107,7 @@ def test_a_step_that_has_ended_holds_no_reserve(step: Step) -> None:
 
 
 def test_a_killed_runner_is_replaced_on_a_full_disk(step: Step, disk: SmallDisk) -> None:
-    runner = step.describe().fake("start:a.b", "print:here", "interrupts:1", "complete:a.b")
+    runner = step.describe("apply").fake("start:a.b", "print:here", "interrupts:1", "complete:a.b")
     step.prints("here")
     disk.fill_without_end()
     runner.kill()

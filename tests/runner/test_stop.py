@@ -104,7 +104,7 @@ def test_sigterm_to_the_runner_stops_terraform(step: Step) -> None:
 
 
 def test_a_terminal_that_goes_away_is_nothing_to_the_runner(step: Step) -> None:
-    runner = step.describe().fake("print:here", "pause:0.5", "print:done")
+    runner = step.describe("apply").fake("print:here", "pause:0.5", "print:done")
     step.prints("here")
     runner.send_signal(signal.SIGHUP)
     runner.send_signal(signal.SIGINT)
@@ -129,8 +129,24 @@ def test_where_nothing_can_be_lost_the_second_interrupt_comes_soon(
     assert 0.3 <= second - first < 2
 
 
+def test_an_apply_is_interrupted_when_its_first_operation_has_begun(step: Step) -> None:
+    runner = step.describe("apply").fake("print:here", "pause:0.5", "start:a.b", "interrupts:1")
+    step.prints("here")
+    step.stop("cancel")
+    record = step.ended(runner)
+    assert sent(record) == ["SIGINT"]
+    assert record["signals"][0]["after_seconds"] >= 0.5
+
+
+def test_an_apply_without_an_operation_is_interrupted_after_its_limit(step: Step) -> None:
+    runner = step.describe("apply", second_interrupt_seconds=0.3).fake("print:here", "interrupts:1")
+    step.prints("here")
+    step.stop("cancel")
+    assert sent(step.ended(runner)) == ["SIGINT"]
+
+
 def test_open_operations_get_the_grace(step: Step) -> None:
-    runner = step.describe(second_interrupt_seconds=0.1, grace_seconds=0.8).fake(
+    runner = step.describe("apply", second_interrupt_seconds=0.1, grace_seconds=0.8).fake(
         "start:a.b", "start:a.c", "complete:a.b", "print:here", "interrupts:2", "exit:1"
     )
     step.prints("here")
@@ -143,7 +159,7 @@ def test_open_operations_get_the_grace(step: Step) -> None:
 
 
 def test_a_state_that_is_being_saved_is_left_alone(step: Step) -> None:
-    runner = step.describe(second_interrupt_seconds=0.1, grace_seconds=1.0).fake(
+    runner = step.describe("apply", second_interrupt_seconds=0.1, grace_seconds=1.0).fake(
         "start:a.b", "print:here", "interrupts:1", "complete:a.b", "pause:1.6", "print:saved"
     )
     step.prints("here")
@@ -154,7 +170,7 @@ def test_a_state_that_is_being_saved_is_left_alone(step: Step) -> None:
 
 
 def test_saving_has_a_limit_of_its_own(step: Step) -> None:
-    runner = step.describe(saving_limit_seconds=0.5).fake(
+    runner = step.describe("apply", saving_limit_seconds=0.5).fake(
         "start:a.b", "complete:a.b", "print:here", "interrupts:2", "exit:1"
     )
     step.prints("here")
@@ -164,7 +180,7 @@ def test_saving_has_a_limit_of_its_own(step: Step) -> None:
 
 
 def test_silence_while_saving_is_no_lack_of_progress(step: Step) -> None:
-    runner = step.describe(no_progress=0.2).fake("start:a.b", "complete:a.b", "pause:1")
+    runner = step.describe("apply", no_progress=0.2).fake("start:a.b", "complete:a.b", "pause:1")
     record = step.ended(runner)
     assert (record["exit_code"], record["stop"]) == (0, None)
 
@@ -181,7 +197,7 @@ def test_a_terraform_that_is_deaf_is_killed(step: Step) -> None:
 
 
 def test_force_may_be_added_to_a_stop_that_waits(step: Step) -> None:
-    runner = step.describe().fake("start:a.b", "interrupts:1", "print:waits", "interrupts:2")
+    runner = step.describe("apply").fake("start:a.b", "interrupts:1", "print:waits", "interrupts:2")
     step.prints("apply_start")
     step.stop("cancel")
     step.prints("waits")
@@ -201,7 +217,7 @@ def test_the_first_cause_stays(step: Step) -> None:
 
 
 def test_a_lost_lease_hurries_a_patient_ladder(step: Step) -> None:
-    step.describe(lost_lease_second_seconds=0.3, lost_lease_kill_seconds=0.6).lease(2.5)
+    step.describe("apply", lost_lease_second_seconds=0.3, lost_lease_kill_seconds=0.6).lease(2.5)
     runner = step.fake("deaf", "start:a.b", "print:here", "hang")
     step.prints("here")
     step.stop("cancel")
@@ -222,6 +238,6 @@ def test_a_terraform_that_ends_by_itself_keeps_its_exit_code_beside_the_stop(
 
 
 def test_a_huge_line_passes(step: Step) -> None:
-    record = step.ended(step.describe().fake("bytes:5000000", "start:a.b", "complete:a.b"))
+    record = step.ended(step.describe("apply").fake("bytes:5000000", "start:a.b", "complete:a.b"))
     assert record["operations"]["completed"] == 1
     assert (step.folder / "spool").stat().st_size > 5_000_000

@@ -27,18 +27,40 @@ def situation(
     interrupts: tuple[float, ...] = (FIRST,),
 ) -> Situation:
     one = Situation(phase)
+    one.stop_at = FIRST
     one.started, one.open = started, open_
     one.interrupted_at = list(interrupts)
     return one
 
 
-@pytest.mark.parametrize("phase", ["init", "plan", "apply"])
-@pytest.mark.parametrize(("started", "open_"), [(0, 0), (3, 2), (3, 0)])
-def test_the_first_step_is_an_interrupt_whatever_happens(
-    phase: str, started: int, open_: int
-) -> None:
+@pytest.mark.parametrize(
+    ("phase", "started", "open_"),
+    [("init", 0, 0), ("plan", 0, 0), ("plan", 3, 2), ("apply", 3, 2), ("apply", 3, 0)],
+)
+def test_the_first_step_is_an_interrupt_at_once(phase: str, started: int, open_: int) -> None:
     fresh = situation(phase, started=started, open_=open_, interrupts=())
     assert next_action(LIMITS, fresh, FIRST) == INTERRUPT
+
+
+def test_an_apply_is_interrupted_at_its_first_operation() -> None:
+    """Terraform confirms an interrupt just before it begins to apply, and applies everything."""
+    one = situation(interrupts=())
+    assert next_action(LIMITS, one, FIRST) == WAIT
+    assert next_action(LIMITS, one, FIRST + 9.9) == WAIT
+    one.started = one.open = 1
+    assert next_action(LIMITS, one, FIRST + 9.9) == INTERRUPT
+
+
+def test_an_apply_that_begins_no_operation_is_interrupted_too() -> None:
+    assert next_action(LIMITS, situation(interrupts=()), FIRST + 10) == INTERRUPT
+
+
+def test_neither_force_nor_a_lost_lease_waits_for_an_operation() -> None:
+    forced, lost = situation(interrupts=()), situation(interrupts=())
+    forced.force = True
+    lost.lease_ended_at = FIRST
+    assert next_action(LIMITS, forced, FIRST) == INTERRUPT
+    assert next_action(LIMITS, lost, FIRST) == INTERRUPT
 
 
 @pytest.mark.parametrize(
