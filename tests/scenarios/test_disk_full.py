@@ -43,7 +43,7 @@ async def small_house(temporal: TemporalServer, disk: SmallDisk) -> AsyncIterato
     settings = {"ANAVA_WORKER__MIN_FREE_MB": _MIN_FREE_MB}
     house = House(await temporal.client(), temporal.address, data, settings)
     yield house
-    house.end()
+    await house.close()
 
 
 async def _deploy(house: House, prefix: str) -> Deployment:

@@ -27,8 +27,7 @@ async def other(house: House, tmp_path_factory: pytest.TempPathFactory) -> Async
     data = tmp_path_factory.mktemp("other")
     other = replace(house, data=data, settings=dict(house.settings), workers=[])
     yield other
-    other.end()
-    await other.forget_states()
+    await other.close()
 
 
 async def deployed_on(house: House) -> Deployment:

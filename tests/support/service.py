@@ -212,6 +212,11 @@ class House:
             if (await execution.memo_value("record"))["host"] == host.get("id"):
                 await self.client.get_workflow_handle(execution.id).terminate()
 
+    async def close(self) -> None:
+        """End every process, and remove the records of this host's stacks from Temporal."""
+        self.end()
+        await self.forget_states()
+
     def end(self) -> None:
         for worker in self.workers:
             worker.end()
