@@ -128,6 +128,7 @@ async def test_a_disk_that_is_full_at_any_moment_leaves_the_truth(
     await small_house.until_up()
     deployment = await _deploy(small_house, f"instant-{seed}")
     await _after_prepare(deployment)
+    # The instant at which the disk becomes full is the case.
     await asyncio.sleep(chance.uniform(0, _SPAN_SECONDS))
     if chance.random() < 0.5:
         disk.fill()
