@@ -95,7 +95,7 @@ async def test_a_store_that_fails_again_soon_is_left_alone_for_longer(now: list[
     await breaker.call(store.read)
 
 
-async def test_a_single_call_tests_a_store_that_hangs_and_nobody_waits_for_it(
+async def test_a_single_call_tests_a_store_that_hangs_and_no_call_waits_for_it(
     now: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuit_breaker, "_TEST_SECONDS", 0.01)

@@ -63,7 +63,7 @@ def _spin_in_a_child(seconds: str) -> None:
 
 
 def _poll(seconds: str) -> None:
-    """Ask a server again and again with almost no CPU, by read(2) and write(2) as Go does."""
+    """Poll a server with almost no CPU, by read(2) and write(2) as Go does."""
     asker, server = socket.socketpair()
     end = time.monotonic() + float(seconds)
     while time.monotonic() < end:

@@ -93,7 +93,7 @@ async def _fill_in_the_apply(
 async def test_an_apply_on_a_full_disk_ends_as_what_it_did(
     small_house: House, disk: SmallDisk, *, without_end: bool
 ) -> None:
-    """Terraform had applied all, and the deployment said that it could not be started."""
+    """Terraform had applied all, and the deployment ended as not started."""
     deployment, prefix = await _fill_in_the_apply(small_house, disk, without_end=without_end)
     result = await _judge(small_house, deployment, disk, prefix)
     assert (result.status, result.reason) == (Status.FAILED, Reason.DISK_FULL)

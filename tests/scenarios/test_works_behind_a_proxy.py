@@ -22,8 +22,8 @@ GOOGLE, STORAGE = "google.site.test", "storage.site.test"
 async def network(tmp_path: Path) -> AsyncIterator[Site]:
     folder = tmp_path / "certificates"
     folder.mkdir()
-    async with site(folder) as found:
-        yield found
+    async with site(folder) as network:
+        yield network
 
 
 async def test_states_are_read_and_written_through_the_proxy_by_worker_and_terraform(

@@ -1,4 +1,4 @@
-"""Whatever crosses Temporal fits: the largest legal value of each kind, in characters of 12 bytes.
+"""The largest legal value of each kind, in characters of 12 bytes, fits into Temporal.
 
 Temporal refuses a payload of 2 MiB (measured): an apply that was done ended as `start_failed`, and
 a finalize with a larger input is scheduled for ever. Search attributes have limits of their own.

@@ -20,7 +20,7 @@ from worker.steps.supervisors import Supervisors
 
 
 class ForgetfulTemporal(FakeTemporal):
-    """Knows neither the attempt nor a workflow that waits for the step."""
+    """Has neither the attempt nor a workflow that waits for the step."""
 
     async def acknowledge(self, detail: str) -> bool:
         raise AttemptGone("unknown attempt")
