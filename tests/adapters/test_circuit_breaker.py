@@ -35,6 +35,19 @@ def now() -> list[float]:
     return [1000.0]
 
 
+async def refuses(breaker: CircuitBreaker, store: Store) -> None:
+    with pytest.raises(Unavailable):
+        await breaker.call(store.read)
+
+
+async def failed(now: list[float]) -> tuple[Store, CircuitBreaker]:
+    """A store that has just failed, and its breaker, which is open."""
+    store, breaker = Store(), CircuitBreaker("Redis", lambda: now[0])
+    store.error = Unavailable("away")
+    await refuses(breaker, store)
+    return store, breaker
+
+
 async def test_a_failed_store_is_called_once_and_left_alone_for_a_pause(now: list[float]) -> None:
     store, breaker = Store(), CircuitBreaker("Redis", lambda: now[0])
     store.error = Unavailable("Redis: TimeoutError")
@@ -55,8 +68,7 @@ async def test_the_pause_doubles_up_to_a_bound(now: list[float]) -> None:
     called_at = []
     for _ in range(400):
         calls = store.calls
-        with pytest.raises(Unavailable):
-            await breaker.call(store.read)
+        await refuses(breaker, store)
         if store.calls > calls:
             called_at.append(now[0] - 1000.0)
         now[0] += 0.25
@@ -68,32 +80,26 @@ async def test_a_store_that_fails_again_soon_is_left_alone_for_longer(now: list[
     store, breaker = Store(), CircuitBreaker("Redis", lambda: now[0])
     for pause in (1.0, 2.0, 4.0, 8.0, 10.0, 10.0):
         store.error = Unavailable("away")
-        with pytest.raises(Unavailable):
-            await breaker.call(store.read)
+        await refuses(breaker, store)
         store.error, calls = None, store.calls
         now[0] += pause - 0.01
-        with pytest.raises(Unavailable):
-            await breaker.call(store.read)
+        await refuses(breaker, store)
         assert store.calls == calls
         now[0] += 0.01
         await breaker.call(store.read)
     now[0] += 11.0
     store.error = Unavailable("away")
-    with pytest.raises(Unavailable):
-        await breaker.call(store.read)
+    await refuses(breaker, store)
     store.error = None
     now[0] += 1.0
     await breaker.call(store.read)
 
 
-async def test_a_single_call_tests_a_store_that_hangs_and_nobody_waits_for_it(
+async def test_a_single_call_tests_a_store_that_hangs_and_no_call_waits_for_it(
     now: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuit_breaker, "_TEST_SECONDS", 0.01)
-    store, breaker = Store(), CircuitBreaker("Redis", lambda: now[0])
-    store.error = Unavailable("away")
-    with pytest.raises(Unavailable):
-        await breaker.call(store.read)
+    store, breaker = await failed(now)
     store.error = None
     store.answers.clear()
     now[0] += 1.0
@@ -112,23 +118,17 @@ async def test_a_test_that_fails_later_leaves_the_store_alone_for_longer(
     now: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuit_breaker, "_TEST_SECONDS", 0.01)
-    store, breaker = Store(), CircuitBreaker("Redis", lambda: now[0])
-    store.error = Unavailable("away")
-    with pytest.raises(Unavailable):
-        await breaker.call(store.read)
+    store, breaker = await failed(now)
     store.answers.clear()
     now[0] += 1.0
-    with pytest.raises(Unavailable):
-        await breaker.call(store.read)
+    await refuses(breaker, store)
     store.answers.set()
     await eventually(lambda: breaker._test is None, "the end of the test")
     now[0] += 1.5
-    with pytest.raises(Unavailable):
-        await breaker.call(store.read)
+    await refuses(breaker, store)
     assert store.calls == 2
     now[0] += 0.5
-    with pytest.raises(Unavailable):
-        await breaker.call(store.read)
+    await refuses(breaker, store)
     assert store.calls == 3
 
 
@@ -147,10 +147,7 @@ async def test_calls_that_fail_together_count_once(now: list[float]) -> None:
 
 
 async def test_a_reader_that_leaves_ends_no_test(now: list[float]) -> None:
-    store, breaker = Store(), CircuitBreaker("Redis", lambda: now[0])
-    store.error = Unavailable("away")
-    with pytest.raises(Unavailable):
-        await breaker.call(store.read)
+    store, breaker = await failed(now)
     store.error = None
     store.answers.clear()
     now[0] += 1.0

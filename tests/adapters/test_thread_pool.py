@@ -14,6 +14,7 @@ async def test_calls_that_waited_too_long_for_a_thread_fail_together() -> None:
 
     def hang() -> None:
         calls.append(time.monotonic())
+        # Longer than `wait_seconds`: the other calls give up while this store still hangs.
         threading.Event().wait(0.3)
         raise TimeoutError("no answer")
 

@@ -1,7 +1,6 @@
 """Many viewers of one deployment: read once, encoded once, each line once for each of them."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -25,7 +24,7 @@ from deployments.events import EndKind, EndRecord, EventChunk, EventId
 from deployments.execution import Caller
 from deployments.log_ports import LogSource
 from tests.api.scripted import deploy, finish, stored, write
-from tests.support.logs import EventFileSink
+from tests.support.logs import EventFileSink, sealed
 from tests.support.servers import eventually
 
 START = EventId(0, 0)
@@ -293,12 +292,12 @@ class Failing(Counting):
 async def test_a_stream_ends_only_at_the_last_end_record_of_the_result(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stop of the lines for 5 s was taken for the end, and the stream said that it was whole."""
+    """A stop of the lines for 5 s was taken for the end, and the stream ended as complete."""
     monkeypatch.setattr(broadcast, "_SILENT_LOG_SECONDS", 0.0)
     seals = [await hall.write(1, 20)]
     reading = asyncio.create_task(hall.read())
     await hall.on_the_ring(EventId(1, 21))
-    missing = EndRecord(2, EndKind.NOT_STARTED, 0, hashlib.sha256().hexdigest())
+    missing, _ = sealed(2, 0, EndKind.NOT_STARTED)
     last, data = stored(3, 5)
     await hall.finish(*seals, missing, last)
     await EventFileSink(hall.runs).write(hall.id, data)
@@ -315,7 +314,7 @@ async def test_a_store_that_never_gets_the_last_lines_is_called_behind(
 ) -> None:
     monkeypatch.setattr(broadcast, "_LAGGING_LOG_SECONDS", 0.1)
     seal = await hall.write(1, 20)
-    missing = EndRecord(2, EndKind.NOT_STARTED, 0, hashlib.sha256().hexdigest())
+    missing, _ = sealed(2, 0, EndKind.NOT_STARTED)
     await hall.finish(seal, missing)
     frames = await asyncio.wait_for(hall.read(), 20)
     assert ids(frames) == expected(20)

@@ -1,16 +1,16 @@
 """Near the limit of open descriptors the API refuses, lives, and writes a line of log."""
 
+import shlex
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 
-from tests.support.api import until_ready
+from tests.support.api import API, start_api, until_ready
 from tests.support.fixtures import house as house
 from tests.support.fixtures import temporal as temporal
-from tests.support.servers import Process, eventually, free_port
+from tests.support.servers import eventually, free_port
 from tests.support.service import House
 
 LIMIT, CROWD = 512, 700
@@ -19,10 +19,7 @@ LIMIT, CROWD = 512, 700
 @asynccontextmanager
 async def limited_api(house: House, ulimit: str) -> AsyncIterator[httpx.AsyncClient]:
     port = free_port()
-    words = f"ulimit {ulimit} {LIMIT}; exec {sys.executable} -m cli.main api"
-    environment = {**house.environment(), "ANAVA_API__PORT": str(port)}
-    process = Process(["/bin/sh", "-c", words], environment, house.data / "api.log")
-    house.workers.append(process)
+    start_api(house, port, ("/bin/sh", "-c", f"ulimit {ulimit} {LIMIT}; exec {shlex.join(API)}"))
     # A connection for each request: an open connection would be served on.
     limits = httpx.Limits(max_keepalive_connections=0)
     url = f"http://127.0.0.1:{port}"

@@ -234,7 +234,7 @@ async def test_a_hostile_list_query_is_refused(api: httpx.AsyncClient, query: st
 
 @pytest.mark.parametrize("token", [b"x", b"{}", b"\xff" * 40, b'{"CloseTime":1,"RunID":"x"}'])
 async def test_a_forged_cursor_is_refused(api: httpx.AsyncClient, token: bytes) -> None:
-    # Whoever knows the query can compute a checksum without a key.
+    # A client that sends the query can compute a checksum without a key.
     query = list_query(Caller(DEFAULT_TENANT, "local"), DeploymentFilter())
     for checksum in (
         hashlib.sha256(query.encode() + b"\0" + token).digest()[:9],

@@ -1,4 +1,4 @@
-"""A log that lacks lines says where and why, wherever it is read."""
+"""A log that lacks lines names the place and the cause, in each form of the log."""
 
 import asyncio
 import dataclasses

@@ -131,11 +131,11 @@ async def test_a_store_of_artifacts_that_is_away_hides_neither_the_other_copies_
         deployment = await deploy(api)
         seal = await write(tmp_path, deployment, 1, 30)
         await finish(client, deployment, seal)
-        found = await verify(api, deployment)
+        verification = await verify(api, deployment)
         page = await api.get(f"/deployment/{deployment}", headers={"accept": "text/html"})
     changes.close()
-    assert [entry["verdict"] for entry in found["copies"]] == ["unavailable", "equal"]
-    assert found["equal"] is False
+    assert [entry["verdict"] for entry in verification["copies"]] == ["unavailable", "equal"]
+    assert verification["equal"] is False
     assert page.status_code == 200
     assert "The list of files is not available just now." in page.text
 

@@ -45,12 +45,12 @@ def _bodies() -> dict[str, bytes]:
 
 async def _requests(scene: Scene, body: bytes, size: Size) -> list[float]:
     """Milliseconds of the API's event loop, each with the request before it warm."""
-    found = []
+    milliseconds = []
     for _ in range(1 + size.rounds):
         before = _main_thread_ms(scene.api.popen.pid)
         await _post(scene.session, body)
-        found.append(_main_thread_ms(scene.api.popen.pid) - before)
-    return found[1:]
+        milliseconds.append(_main_thread_ms(scene.api.popen.pid) - before)
+    return milliseconds[1:]
 
 
 async def _post(session: httpx.AsyncClient, body: bytes) -> None:

@@ -14,10 +14,10 @@ from adapters.terraform.output.events import Translator
 from deployments.phase import Phase
 from deployments.step import StepKey
 from tests.bench.figures import Figure, spread
-from tests.bench.processes import Usage
 from tests.bench.raw import RawRun
 from tests.bench.scene import APPLY, Scene, moment
 from tests.bench.sizes import Size
+from tests.support.processes import Usage
 from tests.support.servers import eventually
 from tests.support.service import Deployment
 from tests.support.sinks import every_sink, open_stores

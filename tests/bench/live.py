@@ -18,10 +18,10 @@ from pathlib import Path
 from adapters.settings import base_environment
 from deployments.phase import Phase
 from tests.bench.figures import Figure, Spread, spread
-from tests.bench.processes import Usage
 from tests.bench.scene import APPLY, Scene
 from tests.bench.sizes import Size
 from tests.bench.viewers import Order, Seen
+from tests.support.processes import Usage
 from tests.support.servers import ROOT, eventually, free_port
 from tests.support.service import Deployment
 

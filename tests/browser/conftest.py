@@ -32,8 +32,7 @@ async def site(
         made = Site(house, port, session, start_api(house, port))
         await until_ready(session)
         yield made
-    house.end()
-    await house.forget_states()
+    await house.close()
 
 
 @pytest.fixture

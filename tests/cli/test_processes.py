@@ -154,7 +154,7 @@ print("after", flush=True)
 """
 
 
-async def test_a_log_file_stays_small_whatever_the_child_writes(tmp_path: Path) -> None:
+async def test_a_log_file_stays_small_however_much_the_child_writes(tmp_path: Path) -> None:
     child = _child(tmp_path, _FLOOD + _PAUSE)
     child.start()
 

@@ -13,7 +13,7 @@ from tests.deployments.steps import APPLIED, BY_USER, INIT, PLAN, failed, refuse
 
 
 def test_counts_are_the_changes_that_were_made_beside_those_that_were_planned() -> None:
-    """An apply that failed after the first of three resources said that three were added."""
+    """An apply that failed after the first of three resources reported three additions."""
     context = EndContext(Phase.APPLY)
     part = failed(Phase.APPLY, counts=Counts(add=1), error="exit 1")
     result = conclude([INIT, PLAN, part], context, Reconciliation())

@@ -8,8 +8,9 @@ from deployments.deployment import Status
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.results import EndContext, Reconciliation, conclude
-from deployments.step import Diagnostic, StepKey, StepOutcome, StepResult, StopCause
+from deployments.step import Diagnostic, StepOutcome, StepResult, StopCause
 from deployments.terraform_death import Death, cause_of_death
+from tests.deployments.steps import step
 
 KILLED = "Terraform was killed by signal 9 (SIGKILL), not sent by this service."
 
@@ -52,36 +53,33 @@ def test_an_orderly_end_and_a_stop_by_this_service_are_no_death(death: Death) ->
     assert not cause_of_death(death)
 
 
-def _step(outcome: StepOutcome, phase: Phase = Phase.APPLY, **fields: object) -> StepResult:
-    return StepResult(StepKey("dep-1", 3), phase, outcome, **fields)  # type: ignore[arg-type] # any field
-
-
 @pytest.mark.parametrize(
-    ("step", "status", "reason"),
+    ("ended", "status", "reason"),
     [
         (
             # "Terraform had to be killed": not by this service.
-            _step(StepOutcome.FAILED, clean=False, death=KILLED),
+            step(Phase.APPLY, StepOutcome.FAILED, clean=False, death=KILLED),
             Status.NEEDS_ATTENTION,
             Reason.TERRAFORM_DIED,
         ),
         (
-            _step(StepOutcome.FAILED, Phase.PLAN, clean=True, death=KILLED),
+            step(Phase.PLAN, StepOutcome.FAILED, clean=True, death=KILLED),
             Status.FAILED,
             Reason.TERRAFORM_DIED,
         ),
         (
-            _step(StepOutcome.STOPPED, stop=StopCause.DISK_FULL, disk_full=True),
+            step(Phase.APPLY, StepOutcome.STOPPED, stop=StopCause.DISK_FULL, disk_full=True),
             Status.FAILED,
             Reason.DISK_FULL,
         ),
         (
-            _step(StepOutcome.START_FAILED, disk_full=True),
+            step(Phase.APPLY, StepOutcome.START_FAILED, disk_full=True),
             Status.FAILED,
             Reason.DISK_FULL,
         ),
         (
-            _step(
+            step(
+                Phase.APPLY,
                 StepOutcome.FAILED,
                 diagnostics=[
                     Diagnostic("error", "Failed to write state", "x: no space left on device.")
@@ -92,7 +90,8 @@ def _step(outcome: StepOutcome, phase: Phase = Phase.APPLY, **fields: object) ->
         ),
         (
             # The output of a program that may have written anywhere.
-            _step(
+            step(
+                Phase.APPLY,
                 StepOutcome.FAILED,
                 diagnostics=[
                     Diagnostic("error", "local-exec provisioner error", "no space left on device")
@@ -102,18 +101,18 @@ def _step(outcome: StepOutcome, phase: Phase = Phase.APPLY, **fields: object) ->
             Reason.APPLY_FAILED,
         ),
         (
-            _step(StepOutcome.DONE, applied=True, exit_code=0, disk_full=True),
+            step(Phase.APPLY, StepOutcome.DONE, applied=True, exit_code=0, disk_full=True),
             Status.COMPLETED,
             Reason.NO_CHANGES,
         ),
     ],
 )
 def test_the_reason_names_the_death_or_the_disk(
-    step: StepResult, status: Status, reason: Reason
+    ended: StepResult, status: Status, reason: Reason
 ) -> None:
-    result = conclude([step], EndContext(Phase.APPLY), Reconciliation())
+    result = conclude([ended], EndContext(Phase.APPLY), Reconciliation())
     assert (result.status, result.reason) == (status, reason)
-    assert step.death in result.detail
+    assert ended.death in result.detail
     assert ("The disk of the host was full." in result.detail) == (reason is Reason.DISK_FULL)
 
 
@@ -122,8 +121,8 @@ def test_the_reason_names_the_death_or_the_disk(
     [({"death": KILLED}, "terraform_died"), ({"disk_full": True}, "disk_full")],
 )
 def test_an_unknown_outcome_keeps_its_cause(fields: dict[str, object], reason: str) -> None:
-    step = _step(StepOutcome.FAILED, Phase.APPLY, clean=False, **fields)
-    result = conclude([step], EndContext(Phase.APPLY), Reconciliation(unknown=["a.b"]))
+    died = step(Phase.APPLY, StepOutcome.FAILED, clean=False, **fields)
+    result = conclude([died], EndContext(Phase.APPLY), Reconciliation(unknown=["a.b"]))
     assert (result.status, result.reason) == (Status.NEEDS_ATTENTION, reason)
 
 
@@ -142,7 +141,7 @@ def test_an_unknown_outcome_keeps_its_cause(fields: dict[str, object], reason: s
 def test_a_limit_that_ended_a_step_is_named_with_the_way_to_raise_it(
     phase: Phase, stop: StopCause, detail: str
 ) -> None:
-    step = _step(StepOutcome.STOPPED, phase, stop=stop, limit_seconds=300)
-    result = conclude([step], EndContext(phase), Reconciliation())
+    limited = step(phase, StepOutcome.STOPPED, stop=stop, limit_seconds=300)
+    result = conclude([limited], EndContext(phase), Reconciliation())
     assert detail in result.detail
     assert "300 s" in result.detail

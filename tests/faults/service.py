@@ -227,6 +227,7 @@ async def open_service(
             await house.until_up()
             yield Service(house, real, between, console, session)
     finally:
-        house.end()
-        await house.forget_states()
-        await following
+        try:
+            await house.close()
+        finally:
+            await following

@@ -42,6 +42,11 @@ def _wait_for_interrupts(count: str) -> None:
         time.sleep(0.01)
 
 
+def _wait_for_file(path: str) -> None:
+    while not os.path.exists(path):  # noqa: PTH110 -- as above
+        time.sleep(0.01)
+
+
 def _spin(seconds: str) -> None:
     end = time.monotonic() + float(seconds)
     while time.monotonic() < end:
@@ -58,7 +63,7 @@ def _spin_in_a_child(seconds: str) -> None:
 
 
 def _poll(seconds: str) -> None:
-    """Ask a server again and again with almost no CPU, by read(2) and write(2) as Go does."""
+    """Poll a server with almost no CPU, by read(2) and write(2) as Go does."""
     asker, server = socket.socketpair()
     end = time.monotonic() + float(seconds)
     while time.monotonic() < end:
@@ -81,6 +86,7 @@ STEPS: dict[str, Callable[[str], object]] = {
     "print": _say,
     "bytes": lambda count: _say("x" * int(count)),
     "append": _append,
+    "exists": _wait_for_file,
     "pause": lambda seconds: time.sleep(float(seconds)),
     "deaf": lambda _value: signal.signal(signal.SIGINT, signal.SIG_IGN),
     "interrupts": _wait_for_interrupts,

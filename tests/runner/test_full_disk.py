@@ -66,20 +66,23 @@ def test_a_log_that_outgrows_the_reserve_names_the_place_of_its_hole(
 
 def test_the_line_after_a_hole_is_a_line_of_its_own(step: Step, disk: SmallDisk) -> None:
     """The rest of a cut line and the next line made a line that no reader understood."""
+    cut, ended = step.work.parent.parent / "cut", step.work.parent.parent / "ended"
     runner = step.describe().fake(
         "print:here",
         "interrupts:1",
         f"bytes:{RESERVE_BYTES + 100_000}",
-        f"append:{step.work.parent.parent / 'cut'}",
-        "pause:3",
+        f"append:{cut}",
+        f"exists:{ended}",
         "complete:a.b",
         "exit:1",
     )
     step.prints("here")
     disk.fill_without_end()
-    until((step.work.parent.parent / "cut").exists, "the hole")
+    until(cut.exists, "the hole")
     until(lambda: len(step.spool) >= RESERVE_BYTES, "the end of the reserve")
     disk.free()
+    until(lambda: step.spool.endswith("\n"), "the end of the cut line")
+    ended.touch()
     record = step.ended(runner)
     assert record["spool_hole"]
     assert json.loads(step.spool.splitlines()[-1])["type"] == "apply_complete"

@@ -4,24 +4,21 @@ Run as a program, in place of `worker_main.py`.
 """
 
 import asyncio
-import logging
-import os
 import signal
-import sys
 import time
 
 import worker_main
-from adapters import settings
+from adapters.process_exit import run_and_exit
+from adapters.settings import Settings
+
+_run = worker_main.run
 
 
-async def run() -> None:
+async def run(settings: Settings) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, time.sleep, 1000)
-    await worker_main.run(settings.load())
+    await _run(settings)
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    asyncio.run(run())
-    sys.stdout.flush()
-    # As worker_main does: the SDK can crash the interpreter's own end.
-    os._exit(0)
+    setattr(worker_main, "run", run)  # noqa: B010 - the worker calls it by this name
+    run_and_exit(worker_main.main)

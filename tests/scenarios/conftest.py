@@ -17,6 +17,7 @@ from api.dependencies import Services
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
 from tests.scenarios.command_line import CommandLine, command_line
+from tests.scenarios.state_bucket import FrontedBucket, fronted_bucket
 from tests.support.anava_stack import Stack, settings
 from tests.support.fixtures import house as house
 from tests.support.fixtures import temporal as temporal
@@ -52,6 +53,13 @@ async def front(house: House) -> AsyncIterator[Front]:
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
         yield Front(session)
     changes.close()
+
+
+@pytest.fixture
+async def fronted(house: House, tmp_path: Path) -> AsyncIterator[FrontedBucket]:
+    """A bucket of states behind a proxy; the house's workers use the proxy."""
+    async with fronted_bucket(tmp_path / "buckets", house) as fronted:
+        yield fronted
 
 
 @pytest.fixture

@@ -62,8 +62,7 @@ async def signed_in(
     }
     house = House(await temporal.client(), temporal.address, data, ours)
     yield house
-    house.end()
-    await house.forget_states()
+    await house.close()
 
 
 def assert_masked(deployment: Deployment) -> None:

@@ -5,9 +5,9 @@ Run as a program, in place of `worker_main.py`.
 
 import os
 import signal
-import sys
 
 import worker_main
+from adapters.process_exit import run_and_exit
 from deployments.step import StepOrder
 from worker.steps import folder
 from worker.steps.runner_process import RunnerProcess
@@ -26,7 +26,4 @@ class DyingRunnerProcess(RunnerProcess):
 
 if __name__ == "__main__":
     setattr(folder, "RunnerProcess", DyingRunnerProcess)  # noqa: B010 - a name that is not exported
-    status = worker_main.main()
-    sys.stdout.flush()
-    # As worker_main does: the SDK can crash the interpreter's own end.
-    os._exit(status)
+    run_and_exit(worker_main.main)

@@ -1,6 +1,6 @@
 """The API on a machine whose clock is wrong: run as a program with the shift in seconds.
 
-Shifts what Python asks for the time; the files' times stay those of the kernel.
+Shifts the times that Python reads; the files' times stay those of the kernel.
 """
 
 import datetime
@@ -27,6 +27,7 @@ def shift() -> None:
 
 if __name__ == "__main__":
     shift()
+    from adapters.process_exit import run_and_exit
     from api.main import main
 
-    main()
+    run_and_exit(main)

@@ -12,11 +12,11 @@ import httpx
 from tests.support import stores
 from tests.support.http_proxy import HttpProxy, http_proxy
 from tests.support.invariants import Views, check_invariants
-from tests.support.servers import free_port
+from tests.support.servers import eventually, free_port
 from tests.support.service import Deployment, House
 from worker.state_reconciliation import addresses_in
 
-__all__ = ["Bucket", "FrontedBucket", "fronted_bucket", "settings"]
+__all__ = ["Bucket", "FrontedBucket", "fronted_bucket", "settings", "until_settled"]
 
 
 def settings(endpoint: str) -> dict[str, str]:
@@ -70,6 +70,12 @@ class FrontedBucket:
 
     bucket: Bucket
     proxy: HttpProxy
+
+
+async def until_settled(house: House) -> None:
+    """Until no state of the house waits for the bucket."""
+    folder = house.data / "errored-states"
+    await eventually(lambda: not any(folder.glob("*")), "the end of the recovery", 60)
 
 
 @asynccontextmanager

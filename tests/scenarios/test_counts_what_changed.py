@@ -110,7 +110,7 @@ async def test_after_a_complete_apply_nothing_is_open(
 async def test_a_failed_apply_counts_what_the_state_has(
     house: House, front: Front, template: OwnTemplate
 ) -> None:
-    """It had imported, moved and forgotten, and all that was said is what the plan had."""
+    """It had imported, moved and forgotten, and the result had only the counts of the plan."""
     house.worker()
     stack = Stack(front, template)
     removed = UP % ("gone", 1)

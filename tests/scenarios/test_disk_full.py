@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
+from deployments.deployment import DeploymentResult, Status
 from deployments.events import EndKind
 from deployments.reasons import Reason
 from tests.support.invariants import check_invariants
@@ -43,12 +43,11 @@ async def small_house(temporal: TemporalServer, disk: SmallDisk) -> AsyncIterato
     settings = {"ANAVA_WORKER__MIN_FREE_MB": _MIN_FREE_MB}
     house = House(await temporal.client(), temporal.address, data, settings)
     yield house
-    house.end()
+    await house.close()
 
 
-def _request(prefix: str) -> DeploymentRequest:
-    stack = Stack("sandbox", "demo-project-1", prefix)
-    return DeploymentRequest(stack, "us-central1", "US", '{"resource_seconds": 1, "lines": 20}')
+async def _deploy(house: House, prefix: str) -> Deployment:
+    return await house.deploy(prefix=prefix, resource_seconds=1, lines=20)
 
 
 async def _judge(
@@ -62,7 +61,7 @@ async def _judge(
         assert "disk of the host was full" in result.detail
     await check_invariants(house, deployment)
     recorded = house.recorded(deployment)
-    again = await house.start(_request(prefix))
+    again = await _deploy(house, prefix)
     second = await again.result(60)
     assert second.status is Status.COMPLETED
     # An interrupted provisioner leaves its resource tainted, to be replaced.
@@ -81,7 +80,7 @@ async def _fill_in_the_apply(
     house.worker()
     await house.until_up()
     prefix = f"full-{int(without_end)}"
-    deployment = await house.start(_request(prefix))
+    deployment = await _deploy(house, prefix)
     await deployment.until_text(APPLY, '"type":"apply_complete"')
     if without_end:
         disk.fill_without_end()
@@ -94,7 +93,7 @@ async def _fill_in_the_apply(
 async def test_an_apply_on_a_full_disk_ends_as_what_it_did(
     small_house: House, disk: SmallDisk, *, without_end: bool
 ) -> None:
-    """Terraform had applied all, and the deployment said that it could not be started."""
+    """Terraform had applied all, and the deployment ended as not started."""
     deployment, prefix = await _fill_in_the_apply(small_house, disk, without_end=without_end)
     result = await _judge(small_house, deployment, disk, prefix)
     assert (result.status, result.reason) == (Status.FAILED, Reason.DISK_FULL)
@@ -106,7 +105,7 @@ async def test_a_deployment_waits_for_free_space(small_house: House, disk: Small
     disk.fill(leave_bytes=20_000_000)
     small_house.worker()
     await small_house.until_up()
-    deployment = await small_house.start(_request("waits"))
+    deployment = await _deploy(small_house, "waits")
 
     async def waits() -> bool:
         description = await deployment.handle.describe()
@@ -127,8 +126,9 @@ async def test_a_disk_that_is_full_at_any_moment_leaves_the_truth(
     chance = random.Random(seed)  # noqa: S311 - instants of a test
     small_house.worker()
     await small_house.until_up()
-    deployment = await small_house.start(_request(f"instant-{seed}"))
+    deployment = await _deploy(small_house, f"instant-{seed}")
     await _after_prepare(deployment)
+    # The instant at which the disk becomes full is the case.
     await asyncio.sleep(chance.uniform(0, _SPAN_SECONDS))
     if chance.random() < 0.5:
         disk.fill()

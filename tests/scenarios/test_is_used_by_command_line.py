@@ -100,12 +100,13 @@ async def test_ctrl_c_on_a_terminal_stops_the_watching_only(anava: CommandLine) 
     process.send_signal(signal.SIGINT)
     try:
         await eventually(lambda: sees(b"The deployment continues"), "the words")
-    finally:
-        print(f"exit code {process.poll()}, shown: {bytes(shown[-2000:])!r}")  # noqa: T201 - of a failure
+    except AssertionError as error:
+        error.add_note(f"exit code {process.poll()}, shown: {bytes(shown[-2000:])!r}")
+        raise
     assert process.wait(15) == 130
     os.close(ours)
     listed = await anava.run("list", "--json")
-    found = json.loads(listed.out.splitlines()[0])
-    assert found["status"] == "running"
-    await anava.run("cancel", found["id"])
-    assert (await anava.run("logs", "-f", found["id"])).code == 3
+    deployment = json.loads(listed.out.splitlines()[0])
+    assert deployment["status"] == "running"
+    await anava.run("cancel", deployment["id"])
+    assert (await anava.run("logs", "-f", deployment["id"])).code == 3

@@ -70,8 +70,7 @@ async def leaky(
     ours = {"ANAVA_TERRAFORM__TEMPLATES": str(templates), **every_sink(stores)}
     house = House(await temporal.client(), temporal.address, data, ours)
     yield house
-    house.end()
-    await house.forget_states()
+    await house.close()
 
 
 async def test_it_is_in_no_store_history_answer_page_or_file(

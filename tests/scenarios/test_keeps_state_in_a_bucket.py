@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deployments.deployment import DeploymentRequest, Stack, Status
+from deployments.deployment import Status
 from deployments.reasons import Reason
 from tests.scenarios.state_bucket import Bucket, settings
 from tests.support import stores
@@ -35,16 +35,6 @@ async def bucket(server: stores.Store, house: House) -> AsyncIterator[Bucket]:
         yield Bucket(session)
 
 
-def request(prefix: str, **variables: float) -> DeploymentRequest:
-    stack = Stack("sandbox", "demo-project-1", prefix)
-    return DeploymentRequest(stack, "us-central1", "US", json.dumps(variables))
-
-
-def terraform_of(deployment: Deployment) -> dict[str, int]:
-    started: dict[str, int] = json.loads(deployment.file(APPLY, "started.json").read_text())
-    return started
-
-
 async def until_dead(deployment: Deployment) -> None:
     folder = deployment.file(APPLY, "")
     await eventually((folder / "exit.json").exists, "the runner's exit record")
@@ -53,7 +43,7 @@ async def until_dead(deployment: Deployment) -> None:
 async def paused_in_apply(house: House, prefix: str) -> tuple[Process, Deployment]:
     """An apply whose worker stands still."""
     worker = house.worker()
-    deployment = await house.start(request(prefix, resource_seconds=3))
+    deployment = await house.deploy(prefix=prefix, resource_seconds=3)
     await deployment.until_text(APPLY, "apply_start")
     worker.signal(signal.SIGSTOP)
     return worker, deployment
@@ -63,10 +53,10 @@ async def test_a_second_deployment_finds_the_state_and_changes_nothing(
     house: House, bucket: Bucket
 ) -> None:
     house.worker()
-    first = await house.start(request("twice", resource_seconds=0))
+    first = await house.deploy(prefix="twice", resource_seconds=0)
     assert (await first.result()).reason is Reason.APPLIED
     assert len(await bucket.recorded(first)) == 12
-    second = await house.start(request("twice", resource_seconds=0))
+    second = await house.deploy(prefix="twice", resource_seconds=0)
     assert (await second.result()).reason is Reason.NO_CHANGES
     assert await bucket.get(first, "tflock") == b""
     assert not (house.data / "stacks").exists(), "nothing of it lies on this machine"
@@ -81,7 +71,7 @@ async def test_the_secret_output_of_an_earlier_deployment_stays_hidden(
     assert (await first.result()).status is Status.COMPLETED
     assert b"hunter2-hunter2" in await bucket.get(first, "tfstate")
     prefix = first.stack.rpartition(".")[2]
-    second = await house.start(request(prefix, resource_seconds=0, lines=0))
+    second = await house.deploy(prefix=prefix, resource_seconds=0, lines=0)
     await second.until_file(1, "step.json")
     hidden = json.loads((second.folder / "secrets.json").read_text())["secrets"]
     assert f"{prefix}-hunter2-hunter2" in hidden
@@ -106,7 +96,7 @@ async def test_the_lock_of_a_killed_terraform_is_removed(
     house: House, bucket: Bucket, victims: list[str]
 ) -> None:
     worker, deployment = await paused_in_apply(house, f"killed-{len(victims)}")
-    started = terraform_of(deployment)
+    started = deployment.started(APPLY)
     for victim in victims:
         os.kill(started[victim], signal.SIGKILL)
     assert await bucket.get(deployment, "tflock"), "a killed terraform leaves it"
@@ -114,7 +104,7 @@ async def test_the_lock_of_a_killed_terraform_is_removed(
 
     assert (await deployment.result()).status is Status.NEEDS_ATTENTION
     await bucket.check(house, deployment)
-    again = await house.start(request(f"killed-{len(victims)}", resource_seconds=0))
+    again = await house.deploy(prefix=f"killed-{len(victims)}", resource_seconds=0)
     assert (await again.result()).status is Status.COMPLETED
     assert len(await bucket.recorded(again)) == 12
 
@@ -123,7 +113,7 @@ async def test_the_lock_that_somebody_else_took_meanwhile_is_left_alone(
     house: House, bucket: Bucket
 ) -> None:
     worker, deployment = await paused_in_apply(house, "taken")
-    os.kill(terraform_of(deployment)["terraform_pid"], signal.SIGKILL)
+    os.kill(deployment.started(APPLY)["terraform_pid"], signal.SIGKILL)
     await until_dead(deployment)
     theirs = json.loads(await bucket.get(deployment, "tflock")) | {"ID": "x", "Who": "me@laptop"}
     await bucket.put(deployment, "tflock", json.dumps(theirs).encode())
@@ -137,7 +127,7 @@ async def test_the_lock_of_a_terminated_deployment_is_removed(house: House, buck
     worker, deployment = await paused_in_apply(house, "terminated")
     worker.kill()
     await deployment.handle.terminate()
-    os.kill(terraform_of(deployment)["terraform_pid"], signal.SIGKILL)
+    os.kill(deployment.started(APPLY)["terraform_pid"], signal.SIGKILL)
     assert await bucket.get(deployment, "tflock")
     house.worker()
     await deployment.until_file(APPLY, "closed")

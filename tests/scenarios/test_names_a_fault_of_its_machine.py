@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -10,12 +9,8 @@ from tests.support.repository import ROOT
 from tests.support.service import House
 
 ANAVA = (sys.executable, "-m", "cli.main")
-
-
-@pytest.fixture
-def read_only(tmp_path: Path) -> Path:
-    """A folder in which nobody can make a file, root included."""
-    return Path("/sys/anava")
+# A folder that no user can make, root included.
+READ_ONLY = "/sys/anava"
 
 
 def ended(house: House, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -27,10 +22,10 @@ def ended(house: House, *words: str, **settings: str) -> subprocess.CompletedPro
 
 @pytest.mark.parametrize(("command", "status"), [("up", 2), ("api", 1), ("worker", 1)])
 async def test_a_data_folder_that_cannot_be_written_is_named(
-    house: House, read_only: Path, command: str, status: int
+    house: House, command: str, status: int
 ) -> None:
-    process = ended(house, *ANAVA, command, ANAVA_DATA_DIR=str(read_only))
+    process = ended(house, *ANAVA, command, ANAVA_DATA_DIR=READ_ONLY)
 
     assert process.returncode == status
-    assert str(read_only) in process.stderr
+    assert READ_ONLY in process.stderr
     assert "Traceback" not in process.stderr

@@ -28,7 +28,7 @@ COPIES = {"local", "redis", "gcs", "firestore"}
 async def commands(house: House, stores: dict[str, Store]) -> list[CommandLine]:
     """`anava` against an API that reads this machine's files, and one that reads Redis."""
     house.settings = every_sink(stores)
-    found = []
+    command_lines = []
     for sources in ("local,redis", "redis,local"):
         house.settings["ANAVA_LOG__SOURCES"] = sources
         port = free_port()
@@ -36,8 +36,8 @@ async def commands(house: House, stores: dict[str, Store]) -> list[CommandLine]:
         url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=url) as session:
             await until_ready(session, 60)
-        found.append(CommandLine(house, url, house.data))
-    return found
+        command_lines.append(CommandLine(house, url, house.data))
+    return command_lines
 
 
 @pytest.fixture

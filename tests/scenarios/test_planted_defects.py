@@ -59,7 +59,7 @@ def runs(temporal: TemporalServer, tmp_path_factory: pytest.TempPathFactory) -> 
                 deployment = await house.deploy(resource_seconds=0, fail=fail)
                 ended.append(await check_invariants(house, deployment, Views()))
             finally:
-                house.end()
+                await house.close()
         return Runs(*ended)
 
     return asyncio.run(both())

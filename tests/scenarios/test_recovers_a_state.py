@@ -3,16 +3,13 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
+from deployments.deployment import DeploymentResult, Status
 from deployments.errors import Audience
 from deployments.reasons import Reason, explain
-from tests.scenarios.state_bucket import FrontedBucket, fronted_bucket
-from tests.support.invariants import Views, check_invariants
+from tests.scenarios.state_bucket import FrontedBucket, until_settled
 from tests.support.processes import processes_below
 from tests.support.servers import eventually
 from tests.support.service import Deployment, House
@@ -22,22 +19,16 @@ APPLY = 3
 RESOURCES = 12
 
 
-@pytest.fixture
-async def fronted(house: House, tmp_path: Path) -> AsyncIterator[FrontedBucket]:
-    async with fronted_bucket(tmp_path / "buckets", house) as fronted:
-        yield fronted
-
-
-def request(prefix: str) -> DeploymentRequest:
-    stack = Stack("sandbox", "demo-project-1", prefix)
-    return DeploymentRequest(stack, "us-central1", "US", '{"resource_seconds": 0.5}')
+async def deploy(house: House) -> Deployment:
+    """Another deployment of the same stack."""
+    return await house.deploy(prefix="away", resource_seconds=0.5)
 
 
 async def applied_without_bucket(
     house: House, fronted: FrontedBucket, verdict: Verdict
 ) -> Deployment:
     """An apply whose state the bucket did not take; terraform may still try to unlock the state."""
-    deployment = await house.start(request("away"))
+    deployment = await deploy(house)
     await deployment.until_text(APPLY, "apply_start")
     fronted.proxy.rule = always(verdict)
     await eventually((deployment.folder / "work" / "errored.tfstate").exists, "errored.tfstate", 60)
@@ -51,24 +42,18 @@ def kill_everything(house: House) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-async def until_settled(house: House) -> None:
-    folder = house.data / "errored-states"
-    await eventually(lambda: not any(folder.glob("*")), "the end of the recovery", 60)
-
-
 async def check_nothing_is_made_twice(
     house: House, fronted: FrontedBucket, first: Deployment
 ) -> DeploymentResult:
     """The state is saved, the lock is gone, and the next deployment finds nothing to do."""
     result = await first.result(150)
     await until_settled(house)
-    recorded = await fronted.bucket.recorded(first)
-    assert len(recorded) == RESOURCES
+    assert len(await fronted.bucket.recorded(first)) == RESOURCES
     assert await fronted.bucket.get(first, "tflock") == b""
-    again = await house.start(request("away"))
+    again = await deploy(house)
     unchanged = await again.result()
     assert (unchanged.status, unchanged.reason) == (Status.COMPLETED, Reason.NO_CHANGES)
-    await check_invariants(house, first, Views(recorded=recorded))
+    await fronted.bucket.check(house, first)
     return result
 
 
@@ -83,7 +68,7 @@ async def test_until_the_state_is_saved_the_stack_takes_no_deployment(
     assert len(result.unrecorded) == RESOURCES
     assert {error.cause for error in result.errors} == {Reason.STATE_BEING_RECOVERED}
 
-    refused = await (await house.start(request("away"))).result()
+    refused = await (await deploy(house)).result()
     assert (refused.status, refused.reason) == (Status.FAILED, Reason.STATE_BEING_RECOVERED)
     assert explain(refused.reason).audience is Audience.USER
 

@@ -1,12 +1,12 @@
-"""Keys of resources hold any characters, and secrets: the end of a deployment is told as ever."""
+"""Keys of resources hold any characters, and secrets: the end of a deployment stays true."""
 
 from pathlib import Path
 
 from deployments.deployment import Status
 from deployments.reasons import Reason
+from tests.scenarios.own_template import OwnTemplate
 from tests.support.invariants import check_invariants
 from tests.support.secrets import PLANTED
-from tests.support.servers import ROOT
 from tests.support.service import House
 
 # A secret is part of a key; terraform refuses a key that is marked as sensitive.
@@ -27,16 +27,11 @@ resource "terraform_data" "broken" {
 """
 
 
-async def test_an_ordinary_failure_is_told_whatever_the_resources_are_called(
+async def test_an_ordinary_failure_is_reported_with_resources_of_any_name(
     house: House, tmp_path: Path
 ) -> None:
     """It was reported as `needs_attention`, with resources that are not in the state."""
-    template = tmp_path / "templates" / "sandbox"
-    template.mkdir(parents=True)
-    for file in ("variables.tf", "versions.tf"):
-        (template / file).write_bytes((ROOT / "terraform" / "sandbox" / file).read_bytes())
-    (template / "main.tf").write_text(_STACK)
-    house.settings["ANAVA_TERRAFORM__TEMPLATES"] = str(template.parent)
+    OwnTemplate(house, tmp_path / "templates").write(_STACK)
     house.worker()
     deployment = await house.deploy()
 

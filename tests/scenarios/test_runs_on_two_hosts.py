@@ -27,8 +27,7 @@ async def other(house: House, tmp_path_factory: pytest.TempPathFactory) -> Async
     data = tmp_path_factory.mktemp("other")
     other = replace(house, data=data, settings=dict(house.settings), workers=[])
     yield other
-    other.end()
-    await other.forget_states()
+    await other.close()
 
 
 async def deployed_on(house: House) -> Deployment:
@@ -56,7 +55,7 @@ async def test_another_host_does_not_make_the_stack_again(house: House, other: H
     assert (refused.status, refused.reason) == (Status.FAILED, Reason.STATE_ON_ANOTHER_HOST)
     assert host in refused.detail
 
-    # The operator moves the state: nothing else has to be told.
+    # The operator moves the state: no other action is needed.
     shutil.copytree(house.data / "stacks", other.data / "stacks", dirs_exist_ok=True)
     moved = await (await other.start(REQUEST)).result()
     assert (moved.status, moved.reason) == (Status.COMPLETED, Reason.NO_CHANGES)

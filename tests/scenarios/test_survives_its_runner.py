@@ -1,6 +1,5 @@
 """A killed runner: terraform stops itself, and what can be repeated without loss is repeated."""
 
-import json
 import os
 import signal
 
@@ -16,8 +15,7 @@ APPLY = 3
 
 
 def kill_runner(deployment: Deployment, step: int) -> None:
-    started = json.loads(deployment.file(step, "started.json").read_text())
-    os.kill(started["runner_pid"], signal.SIGKILL)
+    os.kill(deployment.started(step)["runner_pid"], signal.SIGKILL)
 
 
 @pytest.mark.parametrize("step", [1, 2])

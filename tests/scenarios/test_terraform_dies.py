@@ -1,6 +1,5 @@
-"""Terraform ends although nobody stopped it, and the deployment names how."""
+"""Terraform ends although this service did not stop it, and the deployment names how."""
 
-import json
 import os
 import signal
 
@@ -15,34 +14,26 @@ APPLY = 3
 
 
 @pytest.mark.parametrize(
-    ("number", "text"),
+    ("number", "status", "text"),
     [
-        (signal.SIGKILL, "Terraform was killed by signal 9 (SIGKILL), not sent by this service."),
-        (signal.SIGSEGV, "Terraform or a provider crashed: "),
+        (
+            signal.SIGKILL,
+            Status.NEEDS_ATTENTION,
+            "Terraform was killed by signal 9 (SIGKILL), not sent by this service.",
+        ),
+        (signal.SIGSEGV, Status.NEEDS_ATTENTION, "Terraform or a provider crashed: "),
+        (signal.SIGTERM, Status.FAILED, "Another program interrupted terraform."),
     ],
 )
-async def test_a_killed_terraform_names_the_signal_or_the_crash(
-    house: House, number: signal.Signals, text: str
+async def test_a_terraform_that_another_program_ends_names_the_signal_crash_or_interrupt(
+    house: House, number: signal.Signals, status: Status, text: str
 ) -> None:
     """The sentence was "Terraform had to be killed", although this service had not killed it."""
     house.worker()
     deployment = await house.deploy(resource_seconds=30)
     await deployment.until_text(APPLY, '"type":"provision_start"')
-    started = json.loads(deployment.file(APPLY, "started.json").read_text())
-    os.kill(started["terraform_pid"], number)
+    os.kill(deployment.started(APPLY)["terraform_pid"], number)
     result = await deployment.result()
-    assert (result.status, result.reason) == (Status.NEEDS_ATTENTION, Reason.TERRAFORM_DIED)
+    assert (result.status, result.reason) == (status, Reason.TERRAFORM_DIED)
     assert text in result.detail
-    await check_invariants(house, deployment)
-
-
-async def test_a_terraform_that_another_program_interrupts_says_so(house: House) -> None:
-    house.worker()
-    deployment = await house.deploy(resource_seconds=30)
-    await deployment.until_text(APPLY, '"type":"provision_start"')
-    started = json.loads(deployment.file(APPLY, "started.json").read_text())
-    os.kill(started["terraform_pid"], signal.SIGTERM)
-    result = await deployment.result()
-    assert (result.status, result.reason) == (Status.FAILED, Reason.TERRAFORM_DIED)
-    assert "Another program interrupted terraform." in result.detail
     await check_invariants(house, deployment)

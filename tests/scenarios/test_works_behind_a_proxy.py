@@ -1,13 +1,12 @@
 """A site with a proxy and a certificate authority of its own: every outgoing HTTPS uses both."""
 
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from deployments.deployment import DeploymentRequest, Stack, Status
+from deployments.deployment import Status
 from tests.support import stores
 from tests.support.api import start_api, until_ready
 from tests.support.servers import free_port
@@ -23,8 +22,8 @@ GOOGLE, STORAGE = "google.site.test", "storage.site.test"
 async def network(tmp_path: Path) -> AsyncIterator[Site]:
     folder = tmp_path / "certificates"
     folder.mkdir()
-    async with site(folder) as found:
-        yield found
+    async with site(folder) as network:
+        yield network
 
 
 async def test_states_are_read_and_written_through_the_proxy_by_worker_and_terraform(
@@ -42,9 +41,7 @@ async def test_states_are_read_and_written_through_the_proxy_by_worker_and_terra
             "https_proxy": "http://127.0.0.1:9",
         }
         house.worker()
-        stack = Stack("sandbox", "demo-project-1", "proxied")
-        variables = json.dumps({"resource_seconds": 0})
-        first = await house.start(DeploymentRequest(stack, "us-central1", "US", variables))
+        first = await house.deploy(resource_seconds=0)
         assert (await first.result()).status is Status.COMPLETED
         assert (await first.result()).outputs, "the worker read the state"
     assert set(network.tunnels) == {STORAGE}

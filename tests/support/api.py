@@ -1,17 +1,20 @@
 """The API as a process of its own."""
 
 import sys
+from collections.abc import Sequence
 
 import httpx
 
 from tests.support.servers import Process, eventually
 from tests.support.service import House
 
+API = (sys.executable, "-m", "cli.main", "api")
 
-def start_api(house: House, port: int) -> Process:
+
+def start_api(house: House, port: int, argv: Sequence[str] = API) -> Process:
+    """Start the API of a house, or another program in its place."""
     environment = {**house.environment(), "ANAVA_API__PORT": str(port)}
-    argv = [sys.executable, "-m", "cli.main", "api"]
-    process = Process(argv, environment, house.data / "api.log")
+    process = Process([*argv], environment, house.data / "api.log")
     house.workers.append(process)
     return process
 

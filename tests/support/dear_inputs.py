@@ -12,7 +12,7 @@ _TARGET = '"template":"sandbox","project_id":"customer-1"'
 
 def short_lines(characters: int) -> str:
     """A secret of many lines that are as short as a secret may be."""
-    letters = random.Random(17)  # noqa: S311 - no secret of anybody
+    letters = random.Random(17)  # noqa: S311 - not for secrets
     lines = ("".join(letters.choices("abcdefghij", k=8)) for _ in range(characters // 9))
     return "\n".join(lines)
 

@@ -21,5 +21,4 @@ def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServe
 async def house(temporal: TemporalServer, tmp_path: Path) -> AsyncIterator[House]:
     house = House(await temporal.client(), temporal.address, tmp_path)
     yield house
-    house.end()
-    await house.forget_states()
+    await house.close()

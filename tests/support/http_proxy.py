@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-import socket
-import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -11,6 +9,7 @@ from dataclasses import dataclass, field
 import h11
 import httpx
 
+from tests.support.tcp_proxy import reset
 from tests.support.verdicts import Rule, Verdict, never
 
 __all__ = ["HttpProxy", "http_proxy"]
@@ -106,22 +105,14 @@ async def _lose(
     verdict: Verdict, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> bool:
     if verdict in {Verdict.LOSE, Verdict.RESET}:
-        return _reset(writer)
+        reset(writer)
+        return False
     if verdict in {Verdict.CLOSE, Verdict.DROP}:
         writer.transport.abort()
         return False
     # The caller waits until it gives up.
     while await reader.read(_BLOCK_BYTES):
         continue
-    return False
-
-
-def _reset(writer: asyncio.StreamWriter) -> bool:
-    """Close with RST, where an abort closes with FIN, which the client reads as an end of file."""
-    writer.get_extra_info("socket").setsockopt(
-        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-    )
-    writer.transport.abort()
     return False
 
 

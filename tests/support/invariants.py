@@ -186,7 +186,8 @@ def check_state(evidence: Evidence) -> None:
                 made[comparable_address(address)] = action != "delete"
     reported = {comparable_address(address) for address in (*result.unrecorded, *result.unknown)}
     # The addresses of an apply are redacted.
-    recorded = {Redactor([PLANTED]).clean(address) for address in evidence.recorded}
+    redactor = Redactor([PLANTED])
+    recorded = {redactor.clean(address) for address in evidence.recorded}
     lost = {address for address, exists in made.items() if exists} - recorded - reported
     assert not lost, f"I4: {sorted(lost)} were made and are neither recorded nor reported"
     gone = {address for address, exists in made.items() if not exists} & recorded

@@ -1,8 +1,12 @@
-"""Processes of this machine, by the folder that they work in."""
+"""Processes of this machine: by the folder that they work in, and what the kernel counts."""
 
+import os
 from pathlib import Path
 
-__all__ = ["open_files_below", "processes_below"]
+__all__ = ["Usage", "open_files_below", "processes_below"]
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_RESET_PEAK = "5"  # proc(5), clear_refs
 
 
 def processes_below(folder: Path) -> list[int]:
@@ -35,3 +39,38 @@ def open_files_below(pid: int, folder: Path) -> list[Path]:
         if target.is_relative_to(folder):
             found.append(target)
     return found
+
+
+class Usage:
+    """CPU time of a process since this was made, and its largest memory since then."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = Path(f"/proc/{pid}")
+        (self._process / "clear_refs").write_text(_RESET_PEAK)
+        self._cpu = self._cpu_seconds()
+        self.memory_before_mb = self.memory_mb
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Since the beginning, of all its threads."""
+        return self._cpu_seconds() - self._cpu
+
+    @property
+    def memory_mb(self) -> float:
+        """The resident memory now."""
+        return self._memory("VmRSS")
+
+    @property
+    def peak_mb(self) -> float:
+        """The most memory since the beginning."""
+        return self._memory("VmHWM")
+
+    def _cpu_seconds(self) -> float:
+        fields = (self._process / "stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def _memory(self, name: str) -> float:
+        for line in (self._process / "status").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) / 1024
+        raise LookupError(name)

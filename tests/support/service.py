@@ -110,6 +110,11 @@ class Deployment:
         lines = self.file(step, "events.jsonl").read_text().splitlines()
         return [json.loads(line) for line in lines]
 
+    def started(self, step: int) -> dict[str, Any]:
+        """Process ids and start times of the runner and of terraform."""
+        content: dict[str, Any] = json.loads(self.file(step, "started.json").read_text())
+        return content
+
     def exit(self, step: int) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(self.file(step, "exit.json").read_text())
         return content
@@ -206,6 +211,11 @@ class House:
         async for execution in self.client.list_workflows(query):
             if (await execution.memo_value("record"))["host"] == host.get("id"):
                 await self.client.get_workflow_handle(execution.id).terminate()
+
+    async def close(self) -> None:
+        """End every process, and remove the records of this host's stacks from Temporal."""
+        self.end()
+        await self.forget_states()
 
     def end(self) -> None:
         for worker in self.workers:

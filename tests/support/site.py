@@ -159,9 +159,9 @@ def _builder(subject: str, issuer: x509.Name, key: _Key) -> x509.CertificateBuil
 @asynccontextmanager
 async def site(folder: Path) -> AsyncIterator[Site]:
     """A site whose certificates lie in a folder."""
-    found = Site(folder)
-    await found.start()
+    network = Site(folder)
+    await network.start()
     try:
-        yield found
+        yield network
     finally:
-        await found.end()
+        await network.end()

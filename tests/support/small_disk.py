@@ -12,6 +12,9 @@ import pytest
 
 __all__ = ["SmallDisk", "small_disk"]
 
+_NO_MOUNT = (
+    "the right to mount a tmpfs is missing: root has it, in a container with CAP_SYS_ADMIN: "
+)
 # Between two attempts to take what was freed: another program that writes without end.
 _AGAIN_SECONDS = 0.001
 
@@ -70,8 +73,9 @@ def small_disk(path: Path, megabytes: int) -> Iterator[SmallDisk]:
     """Mount a file system of this size at a new folder."""
     path.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "small-disk", str(path)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:  # noqa: S603 - a constant
-        pytest.skip("mount: root may mount a tmpfs here, this user may not")
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)  # noqa: S603 - a constant
+    if mounted.returncode:
+        pytest.skip(_NO_MOUNT + mounted.stderr)
     disk = SmallDisk(path)
     try:
         yield disk

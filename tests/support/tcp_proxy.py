@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.support.verdicts import Rule, Verdict, never
 
-__all__ = ["Mode", "TcpProxy", "tcp_proxy"]
+__all__ = ["Mode", "TcpProxy", "reset", "tcp_proxy"]
 
 _BLOCK_BYTES = 64 * 1024
 # What is on its way in one direction of one connection; then the sender has to wait.
@@ -74,7 +74,7 @@ class TcpProxy:
     def cut(self) -> None:
         """Reset every open connection."""
         for writer in tuple(self._open):
-            _reset(writer)
+            reset(writer)
 
     async def close(self) -> None:
         await self.down()
@@ -95,7 +95,7 @@ class TcpProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.mode is Mode.RESET:
-            _reset(writer)
+            reset(writer)
             return
         self._open.add(writer)
         ends = [writer]
@@ -107,7 +107,7 @@ class TcpProxy:
                 both.create_task(connection.pump(reader, ahead, asks=True))
                 both.create_task(connection.pump(behind, writer, asks=False))
         except* OSError:
-            _reset(writer)
+            reset(writer)
         finally:
             self._open.discard(writer)
             for end in ends:
@@ -194,9 +194,9 @@ def _bound(port: int) -> socket.socket:
     return bound
 
 
-def _reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection by RST."""
-    found = writer.get_extra_info("socket")
-    if found is not None and found.fileno() >= 0:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection by RST: `abort` alone sends FIN, which a client reads as an end of file."""
+    connection = writer.get_extra_info("socket")
+    if connection is not None and connection.fileno() >= 0:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

@@ -11,7 +11,7 @@ import pytest
 from tests.support.servers import ROOT, eventually
 
 LIMIT_SECONDS = 2
-# Turns until the first line of its input, then does as it says.
+# Turns until the first line of its input, then runs the case that the line names.
 PROGRAM = """
 import asyncio, sys, time
 from worker.watchdog import Watchdog

@@ -50,11 +50,11 @@ async def test_many_tries_with_large_results_come_to_an_end(bounded: Client) -> 
     assert host.phases.count(Phase.APPLY) == 4
     assert (result.status, result.reason) == (Status.FAILED, Reason.GOOGLE_UNAVAILABLE)
     assert result.changed == ADDRESSES[: len(result.changed)] != []
-    # Whatever the host said: the names and types of an event take less than 2 KB.
+    # With any result of the host: the names and types of an event take less than 2 KB.
     assert max(event.ByteSize() for event in history.events) <= MAX_PAYLOAD_BYTES + 2_000
 
 
-async def test_an_error_of_any_length_says_why_the_step_failed(bounded: Client) -> None:
+async def test_an_error_of_any_length_is_the_cause_of_the_failed_step(bounded: Client) -> None:
     """The server stores another error instead of 3 MB: the host counted as lost for that."""
 
     def broken(order: StepOrder) -> StepResult:

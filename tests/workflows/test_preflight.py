@@ -78,7 +78,7 @@ async def test_a_preflight_can_be_cancelled(client: Client) -> None:
 
 
 async def test_what_exists_is_imported_by_the_next_plan(client: Client) -> None:
-    """A name that is only known when its parent is imported is found by the look after."""
+    """A name that depends on an imported parent is found by the next survey."""
     host = ScriptedHost([done])
     host.surveys = [ImportSurvey([ACCOUNT]), ImportSurvey([CONFIG]), ImportSurvey()]
     async with host.workers(client):

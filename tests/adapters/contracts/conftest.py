@@ -15,6 +15,7 @@ from adapters.local.log import LocalLogSource
 from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from tests.adapters.contracts.event_files import Kept
 from tests.support import stores
+from tests.support.fixtures import temporal as temporal
 from tests.support.logs import EventFileSink
 
 STORES = ("local", "redis", "gcs", "firestore")

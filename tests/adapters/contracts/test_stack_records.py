@@ -1,7 +1,6 @@
 """The records of stacks: in memory and on a real Temporal."""
 
 import asyncio
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -18,19 +17,11 @@ FIRST = StackRecord("host:a", "a", "lineage", 3)
 SECOND = StackRecord("gs://states/stacks/x", "b", "lineage", 4, saved=False)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
-    server = TemporalServer(tmp_path_factory.mktemp("temporal"))
-    server.start()
-    yield server
-    server.end()
-
-
 @pytest.fixture(params=["memory", "temporal"])
-async def records(request: pytest.FixtureRequest, server: TemporalServer) -> StackRecords:
+async def records(request: pytest.FixtureRequest, temporal: TemporalServer) -> StackRecords:
     if request.param == "memory":
         return StackRecordsInMemory()
-    return TemporalStackRecords(await server.client())
+    return TemporalStackRecords(await temporal.client())
 
 
 async def test_a_record_is_read_back_replaced_and_removed(records: StackRecords) -> None:
@@ -48,8 +39,8 @@ async def test_a_record_is_read_back_replaced_and_removed(records: StackRecords)
     assert await records.read(stack) == FIRST
 
 
-async def test_an_operator_who_moved_a_state_removes_the_record(server: TemporalServer) -> None:
-    client = await server.client()
+async def test_an_operator_who_moved_a_state_removes_the_record(temporal: TemporalServer) -> None:
+    client = await temporal.client()
     records = TemporalStackRecords(client)
     await records.write("moved", FIRST)
     await client.get_workflow_handle(stack_record_id("moved")).terminate()

@@ -103,8 +103,8 @@ def make(google: ServedStandIn, *what: tuple[str, dict[str, object]]) -> None:
 async def test_an_empty_project_has_nothing_to_import(
     google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
-    found = await finder.find_existing("demo-proj", ALL)
-    assert (found.imports, found.findings) == ([], [])
+    survey = await finder.find_existing("demo-proj", ALL)
+    assert (survey.imports, survey.findings) == ([], [])
 
 
 async def test_only_what_exists_is_imported(
@@ -116,10 +116,10 @@ async def test_only_what_exists_is_imported(
         ("/iam/v1/projects/demo-proj/serviceAccounts", {"accountId": "anava-sa"}),
         ("/secretmanager/v1/projects/demo-proj/secrets?secretId=anava-s", {}),
     )
-    found = await finder.find_existing("demo-proj", ALL)
+    survey = await finder.find_existing("demo-proj", ALL)
 
-    assert found.findings == []
-    assert set(found.imports) == {
+    assert survey.findings == []
+    assert set(survey.imports) == {
         Import(
             ACCOUNT.address,
             "projects/demo-proj/serviceAccounts/anava-sa@demo-proj.iam.gserviceaccount.com",
@@ -134,8 +134,8 @@ async def test_our_own_bucket_is_imported(
     bucket: dict[str, object] = {"name": "demo-proj-anava-functions", "location": "US"}
     make(google, ("/storage/v1/b?project=demo-proj", bucket))
 
-    found = await finder.find_existing("demo-proj", [BUCKET])
-    assert found.imports == [Import(BUCKET.address, "demo-proj/demo-proj-anava-functions")]
+    survey = await finder.find_existing("demo-proj", [BUCKET])
+    assert survey.imports == [Import(BUCKET.address, "demo-proj/demo-proj-anava-functions")]
 
 
 async def test_somebody_elses_bucket_is_refused(
@@ -143,10 +143,10 @@ async def test_somebody_elses_bucket_is_refused(
 ) -> None:
     google.control("POST", "project", {"project_id": "other-proj", "number": "42"})
     make(google, ("/storage/v1/b?project=other-proj", {"name": "demo-proj-anava-functions"}))
-    found = await finder.find_existing("demo-proj", [BUCKET])
+    survey = await finder.find_existing("demo-proj", [BUCKET])
 
-    assert found.imports == []
-    assert [(finding.cause, finding.resource) for finding in found.findings] == [
+    assert survey.imports == []
+    assert [(finding.cause, finding.resource) for finding in survey.findings] == [
         (Reason.NAME_TAKEN, BUCKET.address)
     ]
 
@@ -156,8 +156,8 @@ async def test_a_bucket_that_may_not_even_be_seen_is_somebody_elses(
 ) -> None:
     rule = {"path": "/b/demo-proj-anava-functions", "failure": "permission_denied_storage"}
     google.control("PUT", "rules", [rule])
-    found = await finder.find_existing("demo-proj", [BUCKET])
-    assert [finding.cause for finding in found.findings] == [Reason.NAME_TAKEN]
+    survey = await finder.find_existing("demo-proj", [BUCKET])
+    assert [finding.cause for finding in survey.findings] == [Reason.NAME_TAKEN]
 
 
 @pytest.mark.parametrize(
@@ -187,10 +187,10 @@ async def test_what_lies_elsewhere_is_never_imported(
 ) -> None:
     """Terraform would destroy it, with all the customer's data, and make it anew elsewhere."""
     make(google, call)
-    found = await finder.find_existing("demo-proj", [creation])
+    survey = await finder.find_existing("demo-proj", [creation])
 
-    assert found.imports == []
-    assert [finding.cause for finding in found.findings] == [Reason.LOCATION_MISMATCH]
+    assert survey.imports == []
+    assert [finding.cause for finding in survey.findings] == [Reason.LOCATION_MISMATCH]
 
 
 async def test_a_deleted_pool_and_its_provider_come_back(
@@ -209,18 +209,18 @@ async def test_a_deleted_pool_and_its_provider_come_back(
         (f"{POOLS}/devices-anava", {}),
         method="DELETE",
     )
-    found = await finder.find_existing("demo-proj", [PROVIDER, DEVICES])
+    survey = await finder.find_existing("demo-proj", [PROVIDER, DEVICES])
 
-    assert found.findings == []
-    assert found.imports == [
+    assert survey.findings == []
+    assert survey.imports == [
         Import(DEVICES.address, POOL),
         Import(PROVIDER.address, f"{POOL}/providers/firebase"),
     ]
     there = google.control("GET", "state")["resources"]
     states = {
-        name: one["state"]
-        for found in there.values()
-        for name, one in found.items()
+        name: resource["state"]
+        for resources in there.values()
+        for name, resource in resources.items()
         if name.startswith(POOL)
     }
     assert states == {POOL: "ACTIVE", f"{POOL}/providers/firebase": "ACTIVE"}
@@ -230,13 +230,13 @@ async def test_a_deleted_key_comes_back(google: ServedStandIn, finder: GoogleImp
     keys = "/apikeys/v2/projects/demo-proj/locations/global/keys"
     google.preload((f"{keys}?keyId=anava-key", {"displayName": "x"}))
     google.preload((f"{keys}/anava-key", {}), method="DELETE")
-    found = await finder.find_existing("demo-proj", [KEY])
+    survey = await finder.find_existing("demo-proj", [KEY])
 
-    assert found.imports == [
+    assert survey.imports == [
         Import(KEY.address, "projects/demo-proj/locations/global/keys/anava-key")
     ]
     again = await finder.find_existing("demo-proj", [KEY])
-    assert again == found
+    assert again == survey
 
 
 async def test_a_web_app_is_found_by_its_name_and_never_doubled(
@@ -248,11 +248,11 @@ async def test_a_web_app_is_found_by_its_name_and_never_doubled(
         ("/firebase/v1beta1/projects/demo-proj/webApps", {"displayName": "Other"}),
         ("/firebase/v1beta1/projects/demo-proj/webApps", {"displayName": "Devices"}),
     )
-    found = await finder.find_existing("demo-proj", [APP])
+    survey = await finder.find_existing("demo-proj", [APP])
 
     apps = google.control("GET", "state")["resources"]["webApps"].values()
     (app,) = (item["appId"] for item in apps if item["displayName"] == "Devices")
-    assert found.imports == [Import(APP.address, f"projects/demo-proj/webApps/{app}")]
+    assert survey.imports == [Import(APP.address, f"projects/demo-proj/webApps/{app}")]
 
 
 @pytest.mark.parametrize(("content", "imported"), [(RULES, True), ("other", False)])
@@ -267,24 +267,24 @@ async def test_a_ruleset_is_imported_when_it_is_in_force_and_says_the_same(
     (name,) = google.control("GET", "state")["resources"]["rulesets"]
     release = {"name": "projects/demo-proj/releases/cloud.firestore", "rulesetName": name}
     make(google, ("/firebaserules/v1/projects/demo-proj/releases", release))
-    found = await finder.find_existing("demo-proj", [RULESET, RELEASE])
+    survey = await finder.find_existing("demo-proj", [RULESET, RELEASE])
 
-    assert (Import(RULESET.address, name) in found.imports) is imported
-    assert Import(RELEASE.address, "projects/demo-proj/releases/cloud.firestore") in found.imports
+    assert (Import(RULESET.address, name) in survey.imports) is imported
+    assert Import(RELEASE.address, "projects/demo-proj/releases/cloud.firestore") in survey.imports
 
 
 async def test_an_api_that_is_off_hides_nothing_that_would_stop_the_plan(
     google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
     google.project(enabled=[])
-    found = await finder.find_existing("demo-proj", ALL)
-    assert (found.imports, found.findings) == ([], [])
+    survey = await finder.find_existing("demo-proj", ALL)
+    assert (survey.imports, survey.findings) == ([], [])
 
 
 async def test_what_may_not_be_looked_at_is_said(google: ServedStandIn) -> None:
     api = GoogleApi(Token(google.token(["storage.buckets.get"])), google.endpoint)
-    found = await GoogleImportFinder(api).find_existing("demo-proj", [SECRET])
+    survey = await GoogleImportFinder(api).find_existing("demo-proj", [SECRET])
     await api.close()
 
-    assert [finding.cause for finding in found.findings] == [Reason.PERMISSION_DENIED]
-    assert "secretmanager.secrets.get" in found.findings[0].message
+    assert [finding.cause for finding in survey.findings] == [Reason.PERMISSION_DENIED]
+    assert "secretmanager.secrets.get" in survey.findings[0].message

@@ -61,11 +61,11 @@ class Reader:
 
     async def lines(self) -> int:
         """Read the log page by page; the number of lines."""
-        reader, after, found = LogReader(self.source, DEPLOYMENT), START, 0
+        reader, after, count = LogReader(self.source, DEPLOYMENT), START, 0
         while (page := await reader.forward(after, PAGE_LINES)).events:
-            found += len(page.events)
+            count += len(page.events)
             after = page.cursor
-        return found
+        return count
 
     async def close(self) -> None:
         await self.redis.aclose()
@@ -73,7 +73,7 @@ class Reader:
 
 
 @pytest.fixture
-async def reader(tmp_path: Path) -> AsyncIterator[tuple[Reader, stores.Store, TcpProxy]]:
+async def opened(tmp_path: Path) -> AsyncIterator[tuple[Reader, stores.Store, TcpProxy]]:
     with stores.redis() as server:
         await server.until_up()
         async with tcp_proxy(server.port) as line:
@@ -92,22 +92,22 @@ async def reader(tmp_path: Path) -> AsyncIterator[tuple[Reader, stores.Store, Tc
 
 @pytest.mark.parametrize("name", ["refused", "frozen", "black hole"])
 async def test_a_log_is_read_as_fast_as_without_redis_and_redis_is_used_again(
-    reader: tuple[Reader, stores.Store, TcpProxy], name: str
+    opened: tuple[Reader, stores.Store, TcpProxy], name: str
 ) -> None:
     """Each page waited for the timeout of Redis: 36,000 lines took 175 s."""
-    one, server, line = reader
-    assert await one.lines() == LINES
+    reader, server, line = opened
+    assert await reader.lines() == LINES
     async with fault(name, server, line):
         begin = time.monotonic()
-        assert await one.lines() == LINES
+        assert await reader.lines() == LINES
         # A single timeout, and what tests of the store may take: far from a timeout a page.
         assert time.monotonic() - begin < 5 * ANSWER_SECONDS
         with pytest.raises(Unavailable):
-            await one.guarded.read(DEPLOYMENT, START, 1)
+            await reader.guarded.read(DEPLOYMENT, START, 1)
 
     async def is_used() -> bool:
         try:
-            return bool(await one.guarded.read(DEPLOYMENT, START, 1))
+            return bool(await reader.guarded.read(DEPLOYMENT, START, 1))
         except Unavailable:
             return False
 
@@ -115,13 +115,13 @@ async def test_a_log_is_read_as_fast_as_without_redis_and_redis_is_used_again(
 
 
 async def test_a_follower_changes_the_source_and_marks_the_store_as_failed(
-    reader: tuple[Reader, stores.Store, TcpProxy],
+    opened: tuple[Reader, stores.Store, TcpProxy],
 ) -> None:
-    one, server, line = reader
+    reader, server, line = opened
     seen: list[EventId] = []
 
     async def follow() -> None:
-        async for chunks in one.guarded.follow(DEPLOYMENT, EventId(1, LINES)):
+        async for chunks in reader.guarded.follow(DEPLOYMENT, EventId(1, LINES)):
             seen.extend(part.id for part in chunks)
 
     following = asyncio.create_task(follow())
@@ -131,14 +131,14 @@ async def test_a_follower_changes_the_source_and_marks_the_store_as_failed(
             await asyncio.wait_for(following, 20)
         begin = time.monotonic()
         with pytest.raises(Unavailable):
-            await anext(one.guarded.follow(DEPLOYMENT, START))
+            await anext(reader.guarded.follow(DEPLOYMENT, START))
         assert time.monotonic() - begin < ANSWER_SECONDS / 2 + circuit_breaker._TEST_SECONDS
 
 
 async def test_a_store_that_lost_a_log_is_not_left_alone(
-    reader: tuple[Reader, stores.Store, TcpProxy],
+    opened: tuple[Reader, stores.Store, TcpProxy],
 ) -> None:
-    one, _, _ = reader
+    reader, _, _ = opened
     with pytest.raises(LogGap):
-        await one.guarded.read("dep-2", EventId(1, 3), 1)
-    assert await one.guarded.read(DEPLOYMENT, START, 1)
+        await reader.guarded.read("dep-2", EventId(1, 3), 1)
+    assert await reader.guarded.read(DEPLOYMENT, START, 1)

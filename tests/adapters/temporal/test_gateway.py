@@ -100,9 +100,9 @@ async def test_a_deployment_is_read_and_listed_as_it_was_started(server: Tempora
         assert (await gateway.list_page(stranger, DeploymentFilter(), 10, None)).items == []
     by_project = DeploymentFilter(project="customer-1", status=Status.QUEUED)
     assert (await gateway.list_page(CALLER, by_project, 10, None)).items == [started]
-    for stack, found in ((INITIAL.stack, [started]), ("another", []), (None, [started])):
+    for stack, expected in ((INITIAL.stack, [started]), ("another", []), (None, [started])):
         by_stack = DeploymentFilter(attributes={Attribute.STACK: stack})
-        assert (await gateway.list_page(CALLER, by_stack, 10, None)).items == found
+        assert (await gateway.list_page(CALLER, by_stack, 10, None)).items == expected
     assert await gateway.list_recent(60) == [replace(started, request={}, request_sha256="")]
     assert await gateway.count_running() == 1
     assert await gateway.count_running(Phase.QUEUE, Phase.PLAN) == 1

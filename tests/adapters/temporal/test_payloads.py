@@ -1,4 +1,4 @@
-"""Whatever crosses Temporal fits: the largest legal value of each kind, in characters of 12 bytes.
+"""The largest legal value of each kind, in characters of 12 bytes, fits into Temporal.
 
 Temporal refuses a payload of 2 MiB (measured): an apply that was done ended as `start_failed`, and
 a finalize with a larger input is scheduled for ever. Search attributes have limits of their own.
@@ -240,7 +240,7 @@ def test_search_attributes_memo_and_details_fit_at_the_start() -> None:
                 request={"variables": json.loads(request.variables_json)},
             )
             for pair in search_attributes(snapshot):
-                assert len(str(pair.value).encode()) <= KEYWORD < ATTRIBUTE
+                assert len(str(pair.value).encode()) <= KEYWORD
     memo = DATA_CONVERTER.payload_converter.to_payloads(list(memo_of(snapshot).values()))
     assert sum(payload.ByteSize() for payload in memo) <= MAX_PAYLOAD_BYTES
 

@@ -45,7 +45,7 @@ def test_an_error_after_sixty_warnings_is_the_cause_of_the_end() -> None:
 
 
 def test_the_deciding_error_is_the_first_of_many_and_the_rest_is_counted() -> None:
-    """Of 60 errors the first ten were judged, whatever ended the run."""
+    """Of 60 errors only the first ten were judged; the error that ended the run came later."""
     errors = [diagnostic("error", f"Invalid value {number}") for number in range(60)]
     step = failed(Phase.PLAN, *errors, diagnostic("error", BILLING))
 

@@ -61,7 +61,7 @@ def spool(folder: Path, lines: int) -> None:
 
 
 async def test_events_of_a_full_disk_wait_and_none_is_lost(folder: Path, disk: SmallDisk) -> None:
-    """A refused write lost the lines, and the end record said that none was missing."""
+    """A refused write lost the lines, and the end record counted none as missing."""
     log = log_of(folder)
     spool(folder, LINES)
     disk.fill()
@@ -167,10 +167,10 @@ def test_a_stop_and_a_claim_are_written_into_the_reserve(
     claims.take(TOKEN)
     (folder / "started.json").unlink()
     runner = RunnerProcess(disk.path / "dep-1", folder, sentinel.context, claims.check)
-    assert runner.withdraw("it said why")
+    assert runner.withdraw("the cause")
     record = read_exit(folder)
     assert record is not None
-    assert (record.outcome, record.error) == (StepOutcome.START_FAILED, "it said why")
+    assert (record.outcome, record.error) == (StepOutcome.START_FAILED, "the cause")
 
 
 def test_without_space_no_draft_is_left(folder: Path, disk: SmallDisk, tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ class NeverStarts(FakeStep):
 
 
 async def test_a_runner_that_cannot_start_gives_its_stderr() -> None:
-    """The deployment ended as not started, and no text said why."""
+    """The deployment ended as not started, and no text named the cause."""
     step = NeverStarts()
     supervisors = Supervisors(lambda _: step, FakeTemporal(), lambda _: None, NoCredentials())
     await supervisors.attach(KEY, replace(TOKEN, may_start=True)).run()

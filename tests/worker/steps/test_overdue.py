@@ -1,4 +1,4 @@
-"""The supervisor tells the workflow what takes far too long: once, and again when that changes."""
+"""The supervisor reports overdue resources to the workflow: once, and again when they change."""
 
 import asyncio
 import itertools

@@ -207,7 +207,7 @@ def test_a_plan_counts_also_what_terraforms_summary_leaves_out() -> None:
 
 
 def test_after_a_complete_apply_no_resource_is_open() -> None:
-    """Terraform says nothing about an update that is none, nor about the half that forgets."""
+    """Terraform prints nothing of an update without a change, nor of the half that forgets."""
     complete = {"resource": {"addr": "a.half"}, "action": "create"}
     accumulator = folded(
         *plan(

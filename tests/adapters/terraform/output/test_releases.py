@@ -79,7 +79,7 @@ def test_a_creation_is_counted(folder: Path) -> None:
     assert outputs["hidden"] == ""
     assert outputs["number"] == "0.12345678901234567890123"
     assert json.loads(outputs["object"]) == {"list": [1, "<&>"], "none": None}
-    assert {found.severity for found in created.diagnostics} == {"warning"}
+    assert {diagnostic.severity for diagnostic in created.diagnostics} == {"warning"}
 
 
 @each_release

@@ -113,7 +113,7 @@ def test_what_holds_no_secret_is_not_touched() -> None:
     assert msgspec.json.decode(message("x"))["@message"] == "x"
 
 
-def test_each_line_of_a_private_key_is_hidden_though_nobody_names_it() -> None:
+def test_each_line_of_a_private_key_is_hidden_though_no_variable_has_it() -> None:
     body = ["MIIplanted+planted/planted", "planted", "cA=="]
     lines = ["-----BEGIN RSA PRIVATE KEY-----", "DEK-Info: planted", "", *body]
     printed = [f"terraform_data.a (local-exec): {line}" for line in lines]

@@ -157,7 +157,7 @@ def test_any_value_at_any_place(
     line=st.binary(max_size=60).map(lambda data: b"{" + data)
     | _JSON.map(lambda value: json.dumps(value).encode())
 )
-def test_every_line_becomes_events_whatever_it_holds(line: bytes) -> None:
+def test_a_line_of_any_content_becomes_events(line: bytes) -> None:
     translator = Translator(3, "apply", "2026-01-01T00:00:00Z", Redactor([]))
     assert len(translator.translate(line + b"\n")) == line.count(b"\n") + 1
 
@@ -186,7 +186,7 @@ def test_a_message_longer_than_memory_allows_has_its_text_time_and_level() -> No
     assert event["truncated_bytes"] == len(line) - MAX_LINE_BYTES
 
 
-def test_a_printed_state_is_not_shown_whatever_cannot_be_read() -> None:
+def test_a_printed_state_is_not_shown_also_where_another_field_is_unreadable() -> None:
     (line,) = [
         line
         for line in (CORPUS / "apply_state_dump.jsonl").read_bytes().splitlines()

@@ -80,7 +80,7 @@ def check(keys: list[str]) -> list[str]:
     return addresses
 
 
-def test_a_resource_that_terraform_recorded_is_found_in_the_state_whatever_its_key() -> None:
+def test_a_resource_with_any_key_that_terraform_recorded_is_found_in_the_state() -> None:
     """An ordinary failure was reported as `unrecorded_resources`."""
     secrets = [f"pass-{key}-word" for key in NASTY]
     addresses = check([*NASTY, *secrets])
