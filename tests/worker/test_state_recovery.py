@@ -62,7 +62,7 @@ class Host:
 
     @property
     def directory(self) -> RunDirectory:
-        return RunDirectory(self.data / "runs" / "dep-1")
+        return RunDirectory(self.data / "runs" / "dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
 
     @property
     def left(self) -> set[str]:
@@ -113,13 +113,15 @@ def failed_apply(directory: RunDirectory, backend: GcsStateBackend) -> None:
 async def test_a_state_is_saved_and_the_lock_removed(host: Host) -> None:
     await host.recovery.begin(host.directory)
     assert host.left == {"backend.tf.json", "recovery.json", "errored.tfstate"}
-    assert await host.recovery.settle("dep-1")
+    assert await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
     assert await host.stored() == (AFTER, None)
     assert host.left == set(), "a saved state stays nowhere else"
     record = await host.records.read(STACK)
     assert record is not None
     assert (record.lineage, record.serial, record.saved) == (LINEAGE, 2, True)
-    assert not await host.recovery.settle("dep-1"), "a repeat finds nothing to do"
+    assert not await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab"), (
+        "a repeat finds nothing to do"
+    )
 
 
 async def test_a_store_that_is_away_is_tried_until_it_answers(host: Host) -> None:
@@ -131,7 +133,7 @@ async def test_a_store_that_is_away_is_tried_until_it_answers(host: Host) -> Non
     assert (record.serial, record.saved) == (2, False)
     for _ in range(2):
         with pytest.raises(Unavailable):
-            await host.recovery.settle("dep-1")
+            await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
     with pytest.raises(StateBeingRecovered):
         await host.recovery.settle_stack(STACK)
     await host.recovery.settle_stack("another stack")
@@ -160,7 +162,7 @@ async def test_without_a_lock_of_ours_the_recovery_takes_one(host: Host) -> None
     assert lock is not None
     host.state.unlock(lock)
     await host.recovery.begin(host.directory)
-    assert await host.recovery.settle("dep-1")
+    assert await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
     assert any("ifGenerationMatch=0" in name and "tflock" in name for name, _ in host.proxy.calls)
     assert await host.stored() == (AFTER, None)
 
@@ -169,7 +171,7 @@ async def test_a_foreign_lock_is_waited_for(host: Host) -> None:
     host.lock("me@laptop")
     await host.recovery.begin(host.directory)
     with pytest.raises(Unavailable, match="me@laptop"):
-        await host.recovery.settle("dep-1")
+        await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
     state, lock = await host.stored()
     assert (state, lock and lock.who) == (BEFORE, "me@laptop")
 
@@ -188,7 +190,7 @@ async def test_a_state_that_does_not_continue_the_stored_state_is_not_written(
 ) -> None:
     host.store(stored)
     await host.recovery.begin(host.directory)
-    assert not await host.recovery.settle("dep-1")
+    assert not await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
     assert await host.stored() == (stored, None)
     assert host.left == {"refused.tfstate"}
 
@@ -197,7 +199,7 @@ async def test_a_state_that_does_not_continue_the_stored_state_is_not_written(
 async def test_a_state_that_had_arrived_is_not_written_again(host: Host, stored: bytes) -> None:
     host.store(stored)
     await host.recovery.begin(host.directory)
-    assert await host.recovery.settle("dep-1")
+    assert await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
     assert (await host.stored(), host.left) == ((stored, None), set())
 
 
@@ -205,7 +207,7 @@ async def test_a_state_that_had_arrived_is_not_written_again(host: Host, stored:
 async def test_a_damaged_copy_is_kept_and_never_written(host: Host, broken: bytes) -> None:
     (host.directory.work / "errored.tfstate").write_bytes(broken)
     await host.recovery.begin(host.directory)
-    assert not await host.recovery.settle("dep-1")
+    assert not await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
     assert await host.stored() == (BEFORE, None)
     assert host.left == {"refused.tfstate"}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar, TypeAlias
 
 from adapters.local import atomic_files
+from adapters.local.folders import stack_folder
 from adapters.settings import Settings
 from adapters.terraform.state.gcs import GcsStateBackend, StateLock
 from deployments.errors import Unavailable
@@ -90,7 +91,7 @@ class StateBackends:
         """Return the backend for a new deployment of the stack."""
         if self._settings.state.backend == "gcs":
             return self._gcs(f"stacks/{stack}")
-        path = self._settings.data / "stacks" / stack / "terraform.tfstate"
+        path = stack_folder(self._settings.data / "stacks", stack) / "terraform.tfstate"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return LocalStateBackend(path)
 
