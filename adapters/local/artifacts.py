@@ -21,6 +21,7 @@ from deployments.artifacts import (
     is_name,
     is_shown,
 )
+from deployments.deployment_id import is_deployment_id
 from deployments.errors import LinkExpired, LinkRefused, NotFound, Unavailable
 
 __all__ = ["LocalArtifactStore"]
@@ -46,7 +47,7 @@ class LocalArtifactStore:
 
     async def put(self, deployment: str, name: str, content: Iterable[bytes]) -> Artifact:
         """Write an artifact atomically, also beside a concurrent writer of the same name."""
-        if not is_name(name):
+        if not (is_name(name) and is_deployment_id(deployment)):
             raise ValueError(f"{name!r} is not a valid artifact name")
         return await asyncio.to_thread(
             self._put, deployment_folder(self._root, deployment), name, content
@@ -108,6 +109,8 @@ class LocalArtifactStore:
         return _artifact(folder / name, _sha256(folder / name))
 
     def _entries(self, deployment: str) -> list[Artifact]:
+        if not is_deployment_id(deployment):
+            return []
         folder = deployment_folder(self._root, deployment)
         if not folder.is_dir():
             return []
