@@ -1,7 +1,7 @@
 """Signs the input of a deployment's workflow, and reads the proof of a workflow's acceptance.
 
-Temporal stores with which input and when a workflow was started, whoever polls the task queue. So
-the proof is read from the server's first event, and no workflow has to carry it.
+The server stores with which input and when a workflow was started. So the proof is read from the
+first event of the run, and no workflow carries a copy that another program could change.
 """
 
 import json
