@@ -1,7 +1,11 @@
 """A program that reaches Temporal, and has no key of the service, makes the worker do nothing."""
 
+import asyncio
 import contextlib
-from dataclasses import asdict, replace
+import json
+import os
+import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +23,9 @@ from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, S
 from deployments.reasons import Reason
 from deployments.step_order import DeploymentInput
 from deployments.temporal_names import Memo
+from tests.scenarios.hostile_inputs import hostile_inputs
 from tests.support.intruder import Call, intrude, start_raw
-from tests.support.servers import eventually
+from tests.support.servers import ROOT, TemporalServer, eventually
 from tests.support.service import SHORT, House
 from tests.support.signing import signed_input
 
@@ -102,41 +107,6 @@ async def test_a_foreign_workflow_cannot_use_an_activity(house: House) -> None:
     assert content.read_bytes() == record
 
 
-def hostile_inputs(queue: str, target: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """Each activity of the service for a target; an input is decoded before it is checked."""
-    request = asdict(REQUEST)
-    key = {"deployment": target, "step": 1}
-    context = {"phase": "apply"}
-    order = {
-        "key": key,
-        "phase": "init",
-        "deadline_seconds": 60,
-        "no_progress_seconds": 60,
-        "lease_seconds": 60,
-        "ladder": {},
-        "credential_ref": "service",
-    }
-    return [
-        ("anava", "prepare_deployment", {"deployment": target, "request": request}),
-        ("anava", "check_project", {"deployment": target, "request": request}),
-        (queue, "find_existing", {"deployment": target, "project": "demo-project-1"}),
-        (queue, "report_plan", {"deployment": target}),
-        (queue, "run_step", {"order": order, "mode": "start"}),
-        (queue, "stop_step", {"key": key, "force": True}),
-        (
-            queue,
-            "finalize_deployment",
-            {
-                "deployment": target,
-                "owner": "local",
-                "request": request,
-                "steps": [],
-                "context": context,
-            },
-        ),
-    ]
-
-
 async def test_a_copy_of_an_ended_deployment_is_refused_on_every_host(house: House) -> None:
     house.worker()
     await house.until_up()
@@ -189,3 +159,45 @@ async def first_task(handle: WorkflowHandle[Any, Any]) -> int:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
             return event.event_id
     raise AssertionError("no task was completed")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another account: setuid")
+async def test_another_account_makes_the_service_run_read_and_delete_nothing(
+    temporal: TemporalServer, tmp_path: Path
+) -> None:
+    """Its `main.tf` ran as the service, and `finalize_deployment` deleted its target."""
+    data, evil = tmp_path / "data", tmp_path / "evil" / "d1" / "work"
+    data.mkdir()
+    evil.mkdir(parents=True)
+    (evil / "main.tf").write_text('resource "terraform_data" "x" {}')
+    for folder in (evil, evil.parent, evil.parent.parent):
+        os.chown(folder, 65534, 65534)
+    house = House(await temporal.client(), temporal.address, data)
+    try:
+        house.worker()
+        await house.until_up()
+        deployment = await house.start(REQUEST)
+        assert (await deployment.result()).status is Status.COMPLETED
+        (deployment.folder / "work").mkdir()
+        before = listing(data / "runs") | listing(data / "stacks")
+        host = atomic_files.read(data / "runs" / "host.json") or {}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.scenarios.other_account"),
+            *(temporal.address, str(data), str(host["id"]), deployment.id),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await asyncio.wait_for(process.communicate(), 120)
+        assert json.loads(output) == {
+            "started": [REFUSED, REFUSED],
+            "called": ["NotAcceptedByApi"],
+            "read": ["PermissionError", "PermissionError"],
+            "listed": "PermissionError",
+            "removed": "PermissionError",
+        }
+        assert listing(data / "runs") | listing(data / "stacks") == before
+        assert listing(tmp_path / "evil") == {"d1", "d1/work", "d1/work/main.tf"}
+    finally:
+        house.end()
+        await house.forget_states()
