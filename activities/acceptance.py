@@ -17,7 +17,7 @@ __all__ = ["AcceptanceInterceptor"]
 
 
 class Acceptances(Protocol):
-    """What the API accepted for a run of a workflow; raises NotAcceptedByApi."""
+    """Read the accepted deployment of a run of a workflow; raises NotAcceptedByApi."""
 
     async def read(self, deployment: str, run: str) -> AcceptedDeployment: ...
 
@@ -63,7 +63,7 @@ class _Door(ActivityInboundInterceptor):
             await self._check(*input.args)
         return await super().execute_activity(input)
 
-    async def _check(self, *inputs: Any) -> None:  # noqa: ANN401 - what Temporal delivered
+    async def _check(self, *inputs: Any) -> None:  # noqa: ANN401 - any value that Temporal delivered
         info = activity.info()
         deployment, run = info.workflow_id or "", info.workflow_run_id or ""
         try:

@@ -48,7 +48,7 @@ class PrepareDeploymentInput:
     execution: str = ""
 
     def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
-        """Whether deployment, request and execution are the accepted ones."""
+        """Whether deployment, request and execution were accepted."""
         return self.execution == accepted.execution and accepted.requests(
             self.deployment, self.request
         )
@@ -61,7 +61,7 @@ class ReportPlanInput:
     deployment: str
 
     def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
-        """Whether the deployment is the accepted one."""
+        """Whether the deployment was accepted."""
         return self.deployment == accepted.id
 
 
@@ -79,7 +79,7 @@ class FinalizeDeploymentInput:
     context: EndContext
 
     def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
-        """Whether deployment, owner and request are the accepted ones, and all steps are its."""
+        """Whether deployment, owner, request and steps are those of the accepted deployment."""
         return (
             self.owner == accepted.input.owner
             and accepted.requests(self.deployment, self.request)

@@ -26,7 +26,7 @@ class CheckProjectInput:
     request: DeploymentRequest
 
     def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
-        """Whether deployment and request are the accepted ones."""
+        """Whether deployment and request were accepted."""
         return accepted.requests(self.deployment, self.request)
 
 
@@ -38,7 +38,7 @@ class FindExistingInput:
     project: str
 
     def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
-        """Whether deployment and project are the accepted ones."""
+        """Whether deployment and project were accepted."""
         project = accepted.input.request.stack.project_id
         return (self.deployment, self.project) == (accepted.id, project)
 

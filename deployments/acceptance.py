@@ -41,7 +41,7 @@ class AcceptedDeployment:
     input: DeploymentInput
 
     def requests(self, deployment: str, request: DeploymentRequest) -> bool:
-        """Whether the deployment is this one and the request is the accepted request."""
+        """Whether deployment and request are those of this acceptance."""
         return deployment == self.id and request == self.input.request
 
     def has_step(self, key: StepKey) -> bool:

@@ -52,10 +52,10 @@ class TemporalAcceptances:
         self._accepted: OrderedDict[str, AcceptedDeployment] = OrderedDict()
 
     async def read(self, deployment: str, run: str) -> AcceptedDeployment:
-        """Return what the API accepted for a run of a workflow.
+        """Return the accepted deployment of a run of a workflow.
 
         Raises:
-            NotAcceptedByApi: the run was not started by the API, or is a copy of one that was.
+            NotAcceptedByApi: the API did not start the run, or the run is a copy.
             TemporalUnavailable: Temporal does not answer.
         """
         if run not in self._accepted:

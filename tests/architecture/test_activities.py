@@ -37,7 +37,7 @@ def test_an_activity_says_what_a_repeat_and_a_cancel_do(activity: str, promise: 
 
 
 def test_the_input_of_every_activity_is_checked_against_the_accepted_request() -> None:
-    """A worker refuses an activity with any other input, so a new one would never run."""
+    """A worker refuses an activity with any other input, so a new activity would never run."""
     inputs = {
         ast.unparse(node.args.args[1].annotation or ast.Constant(None))
         for path in python_files("activities")
