@@ -11,12 +11,14 @@ from functools import partial
 from typing import IO, Any
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
+from activities.acceptance import AcceptanceInterceptor
 from activities.deployments import DeploymentActivities
 from activities.preflight import PreflightActivities
 from activities.steps import StepActivities
 from adapters import settings as settings_module
+from adapters.encryption import InputSigner, key_ring
 from adapters.google.api import GoogleApi
 from adapters.google.imports import GoogleImportFinder
 from adapters.google.preflight import GooglePreflight
@@ -27,6 +29,7 @@ from adapters.process_protection import make_private, protect_process
 from adapters.service_log import configure_log
 from adapters.settings import Settings
 from adapters.stores import open_artifact_store, open_mirror, open_sinks
+from adapters.temporal.acceptance import TemporalAcceptances
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
 from adapters.temporal.client import check_attributes, connect, worker_runtime
 from adapters.temporal.gateway import TemporalGateway
@@ -93,12 +96,14 @@ async def run(settings: Settings) -> None:
     sinks = open_sinks(settings, _console())
     shipper = LogShipper(sinks, host.step_log, settings.log.give_up_seconds)
     attempts = TemporalActivityAttempts(client)
-    credentials = GoogleTokenProvider.open(settings.google)
-    supervisors = Supervisors(host.step, attempts, shipper.begin, credentials)
+    supervisors = Supervisors(
+        host.step, attempts, shipper.begin, GoogleTokenProvider.open(settings.google)
+    )
     reattachment = Reattachment(host, attempts, supervisors, settings.worker.scan_seconds)
     preflight = _preflight_activities(host, settings)
-    shared_worker = _shared_worker(client, host, settings, preflight)
-    host_worker = _host_worker(client, host, StepActivities(supervisors), preflight)
+    door = [_door(client, host, settings)]
+    shared_worker = _shared_worker(client, host, settings, preflight, door)
+    host_worker = _host_worker(client, host, StepActivities(supervisors), preflight, door)
     async with shared_worker, host_worker:
         _log.info("worker %s of host %s is up", host.worker, host.id)
         background = _start_tasks(
@@ -179,6 +184,11 @@ def _repeated_work(host: WorkerHost, shipper: LogShipper) -> list[Coroutine[Any,
     ]
 
 
+def _door(client: Client, host: WorkerHost, settings: Settings) -> AcceptanceInterceptor:
+    signer = InputSigner(key_ring(settings.secrets.ring, settings.data))
+    return AcceptanceInterceptor(TemporalAcceptances(client, signer), host)
+
+
 async def ship_pending_logs(host: WorkerHost, shipper: LogShipper) -> None:
     """Ship the logs that another worker left unfinished or that a store has lost."""
     for key, sink in host.unshipped_logs(await shipper.generations()):
@@ -212,7 +222,11 @@ async def drain(supervisors: Supervisors) -> None:
 
 
 def _shared_worker(
-    client: Client, host: WorkerHost, settings: Settings, preflight: PreflightActivities
+    client: Client,
+    host: WorkerHost,
+    settings: Settings,
+    preflight: PreflightActivities,
+    door: Sequence[Interceptor],
 ) -> Worker:
     deployments = _deployment_activities(host)
     return Worker(
@@ -226,11 +240,16 @@ def _shared_worker(
         default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=_GRACEFUL_SHUTDOWN,
         identity=f"{host.worker}@{host.id}",
+        interceptors=door,
     )
 
 
 def _host_worker(
-    client: Client, host: WorkerHost, steps: StepActivities, preflight: PreflightActivities
+    client: Client,
+    host: WorkerHost,
+    steps: StepActivities,
+    preflight: PreflightActivities,
+    door: Sequence[Interceptor],
 ) -> Worker:
     deployments = _deployment_activities(host)
     return Worker(
@@ -248,6 +267,7 @@ def _host_worker(
         default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=_GRACEFUL_SHUTDOWN,
         identity=f"{host.worker}@{host.id}",
+        interceptors=door,
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from temporalio import activity
 
 from activities.failures import heartbeating
+from deployments.acceptance import AcceptedDeployment
 from deployments.deployment import (
     DeploymentRequest,
     DeploymentResult,
@@ -40,10 +41,17 @@ _SEND_SECONDS = 60
 
 @dataclass(frozen=True)
 class PrepareDeploymentInput:
-    """Input of `prepare_deployment`."""
+    """Input of `prepare_deployment`; `execution` is the first run id of the workflow."""
 
     deployment: str
     request: DeploymentRequest
+    execution: str = ""
+
+    def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
+        """Whether deployment, request and execution were accepted."""
+        return self.execution == accepted.execution and accepted.requests(
+            self.deployment, self.request
+        )
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,10 @@ class ReportPlanInput:
     """Input of `report_plan`."""
 
     deployment: str
+
+    def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
+        """Whether the deployment was accepted."""
+        return self.deployment == accepted.id
 
 
 @dataclass(frozen=True)
@@ -66,11 +78,21 @@ class FinalizeDeploymentInput:
     steps: list[StepResult]
     context: EndContext
 
+    def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
+        """Whether deployment, owner, request and steps are those of the accepted deployment."""
+        return (
+            self.owner == accepted.input.owner
+            and accepted.requests(self.deployment, self.request)
+            and all(accepted.has_step(step.key) for step in self.steps)
+        )
+
 
 class Admission(Protocol):
     """Makes the run directory of a deployment on this host."""
 
-    async def prepare(self, deployment: str, request: DeploymentRequest) -> PreparedHost: ...
+    async def prepare(
+        self, deployment: str, request: DeploymentRequest, execution: str
+    ) -> PreparedHost: ...
 
 
 class PlanReports(Protocol):
@@ -117,7 +139,7 @@ class DeploymentActivities:
         Cancel: nothing to undo; `finalize_deployment` closes the directory.
         """
         async with heartbeating():
-            return await self._admission.prepare(input.deployment, input.request)
+            return await self._admission.prepare(input.deployment, input.request, input.execution)
 
     @activity.defn
     async def report_plan(self, input: ReportPlanInput) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.failures import heartbeating
+from deployments.acceptance import AcceptedDeployment
 from deployments.deployment import DeploymentRequest
 from deployments.findings import Finding, finding
 from deployments.imports import ImportSurvey, PlannedCreation, planned_creations, replaced_addresses
@@ -24,6 +25,10 @@ class CheckProjectInput:
     deployment: str
     request: DeploymentRequest
 
+    def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
+        """Whether deployment and request were accepted."""
+        return accepted.requests(self.deployment, self.request)
+
 
 @dataclass(frozen=True)
 class FindExistingInput:
@@ -31,6 +36,11 @@ class FindExistingInput:
 
     deployment: str
     project: str
+
+    def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
+        """Whether deployment and project were accepted."""
+        project = accepted.input.request.stack.project_id
+        return (self.deployment, self.project) == (accepted.id, project)
 
 
 class Plans(Protocol):

@@ -8,6 +8,7 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.failures import translated
+from deployments.acceptance import AcceptedDeployment
 from deployments.errors import StepMoved
 from deployments.step import ActivityToken, StepKey, StepOrder, StepResult, StopCause
 
@@ -28,6 +29,10 @@ class RunStepInput:
     order: StepOrder
     mode: StartMode
 
+    def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
+        """Whether the order follows from the accepted input."""
+        return accepted.orders(self.order)
+
 
 @dataclass(frozen=True)
 class StopStepInput:
@@ -35,6 +40,10 @@ class StopStepInput:
 
     key: StepKey
     force: bool = False
+
+    def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
+        """Whether the step is a step of the accepted deployment."""
+        return accepted.has_step(self.key)
 
 
 class StepSupervisor(Protocol):

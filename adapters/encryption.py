@@ -1,6 +1,8 @@
-"""Encrypts the secrets that travel through Temporal: AES-256-GCM with rotating keys."""
+"""Encrypts secrets that travel through Temporal, and signs inputs, with rotating keys."""
 
 import base64
+import hashlib
+import hmac
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +13,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from adapters.local import atomic_files
 from deployments.errors import SecretsUnreadable
 
-__all__ = ["AesGcmCipher", "key_ring"]
+__all__ = ["AesGcmCipher", "InputSigner", "key_ring"]
 
 _FORMAT = "v1."
 # Recommended for GCM (NIST SP 800-38D, section 5.2.1.1).
 _NONCE_BYTES = 12
+_KEY_BYTES = 32
+_SIGNING_LABEL = b"anava: input of a workflow, version 1"
 
 
 class AesGcmCipher:
@@ -53,6 +57,33 @@ class AesGcmCipher:
                 continue
             return text.decode()
         raise SecretsUnreadable("No key of this process decrypts the text.")
+
+
+class InputSigner:
+    """Signs the inputs of workflows with the first key, verifies with each: HMAC-SHA-256.
+
+    The label derives a key from each key of the ring (RFC 5869 names this step expand). Without
+    keys the signatures are valid in this process alone.
+    """
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        ring = tuple(keys) or (os.urandom(_KEY_BYTES),)
+        self._keys = [hmac.digest(key, _SIGNING_LABEL, hashlib.sha256) for key in ring]
+
+    def sign(self, text: str) -> str:
+        """Return the signature in hexadecimal digits."""
+        return _signature(self._keys[0], text)
+
+    def verify(self, text: str, signature: str) -> bool:
+        """Whether any key of the ring made the signature."""
+        # As bytes: compare_digest refuses text with other letters than ASCII.
+        presented = signature.encode("utf-8", "surrogatepass")
+        signatures = [_signature(key, text).encode() for key in self._keys]
+        return any(hmac.compare_digest(each, presented) for each in signatures)
+
+
+def _signature(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def key_ring(keys: Sequence[bytes], data: Path) -> Sequence[bytes]:

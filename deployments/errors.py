@@ -33,6 +33,7 @@ Tree:
         StateOnAnotherHost
         StateBeingRecovered
         StateReplaced
+      NotAcceptedByApi
       StepMoved
         Fenced
         AttemptGone
@@ -62,6 +63,7 @@ __all__ = [
     "LinkRefused",
     "LogGap",
     "LogNotSealed",
+    "NotAcceptedByApi",
     "NotAvailable",
     "NotFound",
     "OnAnotherHost",
@@ -287,6 +289,13 @@ class StateReplaced(HostFault):
     """Another state lies in place of the stack's state."""
 
     next_step = "Find the cause of the replacement: docs/runbooks/state-store.md."
+
+
+class NotAcceptedByApi(AnavaError):
+    """The work does not follow from a request that the API of this service accepted."""
+
+    audience = Audience.OPERATOR
+    next_step = "Find who reaches Temporal: docs/runbooks/not-accepted.md."
 
 
 class StepMoved(AnavaError):

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     CANCELLED_BY_OPERATOR = "cancelled_by_operator"
     STACK_BUSY = "stack_busy"
     STATE_LOCKED = "state_locked"
+    NOT_ACCEPTED_BY_API = "not_accepted_by_api"
     PREPARE_FAILED = "prepare_failed"
     START_FAILED = "start_failed"
     INIT_FAILED = "init_failed"
@@ -119,6 +120,11 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.STATE_LOCKED: Explanation(
         "Another terraform has locked the state of this stack.",
         "Wait until the other terraform has ended; the error names the owner of the lock.",
+    ),
+    Reason.NOT_ACCEPTED_BY_API: _operator(
+        "This deployment did not come through the service, or came changed, so nothing was run.",
+        "Start the deployment on the page or with `anava deploy`. If that is refused as well, an "
+        "operator finds the cause: docs/runbooks/not-accepted.md.",
     ),
     Reason.PREPARE_FAILED: _operator("No host could prepare the deployment.", _HOST_FAULT),
     Reason.START_FAILED: _operator("The host could not start terraform.", _HOST_FAULT),

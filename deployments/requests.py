@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
 from deployments.destruction import confirmation
-from deployments.errors import FieldProblem, InvalidRequest, NotAvailable
+from deployments.errors import FieldProblem, InvalidRequest, NotAcceptedByApi, NotAvailable
 from deployments.templates import TEMPLATES, Variable, VariableKind
 from deployments.timings import PhaseTimeouts, limits_of
 
-__all__ = ["DeploymentFields", "Value", "check", "check_target"]
+__all__ = ["DeploymentFields", "Value", "check", "check_again", "check_target"]
 
 Scalar = str | int | float | bool
 Value = Scalar | list[str]
@@ -31,6 +31,7 @@ _NAME_RULES = (
     ("region", _REGION, "a Google Cloud region like us-central1"),
     ("storage_location", _LOCATION, "a Cloud Storage location like US or us-central1"),
 )
+_TENANT = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?", re.ASCII)
 # Above every rule's own maximum; checked first, so that no pattern runs on a long text.
 _MAX_NAME_CHARACTERS = 40
 # An environment cannot contain NUL, and UTF-8 cannot encode a lone surrogate.
@@ -87,6 +88,38 @@ def check(requested: DeploymentFields) -> DeploymentRequest:
         approval=requested.approval,
         timeouts=requested.timeouts,
     )
+
+
+def check_again(request: DeploymentRequest) -> None:
+    """Check the rules of a request, with its sensitive variables in clear, before it runs.
+
+    Raises:
+        NotAcceptedByApi: the request breaks a rule, so `check` did not make it.
+    """
+    stack = request.stack
+    destroy = request.operation is Operation.DESTROY
+    try:
+        variables = json.loads(request.variables_json)
+        fields = DeploymentFields(
+            project_id=stack.project_id,
+            template=stack.template,
+            region=request.region,
+            prefix=stack.prefix,
+            storage_location=request.storage_location,
+            variables=variables if isinstance(variables, dict) else {"": ""},
+            operation=request.operation,
+            approval=request.approval,
+            timeouts=request.timeouts,
+            confirm=confirmation(stack.project_id, stack.prefix) if destroy else None,
+        )
+        check(fields)
+    except InvalidRequest as error:
+        pointers = ", ".join(problem.pointer for problem in error.problems)
+        raise NotAcceptedByApi(f"The request breaks a rule: {pointers}") from None
+    except ValueError:
+        raise NotAcceptedByApi("The variables are no JSON.") from None
+    if len(stack.tenant) > _MAX_NAME_CHARACTERS or not _TENANT.fullmatch(stack.tenant):
+        raise NotAcceptedByApi("The tenant's name has a wrong form.")
 
 
 def check_target(requested: DeploymentFields) -> DeploymentRequest:

@@ -23,6 +23,7 @@ from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest, PreparedHost
 from deployments.errors import DiskFull, TerraformUnusable
 from deployments.log_ports import SinkStatus
+from deployments.requests import check_again
 from deployments.secret_variables import Cipher, decrypt_variables
 from deployments.step import StepKey
 from deployments.templates import TEMPLATES, Template
@@ -146,10 +147,13 @@ class WorkerHost:
         """The number of deployments that have a slot on this host."""
         return len(self._root.open_deployments())
 
-    async def prepare(self, deployment: str, request: DeploymentRequest) -> PreparedHost:
-        """Make the run directory; a repeat changes nothing.
+    async def prepare(
+        self, deployment: str, request: DeploymentRequest, execution: str = ""
+    ) -> PreparedHost:
+        """Make the run directory for an execution; a repeat changes nothing.
 
         Raises:
+            NotAcceptedByApi: the request breaks a rule.
             TerraformUnusable: the template needs a provider mirror, and this host has none.
             RunDirectoryBroken: the template is not installed.
             SecretsUnreadable: the variables cannot be decrypted here.
@@ -159,12 +163,15 @@ class WorkerHost:
         """
         if not self.has_space() and not self._root.directory(deployment).is_open:
             raise DiskFull("the disk of the host is almost full")
-        self._check_providers(TEMPLATES[request.stack.template])
         request = decrypt_variables(request, deployment, self._cipher)
+        check_again(request)
+        self._check_providers(TEMPLATES[request.stack.template])
         await self._settle_stack(request.stack.id, deployment)
         state = await self.stacks.admit(request.stack.id)
         with disk_space.needing_space():
-            template_version = await asyncio.to_thread(self._make, deployment, request, state)
+            template_version = await asyncio.to_thread(
+                self._make, deployment, request, execution, state
+            )
         earlier = self._interruptions.of(request.stack.id)
         return PreparedHost(
             self._root.host,
@@ -175,7 +182,7 @@ class WorkerHost:
 
     def step(self, key: StepKey) -> StepFolder:
         """A step, with or without a folder."""
-        return StepFolder(self._root.path / key.deployment, key, self._context)
+        return StepFolder(self._root.directory(key.deployment).path, key, self._context)
 
     def step_log(self, key: StepKey) -> StepLogFile:
         """The log of a step, for shipping; the step may have no folder."""
@@ -245,7 +252,13 @@ class WorkerHost:
                 "provider mirror: set ANAVA_TERRAFORM__MIRROR"
             )
 
-    def _make(self, deployment: str, request: DeploymentRequest, state: bytes) -> str:
+    def check_origin(self, deployment: str, execution: str) -> None:
+        """Raise NotAcceptedByApi for a run directory of another host or execution."""
+        self._root.check_origin(deployment, execution)
+
+    def _make(
+        self, deployment: str, request: DeploymentRequest, execution: str, state: bytes
+    ) -> str:
         """Make the run directory; returns the template's version."""
         backend = self._context.states.of(request.stack.id)
         directory = self._root.directory(deployment)
@@ -254,6 +267,7 @@ class WorkerHost:
             request,
             backend_file(backend),
             [*self._settings.log.redact, *sensitive_outputs(state)],
+            (self.id, execution),
         )
         return directory.template_version()
 

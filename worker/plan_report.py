@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adapters.local import disk_space
+from adapters.local.folders import deployment_folder
 from adapters.redaction import Redactor
 from adapters.terraform import command
 from adapters.terraform.plan.redacted import redact_plan, sensitive_values
@@ -57,7 +58,7 @@ class PlanReporter:
             text = await asyncio.to_thread(redactor.clean, plan_text.decode("utf-8", "replace"))
             self._outbox.enqueue(directory, artifacts.PLAN_TEXT, text)
             plan = directory.work / command.PLAN_FILE
-            await asyncio.to_thread(_copy, plan, self._plans / deployment)
+            await asyncio.to_thread(_copy, plan, deployment_folder(self._plans, deployment))
 
     async def _read(self, directory: RunDirectory) -> tuple[bytes, list[str]]:
         """The plan as JSON, and the values that the plan marks, which the log hides from now on."""

@@ -47,13 +47,36 @@ class RunDirectory:
         """Whether the deployment takes a slot on this host."""
         return self.path.is_dir() and not (self.path / RECORD_FILE).exists()
 
+    def origin(self) -> tuple[str, str] | None:
+        """Host and first run id for which the directory was made; None for a missing directory.
+
+        Both are empty for a directory without a readable mark.
+        """
+        if not self.path.is_dir():
+            return None
+        try:
+            content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
+        except RunDirectoryBroken:
+            content = {}
+        return str(content.get("host", "")), str(content.get("execution", ""))
+
+    def is_of(self, host: str) -> bool:
+        """Whether this host made the directory; the last release left no mark."""
+        made_by, _ = self.origin() or ("", "")
+        return made_by in {"", host}
+
     def make(
-        self, template: Path, request: DeploymentRequest, backend: str, secrets: Iterable[str]
+        self,
+        template: Path,
+        request: DeploymentRequest,
+        backend: str,
+        secrets: Iterable[str],
+        origin: tuple[str, str] = ("", ""),
     ) -> None:
         """Copy the template and add variables, backend and secrets; an existing directory stays.
 
-        `secrets` are texts to redact, besides those of the request. Raises RunDirectoryBroken when
-        the template is missing.
+        `secrets` are texts to redact, besides those of the request; `origin` is the host and the
+        first run id. Raises RunDirectoryBroken when the template is missing.
         """
         if self.path.is_dir():
             return
@@ -61,7 +84,7 @@ class RunDirectory:
             raise RunDirectoryBroken(f"the template {request.stack.template} is not installed")
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(4).hex()}")
         try:
-            self._fill(draft, template, request, backend, secrets)
+            self._fill(draft, template, request, backend, secrets, origin)
             draft.rename(self.path)
         except OSError:
             shutil.rmtree(draft, ignore_errors=True)
@@ -76,12 +99,15 @@ class RunDirectory:
         request: DeploymentRequest,
         backend: str,
         secrets: Iterable[str],
+        origin: tuple[str, str],
     ) -> None:
         work = draft / "work"
         draft.mkdir(mode=0o700, parents=True)
         disk_space.make_reserve(draft)
         shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_IGNORED))
+        host, execution = origin
         content = {"version": _version(work), "stack": request.stack.id}
+        content |= {"host": host, "execution": execution}
         atomic_files.replace(draft / _TEMPLATE_FILE, content)
         function_archives.pack(work)
         (draft / "home").mkdir(mode=0o700)

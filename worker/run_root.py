@@ -3,12 +3,15 @@
 import fcntl
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from adapters.local import atomic_files, host_report
+from adapters.local.folders import deployment_folder, is_own_folder
 from adapters.local.sink_status import sink_status_file
+from deployments.deployment_id import is_deployment_id
+from deployments.errors import NotAcceptedByApi
 from deployments.log_ports import SinkStatus
 from worker.run_directory import RunDirectory
 
@@ -34,20 +37,26 @@ class RunRoot:
         self._sweep_workers()
 
     def directory(self, deployment: str) -> RunDirectory:
-        """The run directory of a deployment, which may be missing."""
-        return RunDirectory(self.path / deployment)
+        """The run directory of a deployment, which may be missing; raises NotFound for no id."""
+        return RunDirectory(deployment_folder(self.path, deployment))
+
+    def check_origin(self, deployment: str, execution: str) -> None:
+        """Raise NotAcceptedByApi for a run directory of another host or execution."""
+        origin = self.directory(deployment).origin()
+        if origin is not None and origin != (self.host, execution):
+            raise NotAcceptedByApi("The run directory is of another host or execution.")
 
     def open_deployments(self) -> list[str]:
         """The deployments that take a slot on this host, of all workers."""
         return [
             path.name
-            for path in self.path.iterdir()
-            if path.name.startswith("dep-") and RunDirectory(path).is_open
+            for path in self._folders()
+            if RunDirectory(path).is_open and RunDirectory(path).is_of(self.host)
         ]
 
     def deployments(self) -> list[str]:
         """All deployments with a run directory, also those that have ended."""
-        return [path.name for path in self.path.iterdir() if path.name.startswith("dep-")]
+        return [path.name for path in self._folders()]
 
     def show_life(self) -> None:
         """Record that this worker's event loop turns, for the health checks."""
@@ -63,6 +72,11 @@ class RunRoot:
         os.close(self._lock)
         sink_status_file(self.workers, self.worker).unlink(missing_ok=True)
         (self.workers / f"{self.worker}.lock").unlink(missing_ok=True)
+
+    def _folders(self) -> Iterator[Path]:
+        for path in self.path.iterdir():
+            if is_deployment_id(path.name) and is_own_folder(path):
+                yield path
 
     def _host(self) -> str:
         path = self.path / "host.json"

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from adapters.local import atomic_files, disk_space
 from adapters.local.folder_lock import exclusive
+from adapters.local.folders import deployment_folder
 from adapters.terraform.state import local_state
 from adapters.terraform.state.backends import (
     BACKEND_FILE,
@@ -29,6 +30,7 @@ from adapters.terraform.state.errored import ERRORED_STATE_FILE, read_errored_st
 from adapters.terraform.state.gcs import StateLock
 from adapters.terraform.state.own_locks import TerraformRun, dead_runs, free_own_lock
 from adapters.terraform.state.state_file import complete_position, continues, position_of
+from deployments.deployment_id import is_deployment_id
 from deployments.errors import StateBeingRecovered, Unavailable
 from worker.run_directory import RunDirectory
 from worker.stack_states import StackStates
@@ -59,17 +61,17 @@ class StateRecovery:
         deployment may be alive. Raises Unavailable without Temporal.
         """
         deployment = directory.path.name
-        copy = partial(_copy, directory, self._folder / deployment, state)
+        copy = partial(_copy, directory, deployment_folder(self._folder, deployment), state)
         if not await asyncio.to_thread(disk_space.with_reserve, directory.path, copy):
             return
-        backend = self._states.used_by(self._folder / deployment)
+        backend = self._states.used_by(deployment_folder(self._folder, deployment))
         if backend is not None and (unsaved := self.unsaved_state(deployment)):
             await self._stacks.note_unsaved(directory.stack(), backend, unsaved)
 
     def unsaved_state(self, deployment: str) -> bytes:
         """The state that the store does not have yet; empty without one."""
         try:
-            return (self._folder / deployment / ERRORED_STATE_FILE).read_bytes()
+            return (deployment_folder(self._folder, deployment) / ERRORED_STATE_FILE).read_bytes()
         except FileNotFoundError:
             return b""
 
@@ -84,7 +86,7 @@ class StateRecovery:
             Unavailable: the store does not answer, or another process has locked the state.
             OSError: the state cannot be written to this host's disk.
         """
-        folder = self._folder / deployment
+        folder = deployment_folder(self._folder, deployment)
         if not (folder / BACKEND_FILE).exists():
             return False
         saved = False
@@ -108,7 +110,7 @@ class StateRecovery:
     async def settle_stack(self, stack: str) -> None:
         """Settle the recoveries of a stack; raises StateBeingRecovered where one fails."""
         for deployment in self._pending():
-            if _read(self._folder / deployment).stack != stack:
+            if _read(deployment_folder(self._folder, deployment)).stack != stack:
                 continue
             try:
                 await self.settle(deployment)
@@ -126,7 +128,8 @@ class StateRecovery:
                 _log.info("the state of %s is saved, and no lock is left", deployment)
 
     def _pending(self) -> Sequence[str]:
-        return sorted(file.parent.name for file in self._folder.glob(f"*/{BACKEND_FILE}"))
+        names = (file.parent.name for file in self._folder.glob(f"*/{BACKEND_FILE}"))
+        return sorted(filter(is_deployment_id, names))
 
     async def _note(self, stack: str, backend: StateBackend) -> None:
         try:

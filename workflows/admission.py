@@ -23,7 +23,9 @@ async def admitted(request: DeploymentRequest) -> PreparedHost:
     while True:
         handle = workflow.start_activity_method(
             DeploymentActivities.prepare_deployment,
-            PrepareDeploymentInput(workflow.info().workflow_id, request),
+            PrepareDeploymentInput(
+                workflow.info().workflow_id, request, workflow.info().first_execution_run_id
+            ),
             **activity_options.PREPARE,
         )
         try:

@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from deployments.results import EndContext, Reconciliation, conclude, fit_to_memo
     from deployments.retry_budget import RetryBudget
     from deployments.step import Resource, StepKey, StepOutcome, StepResult
+    from deployments.step_order import DeploymentInput, step_order
     from deployments.temporal_names import Attribute, Memo, Signal, host_queue
     from deployments.transitions import may_follow
     from workflows import activity_options
@@ -48,7 +49,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.preflight import check_project, find_existing, needs_preflight
     from workflows.stack_queue import acquire_stack
-    from workflows.step_order import DeploymentInput, step_order
 
 __all__ = ["DeploymentInput", "DeploymentWorkflow"]
 

@@ -8,6 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from deployments.deployment import DeploymentResult, Status
     from deployments.errors import (
         DiskFull,
+        NotAcceptedByApi,
         StateBeingRecovered,
         StateOnAnotherHost,
         StateReplaced,
@@ -29,6 +30,7 @@ __all__ = [
 
 # By `error_type`.
 _REFUSALS: dict[str | None, Reason] = {
+    NotAcceptedByApi.__name__: Reason.NOT_ACCEPTED_BY_API,
     StateOnAnotherHost.__name__: Reason.STATE_ON_ANOTHER_HOST,
     StateBeingRecovered.__name__: Reason.STATE_BEING_RECOVERED,
     StateReplaced.__name__: Reason.STATE_REPLACED,

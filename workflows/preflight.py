@@ -9,7 +9,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.preflight import CheckProjectInput, FindExistingInput, PreflightActivities
     from deployments.deployment import DeploymentRequest, Operation
-    from deployments.errors import SignInExpired
+    from deployments.errors import NotAcceptedByApi, SignInExpired
     from deployments.findings import Finding, finding
     from deployments.imports import ImportSurvey
     from deployments.reasons import Reason
@@ -20,10 +20,19 @@ with workflow.unsafe.imports_passed_through():
 
 __all__ = ["check_project", "find_existing", "needs_preflight"]
 
+# An ApplicationError's type is the name of the error's class.
+_REFUSALS: dict[str | None, Reason] = {
+    SignInExpired.__name__: Reason.SIGN_IN_EXPIRED,
+    NotAcceptedByApi.__name__: Reason.NOT_ACCEPTED_BY_API,
+}
+
 
 def needs_preflight(request: DeploymentRequest) -> bool:
     """Whether the deployment creates resources in a customer's project."""
-    template = TEMPLATES[request.stack.template]
+    template = TEMPLATES.get(request.stack.template)
+    if template is None:
+        # Not of the API: the host refuses the request.
+        return False
     return template.needs_preflight and request.operation is Operation.DEPLOY
 
 
@@ -55,7 +64,6 @@ async def find_existing(request: DeploymentRequest, queue: str) -> ImportSurvey:
 
 
 def _not_checked(error: ActivityError) -> list[Finding]:
-    expired = error_type(error) == SignInExpired.__name__
-    reason = Reason.SIGN_IN_EXPIRED if expired else Reason.PREFLIGHT_FAILED
+    reason = _REFUSALS.get(error_type(error), Reason.PREFLIGHT_FAILED)
     workflow.logger.warning("%s: %s", reason, failure_message(error))
     return [finding(reason)]

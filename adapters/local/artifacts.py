@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from adapters.local import atomic_files
+from adapters.local.folders import deployment_folder
 from deployments.artifacts import (
     LINK_SECONDS,
     Artifact,
@@ -20,6 +21,7 @@ from deployments.artifacts import (
     is_name,
     is_shown,
 )
+from deployments.deployment_id import is_deployment_id
 from deployments.errors import LinkExpired, LinkRefused, NotFound, Unavailable
 
 __all__ = ["LocalArtifactStore"]
@@ -45,9 +47,11 @@ class LocalArtifactStore:
 
     async def put(self, deployment: str, name: str, content: Iterable[bytes]) -> Artifact:
         """Write an artifact atomically, also beside a concurrent writer of the same name."""
-        if not (is_name(name) and is_name(deployment)):
+        if not (is_name(name) and is_deployment_id(deployment)):
             raise ValueError(f"{name!r} is not a valid artifact name")
-        return await asyncio.to_thread(self._put, self._root / deployment, name, content)
+        return await asyncio.to_thread(
+            self._put, deployment_folder(self._root, deployment), name, content
+        )
 
     async def entries(self, deployment: str) -> list[Artifact]:
         return await asyncio.to_thread(self._entries, deployment)
@@ -76,8 +80,8 @@ class LocalArtifactStore:
             raise LinkExpired(f"The link was valid for {LINK_SECONDS // 60} minutes.")
 
     def _path(self, deployment: str, name: str) -> Path:
-        path = self._root / deployment / name
-        if not (is_name(deployment) and is_name(name) and _version(path)):
+        path = deployment_folder(self._root, deployment) / name
+        if not (is_name(name) and _version(path)):
             raise NotFound("The artifact does not exist.")
         return path
 
@@ -105,8 +109,10 @@ class LocalArtifactStore:
         return _artifact(folder / name, _sha256(folder / name))
 
     def _entries(self, deployment: str) -> list[Artifact]:
-        folder = self._root / deployment
-        if not (is_name(deployment) and folder.is_dir()):
+        if not is_deployment_id(deployment):
+            return []
+        folder = deployment_folder(self._root, deployment)
+        if not folder.is_dir():
             return []
         paths = sorted(path for path in folder.iterdir() if is_shown(path.name))
         return [_artifact(path, self._hash(path)) for path in paths if _version(path)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from adapters.local import atomic_files
+from adapters.local.folders import deployment_folder, stack_folder
 from deployments.interruption import Interruption
 
 __all__ = ["LocalInterruptions"]
@@ -23,7 +24,8 @@ class LocalInterruptions:
         """Remember an interrupted deployment; a repeat, which may see less, changes nothing."""
         folder = self._folder(stack)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        atomic_files.create(folder / f"{interruption.deployment}.json", asdict(interruption))
+        file = deployment_folder(folder, interruption.deployment).with_suffix(".json")
+        atomic_files.create(file, asdict(interruption))
 
     def of(self, stack: str) -> list[Interruption]:
         """The interrupted deployments of a stack, the oldest first."""
@@ -39,7 +41,7 @@ class LocalInterruptions:
             file.unlink(missing_ok=True)
 
     def _folder(self, stack: str) -> Path:
-        return self._stacks / stack / "interrupted"
+        return stack_folder(self._stacks, stack) / "interrupted"
 
 
 def _read(files: Iterable[Path]) -> list[Interruption]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from adapters.local.event_file import EVENT_FILE, EventReader, read_end_record
+from adapters.local.folders import deployment_folder
 from adapters.local.inotify import FileChanges
 from deployments.events import EventChunk, EventId, steps_in_order
 
@@ -24,7 +25,7 @@ class _Cursor:
     """The position of a reader in the steps of a deployment."""
 
     def __init__(self, run_root: Path, deployment: str, after: EventId) -> None:
-        self._steps = run_root / deployment / "steps"
+        self._steps = deployment_folder(run_root, deployment) / "steps"
         self._at = after
         self._reader: tuple[int, EventReader] | None = None
         self._ended = 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from adapters.local.folders import deployment_folder
 from deployments.log_ports import Progress
 
 __all__ = ["PROGRESS_FILE", "LocalProgressSource", "read_progress"]
@@ -28,7 +29,9 @@ class LocalProgressSource:
 
     async def latest(self, deployment: str) -> Progress | None:
         """Return the progress of the highest step that has resources, else None."""
-        return await asyncio.to_thread(self._latest, self._run_root / deployment / "steps")
+        return await asyncio.to_thread(
+            self._latest, deployment_folder(self._run_root, deployment) / "steps"
+        )
 
     def _latest(self, steps: Path) -> Progress | None:
         try:

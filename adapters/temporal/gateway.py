@@ -6,6 +6,7 @@ Errors of Temporal leave this module as errors of `deployments.errors`.
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
@@ -21,6 +22,8 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from adapters.encryption import InputSigner
+from adapters.temporal.acceptance import sign_input
 from adapters.temporal.client import translated
 from adapters.temporal.clock import TemporalClock
 from adapters.temporal.executions import memo_of, read_execution, search_attributes
@@ -40,6 +43,7 @@ from deployments.execution import (
     rfc3339,
 )
 from deployments.phase import Phase
+from deployments.step_order import DeploymentInput
 from deployments.temporal_names import (
     DEPLOYMENT_WORKFLOW,
     SHARED_QUEUE,
@@ -67,27 +71,33 @@ class TemporalGateway:
 
     Each method raises `TemporalUnavailable` when Temporal does not answer. A method that takes the
     id of a deployment raises `NotFound` when Temporal has no such workflow, and for a cancel also
-    when the workflow is closed. `keys` authenticate the cursors of pages.
+    when the workflow is closed. `keys` authenticate the cursors of pages and the
+    inputs of workflows; without keys the gateway starts no workflow that a worker accepts.
     """
 
     def __init__(self, client: Client, keys: Sequence[bytes] = ()) -> None:
         self._client = client
         self._clock = TemporalClock(client)
         self._cursors = PageCursors(keys)
+        self._signer = InputSigner(keys)
 
-    async def start(self, snapshot: DeploymentSnapshot, input: object, details: str) -> None:
-        """Start the workflow of a deployment; a repeat with the same id changes nothing.
+    async def start(
+        self, snapshot: DeploymentSnapshot, input: DeploymentInput, details: str
+    ) -> None:
+        """Sign the input and start the workflow; a repeat with the same id changes nothing.
 
         Args:
             snapshot: the deployment as a reader sees it until the workflow writes a status.
             input: the workflow's argument.
             details: Markdown for the Temporal Web UI.
         """
+        accepted = replace(input, accepted_at=rfc3339(await self._clock.now()))
+        signed = sign_input(self._client, self._signer, snapshot.id, accepted)
         try:
             with translated():
                 await self._client.start_workflow(
                     DEPLOYMENT_WORKFLOW,
-                    input,
+                    signed,
                     id=snapshot.id,
                     task_queue=SHARED_QUEUE,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import re
 import secrets
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, replace
@@ -11,6 +10,7 @@ from typing import Protocol
 
 from deployments.credentials import credential_reference
 from deployments.deployment import CancelRequest, DeploymentRequest, Status
+from deployments.deployment_id import is_deployment_id
 from deployments.errors import (
     AlreadyFinished,
     IdempotencyKeyReused,
@@ -27,13 +27,12 @@ from deployments.execution import (
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.secret_variables import Cipher, encrypt_variables
+from deployments.step_order import DeploymentInput
 from deployments.templates import TEMPLATES
 from deployments.timings import Timings
-from workflows.deployment import DeploymentInput
 
 __all__ = ["DeploymentService"]
 
-_ID = re.compile(r"dep-[a-z2-7]{26}", re.ASCII)
 _ID_CHARACTERS = 26
 _UNKNOWN = "There is no such deployment."
 
@@ -41,7 +40,9 @@ _UNKNOWN = "There is no such deployment."
 class Executions(Protocol):
     """The Temporal gateway's calls; they raise `TemporalUnavailable` and, for an id, `NotFound`."""
 
-    async def start(self, snapshot: DeploymentSnapshot, input: object, details: str) -> None: ...
+    async def start(
+        self, snapshot: DeploymentSnapshot, input: DeploymentInput, details: str
+    ) -> None: ...
     async def read(self, deployment: str) -> DeploymentSnapshot: ...
     async def list_page(
         self, caller: Caller, filters: DeploymentFilter, limit: int, cursor: str | None
@@ -93,7 +94,7 @@ class DeploymentService:
         Raises:
             NotFound: the id is unknown, or the deployment belongs to another owner.
         """
-        if not _ID.fullmatch(deployment):
+        if not is_deployment_id(deployment):
             raise NotFound(_UNKNOWN)
         snapshot = await self._executions.read(deployment)
         if snapshot.caller != caller:

@@ -24,7 +24,7 @@ from tests.support.stack_records import StackRecordsInMemory
 from worker.host import WorkerHost
 from worker.steps.result_file import write_result
 
-DEPLOYMENT = "dep-finalizing"
+DEPLOYMENT = "dep-aaaaaaaaaaaaaaaafinalizing"
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
 APPLIED = StepResult(
     StepKey(DEPLOYMENT, 2),

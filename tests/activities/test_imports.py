@@ -24,7 +24,7 @@ from deployments.timings import StopLadder
 from tests.support.stack_records import StackRecordsInMemory
 from worker.host import WorkerHost
 
-DEPLOYMENT = "dep-importing"
+DEPLOYMENT = "dep-aaaaaaaaaaaaaaaaaimporting"
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
 EXISTING = Import('terraform_data.edge["edge-1"]', "1")
 

@@ -32,12 +32,14 @@ async def test_a_template_with_googles_provider_needs_a_mirror(tmp_path: Path) -
             host, host.plans, host.finalization, host.archive
         ).prepare_deployment
         with pytest.raises(ApplicationError, match="ANAVA_TERRAFORM__MIRROR") as refused:
-            await ActivityEnvironment().run(prepare, PrepareDeploymentInput("dep-1", REQUEST))
+            await ActivityEnvironment().run(
+                prepare, PrepareDeploymentInput("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", REQUEST)
+            )
     finally:
         host.close()
         changes.close()
     assert (refused.value.type, refused.value.non_retryable) == ("TerraformUnusable", True)
-    assert not (settings.runs / "dep-1").exists()
+    assert not (settings.runs / "dep-aaaaaaaaaaaaaaaaaaaaaaaaab").exists()
 
 
 async def test_the_version_of_a_template_is_a_digest_of_its_files(tmp_path: Path) -> None:
@@ -57,12 +59,12 @@ async def test_the_version_of_a_template_is_a_digest_of_its_files(tmp_path: Path
         StackRecordsInMemory(),
     )
     try:
-        first = (await host.prepare("dep-1", request)).template_version
+        first = (await host.prepare("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", request)).template_version
         (template / "README.md").write_text("a file that the template may read")
-        second = (await host.prepare("dep-2", request)).template_version
+        second = (await host.prepare("dep-aaaaaaaaaaaaaaaaaaaaaaaaa2", request)).template_version
         (template / "modules" / "a.tf").write_text("# another file")
-        third = (await host.prepare("dep-3", request)).template_version
-        repeated = (await host.prepare("dep-1", request)).template_version
+        third = (await host.prepare("dep-aaaaaaaaaaaaaaaaaaaaaaaaa3", request)).template_version
+        repeated = (await host.prepare("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", request)).template_version
     finally:
         host.close()
         changes.close()

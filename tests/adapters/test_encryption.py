@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.encryption import AesGcmCipher
+from adapters.encryption import AesGcmCipher, InputSigner
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.errors import InvalidSettings, SecretsUnreadable
 from deployments.secret_variables import decrypt_variables, encrypt_variables
@@ -94,3 +94,20 @@ def test_a_request_without_secrets_stays_as_it_is() -> None:
 
     assert encrypt_variables(asked, "dep-a", cipher) is asked
     assert decrypt_variables(asked, "dep-a", cipher) is asked
+
+
+def test_each_key_of_the_ring_verifies_and_the_first_signs() -> None:
+    old, new = os.urandom(32), os.urandom(32)
+    signature = InputSigner([old]).sign("text")
+    rotated = InputSigner([new, old])
+    assert rotated.verify("text", signature)
+    assert rotated.sign("text") == InputSigner([new]).sign("text") != signature
+    assert not InputSigner([new]).verify("text", signature)
+
+
+@pytest.mark.parametrize("signature", ["", "é", "\ud800", "0" * 64, "0" * 100_000])
+def test_any_other_signature_is_refused(signature: str) -> None:
+    signer = InputSigner([os.urandom(32)])
+    assert not signer.verify("text", signature)
+    assert not signer.verify("another text", signer.sign("text"))
+    assert not signer.verify("text", signer.sign("text").upper() + "\n")

@@ -54,7 +54,7 @@ async def snapshot(services: Services, tmp_path: Path) -> AsyncIterator[httpx.As
 
 
 WELL = SinkStatus("gcs", 1, "", 0, 0.0, "")
-LATE = SinkStatus("redis", 2, "dep-x/3-42", 7, 12.5, "no answer")
+LATE = SinkStatus("redis", 2, "dep-aaaaaaaaaaaaaaaaaaaaaaaaax/3-42", 7, 12.5, "no answer")
 
 
 async def sinks(api: httpx.AsyncClient) -> list[SinkStatus]:
@@ -71,10 +71,16 @@ async def test_every_living_worker_tells_of_its_sinks(
     first.publish_sink_statuses([LATE, WELL])
     assert await sinks(snapshot) == [LATE, WELL]
     second.publish_sink_statuses(
-        [dataclasses.replace(LATE, late_seconds=99, position="dep-y/1-1", error="")]
+        [
+            dataclasses.replace(
+                LATE, late_seconds=99, position="dep-aaaaaaaaaaaaaaaaaaaaaaaaay/1-1", error=""
+            )
+        ]
     )
     (joined,) = [sink for sink in await sinks(snapshot) if sink.name == "redis"]
-    assert joined == SinkStatus("redis", 4, "dep-y/1-1", 14, 99, "no answer")
+    assert joined == SinkStatus(
+        "redis", 4, "dep-aaaaaaaaaaaaaaaaaaaaaaaaay/1-1", 14, 99, "no answer"
+    )
     second.close()
     assert LATE in await sinks(snapshot)
     first.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.encryption import AesGcmCipher
+from adapters.encryption import AesGcmCipher, key_ring
 from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
@@ -40,7 +40,7 @@ async def stores(tmp_path: Path) -> AsyncIterator[dict[str, Store]]:
 async def front(house: House) -> AsyncIterator[Front]:
     changes = FileChanges()
     store = LocalArtifactStore(house.data)
-    gateway = TemporalGateway(house.client)
+    gateway = TemporalGateway(house.client, key_ring((), house.data))
     services = Services(
         deployments=DeploymentService(gateway, SHORT, AesGcmCipher.open((), house.data)),
         logs=LocalLogSource(house.data / "runs", changes),

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.encryption import AesGcmCipher
+from adapters.encryption import AesGcmCipher, key_ring
 from adapters.gcs.artifacts import GcsArtifactStore
 from adapters.gcs.objects import open_objects
 from adapters.gcs.signing import LinkSigner
@@ -44,7 +44,7 @@ async def front(house: House, server: stores.Store, key_file: Path) -> AsyncIter
     }
     changes = FileChanges()
     objects = open_objects(stores.BUCKET, f"http://{server.host}", None)
-    gateway = TemporalGateway(house.client)
+    gateway = TemporalGateway(house.client, key_ring((), house.data))
     services = Services(
         deployments=DeploymentService(gateway, SHORT, AesGcmCipher.open((), house.data)),
         logs=LocalLogSource(house.data / "runs", changes),

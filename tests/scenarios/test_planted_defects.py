@@ -208,7 +208,7 @@ def test_a_second_terraform_in_a_step_is_found(completed: Evidence) -> None:
 
 
 def test_a_terraform_beside_that_of_another_deployment_is_found(completed: Evidence) -> None:
-    other = completed.folder.with_name("dep-another")
+    other = completed.folder.with_name("dep-aaaaaaaaaaaaaaaaaaaanother")
     shutil.copytree(completed.folder, other)
 
     with named("I3"):

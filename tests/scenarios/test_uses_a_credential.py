@@ -1,6 +1,7 @@
 """A run's token is fresh whatever becomes of its worker, and is nowhere but in its own file."""
 
 import json
+import uuid
 import zipfile
 from pathlib import Path
 
@@ -32,7 +33,7 @@ PLAN, APPLY = 2, 3
 
 async def start(house: House, seconds: int = 0) -> Deployment:
     variables = json.dumps({"firestore_database_id": f"wait-{seconds}"})
-    stack = Stack("anava", "demo-proj", "p" + house.data.parent.name[-6:].strip("_-0123456789"))
+    stack = Stack("anava", "demo-proj", "p" + uuid.uuid4().hex[:8])
     request = DeploymentRequest(stack, "us-central1", "US", variables)
     return await house.start(request, credential_ref=SERVICE)
 

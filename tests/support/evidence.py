@@ -12,7 +12,7 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.converter import default as converter
 from temporalio.converter import value_to_type
 
-from adapters.encryption import AesGcmCipher
+from adapters.encryption import AesGcmCipher, key_ring
 from adapters.temporal.gateway import TemporalGateway
 from api.services.deployments import DeploymentService
 from deployments.deployment import DEFAULT_TENANT, DeploymentResult, Status
@@ -149,7 +149,9 @@ async def collect(
     pairs = description.typed_search_attributes
     attributes = {pair.key.name: pair.value for pair in pairs}
     service = DeploymentService(
-        TemporalGateway(house.client), SHORT, AesGcmCipher.open((), house.data)
+        TemporalGateway(house.client, key_ring((), house.data)),
+        SHORT,
+        AesGcmCipher.open((), house.data),
     )
     snapshot = await service.get(_LOCAL, deployment.id)
     try:

@@ -30,6 +30,7 @@ from deployments.timings import PhaseTimeouts, RetryLimits, StopLadder, Timings
 from tests.support.processes import processes_below
 from tests.support.secrets import PLANTED
 from tests.support.servers import ROOT, Process, eventually
+from tests.support.signing import signed_input
 from worker.state_reconciliation import addresses_in
 from workflows.deployment import DeploymentInput, DeploymentWorkflow
 
@@ -178,7 +179,12 @@ class House:
         sealed = encrypt_variables(_planted(request), id, AesGcmCipher.open((), self.data))
         handle = await self.client.start_workflow(
             DeploymentWorkflow.run,
-            DeploymentInput("local", sealed, timings, credential_ref),
+            signed_input(
+                self.client,
+                self.data,
+                id,
+                DeploymentInput("local", sealed, timings, credential_ref),
+            ),
             id=id,
             task_queue=SHARED_QUEUE,
             search_attributes=TypedSearchAttributes(

@@ -20,6 +20,7 @@ from deployments.step import StepKey
 from tests.support import stores
 from tests.support.grpc_proxy import GrpcProxy, grpc_proxy
 from tests.support.http_proxy import HttpProxy, http_proxy
+from tests.support.ids import deployment_id
 from tests.support.logs import EventFileSink, chunk, sealed
 from tests.support.servers import eventually
 from tests.support.tcp_proxy import Mode, TcpProxy, tcp_proxy
@@ -171,7 +172,7 @@ async def harbour(
         "gcs": GcsLogSource(objects),
         "firestore": FirestoreLogSource(documents),
     }
-    deployment = f"dep-{run_root.name.replace('_', '-')}"
+    deployment = deployment_id(str(run_root))
     yield Harbour(run_root, deployment, found, sinks, sources, objects, documents, changes, shipper)
     await shipper.close(0)
     await redis.aclose()

@@ -17,6 +17,7 @@ from deployments.deployment import DeploymentRequest, Stack
 from deployments.errors import Unavailable
 from deployments.execution import WorkflowState
 from deployments.step import StepKey
+from tests.support.ids import deployment_id
 from tests.support.servers import eventually
 from tests.support.stack_records import StackRecordsInMemory
 from tests.worker.steps.supervising import TOKEN, FakeTemporal, NoCredentials
@@ -25,6 +26,9 @@ from worker.reattachment import Reattachment
 from worker.steps.supervisors import Supervisors
 
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
+
+
+FIRST, SECOND = deployment_id("1"), deployment_id("2")
 
 
 @pytest.fixture
@@ -50,13 +54,13 @@ async def test_a_printed_state_is_saved_before_the_next_deployment_of_the_stack(
     host: WorkerHost, tmp_path: Path
 ) -> None:
     """Only `errored.tfstate` was read: the next deployment began with the older state."""
-    await host.prepare("dep-1", REQUEST)
+    await host.prepare(FIRST, REQUEST)
     state = LocalStateBackend(tmp_path / "stacks" / REQUEST.stack.id / "terraform.tfstate")
     state.path.write_bytes(state_of(1))
-    step = tmp_path / "runs" / "dep-1" / "steps" / "3"
+    step = tmp_path / "runs" / FIRST / "steps" / "3"
     step.mkdir()
     (step / "spool").write_bytes(b'{"type":"log","state":' + state_of(2) + b"}\n")
-    await host.prepare("dep-2", REQUEST)
+    await host.prepare(SECOND, REQUEST)
     assert state.read() == state_of(2)
 
 
@@ -98,28 +102,28 @@ async def test_a_stale_step_is_re_attached_while_an_abandoned_deployment_is_clos
     host: WorkerHost, tmp_path: Path
 ) -> None:
     """A live process delayed the scan for 60 s, a bucket without an answer for 30 s."""
-    await host.prepare("dep-1", REQUEST)
-    await host.prepare("dep-2", REQUEST)
+    await host.prepare(FIRST, REQUEST)
+    await host.prepare(SECOND, REQUEST)
     temporal = EndedWorkflows()
-    temporal.open = {"dep-2"}
-    abandoned = tmp_path / "runs" / "dep-1" / "steps" / "3"
+    temporal.open = {SECOND}
+    abandoned = tmp_path / "runs" / FIRST / "steps" / "3"
     abandoned.mkdir()
     with (abandoned / "alive.lock").open("w") as process:
         fcntl.flock(process, fcntl.LOCK_EX)
         async with reattaching(host, temporal):
             await eventually((abandoned / "stop.json").exists, "the stop of the live process")
-            stale = host.step(StepKey("dep-2", 1))
+            stale = host.step(StepKey(SECOND, 1))
             stale.claims.take(TOKEN)
             stale.claims.release()
             await eventually(lambda: stale.claims.newest() == 2, "the claim of this worker", 10)
-    assert not (tmp_path / "runs" / "dep-1" / "record.json").exists()
+    assert not (tmp_path / "runs" / FIRST / "record.json").exists()
 
 
 async def test_a_deployment_that_cannot_be_closed_delays_no_other(
     host: WorkerHost, tmp_path: Path
 ) -> None:
     """The scan ended at the first deployment that failed, each time at the same."""
-    deployments = {f"dep-{number}" for number in (1, 2, 3)}
+    deployments = {deployment_id(name) for name in "123"}
     for deployment in deployments:
         await host.prepare(deployment, REQUEST)
     temporal = EndedWorkflows()

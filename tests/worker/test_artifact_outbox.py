@@ -14,7 +14,7 @@ from deployments.errors import Unavailable
 from worker.artifact_outbox import ARTIFACT_GIVEN_UP, ArtifactOutbox
 from worker.run_directory import RunDirectory
 
-DEPLOYMENT = "dep-outbox"
+DEPLOYMENT = "dep-aaaaaaaaaaaaaaaaaaaaoutbox"
 WEEK = 604_800
 
 
@@ -111,11 +111,13 @@ async def test_what_one_deployment_cannot_send_holds_up_no_other(
     store: Store, directory: RunDirectory, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     boxes = ArtifactOutbox(store, WEEK)
-    other = RunDirectory(tmp_path / "dep-other")
+    other = RunDirectory(tmp_path / "dep-aaaaaaaaaaaaaaaaaaaaaother")
     boxes.enqueue(directory, "plan.txt", "")
     boxes.enqueue(other, "record.json", "{}")
     store.before = lambda name: refuse(name) if name == "plan.txt" else None
-    await boxes.send_pending([RunDirectory(tmp_path / "dep-none"), directory, other])
+    await boxes.send_pending(
+        [RunDirectory(tmp_path / "dep-aaaaaaaaaaaaaaaaaaaaaanone"), directory, other]
+    )
     assert (boxes.has_pending(directory), boxes.has_pending(other)) == (True, False)
     assert f"artifacts of {DEPLOYMENT} are not sent yet: out of order" in caplog.text
     store.before = lambda _: None

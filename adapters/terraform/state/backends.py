@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, TypeAlias
 
 from adapters.local import atomic_files, disk_space
+from adapters.local.folders import stack_folder
 from adapters.settings import Settings
 from adapters.terraform.state import local_state
 from adapters.terraform.state.gcs import GcsStateBackend, StateLock
@@ -99,7 +100,7 @@ class StateBackends:
         """Return the backend for a new deployment of the stack."""
         if self._settings.state.backend == "gcs":
             return self._gcs(f"stacks/{stack}")
-        path = self._settings.data / "stacks" / stack / "terraform.tfstate"
+        path = stack_folder(self._settings.data / "stacks", stack) / "terraform.tfstate"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return LocalStateBackend(path)
 

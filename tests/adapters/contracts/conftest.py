@@ -16,6 +16,7 @@ from adapters.redis.log import RedisLogSink, RedisLogSource, open_redis
 from tests.adapters.contracts.event_files import Kept
 from tests.support import stores
 from tests.support.fixtures import temporal as temporal
+from tests.support.ids import deployment_id
 from tests.support.logs import EventFileSink
 
 STORES = ("local", "redis", "gcs", "firestore")
@@ -39,7 +40,7 @@ async def kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Kept]:
     name: str = request.param
-    deployment = f"dep-{tmp_path.name.replace('_', '-')}"
+    deployment = deployment_id(str(tmp_path))
     if name == "local":
         changes = FileChanges()
         yield Kept(EventFileSink(tmp_path), LocalLogSource(tmp_path, changes), deployment)

@@ -26,8 +26,8 @@ from deployments.errors import LinkExpired, LinkRefused, NotFound, Unavailable
 from tests.support import stores
 from tests.support.servers import eventually
 
-DEPLOYMENT = "dep-contract"
-OTHER = "dep-contrast"
+DEPLOYMENT = "dep-contractcontractcontractco"
+OTHER = "dep-contrastcontrastcontrastco"
 
 HOSTILE = [
     "",

@@ -77,7 +77,7 @@ async def test_a_copy_of_nothing_is_missing_and_none_is_wanted_of_a_deployment_w
 async def test_a_store_that_does_not_answer_is_unavailable_and_says_why() -> None:
     client = open_redis(f"redis://127.0.0.1:{free_port()}")
     seal, _ = sealed(1, 3)
-    found = await verify(RedisLogSource(client), "dep-1", [seal])
+    found = await verify(RedisLogSource(client), "dep-aaaaaaaaaaaaaaaaaaaaaaaaab", [seal])
     assert found.verdict is Verdict.UNAVAILABLE
     assert [step.verdict for step in found.steps] == ["unavailable"]
     assert "Redis" in found.error
@@ -100,11 +100,15 @@ async def test_a_store_that_does_not_answer_is_unavailable_and_says_why() -> Non
 )
 async def test_a_damaged_event_file_differs(tmp_path: Path, tail: bytes) -> None:
     changes = FileChanges()
-    await EventFileSink(tmp_path).write("dep-1", chunk(1, 1, 3))
+    await EventFileSink(tmp_path).write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", chunk(1, 1, 3))
     seal, _ = sealed(1, 3)
-    with (tmp_path / "dep-1" / "steps" / "1" / "events.jsonl").open("ab") as file:
+    with (tmp_path / "dep-aaaaaaaaaaaaaaaaaaaaaaaaab" / "steps" / "1" / "events.jsonl").open(
+        "ab"
+    ) as file:
         file.write(tail.replace(b"SHA", seal.sha256.encode()))
-    found = await verify(LocalLogSource(tmp_path, changes), "dep-1", [seal])
+    found = await verify(
+        LocalLogSource(tmp_path, changes), "dep-aaaaaaaaaaaaaaaaaaaaaaaaab", [seal]
+    )
     assert [step.verdict for step in found.steps] == ["differs"]
     changes.close()
 
@@ -115,10 +119,12 @@ async def test_lines_of_megabytes_and_bytes_that_are_no_text_are_compared_too(
     changes = FileChanges()
     data = b'{"text":"' + b"x" * 5_000_000 + b'"}\n\xff\xfe\0\n{"text":"}"}\n'
     sink = EventFileSink(tmp_path)
-    await sink.write("dep-1", EventChunk(1, 1, 3, data))
+    await sink.write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", EventChunk(1, 1, 3, data))
     seal = replace(sealed(1, 3)[0], sha256=hashlib.sha256(data).hexdigest())
-    await sink.seal("dep-1", seal)
-    found = await verify(LocalLogSource(tmp_path, changes), "dep-1", [seal])
+    await sink.seal("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", seal)
+    found = await verify(
+        LocalLogSource(tmp_path, changes), "dep-aaaaaaaaaaaaaaaaaaaaaaaaab", [seal]
+    )
     assert found.verdict is Verdict.EQUAL
     changes.close()
 

@@ -29,19 +29,23 @@ async def test_a_store_that_is_back_is_read_again_also_when_nothing_new_comes(
         seen: list[bytes] = []
 
         async def follow() -> None:
-            async for chunks in source.follow("dep-1", START):
+            async for chunks in source.follow("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", START):
                 seen.extend(line for chunk in chunks for line in chunk.data.splitlines())
 
-        await EventFileSink(tmp_path).write("dep-1", chunk(1, 1, 3))
-        await RedisLogSink(client, 60).write("dep-1", chunk(1, 1, 3))
+        await EventFileSink(tmp_path).write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", chunk(1, 1, 3))
+        await RedisLogSink(client, 60).write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", chunk(1, 1, 3))
         task = asyncio.create_task(follow())
         await eventually(lambda: len(seen) == 3, "the lines")
         server.kill()
-        await eventually(lambda: source.reading("dep-1") == "local", "the other store")
+        await eventually(
+            lambda: source.reading("dep-aaaaaaaaaaaaaaaaaaaaaaaaab") == "local", "the other store"
+        )
         server.start()
         await server.until_up()
-        await RedisLogSink(client, 60).write("dep-1", chunk(1, 1, 3))
-        await eventually(lambda: source.reading("dep-1") == "redis", "the return")
+        await RedisLogSink(client, 60).write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", chunk(1, 1, 3))
+        await eventually(
+            lambda: source.reading("dep-aaaaaaaaaaaaaaaaaaaaaaaaab") == "redis", "the return"
+        )
         task.cancel()
         await asyncio.wait({task})
         await client.aclose()
@@ -54,13 +58,13 @@ async def test_one_that_ends_says_nothing_of_another_that_goes_on(tmp_path: Path
     local = LocalLogSource(tmp_path, changes)
     client = open_redis("redis://127.0.0.1:1")
     source = FallbackLogSource([RedisLogSource(client), local])
-    await EventFileSink(tmp_path).write("dep-1", chunk(1, 1, 3))
-    async with aclosing(source.follow("dep-1", START)) as first:
+    await EventFileSink(tmp_path).write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", chunk(1, 1, 3))
+    async with aclosing(source.follow("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", START)) as first:
         await anext(first)
-        async with aclosing(source.follow("dep-1", START)) as second:
+        async with aclosing(source.follow("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", START)) as second:
             await anext(second)
             await first.aclose()
-            assert source.reading("dep-1") == "local"
-    assert source.reading("dep-1") == "redis"
+            assert source.reading("dep-aaaaaaaaaaaaaaaaaaaaaaaaab") == "local"
+    assert source.reading("dep-aaaaaaaaaaaaaaaaaaaaaaaaab") == "redis"
     await client.aclose()
     changes.close()

@@ -23,7 +23,7 @@ from tests.support.logs import START, EventFileSink, chunk, sealed
 from tests.support.servers import eventually
 from tests.support.tcp_proxy import Mode, TcpProxy, tcp_proxy
 
-DEPLOYMENT = "dep-1"
+DEPLOYMENT = "dep-aaaaaaaaaaaaaaaaaaaaaaaaab"
 LINES = 36_000
 # Of a call in these tests; a page of the log is a call or more.
 ANSWER_SECONDS = 1.0
@@ -140,5 +140,5 @@ async def test_a_store_that_lost_a_log_is_not_left_alone(
 ) -> None:
     reader, _, _ = opened
     with pytest.raises(LogGap):
-        await reader.guarded.read("dep-2", EventId(1, 3), 1)
+        await reader.guarded.read("dep-aaaaaaaaaaaaaaaaaaaaaaaaa2", EventId(1, 3), 1)
     assert await reader.guarded.read(DEPLOYMENT, START, 1)

@@ -9,15 +9,26 @@ from temporalio import workflow
 
 from adapters.temporal.gateway import TemporalGateway
 from adapters.temporal.queries import PageCursors, list_query
-from deployments.deployment import DEFAULT_TENANT, CancelRequest, Operation, Status
+from deployments.deployment import (
+    DEFAULT_TENANT,
+    CancelRequest,
+    DeploymentRequest,
+    Operation,
+    Stack,
+    Status,
+)
 from deployments.errors import InvalidRequest, NotFound, TemporalUnavailable
 from deployments.execution import Caller, DeploymentFilter, DeploymentSnapshot
 from deployments.phase import Phase
 from deployments.reasons import Reason
+from deployments.step_order import DeploymentInput
 from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Attribute, Signal
 from tests.support.servers import TemporalServer, eventually
 from workflows.deployment import DeploymentWorkflow
 
+INPUT = DeploymentInput(
+    "ann", DeploymentRequest(Stack("sandbox", "demo-project-1", "a"), "us-central1", "US")
+)
 # More than a page of the API holds, whatever it is asked for.
 COUNT = 101
 CALLER = Caller(DEFAULT_TENANT, "ann")
@@ -84,11 +95,11 @@ async def test_each_of_many_is_found_and_cancelled_even_after_a_restart(
 
 async def test_a_deployment_is_read_and_listed_as_it_was_started(server: TemporalServer) -> None:
     gateway = await open_gateway(server)
-    await gateway.start(INITIAL, "input", "details")
+    await gateway.start(INITIAL, INPUT, "details")
     started = await gateway.read("dep-a")
     assert started == replace(INITIAL, created_at=started.created_at)
     # A repeat changes nothing.
-    await gateway.start(replace(INITIAL, owner="bob"), "input", "details")
+    await gateway.start(replace(INITIAL, owner="bob"), INPUT, "details")
     assert await gateway.read("dep-a") == started
 
     async def listed() -> bool:

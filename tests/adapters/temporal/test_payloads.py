@@ -57,11 +57,11 @@ from deployments.step import (
     StepResult,
     StopCause,
 )
+from deployments.step_order import DeploymentInput
 from deployments.templates import TEMPLATES, Template, Variable, VariableKind
 from deployments.timings import StopLadder
 from workflows.current_details import current_details, overdue_details, retry_details
 from workflows.deployment import _MAX_EARLIER_BYTES
-from workflows.step_order import DeploymentInput
 
 # Temporal's limits, measured with server 1.32.
 PAYLOAD = 2 * 1024 * 1024

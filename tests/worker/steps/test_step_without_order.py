@@ -27,7 +27,7 @@ from worker.steps.folder import StepFolder
 from worker.steps.order_file import write_order
 from worker.steps.supervisors import Supervisors
 
-DEPLOYMENT = "dep-1"
+DEPLOYMENT = "dep-aaaaaaaaaaaaaaaaaaaaaaaaab"
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 

@@ -43,7 +43,7 @@ def settings(data: Path, endpoint: str | None) -> Settings:
 
 def test_a_run_directory_keeps_the_backend_it_was_made_with(tmp_path: Path) -> None:
     """The settings may name another bucket, or none, before its deployment has ended."""
-    made = StateBackends(settings(tmp_path, "http://gcs:4443"), {}).of("sandbox.p.x")
+    made = StateBackends(settings(tmp_path, "http://gcs:4443"), {}).of("local.sandbox.p.x")
     (tmp_path / "backend.tf.json").write_text(backend_file(made))
     used = StateBackends(Settings(data_dir=tmp_path), {}).used_by(tmp_path)
     assert used is not None
@@ -51,7 +51,7 @@ def test_a_run_directory_keeps_the_backend_it_was_made_with(tmp_path: Path) -> N
     assert used.backend() == {
         "gcs": {
             "bucket": stores.BUCKET,
-            "prefix": "stacks/sandbox.p.x",
+            "prefix": "stacks/local.sandbox.p.x",
             "storage_custom_endpoint": "http://gcs:4443/storage/v1/",
         }
     }
@@ -59,8 +59,10 @@ def test_a_run_directory_keeps_the_backend_it_was_made_with(tmp_path: Path) -> N
 
 def test_a_local_state_lies_below_the_data_folder(tmp_path: Path) -> None:
     states = StateBackends(Settings(data_dir=tmp_path), {})
-    state = states.of("sandbox.p.x")
-    assert state == LocalStateBackend(tmp_path / "stacks" / "sandbox.p.x" / "terraform.tfstate")
+    state = states.of("local.sandbox.p.x")
+    assert state == LocalStateBackend(
+        tmp_path / "stacks" / "local.sandbox.p.x" / "terraform.tfstate"
+    )
     (tmp_path / "backend.tf.json").write_text(backend_file(state))
     assert states.used_by(tmp_path) == state
     assert (state.read(), state.lock()) == (b"", None)

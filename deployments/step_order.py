@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from deployments.credentials import credential_reference
 from deployments.deployment import DEFAULT_TENANT, DeploymentRequest, Operation
 from deployments.imports import Import
 from deployments.phase import Phase
 from deployments.step import StepKey, StepOrder, StepResult
+from deployments.templates import TEMPLATES
 from deployments.timings import Timings
 
 __all__ = ["DeploymentInput", "step_order"]
@@ -16,7 +18,9 @@ __all__ = ["DeploymentInput", "step_order"]
 class DeploymentInput:
     """The input of a deployment.
 
-    `credential_ref` names the credential for Google; the credential itself travels nowhere.
+    `accepted_at` is the time at which the API accepted the request, RFC 3339 by Temporal's clock;
+    `signature` is the API's over all other fields and the deployment's id. only a worker
+    of the last release reads `credential_ref`, since the credential follows from the template.
     """
 
     owner: str
@@ -24,6 +28,8 @@ class DeploymentInput:
     timings: Timings = field(default_factory=Timings)
     credential_ref: str = ""
     tenant: str = DEFAULT_TENANT
+    accepted_at: str = ""
+    signature: str = ""
 
 
 def step_order(
@@ -34,7 +40,7 @@ def step_order(
     imports: Sequence[Import] = (),
 ) -> StepOrder:
     """The order of a phase's step; an apply is bound to the last plan."""
-    timings = input.timings
+    timings, template = input.timings, TEMPLATES[input.request.stack.template]
     plan = next((step for step in reversed(steps) if step.plan_sha256), None)
     return StepOrder(
         key=key,
@@ -47,6 +53,6 @@ def step_order(
         imports=list(imports) if phase is Phase.PLAN else [],
         destroy=input.request.operation is Operation.DESTROY,
         # init calls no API: providers come from a mirror, and the state has other credentials.
-        credential_ref="" if phase is Phase.INIT else input.credential_ref,
+        credential_ref="" if phase is Phase.INIT else credential_reference(template),
         project_id=input.request.stack.project_id,
     )

@@ -1,0 +1,44 @@
+"""Folders whose names are ids: the only place where an id becomes a path."""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from deployments.deployment_id import is_deployment_id
+from deployments.errors import NotFound
+
+__all__ = ["deployment_folder", "is_own_folder", "stack_folder"]
+
+# tenant.template.project.prefix; each part is a name of small letters, digits and hyphens.
+_STACK = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){3}", re.ASCII)
+
+
+def deployment_folder(root: Path, deployment: str) -> Path:
+    """`<root>/<deployment>`, which may be missing; raises NotFound for any other path."""
+    return _folder(root, deployment, is_id=is_deployment_id(deployment))
+
+
+def stack_folder(root: Path, stack: str) -> Path:
+    """`<root>/<stack>`, which may be missing; raises NotFound for any other path."""
+    return _folder(root, stack, is_id=_STACK.fullmatch(stack) is not None)
+
+
+def is_own_folder(path: Path) -> bool:
+    """Whether the path is a folder of this process's user, and no symbolic link."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+
+
+def _folder(root: Path, name: str, *, is_id: bool) -> Path:
+    if not is_id:
+        raise NotFound("The id has a wrong form.")
+    # An id has no separator, so only a link in its own place could lead out of the root: the real
+    # path is below the root's without the calls of `realpath`, and a scan makes many paths.
+    path = root / name
+    if os.path.lexists(path) and not is_own_folder(path):
+        raise NotFound("The folder belongs to another user or is a link.")
+    return path
