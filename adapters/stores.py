@@ -79,7 +79,8 @@ def open_artifact_store(settings: Settings) -> tuple[ArtifactStore, Downloads | 
 
 
 def _redis(settings: Settings) -> Redis:
-    return open_redis(settings.redis.url.get_secret_value() if settings.redis.url else "")
+    url = settings.redis.url.get_secret_value() if settings.redis.url else ""
+    return open_redis(url, password=settings.redis.password)
 
 
 def _objects(settings: Settings) -> Objects:
