@@ -45,7 +45,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         InvalidSettings: the host is not allowed, or search attributes are missing.
         TemporalUnavailable: Temporal does not answer.
     """
-    check_host(settings.api)
+    check_host(settings.api.host, published_on_loopback=settings.api.published_on_loopback)
     make_private(settings.data)
     client = await connect()
     await check_attributes(client)

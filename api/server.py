@@ -13,7 +13,6 @@ from starlette.types import ASGIApp
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from adapters.settings import ApiSettings
 from api.descriptors import ACCEPTED_AT_ONCE, HttpProtocol
 from api.middleware.request_guard import is_loopback
 from deployments.errors import InvalidSettings
@@ -37,15 +36,15 @@ _GRACE_SECONDS = 3.0
 _CANCEL_SECONDS = 4
 
 
-def check_host(settings: ApiSettings) -> None:
+def check_host(host: str, *, published_on_loopback: bool) -> None:
     """Check that only this machine reaches the server.
 
     Raises:
         InvalidSettings: the host is not a loopback address, nor published on loopback only.
     """
-    if not is_loopback(settings.host) and not settings.published_on_loopback:
+    if not is_loopback(host) and not published_on_loopback:
         raise InvalidSettings(
-            f"ANAVA_API__HOST is {settings.host}: without sign-in the API listens on loopback "
+            f"ANAVA_API__HOST is {host}: without sign-in the API listens on loopback "
             "only, like 127.0.0.1. In a container whose ports are published on 127.0.0.1 only, set "
             "ANAVA_API__PUBLISHED_ON_LOOPBACK=true"
         )

@@ -1,10 +1,9 @@
-"""The guard of Temporal's Web UI: started by `anava temporal-ui`.
+"""The guard of Temporal's Web UI: an application that forwards.
 
 The Web UI checks no Host and has no sign-in: a web page that reaches its port by DNS rebinding has
 all rights of an operator. Requests pass here first (docs/adr/0035).
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,16 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from adapters.process_exit import run_and_exit
-from adapters.process_protection import protect_process
-from adapters.service_log import configure_log
-from adapters.settings import Settings, forget_secrets, load
 from api.middleware.request_guard import RequestGuard
 from api.problems import Problem, problem_response
-from api.server import Server, check_host
-from deployments.errors import AnavaError, InvalidSettings
 
-__all__ = ["build", "main", "run"]
+__all__ = ["build"]
 
 _log = logging.getLogger("anava.temporal_ui")
 
@@ -109,36 +102,3 @@ def _end_to_end(
 
 def _refusal(request: Request, problem: Problem) -> Response:
     return problem_response(problem, request.state.request_id)
-
-
-async def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT.
-
-    Raises:
-        InvalidSettings: the Web UI has no address, or the host is not allowed.
-    """
-    upstream = settings.temporal_ui.upstream
-    if upstream is None:
-        raise InvalidSettings("ANAVA_TEMPORAL_UI__UPSTREAM names no address of Temporal's Web UI")
-    check_host(settings.api)
-    forget_secrets()
-    app = build(upstream)
-    await Server(app, settings.api.host, settings.temporal_ui.port, asyncio.Event()).serve()
-
-
-def main() -> int:
-    """Serve until SIGTERM or SIGINT; returns the process's exit status, 1 after an error."""
-    protect_process()
-    configure_log()
-    # A line per request, with the address of the Web UI.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    try:
-        asyncio.run(run(load()))
-    except AnavaError as error:
-        _log.error("%s %s", error, error.next_step)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    run_and_exit(main)

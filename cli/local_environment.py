@@ -31,6 +31,10 @@ __all__ = [
 _RELEASE_SECONDS = 30.0
 
 
+# Where a server that listens on all interfaces is reached on the same machine.
+_LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+
+
 class CannotStart(Exception):
     """This machine cannot run the service with these settings; the text names the obstacle."""
 
@@ -61,8 +65,9 @@ class LocalEnvironment:
 
     @property
     def api(self) -> str:
-        """Base URL of the API."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """Base URL of the API, which in a container listens on all interfaces."""
+        host = _LOOPBACK_OF.get(self.host, self.host)
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}"
 
     @property

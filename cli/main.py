@@ -70,7 +70,7 @@ def serve_api() -> None:
 @app.command("temporal-ui")
 def serve_temporal_ui() -> None:
     """Serve Temporal's Web UI on loopback, and refuse the requests of other web pages."""
-    raise typer.Exit(importlib.import_module("api.temporal_ui").main())
+    raise typer.Exit(importlib.import_module("api.temporal_ui_main").main())
 
 
 @command(app)

@@ -116,7 +116,7 @@ class Up:
         await self._until(partial(_listens, port), google)
 
     async def _start_ui_guard(self, port: int) -> None:
-        guard = self._start("temporal-ui", [sys.executable, "-m", "api.temporal_ui"])
+        guard = self._start("temporal-ui", [sys.executable, "-m", "api.temporal_ui_main"])
         await self._until(partial(_listens, port), guard)
 
     def _start(self, name: str, argv: list[str]) -> ChildProcess:

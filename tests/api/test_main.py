@@ -16,7 +16,7 @@ async def test_without_sign_in_only_loopback_is_served(host: str) -> None:
 
 
 def test_a_container_that_is_published_on_loopback_listens_on_all_interfaces() -> None:
-    check_host(ApiSettings(host="0.0.0.0", published_on_loopback=True))  # noqa: S104
+    check_host("0.0.0.0", published_on_loopback=True)  # noqa: S104
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]", "localhost", "127.9.9.9"])

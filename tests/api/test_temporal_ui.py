@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from adapters.settings import ApiSettings, Settings, TemporalUiSettings
-from api import temporal_ui
+from api import temporal_ui, temporal_ui_main
 from api.server import Server
 from deployments.errors import InvalidSettings
 from tests.support.servers import eventually, free_port
@@ -125,11 +125,11 @@ async def test_a_web_ui_that_is_away_is_a_problem() -> None:
 
 async def test_without_an_address_of_the_web_ui_the_guard_does_not_start() -> None:
     with pytest.raises(InvalidSettings, match="ANAVA_TEMPORAL_UI__UPSTREAM"):
-        await temporal_ui.run(Settings())
+        await temporal_ui_main.run(Settings())
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1"])  # noqa: S104
 async def test_the_guard_listens_on_loopback_like_the_api(host: str) -> None:
     ui = TemporalUiSettings(upstream="http://127.0.0.1:1")
     with pytest.raises(InvalidSettings, match="PUBLISHED_ON_LOOPBACK"):
-        await temporal_ui.run(Settings(api=ApiSettings(host=host), temporal_ui=ui))
+        await temporal_ui_main.run(Settings(api=ApiSettings(host=host), temporal_ui=ui))

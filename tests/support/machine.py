@@ -27,7 +27,7 @@ CHILDREN = {
     "server start-dev": "temporal",
     "worker_main": "worker",
     "cli.main api": "api",
-    "api.temporal_ui": "temporal-ui",
+    "api.temporal_ui_main": "temporal-ui",
 }
 
 
