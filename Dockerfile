@@ -43,7 +43,7 @@ RUN set -eu; cd /src/terraform; export CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/
 
 FROM ${PYTHON_IMAGE}
 RUN groupadd --gid 10001 anava && useradd --uid 10001 --gid anava --no-create-home --home-dir /data anava \
-    && install --directory --owner=anava --group=anava --mode=0700 /data
+    && install --directory --owner=anava --group=anava --mode=0700 /data /secrets
 COPY --from=terraform /bin/terraform /usr/local/bin/terraform
 COPY --from=build /opt/anava /opt/anava
 COPY --from=mirror /src/container/providers /opt/providers

@@ -32,6 +32,7 @@ __all__ = [
     "PhasesSettings",
     "Settings",
     "StateSettings",
+    "TemporalUiSettings",
     "TerraformSettings",
     "apply_network",
     "base_environment",
@@ -69,10 +70,25 @@ class _Group(BaseModel):
 
 
 class ApiSettings(_Group):
-    """Address of the API. Without sign-in only loopback is allowed."""
+    """Address of the API. Without sign-in only loopback is allowed.
+
+    `published_on_loopback` allows another address in a container whose ports are published on the
+    machine's loopback only; a request must still name a loopback host.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    published_on_loopback: bool = False
+
+
+class TemporalUiSettings(_Group):
+    """Port at which `anava temporal-ui` serves Temporal's Web UI to loopback, at the API's address.
+
+    `upstream` is the address of the Web UI itself, which checks no request.
+    """
+
+    port: int = Field(default=8233, ge=0, le=65535)
+    upstream: Server | None = None
 
 
 class TerraformSettings(_Group):
@@ -121,11 +137,41 @@ class LogSettings(_Group):
 
 
 class RedisSettings(_Group):
-    """URL of Redis, `redis://` or `rediss://`, and how long Redis retains a complete log."""
+    """URL of Redis, `redis://` or `rediss://`, and how long Redis retains a complete log.
+
+    `password_file` has the password, where the URL has none: a file is in no process's environment.
+    """
 
     url: SecretStr | None = None
+    password_file: Path | None = None
     # A week: Cloud Storage has the log by then, and no viewer follows a log that old.
     keep_seconds: int = Field(default=7 * 86_400, ge=60, le=RETENTION_SECONDS)
+
+    @property
+    def password(self) -> str | None:
+        """The content of the password file; None without a file."""
+        return _first_line(self.password_file) if self.password_file else None
+
+    @model_validator(mode="after")
+    def _unambiguous(self) -> Self:
+        if self.password_file and self.url and "@" in self.url.get_secret_value():
+            raise ValueError("The password is in ANAVA_REDIS__URL or in the file, not in both")
+        return self
+
+    @field_validator("password_file")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        if value is not None and not _first_line(value):
+            raise ValueError(f"The first line of {value} is empty, and should be the password")
+        return value
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text().partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a text"
+        raise ValueError(f"{path} cannot be read: {reason}") from None
 
 
 # https://cloud.google.com/storage/docs/buckets#naming. The name is written into HCL files, in which
@@ -292,6 +338,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     run_root: Path | None = None
     api: ApiSettings = ApiSettings()
+    temporal_ui: TemporalUiSettings = TemporalUiSettings()
     terraform: TerraformSettings = TerraformSettings()
     log: LogSettings = LogSettings()
     artifacts: ArtifactsSettings = ArtifactsSettings()

@@ -23,6 +23,8 @@ from deployments.artifacts import ArtifactStore, Downloads
 from deployments.log_ports import LogSink, LogSource
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
     from adapters.firestore.status import FirestoreStatusMirror
 
 __all__ = ["open_artifact_store", "open_mirror", "open_sinks", "open_sources", "preferred"]
@@ -81,19 +83,22 @@ def open_artifact_store(settings: Settings) -> tuple[ArtifactStore, Downloads | 
 
 
 def _redis_sink(settings: Settings) -> LogSink:
-    from adapters.redis.log import RedisLogSink, open_redis
+    from adapters.redis.log import RedisLogSink
 
-    return RedisLogSink(open_redis(_redis_url(settings)), settings.redis.keep_seconds)
+    return RedisLogSink(_open_redis(settings), settings.redis.keep_seconds)
 
 
 def _redis_source(settings: Settings) -> LogSource:
-    from adapters.redis.log import RedisLogSource, open_redis
+    from adapters.redis.log import RedisLogSource
 
-    return RedisLogSource(open_redis(_redis_url(settings)))
+    return RedisLogSource(_open_redis(settings))
 
 
-def _redis_url(settings: Settings) -> str:
-    return settings.redis.url.get_secret_value() if settings.redis.url else ""
+def _open_redis(settings: Settings) -> "Redis":
+    from adapters.redis.log import open_redis
+
+    url = settings.redis.url.get_secret_value() if settings.redis.url else ""
+    return open_redis(url, password=settings.redis.password)
 
 
 def _firestore_sink(settings: Settings) -> LogSink:

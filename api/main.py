@@ -27,8 +27,7 @@ from adapters.temporal.gateway import TemporalGateway
 from api.app import build
 from api.dependencies import Services
 from api.descriptors import raise_descriptor_limit
-from api.middleware.request_guard import is_loopback
-from api.server import Server
+from api.server import Server, check_host
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
 from api.services.placement import Placement
@@ -43,14 +42,10 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
     """Connect to Temporal, open the stores and build the application; `stopping` ends the streams.
 
     Raises:
-        InvalidSettings: the host is not a loopback address, or search attributes are missing.
+        InvalidSettings: the host is not allowed, or search attributes are missing.
         TemporalUnavailable: Temporal does not answer.
     """
-    if not is_loopback(settings.api.host):
-        raise InvalidSettings(
-            f"ANAVA_API__HOST is {settings.api.host}: without sign-in the API listens on loopback "
-            "only, like 127.0.0.1"
-        )
+    check_host(settings.api.host, published_on_loopback=settings.api.published_on_loopback)
     make_private(settings.data)
     client = await connect()
     await check_attributes(client)

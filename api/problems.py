@@ -96,7 +96,7 @@ KINDS: dict[str, ProblemKind] = {
         "Correct the body.",
     ),
     "host_not_allowed": ProblemKind(
-        400,
+        421,
         "Host not allowed",
         "Without sign-in only loopback names are served: localhost, 127.0.0.1, [::1].",
         "Use the service on the machine where it runs, or through a tunnel to that machine.",

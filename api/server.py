@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from api.descriptors import ACCEPTED_AT_ONCE, HttpProtocol
+from api.middleware.request_guard import is_loopback
+from deployments.errors import InvalidSettings
 
-__all__ = ["Server"]
+__all__ = ["Server", "check_host"]
 
 # The kernel closes a connection whose client acknowledges nothing for this time (TCP_USER_TIMEOUT;
 # ADR 9): a stalled viewer, or a lost network. A viewer that reconnects reads the missed events.
@@ -34,6 +36,20 @@ _GRACE_SECONDS = 3.0
 _CANCEL_SECONDS = 4
 
 
+def check_host(host: str, *, published_on_loopback: bool) -> None:
+    """Check that only this machine reaches the server.
+
+    Raises:
+        InvalidSettings: the host is not a loopback address, nor published on loopback only.
+    """
+    if not is_loopback(host) and not published_on_loopback:
+        raise InvalidSettings(
+            f"ANAVA_API__HOST is {host}: without sign-in the API listens on loopback "
+            "only, like 127.0.0.1. In a container whose ports are published on 127.0.0.1 only, set "
+            "ANAVA_API__PUBLISHED_ON_LOOPBACK=true"
+        )
+
+
 class Server(uvicorn.Server):
     """A uvicorn server that ends the event streams before it waits for open connections.
 
@@ -42,7 +58,7 @@ class Server(uvicorn.Server):
 
     def __init__(
         self,
-        app: FastAPI,
+        app: ASGIApp,
         host: str,
         port: int,
         stopping: asyncio.Event,

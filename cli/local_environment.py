@@ -2,7 +2,9 @@
 
 import asyncio
 import fcntl
+import ipaddress
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -29,13 +31,28 @@ __all__ = [
 _RELEASE_SECONDS = 30.0
 
 
+# Where a server that listens on all interfaces is reached on the same machine.
+_LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+
+
 class CannotStart(Exception):
     """This machine cannot run the service with these settings; the text names the obstacle."""
 
 
+def _unguessable_address() -> tuple[str, int]:
+    """A random address of 127.0.0.0/8 and a port: of 2**38 places a web page finds none."""
+    # 127.0.0.1 and its neighbours are those that a page tries first.
+    offset = 2**16 + secrets.randbelow(2**24 - 2**17)
+    return str(ipaddress.IPv4Address("127.0.0.0") + offset), free_port()
+
+
 @dataclass(frozen=True)
 class LocalEnvironment:
-    """Data folder, addresses and environment of an `anava up`; `google_port` is a stand-in's."""
+    """Data folder, addresses and environment of an `anava up`; `google_port` is a stand-in's.
+
+    `ui_port` is the port of the guard of Temporal's Web UI, `ui_server` the address of the Web UI
+    itself, which checks no request.
+    """
 
     data: Path
     host: str
@@ -44,11 +61,13 @@ class LocalEnvironment:
     ui_port: int | None = 8233
     environment: dict[str, str] = field(default_factory=dict)
     google_port: int | None = None
+    ui_server: tuple[str, int] = field(default_factory=_unguessable_address)
 
     @property
     def api(self) -> str:
-        """Base URL of the API."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """Base URL of the API, which in a container listens on all interfaces."""
+        host = _LOOPBACK_OF.get(self.host, self.host)
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}"
 
     @property
@@ -63,6 +82,8 @@ class LocalEnvironment:
             "ANAVA_DATA_DIR": str(self.data),
             "ANAVA_API__HOST": self.host,
             "ANAVA_API__PORT": str(self.port),
+            "ANAVA_TEMPORAL_UI__PORT": str(self.ui_port or 0),
+            "ANAVA_TEMPORAL_UI__UPSTREAM": "http://{}:{}".format(*self.ui_server),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{self.temporal_port}",
         }
 
@@ -177,11 +198,16 @@ def temporal_binary() -> str:
 
 
 def temporal_options(database: Path) -> list[str]:
-    """Options of the dev server: database, journal and task rate (docs/adr/0008)."""
+    """Options of the dev server: database, journal and task rate (docs/adr/0008), no HTTP API.
+
+    The HTTP API takes forged requests of any web page, on a port that cannot be switched off; with
+    an empty list of hosts the answer to each is 403 (docs/adr/0035). gRPC is out of a page's reach.
+    """
     return [
         *("--db-filename", str(database)),
         *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"),
         *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"),
+        *("--dynamic-config-value", "frontend.httpAllowedHosts=[]"),
     ]
 
 

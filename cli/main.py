@@ -67,6 +67,12 @@ def serve_api() -> None:
     raise typer.Exit(importlib.import_module("api.main").main())
 
 
+@app.command("temporal-ui")
+def serve_temporal_ui() -> None:
+    """Serve Temporal's Web UI on loopback, and refuse the requests of other web pages."""
+    raise typer.Exit(importlib.import_module("api.temporal_ui_main").main())
+
+
 @command(app)
 async def register() -> int:
     """Register search attributes with Temporal and set the retention of the namespace."""

@@ -1,4 +1,4 @@
-"""`anava up`: Temporal, worker, API and optionally the Google stand-in, as child processes."""
+"""`anava up`: Temporal, its Web UI, worker, API, optionally a Google stand-in, as children."""
 
 import asyncio
 import signal
@@ -83,6 +83,8 @@ class Up:
         await self._until(partial(_listens, local.temporal_port), temporal)
         await self._until(self._register, temporal)
         worker = self._start("worker", [sys.executable, "-m", "worker_main"])
+        if local.ui_port is not None:
+            await self._start_ui_guard(local.ui_port)
         api = self._start("api", [sys.executable, "-m", "cli.main", "api"])
         await self._until(self._healthy, worker, api)
 
@@ -92,13 +94,16 @@ class Up:
             await self._children.pop().stop(_STOP_SECONDS)
 
     async def stop(self) -> None:
-        """Stop the children in the reverse order: API, worker, Temporal, Google stand-in."""
+        """Stop the children in the reverse order: API, Web UI, worker, Temporal, stand-in."""
         while self._children:
             await self._children.pop().stop(_STOP_SECONDS)
 
     def _temporal_argv(self) -> list[str]:
         local = self.local
-        ui = ["--headless"] if local.ui_port is None else ["--ui-port", str(local.ui_port)]
+        ui = ["--headless"]
+        if local.ui_port is not None:
+            address, port = local.ui_server
+            ui = ["--ui-ip", address, "--ui-port", str(port)]
         return [
             *(local_environment.temporal_binary(), "server", "start-dev", "--ip", "127.0.0.1"),
             *("--port", str(local.temporal_port), *ui, "--log-level", "warn"),
@@ -109,6 +114,10 @@ class Up:
         google_stand_in.remove_states(self.local.data)
         google = self._start("google", google_stand_in.argv(port))
         await self._until(partial(_listens, port), google)
+
+    async def _start_ui_guard(self, port: int) -> None:
+        guard = self._start("temporal-ui", [sys.executable, "-m", "api.temporal_ui_main"])
+        await self._until(partial(_listens, port), guard)
 
     def _start(self, name: str, argv: list[str]) -> ChildProcess:
         log = self._logs / f"{name}.log"

@@ -52,13 +52,14 @@ return tonumber(ARGV[3])
 """
 
 
-def open_redis(url: str, seconds: float = _ANSWER_SECONDS) -> Redis:
+def open_redis(url: str, seconds: float = _ANSWER_SECONDS, *, password: str | None = None) -> Redis:
     """Make a client with short timeouts and no retries; `seconds` is the timeout of a response.
 
-    `url` is `redis://…` or `rediss://…`, with or without a password.
+    `url` is `redis://…` or `rediss://…`; a password in the URL takes precedence over `password`.
     """
     return Redis.from_url(
         url,
+        password=password,
         socket_connect_timeout=_CONNECT_SECONDS,
         socket_timeout=seconds,
         retry=Retry(NoBackoff(), 0),

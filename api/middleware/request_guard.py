@@ -46,11 +46,13 @@ class RequestGuard:
     """Outermost ASGI layer: refuses requests that a foreign web page can forge.
 
     Without sign-in every client of the API has all rights. A foreign name in `Host` is DNS
-    rebinding; a foreign `Origin` with a changing method or a WebSocket is a forged request.
+    rebinding; a foreign `Origin` with a changing method or a WebSocket is a forged request. With
+    `json_only` a body is strict JSON.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, json_only: bool = True) -> None:
         self._app = app
+        self._json_only = json_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request with a problem, or pass it to the application."""
@@ -77,7 +79,7 @@ class RequestGuard:
             if isinstance(body, Problem):
                 problem = body
             else:
-                problem = _body_refusal(body, headers)
+                problem = _body_refusal(body, headers) if self._json_only else None
                 receive = _Replay(body, receive)
         if problem is not None:
             await problem_response(problem, request_id)(scope, receive, send_with_headers)

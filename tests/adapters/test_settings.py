@@ -319,3 +319,52 @@ def test_loopback_bypasses_the_proxy_and_the_proxy_of_the_environment_is_ignored
     assert not {"http_proxy", "ALL_PROXY"} & set(environment)
     settings.apply_network(NetworkSettings())
     assert "HTTPS_PROXY" not in settings.base_environment()
+
+
+def test_the_password_of_redis_comes_from_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "password"
+    first_line = "correct horse"
+    path.write_text(f"{first_line}\nanother line\n")
+    monkeypatch.setenv("ANAVA_REDIS__PASSWORD_FILE", str(path))
+    assert settings.load().redis.password == first_line
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"  \nx", b"\xff\xfe"])
+def test_a_file_without_a_password_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "password"
+    if content is not None:
+        path.write_bytes(content)
+    text = refusal(monkeypatch, ANAVA_REDIS__PASSWORD_FILE=str(path))
+    assert text.startswith("ANAVA_REDIS__PASSWORD_FILE: ")
+    assert str(path) in text
+
+
+def test_a_folder_is_no_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert "cannot be read" in refusal(monkeypatch, ANAVA_REDIS__PASSWORD_FILE=str(tmp_path))
+
+
+def test_two_passwords_of_redis_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "password"
+    path.write_text("in the file")
+    url = "redis://:in-the-url@127.0.0.1:6379"
+    text = refusal(monkeypatch, ANAVA_REDIS__URL=url, ANAVA_REDIS__PASSWORD_FILE=str(path))
+    assert "not in both" in text
+    assert "in-the-url" not in text
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["127.0.0.1:8233", "http://user:secret@127.0.0.1", "http://h/path", "file:///etc", "x y"],
+)
+def test_the_address_of_the_web_ui_is_scheme_host_and_port(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    text = refusal(monkeypatch, ANAVA_TEMPORAL_UI__UPSTREAM=value)
+    assert text.startswith("ANAVA_TEMPORAL_UI__UPSTREAM: ")
+    assert "secret" not in text

@@ -203,7 +203,7 @@ async def test_other_methods_and_paths_are_problems(api: httpx.AsyncClient) -> N
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "", "[::"])
 async def test_a_foreign_host_name_is_refused(api: httpx.AsyncClient, host: str) -> None:
     answer = await api.get("/health/live", headers={"Host": host})
-    assert (answer.status_code, answer.json()["code"]) == (400, "host_not_allowed")
+    assert (answer.status_code, answer.json()["code"]) == (421, "host_not_allowed")
 
 
 async def test_another_site_may_not_cancel(api: httpx.AsyncClient) -> None:

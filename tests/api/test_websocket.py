@@ -301,7 +301,7 @@ async def test_a_foreign_host_is_refused(live: httpx.AsyncClient, server: Server
         "Sec-WebSocket-Version": "13",
     }
     answer = await live.get(f"/api/deployment/{await deploy(live)}/ws", headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (400, "host_not_allowed")
+    assert (answer.status_code, answer.json()["code"]) == (421, "host_not_allowed")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from cli.client import failure
 from cli.exit_codes import ExitCode, exit_code
-from cli.local_environment import CannotStart, free_port, lock
+from cli.local_environment import CannotStart, LocalEnvironment, free_port, lock
 from cli.main import app
 from cli.render import (
     deployment_lines,
@@ -288,3 +288,17 @@ def test_a_verification_without_any_step_says_that_there_is_no_log() -> None:
     *_, last = verification_lines({"equal": True, "seals": [], "copies": [copy]})
 
     assert last == "There is no log: the deployment ended before its first step."
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),  # noqa: S104 - inside a container
+        ("::", "http://[::1]:8000"),
+        ("::1", "http://[::1]:8000"),
+    ],
+)
+def test_the_command_line_reaches_the_api_of_its_container_by_loopback(host: str, url: str) -> None:
+    """The API answers no other name, and 0.0.0.0 is none of loopback."""
+    assert LocalEnvironment(Path("data"), host, 8000).api == url

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.compose import local_images
+from tests.compose import doors, local_images
 from tests.compose.engine import PROJECT, Engine, Unavailable, engine, eventually
 from tests.support.servers import ROOT
 
@@ -145,12 +145,12 @@ def is_well(stack: Stack) -> bool:
 
 
 def check_containers(stack: Stack) -> None:
-    for service in ("api", *WORKERS):
+    for service in ("api", "temporal-ui", *WORKERS):
         assert stack.inside(service, "id", "-u").strip() == "10001", "nothing runs as root"
         assert stack.inside(service, "sh", "-c", "touch /x 2>/dev/null || echo no") == "no\n"
         first = stack.processes(service)[1]
         assert ("worker --restart" in first) == (service in WORKERS), first
-    for service in ("temporal", "api", *WORKERS):
+    for service in ("temporal", "temporal-ui", "api", *WORKERS):
         eventually(lambda service=service: stack.is_healthy(service), f"{service}'s health", 90)  # type: ignore[misc]
 
 
@@ -194,13 +194,15 @@ def check_stop(stack: Stack) -> None:
     assert stack.end(deployment) == ("failed", "host_stopped")
 
 
-def run(stack: Stack) -> None:
+def run(docker: Engine, stack: Stack) -> None:
     with step("docker compose up"):
         stack.compose("up", "-d", "--build")
     with step("healthy"):
         eventually(lambda: is_well(stack), "a healthy service", 180)
     with step("health checks, accounts, read-only roots"):
         check_containers(stack)
+    with step("two guarded ports on loopback, no store within reach, also of a page in Chromium"):
+        doors.check_doors(docker, stack.inside("api", "python3", "-c", doors.REDIS))
     with step("a worker killed in mid-apply"):
         deployment = check_killed_worker(stack)
     with step("every sink holds the same log"):
@@ -230,7 +232,7 @@ def main() -> None:
                 docker.environment |= local_images.make(docker, folder, checkout)
         stack = Stack(docker, checkout)
         try:
-            run(stack)
+            run(docker, stack)
         except AssertionError:
             sys.stderr.write(stack.compose("logs", "--no-color", "--tail=100"))
             raise

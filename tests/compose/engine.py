@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.settings import base_environment
+from tests.support.servers import ROOT
 
 __all__ = ["Engine", "Unavailable", "engine", "eventually"]
 
@@ -27,12 +28,14 @@ class Unavailable(Exception):
 class Engine:
     """Runs `docker` and compose, in whatever release there is.
 
-    `is_own`: it was started here, knows no registry and has no image.
+    `is_own`: it was started here, knows no registry and has no image. `pid` is then a process in
+    the network namespace where its ports are published.
     """
 
-    def __init__(self, environment: Mapping[str, str], *, is_own: bool) -> None:
+    def __init__(self, environment: Mapping[str, str], pid: int | None = None) -> None:
         self.environment = dict(environment)
-        self.is_own = is_own
+        self.is_own = pid is not None
+        self._pid = pid
         plugin = self._run(["docker", "compose", "version"]).returncode == 0
         self._compose = ["docker", "compose"] if plugin else ["docker-compose"]
 
@@ -43,6 +46,11 @@ class Engine:
     def compose(self, checkout: Path, *words: str, stdin: str = "") -> str:
         """What the command prints, in the checkout."""
         return self.must([*self._compose, "-p", PROJECT, *words], stdin, checkout)
+
+    def on_host(self, *argv: str) -> str:
+        """What a command prints that runs where the ports are published."""
+        enter = ["nsenter", "--net", "--target", str(self._pid)] if self._pid else []
+        return self.must([*enter, *argv], cwd=ROOT)
 
     def must(self, argv: list[str], stdin: str = "", cwd: Path | None = None) -> str:
         """Run to a good end."""
@@ -86,7 +94,7 @@ def engine(folder: Path) -> Iterator[Engine]:
     """
     environment = base_environment()
     if shutil.which("docker") and _answers(environment):
-        yield Engine(environment, is_own=False)
+        yield Engine(environment)
         return
     if os.geteuid() != 0:
         raise Unavailable("no container engine answers, and only root can start one")
@@ -102,12 +110,12 @@ def engine(folder: Path) -> Iterator[Engine]:
         "DOCKER_BUILDKIT": "0",
         "COMPOSE_DOCKER_CLI_BUILD": "0",
     }
-    with _started(folder):
-        yield Engine({**environment, **own}, is_own=True)
+    with _started(folder) as pid:
+        yield Engine({**environment, **own}, pid)
 
 
 @contextmanager
-def _started(folder: Path) -> Iterator[None]:
+def _started(folder: Path) -> Iterator[int]:
     argv = ["dockerd", "--host", f"unix://{folder}/docker.sock", "--pidfile", f"{folder}/pid"]
     argv += ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
     argv += ["--cgroup-parent", f"/{_CGROUP}"]
@@ -128,7 +136,7 @@ def _started(folder: Path) -> Iterator[None]:
         if process.poll() is not None:
             lines = (folder / "engine.log").read_text().splitlines() or ["no message"]
             raise Unavailable(f"the container engine does not start here: {lines[-1]}")
-        yield
+        yield process.pid
     finally:
         _stop(process)
 

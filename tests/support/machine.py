@@ -23,7 +23,12 @@ from tests.support.processes import processes_below
 from tests.support.servers import ROOT, eventually, free_port
 from tests.support.service import Deployment, House
 
-CHILDREN = {"server start-dev": "temporal", "worker_main": "worker", "cli.main api": "api"}
+CHILDREN = {
+    "server start-dev": "temporal",
+    "worker_main": "worker",
+    "cli.main api": "api",
+    "api.temporal_ui_main": "temporal-ui",
+}
 
 
 class Terminal:
@@ -61,8 +66,9 @@ class Terminal:
 class Machine:
     """A machine of its own: `anava up` can be started there again and again."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, with_ui: bool = False) -> None:
         self.data = data
+        self.ui_port = free_port() if with_ui else None
         self.port = free_port()
         self.temporal_port = free_port()
         self.settings: dict[str, str] = {}
@@ -73,7 +79,8 @@ class Machine:
         return self.data / "up.out"
 
     def argv(self, *options: str) -> list[str]:
-        ports = ["--temporal-port", str(self.temporal_port), "--no-ui"]
+        ui = ["--no-ui"] if self.ui_port is None else ["--temporal-ui-port", str(self.ui_port)]
+        ports = ["--temporal-port", str(self.temporal_port), *ui]
         return [sys.executable, "-m", "cli.main", "up", *ports, *options]
 
     def environment(self) -> dict[str, str]:

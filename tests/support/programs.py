@@ -5,7 +5,7 @@ from pathlib import Path
 
 __all__ = ["chromium", "firestore_emulator", "playwright_node"]
 
-_BROUGHT = Path(__file__).resolve().parent.parent / ".cache" / "programs"
+_BROUGHT = Path(__file__).resolve().parents[2] / ".cache" / "programs"
 _MAIN_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 # Two compilers and a collector with threads of its own cost 0.2 to 2 s of each start.
 _JAVA = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Duser.language=en")
