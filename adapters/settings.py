@@ -69,10 +69,18 @@ class _Group(BaseModel):
 
 
 class ApiSettings(_Group):
-    """Address of the API. Without sign-in only loopback is allowed."""
+    """Address of the API. Without sign-in only loopback is allowed.
+
+    `connections` may be open in all, `connections_per_address` from the same peer address; further
+    ones are refused. Behind a proxy all have the proxy's address: then set both to the same number.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    # A connection takes 30 to 100 KB: 1 GB at most.
+    connections: int = Field(default=10_000, ge=16, le=1_000_000)
+    # A thousand viewers, each with a stream and a further connection.
+    connections_per_address: int = Field(default=2_000, ge=16, le=1_000_000)
 
 
 class TerraformSettings(_Group):

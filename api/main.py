@@ -25,6 +25,7 @@ from adapters.stores import open_artifact_store, open_sources, preferred
 from adapters.temporal.client import check_attributes, connect
 from adapters.temporal.gateway import TemporalGateway
 from api.app import build
+from api.connections import ConnectionLimits
 from api.dependencies import Services
 from api.descriptors import raise_descriptor_limit
 from api.middleware.request_guard import is_loopback
@@ -92,7 +93,8 @@ async def run(settings: Settings) -> None:
     stopping = asyncio.Event()
     app = await create_app(settings, stopping)
     forget_secrets()
-    await Server(app, settings.api.host, settings.api.port, stopping).serve()
+    limits = ConnectionLimits(settings.api.connections, settings.api.connections_per_address)
+    await Server(app, settings.api.host, settings.api.port, stopping, limits=limits).serve()
 
 
 def main(argv: Sequence[str] = ()) -> int:

@@ -118,6 +118,19 @@ KINDS: dict[str, ProblemKind] = {
         "The limit for a body is 1 MiB.",
         "Send a smaller body; a template's variables need a few kilobytes.",
     ),
+    "request_timeout": ProblemKind(
+        408,
+        "Request not finished in time",
+        "The limit for a whole request, head and body, is 20 s; the connection is closed.",
+        "Send the request again, in one go.",
+    ),
+    "too_many_connections": ProblemKind(
+        429,
+        "Too many connections",
+        "Your address has too many open connections.",
+        "Close some, or try again later; behind a proxy an operator can raise "
+        "ANAVA_API__CONNECTIONS_PER_ADDRESS.",
+    ),
     "headers_too_large": ProblemKind(
         431,
         "Headers too large",
@@ -137,6 +150,7 @@ KINDS: dict[str, ProblemKind] = {
         "Report the error with the request id.",
     ),
 }
+_RETRY_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -148,6 +162,8 @@ class Problem:
     detail: str = ""
     next_step: str = ""
     errors: Sequence[FieldProblem] = ()
+    # `Retry-After` of a 429 or 503: a server that was restarted answers within 2 s.
+    retry_seconds: int = 2
 
     @property
     def kind(self) -> ProblemKind:
@@ -173,8 +189,8 @@ def problem_response(problem: Problem, request_id: str) -> Response:
     """The problem as a response, in ASCII: a field name may hold a lone surrogate."""
     status = problem.kind.status
     headers = {"Cache-Control": "no-store"}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "2"
+    if status in _RETRY_STATUSES:
+        headers["Retry-After"] = str(problem.retry_seconds)
     content = json.dumps(document(problem, request_id))
     return Response(content, status, headers, "application/problem+json")
 
