@@ -24,10 +24,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from adapters.network import PROXY_VARIABLES, NetworkSettings, Server, split_commas
 from deployments.errors import InvalidSettings
+from deployments.subject import SubjectLimits
 from deployments.timings import RETENTION_SECONDS, RetryLimits, StopLadder, Timings, limits_of
 
 __all__ = [
     "ApiSettings",
+    "LimitsSettings",
     "LogSettings",
     "PhasesSettings",
     "Settings",
@@ -81,6 +83,23 @@ class ApiSettings(_Group):
     connections: int = Field(default=10_000, ge=16, le=1_000_000)
     # A thousand viewers, each with a stream and a further connection.
     connections_per_address: int = Field(default=2_000, ge=16, le=1_000_000)
+
+
+class LimitsSettings(_Group):
+    """What a subject, today the owner, may use: open deployments, and creates a minute per API.
+
+    Set `open_deployments` below the places of all hosts, so that no subject takes all of them.
+    """
+
+    # A customer has a stack or a few; a support team deploys dozens at once.
+    open_deployments: int = Field(default=SubjectLimits.open_deployments, ge=1, le=10_000)
+    # Twice as fast as a person with the command line; a create costs Temporal 10 ms.
+    creates_per_minute: int = Field(default=SubjectLimits.creates_per_minute, ge=1, le=100_000)
+
+    @property
+    def of_subject(self) -> SubjectLimits:
+        """The limits as a value."""
+        return SubjectLimits(self.open_deployments, self.creates_per_minute)
 
 
 class TerraformSettings(_Group):
@@ -310,6 +329,7 @@ class Settings(BaseSettings):
     network: NetworkSettings = NetworkSettings()
     secrets: SecretsSettings = SecretsSettings()
     worker: WorkerSettings = WorkerSettings()
+    limits: LimitsSettings = LimitsSettings()
     phases: PhasesSettings = PhasesSettings()
 
     @model_validator(mode="after")

@@ -62,7 +62,9 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
     cipher = AesGcmCipher(keys)
     sources = open_sources(settings, FileChanges())
     services = Services(
-        deployments=DeploymentService(gateway, settings.phases.timings(), cipher),
+        deployments=DeploymentService(
+            gateway, settings.phases.timings(), cipher, settings.limits.of_subject
+        ),
         logs=preferred(settings, sources),
         copies=sources,
         source_labels={source.name: source.label for source in sources},

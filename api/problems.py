@@ -4,8 +4,9 @@ import errno
 import inspect
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -74,6 +75,9 @@ _ERRORS: dict[type[AnavaError], tuple[str, int, str]] = {
     errors.LinkExpired: ("link_expired", 403, "The link has expired"),
     errors.AlreadyFinished: ("already_finished", 409, "The deployment has ended"),
     errors.LogNotSealed: ("log_not_sealed", 409, "The log has no end record"),
+    errors.LimitReached: ("limit_reached", 429, "A limit is reached"),
+    errors.TooManyDeployments: ("too_many_deployments", 429, "Too many open deployments"),
+    errors.TooManyCreates: ("too_many_creates", 429, "Too many new deployments"),
     errors.SignInExpired: ("sign_in_expired", 401, "Sign in with Google again"),
     errors.Unavailable: ("unavailable", 503, "Not available just now"),
     errors.TemporalUnavailable: ("temporal_unavailable", 503, "Temporal does not answer"),
@@ -208,9 +212,12 @@ def problem_of(error: AnavaError) -> Problem | None:
     codes = (_ERRORS[kind][0] for kind in type(error).__mro__ if kind in _ERRORS)
     if (code := next(codes, None)) is None:
         return None
-    return Problem(
+    problem = Problem(
         code, without_host_paths(str(error)), error.next_step, error.problems[:_MAX_PROBLEMS]
     )
+    if isinstance(error, errors.LimitReached):
+        return replace(problem, retry_seconds=max(1, math.ceil(error.retry_after_seconds)))
+    return problem
 
 
 def validation_problem(details: Sequence[Mapping[str, Any]]) -> Problem:

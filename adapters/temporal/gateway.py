@@ -17,7 +17,7 @@ from temporalio.api.workflowservice.v1 import (
     ListWorkersRequest,
 )
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from adapters.temporal.client import translated
@@ -26,6 +26,7 @@ from adapters.temporal.executions import memo_of, read_execution, search_attribu
 from adapters.temporal.queries import (
     PageCursors,
     list_query,
+    open_query,
     recent_query,
     running_query,
 )
@@ -39,6 +40,7 @@ from deployments.execution import (
     rfc3339,
 )
 from deployments.phase import Phase
+from deployments.subject import Subject, subject_of
 from deployments.temporal_names import (
     DEPLOYMENT_WORKFLOW,
     SHARED_QUEUE,
@@ -95,6 +97,8 @@ class TemporalGateway:
                     search_attributes=search_attributes(snapshot),
                     static_summary=f"{snapshot.operation} {snapshot.stack}",
                     static_details=details,
+                    # The activities inherit the key: a host admits the subjects in turn (ADR 37).
+                    priority=Priority(fairness_key=subject_of(snapshot.caller).key),
                     rpc_timeout=_RPC,
                 )
         except WorkflowAlreadyStartedError:
@@ -150,6 +154,14 @@ class TemporalGateway:
         with translated():
             executions = self._client.list_workflows(running_query(), rpc_timeout=_RPC)
             return [execution.id async for execution in executions]
+
+    async def open_ids(self, subject: Subject, at_most: int) -> set[str]:
+        """Ids of a subject's open deployments, at most so many."""
+        executions = self._client.list_workflows(
+            open_query(subject), limit=at_most, page_size=at_most, rpc_timeout=_RPC
+        )
+        with translated():
+            return {execution.id async for execution in executions}
 
     async def count_running(self, *phases: Phase) -> int:
         """Count open deployments, by default in any phase."""

@@ -39,6 +39,8 @@ _MAX_WAIT_SECONDS = 30
         "invalid_request",
         "not_available",
         "idempotency_key_reused",
+        "too_many_deployments",
+        "too_many_creates",
         "temporal_unavailable",
         body=True,
     ),
