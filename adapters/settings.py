@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from adapters.network import PROXY_VARIABLES, NetworkSettings, Server, split_commas
 from deployments.errors import InvalidSettings
 from deployments.subject import SubjectLimits
+from deployments.templates import TEMPLATES
 from deployments.timings import RETENTION_SECONDS, RetryLimits, StopLadder, Timings, limits_of
 
 __all__ = [
@@ -106,24 +107,48 @@ class TerraformSettings(_Group):
     """The terraform binary and the providers.
 
     `binary` is a name on the PATH or a path. `mirror` is an unpacked filesystem mirror; without a
-    mirror only terraform's builtin provider is available.
+    mirror only terraform's builtin provider is available. `removed` are templates that a service
+    does not offer, comma-separated: a production service removes `sandbox`.
     """
 
     binary: str = "terraform"
     mirror: Path | None = None
     templates: Path = _REPOSITORY / "terraform"
+    removed: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @field_validator("removed", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return split_commas(value)
+
+    @field_validator("removed")
+    @classmethod
+    def _offers_some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in value if name not in TEMPLATES]:
+            raise ValueError(f"{unknown} are not among {', '.join(sorted(TEMPLATES))}")
+        if not TEMPLATES.keys() - {*value}:
+            raise ValueError("No template is left")
+        return value
+
+    @property
+    def offered(self) -> frozenset[str]:
+        """The templates that this service deploys."""
+        return frozenset(TEMPLATES) - {*self.removed}
 
 
 class LogSettings(_Group):
     """Sinks that the worker writes to, sources that the API reads from (first healthy wins).
 
     `redact` lists further secret texts, comma-separated. `give_up_seconds`: how long after the end
-    of a step the worker retries a sink that refuses the step's log.
+    of a step the worker retries a sink that refuses the step's log. `max_mb`: the limit for
+    the log of a deployment; terraform continues beyond it, and the log ends `log_limit_reached`.
     """
 
     sinks: Annotated[tuple[str, ...], NoDecode] = ("local",)
     sources: Annotated[tuple[str, ...], NoDecode] = ("local",)
     redact: Annotated[tuple[str, ...], NoDecode] = ()
+    # The sandbox's largest log of 3 million lines has 0.6 GB.
+    max_mb: int = Field(default=1_000, ge=1, le=1_000_000)
     # A week, so that a sink can be repaired after a weekend; the event file stays longer.
     give_up_seconds: int = Field(default=7 * 86_400, ge=1, le=RETENTION_SECONDS)
 

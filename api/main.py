@@ -75,6 +75,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         health=HealthService(gateway),
         artifacts=store,
         downloads=downloads,
+        templates=settings.terraform.offered,
         preflight=GooglePreflight(google, settings.terraform.templates),
         placement=Placement(
             lambda deployment: (settings.runs / deployment).is_dir(),
