@@ -125,7 +125,7 @@ class TerraformSettings(_Group):
     @classmethod
     def _offers_some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := [name for name in value if name not in TEMPLATES]:
-            raise ValueError(f"{unknown} are not among {', '.join(sorted(TEMPLATES))}")
+            raise ValueError(f"The templates {unknown} are not among {', '.join(TEMPLATES)}")
         if not TEMPLATES.keys() - {*value}:
             raise ValueError("No template is left")
         return value
