@@ -92,8 +92,9 @@ class LimitsSettings(_Group):
     Set `open_deployments` below the places of all hosts, so that no subject takes all of them.
     """
 
-    # A customer has a stack or a few; a support team deploys dozens at once.
-    open_deployments: int = Field(default=SubjectLimits.open_deployments, ge=1, le=10_000)
+    # A customer has a stack or a few; a support team deploys dozens at once. Each create lists the
+    # open ones, at most in two pages.
+    open_deployments: int = Field(default=SubjectLimits.open_deployments, ge=1, le=1_000)
     # Twice as fast as a person with the command line; a create costs Temporal 10 ms.
     creates_per_minute: int = Field(default=SubjectLimits.creates_per_minute, ge=1, le=100_000)
 

@@ -61,6 +61,8 @@ _LONG_POLL = timedelta(seconds=40)
 # a worker's own report are by the worker's clock, and are not compared.
 _LIVE_POLLER = timedelta(seconds=90)
 _MAX_WORKERS = 1000
+# The largest page that Temporal returns by default.
+_MAX_PAGE = 1000
 
 
 class TemporalGateway:
@@ -158,7 +160,10 @@ class TemporalGateway:
     async def open_ids(self, subject: Subject, at_most: int) -> set[str]:
         """Ids of a subject's open deployments, at most so many."""
         executions = self._client.list_workflows(
-            open_query(subject), limit=at_most, page_size=at_most, rpc_timeout=_RPC
+            open_query(subject),
+            limit=at_most,
+            page_size=min(at_most, _MAX_PAGE),
+            rpc_timeout=_RPC,
         )
         with translated():
             return {execution.id async for execution in executions}

@@ -45,6 +45,7 @@ def test_without_any_setting_all_is_as_documented() -> None:
         ("ANAVA_API__CONNECTIONS_PER_ADDRESS", "1000001"),
         ("ANAVA_LIMITS__OPEN_DEPLOYMENTS", "0"),
         ("ANAVA_LIMITS__OPEN_DEPLOYMENTS", "-1"),
+        ("ANAVA_LIMITS__OPEN_DEPLOYMENTS", "1001"),
         ("ANAVA_LIMITS__CREATES_PER_MINUTE", "0"),
         ("ANAVA_LIMITS__CREATES_PER_MINUTE", "inf"),
         ("ANAVA_LOG__MAX_MB", "0"),

@@ -136,6 +136,7 @@ async def test_what_redis_lost_after_the_end_is_filled_in_and_the_console_repeat
     assert len(shown) == len(set(shown)) == sum(seal.lines + 1 for seal in result.seals)
 
 
+@pytest.mark.long
 async def test_a_log_at_its_limit_ends_equally_everywhere_and_the_deployment_completes(
     house: House, real: Servers, between: Behind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
