@@ -24,10 +24,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from adapters.network import PROXY_VARIABLES, NetworkSettings, Server, split_commas
 from deployments.errors import InvalidSettings
+from deployments.subject import SubjectLimits
+from deployments.templates import TEMPLATES
 from deployments.timings import RETENTION_SECONDS, RetryLimits, StopLadder, Timings, limits_of
 
 __all__ = [
     "ApiSettings",
+    "LimitsSettings",
     "LogSettings",
     "PhasesSettings",
     "Settings",
@@ -74,11 +77,18 @@ class ApiSettings(_Group):
 
     `published_on_loopback` allows another address in a container whose ports are published on the
     machine's loopback only; a request must still name a loopback host.
+
+    `connections` may be open in all, `connections_per_address` from the same peer address; further
+    ones are refused. Behind a proxy all have the proxy's address: then set both to the same number.
     """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     published_on_loopback: bool = False
+    # A connection takes 30 to 100 KB: 1 GB at most.
+    connections: int = Field(default=10_000, ge=16, le=1_000_000)
+    # A thousand viewers, each with a stream and a further connection.
+    connections_per_address: int = Field(default=2_000, ge=16, le=1_000_000)
 
 
 class TemporalUiSettings(_Group):
@@ -91,28 +101,70 @@ class TemporalUiSettings(_Group):
     upstream: Server | None = None
 
 
+class LimitsSettings(_Group):
+    """What a subject, today the owner, may use: open deployments, and creates a minute per API.
+
+    Set `open_deployments` below the places of all hosts, so that no subject takes all of them.
+    """
+
+    # A customer has a stack or a few; a support team deploys dozens at once. Each create lists the
+    # open ones, at most in two pages.
+    open_deployments: int = Field(default=SubjectLimits.open_deployments, ge=1, le=1_000)
+    # Twice as fast as a person with the command line; a create costs Temporal 10 ms.
+    creates_per_minute: int = Field(default=SubjectLimits.creates_per_minute, ge=1, le=100_000)
+
+    @property
+    def of_subject(self) -> SubjectLimits:
+        """The limits as a value."""
+        return SubjectLimits(self.open_deployments, self.creates_per_minute)
+
+
 class TerraformSettings(_Group):
     """The terraform binary and the providers.
 
     `binary` is a name on the PATH or a path. `mirror` is an unpacked filesystem mirror; without a
-    mirror only terraform's builtin provider is available.
+    mirror only terraform's builtin provider is available. `removed` are templates that a service
+    does not offer, comma-separated: a production service removes `sandbox`.
     """
 
     binary: str = "terraform"
     mirror: Path | None = None
     templates: Path = _REPOSITORY / "terraform"
+    removed: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @field_validator("removed", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return split_commas(value)
+
+    @field_validator("removed")
+    @classmethod
+    def _offers_some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in value if name not in TEMPLATES]:
+            raise ValueError(f"The templates {unknown} are not among {', '.join(TEMPLATES)}")
+        if not TEMPLATES.keys() - {*value}:
+            raise ValueError("No template is left")
+        return value
+
+    @property
+    def offered(self) -> frozenset[str]:
+        """The templates that this service deploys."""
+        return frozenset(TEMPLATES) - {*self.removed}
 
 
 class LogSettings(_Group):
     """Sinks that the worker writes to, sources that the API reads from (first healthy wins).
 
     `redact` lists further secret texts, comma-separated. `give_up_seconds`: how long after the end
-    of a step the worker retries a sink that refuses the step's log.
+    of a step the worker retries a sink that refuses the step's log. `max_mb`: the limit for
+    the log of a deployment; terraform continues beyond it, and the log ends `log_limit_reached`.
     """
 
     sinks: Annotated[tuple[str, ...], NoDecode] = ("local",)
     sources: Annotated[tuple[str, ...], NoDecode] = ("local",)
     redact: Annotated[tuple[str, ...], NoDecode] = ()
+    # The sandbox's largest log of 3 million lines has 0.6 GB.
+    max_mb: int = Field(default=1_000, ge=1, le=1_000_000)
     # A week, so that a sink can be repaired after a weekend; the event file stays longer.
     give_up_seconds: int = Field(default=7 * 86_400, ge=1, le=RETENTION_SECONDS)
 
@@ -349,6 +401,7 @@ class Settings(BaseSettings):
     network: NetworkSettings = NetworkSettings()
     secrets: SecretsSettings = SecretsSettings()
     worker: WorkerSettings = WorkerSettings()
+    limits: LimitsSettings = LimitsSettings()
     phases: PhasesSettings = PhasesSettings()
 
     @model_validator(mode="after")

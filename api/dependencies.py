@@ -10,13 +10,14 @@ from api.streaming.broadcast import BroadcastRegistry
 from deployments.deployment import DEFAULT_TENANT
 from deployments.execution import Caller
 
-__all__ = ["BroadcastsNeeded", "CurrentUser", "Services", "ServicesNeeded"]
+__all__ = ["BroadcastsNeeded", "CurrentUser", "Services", "ServicesNeeded", "current_user"]
 
 
 # All async: FastAPI runs a plain function in a thread, which took a seventh of a GET (measured).
 
 
-async def _current_user() -> Caller:
+async def current_user() -> Caller:
+    """The caller of the request."""
     # A single owner until sign-in exists; the request guard admits loopback requests only.
     return Caller(DEFAULT_TENANT, "local")
 
@@ -32,5 +33,5 @@ async def _broadcasts(request: HTTPConnection) -> BroadcastRegistry:
 
 
 BroadcastsNeeded = Annotated[BroadcastRegistry, Depends(_broadcasts)]
-CurrentUser = Annotated[Caller, Depends(_current_user)]
+CurrentUser = Annotated[Caller, Depends(current_user)]
 ServicesNeeded = Annotated[Services, Depends(_services)]

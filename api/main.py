@@ -25,6 +25,7 @@ from adapters.stores import open_artifact_store, open_sources, preferred
 from adapters.temporal.client import check_attributes, connect
 from adapters.temporal.gateway import TemporalGateway
 from api.app import build
+from api.connections import ConnectionLimits
 from api.dependencies import Services
 from api.descriptors import raise_descriptor_limit
 from api.server import Server, check_host
@@ -56,7 +57,9 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
     cipher = AesGcmCipher(keys)
     sources = open_sources(settings, FileChanges())
     services = Services(
-        deployments=DeploymentService(gateway, settings.phases.timings(), cipher),
+        deployments=DeploymentService(
+            gateway, settings.phases.timings(), cipher, settings.limits.of_subject
+        ),
         logs=preferred(settings, sources),
         copies=sources,
         source_labels={source.name: source.label for source in sources},
@@ -66,6 +69,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         health=HealthService(gateway),
         artifacts=store,
         downloads=downloads,
+        templates=settings.terraform.offered,
         preflight=GooglePreflight(google, settings.terraform.templates),
         placement=Placement(
             lambda deployment: (settings.runs / deployment).is_dir(),
@@ -86,7 +90,8 @@ async def run(settings: Settings) -> None:
     stopping = asyncio.Event()
     app = await create_app(settings, stopping)
     forget_secrets()
-    await Server(app, settings.api.host, settings.api.port, stopping).serve()
+    limits = ConnectionLimits(settings.api.connections, settings.api.connections_per_address)
+    await Server(app, settings.api.host, settings.api.port, stopping, limits=limits).serve()
 
 
 def main(argv: Sequence[str] = ()) -> int:

@@ -9,7 +9,14 @@ __all__ = ["OF_DEPLOYMENT", "OF_STORE", "add_components", "error_responses"]
 
 _REQUEST_ID = "5f1c0c6e8d9b4d3f9a52b8e1f2f0c7aa"
 # Every route can answer with these.
-_ALWAYS = ("bad_request", "host_not_allowed", "headers_too_large", "internal_error")
+_ALWAYS = (
+    "bad_request",
+    "host_not_allowed",
+    "headers_too_large",
+    "request_timeout",
+    "too_many_connections",
+    "internal_error",
+)
 _WITH_BODY = ("invalid_json", "body_too_large", "unsupported_media_type", "origin_not_allowed")
 # Problems of each route below a deployment, and of each such route that also reads a store.
 OF_DEPLOYMENT = ("not_found", "invalid_request", "temporal_unavailable")

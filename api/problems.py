@@ -4,8 +4,9 @@ import errno
 import inspect
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -75,6 +76,9 @@ _ERRORS: dict[type[AnavaError], tuple[str, int, str]] = {
     errors.LinkExpired: ("link_expired", 403, "The link has expired"),
     errors.AlreadyFinished: ("already_finished", 409, "The deployment has ended"),
     errors.LogNotSealed: ("log_not_sealed", 409, "The log has no end record"),
+    errors.LimitReached: ("limit_reached", 429, "A limit is reached"),
+    errors.TooManyDeployments: ("too_many_deployments", 429, "Too many open deployments"),
+    errors.TooManyCreates: ("too_many_creates", 429, "Too many new deployments"),
     errors.SignInExpired: ("sign_in_expired", 401, "Sign in with Google again"),
     errors.Unavailable: ("unavailable", 503, "Not available just now"),
     errors.TemporalUnavailable: ("temporal_unavailable", 503, "Temporal does not answer"),
@@ -119,6 +123,19 @@ KINDS: dict[str, ProblemKind] = {
         "The limit for a body is 1 MiB.",
         "Send a smaller body; a template's variables need a few kilobytes.",
     ),
+    "request_timeout": ProblemKind(
+        408,
+        "Request not finished in time",
+        "The limit for a whole request, head and body, is 20 s; the connection is closed.",
+        "Send the request again, in one go.",
+    ),
+    "too_many_connections": ProblemKind(
+        429,
+        "Too many connections",
+        "Your address has too many open connections.",
+        "Close some, or try again later; behind a proxy an operator can raise "
+        "ANAVA_API__CONNECTIONS_PER_ADDRESS.",
+    ),
     "headers_too_large": ProblemKind(
         431,
         "Headers too large",
@@ -138,6 +155,7 @@ KINDS: dict[str, ProblemKind] = {
         "Report the error with the request id.",
     ),
 }
+_RETRY_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -149,6 +167,8 @@ class Problem:
     detail: str = ""
     next_step: str = ""
     errors: Sequence[FieldProblem] = ()
+    # `Retry-After` of a 429 or 503: a server that was restarted answers within 2 s.
+    retry_seconds: int = 2
 
     @property
     def kind(self) -> ProblemKind:
@@ -174,8 +194,8 @@ def problem_response(problem: Problem, request_id: str) -> Response:
     """The problem as a response, in ASCII: a field name may hold a lone surrogate."""
     status = problem.kind.status
     headers = {"Cache-Control": "no-store"}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "2"
+    if status in _RETRY_STATUSES:
+        headers["Retry-After"] = str(problem.retry_seconds)
     content = json.dumps(document(problem, request_id))
     return Response(content, status, headers, "application/problem+json")
 
@@ -194,9 +214,12 @@ def problem_of(error: AnavaError) -> Problem | None:
     codes = (_ERRORS[kind][0] for kind in type(error).__mro__ if kind in _ERRORS)
     if (code := next(codes, None)) is None:
         return None
-    return Problem(
+    problem = Problem(
         code, without_host_paths(str(error)), error.next_step, error.problems[:_MAX_PROBLEMS]
     )
+    if isinstance(error, errors.LimitReached):
+        return replace(problem, retry_seconds=max(1, math.ceil(error.retry_after_seconds)))
+    return problem
 
 
 def validation_problem(details: Sequence[Mapping[str, Any]]) -> Problem:

@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -13,7 +13,8 @@ from starlette.types import ASGIApp
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from api.descriptors import ACCEPTED_AT_ONCE, HttpProtocol
+from api.connections import ConnectionLimits, Connections, HttpProtocol
+from api.descriptors import ACCEPTED_AT_ONCE
 from api.middleware.request_guard import is_loopback
 from deployments.errors import InvalidSettings
 
@@ -63,6 +64,7 @@ class Server(uvicorn.Server):
         port: int,
         stopping: asyncio.Event,
         stall_seconds: float = STALL_SECONDS,
+        limits: ConnectionLimits = ConnectionLimits(),  # noqa: B008 - a frozen value
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -74,7 +76,8 @@ class Server(uvicorn.Server):
             # The process configures the log.
             log_config=None,
             backlog=ACCEPTED_AT_ONCE,
-            http=HttpProtocol,
+            # uvicorn calls the class, and nothing else of it.
+            http=HttpProtocol.of(Connections(limits)),  # type: ignore[arg-type]
             ws=_WebSocket,
             ws_max_size=_MAX_MESSAGE_BYTES,
             # The events include pings. Compression would prevent sharing a frame among viewers.
@@ -136,7 +139,14 @@ def _widen_backlog(descriptor: int) -> None:
 
 
 class _WebSocket(WebSocketsSansIOProtocol):
-    """Fixes two errors of uvicorn 0.54 at refused upgrades."""
+    """Fixes two errors of uvicorn 0.54 at refused upgrades; `on_lost` is called at the end."""
+
+    on_lost: Callable[[], None] | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.on_lost is not None:
+            self.on_lost()
 
     def data_received(self, data: bytes) -> None:
         """Send the refusal of an unreadable request, which uvicorn leaves in a buffer."""

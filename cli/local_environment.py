@@ -208,6 +208,11 @@ def temporal_options(database: Path) -> list[str]:
         *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"),
         *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"),
         *("--dynamic-config-value", "frontend.httpAllowedHosts=[]"),
+        # Deployments of different owners are admitted in turn; fairness is per partition of a queue
+        # (docs/adr/0037).
+        *("--dynamic-config-value", "matching.enableFairness=true"),
+        *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
+        *("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
     ]
 
 

@@ -18,6 +18,9 @@ Tree:
         LinkExpired
       AlreadyFinished
       LogNotSealed
+      LimitReached
+        TooManyDeployments
+        TooManyCreates
       SignInExpired
       Unavailable
         TemporalUnavailable
@@ -59,6 +62,7 @@ __all__ = [
     "IdempotencyKeyReused",
     "InvalidRequest",
     "InvalidSettings",
+    "LimitReached",
     "LinkExpired",
     "LinkRefused",
     "LogGap",
@@ -80,6 +84,8 @@ __all__ = [
     "StepMoved",
     "TemporalUnavailable",
     "TerraformUnusable",
+    "TooManyCreates",
+    "TooManyDeployments",
     "Unavailable",
 ]
 
@@ -194,6 +200,26 @@ class LogNotSealed(AnavaError):
     """The log is not complete yet, so the copies cannot be compared."""
 
     next_step = "Try again after the end; the log of a terminated deployment is never complete."
+
+
+class LimitReached(AnavaError):
+    """A limit of this service for its callers is reached."""
+
+    next_step = "Send the request again after the time in the header Retry-After."
+
+    def __init__(self, message: str = "", retry_seconds: float = 2.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_seconds
+
+
+class TooManyDeployments(LimitReached):
+    """You have too many deployments that wait or run."""
+
+    next_step = "Wait until a deployment has ended, or cancel one, then send the request again."
+
+
+class TooManyCreates(LimitReached):
+    """You have started too many deployments in the last minute."""
 
 
 class SignInExpired(AnavaError):

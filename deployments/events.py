@@ -13,6 +13,7 @@ from typing import NotRequired, Self, TypedDict
 from deployments.errors import FieldProblem, InvalidRequest
 
 __all__ = [
+    "LIMIT_NOTICE",
     "MAX_TEXT_BYTES",
     "EndKind",
     "EndRecord",
@@ -24,12 +25,16 @@ __all__ = [
     "chunk_after",
     "decode_event",
     "is_end_record",
+    "is_limit_notice",
     "last_end_record",
     "steps_in_order",
 ]
 
 # An event must fit every store: a Firestore document holds at most 1 MiB.
 MAX_TEXT_BYTES = 256 * 1024
+
+# The beginning of the text of the last event of a log that reached its limit.
+LIMIT_NOTICE = "log_limit_reached: "
 
 # Stores that sort text pad each number to 10 digits.
 _MAX_DIGITS = 10
@@ -225,6 +230,14 @@ def decode_event(line: bytes) -> Event:
 def is_end_record(line: bytes) -> bool:
     """Whether a line is an end record: `"end"` follows the id, and quotes in texts are escaped."""
     return line.partition(b",")[2].startswith(b'"end":')
+
+
+def is_limit_notice(line: bytes) -> bool:
+    """Whether an event of the log tells that the log reached its limit."""
+    try:
+        return decode_event(line).get("text", "").startswith(LIMIT_NOTICE)
+    except (ValueError, AttributeError):
+        return False
 
 
 def last_end_record(data: bytes) -> EndRecord | None:

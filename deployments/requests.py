@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from deployments.deployment import ApprovalPolicy, DeploymentRequest, Operation, Stack
 from deployments.destruction import confirmation
 from deployments.errors import FieldProblem, InvalidRequest, NotAcceptedByApi, NotAvailable
-from deployments.templates import TEMPLATES, Variable, VariableKind
+from deployments.templates import TEMPLATES, Product, Template, Variable, VariableKind
 from deployments.timings import PhaseTimeouts, limits_of
 
 __all__ = ["DeploymentFields", "Value", "check", "check_again", "check_target"]
@@ -65,14 +65,20 @@ class DeploymentFields:
     revision: int | None = None
 
 
-def check(requested: DeploymentFields) -> DeploymentRequest:
+def check(requested: DeploymentFields, offered: Collection[str] = TEMPLATES) -> DeploymentRequest:
     """Turn the fields into a request that every later part may trust.
+
+    A template that is not `offered` is unknown.
 
     Raises:
         InvalidRequest: with a problem for each field that breaks a rule or is not built yet.
         NotAvailable: no rule is broken, but some value is designed and not built yet.
     """
-    problems = [*_names(requested), *_variables(requested), *_timeouts(requested.timeouts)]
+    problems = [
+        *_names(requested, offered),
+        *_variables(requested, offered),
+        *_timeouts(requested.timeouts),
+    ]
     problems += _confirmation(requested)
     unavailable = list(_not_available(requested))
     if problems:
@@ -122,13 +128,15 @@ def check_again(request: DeploymentRequest) -> None:
         raise NotAcceptedByApi("The tenant's name has a wrong form.")
 
 
-def check_target(requested: DeploymentFields) -> DeploymentRequest:
+def check_target(
+    requested: DeploymentFields, offered: Collection[str] = TEMPLATES
+) -> DeploymentRequest:
     """A request with the target alone, to check a project before anything is deployed.
 
     Raises:
         InvalidRequest: with a problem for each field that breaks a rule.
     """
-    if problems := list(_names(requested)):
+    if problems := list(_names(requested, offered)):
         raise InvalidRequest("The request breaks a rule.", *problems)
     return DeploymentRequest(
         stack=Stack(requested.template, requested.project_id, requested.prefix),
@@ -137,20 +145,20 @@ def check_target(requested: DeploymentFields) -> DeploymentRequest:
     )
 
 
-def _names(requested: DeploymentFields) -> Iterator[FieldProblem]:
+def _names(requested: DeploymentFields, offered: Collection[str]) -> Iterator[FieldProblem]:
     for name, pattern, description in _NAME_RULES:
         value = getattr(requested, name)
         if len(value) > _MAX_NAME_CHARACTERS or not pattern.fullmatch(value):
             yield FieldProblem(f"/{name}", "pattern", f"{name} must be {description}.")
-    if requested.template not in TEMPLATES:
-        names = ", ".join(sorted(TEMPLATES))
+    if requested.template not in offered:
+        names = ", ".join(sorted(offered))
         yield FieldProblem("/template", "unknown", f"template must be one of: {names}.")
 
 
-def _variables(requested: DeploymentFields) -> Iterator[FieldProblem]:
-    template = TEMPLATES.get(requested.template)
-    if template is None:
+def _variables(requested: DeploymentFields, offered: Collection[str]) -> Iterator[FieldProblem]:
+    if requested.template not in offered:
         return
+    template = TEMPLATES[requested.template]
     for name, value in requested.variables.items():
         rule = template.variables.get(name)
         pointer = "/variables/" + name[:64].replace("~", "~0").replace("/", "~1")
@@ -161,6 +169,29 @@ def _variables(requested: DeploymentFields) -> Iterator[FieldProblem]:
             )
         elif problem := _problem(rule, value):
             yield FieldProblem(pointer, "value", problem)
+    if template.product is not None:
+        yield from _product(template, template.product, requested.variables)
+
+
+def _product(
+    template: Template, product: Product, variables: Mapping[str, Value]
+) -> Iterator[FieldProblem]:
+    """The problem of numbers that are each in their bounds, and whose product is too large."""
+    result = 1.0
+    for name, default in product.defaults.items():
+        value = variables.get(name, default)
+        if _problem_of_number(template.variables[name], value) or not isinstance(
+            value, int | float
+        ):
+            return
+        result *= value
+    if result > product.highest:
+        names = " times ".join(product.defaults)
+        yield FieldProblem(
+            f"/variables/{next(iter(product.defaults))}",
+            "value",
+            f"{names} may be {product.highest} at most.",
+        )
 
 
 def _problem(rule: Variable, value: Value) -> str | None:

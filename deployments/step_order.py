@@ -19,7 +19,7 @@ class DeploymentInput:
     """The input of a deployment.
 
     `accepted_at` is the time at which the API accepted the request, RFC 3339 by Temporal's clock;
-    `signature` is the API's over all other fields and the deployment's id. only a worker
+    `signature` is the API's over all other fields and the deployment's id. Only a worker
     of the last release reads `credential_ref`, since the credential follows from the template.
     """
 

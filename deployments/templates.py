@@ -13,7 +13,7 @@ from deployments.destruction import (
     SoftDeletedResource,
 )
 
-__all__ = ["TEMPLATES", "Template", "Variable", "VariableKind"]
+__all__ = ["TEMPLATES", "Product", "Template", "Variable", "VariableKind"]
 
 
 class VariableKind(StrEnum):
@@ -45,12 +45,20 @@ class Variable:
 
 
 @dataclass(frozen=True)
+class Product:
+    """A bound on the product of numbers; `defaults` are those of the HCL, by variable."""
+
+    defaults: dict[str, int]
+    highest: int
+
+
+@dataclass(frozen=True)
 class Template:
     """A folder below `terraform/`.
 
     `needs_google`: a host needs a mirror with Google's provider, and a run needs a credential.
     `has_cameras`: the outputs become the camera configuration. `destruction`: the resources that a
-    destroy leaves.
+    destroy leaves. `product`: a bound that no single variable has.
     """
 
     name: str
@@ -59,6 +67,7 @@ class Template:
     destruction: Destruction
     needs_google: bool = False
     has_cameras: bool = False
+    product: Product | None = None
 
     @property
     def sensitive(self) -> frozenset[str]:
@@ -74,8 +83,9 @@ _SUFFIX = Variable(
 )
 
 # The sandbox's bounds are those in variables.tf: an hour per resource, a million lines each,
-# 1,000 resources per layer. Only terraform checks that the resource in `fail` exists, since that
-# rule depends on two variables.
+# 1,000 resources per layer, a million lines of a layer: 3 million lines are 0.8 GB of terraform's
+# output, and without that bound a request made 1.9 TB. Only terraform checks that the resource in
+# `fail` exists, since that rule depends on two variables.
 TEMPLATES: dict[str, Template] = {
     "sandbox": Template(
         name="sandbox",
@@ -93,6 +103,7 @@ TEMPLATES: dict[str, Template] = {
             "secret": Variable(VariableKind.STRING, sensitive=True, max_characters=4096),
         },
         destruction=Destruction(retained=(RECORDS,)),
+        product=Product({"lines": 3, "resources": 4}, highest=1_000_000),
     ),
     "anava": Template(
         name="anava",

@@ -21,7 +21,7 @@ from adapters.terraform.run_command import run_command
 from adapters.terraform.state.backends import StateBackends, backend_file, sensitive_outputs
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest, PreparedHost
-from deployments.errors import DiskFull, TerraformUnusable
+from deployments.errors import DiskFull, InvalidRequest, TerraformUnusable
 from deployments.log_ports import SinkStatus
 from deployments.requests import check_again
 from deployments.secret_variables import Cipher, decrypt_variables
@@ -118,6 +118,7 @@ class WorkerHost:
             durations=lambda: load_typical_durations(root.path),
             google=settings.google.endpoint,
             inherited=inherited,
+            log_limit_bytes=settings.log.max_mb * _MEGABYTE,
         )
         return cls(settings, root, version, context, store, records)
 
@@ -154,6 +155,7 @@ class WorkerHost:
 
         Raises:
             NotAcceptedByApi: the request breaks a rule.
+            InvalidRequest: this host does not deploy the template.
             TerraformUnusable: the template needs a provider mirror, and this host has none.
             RunDirectoryBroken: the template is not installed.
             SecretsUnreadable: the variables cannot be decrypted here.
@@ -163,6 +165,8 @@ class WorkerHost:
         """
         if not self.has_space() and not self._root.directory(deployment).is_open:
             raise DiskFull("the disk of the host is almost full")
+        if request.stack.template not in self._settings.terraform.offered:
+            raise InvalidRequest(f"This host does not deploy the template {request.stack.template}")
         request = decrypt_variables(request, deployment, self._cipher)
         check_again(request)
         self._check_providers(TEMPLATES[request.stack.template])

@@ -24,8 +24,8 @@ _AHEAD_BYTES = 256 * 1024
 class EventFile:
     """Appends events for the single writer of a step.
 
-    Space for the end record is always allocated, where the file system can do this; a file with an
-    end record gets none.
+    `last_line` is the last line that the opened file had. Space for the end record is always
+    allocated, where the file system can do this; a file with an end record gets none.
 
     Opening cuts a torn last line and reads the file to count and hash the lines; on a full disk it
     raises the OSError of `disk_space.is_full`. A worker that
@@ -40,6 +40,7 @@ class EventFile:
         self._lock = threading.Lock()
         self._hash = hashlib.sha256()
         self.lines = 0
+        self.last_line = b""
         self._size = 0
         self._allocated = 0
         try:
@@ -87,6 +88,11 @@ class EventFile:
         self.lines += lines
 
     @property
+    def size(self) -> int:
+        """The bytes of all lines in the file."""
+        return self._size
+
+    @property
     def sha256(self) -> str:
         """The hash of all lines in the file, as hexadecimal digits."""
         return self._hash.hexdigest()
@@ -102,6 +108,7 @@ class EventFile:
         while block := os.pread(self._fd, _BLOCK_BYTES, self._size + len(torn)):
             block = torn + block
             end = block.rfind(b"\n") + 1
+            self.last_line = block[block.rfind(b"\n", 0, max(0, end - 1)) + 1 : end]
             self._hash.update(block[:end])
             self.lines += block.count(b"\n", 0, end)
             self._size += end

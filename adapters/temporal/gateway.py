@@ -19,7 +19,7 @@ from temporalio.api.workflowservice.v1 import (
     ListWorkersRequest,
 )
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from adapters.encryption import InputSigner
@@ -30,6 +30,7 @@ from adapters.temporal.executions import memo_of, read_execution, search_attribu
 from adapters.temporal.queries import (
     PageCursors,
     list_query,
+    open_query,
     recent_query,
     running_query,
 )
@@ -44,6 +45,7 @@ from deployments.execution import (
 )
 from deployments.phase import Phase
 from deployments.step_order import DeploymentInput
+from deployments.subject import Subject, subject_of
 from deployments.temporal_names import (
     DEPLOYMENT_WORKFLOW,
     SHARED_QUEUE,
@@ -64,6 +66,8 @@ _LONG_POLL = timedelta(seconds=40)
 # a worker's own report are by the worker's clock, and are not compared.
 _LIVE_POLLER = timedelta(seconds=90)
 _MAX_WORKERS = 1000
+# The largest page that Temporal returns by default.
+_MAX_PAGE = 1000
 
 
 class TemporalGateway:
@@ -106,6 +110,8 @@ class TemporalGateway:
                     search_attributes=search_attributes(snapshot),
                     static_summary=f"{snapshot.operation} {snapshot.stack}",
                     static_details=details,
+                    # The activities inherit the key: a host admits the subjects in turn (ADR 37).
+                    priority=Priority(fairness_key=subject_of(snapshot.caller).key),
                     rpc_timeout=_RPC,
                 )
         except WorkflowAlreadyStartedError:
@@ -161,6 +167,17 @@ class TemporalGateway:
         with translated():
             executions = self._client.list_workflows(running_query(), rpc_timeout=_RPC)
             return [execution.id async for execution in executions]
+
+    async def open_ids(self, subject: Subject, at_most: int) -> set[str]:
+        """Ids of a subject's open deployments, at most so many."""
+        executions = self._client.list_workflows(
+            open_query(subject),
+            limit=at_most,
+            page_size=min(at_most, _MAX_PAGE),
+            rpc_timeout=_RPC,
+        )
+        with translated():
+            return {execution.id async for execution in executions}
 
     async def count_running(self, *phases: Phase) -> int:
         """Count open deployments, by default in any phase."""

@@ -12,11 +12,12 @@ from deployments.deployment import Stack, Status
 from deployments.errors import FieldProblem, InvalidRequest
 from deployments.execution import Caller, DeploymentFilter
 from deployments.phase import Phase
+from deployments.subject import Subject
 from deployments.templates import TEMPLATES
 from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Attribute
 from deployments.transitions import is_terminal
 
-__all__ = ["PageCursors", "list_query", "recent_query", "running_query"]
+__all__ = ["PageCursors", "list_query", "open_query", "recent_query", "running_query"]
 
 _DEPLOYMENTS = f"WorkflowType = '{DEPLOYMENT_WORKFLOW}'"
 _RUNNING = "ExecutionStatus = 'Running'"
@@ -56,6 +57,12 @@ def running_query(*phases: Phase) -> str:
         return f"{_DEPLOYMENTS} AND {_RUNNING}"
     either = ", ".join(f"'{phase}'" for phase in phases)
     return f"{_DEPLOYMENTS} AND {_RUNNING} AND {Attribute.PHASE} IN ({either})"
+
+
+def open_query(subject: Subject) -> str:
+    """Match the open deployments that count for a subject."""
+    parts = [f"{attribute} = {_quoted(value)}" for attribute, value in subject.attributes]
+    return " AND ".join([_DEPLOYMENTS, _RUNNING, *parts])
 
 
 def recent_query(since: datetime) -> str:

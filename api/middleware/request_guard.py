@@ -76,15 +76,24 @@ class RequestGuard:
         problem = _refusal(method, headers)
         if problem is None and method not in _SAFE and scope["type"] == "http":
             body = await _body(receive)
-            if isinstance(body, Problem):
-                problem = body
-            else:
-                problem = _body_refusal(body, headers) if self._json_only else None
-                receive = _Replay(body, receive)
+            if body is None:
+                # The client has left, or was too slow: half a request is no request.
+                return
+            problem = body if isinstance(body, Problem) else self._body_refusal(body, headers)
+            receive = _Replay(b"" if isinstance(body, Problem) else body, receive)
         if problem is not None:
             await problem_response(problem, request_id)(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
+
+    def _body_refusal(self, body: bytes, headers: Headers) -> Problem | None:
+        if not body or not self._json_only:
+            return None
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            return Problem("unsupported_media_type")
+        detail = json_error(body)
+        return Problem("invalid_json", detail) if detail else None
 
 
 def _refusal(method: str, headers: Headers) -> Problem | None:
@@ -110,16 +119,6 @@ def _change_refusal(host: str, headers: Headers) -> str | None:
     return None
 
 
-def _body_refusal(body: bytes, headers: Headers) -> Problem | None:
-    if not body:
-        return None
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        return Problem("unsupported_media_type")
-    detail = json_error(body)
-    return Problem("invalid_json", detail) if detail else None
-
-
 def _without_port(host: str) -> str:
     try:
         return urlsplit(f"//{host}").hostname or ""
@@ -132,12 +131,13 @@ def _request_id(headers: Headers) -> str:
     return request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex
 
 
-async def _body(receive: Receive) -> bytes | Problem:
+async def _body(receive: Receive) -> bytes | Problem | None:
+    """The whole body; None where the client does not send all of it."""
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return bytes(body)
+            return None
         body += message.get("body", b"")
         if len(body) > _MAX_BODY_BYTES:
             return Problem("body_too_large")

@@ -39,6 +39,8 @@ _MAX_WAIT_SECONDS = 30
         "invalid_request",
         "not_available",
         "idempotency_key_reused",
+        "too_many_deployments",
+        "too_many_creates",
         "temporal_unavailable",
         body=True,
     ),
@@ -51,7 +53,7 @@ async def create_deployment(
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> AcceptedBody:
     """Start a deployment. The same Idempotency-Key and body give the same deployment."""
-    request = check(body.to_fields())
+    request = check(body.to_fields(), services.templates)
     snapshot = await services.deployments.start(user, request, _checked_key(idempotency_key))
     accepted = AcceptedBody(**dict(to_summary(snapshot)))
     response.headers["Location"] = accepted.links.self

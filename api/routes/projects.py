@@ -33,7 +33,7 @@ async def validate_project(
     body: ValidateBody, user: CurrentUser, services: ServicesNeeded
 ) -> ValidationBody:
     """Run the check that each deployment begins with. Changes nothing."""
-    request = check_target(body.to_fields())
+    request = check_target(body.to_fields(), services.templates)
     findings = await _preflight(services).check(request)
     return ValidationBody(
         project_id=request.stack.project_id,

@@ -1,7 +1,7 @@
 """The services that the routes use."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.services.deployments import DeploymentService
@@ -10,6 +10,7 @@ from api.services.placement import Placement
 from deployments.artifacts import ArtifactStore, Downloads
 from deployments.log_ports import LogSource, ProgressSource, SinkStatuses
 from deployments.preflight import Preflight
+from deployments.templates import TEMPLATES
 from deployments.worker_reports import HostReports
 
 __all__ = ["Services"]
@@ -28,6 +29,7 @@ class Services:
         preflight: None where the API has no access to Google's APIs.
         copies: every store of the log that this process can read.
         source_labels: the label of each store, by name; without a label the name is shown.
+        templates: the names of the templates that this service deploys.
         verifying: limits how many copies of a log are read whole at once.
         placement: which data another host's disk alone has; by default every run directory is here.
         stopping: set when the server begins to stop.
@@ -43,6 +45,7 @@ class Services:
     host: HostReports | None = None
     preflight: Preflight | None = None
     copies: Sequence[LogSource] = ()
+    templates: Collection[str] = frozenset(TEMPLATES)
     source_labels: Mapping[str, str] = field(default_factory=dict)
     placement: Placement = field(default_factory=lambda: Placement(lambda _: True))
     verifying: asyncio.Semaphore = field(

@@ -8,12 +8,14 @@ from collections.abc import AsyncGenerator
 from dataclasses import asdict, replace
 from typing import Protocol
 
+from api.services.quotas import Quotas
 from deployments.credentials import credential_reference
 from deployments.deployment import CancelRequest, DeploymentRequest, Status
 from deployments.deployment_id import is_deployment_id
 from deployments.errors import (
     AlreadyFinished,
     IdempotencyKeyReused,
+    LimitReached,
     NotFound,
     SecretsUnreadable,
     Unavailable,
@@ -28,6 +30,7 @@ from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.secret_variables import Cipher, encrypt_variables
 from deployments.step_order import DeploymentInput
+from deployments.subject import Subject, SubjectLimits, subject_of
 from deployments.templates import TEMPLATES
 from deployments.timings import Timings
 
@@ -50,17 +53,26 @@ class Executions(Protocol):
     async def cancel(self, deployment: str, request: CancelRequest) -> None: ...
     async def force_cancel(self, deployment: str) -> None: ...
     def changes(self, deployment: str) -> AsyncGenerator[None, None]: ...
+    async def open_ids(self, subject: Subject, at_most: int) -> set[str]: ...
 
 
 class DeploymentService:
     """Deployments; each call reaches those of the calling owner only.
 
-    `timings` are the limits of new deployments; `cipher` encrypts their sensitive variables. Each
-    call raises `TemporalUnavailable` when Temporal does not answer.
+    `timings` are the limits of new deployments; `cipher` encrypts their sensitive variables;
+    `limits` are those of each subject. Each call raises `TemporalUnavailable` when Temporal does
+    not answer.
     """
 
-    def __init__(self, executions: Executions, timings: Timings, cipher: Cipher) -> None:
+    def __init__(
+        self,
+        executions: Executions,
+        timings: Timings,
+        cipher: Cipher,
+        limits: SubjectLimits = SubjectLimits(),  # noqa: B008 - a frozen value
+    ) -> None:
         self._executions = executions
+        self._quotas = Quotas(executions, limits)
         self._timings = timings
         self._cipher = cipher
 
@@ -71,6 +83,7 @@ class DeploymentService:
 
         Raises:
             IdempotencyKeyReused: the key started another request.
+            LimitReached: the subject of the caller has reached a limit, and the key is new.
             TemporalUnavailable: a repeat with the same key is safe.
         """
         request = replace(request, stack=replace(request.stack, tenant=caller.tenant))
@@ -82,11 +95,28 @@ class DeploymentService:
             credential_reference(TEMPLATES[request.stack.template]),
             caller.tenant,
         )
-        await self._executions.start(initial, input, _details(initial))
+        if await self._is_admitted(initial, key):
+            await self._executions.start(initial, input, _details(initial))
         snapshot = await self.get(caller, initial.id)
         if snapshot.request_sha256 != initial.request_sha256:
             raise IdempotencyKeyReused("This Idempotency-Key was used with another body.")
         return snapshot
+
+    async def _is_admitted(self, initial: DeploymentSnapshot, key: str | None) -> bool:
+        """Whether the deployment may start; False where a repeat finds it started before."""
+        try:
+            await self._quotas.admit(subject_of(initial.caller), initial.id)
+        except LimitReached:
+            if key is None:
+                raise
+            try:
+                await self._executions.read(initial.id)
+            except NotFound:
+                pass
+            else:
+                return False
+            raise
+        return True
 
     async def get(self, caller: Caller, deployment: str) -> DeploymentSnapshot:
         """Read a deployment of the caller.

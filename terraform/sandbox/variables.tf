@@ -84,6 +84,12 @@ variable "lines" {
     condition     = var.lines >= 0 && var.lines <= 1000000 && floor(var.lines) == var.lines
     error_message = "lines is a whole number between 0 and 1000000."
   }
+
+  validation {
+    # The log of a layer; the three layers print 0.8 GB at most.
+    condition     = var.lines * var.resources <= 1000000
+    error_message = "lines times resources is 1000000 at most."
+  }
 }
 
 variable "resources" {

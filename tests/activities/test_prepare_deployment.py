@@ -11,6 +11,7 @@ from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
 from adapters.settings import Settings, TerraformSettings, base_environment
 from deployments.deployment import DeploymentRequest, Stack
+from deployments.errors import InvalidRequest
 from tests.support.stack_records import StackRecordsInMemory
 from worker.host import WorkerHost
 
@@ -72,3 +73,24 @@ async def test_the_version_of_a_template_is_a_digest_of_its_files(tmp_path: Path
     assert set(first) <= set("0123456789abcdef")
     assert len({first, second, third}) == 3
     assert repeated == first
+
+
+async def test_a_host_refuses_a_template_that_is_removed(tmp_path: Path) -> None:
+    """Also where another API, or a client of Temporal, has accepted the deployment."""
+    settings = Settings(data_dir=tmp_path, terraform=TerraformSettings(removed=("sandbox",)))
+    request = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
+    changes = FileChanges()
+    host = await WorkerHost.open(
+        settings,
+        base_environment(),
+        changes,
+        LocalArtifactStore(tmp_path),
+        StackRecordsInMemory(),
+    )
+    try:
+        with pytest.raises(InvalidRequest, match="does not deploy the template sandbox"):
+            await host.prepare("dep-1", request)
+    finally:
+        host.close()
+        changes.close()
+    assert not (settings.runs / "dep-1").exists()

@@ -91,12 +91,13 @@ TAKEN: list[Fields] = [
         "region": "europe-west12",
         "storage_location": "US-CENTRAL1",
         "resource_seconds": 3600,
-        "lines": 1_000_000,
+        "lines": 1_000,
         "resources": 1000,
         "fail": "edge-1000",
         "secret": "${var.prefix} %{ if true } \"'\\\n\t\u2028\x01é😀",
     },
     {"resource_seconds": 1e-320, "lines": 3.0, "fail": "services-4", "secret": "x" * 4096},
+    {"lines": 1_000_000, "resources": 1},
     {"storage_location": "northamerica-northeast2", "lines": -0.0, "fail": "foundation-1"},
 ]
 REFUSED: list[Fields] = [
@@ -131,6 +132,23 @@ REFUSED: list[Fields] = [
         "fail": "services-1\n",
     },
 ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"lines": 250_001},
+        {"lines": 1_001, "resources": 1000},
+        {"lines": 1_000_000, "resources": 1000},
+    ],
+)
+def test_a_log_beyond_a_million_lines_of_a_layer_is_refused_here_and_by_terraform(
+    sandbox: Workspace, fields: Fields
+) -> None:
+    """3,000 resources with a million lines each made 1.9 TB of log."""
+    assert refused_here(fields, "sandbox") == ["lines"]
+    (message,) = sandbox.refused(fields)
+    assert message.startswith("lines times resources is 1000000 at most.")
 
 
 @pytest.mark.parametrize("fields", TAKEN)

@@ -15,6 +15,7 @@ from adapters.gcs.objects import open_objects
 from adapters.local.sink_status import LocalSinkStatuses
 from adapters.redis.log import RedisLogSource, open_redis
 from deployments.deployment import DeploymentResult, Status
+from deployments.events import LIMIT_NOTICE, EndKind
 from deployments.log_ports import LogSource
 from deployments.log_verification import Verdict, verify
 from tests.support import stores
@@ -133,3 +134,22 @@ async def test_what_redis_lost_after_the_end_is_filled_in_and_the_console_repeat
         await check_invariants(house, deployment, Views(sources=found))
     shown = on_the_console(house.data / "worker.log", deployment.id)
     assert len(shown) == len(set(shown)) == sum(seal.lines + 1 for seal in result.seals)
+
+
+@pytest.mark.long
+async def test_a_log_at_its_limit_ends_equally_everywhere_and_the_deployment_completes(
+    house: House, real: Servers, between: Behind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.settings = {**settings(between), "ANAVA_LOG__MAX_MB": "1"}
+    house.worker()
+    deployment = await house.deploy(resource_seconds=0, lines=1_500)
+    result = await deployment.result()
+    assert (result.status, result.counts.add) == (Status.COMPLETED, 12)
+    ends = [seal.end for seal in result.seals]
+    assert ends == [EndKind.COMPLETE, EndKind.COMPLETE, EndKind.LIMITED]
+    assert result.seals[-1].missing_lines > 1_000
+    size = sum(deployment.file(step, "events.jsonl").stat().st_size for step in (1, 2, 3))
+    assert size < 1_010_000
+    assert str(deployment.events(3)[-2]["text"]).startswith(LIMIT_NOTICE)
+    async with sources(real, monkeypatch) as found:
+        await until_equal(found, deployment.id, result)

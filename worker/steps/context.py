@@ -1,5 +1,6 @@
 """The values that all steps on a host share."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ class HostContext:
 
     `inherited` is what each child process gets besides its own environment: the path of shared
     libraries, which the interpreter of the runner may need, proxy and certificate authorities.
+    `log_limit_bytes` is the limit for the log of a deployment.
     """
 
     workers: Path
@@ -33,6 +35,7 @@ class HostContext:
     durations: Callable[[], TypicalDurations]
     google: str | None = None
     inherited: Mapping[str, str] = field(default_factory=dict)
+    log_limit_bytes: int = sys.maxsize
 
     def environment(self, home: Path) -> dict[str, str]:
         """Terraform's complete environment, for the home folder of a deployment."""

@@ -4,8 +4,10 @@ import asyncio
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 
 from adapters.local import atomic_files, disk_space
@@ -13,7 +15,7 @@ from adapters.local.event_file import EVENT_FILE, EventFile, read_end_record
 from adapters.local.progress import PROGRESS_FILE
 from adapters.terraform.output.events import Translator
 from adapters.terraform.output.messages import ProgressAccumulator
-from deployments.events import EndKind, EndRecord
+from deployments.events import LIMIT_NOTICE, EndKind, EndRecord, is_limit_notice
 from deployments.step import StepKey
 from deployments.typical_durations import TypicalDurations
 
@@ -24,6 +26,7 @@ SPOOL_FILE = "spool"
 _log = logging.getLogger("anava.worker")
 
 _DISK_FULL = "the disk of the host was full"
+_LIMITED = "the log of the deployment has reached its limit"
 
 # Translating a block takes a thread about 10 ms; the claim is checked between blocks.
 _BLOCK_BYTES = 1024 * 1024
@@ -37,7 +40,8 @@ class EventLog:
     """The single writer of a step's events.
 
     `check` raises Fenced when this worker no longer owns the step; `durations` is called once, in a
-    thread, and reads the typical durations of resources.
+    thread, and reads the typical durations of resources. Beyond `limit_bytes` events count for the
+    progress and the result alone, and the last event of the file tells so.
     """
 
     def __init__(
@@ -47,8 +51,10 @@ class EventLog:
         translator: Translator,
         check: Callable[[], None],
         durations: Callable[[], TypicalDurations] = TypicalDurations,
+        limit_bytes: int = sys.maxsize,
     ) -> None:
         self._folder = folder
+        self._limit_bytes = limit_bytes
         self._durations = durations
         self._key = key
         self._check = check
@@ -60,6 +66,9 @@ class EventLog:
         # Events that the file lacks for good, also where the end record must be written again.
         self._missing = 0
         self._written_before = self._file.lines
+        # Bytes of the events in the file and of those that wait; the number of the notice's line.
+        self._bytes = self._file.size
+        self._notice = self._file.lines if is_limit_notice(self._file.last_line) else 0
         self._read = 0
         self._progress_at = 0.0
         self._progress_line = -1
@@ -140,7 +149,22 @@ class EventLog:
         first = self._translator.lines + 1
         events = self._translator.translate(data, final=final)
         # Events of a previous worker are in the file; they count for the progress alone.
-        self._refused += events[max(0, self._written_before + 1 - first) :]
+        skipped = max(0, self._written_before + 1 - first)
+        self._refused += self._within_limit(events[skipped:], first + skipped)
+
+    def _within_limit(self, events: list[bytes], first: int) -> list[bytes]:
+        """The events that the log may have; in place of the first that is too much, the notice."""
+        if self._notice:
+            return []
+        size = sum(map(len, events)) + len(events)
+        if self._bytes + size <= self._limit_bytes or not events:
+            self._bytes += size
+            return events
+        ends = accumulate((len(event) + 1 for event in events), initial=self._bytes)
+        fitting = max(0, sum(end <= self._limit_bytes for end in ends) - 1)
+        self._notice = first + fitting
+        text = f"{LIMIT_NOTICE}{_LIMITED}; terraform continues, and its further output is not kept"
+        return [*events[:fitting], self._translator.notice(self._notice, text)]
 
     def _write_refused(self) -> bool:
         """Write the waiting events; whether none is left."""
@@ -186,6 +210,17 @@ class EventLog:
         if spool_hole is not None:
             # The number of lines that terraform could not write is unknown.
             missing, place = 0, min(_lines_before(self._folder / SPOOL_FILE, spool_hole), place)
+        elif not missing and self._notice:
+            before = self._notice - 1
+            return EndRecord(
+                step,
+                EndKind.LIMITED,
+                file.lines,
+                file.sha256,
+                self._translator.lines - before,
+                before,
+                _LIMITED,
+            )
         elif not missing:
             started = (self._folder / "started.json").exists()
             end = EndKind.COMPLETE if started else EndKind.NOT_STARTED
@@ -206,7 +241,7 @@ class EventLog:
             "format": atomic_files.FORMAT,
             "step": self._key.step,
             "phase": self._translator.phase,
-            "until": f"{self._key.step}-{self._translator.lines}",
+            "until": f"{self._key.step}-{self._notice or self._translator.lines}",
             "counts": self.accumulator.tally(),
             "resources": [vars(resource) for resource in self.accumulator.resources()],
         }

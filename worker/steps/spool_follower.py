@@ -10,6 +10,7 @@ from pathlib import Path
 from temporalio import activity
 
 from adapters.local import atomic_files, disk_space
+from adapters.local.event_file import EVENT_FILE
 from adapters.local.inotify import FileWatch
 from adapters.terraform import command
 from adapters.terraform.output.events import Translator
@@ -152,6 +153,15 @@ class SpoolFollower:
                 ),
                 check=self._claims.check,
                 durations=self._context.durations,
+                limit_bytes=self._context.log_limit_bytes - self._earlier_bytes(),
             )
             self._resources.callback(self._log.release)
         return self._log
+
+    def _earlier_bytes(self) -> int:
+        """The bytes of the logs of the deployment's earlier steps, which grow no more."""
+        return sum(
+            file.stat().st_size
+            for file in self._folder.parent.glob(f"*/{EVENT_FILE}")
+            if int(file.parent.name) < self._key.step
+        )

@@ -138,6 +138,12 @@ class Translator:
         encode = self._encoder.encode
         return [encode(self._event(line, dropped, careful=careful)) for line, dropped in lines]
 
+    def notice(self, line: int, text: str) -> bytes:
+        """An event of this service in place of the line with this number."""
+        event = _Event(f"{self._prefix}{line}", self._time, "warn", self.phase, text)
+        encoded: bytes = self._encoder.encode(event)
+        return encoded
+
     def _event(self, line: bytes, dropped: int, *, careful: bool) -> _Struct:
         self.lines += 1
         message = decode(line)
