@@ -161,8 +161,11 @@ async def ship_pending_logs(host: WorkerHost, shipper: LogShipper) -> None:
     """Ship the logs that another worker left unfinished or that a store has lost."""
     while True:
         try:
-            for key, sink in host.unshipped_logs(await shipper.generations()):
+            generations = await shipper.generations()
+            # In threads: after the loss of a store all run directories are read.
+            for key, sink in await asyncio.to_thread(host.pending.unshipped_logs, generations):
                 shipper.begin(key, sink)
+            await asyncio.to_thread(host.pending.settle, generations)
         except (AnavaError, OSError) as error:
             _log.warning("the scan for unshipped logs failed: %s", error)
         await asyncio.sleep(_PENDING_SECONDS)

@@ -31,6 +31,7 @@ from worker.archive import Archive
 from worker.artifact_outbox import ArtifactOutbox
 from worker.duration_history import load_typical_durations
 from worker.finalization import Finalization
+from worker.pending_work import PendingWork
 from worker.plan_report import PlanReporter
 from worker.run_redactor import RunRedactor
 from worker.run_root import RunRoot
@@ -38,7 +39,7 @@ from worker.stack_states import StackRecords, StackStates
 from worker.state_recovery import StateRecovery
 from worker.steps.context import HostContext
 from worker.steps.folder import StepFolder, step_folders
-from worker.steps.log_cursor import StepLogFile, sinks_behind
+from worker.steps.log_cursor import StepLogFile
 
 __all__ = ["WorkerHost", "check_terraform"]
 
@@ -53,7 +54,8 @@ _MEGABYTE = 1_000_000
 class WorkerHost:
     """The deployments of this host: `plans`, their `finalization`, the `archive` of artifacts.
 
-    `stacks` are the states, `recovery` saves those that terraform could not save.
+    `stacks` are the states, `recovery` saves those that terraform could not save. `pending` is what
+    ended deployments still need.
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class WorkerHost:
         outbox = ArtifactOutbox(store, settings.log.give_up_seconds)
         self.stacks = StackStates(root, context.states, records)
         self.recovery = StateRecovery(settings.data / "errored-states", context.states, self.stacks)
-        self.plans = PlanReporter(root, context, outbox, settings.data / "plans")
+        self.plans = PlanReporter(root, context, outbox)
         self._interruptions = LocalInterruptions(settings.data)
         self.finalization = Finalization(
             root, context, self.stacks, self.recovery, self._interruptions
         )
         self.archive = Archive(root, outbox, context.states, self._cipher)
+        sinks = len({*settings.log.sinks} - {"local"})
+        self.pending = PendingWork(root, outbox, sinks, settings.log.give_up_seconds)
 
     @classmethod
     async def open(
@@ -186,18 +190,6 @@ class WorkerHost:
         """The log of a step, for shipping; the step may have no folder."""
         folder = self._root.directory(key.deployment).step(key.step)
         return StepLogFile(folder, key, self._context.changes)
-
-    def unshipped_logs(self, generations: Mapping[str, str]) -> Sequence[tuple[StepKey, str]]:
-        """Ended steps with each sink that lacks a part of the log, by the sinks' generations."""
-        retention = self._settings.log.give_up_seconds
-        return [
-            (StepKey(deployment, number), sink)
-            for deployment in self._root.deployments()
-            for number in self._root.directory(deployment).steps()
-            for sink in sinks_behind(
-                self._root.directory(deployment).step(number), generations, retention
-            )
-        ]
 
     def publish_sink_statuses(self, statuses: Sequence[SinkStatus]) -> None:
         """Write the status of this worker's sinks where the API of this machine reads it."""

@@ -102,8 +102,12 @@ class Reattachment:
     async def _close_abandoned(self) -> None:
         """Close the run directories of deployments that ended without `finalize_deployment`.
 
-        A deployment that Temporal does not know would hold its place and its secrets for ever.
+        A deployment that Temporal does not know would hold its place and its secrets for ever. A
+        host that died between record and clearing, and was away for long, clears here.
         """
+        for deployment in self._host.pending.uncleared():
+            if await self._attempts.workflow_state(deployment) is not WorkflowState.OPEN:
+                await self._host.finalization.clear(deployment)
         for deployment in self._host.idle_deployments():
             state = await self._attempts.workflow_state(deployment)
             if state is WorkflowState.OPEN:

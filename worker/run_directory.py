@@ -14,10 +14,11 @@ from adapters.terraform.state.backends import BACKEND_FILE
 from deployments.deployment import DeploymentRequest, Status
 from deployments.errors import RunDirectoryBroken
 from deployments.templates import TEMPLATES
+from worker import run_index
+from worker.run_index import RECORD_FILE
 
-__all__ = ["RECORD_FILE", "RunDirectory"]
+__all__ = ["RunDirectory"]
 
-RECORD_FILE = "record.json"
 _SECRETS_FILE = "secrets.json"
 # Secrets that became known later, a file for each addition: workers and steps add at the same time.
 _LATER_SECRETS = "secrets"
@@ -67,7 +68,10 @@ class RunDirectory:
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(4).hex()}")
         try:
             self._fill(draft, template, request, backend, secrets)
+            run_index.mark(self.path)
             draft.rename(self.path)
+            # Again: a machine that slept may have lost the first mark as one without a directory.
+            run_index.mark(self.path)
         except OSError:
             shutil.rmtree(draft, ignore_errors=True)
             # Another attempt of the same activity may have made the directory.
@@ -125,6 +129,11 @@ class RunDirectory:
         except FileNotFoundError:
             return 0
 
+    def is_cleared(self) -> bool:
+        """Whether `clear` has removed what only the work needed."""
+        secret = (self.work, self.home, self.path / _SECRETS_FILE, self.path / _LATER_SECRETS)
+        return not any(path.exists() for path in secret)
+
     def template_version(self) -> str:
         """The version of the copied template: 12 hex digits; empty for a broken directory."""
         content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
@@ -149,9 +158,11 @@ class RunDirectory:
 
     def record(self, record_json: str) -> str:
         """Write the record unless one exists; returns the stored record."""
-        self.path.mkdir(exist_ok=True, mode=0o700)
         path = self.path / RECORD_FILE
+        disk_space.with_reserve(path, partial(run_index.mark, self.path))
+        self.path.mkdir(exist_ok=True, mode=0o700)
         disk_space.with_reserve(path, partial(atomic_files.create, path, record_json))
+        run_index.note_ended(self.path)
         return atomic_files.read_text(self.path / RECORD_FILE) or record_json
 
     def clear(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from adapters.local import atomic_files, host_report
 from adapters.local.sink_status import sink_status_file
 from deployments.log_ports import SinkStatus
+from worker import run_index
 from worker.run_directory import RunDirectory
 
 __all__ = ["RunRoot"]
@@ -32,6 +33,7 @@ class RunRoot:
         os.write(self._lock, socket.gethostname().encode())
         self.show_life()
         self._sweep_workers()
+        run_index.rebuild(path)
 
     def directory(self, deployment: str) -> RunDirectory:
         """The run directory of a deployment, which may be missing."""
@@ -40,14 +42,18 @@ class RunRoot:
     def open_deployments(self) -> list[str]:
         """The deployments that take a slot on this host, of all workers."""
         return [
-            path.name
-            for path in self.path.iterdir()
-            if path.name.startswith("dep-") and RunDirectory(path).is_open
+            deployment
+            for deployment in self.pending_deployments()
+            if self.directory(deployment).is_open
         ]
 
+    def pending_deployments(self) -> list[str]:
+        """The deployments that are open, or whose logs or artifacts are not sent yet."""
+        return run_index.pending(self.path)
+
     def deployments(self) -> list[str]:
-        """All deployments with a run directory, also those that have ended."""
-        return [path.name for path in self.path.iterdir() if path.name.startswith("dep-")]
+        """All deployments with a run directory, also those that have ended: any number."""
+        return run_index.names(self.path)
 
     def show_life(self) -> None:
         """Record that this worker's event loop turns, for the health checks."""
