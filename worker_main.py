@@ -28,14 +28,19 @@ from adapters.settings import Settings
 from adapters.stores import open_artifact_store, open_mirror, open_sinks
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
 from adapters.temporal.client import check_attributes, connect, worker_runtime
+from adapters.temporal.clock import TemporalClock
 from adapters.temporal.gateway import TemporalGateway
 from adapters.temporal.stack_records import TemporalStackRecords
-from deployments.errors import AnavaError
+from deployments.artifacts import ArtifactStore
+from deployments.errors import AnavaError, InvalidSettings
+from deployments.retention import KindReport
 from deployments.temporal_names import SHARED_QUEUE, host_queue
 from worker.admission import shared_queue_tuner
 from worker.host import WorkerHost
 from worker.log_shipper import LogShipper
 from worker.reattachment import Reattachment
+from worker.retention import Retention
+from worker.retention_kinds import open_retention
 from worker.status_mirror import StatusMirrorLoop
 from worker.steps.supervisors import Supervisors
 from worker.watchdog import Watchdog
@@ -43,7 +48,7 @@ from workflows.deployment import DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow
 from workflows.stack_record import StackRecordWorkflow
 
-__all__ = ["main", "run"]
+__all__ = ["main", "run", "run_retention"]
 
 _log = logging.getLogger("anava.worker")
 
@@ -106,6 +111,7 @@ async def run(settings: Settings) -> None:
             ship_pending_logs(host, shipper),
             send_pending_artifacts(host),
             settle_pending_states(host),
+            retention(settings, client, store).run(),
             publish_sink_statuses(host, shipper),
             mirror_status(settings, client),
         )
@@ -193,6 +199,32 @@ async def settle_pending_states(host: WorkerHost) -> None:
         except (AnavaError, OSError) as error:
             _log.warning("the scan for unsaved states failed: %s", error)
         await asyncio.sleep(_PENDING_SECONDS)
+
+
+def retention(settings: Settings, client: Client, store: ArtifactStore) -> Retention:
+    """What this host deletes after its retention."""
+    clock = TemporalClock(client)
+
+    async def server_time() -> float:
+        return (await clock.now()).timestamp()
+
+    return open_retention(
+        settings, TemporalGateway(client), TemporalStackRecords(client), store, server_time
+    )
+
+
+async def run_retention(settings: Settings, *, dry_run: bool) -> list[KindReport]:
+    """Run a single pass of the retention on this host, for `anava retention`.
+
+    Raises:
+        AnavaError: Temporal does not answer, or a setting is wrong.
+    """
+    if not settings.runs.is_dir():
+        raise InvalidSettings(f"{settings.runs} is not the run root of a worker on this host")
+    settings_module.apply_network(settings.network)
+    client = await connect()
+    store, _ = open_artifact_store(settings)
+    return await retention(settings, client, store).run_pass(dry_run=dry_run)
 
 
 async def publish_sink_statuses(host: WorkerHost, shipper: LogShipper) -> None:

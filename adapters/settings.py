@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from adapters.network import PROXY_VARIABLES, NetworkSettings, Server, split_commas
+from adapters.retention_settings import RetentionSettings
 from deployments.errors import InvalidSettings
 from deployments.timings import RETENTION_SECONDS, RetryLimits, StopLadder, Timings, limits_of
 
@@ -302,6 +303,7 @@ class Settings(BaseSettings):
     network: NetworkSettings = NetworkSettings()
     secrets: SecretsSettings = SecretsSettings()
     worker: WorkerSettings = WorkerSettings()
+    retention: RetentionSettings = RetentionSettings()
     phases: PhasesSettings = PhasesSettings()
 
     @model_validator(mode="after")

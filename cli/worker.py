@@ -4,12 +4,14 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import worker_main
 from adapters import settings
 from cli.processes import ChildProcess, reap_orphans, signal_queue
 
-__all__ = ["run", "run_with_restarts"]
+__all__ = ["run", "run_retention", "run_with_restarts"]
 
 _ARGV = [sys.executable, "-m", "worker_main"]
 # A drain may take the whole stop ladder; the rest is for the exit of the worker.
@@ -22,6 +24,16 @@ def run(*, drain: bool) -> int:
         environment = _environment(drain=True)
         os.execve(sys.executable, _ARGV, environment)  # noqa: S606 - our own interpreter
     return worker_main.main()
+
+
+async def run_retention(*, dry_run: bool) -> list[dict[str, Any]]:
+    """Run a pass of this host's retention; a report per kind of data.
+
+    Raises:
+        AnavaError: Temporal does not answer, or a setting is wrong.
+    """
+    reports = await worker_main.run_retention(settings.load(), dry_run=dry_run)
+    return [asdict(report) for report in reports]
 
 
 async def run_with_restarts(*, drain: bool) -> int:

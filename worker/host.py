@@ -13,6 +13,7 @@ from adapters import settings as settings_module
 from adapters.disk_status import disk_status
 from adapters.encryption import AesGcmCipher
 from adapters.local import atomic_files, disk_space
+from adapters.local.folder_lock import shared
 from adapters.local.inotify import FileChanges
 from adapters.local.interruptions import LocalInterruptions
 from adapters.settings import Settings
@@ -73,6 +74,8 @@ class WorkerHost:
         self._context = context
         self._cipher: Cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
         self._admits = True
+        self._states = settings.data / "stacks"
+        self._states.mkdir(parents=True, exist_ok=True, mode=0o700)
         outbox = ArtifactOutbox(store, settings.log.give_up_seconds)
         self.stacks = StackStates(root, context.states, records)
         self.recovery = StateRecovery(settings.data / "errored-states", context.states, self.stacks)
@@ -167,9 +170,11 @@ class WorkerHost:
         self._check_providers(TEMPLATES[request.stack.template])
         request = decrypt_variables(request, deployment, self._cipher)
         await self._settle_stack(request.stack.id, deployment)
-        state = await self.stacks.admit(request.stack.id)
         try:
-            template_version = await asyncio.to_thread(self._make, deployment, request, state)
+            # Until the run directory exists, retention deletes no state.
+            async with shared(self._states):
+                state = await self.stacks.admit(request.stack.id)
+                template_version = await asyncio.to_thread(self._make, deployment, request, state)
         except OSError as error:
             if not disk_space.is_full(error):
                 raise

@@ -30,7 +30,7 @@ from worker.stack_states import StackStates
 from worker.state_reconciliation import addresses_in
 from worker.steps.event_log import SPOOL_FILE
 
-__all__ = ["StateRecovery"]
+__all__ = ["StateRecovery", "stack_of"]
 
 _log = logging.getLogger("anava.worker")
 
@@ -167,6 +167,11 @@ def _is_state(state: bytes) -> bool:
         return bool(position_of(state).lineage)
     except Unavailable:
         return False
+
+
+def stack_of(folder: Path) -> str:
+    """The stack of a recovery, also of one whose state was refused; empty when unknown."""
+    return _read(folder).stack
 
 
 def _read(folder: Path) -> _Recovery:
