@@ -118,9 +118,9 @@ class Retention:
                 else:
                     report.keep(stored, reason)
             for stored, reason in await self._choose(kind, expired):
-                if reason is None and not dry_run and not await kind.store.remove(stored):
-                    reason = Keep.BUSY
-                if reason is None:
+                if reason is None and not dry_run:
+                    await _remove(kind.store, stored, report)
+                elif reason is None:
                     report.expired.add(stored)
                 else:
                     report.keep(stored, reason)
@@ -136,6 +136,19 @@ class Retention:
         expired = list(expired)
         facts = {stored.id: stored.facts or await self._facts(stored.id) for stored in expired}
         return choose(expired, facts)
+
+
+async def _remove(store: RetentionStore, stored: Stored, report: KindReport) -> None:
+    """Delete data; a file that cannot be deleted delays no other data."""
+    try:
+        is_removed = await store.remove(stored)
+    except OSError as error:
+        report.error = str(error)
+        is_removed = False
+    if is_removed:
+        report.expired.add(stored)
+    else:
+        report.keep(stored, Keep.BUSY)
 
 
 def _write_log(report: KindReport) -> None:

@@ -58,8 +58,10 @@ def test_what_is_protected_or_young_or_kept_by_its_store_stays() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "dep-", "dep-" + "a" * 25, "dep-" + "a" * 27, "dep-" + "A" * 26, "../x"]
-    + ["dep-" + "a" * 26 + "\n", "dep-" + "a" * 25 + "/", "dep-" + "ａ" * 26],
+    [
+        *("", ".", "..", "dep-", "../x", "dep-" + "a" * 25, "dep-" + "a" * 27, "dep-" + "A" * 26),
+        *("dep-" + "a" * 26 + "\n", "dep-" + "a" * 25 + "/", "dep-" + "\uff41" * 26),
+    ],
 )
 def test_no_other_name_is_a_deployment(name: str) -> None:
     assert not is_deployment_id(name)

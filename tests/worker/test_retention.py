@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -26,6 +27,8 @@ from worker.retained_runs import DeploymentFacts, RetainedRuns
 from worker.retained_states import RetainedLocalStates
 from worker.retention import Retained, Retention
 from worker.run_directory import RunDirectory
+
+_Value = TypeVar("_Value")
 
 STACK = "local.sandbox.demo-project-1.anava"
 DAYS = 90
@@ -58,7 +61,7 @@ class Scene:
             self.runs,
             kinds,
             DeploymentFacts(self.runs, self.store).read,
-            _returning(self.protected),
+            self._protected,
             _returning(self.now),
             self.run_directories.sweep,
         )
@@ -105,6 +108,9 @@ class Scene:
             (artifacts / "record.json").exists(),
         )
 
+    async def _protected(self) -> Mapping[str, Keep]:
+        return self.protected
+
     async def _is_recorded(self, stack: str) -> bool:
         return stack in self.recorded
 
@@ -113,8 +119,8 @@ class Scene:
         return {directory.stack() for directory in directories if directory.is_open}
 
 
-def _returning(value: object) -> Callable[[], Awaitable[object]]:  # type: ignore[misc]
-    async def get() -> object:
+def _returning(value: _Value) -> Callable[[], Awaitable[_Value]]:
+    async def get() -> _Value:
         return value
 
     return get
@@ -268,7 +274,7 @@ async def test_the_state_of_a_destroyed_stack_is_deleted_with_its_backup(tmp_pat
     scene.state(f"{STACK}-recorded", 100)
     scene.state(f"{STACK}-asked", 100)
     scene.recorded = {f"{STACK}-recorded"}
-    left = Interruption("dep-x", 3, Phase.APPLY, False, [], [], False)
+    left = Interruption("dep-x", 3, Phase.APPLY, lost=False, unrecorded=[], unknown=[])
     LocalInterruptions(tmp_path).add(f"{STACK}-asked", left)
     for name, content in {"empty": "", "damaged": "{", "no-lineage": '{"resources":[]}'}.items():
         scene.state(f"{STACK}-{name}", 100)
@@ -300,6 +306,21 @@ async def test_a_state_stays_while_a_deployment_of_the_stack_begins(tmp_path: Pa
     assert (await scene.run())["states"].kept[Keep.BUSY].count == 1
 
     assert state.exists()
+
+
+async def test_a_directory_that_cannot_be_deleted_delays_no_other(
+    tmp_path: Path,
+) -> None:
+    scene = Scene(tmp_path)
+    stuck, old = scene.ended("stuck", 1001), scene.ended("old", 1000)
+    scene.ended("newest", 999)
+    (scene.runs / f".expired-{stuck}").write_text("in the place of the renamed directory")
+
+    report = (await scene.retention().run_pass())[1]
+
+    assert "Not a directory" in report.error
+    assert (report.expired.count, report.kept[Keep.BUSY].count) == (1, 1)
+    assert (scene.has(stuck)[0], scene.has(old)[0]) == (True, False)
 
 
 async def test_passes_of_several_workers_follow_each_other(tmp_path: Path) -> None:
