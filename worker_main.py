@@ -202,7 +202,7 @@ async def settle_pending_states(host: WorkerHost) -> None:
 
 
 def retention(settings: Settings, client: Client, store: ArtifactStore) -> Retention:
-    """What this host deletes after its retention."""
+    """The retention of this host."""
     clock = TemporalClock(client)
 
     async def server_time() -> float:

@@ -22,15 +22,26 @@ class RetentionSettings(BaseModel):
 
     model_config = {"extra": "forbid", "frozen": True}
 
-    # Temporal's retention: later the API does not know the deployment.
-    run_days: int = Field(default=90, ge=1, le=_MAX_DAYS)
-    # A year, for audits.
-    log_days: int = Field(default=365, ge=1, le=_MAX_DAYS)
-    artifact_days: int = Field(default=365, ge=1, le=_MAX_DAYS)
-    # Small, and the last witness of a deployment.
-    record_days: int = Field(default=5 * 365, ge=1, le=_MAX_DAYS)
-    # A destroyed stack can be looked into for a quarter.
-    state_days: int = Field(default=90, ge=1, le=_MAX_DAYS)
+    run_days: int = Field(
+        default=90,
+        ge=1,
+        le=_MAX_DAYS,
+        description="Temporal's retention: later the API does not know the deployment",
+    )
+    log_days: int = Field(default=365, ge=1, le=_MAX_DAYS, description="A year, for audits")
+    artifact_days: int = Field(default=365, ge=1, le=_MAX_DAYS, description="A year, for audits")
+    record_days: int = Field(
+        default=1825,
+        ge=1,
+        le=_MAX_DAYS,
+        description="Five years: small, and the last witness of a deployment",
+    )
+    state_days: int = Field(
+        default=90,
+        ge=1,
+        le=_MAX_DAYS,
+        description="A destroyed stack can be looked into for a quarter",
+    )
 
     @model_validator(mode="after")
     def _records_last(self) -> Self:

@@ -84,7 +84,7 @@ async def retention(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """Delete what is older than its retention, as each worker of this host does hourly."""
+    """Delete data after their retention, as each worker of this host does hourly."""
     reports = await worker_module.run_retention(dry_run=dry_run)
     lines = (
         [json.dumps(reports, indent=2)] if as_json else retention_lines(reports, dry_run=dry_run)

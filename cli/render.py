@@ -202,7 +202,7 @@ def _text(value: object) -> str:
 
 
 def retention_lines(reports: Iterable[Document], *, dry_run: bool) -> Iterator[str]:
-    """What a pass of the retention deleted, or would delete, and why the rest stays."""
+    """Data that a pass of the retention deleted, or would delete, and why the rest stays."""
     verb = "would be deleted" if dry_run else "deleted"
     for report in reports:
         yield f"{report['kind']}, {report['days']} days:"

@@ -1,6 +1,6 @@
 """Retention: which data of ended deployments and destroyed stacks are deleted, and why others stay.
 
-Deleted is what is older than its limit and nothing refers to. Of each stack the newest of the
+Data are deleted when they are older than their limit and nothing refers to them. Of each stack the newest of the
 expired deployments stays, and the newest that completed, which a revision names.
 """
 
@@ -47,7 +47,7 @@ class Keep(StrEnum):
 
 @dataclass(frozen=True)
 class Facts:
-    """What a record says of a deployment."""
+    """Stack and end of a deployment, as its record names them."""
 
     stack: str
     completed: bool
@@ -82,7 +82,7 @@ class Amount:
 
 @dataclass
 class KindReport:
-    """What a pass found of one kind of data: `expired` is deleted, or would be by a dry run.
+    """The result of a pass for a kind of data: `expired` is deleted, or would be by a dry run.
 
     `error` is the cause why a part could not be read or deleted; empty without an error.
     """

@@ -55,8 +55,8 @@ _MEGABYTE = 1_000_000
 class WorkerHost:
     """The deployments of this host: `plans`, their `finalization`, the `archive` of artifacts.
 
-    `stacks` are the states, `recovery` saves those that terraform could not save. `pending` is what
-    ended deployments still need.
+    `stacks` are the states, `recovery` saves those that terraform could not save. `pending` is work
+    for ended deployments.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Run directories of ended deployments, and what they say of a deployment."""
+"""Run directories of ended deployments, and the facts that a record contains."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ class RetainedRuns:
         return await asyncio.to_thread(self._remove, stored.id)
 
     def sweep(self) -> None:
-        """Delete what killed workers have left: half-deleted and half-made run directories."""
+        """Delete the remains of killed workers: half-deleted and half-made run directories."""
         for path in self._root.glob(".*"):
             is_draft = _DRAFT.fullmatch(path.name) and _age_seconds(path) > DAY_SECONDS
             if (is_draft or path.name.startswith(_EXPIRED)) and not path.is_symlink():

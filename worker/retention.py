@@ -1,4 +1,4 @@
-"""Deletes what is older than its limit: run directories, logs, artifacts, records, states.
+"""Deletes data that are older than their limit: run directories, logs, artifacts, records, states.
 
 Every worker runs a pass each hour; `anava retention` runs a pass, or reports by a dry run. A pass
 may be killed at any point: each deletion is repeatable, and the next pass continues
@@ -63,7 +63,7 @@ class Retention:
 
     `facts` reads the record of a deployment. `protected` returns the deployments and stacks of
     which nothing is deleted. `now` is the time; each raises Unavailable, and then nothing is
-    deleted. `sweep` deletes what killed workers have left.
+    deleted. `sweep` deletes the remains of killed workers.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Retention:
             await asyncio.sleep(_PASS_SECONDS)
 
     async def run_pass(self, *, dry_run: bool = False) -> list[KindReport]:
-        """Delete what is expired, unless `dry_run`; raises Unavailable without Temporal.
+        """Delete the expired data, unless `dry_run`; raises Unavailable without Temporal.
 
         One pass at a time on a host.
         """

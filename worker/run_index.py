@@ -82,7 +82,7 @@ def recent(run_root: Path) -> list[Path]:
 
 
 def rebuild(run_root: Path) -> None:
-    """Add what a worker without this index, or a worker that died, has left; removes nothing.
+    """Add the deployments that a worker without this index, or a dead worker, has left.
 
     Looks into each run directory, once for each start of a worker.
     """

@@ -5,13 +5,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+import httpx
 import pytest
 
+from api.app import build
+from api.dependencies import Services
 from api.services.placement import Placement
 from deployments.deployment import DeploymentResult, Operation, Status
 from deployments.errors import Expired, OnAnotherHost, PlanNotReady
 from deployments.events import EndKind, EndRecord, EventChunk, EventId
-from deployments.execution import DeploymentSnapshot, rfc3339
+from deployments.execution import Caller, DeploymentSnapshot, rfc3339
 from deployments.phase import Phase
 from deployments.reasons import Reason
 
@@ -117,3 +120,35 @@ def test_an_artifact_that_is_not_there_has_expired_or_never_was(
 
     with pytest.raises(error), shared.reading_artifacts(snapshot):
         raise PlanNotReady("no plan")
+
+
+class OldDeployments:
+    """A service with a single deployment, which ended years ago."""
+
+    async def get(self, caller: Caller, deployment: str) -> DeploymentSnapshot:
+        return OLD
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("logs", "logs?format=text", "logs/stream", "logs/verify", "plan", "artifacts"),
+        *("artifacts/log.txt", "progress", "resources"),
+    ],
+)
+@pytest.mark.parametrize("is_shared", [False, True])
+async def test_each_read_of_deleted_data_says_so(
+    services: Services, path: str, *, is_shared: bool
+) -> None:
+    placement = replace(SHORT, log_is_local=not is_shared, artifacts_are_local=not is_shared)
+    app = build(replace(services, deployments=OldDeployments(), placement=placement))  # type: ignore[arg-type] # only `get` is called
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+        answer = await session.get(f"/api/deployment/{OLD.id}/{path}")
+
+    if path == "artifacts" and is_shared:
+        # The record stays longer than the other artifacts, so the list is no error.
+        assert answer.json()["items"] == []
+        return
+    assert (answer.status_code, answer.json()["code"]) == (404, "expired")
+    assert "90 days" in answer.json()["detail"]
