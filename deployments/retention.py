@@ -1,7 +1,7 @@
 """Retention: which data of ended deployments and destroyed stacks are deleted, and why others stay.
 
-Data are deleted when they are older than their limit and nothing refers to them. Of each stack the newest of the
-expired deployments stays, and the newest that completed, which a revision names.
+Data are deleted when they are older than their limit and nothing refers to them. Of each stack the
+newest of the expired deployments stays, and the newest that completed, which a revision names.
 """
 
 import re

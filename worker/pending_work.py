@@ -1,4 +1,4 @@
-"""Work for ended deployments that this host still has to do: logs and artifacts to send, secrets to remove.
+"""Work of this host for ended deployments: logs and artifacts to send, secrets to remove.
 
 Each loop lists the index of pending deployments, so an idle worker costs the same with any number
 of ended deployments (docs/adr/0039).
