@@ -147,6 +147,7 @@ def cpu(worker: Process) -> float:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 async def test_ten_thousand_ended_deployments_cost_an_idle_worker_nothing(house: House) -> None:
     """An idle worker with 5,000 ended run directories used 100 times the CPU of an empty one."""
     empty = await idle_cpu(house)
@@ -168,6 +169,7 @@ async def test_ten_thousand_ended_deployments_cost_an_idle_worker_nothing(house:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 async def test_ten_thousand_ended_deployments_do_not_slow_the_list(house: House) -> None:
     port = free_port()
     start_api(house, port)
