@@ -32,14 +32,19 @@ from adapters.stores import open_artifact_store, open_mirror, open_sinks
 from adapters.temporal.acceptance import TemporalAcceptances
 from adapters.temporal.activity_attempts import TemporalActivityAttempts
 from adapters.temporal.client import check_attributes, connect, worker_runtime
+from adapters.temporal.clock import TemporalClock
 from adapters.temporal.gateway import TemporalGateway
 from adapters.temporal.stack_records import TemporalStackRecords
-from deployments.errors import AnavaError
+from deployments.artifacts import ArtifactStore
+from deployments.errors import AnavaError, InvalidSettings
+from deployments.retention import KindReport
 from deployments.temporal_names import SHARED_QUEUE, host_queue
 from worker.admission import shared_queue_tuner
 from worker.host import WorkerHost
 from worker.log_shipper import LogShipper
 from worker.reattachment import Reattachment
+from worker.retention import Retention
+from worker.retention_kinds import open_retention
 from worker.status_mirror import StatusMirrorLoop
 from worker.steps.supervisors import Supervisors
 from worker.watchdog import Watchdog
@@ -47,7 +52,7 @@ from workflows.deployment import DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow
 from workflows.stack_record import StackRecordWorkflow
 
-__all__ = ["main", "run"]
+__all__ = ["main", "run", "run_retention"]
 
 _log = logging.getLogger("anava.worker")
 
@@ -110,6 +115,7 @@ async def run(settings: Settings) -> None:
             Watchdog(host.show_life).run(),
             reattachment.run(),
             reattachment.close_abandoned(),
+            retention(settings, client, store).run(),
             mirror_status(settings, client),
             *_repeated_work(host, shipper),
         )
@@ -191,14 +197,43 @@ def _door(client: Client, host: WorkerHost, settings: Settings) -> AcceptanceInt
 
 async def ship_pending_logs(host: WorkerHost, shipper: LogShipper) -> None:
     """Ship the logs that another worker left unfinished or that a store has lost."""
-    for key, sink in host.unshipped_logs(await shipper.generations()):
+    generations = await shipper.generations()
+    # In threads: after the loss of a store all run directories are read.
+    for key, sink in await asyncio.to_thread(host.pending.unshipped_logs, generations):
         shipper.begin(key, sink)
+    await asyncio.to_thread(host.pending.settle, generations)
 
 
 async def settle_pending_states(host: WorkerHost) -> None:
     """Record the local states, then save the states that terraform could not save."""
     await host.stacks.declare()
     await host.recovery.settle_pending()
+
+
+def retention(settings: Settings, client: Client, store: ArtifactStore) -> Retention:
+    """The retention of this host."""
+    clock = TemporalClock(client)
+
+    async def server_time() -> float:
+        return (await clock.now()).timestamp()
+
+    return open_retention(
+        settings, TemporalGateway(client), TemporalStackRecords(client), store, server_time
+    )
+
+
+async def run_retention(settings: Settings, *, dry_run: bool) -> list[KindReport]:
+    """Run a single pass of the retention on this host, for `anava retention`.
+
+    Raises:
+        AnavaError: Temporal does not answer, or a setting is wrong.
+    """
+    if not settings.runs.is_dir():
+        raise InvalidSettings(f"{settings.runs} is not the run root of a worker on this host")
+    settings_module.apply_network(settings.network)
+    client = await connect()
+    store, _ = open_artifact_store(settings)
+    return await retention(settings, client, store).run_pass(dry_run=dry_run)
 
 
 async def publish_sink_statuses(host: WorkerHost, shipper: LogShipper) -> None:

@@ -96,7 +96,7 @@ class Admission(Protocol):
 
 
 class PlanReports(Protocol):
-    """Stores the plan file of a deployment, and enqueues the redacted plan as artifacts."""
+    """Enqueues the redacted plan of a deployment as artifacts."""
 
     async def report(self, deployment: str) -> None: ...
 
@@ -143,7 +143,7 @@ class DeploymentActivities:
 
     @activity.defn
     async def report_plan(self, input: ReportPlanInput) -> None:
-        """Store the plan file on the host, and the redacted plan as artifacts.
+        """Store the redacted plan as artifacts.
 
         Repeat: writes the same artifacts again.
         Cancel: has no effect; the activity takes seconds.

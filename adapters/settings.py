@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from adapters.network import PROXY_VARIABLES, NetworkSettings, Server, split_commas
+from adapters.retention_settings import RetentionSettings
 from deployments.errors import InvalidSettings
 from deployments.subject import SubjectLimits
 from deployments.templates import TEMPLATES
@@ -402,6 +403,7 @@ class Settings(BaseSettings):
     secrets: SecretsSettings = SecretsSettings()
     worker: WorkerSettings = WorkerSettings()
     limits: LimitsSettings = LimitsSettings()
+    retention: RetentionSettings = RetentionSettings()
     phases: PhasesSettings = PhasesSettings()
 
     @model_validator(mode="after")

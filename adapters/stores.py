@@ -11,6 +11,7 @@ from adapters.console.log import ConsoleLogSink
 from adapters.gcs.artifacts import GcsArtifactStore
 from adapters.gcs.log import GcsLogSink, GcsLogSource
 from adapters.gcs.objects import Objects, open_objects
+from adapters.gcs.retained_objects import RetainedObjects, is_no_record, is_record
 from adapters.gcs.signing import LinkSigner
 from adapters.guarded_artifacts import GuardedArtifactStore
 from adapters.local.artifacts import LocalArtifactStore
@@ -25,9 +26,19 @@ from deployments.log_ports import LogSink, LogSource
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+    from adapters.firestore.retained_documents import RetainedDocuments
     from adapters.firestore.status import FirestoreStatusMirror
 
-__all__ = ["open_artifact_store", "open_mirror", "open_sinks", "open_sources", "preferred"]
+__all__ = [
+    "open_artifact_store",
+    "open_mirror",
+    "open_retained_artifacts",
+    "open_retained_logs",
+    "open_sinks",
+    "open_sources",
+    "open_state_bucket",
+    "preferred",
+]
 
 
 def open_sinks(settings: Settings, console: IO[bytes]) -> list[LogSink]:
@@ -82,6 +93,37 @@ def open_artifact_store(settings: Settings) -> tuple[ArtifactStore, Downloads | 
     return store, store
 
 
+def open_retained_logs(settings: Settings) -> "dict[str, RetainedObjects | RetainedDocuments]":
+    """Return the logs whose retention this service ends, by place.
+
+    Those on this host are in the run directories; Redis ends its own (`redis.keep_seconds`).
+    """
+    makers: dict[str, tuple[str, Callable[[], RetainedObjects | RetainedDocuments]]] = {
+        "gcs": ("Cloud Storage", lambda: RetainedObjects(_objects(settings), "logs")),
+        "firestore": ("Firestore, with the statuses", lambda: _retained_documents(settings)),
+    }
+    used = (makers[name] for name in settings.log.sinks if name in makers)
+    return {place: make() for place, make in used}
+
+
+def open_retained_artifacts(settings: Settings) -> tuple[RetainedObjects, RetainedObjects] | None:
+    """Return artifacts and records in Cloud Storage; None where the store is this host's disk."""
+    if settings.artifacts.store != "gcs":
+        return None
+    objects = _objects(settings)
+    return (
+        RetainedObjects(objects, "artifacts", is_no_record),
+        RetainedObjects(objects, "artifacts", is_record),
+    )
+
+
+def open_state_bucket(settings: Settings) -> Objects | None:
+    """Return the bucket of states; None where states are on this host's disk."""
+    if settings.state.bucket is None:
+        return None
+    return open_objects(settings.state.bucket, settings.gcs.endpoint, settings.google.project)
+
+
 def _redis_sink(settings: Settings) -> LogSink:
     from adapters.redis.log import RedisLogSink
 
@@ -113,6 +155,13 @@ def _firestore_source(settings: Settings) -> LogSource:
     from adapters.firestore.log import FirestoreLogSource
 
     return FirestoreLogSource(open_firestore(settings.google.project))
+
+
+def _retained_documents(settings: Settings) -> "RetainedDocuments":
+    from adapters.firestore.client import open_firestore
+    from adapters.firestore.retained_documents import RetainedDocuments
+
+    return RetainedDocuments(open_firestore(settings.google.project))
 
 
 def _objects(settings: Settings) -> Objects:

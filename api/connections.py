@@ -1,7 +1,7 @@
 """Limits of connections: how long a client may take to send a request, and how many may be open.
 
 A client that does not finish its requests takes a place among a few, never the places of others
-(docs/adr/0037).
+(docs/adr/0036).
 """
 
 import asyncio

@@ -73,8 +73,12 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         preflight=GooglePreflight(google, settings.terraform.templates),
         placement=Placement(
             lambda deployment: (settings.runs / deployment).is_dir(),
+            lambda deployment: (settings.data / "artifacts" / deployment).is_dir(),
             log_is_local=all(source.name == "local" for source in sources),
             artifacts_are_local=settings.artifacts.store == "local",
+            run_days=settings.retention.run_days,
+            log_days=settings.retention.log_days,
+            artifact_days=settings.retention.artifact_days,
         ),
         stopping=stopping,
     )

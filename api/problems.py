@@ -65,6 +65,7 @@ _ERRORS: dict[type[AnavaError], tuple[str, int, str]] = {
     errors.NotFound: ("not_found", 404, "Not found"),
     errors.PlanNotReady: ("plan_not_ready", 404, "There is no plan yet"),
     errors.OnAnotherHost: ("on_another_host", 404, "The data lie on another host"),
+    errors.Expired: ("expired", 404, "The retention has ended"),
     errors.PlanTooLarge: ("plan_too_large", 422, "The plan is too large to show"),
     errors.AcapConfigMissing: ("acap_config_missing", 404, "There is no camera configuration"),
     errors.AcapConfigIncomplete: (

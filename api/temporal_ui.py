@@ -1,7 +1,7 @@
 """The guard of Temporal's Web UI: an application that forwards.
 
 The Web UI checks no Host and has no sign-in: a web page that reaches its port by DNS rebinding has
-all rights of an operator. Requests pass here first (docs/adr/0035).
+all rights of an operator. Requests pass here first (docs/adr/0034).
 """
 
 import logging

@@ -201,7 +201,7 @@ def temporal_options(database: Path) -> list[str]:
     """Options of the dev server: database, journal and task rate (docs/adr/0008), no HTTP API.
 
     The HTTP API takes forged requests of any web page, on a port that cannot be switched off; with
-    an empty list of hosts the answer to each is 403 (docs/adr/0035). gRPC is out of a page's reach.
+    an empty list of hosts the answer to each is 403 (docs/adr/0034). gRPC is out of a page's reach.
     """
     return [
         *("--db-filename", str(database)),
@@ -209,7 +209,7 @@ def temporal_options(database: Path) -> list[str]:
         *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"),
         *("--dynamic-config-value", "frontend.httpAllowedHosts=[]"),
         # Deployments of different owners are admitted in turn; fairness is per partition of a queue
-        # (docs/adr/0037).
+        # (docs/adr/0036).
         *("--dynamic-config-value", "matching.enableFairness=true"),
         *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
         *("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),

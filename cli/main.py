@@ -6,6 +6,7 @@ cancelled or discarded; 4 the API does not answer; 130 interrupted by Ctrl-C.
 """
 
 import importlib
+import json
 import sys
 from functools import partial
 from typing import Annotated, NoReturn
@@ -24,7 +25,7 @@ from cli.follow import Follower
 from cli.google_stand_in import with_stand_in
 from cli.live_display import display
 from cli.output import encode_for_terminal
-from cli.render import deployment_lines
+from cli.render import deployment_lines, retention_lines
 from cli.up import Up
 
 __all__ = ["app", "main"]
@@ -80,6 +81,23 @@ async def register() -> int:
     await client.register(connection)
     await client.set_retention(connection)
     return ExitCode.OK
+
+
+@command(app)
+async def retention(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Report what would be deleted; delete nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Delete data after their retention, as each worker of this host does hourly."""
+    reports = await worker_module.run_retention(dry_run=dry_run)
+    lines = (
+        [json.dumps(reports, indent=2)] if as_json else retention_lines(reports, dry_run=dry_run)
+    )
+    for line in lines:
+        typer.echo(line)
+    return ExitCode.FAILED if any(report["error"] for report in reports) else ExitCode.OK
 
 
 @command(app)

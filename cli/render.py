@@ -16,6 +16,7 @@ __all__ = [
     "log_line",
     "output_lines",
     "parse_variables",
+    "retention_lines",
     "verification_lines",
 ]
 
@@ -205,3 +206,19 @@ def _utc(time: str | None) -> str:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def retention_lines(reports: Iterable[Document], *, dry_run: bool) -> Iterator[str]:
+    """Data that a pass of the retention deleted, or would delete, and why the rest stays."""
+    verb = "would be deleted" if dry_run else "deleted"
+    for report in reports:
+        yield f"{report['kind']}, {report['days']} days:"
+        yield f"  {_amount(report['expired'])} {verb}"
+        for reason, amount in report["kept"].items():
+            yield f"  {_amount(amount)} kept: {reason}"
+        if report["error"]:
+            yield visible(f"  error: {report['error']}")
+
+
+def _amount(amount: Document) -> str:
+    return f"{amount['count']:7}  {amount['size_bytes']:15,} bytes"

@@ -4,11 +4,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 from adapters import settings
 from cli.processes import ChildProcess, reap_orphans, signal_queue
 
-__all__ = ["run", "run_with_restarts"]
+__all__ = ["run", "run_retention", "run_with_restarts"]
 
 _ARGV = [sys.executable, "-m", "worker_main"]
 # A drain may take the whole stop ladder; the rest is for the exit of the worker.
@@ -24,6 +26,18 @@ def run(*, drain: bool) -> int:
     import worker_main
 
     return worker_main.main()
+
+
+async def run_retention(*, dry_run: bool) -> list[dict[str, Any]]:
+    """Run a pass of this host's retention; a report per kind of data.
+
+    Raises:
+        AnavaError: Temporal does not answer, or a setting is wrong.
+    """
+    import worker_main
+
+    reports = await worker_main.run_retention(settings.load(), dry_run=dry_run)
+    return [asdict(report) for report in reports]
 
 
 async def run_with_restarts(*, drain: bool) -> int:

@@ -12,6 +12,7 @@ Tree:
         PlanNotReady
         AcapConfigMissing
         OnAnotherHost
+        Expired
       PlanTooLarge
       AcapConfigIncomplete
       LinkRefused
@@ -55,6 +56,7 @@ __all__ = [
     "AttemptGone",
     "Audience",
     "DiskFull",
+    "Expired",
     "Fenced",
     "FieldProblem",
     "HandedOver",
@@ -166,6 +168,12 @@ class OnAnotherHost(NotFound):
         "Ask the service on that host, or let an operator set a store that all hosts share: "
         "ANAVA_LOG__SINKS, ANAVA_LOG__SOURCES and ANAVA_ARTIFACTS__STORE."
     )
+
+
+class Expired(NotFound):
+    """The data were deleted when their retention ended."""
+
+    next_step = "Nothing to do: operators choose the retention, and deleted data do not return."
 
 
 class PlanTooLarge(AnavaError):

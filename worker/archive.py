@@ -55,4 +55,4 @@ class Archive:
 
     async def send_pending(self) -> None:
         """Send the artifacts of all deployments that the store did not take earlier."""
-        await self._outbox.send_pending(map(self._root.directory, self._root.deployments()))
+        await self._outbox.send_pending(map(self._root.directory, self._root.pending_deployments()))

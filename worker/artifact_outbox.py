@@ -19,7 +19,9 @@ from adapters.local.folder_lock import exclusive
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.errors import Unavailable
+from worker import run_index
 from worker.run_directory import RunDirectory
+from worker.run_index import OUTBOX_FOLDER
 
 __all__ = ["ARTIFACT_GIVEN_UP", "ArtifactOutbox"]
 
@@ -44,6 +46,8 @@ class ArtifactOutbox:
     def enqueue(self, directory: RunDirectory, name: str, content: str) -> None:
         """Add an artifact; replaces an unsent artifact of the same name."""
         disk_space.with_reserve(directory.path, partial(_write, _folder(directory), name, content))
+        # After the file: a loop that finds the outbox empty takes the mark away first.
+        disk_space.with_reserve(directory.path, partial(run_index.mark, directory.path))
 
     def enqueue_logs(self, directory: RunDirectory) -> None:
         """Add the logs of all steps, which have ended."""
@@ -96,7 +100,7 @@ def _write(folder: Path, name: str, content: str) -> None:
 
 
 def _folder(directory: RunDirectory) -> Path:
-    return directory.path / "outbox"
+    return directory.path / OUTBOX_FOLDER
 
 
 def _version(file: Path) -> os.stat_result:

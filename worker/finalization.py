@@ -117,9 +117,13 @@ class Finalization:
         """Close a run directory at rest whose workflow has ended without a record.
 
         Leaves what is to be reported to the stack's next deployment. `lost`: Temporal does not
-        know the workflow.
+        know the workflow. A directory with a record, whose host died before it was cleared, is
+        cleared.
         """
         directory = self._root.directory(deployment)
+        if directory.has_ended():
+            await self.clear(deployment, completed=directory.has_completed())
+            return
         steps = self._steps(deployment)
         number, phase = (steps[-1].key.step, steps[-1].phase()) if steps else (0, Phase.QUEUE)
         # However terraform ended: the state is compared with the progress.

@@ -13,6 +13,7 @@ from adapters import settings as settings_module
 from adapters.disk_status import disk_status
 from adapters.encryption import AesGcmCipher
 from adapters.local import atomic_files, disk_space
+from adapters.local.folder_lock import shared
 from adapters.local.inotify import FileChanges
 from adapters.local.interruptions import LocalInterruptions
 from adapters.settings import Settings
@@ -31,6 +32,7 @@ from worker.archive import Archive
 from worker.artifact_outbox import ArtifactOutbox
 from worker.duration_history import load_typical_durations
 from worker.finalization import Finalization
+from worker.pending_work import PendingWork
 from worker.plan_report import PlanReporter
 from worker.run_redactor import RunRedactor
 from worker.run_root import RunRoot
@@ -38,7 +40,7 @@ from worker.stack_states import StackRecords, StackStates
 from worker.state_recovery import StateRecovery, unsaved_state_in
 from worker.steps.context import HostContext
 from worker.steps.folder import StepFolder, step_folders
-from worker.steps.log_cursor import StepLogFile, sinks_behind
+from worker.steps.log_cursor import StepLogFile
 
 __all__ = ["WorkerHost", "check_terraform"]
 
@@ -53,7 +55,8 @@ _MEGABYTE = 1_000_000
 class WorkerHost:
     """The deployments of this host: `plans`, their `finalization`, the `archive` of artifacts.
 
-    `stacks` are the states, `recovery` saves those that terraform could not save.
+    `stacks` are the states, `recovery` saves those that terraform could not save. `pending` is work
+    for ended deployments.
     """
 
     def __init__(
@@ -71,15 +74,19 @@ class WorkerHost:
         self._context = context
         self._cipher: Cipher = AesGcmCipher.open(settings.secrets.ring, settings.data)
         self._admits = True
+        self._states = settings.data / "stacks"
+        self._states.mkdir(parents=True, exist_ok=True, mode=0o700)
         outbox = ArtifactOutbox(store, settings.log.give_up_seconds)
         self.stacks = StackStates(root, context.states, records)
         self.recovery = StateRecovery(settings.data / "errored-states", context.states, self.stacks)
-        self.plans = PlanReporter(root, context, outbox, settings.data / "plans")
+        self.plans = PlanReporter(root, context, outbox)
         self._interruptions = LocalInterruptions(settings.data)
         self.finalization = Finalization(
             root, context, self.stacks, self.recovery, self._interruptions
         )
         self.archive = Archive(root, outbox, context.states, self._cipher)
+        sinks = len({*settings.log.sinks} - {"local"})
+        self.pending = PendingWork(root, outbox, sinks, settings.log.give_up_seconds)
 
     @classmethod
     async def open(
@@ -171,11 +178,13 @@ class WorkerHost:
         check_again(request)
         self._check_providers(TEMPLATES[request.stack.template])
         await self._settle_stack(request.stack.id, deployment)
-        state = await self.stacks.admit(request.stack.id)
-        with disk_space.needing_space():
-            template_version = await asyncio.to_thread(
-                self._make, deployment, request, execution, state
-            )
+        # Until the run directory exists, retention deletes no state.
+        async with shared(self._states):
+            state = await self.stacks.admit(request.stack.id)
+            with disk_space.needing_space():
+                template_version = await asyncio.to_thread(
+                    self._make, deployment, request, execution, state
+                )
         earlier = self._interruptions.of(request.stack.id)
         return PreparedHost(
             self._root.host,
@@ -192,18 +201,6 @@ class WorkerHost:
         """The log of a step, for shipping; the step may have no folder."""
         folder = self._root.directory(key.deployment).step(key.step)
         return StepLogFile(folder, key, self._context.changes)
-
-    def unshipped_logs(self, generations: Mapping[str, str]) -> Sequence[tuple[StepKey, str]]:
-        """Ended steps with each sink that lacks a part of the log, by the sinks' generations."""
-        retention = self._settings.log.give_up_seconds
-        return [
-            (StepKey(deployment, number), sink)
-            for deployment in self._root.deployments()
-            for number in self._root.directory(deployment).steps()
-            for sink in sinks_behind(
-                self._root.directory(deployment).step(number), generations, retention
-            )
-        ]
 
     def publish_sink_statuses(self, statuses: Sequence[SinkStatus]) -> None:
         """Write the status of this worker's sinks where the API of this machine reads it."""

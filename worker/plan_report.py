@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 from adapters.local import disk_space
-from adapters.local.folders import deployment_folder
 from adapters.redaction import Redactor
 from adapters.terraform import command
 from adapters.terraform.plan.redacted import redact_plan, sensitive_values
@@ -21,15 +19,15 @@ __all__ = ["PlanReporter"]
 
 
 class PlanReporter:
-    """The plans of this host's deployments; `plans` is the folder for copies of plan files."""
+    """The plans of this host's deployments.
 
-    def __init__(
-        self, root: RunRoot, context: HostContext, outbox: ArtifactOutbox, plans: Path
-    ) -> None:
+    A plan file holds every secret in clear: it stays in the work folder, which goes at the end.
+    """
+
+    def __init__(self, root: RunRoot, context: HostContext, outbox: ArtifactOutbox) -> None:
         self._root = root
         self._context = context
         self._outbox = outbox
-        self._plans = plans
 
     async def plan_json(self, deployment: str) -> bytes:
         """The plan as JSON, with secrets in clear: never store or show this text.
@@ -40,7 +38,7 @@ class PlanReporter:
         return plan_json
 
     async def report(self, deployment: str) -> None:
-        """Copy the plan file on this host, and enqueue the redacted plan as artifacts.
+        """Enqueue the redacted plan as artifacts.
 
         Raises DiskFull, which is not repeated: the end of the deployment waits for the report.
         """
@@ -57,8 +55,6 @@ class PlanReporter:
             )
             text = await asyncio.to_thread(redactor.clean, plan_text.decode("utf-8", "replace"))
             self._outbox.enqueue(directory, artifacts.PLAN_TEXT, text)
-            plan = directory.work / command.PLAN_FILE
-            await asyncio.to_thread(_copy, plan, deployment_folder(self._plans, deployment))
 
     async def _read(self, directory: RunDirectory) -> tuple[bytes, list[str]]:
         """The plan as JSON, and the values that the plan marks, which the log hides from now on."""
@@ -74,9 +70,3 @@ class PlanReporter:
         if answer.exit_code:
             raise RunDirectoryBroken(f"terraform cannot show the plan: {answer.errors.strip()}")
         return answer.output
-
-
-def _copy(plan: Path, folder: Path) -> None:
-    """Copy a plan file, mode 0600: a plan holds every secret in clear and is never an artifact."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    disk_space.replace_durably(folder / plan.name, plan.read_bytes(), None)

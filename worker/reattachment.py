@@ -113,7 +113,7 @@ class Reattachment:
 
     async def _close_all(self) -> None:
         """Close the run directories of deployments that ended without `finalize_deployment`."""
-        for deployment in self._host.idle_deployments():
+        for deployment in (*self._host.pending.uncleared(), *self._host.idle_deployments()):
             try:
                 await self._close(deployment)
             except (AnavaError, OSError) as error:
@@ -122,7 +122,8 @@ class Reattachment:
     async def _close(self, deployment: str) -> None:
         """Close a run directory unless its workflow is open.
 
-        A deployment that Temporal does not know would hold its place and its secrets for ever.
+        A deployment that Temporal does not know would hold its place and its secrets for ever. A
+        host that died between record and clearing, and was away for long, clears here.
         """
         state = await self._attempts.workflow_state(deployment)
         if state is WorkflowState.OPEN:

@@ -11,13 +11,14 @@ from pathlib import Path
 from adapters.local import atomic_files, disk_space
 from adapters.terraform import function_archives
 from adapters.terraform.state.backends import BACKEND_FILE
-from deployments.deployment import DeploymentRequest
+from deployments.deployment import DeploymentRequest, Status
 from deployments.errors import RunDirectoryBroken
 from deployments.templates import TEMPLATES
+from worker import run_index
+from worker.run_index import RECORD_FILE
 
-__all__ = ["RECORD_FILE", "RunDirectory"]
+__all__ = ["RunDirectory"]
 
-RECORD_FILE = "record.json"
 _SECRETS_FILE = "secrets.json"
 # Secrets that became known later, a file for each addition: workers and steps add at the same time.
 _LATER_SECRETS = "secrets"
@@ -46,6 +47,16 @@ class RunDirectory:
     def is_open(self) -> bool:
         """Whether the deployment takes a slot on this host."""
         return self.path.is_dir() and not (self.path / RECORD_FILE).exists()
+
+    def has_ended(self) -> bool:
+        """Whether the deployment has a record."""
+        return (self.path / RECORD_FILE).exists()
+
+    def has_completed(self) -> bool:
+        """Whether the deployment ended with the status `completed`."""
+        record = atomic_files.read(self.path / RECORD_FILE) or {}
+        result = record.get("result")
+        return isinstance(result, dict) and result.get("status") == Status.COMPLETED
 
     def origin(self) -> tuple[str, str] | None:
         """Host and first run id for which the directory was made; None for a missing directory.
@@ -85,7 +96,10 @@ class RunDirectory:
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(4).hex()}")
         try:
             self._fill(draft, template, request, backend, secrets, origin)
+            run_index.mark(self.path)
             draft.rename(self.path)
+            # Again: a machine that slept may have lost the first mark as one without a directory.
+            run_index.mark(self.path)
         except OSError:
             shutil.rmtree(draft, ignore_errors=True)
             # Another attempt of the same activity may have made the directory.
@@ -146,6 +160,11 @@ class RunDirectory:
         except FileNotFoundError:
             return 0
 
+    def is_cleared(self) -> bool:
+        """Whether `clear` has removed what only the work needed."""
+        secret = (self.work, self.home, self.path / _SECRETS_FILE, self.path / _LATER_SECRETS)
+        return not any(path.exists() for path in secret)
+
     def template_version(self) -> str:
         """The version of the copied template: 12 hex digits; empty for a broken directory."""
         content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
@@ -170,9 +189,11 @@ class RunDirectory:
 
     def record(self, record_json: str) -> str:
         """Write the record unless one exists; returns the stored record."""
-        self.path.mkdir(exist_ok=True, mode=0o700)
         path = self.path / RECORD_FILE
+        disk_space.with_reserve(path, partial(run_index.mark, self.path))
+        self.path.mkdir(exist_ok=True, mode=0o700)
         disk_space.create(path, record_json)
+        run_index.note_ended(self.path)
         return atomic_files.read_text(path) or record_json
 
     def clear(self) -> None:

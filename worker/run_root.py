@@ -3,16 +3,16 @@
 import fcntl
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from adapters.local import atomic_files, host_report
 from adapters.local.folders import deployment_folder, is_own_folder
 from adapters.local.sink_status import sink_status_file
-from deployments.deployment_id import is_deployment_id
 from deployments.errors import NotAcceptedByApi
 from deployments.log_ports import SinkStatus
+from worker import run_index
 from worker.run_directory import RunDirectory
 
 __all__ = ["RunRoot"]
@@ -35,6 +35,7 @@ class RunRoot:
         os.write(self._lock, socket.gethostname().encode())
         self.show_life()
         self._sweep_workers()
+        run_index.rebuild(path)
 
     def directory(self, deployment: str) -> RunDirectory:
         """The run directory of a deployment, which may be missing; raises NotFound for no id."""
@@ -49,14 +50,18 @@ class RunRoot:
     def open_deployments(self) -> list[str]:
         """The deployments that take a slot on this host, of all workers."""
         return [
-            path.name
-            for path in self._folders()
-            if RunDirectory(path).is_open and RunDirectory(path).is_of(self.host)
+            deployment
+            for deployment in self.pending_deployments()
+            if self.directory(deployment).is_open and self.directory(deployment).is_of(self.host)
         ]
 
+    def pending_deployments(self) -> list[str]:
+        """The deployments that are open, or whose logs or artifacts are not sent yet."""
+        return [name for name in run_index.pending(self.path) if self._is_own(name)]
+
     def deployments(self) -> list[str]:
-        """All deployments with a run directory, also those that have ended."""
-        return [path.name for path in self._folders()]
+        """All deployments with a run directory, also those that have ended: any number."""
+        return [name for name in run_index.names(self.path) if self._is_own(name)]
 
     def show_life(self) -> None:
         """Record that this worker's event loop turns, for the health checks."""
@@ -73,10 +78,10 @@ class RunRoot:
         sink_status_file(self.workers, self.worker).unlink(missing_ok=True)
         (self.workers / f"{self.worker}.lock").unlink(missing_ok=True)
 
-    def _folders(self) -> Iterator[Path]:
-        for path in self.path.iterdir():
-            if is_deployment_id(path.name) and is_own_folder(path):
-                yield path
+    def _is_own(self, deployment: str) -> bool:
+        """Whether the run directory is missing, or a folder of this process's user and no link."""
+        path = self.path / deployment
+        return is_own_folder(path) or not os.path.lexists(path)
 
     def _host(self) -> str:
         path = self.path / "host.json"

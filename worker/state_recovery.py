@@ -37,7 +37,7 @@ from worker.stack_states import StackStates
 from worker.state_reconciliation import addresses_in
 from worker.steps.event_log import SPOOL_FILE
 
-__all__ = ["StateRecovery", "unsaved_state_in"]
+__all__ = ["StateRecovery", "stack_of", "unsaved_state_in"]
 
 _log = logging.getLogger("anava.worker")
 
@@ -175,6 +175,11 @@ def _copy(directory: RunDirectory, folder: Path, state: bytes) -> bool:
     # Last: a folder without this file is no recovery.
     atomic_files.replace(folder / BACKEND_FILE, backend)
     return True
+
+
+def stack_of(folder: Path) -> str:
+    """The stack of a recovery, also of one whose state was refused; empty when unknown."""
+    return _read(folder).stack
 
 
 def _read(folder: Path) -> _Recovery:

@@ -110,7 +110,7 @@ class TemporalGateway:
                     search_attributes=search_attributes(snapshot),
                     static_summary=f"{snapshot.operation} {snapshot.stack}",
                     static_details=details,
-                    # The activities inherit the key: a host admits the subjects in turn (ADR 37).
+                    # The activities inherit the key: a host admits the subjects in turn (ADR 36).
                     priority=Priority(fairness_key=subject_of(snapshot.caller).key),
                     rpc_timeout=_RPC,
                 )

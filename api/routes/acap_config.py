@@ -8,7 +8,7 @@ from api.schemas.acap_config import AcapConfigBody
 from deployments.acap_config import SECRETS, Origin, compose
 from deployments.artifacts import ENCRYPTED_OUTPUTS, disposition
 from deployments.deployment import Operation
-from deployments.errors import AcapConfigMissing, NotFound
+from deployments.errors import AcapConfigMissing, Expired, NotFound, OnAnotherHost
 from deployments.execution import DeploymentSnapshot
 from deployments.templates import TEMPLATES
 
@@ -50,9 +50,11 @@ async def _recorded_outputs(services: Services, snapshot: DeploymentSnapshot) ->
         raise AcapConfigMissing("This deployment destroyed its stack.")
     if not snapshot.is_terminal:
         raise AcapConfigMissing("This deployment has not ended yet.")
-    services.placement.require_artifacts(snapshot)
     try:
-        content = await services.artifacts.open(snapshot.id, ENCRYPTED_OUTPUTS)
+        with services.placement.reading_artifacts(snapshot):
+            content = await services.artifacts.open(snapshot.id, ENCRYPTED_OUTPUTS)
+    except (OnAnotherHost, Expired):
+        raise
     except NotFound:
         raise AcapConfigMissing("This deployment recorded no outputs.") from None
     encrypted = b"".join([chunk async for chunk in content.chunks])

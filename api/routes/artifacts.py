@@ -30,8 +30,8 @@ async def list_artifacts(
 ) -> Response:
     """The files that can be downloaded now; the plan and the end of a deployment add files."""
     snapshot = await services.deployments.get(user, deployment)
-    services.placement.require_artifacts(snapshot)
-    artifacts = await services.artifacts.entries(snapshot.id)
+    with services.placement.reading_artifacts(snapshot):
+        artifacts = await services.artifacts.entries(snapshot.id)
     items = [ArtifactBody(**asdict(artifact)) for artifact in artifacts]
     return conditional(request, ArtifactList(items=items, next_cursor=None))
 
@@ -47,8 +47,9 @@ async def follow_artifact(
 ) -> RedirectResponse:
     """A redirect to a signed link, which is valid for 5 minutes without sign-in."""
     snapshot = await services.deployments.get(user, deployment)
-    services.placement.require_artifacts(snapshot)
-    return RedirectResponse(await services.artifacts.link(snapshot.id, name), 307, _PRIVATE)
+    with services.placement.reading_artifacts(snapshot):
+        link = await services.artifacts.link(snapshot.id, name)
+    return RedirectResponse(link, 307, _PRIVATE)
 
 
 @router.head("/artifacts/download/{deployment}/{name}", include_in_schema=False)

@@ -125,7 +125,7 @@ async def cancel_deployment(
 @router.get(
     "/deployment/{deployment}/resources",
     response_model=ResourceList,
-    responses={**error_responses(*OF_DEPLOYMENT, "on_another_host"), **UNCHANGED},
+    responses={**error_responses(*OF_DEPLOYMENT, "on_another_host", "expired"), **UNCHANGED},
 )
 async def list_resources(
     request: Request, deployment: str, user: CurrentUser, services: ServicesNeeded
@@ -138,7 +138,7 @@ async def list_resources(
 @router.get(
     "/deployment/{deployment}/progress",
     response_model=ProgressBody,
-    responses={**error_responses(*OF_DEPLOYMENT, "on_another_host"), **UNCHANGED},
+    responses={**error_responses(*OF_DEPLOYMENT, "on_another_host", "expired"), **UNCHANGED},
 )
 async def get_progress(
     request: Request, deployment: str, user: CurrentUser, services: ServicesNeeded

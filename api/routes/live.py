@@ -23,6 +23,6 @@ async def connect(
     """The events of `…/logs/stream`, and requests. Refusals are the same problems as over HTTP."""
     cursor = EventId.parse(after)
     snapshot = await services.deployments.get(user, deployment)
-    services.placement.require_log(snapshot)
+    await services.placement.require_log(snapshot, services.logs)
     await socket.accept()
     await WebSocketSession(socket, services, broadcasts, snapshot).run(cursor)

@@ -68,7 +68,7 @@ async def get_logs(
     after = EventId.parse(query.after) if query.after is not None else _START
     before = EventId.parse(query.before, "/before") if query.before is not None else None
     snapshot = await services.deployments.get(user, deployment)
-    services.placement.require_log(snapshot)
+    await services.placement.require_log(snapshot, services.logs)
     reader = LogReader(services.logs, snapshot.id)
     if query.format is not LogFormat.JSON:
         return _download(reader, after, query)
@@ -111,7 +111,7 @@ async def verify_logs(
     Takes some seconds for a million lines.
     """
     snapshot = await services.deployments.get(user, deployment)
-    services.placement.require_log(snapshot)
+    await services.placement.require_log(snapshot, services.logs)
     seals, copies = await verify_copies(services, snapshot)
     response.headers.update(_HEADERS)
     return VerificationBody(
@@ -146,7 +146,7 @@ async def stream_logs(
     position = last_event_id or after
     cursor = EventId.parse(position) if position else _START
     snapshot = await services.deployments.get(user, deployment)
-    services.placement.require_log(snapshot)
+    await services.placement.require_log(snapshot, services.logs)
     if position and await _is_over(services, snapshot, cursor):
         return Response(status_code=204, headers=_HEADERS)
     parts = _parts(Viewer(services, broadcasts, snapshot, cursor))

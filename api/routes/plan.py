@@ -27,8 +27,8 @@ _MAX_PLAN_BYTES = 8 * 1024 * 1024
 async def get_plan(deployment: str, user: CurrentUser, services: ServicesNeeded) -> Response:
     """The changes of the plan and their reasons; a plan above 8 MiB can only be downloaded."""
     snapshot = await services.deployments.get(user, deployment)
-    services.placement.require_artifacts(snapshot)
-    plan_json = await _read(services.artifacts, snapshot.id)
+    with services.placement.reading_artifacts(snapshot):
+        plan_json = await _read(services.artifacts, snapshot.id)
     # 0.1 s for the largest plan, too long for the event loop.
     body = await asyncio.to_thread(lambda: plan_view(plan_json).model_dump_json())
     return Response(body, media_type="application/json")

@@ -1,53 +1,105 @@
-"""Which data of a deployment lie on the disk of the deployment's host alone."""
+"""Where the data of a deployment are: here, on the disk of another host, or deleted."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
-from deployments.errors import OnAnotherHost
+from deployments.errors import Expired, NotFound, OnAnotherHost
+from deployments.events import EventId
 from deployments.execution import DeploymentSnapshot
+from deployments.log_ports import LogSource
+from deployments.retention import DAY_SECONDS
 
 __all__ = ["Placement"]
+
+_START = EventId(0, 0)
+# A century.
+_FOR_EVER_DAYS = 36_500
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Distinguishes data on another host's disk from data that do not exist.
+    """Distinguishes data on another host's disk, and deleted data, from data that do not exist.
 
     Attributes:
         is_here: whether the deployment with this id has a run directory on this machine's disk.
+        has_artifacts: whether the deployment has artifacts on this machine's disk.
         log_is_local: no shared store has the log.
         artifacts_are_local: no shared store has the artifacts.
+        run_days, log_days, artifact_days: the retention of run directories, of shared logs, and of
+            artifacts, since the end of a deployment.
     """
 
     is_here: Callable[[str], bool]
+    has_artifacts: Callable[[str], bool] = lambda _: False
     log_is_local: bool = True
     artifacts_are_local: bool = True
+    run_days: int = _FOR_EVER_DAYS
+    log_days: int = _FOR_EVER_DAYS
+    artifact_days: int = _FOR_EVER_DAYS
 
-    def require_log(self, snapshot: DeploymentSnapshot) -> None:
-        """Raise OnAnotherHost where the log lies on another host's disk."""
-        if text := self.log_elsewhere(snapshot):
-            raise OnAnotherHost(text)
+    async def require_log(self, snapshot: DeploymentSnapshot, source: LogSource) -> None:
+        """Raise OnAnotherHost where the log lies on another host's disk, Expired when deleted.
 
-    def require_artifacts(self, snapshot: DeploymentSnapshot) -> None:
-        """Raise OnAnotherHost where plan, outputs and other artifacts lie on another host."""
-        if self.artifacts_are_local and self._is_elsewhere(snapshot):
-            raise OnAnotherHost(_sentence("Plan and artifacts of this deployment lie", snapshot))
+        Only the log of a deployment that is old enough is looked for in the store.
+        """
+        if self.log_is_local and self._is_elsewhere(snapshot):
+            raise self._missing("log", snapshot, self.run_days)
+        days = self.run_days if self.log_is_local else self.log_days
+        may_be_deleted = snapshot.log_end > _START and _is_older(snapshot, days)
+        if may_be_deleted and not await source.read(snapshot.id, _START, 1):
+            raise _expired("log", days)
+
+    @contextmanager
+    def reading_artifacts(self, snapshot: DeploymentSnapshot) -> Iterator[None]:
+        """Raise OnAnotherHost, or Expired, for artifacts that are not found."""
+        is_elsewhere = self.artifacts_are_local and self._is_elsewhere(snapshot)
+        if is_elsewhere and not self.has_artifacts(snapshot.id):
+            raise self._missing("plan and artifacts", snapshot, self.artifact_days)
+        try:
+            yield
+        except NotFound:
+            if _is_older(snapshot, self.artifact_days):
+                raise _expired("plan and artifacts", self.artifact_days) from None
+            raise
 
     def require_progress(self, snapshot: DeploymentSnapshot) -> None:
-        """Raise OnAnotherHost where the progress, which no store has, lies on another host."""
+        """Raise OnAnotherHost for progress, which no store has, on another host's disk.
+
+        Expired when the progress was deleted.
+        """
         if self._is_elsewhere(snapshot):
-            raise OnAnotherHost(_sentence("The progress of this deployment lies", snapshot))
+            raise self._missing("progress", snapshot, self.run_days)
 
     def log_elsewhere(self, snapshot: DeploymentSnapshot) -> str:
-        """The sentence for a log on another host's disk; empty for a log that is readable here."""
+        """The sentence for a log that is not readable here; empty for a readable log."""
         if self.log_is_local and self._is_elsewhere(snapshot):
-            return _sentence("The log of this deployment lies", snapshot)
+            return str(self._missing("log", snapshot, self.run_days))
         return ""
 
     def _is_elsewhere(self, snapshot: DeploymentSnapshot) -> bool:
         # A host names itself after it has made the run directory.
         return snapshot.host is not None and not self.is_here(snapshot.id)
 
+    def _missing(
+        self, data: str, snapshot: DeploymentSnapshot, days: int
+    ) -> OnAnotherHost | Expired:
+        if _is_older(snapshot, days):
+            return _expired(data, days)
+        return OnAnotherHost(
+            f"Of this deployment the {data} can be read only on the disk of host {snapshot.host}, "
+            "which this service cannot read."
+        )
 
-def _sentence(text: str, snapshot: DeploymentSnapshot) -> str:
-    return f"{text} on the disk of host {snapshot.host}, which this service cannot read."
+
+def _is_older(snapshot: DeploymentSnapshot, days: int) -> bool:
+    if snapshot.ended_at is None:
+        return False
+    ended_at = datetime.fromisoformat(snapshot.ended_at).timestamp()
+    return time.time() - ended_at > days * DAY_SECONDS
+
+
+def _expired(data: str, days: int) -> Expired:
+    return Expired(f"The {data} of a deployment can be read for {days} days after the end.")

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from adapters.settings import base_environment
+from cli.client import Document
+from cli.render import retention_lines
 from tests.support.repository import ROOT
 
 TEXT = "déployé ✓ 🚀"
@@ -125,3 +127,21 @@ def test_a_command_without_standard_streams_works(api: str) -> None:
     ended = run(["/bin/sh", "-c", f"{words} <&- >&- 2>&-"])
 
     assert ended.returncode == 0
+
+
+def test_a_report_of_the_retention_names_why_data_stay() -> None:
+    report: Document = {
+        "kind": "run directories",
+        "days": 90,
+        "expired": {"count": 2, "size_bytes": 1_234_567},
+        "kept": {"younger than the limit": {"count": 1, "size_bytes": 10}},
+        "error": "the disk\x1b[2J fails",
+    }
+
+    assert list(retention_lines([report], dry_run=True)) == [
+        "run directories, 90 days:",
+        "        2        1,234,567 bytes would be deleted",
+        "        1               10 bytes kept: younger than the limit",
+        "  error: the disk\\x1b[2J fails",
+    ]
+    assert "deleted" in list(retention_lines([report], dry_run=False))[1]

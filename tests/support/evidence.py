@@ -26,8 +26,8 @@ from tests.support.service import SHORT, Deployment, House
 
 __all__ = ["Evidence", "Step", "collect"]
 
-# States and plans hold every secret by nature; neither is served. `work` is removed at the end.
-_SECRET_BY_NATURE = {"stacks", "plans", "errored-states"}
+# States hold every secret by nature and are never served. `work` is removed at the end.
+_SECRET_BY_NATURE = {"stacks", "errored-states"}
 _LOCAL = Caller(DEFAULT_TENANT, "local")
 _OTHER = Caller(DEFAULT_TENANT, "another-owner")
 

@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from worker.duration_history import load_typical_durations
+from deployments.typical_durations import TypicalDurations
+from worker import duration_history, run_index
 
 KIND = "google_apikeys_key"
 KEY = (KIND, "create")
+
+
+def load_typical_durations(run_root: Path) -> TypicalDurations:
+    """As a worker reads them that starts now."""
+    run_index.rebuild(run_root)
+    return duration_history.load_typical_durations(run_root)
 
 
 def left(

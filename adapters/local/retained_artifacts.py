@@ -1,0 +1,54 @@
+"""Artifacts in the data folder whose retention ends: all but the record, or the record."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from deployments.artifacts import RECORD
+from deployments.retention import Stored, is_deployment_id
+
+__all__ = ["RetainedLocalArtifacts"]
+
+
+class RetainedLocalArtifacts:
+    """The artifacts of each deployment; `records`: only `record.json`, else all others."""
+
+    def __init__(self, data: Path, *, records: bool) -> None:
+        self._root = data / "artifacts"
+        self._records = records
+
+    async def entries(self) -> Sequence[Stored]:
+        """The deployments that have such artifacts."""
+        return await asyncio.to_thread(self._entries)
+
+    async def remove(self, stored: Stored) -> bool:
+        """Delete the files, and the folder with the last of them."""
+        await asyncio.to_thread(self._remove, self._root / stored.id)
+        return True
+
+    def _entries(self) -> list[Stored]:
+        entries = []
+        for folder in self._folders():
+            files = [path.lstat() for path in self._files(folder)]
+            if files:
+                ended_at = max(file.st_mtime for file in files)
+                size = sum(file.st_blocks * 512 for file in files)
+                entries.append(Stored(folder.name, ended_at, size))
+        return entries
+
+    def _remove(self, folder: Path) -> None:
+        for path in self._files(folder):
+            path.unlink(missing_ok=True)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+    def _folders(self) -> Iterator[Path]:
+        if self._root.is_dir():
+            for path in self._root.iterdir():
+                if is_deployment_id(path.name) and path.is_dir() and not path.is_symlink():
+                    yield path
+
+    def _files(self, folder: Path) -> list[Path]:
+        if not folder.is_dir() or folder.is_symlink():
+            return []
+        return [path for path in folder.iterdir() if (path.name == RECORD) is self._records]

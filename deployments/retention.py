@@ -1,0 +1,140 @@
+"""Retention: which data of ended deployments and destroyed stacks are deleted, and why others stay.
+
+Data are deleted when they are older than their limit and nothing refers to them. Of each stack the
+newest of the expired deployments stays, and the newest that completed, which a revision names.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+__all__ = [
+    "DAY_SECONDS",
+    "Amount",
+    "Facts",
+    "Keep",
+    "KindReport",
+    "Stored",
+    "choose",
+    "is_deployment_id",
+    "is_stack_id",
+    "reason_to_keep",
+]
+
+DAY_SECONDS = 86_400.0
+
+_DEPLOYMENT = re.compile(r"dep-[a-z2-7]{26}", re.ASCII)
+# As `deployments/deployment.py:Stack.id`: tenant, template, project and prefix.
+_STACK = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){3}", re.ASCII)
+
+
+class Keep(StrEnum):
+    """Why data stay."""
+
+    YOUNG = "younger than the limit"
+    OPEN = "of an open deployment"
+    PENDING = "not sent to every store, or not cleared yet"
+    RECOVERY = "of a state that is being recovered"
+    QUESTION = "of an interrupted deployment that the stack's next deployment reports"
+    NEWEST = "newest expired deployment of its stack"
+    COMPLETED = "newest expired completed deployment of its stack"
+    UNKNOWN = "stack unknown"
+    RESOURCES = "state with resources, or unreadable"
+    RECORDED = "state that the stack's record names"
+    BUSY = "in use just now"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Stack and end of a deployment, as its record names them."""
+
+    stack: str
+    completed: bool
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Data in a store: of the deployment or stack `id`, last changed at `ended_at` (Unix time).
+
+    `keep` is the store's own reason to keep the data; `facts` are those that the store has itself.
+    """
+
+    id: str
+    ended_at: float
+    size_bytes: int
+    keep: Keep | None = None
+    facts: Facts | None = None
+
+
+@dataclass
+class Amount:
+    """A number of deployments or stacks, and their bytes."""
+
+    count: int = 0
+    size_bytes: int = 0
+
+    def add(self, stored: Stored) -> None:
+        """Count another entry."""
+        self.count += 1
+        self.size_bytes += stored.size_bytes
+
+
+@dataclass
+class KindReport:
+    """The result of a pass for a kind of data: `expired` is deleted, or would be by a dry run.
+
+    `error` is the cause why a part could not be read or deleted; empty without an error.
+    """
+
+    kind: str
+    days: int
+    expired: Amount = field(default_factory=Amount)
+    kept: dict[Keep, Amount] = field(default_factory=dict)
+    error: str = ""
+
+    def keep(self, stored: Stored, reason: Keep) -> None:
+        """Count data that stay."""
+        self.kept.setdefault(reason, Amount()).add(stored)
+
+
+def is_deployment_id(name: str) -> bool:
+    """Whether a name in a store is the id of a deployment; others are never touched."""
+    return _DEPLOYMENT.fullmatch(name) is not None
+
+
+def is_stack_id(name: str) -> bool:
+    """Whether a name in a store is the id of a stack; others are never touched."""
+    return _STACK.fullmatch(name) is not None
+
+
+def reason_to_keep(stored: Stored, protected: Mapping[str, Keep], before: float) -> Keep | None:
+    """Why data stay, without regard to other deployments of the stack."""
+    if stored.id in protected:
+        return protected[stored.id]
+    if stored.keep is not None:
+        return stored.keep
+    return Keep.YOUNG if stored.ended_at >= before else None
+
+
+def choose(
+    expired: Iterable[Stored], facts: Mapping[str, Facts | None]
+) -> Sequence[tuple[Stored, Keep | None]]:
+    """The expired data, each with the reason to keep it; None for data to delete."""
+    newest: set[str] = set()
+    completed: set[str] = set()
+    chosen: list[tuple[Stored, Keep | None]] = []
+    for stored in sorted(expired, key=lambda entry: (entry.ended_at, entry.id), reverse=True):
+        fact = facts.get(stored.id)
+        reason: Keep | None = None
+        if fact is None or not fact.stack:
+            reason = Keep.UNKNOWN
+        elif fact.stack not in newest:
+            reason = Keep.NEWEST
+            newest.add(fact.stack)
+        elif fact.completed and fact.stack not in completed:
+            reason = Keep.COMPLETED
+        if fact is not None and fact.completed:
+            completed.add(fact.stack)
+        chosen.append((stored, reason))
+    return chosen

@@ -1,0 +1,236 @@
+"""Data go after their retention, and an idle worker does not notice how many have ended."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import httpx
+import pytest
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+from adapters.local.event_file import EventFile
+from deployments.deployment import DeploymentRequest, Stack, Status
+from deployments.events import EndKind, EndRecord
+from deployments.retention import DAY_SECONDS, Keep
+from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Attribute
+from tests.support.api import start_api, until_ready
+from tests.support.servers import ROOT, Process, eventually, free_port
+from tests.support.service import Deployment, House
+
+_log = logging.getLogger(__name__)
+
+REQUEST = DeploymentRequest(
+    Stack("sandbox", "demo-project-1", "retained"), "us-central1", "US", '{"resource_seconds": 0}'
+)
+ENDED = 10_000
+STACKS = 100
+CPU_SECONDS = 20.0
+
+
+async def retention(house: House, *words: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli.main", "retention", *words),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**house.environment(), "PYTHONPATH": str(ROOT)},
+        cwd=house.data,
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, out.decode()
+    return out.decode()
+
+
+def age(house: House, deployment: Deployment, days: float) -> None:
+    """Let a deployment have ended some days earlier."""
+    moment = time.time() - days * DAY_SECONDS
+    for folder in (deployment.folder, house.data / "artifacts" / deployment.id):
+        for path in folder.rglob("*"):
+            os.utime(path, (moment, moment))
+
+
+def files(house: House, *deployments: Deployment) -> set[Path]:
+    folders = [house.data / name for name in ("runs", "artifacts")]
+    paths = {folder / deployment.id for folder in folders for deployment in deployments}
+    return {path for path in paths if path.exists()}
+
+
+async def test_an_operator_sees_what_will_be_deleted_and_deletes_it(house: House) -> None:
+    """Everything stayed until an operator removed the folders by hand."""
+    house.worker()
+    old = await house.start(REQUEST)
+    assert (await old.result()).status is Status.COMPLETED
+    newest = await house.start(REQUEST)
+    assert (await newest.result()).status is Status.COMPLETED
+    await eventually(lambda: not list((house.data / "runs" / "pending").iterdir()), "the rest", 30)
+    age(house, old, 400)
+    age(house, newest, 399)
+    open_deployment = await house.deploy(resource_seconds=60)
+    await open_deployment.until_file(3, "started.json")
+    before = files(house, old, newest)
+    assert len(before) == 4
+
+    assert "would be deleted" in await retention(house, "--dry-run")
+    assert files(house, old, newest) == before
+    reports = {report["kind"]: report for report in json.loads(await retention(house, "--json"))}
+
+    assert files(house, old, newest) == before - {old.folder}
+    assert reports["run directories"]["expired"]["count"] == 1
+    kept = reports["run directories"]["kept"]
+    assert {reason: amount["count"] for reason, amount in kept.items()} == {
+        Keep.NEWEST: 1,
+        Keep.OPEN: 1,
+    }
+    assert reports["artifacts on this host"]["expired"]["count"] == 1
+    left = (house.data / "artifacts" / old.id).iterdir()
+    assert [path.name for path in left] == ["record.json"]
+    assert house.recorded(newest), "the state of a living stack stays"
+
+
+def ended(house: House, number: int, days: float) -> None:
+    """What a deployment leaves after its end."""
+    digest = hashlib.sha256(str(number).encode()).digest()
+    id = "dep-" + base64.b32encode(digest).decode().lower()[:26]
+    stack = f"local.sandbox.demo-project-1.p{number % STACKS}"
+    run = house.data / "runs" / id
+    moment = time.time() - days * DAY_SECONDS
+    for step in (1, 2, 3):
+        folder = run / "steps" / str(step)
+        folder.mkdir(parents=True)
+        events = EventFile(folder / "events.jsonl")
+        events.append([b"{}" for _ in range(20)])
+        events.seal(EndRecord(step, EndKind.COMPLETE, 20, events.sha256))
+        events.close()
+        for name in ("exit.json", "progress.json"):
+            (folder / name).write_text("{}")
+    (run / "template.json").write_text(json.dumps({"version": "1", "stack": stack}))
+    record = run / "record.json"
+    record.write_text(json.dumps({"result": {"status": "completed"}}))
+    os.utime(record, (moment, moment))
+
+
+async def idle_cpu(house: House) -> float:
+    """CPU seconds of a worker that has nothing to do, after its start."""
+    worker = house.worker()
+    await house.until_up()
+    pending = house.data / "runs" / "pending"
+    await eventually(lambda: not (pending.is_dir() and any(pending.iterdir())), "rest", 120)
+    settled = await settled_cpu(worker)
+    # A measurement of CPU over a time, not a wait for an event.
+    await asyncio.sleep(CPU_SECONDS)
+    used = cpu(worker) - settled
+    worker.end()
+    return used
+
+
+async def settled_cpu(worker: Process) -> float:
+    """The CPU seconds so far, when the first passes of all loops are over."""
+    earlier = cpu(worker)
+    while True:
+        await asyncio.sleep(3)
+        now = cpu(worker)
+        if now - earlier < 0.3:
+            return now
+        earlier = now
+
+
+def cpu(worker: Process) -> float:
+    fields = Path(f"/proc/{worker.popen.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+async def test_ten_thousand_ended_deployments_cost_an_idle_worker_nothing(house: House) -> None:
+    """An idle worker with 5,000 ended run directories used 100 times the CPU of an empty one."""
+    empty = await idle_cpu(house)
+    for number in range(ENDED):
+        ended(house, number, 80 if number < ENDED // 2 else 100)
+
+    full = await idle_cpu(house)
+
+    _log.info("idle CPU in %s s: %.2f s, with ended ones %.2f s", CPU_SECONDS, empty, full)
+    assert full <= 2 * empty + 0.1, (empty, full)
+    # The worker's first pass has deleted half of them but for the newest of each stack.
+    left = list((house.data / "runs").glob("dep-*"))
+    assert len(left) == ENDED // 2 + STACKS
+    report = {kind["kind"]: kind for kind in json.loads(await retention(house, "--json"))}
+    assert report["run directories"]["expired"]["count"] == 0
+    disk = sum(path.lstat().st_blocks for path in (house.data / "runs").rglob("*")) * 512
+    counted = sum(amount["size_bytes"] for amount in report["run directories"]["kept"].values())
+    assert counted <= disk <= 1.1 * counted + 20_000_000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+async def test_ten_thousand_ended_deployments_do_not_slow_the_list(house: House) -> None:
+    port = free_port()
+    start_api(house, port)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as api:
+        await until_ready(api)
+        await end_in_temporal(house, 100)
+        few = await list_p99(api)
+        await end_in_temporal(house, ENDED)
+        many = await list_p99(api)
+
+    _log.info("p99 of the list: %.1f ms, with ended ones %.1f ms", few * 1000, many * 1000)
+    assert many <= 1.5 * few, (few, many)
+
+
+async def end_in_temporal(house: House, number: int) -> None:
+    """Deployments of the owner that have ended, without a worker."""
+    limit = asyncio.Semaphore(20)
+
+    async def end_one() -> None:
+        values = {
+            Attribute.STATUS: "completed",
+            Attribute.PHASE: "finalize",
+            Attribute.OWNER: "local",
+            Attribute.TENANT: "local",
+            Attribute.STACK: REQUEST.stack.id,
+        }
+        attributes = TypedSearchAttributes(
+            [
+                SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
+                for name, value in values.items()
+            ]
+        )
+        async with limit:
+            handle = await house.client.start_workflow(
+                DEPLOYMENT_WORKFLOW,
+                id=f"dep-{uuid.uuid4().hex}",
+                task_queue=f"nobody-{house.data.name}",
+                search_attributes=attributes,
+            )
+            await handle.terminate()
+
+    await asyncio.gather(*(end_one() for _ in range(number)))
+    query = f"WorkflowType = '{DEPLOYMENT_WORKFLOW}' AND ExecutionStatus = 'Terminated'"
+
+    async def are_listed() -> bool:
+        return (await house.client.count_workflows(query)).count >= number
+
+    await eventually(are_listed, "the list of Temporal", 60)
+
+
+async def list_p99(api: httpx.AsyncClient) -> float:
+    """The 99th percentile of 300 requests of the first page, the best of three rounds."""
+    return min([await _round(api) for _ in range(3)])
+
+
+async def _round(api: httpx.AsyncClient) -> float:
+    seconds = []
+    for _ in range(300):
+        begun = time.perf_counter()
+        answer = await api.get("/api/deployments", params={"limit": 50})
+        seconds.append(time.perf_counter() - begun)
+        assert answer.status_code == 200
+        assert len(answer.json()["items"]) == 50
+    return sorted(seconds)[len(seconds) * 99 // 100]

@@ -1,0 +1,129 @@
+"""Run directories of ended deployments, and the facts that a record contains."""
+
+import asyncio
+import json
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from deployments import artifacts
+from deployments.artifacts import ArtifactStore
+from deployments.deployment import Stack, Status
+from deployments.errors import NotFound, RunDirectoryBroken
+from deployments.retention import DAY_SECONDS, Facts, Keep, Stored, is_deployment_id
+from worker import run_index
+from worker.run_directory import RunDirectory
+from worker.run_index import RECORD_FILE
+
+__all__ = ["DeploymentFacts", "RetainedRuns"]
+
+# `record.json` holds the results of all steps: 0.3 MB for a thousand resources (measured).
+_MAX_RECORD_BYTES = 32 * 1024 * 1024
+_EXPIRED = ".expired-"
+# A run directory in the making, which a killed worker left, with the variables in clear.
+_DRAFT = re.compile(r"\.dep-[a-z2-7]{26}\.[0-9a-f]{8}", re.ASCII)
+
+
+class RetainedRuns:
+    """The run directories of this host."""
+
+    def __init__(self, run_root: Path) -> None:
+        self._root = run_root
+
+    async def entries(self) -> Sequence[Stored]:
+        return await asyncio.to_thread(self._entries)
+
+    async def remove(self, stored: Stored) -> bool:
+        """Rename a run directory, then delete it: half a directory looks like an open one."""
+        return await asyncio.to_thread(self._remove, stored.id)
+
+    def sweep(self) -> None:
+        """Delete the remains of killed workers: half-deleted and half-made run directories."""
+        for path in self._root.glob(".*"):
+            is_draft = _DRAFT.fullmatch(path.name) and _age_seconds(path) > DAY_SECONDS
+            if (is_draft or path.name.startswith(_EXPIRED)) and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _entries(self) -> list[Stored]:
+        names = filter(is_deployment_id, run_index.names(self._root))
+        return [
+            _stored(self._root / name)
+            for name in names
+            if (self._root / name).is_dir() and not (self._root / name).is_symlink()
+        ]
+
+    def _remove(self, deployment: str) -> bool:
+        path = self._root / deployment
+        expired = self._root / f"{_EXPIRED}{deployment}"
+        try:
+            path.rename(expired)
+        except FileNotFoundError:
+            return True
+        shutil.rmtree(expired)
+        return True
+
+
+class DeploymentFacts:
+    """Reads the record of a deployment: of the run directory, else of the artifact store."""
+
+    def __init__(self, run_root: Path, store: ArtifactStore) -> None:
+        self._root = run_root
+        self._store = store
+
+    async def read(self, deployment: str) -> Facts | None:
+        """Return stack and status; None for a deployment without a readable record."""
+        if not is_deployment_id(deployment):
+            return None
+        facts = await asyncio.to_thread(_of_run, RunDirectory(self._root / deployment))
+        return facts or await self._recorded(deployment)
+
+    async def _recorded(self, deployment: str) -> Facts | None:
+        try:
+            content = await self._store.open(deployment, artifacts.RECORD)
+            if content.size_bytes > _MAX_RECORD_BYTES:
+                return None
+            record = json.loads(b"".join([chunk async for chunk in content.chunks]))
+            stack = msgspec.convert(record["request"]["stack"], Stack).id
+            return Facts(stack, completed=record["result"]["status"] == Status.COMPLETED)
+        except (NotFound, FileNotFoundError):
+            return None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+
+def _of_run(directory: RunDirectory) -> Facts | None:
+    try:
+        stack = directory.stack()
+        return Facts(stack, directory.has_completed()) if stack else None
+    except RunDirectoryBroken:
+        return None
+
+
+def _stored(path: Path) -> Stored:
+    try:
+        ended_at = (path / RECORD_FILE).stat().st_mtime
+    except FileNotFoundError:
+        return Stored(path.name, 0.0, _size(path), Keep.OPEN)
+    return Stored(path.name, ended_at, _size(path))
+
+
+def _size(folder: Path) -> int:
+    """The bytes that a folder's files take on the disk."""
+    size = 0
+    for path in folder.rglob("*"):
+        try:
+            size += path.lstat().st_blocks * 512
+        except FileNotFoundError:
+            continue
+    return size
+
+
+def _age_seconds(path: Path) -> float:
+    try:
+        return time.time() - path.lstat().st_mtime
+    except FileNotFoundError:
+        return 0.0

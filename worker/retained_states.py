@@ -1,0 +1,151 @@
+"""States of destroyed stacks: local files with their backup, or objects in a bucket."""
+
+import asyncio
+import fcntl
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from google.cloud.storage import Blob
+
+from adapters.gcs.objects import Objects
+from adapters.local.interruptions import LocalInterruptions
+from adapters.terraform.state.state_file import position_of
+from deployments.errors import Unavailable
+from deployments.retention import Keep, Stored, is_stack_id
+
+__all__ = ["RetainedBucketStates", "RetainedLocalStates"]
+
+_STATE = "terraform.tfstate"
+_LOCK_INFO = f".{_STATE}.lock.info"
+_OBJECT = "default.tfstate"
+# A state without resources has outputs and checks at most; a larger state is not read.
+_MAX_EMPTY_STATE_BYTES = 64 * 1024
+
+# Whether the record of a stack names a state; raises Unavailable.
+IsRecorded = Callable[[str], Awaitable[bool]]
+
+
+class RetainedLocalStates:
+    """The folders `<data>/stacks/<stack>/`; `open_stacks` are those of open run directories."""
+
+    def __init__(
+        self, data: Path, is_recorded: IsRecorded, open_stacks: Callable[[], set[str]]
+    ) -> None:
+        self._root = data / "stacks"
+        self._is_recorded = is_recorded
+        self._open_stacks = open_stacks
+        self._interruptions = LocalInterruptions(data)
+
+    async def entries(self) -> Sequence[Stored]:
+        """All stacks with a state on this disk."""
+        return await asyncio.to_thread(self._entries)
+
+    async def remove(self, stored: Stored) -> bool:
+        """Delete the folder of a stack, unless a deployment of the stack began meanwhile.
+
+        `prepare` holds the lock of all stacks while it reads a state and makes a run directory.
+        """
+        if await self._is_recorded(stored.id):
+            return False
+        return await asyncio.to_thread(self._remove, stored)
+
+    def _entries(self) -> list[Stored]:
+        if not self._root.is_dir():
+            return []
+        return [
+            self._stored(path)
+            for path in self._root.iterdir()
+            if is_stack_id(path.name) and path.is_dir() and not path.is_symlink()
+            if (path / _STATE).exists()
+        ]
+
+    def _stored(self, folder: Path) -> Stored:
+        files = [path.lstat() for path in folder.glob(f"{_STATE}*")]
+        changed_at = max((file.st_mtime for file in files), default=0.0)
+        size = sum(file.st_blocks * 512 for file in files)
+        keep = _keep(_read(folder / _STATE))
+        if self._interruptions.of(folder.name):
+            keep = Keep.QUESTION
+        return Stored(folder.name, changed_at, size, keep)
+
+    def _remove(self, stored: Stored) -> bool:
+        lock = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            folder = self._root / stored.id
+            if folder.is_dir():
+                if stored.id in self._open_stacks() or self._stored(folder) != stored:
+                    return False
+                if (folder / _LOCK_INFO).exists():
+                    return False
+                shutil.rmtree(folder)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(lock)
+        return True
+
+
+class RetainedBucketStates:
+    """The objects `stacks/<stack>/default.tfstate` without resources."""
+
+    def __init__(self, objects: Objects, is_recorded: IsRecorded) -> None:
+        self._objects = objects
+        self._is_recorded = is_recorded
+
+    async def entries(self) -> Sequence[Stored]:
+        """All stacks with a state in the bucket; reads the small ones."""
+        return await self._objects.threaded(self._entries)
+
+    async def remove(self, stored: Stored) -> bool:
+        """Delete a state in exactly the generation that has no resources."""
+        if await self._is_recorded(stored.id):
+            return False
+        return await self._objects.threaded(self._remove, stored)
+
+    def _entries(self) -> list[Stored]:
+        return [
+            self._stored(blob)
+            for blob in self._objects.entries("stacks/")
+            if blob.name.endswith(f"/{_OBJECT}") and is_stack_id(blob.name.split("/")[1])
+        ]
+
+    def _stored(self, blob: Blob) -> Stored:
+        stack = blob.name.split("/")[1]
+        return Stored(stack, blob.updated.timestamp(), blob.size or 0, self._keep(blob))
+
+    def _keep(self, blob: Blob) -> Keep | None:
+        if (blob.size or 0) > _MAX_EMPTY_STATE_BYTES:
+            return Keep.RESOURCES
+        return _keep(self._objects.read_part(blob, 0, blob.size) if blob.size else b"")
+
+    def _remove(self, stored: Stored) -> bool:
+        blob = self._objects.get(f"stacks/{stored.id}/{_OBJECT}")
+        if blob is None:
+            return True
+        is_locked = self._objects.get(f"stacks/{stored.id}/default.tflock") is not None
+        if is_locked or self._stored(blob) != stored:
+            return False
+        self._objects.remove(blob)
+        return True
+
+
+def _keep(state: bytes) -> Keep | None:
+    """None for a complete state without resources.
+
+    An empty file is no such state: on a full disk terraform empties the state of a living stack.
+    """
+    try:
+        position = position_of(state)
+    except Unavailable:
+        return Keep.RESOURCES
+    return None if position.lineage and not position.resources else Keep.RESOURCES
+
+
+def _read(path: Path) -> bytes:
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    return b""

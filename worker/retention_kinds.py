@@ -1,0 +1,120 @@
+"""The kinds of data that retention deletes, for the stores that the settings name."""
+
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from adapters.local.interruptions import LocalInterruptions
+from adapters.local.retained_artifacts import RetainedLocalArtifacts
+from adapters.settings import Settings
+from adapters.stores import open_retained_artifacts, open_retained_logs, open_state_bucket
+from deployments.artifacts import ArtifactStore
+from deployments.execution import DeploymentSnapshot
+from deployments.retention import Keep
+from worker import run_index
+from worker.retained_runs import DeploymentFacts, RetainedRuns
+from worker.retained_states import RetainedBucketStates, RetainedLocalStates
+from worker.retention import Retained, Retention
+from worker.run_directory import RunDirectory
+from worker.stack_states import StackRecords
+from worker.state_recovery import stack_of
+
+__all__ = ["open_retention"]
+
+
+class OpenDeployments(Protocol):
+    """The Temporal gateway's list; raises `TemporalUnavailable`."""
+
+    async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]: ...
+
+
+def open_retention(
+    settings: Settings,
+    executions: OpenDeployments,
+    records: StackRecords,
+    store: ArtifactStore,
+    server_time: Callable[[], Awaitable[float]],
+) -> Retention:
+    """Return the retention of this host; raises Unavailable without credentials for a bucket."""
+    runs = RetainedRuns(settings.runs)
+
+    async def now() -> float:
+        """The earlier of both clocks: a clock that is set ahead deletes nothing."""
+        return min(time.time(), await server_time())
+
+    def sweep() -> None:
+        runs.sweep()
+        # Copies of plan files, with every secret in clear, that releases before 0.2 made.
+        shutil.rmtree(settings.data / "plans", ignore_errors=True)
+
+    return Retention(
+        settings.runs,
+        [*_kinds(settings, runs, records)],
+        DeploymentFacts(settings.runs, store).read,
+        lambda: _protected(settings, executions),
+        now,
+        sweep,
+    )
+
+
+def _kinds(settings: Settings, runs: RetainedRuns, records: StackRecords) -> Iterator[Retained]:
+    """Records last: they name the stack of the other data."""
+    days = settings.retention
+
+    async def is_recorded(stack: str) -> bool:
+        return await records.read(stack) is not None
+
+    for place, log in open_retained_logs(settings).items():
+        yield Retained(f"logs in {place}", days.log_days, log)
+    local_states = RetainedLocalStates(
+        settings.data, is_recorded, lambda: _open_stacks(settings.runs)
+    )
+    yield Retained("states on this host", days.state_days, local_states, of_stacks=True)
+    if bucket := open_state_bucket(settings):
+        states = RetainedBucketStates(bucket, is_recorded)
+        yield Retained("states in Cloud Storage", days.state_days, states, of_stacks=True)
+    data = settings.data
+    yield Retained(
+        "artifacts on this host", days.artifact_days, RetainedLocalArtifacts(data, records=False)
+    )
+    shared = open_retained_artifacts(settings)
+    if shared:
+        yield Retained("artifacts in Cloud Storage", days.artifact_days, shared[0])
+    yield Retained("run directories", days.run_days, runs)
+    yield Retained(
+        "records on this host", days.record_days, RetainedLocalArtifacts(data, records=True)
+    )
+    if shared:
+        yield Retained("records in Cloud Storage", days.record_days, shared[1])
+
+
+async def _protected(settings: Settings, executions: OpenDeployments) -> Mapping[str, Keep]:
+    """Deployments and stacks of which nothing is deleted."""
+    protected: dict[str, Keep] = {}
+    for interruption in LocalInterruptions(settings.data).all():
+        protected[interruption.deployment] = Keep.QUESTION
+    for deployment in run_index.pending(settings.runs):
+        protected[deployment] = Keep.PENDING
+        if stack := RunDirectory(settings.runs / deployment).stack():
+            protected[stack] = Keep.PENDING
+    for deployment, stack in _recoveries(settings.data / "errored-states", settings.runs):
+        protected |= {deployment: Keep.RECOVERY, stack: Keep.RECOVERY}
+    for snapshot in await executions.list_recent(0):
+        protected |= {snapshot.id: Keep.OPEN, snapshot.stack: Keep.OPEN}
+    return protected
+
+
+def _recoveries(folder: Path, run_root: Path) -> Iterator[tuple[str, str]]:
+    """The deployments with a state that is not saved, or was refused, and their stacks."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            # A refused state names no stack any more; the run directory stays with the recovery.
+            yield path.name, stack_of(path) or RunDirectory(run_root / path.name).stack()
+
+
+def _open_stacks(run_root: Path) -> set[str]:
+    """The stacks of the open run directories of this host."""
+    directories = (RunDirectory(run_root / name) for name in run_index.pending(run_root))
+    return {directory.stack() for directory in directories if directory.is_open}
