@@ -17,14 +17,12 @@ __all__ = [
     "KindReport",
     "Stored",
     "choose",
-    "is_deployment_id",
     "is_stack_id",
     "reason_to_keep",
 ]
 
 DAY_SECONDS = 86_400.0
 
-_DEPLOYMENT = re.compile(r"dep-[a-z2-7]{26}", re.ASCII)
 # As `deployments/deployment.py:Stack.id`: tenant, template, project and prefix.
 _STACK = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){3}", re.ASCII)
 
@@ -96,11 +94,6 @@ class KindReport:
     def keep(self, stored: Stored, reason: Keep) -> None:
         """Count data that stay."""
         self.kept.setdefault(reason, Amount()).add(stored)
-
-
-def is_deployment_id(name: str) -> bool:
-    """Whether a name in a store is the id of a deployment; others are never touched."""
-    return _DEPLOYMENT.fullmatch(name) is not None
 
 
 def is_stack_id(name: str) -> bool:

@@ -13,8 +13,9 @@ import msgspec
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import Stack, Status
+from deployments.deployment_id import is_deployment_id
 from deployments.errors import NotFound, RunDirectoryBroken
-from deployments.retention import DAY_SECONDS, Facts, Keep, Stored, is_deployment_id
+from deployments.retention import DAY_SECONDS, Facts, Keep, Stored
 from worker import run_index
 from worker.run_directory import RunDirectory
 from worker.run_index import RECORD_FILE

@@ -24,7 +24,7 @@ from worker.state_recovery import stack_of
 __all__ = ["open_retention"]
 
 
-class OpenDeployments(Protocol):
+class ListedDeployments(Protocol):
     """The Temporal gateway's list; raises `TemporalUnavailable`."""
 
     async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]: ...
@@ -32,7 +32,7 @@ class OpenDeployments(Protocol):
 
 def open_retention(
     settings: Settings,
-    executions: OpenDeployments,
+    executions: ListedDeployments,
     records: StackRecords,
     store: ArtifactStore,
     server_time: Callable[[], Awaitable[float]],
@@ -90,7 +90,7 @@ def _kinds(settings: Settings, runs: RetainedRuns, records: StackRecords) -> Ite
         yield Retained("records in Cloud Storage", days.record_days, shared[1])
 
 
-async def _protected(settings: Settings, executions: OpenDeployments) -> Mapping[str, Keep]:
+async def _protected(settings: Settings, executions: ListedDeployments) -> Mapping[str, Keep]:
     """Deployments and stacks of which nothing is deleted."""
     protected: dict[str, Keep] = {}
     for interruption in LocalInterruptions(settings.data).all():

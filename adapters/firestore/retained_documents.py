@@ -8,7 +8,8 @@ from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 
 from adapters.firestore.client import Firestore, translated
 from deployments.deployment import Status
-from deployments.retention import Facts, Keep, Stored, is_deployment_id
+from deployments.deployment_id import is_deployment_id
+from deployments.retention import Facts, Keep, Stored
 
 __all__ = ["RetainedDocuments"]
 

@@ -7,7 +7,8 @@ from google.cloud.storage import Blob
 
 from adapters.gcs.objects import Objects
 from deployments.artifacts import RECORD
-from deployments.retention import Stored, is_deployment_id
+from deployments.deployment_id import is_deployment_id
+from deployments.retention import Stored
 
 __all__ = ["RetainedObjects", "is_no_record", "is_record"]
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deployments.artifacts import RECORD
-from deployments.retention import Stored, is_deployment_id
+from deployments.deployment_id import is_deployment_id
+from deployments.retention import Stored
 
 __all__ = ["RetainedLocalArtifacts"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployments.typical_durations import TypicalDurations
+from tests.support.ids import deployment_id
 from worker import duration_history, run_index
 
 KIND = "google_apikeys_key"
@@ -23,7 +24,7 @@ def left(
     run_root: Path, name: str, *seconds: float, phase: str = "apply", ended: bool = True
 ) -> Path:
     """What a deployment leaves of its step; its progress document."""
-    folder = run_root / f"dep-{name}"
+    folder = run_root / deployment_id(str(name))
     progress = folder / "steps" / "3" / "progress.json"
     progress.parent.mkdir(parents=True)
     made = [
@@ -64,9 +65,9 @@ def test_one_that_still_runs_and_a_plan_show_nothing(tmp_path: Path) -> None:
 def test_the_newest_ten_count(tmp_path: Path) -> None:
     for number in range(12):
         left(tmp_path, str(number), 100 if number < 2 else 30, 30, 30)
-        os.utime(tmp_path / f"dep-{number}" / "record.json", (number, number))
+        os.utime(tmp_path / deployment_id(str(number)) / "record.json", (number, number))
     left(tmp_path, "old", *[500] * 40)
-    os.utime(tmp_path / "dep-old" / "record.json", (0, 0))
+    os.utime(tmp_path / deployment_id("old") / "record.json", (0, 0))
 
     assert load_typical_durations(tmp_path).seen == {KEY: 30}
 

@@ -9,6 +9,7 @@ from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.event_file import EventFile
 from deployments.events import EndKind, EndRecord
 from deployments.step import StepKey
+from tests.support.ids import deployment_id
 from worker import run_index
 from worker.artifact_outbox import ArtifactOutbox
 from worker.pending_work import PendingWork
@@ -17,6 +18,7 @@ from worker.run_root import RunRoot
 from worker.steps.log_cursor import StepLogFile
 
 DEPLOYMENT = "dep-" + "a" * 26
+OPEN, UNSENT, UNCLEARED, ENDED = map(deployment_id, ("open", "unsent", "uncleared", "ended"))
 HOUR = 3600
 
 
@@ -121,21 +123,21 @@ def test_a_sink_that_lost_its_content_gets_the_logs_of_ended_deployments_again(
 def test_a_worker_finds_what_a_worker_without_an_index_has_left(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     for name, files in {
-        "dep-open": ["work/main.tf"],
-        "dep-unsent": ["record.json", "outbox/log.txt"],
-        "dep-uncleared": ["record.json", "work/main.tf"],
-        "dep-ended": ["record.json", "outbox/.lock"],
+        OPEN: ["work/main.tf"],
+        UNSENT: ["record.json", "outbox/log.txt"],
+        UNCLEARED: ["record.json", "work/main.tf"],
+        ENDED: ["record.json", "outbox/.lock"],
     }.items():
         for file in files:
             path = runs / name / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    (runs / "dep-ended" / "outbox" / ".lock").unlink()
+    (runs / ENDED / "outbox" / ".lock").unlink()
 
     root = RunRoot(runs)
 
-    assert sorted(root.pending_deployments()) == ["dep-open", "dep-uncleared", "dep-unsent"]
-    assert root.open_deployments() == ["dep-open"]
+    assert sorted(root.pending_deployments()) == sorted([OPEN, UNCLEARED, UNSENT])
+    assert root.open_deployments() == [OPEN]
     assert len(run_index.recent(runs)) == 3
 
 
@@ -161,7 +163,7 @@ def test_the_scans_of_an_idle_worker_cost_the_same_with_any_number_of_ended_depl
 def _seconds(folder: Path, ended: int) -> float:
     scene = Scene(folder)
     for number in range(ended):
-        directory = RunDirectory(scene.root.path / f"dep-{number:026}")
+        directory = RunDirectory(scene.root.path / deployment_id(str(number)))
         directory.path.mkdir()
         (directory.path / "record.json").touch()
     scene.pending.unshipped_logs({})

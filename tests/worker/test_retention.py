@@ -22,6 +22,7 @@ from deployments.errors import TemporalUnavailable
 from deployments.interruption import Interruption
 from deployments.phase import Phase
 from deployments.retention import DAY_SECONDS, Keep, KindReport
+from tests.support.ids import deployment_id
 from worker import run_index
 from worker.retained_runs import DeploymentFacts, RetainedRuns
 from worker.retained_states import RetainedLocalStates
@@ -274,7 +275,7 @@ async def test_the_state_of_a_destroyed_stack_is_deleted_with_its_backup(tmp_pat
     scene.state(f"{STACK}-recorded", 100)
     scene.state(f"{STACK}-asked", 100)
     scene.recorded = {f"{STACK}-recorded"}
-    left = Interruption("dep-x", 3, Phase.APPLY, lost=False, unrecorded=[], unknown=[])
+    left = Interruption(deployment_id("x"), 3, Phase.APPLY, lost=False, unrecorded=[], unknown=[])
     LocalInterruptions(tmp_path).add(f"{STACK}-asked", left)
     for name, content in {"empty": "", "damaged": "{", "no-lineage": '{"resources":[]}'}.items():
         scene.state(f"{STACK}-{name}", 100)
