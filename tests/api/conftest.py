@@ -20,11 +20,15 @@ from api.dependencies import Services
 from api.server import Server
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
+from deployments.subject import SubjectLimits
 from deployments.temporal_names import SHARED_QUEUE
 from deployments.timings import Timings
 from tests.api.scripted import ScriptedWorkflow
 from tests.api.temporal import temporal_server
 from tests.support.servers import eventually
+
+# The deployments of all tests of a process belong to the same owner.
+UNLIMITED = SubjectLimits(open_deployments=100_000, creates_per_minute=100_000)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +48,9 @@ async def services(client: Client, tmp_path: Path) -> AsyncIterator[Services]:
     store = LocalArtifactStore(tmp_path)
     gateway = TemporalGateway(client)
     yield Services(
-        deployments=DeploymentService(gateway, Timings(), AesGcmCipher.open((), tmp_path)),
+        deployments=DeploymentService(
+            gateway, Timings(), AesGcmCipher.open((), tmp_path), UNLIMITED
+        ),
         logs=LocalLogSource(tmp_path, changes),
         progress=LocalProgressSource(tmp_path),
         health=HealthService(gateway),

@@ -261,8 +261,8 @@ async def test_another_host_that_has_the_log_is_named_alike_to_a_later_viewer(ha
     (published,) = [entry.frame for entry in stream.entries(0, 10_000)]
     assert json.loads(published.content) == {
         "source": "host:0123456789ab",
-        "label": "The log of this deployment lies on the disk of host 0123456789ab, which this "
-        "service cannot read.",
+        "label": "Of this deployment the log can be read only on the disk of host 0123456789ab, "
+        "which this service cannot read.",
     }
     assert published in stream.opening()
 

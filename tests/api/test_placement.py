@@ -17,9 +17,10 @@ from deployments.events import EndKind, EndRecord, EventChunk, EventId
 from deployments.execution import Caller, DeploymentSnapshot, rfc3339
 from deployments.phase import Phase
 from deployments.reasons import Reason
+from tests.support.ids import deployment_id
 
 SNAPSHOT = DeploymentSnapshot(
-    id="dep-there",
+    id=deployment_id("there"),
     tenant="local",
     owner="local",
     stack="local.sandbox.demo-project-1.anava",
@@ -30,7 +31,7 @@ SNAPSHOT = DeploymentSnapshot(
     created_at="2026-11-24T10:00:00.000Z",
     host="0123456789ab",
 )
-HERE = replace(SNAPSHOT, id="dep-here")
+HERE = replace(SNAPSHOT, id=deployment_id("here"))
 LOCAL = Placement(lambda deployment: deployment == HERE.id)
 SHARED = replace(LOCAL, log_is_local=False, artifacts_are_local=False)
 
