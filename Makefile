@@ -11,6 +11,9 @@ TERRAFORM := CHECKPOINT_DISABLE=1 TF_CLI_CONFIG_FILE=/dev/null $(or $(ANAVA_TERR
 # Where no terraform that fits is on the PATH, setup puts one into .venv/bin.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+# Python keeps the compiled tests, also where the environment forbids it: each process compiles them for 6 s otherwise.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Most tests wait for a server: more of them than cores run at once. A file's tests share its servers. tests/conftest.py has
 # the order of the files.
 PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
