@@ -284,11 +284,11 @@ class GoogleSettings(_Group):
 
 
 class SecretsSettings(_Group):
-    """Keys that encrypt sensitive variables in Temporal.
+    """Keys that encrypt sensitive variables in Temporal, and sign what the API accepts.
 
-    `keys` are 32 bytes each in base64, comma-separated: the first encrypts, each decrypts, so a new
-    key goes in front. Unset, the key is `secrets.key` in the data folder; API and workers without a
-    shared data folder need this setting.
+    `keys` are 32 bytes each in base64, comma-separated: the first encrypts and signs, each decrypts
+    and verifies, so a new key goes in front. Unset, the key is `secrets.key` in the data folder;
+    API and workers without a shared data folder need this setting.
     """
 
     keys: SecretStr | None = None

@@ -88,6 +88,16 @@ def test_links_between_documents_lead_to_a_file() -> None:
     assert broken == []
 
 
+def test_each_threat_names_the_files_of_its_tests() -> None:
+    rows = re.findall(r"^\| \d+ \|.*$", text(Path("docs/security/threats.md")), re.MULTILINE)
+    shown_by = [row.split(" | ")[4] for row in rows]
+    named = [path for cell in shown_by for path in re.findall(r"`(tests/[^`]*)`", cell)]
+
+    assert len(shown_by) >= 20
+    assert [cell for cell in shown_by if cell != "—" and "`tests/" not in cell] == []
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
 def test_the_index_of_decisions_lists_every_decision() -> None:
     index = set(LINK.findall(text(Path("docs/adr/README.md"))))
 
