@@ -141,6 +141,18 @@ def test_no_password_is_in_the_file() -> None:
     assert SERVICES["redis"]["command"][:2] == ["valkey-server", "/secrets/redis.conf"]
 
 
+def test_a_log_does_not_exceed_the_memory_of_a_store() -> None:
+    """A log of 0.6 GB made the kernel kill Redis, again at each start."""
+    command = SERVICES["redis"]["command"]
+    redis_mb = int(command[command.index("--maxmemory") + 1].removesuffix("mb"))
+    assert command[command.index("--maxmemory-policy") + 1] == "noeviction"
+    assert redis_mb < int(SERVICES["redis"]["mem_limit"].removesuffix("m"))
+    assert SERVICES["firestore"]["environment"] == {"JAVA_TOOL_OPTIONS": "-Xmx1g"}
+    assert SERVICES["firestore"]["mem_limit"] == "1500m"
+    for name in ("api", "worker-1", "worker-2"):
+        assert int(SERVICES[name]["environment"]["ANAVA_LOG__MAX_MB"]) < redis_mb
+
+
 def test_the_password_of_redis_is_made_once(tmp_path: Path) -> None:
     [code] = SERVICES["redis-password"]["command"]
     code = code.replace('"/secrets"', repr(str(tmp_path)))
