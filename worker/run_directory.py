@@ -193,7 +193,7 @@ class RunDirectory:
         disk_space.with_reserve(path, partial(run_index.mark, self.path))
         self.path.mkdir(exist_ok=True, mode=0o700)
         disk_space.create(path, record_json)
-        run_index.note_ended(self.path)
+        disk_space.with_reserve(path, partial(run_index.note_ended, self.path))
         return atomic_files.read_text(path) or record_json
 
     def clear(self) -> None:
