@@ -59,16 +59,19 @@ class RunDirectory:
         return isinstance(result, dict) and result.get("status") == Status.COMPLETED
 
     def origin(self) -> tuple[str, str] | None:
-        """Host and first run id for which the directory was made; None for a missing directory.
+        """Host and first run id for which the directory was made; None where none was made.
 
-        Both are empty for a directory without a readable mark.
+        `record` alone makes a directory without work and mark, after the loss of the first. Both
+        texts are empty for work without a mark, and for an unreadable mark.
         """
         if not self.path.is_dir():
             return None
         try:
-            content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
+            content = atomic_files.read(self.path / _TEMPLATE_FILE)
         except RunDirectoryBroken:
             content = {}
+        if content is None:
+            return ("", "") if self.work.exists() else None
         return str(content.get("host", "")), str(content.get("execution", ""))
 
     def is_of(self, host: str) -> bool:
