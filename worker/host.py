@@ -193,6 +193,10 @@ class WorkerHost:
             [interruption.finding() for interruption in earlier],
         )
 
+    def check_origin(self, deployment: str, execution: str) -> None:
+        """Raise NotAcceptedByApi for a run directory of another host or execution."""
+        self._root.check_origin(deployment, execution)
+
     def step(self, key: StepKey) -> StepFolder:
         """A step, with or without a folder."""
         return StepFolder(self._root.directory(key.deployment).path, key, self._context)
@@ -252,10 +256,6 @@ class WorkerHost:
                 f"The template {template.name} needs Google's provider, and this host has no "
                 "provider mirror: set ANAVA_TERRAFORM__MIRROR"
             )
-
-    def check_origin(self, deployment: str, execution: str) -> None:
-        """Raise NotAcceptedByApi for a run directory of another host or execution."""
-        self._root.check_origin(deployment, execution)
 
     def _make(
         self, deployment: str, request: DeploymentRequest, execution: str, state: bytes
