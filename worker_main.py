@@ -192,7 +192,7 @@ def _repeated_work(host: WorkerHost, shipper: LogShipper) -> list[Coroutine[Any,
 
 def _door(client: Client, host: WorkerHost, settings: Settings) -> AcceptanceInterceptor:
     signer = InputSigner(key_ring(settings.secrets.ring, settings.data))
-    return AcceptanceInterceptor(TemporalAcceptances(client, signer), host)
+    return AcceptanceInterceptor(TemporalAcceptances(client, signer, host.is_prepared), host)
 
 
 async def ship_pending_logs(host: WorkerHost, shipper: LogShipper) -> None:

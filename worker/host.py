@@ -197,6 +197,10 @@ class WorkerHost:
         """Raise NotAcceptedByApi for a run directory of another host or execution."""
         self._root.check_origin(deployment, execution)
 
+    def is_prepared(self, deployment: str, execution: str) -> bool:
+        """Whether this host made the run directory, for this execution."""
+        return self._root.is_prepared(deployment, execution)
+
     def step(self, key: StepKey) -> StepFolder:
         """A step, with or without a folder."""
         return StepFolder(self._root.directory(key.deployment).path, key, self._context)
