@@ -106,9 +106,9 @@ async def run(settings: Settings) -> None:
     )
     reattachment = Reattachment(host, attempts, supervisors, settings.worker.scan_seconds)
     preflight = _preflight_activities(host, settings)
-    door = [_door(client, host, settings)]
-    shared_worker = _shared_worker(client, host, settings, preflight, door)
-    host_worker = _host_worker(client, host, StepActivities(supervisors), preflight, door)
+    interceptors = [_acceptance(client, host, settings)]
+    shared_worker = _shared_worker(client, host, settings, preflight, interceptors)
+    host_worker = _host_worker(client, host, StepActivities(supervisors), preflight, interceptors)
     async with shared_worker, host_worker:
         _log.info("worker %s of host %s is up", host.worker, host.id)
         background = _start_tasks(
@@ -190,9 +190,9 @@ def _repeated_work(host: WorkerHost, shipper: LogShipper) -> list[Coroutine[Any,
     ]
 
 
-def _door(client: Client, host: WorkerHost, settings: Settings) -> AcceptanceInterceptor:
+def _acceptance(client: Client, host: WorkerHost, settings: Settings) -> AcceptanceInterceptor:
     signer = InputSigner(key_ring(settings.secrets.ring, settings.data))
-    return AcceptanceInterceptor(TemporalAcceptances(client, signer), host)
+    return AcceptanceInterceptor(TemporalAcceptances(client, signer, host.is_prepared), host)
 
 
 async def ship_pending_logs(host: WorkerHost, shipper: LogShipper) -> None:
@@ -261,7 +261,7 @@ def _shared_worker(
     host: WorkerHost,
     settings: Settings,
     preflight: PreflightActivities,
-    door: Sequence[Interceptor],
+    interceptors: Sequence[Interceptor],
 ) -> Worker:
     deployments = _deployment_activities(host)
     return Worker(
@@ -275,7 +275,7 @@ def _shared_worker(
         default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=_GRACEFUL_SHUTDOWN,
         identity=f"{host.worker}@{host.id}",
-        interceptors=door,
+        interceptors=interceptors,
     )
 
 
@@ -284,7 +284,7 @@ def _host_worker(
     host: WorkerHost,
     steps: StepActivities,
     preflight: PreflightActivities,
-    door: Sequence[Interceptor],
+    interceptors: Sequence[Interceptor],
 ) -> Worker:
     deployments = _deployment_activities(host)
     return Worker(
@@ -302,7 +302,7 @@ def _host_worker(
         default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=_GRACEFUL_SHUTDOWN,
         identity=f"{host.worker}@{host.id}",
-        interceptors=door,
+        interceptors=interceptors,
     )
 
 

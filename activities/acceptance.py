@@ -1,4 +1,4 @@
-"""Admits activities of accepted deployments alone: the door of a worker.
+"""Admits activities of accepted deployments alone, by an interceptor of the worker.
 
 Every activity passes, also one that a later version adds, and also one that a workflow of another
 program schedules on a task queue of ours.
@@ -46,10 +46,10 @@ class AcceptanceInterceptor(Interceptor):
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Put the check before each activity."""
-        return _Door(next, self._acceptances, self._origins)
+        return _AcceptanceCheck(next, self._acceptances, self._origins)
 
 
-class _Door(ActivityInboundInterceptor):
+class _AcceptanceCheck(ActivityInboundInterceptor):
     def __init__(
         self, next: ActivityInboundInterceptor, acceptances: Acceptances, origins: Origins
     ) -> None:

@@ -11,7 +11,13 @@ from activities.failures import heartbeating
 from deployments.acceptance import AcceptedDeployment
 from deployments.deployment import DeploymentRequest
 from deployments.findings import Finding, finding
-from deployments.imports import ImportSurvey, PlannedCreation, planned_creations, replaced_addresses
+from deployments.imports import (
+    Import,
+    ImportSurvey,
+    PlannedCreation,
+    planned_creations,
+    replaced_addresses,
+)
 from deployments.preflight import Preflight
 from deployments.reasons import Reason
 
@@ -44,9 +50,10 @@ class FindExistingInput:
 
 
 class Plans(Protocol):
-    """Plans on this host, as JSON with secrets in clear."""
+    """Plans on this host, as JSON with secrets in clear, and what the next plans may import."""
 
     async def plan_json(self, deployment: str) -> bytes: ...
+    async def add_imports(self, deployment: str, imports: Sequence[Import]) -> None: ...
 
 
 class ImportFinder(Protocol):
@@ -88,7 +95,10 @@ class PreflightActivities:
             if replaced := await asyncio.to_thread(replaced_addresses, plan_json):
                 return ImportSurvey(findings=[_replaced(address) for address in replaced])
             creations = await asyncio.to_thread(planned_creations, plan_json)
-            return await self._import_finder.find_existing(input.project, creations)
+            survey = await self._import_finder.find_existing(input.project, creations)
+            # The order of the next plan comes from a workflow, whose task another program may take.
+            await self._plans.add_imports(input.deployment, survey.imports)
+            return survey
 
 
 def _replaced(address: str) -> Finding:

@@ -51,7 +51,8 @@ class AcceptedDeployment:
     def orders(self, order: StepOrder) -> bool:
         """Whether the order follows from the accepted input.
 
-        Plan and imports are found on the way: an apply executes only a plan that this host made.
+        Plan and imports are found on the way: an apply executes only a plan that this host made,
+        and a plan imports only what a search of this host has found.
         """
         if order.phase not in TERRAFORM_PHASES or not self.has_step(order.key):
             return False

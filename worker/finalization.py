@@ -109,8 +109,9 @@ class Finalization:
         The interruptions that a completed deployment reported are settled.
         """
         directory = self._root.directory(deployment)
-        if completed:
-            self._interruptions.forget(directory.stack())
+        # After the loss of a run directory its stack is unknown.
+        if completed and (stack := directory.stack()):
+            self._interruptions.forget(stack)
         await asyncio.to_thread(directory.clear)
 
     async def abandon(self, deployment: str, *, lost: bool) -> None:

@@ -166,7 +166,7 @@ class WorkerHost:
             TerraformUnusable: the template needs a provider mirror, and this host has none.
             RunDirectoryBroken: the template is not installed.
             SecretsUnreadable: the variables cannot be decrypted here.
-            DiskFull: the disk has less free space than the setting `min_free_mb`.
+            DiskFull: the disk has less free space than the setting `min_free_mb`, or fills up.
             StateOnAnotherHost, StateBeingRecovered, StateReplaced, StateUnreachable: this host
                 would not continue the stack's latest state.
         """
@@ -177,11 +177,11 @@ class WorkerHost:
         request = decrypt_variables(request, deployment, self._cipher)
         check_again(request)
         self._check_providers(TEMPLATES[request.stack.template])
-        await self._settle_stack(request.stack.id, deployment)
-        # Until the run directory exists, retention deletes no state.
-        async with shared(self._states):
-            state = await self.stacks.admit(request.stack.id)
-            with disk_space.needing_space():
+        with disk_space.needing_space():
+            await self._settle_stack(request.stack.id, deployment)
+            # Until the run directory exists, retention deletes no state.
+            async with shared(self._states):
+                state = await self.stacks.admit(request.stack.id)
                 template_version = await asyncio.to_thread(
                     self._make, deployment, request, execution, state
                 )
@@ -192,6 +192,14 @@ class WorkerHost:
             template_version,
             [interruption.finding() for interruption in earlier],
         )
+
+    def check_origin(self, deployment: str, execution: str) -> None:
+        """Raise NotAcceptedByApi for a run directory of another host or execution."""
+        self._root.check_origin(deployment, execution)
+
+    def is_prepared(self, deployment: str, execution: str) -> bool:
+        """Whether this host made the run directory, for this execution."""
+        return self._root.is_prepared(deployment, execution)
 
     def step(self, key: StepKey) -> StepFolder:
         """A step, with or without a folder."""
@@ -252,10 +260,6 @@ class WorkerHost:
                 f"The template {template.name} needs Google's provider, and this host has no "
                 "provider mirror: set ANAVA_TERRAFORM__MIRROR"
             )
-
-    def check_origin(self, deployment: str, execution: str) -> None:
-        """Raise NotAcceptedByApi for a run directory of another host or execution."""
-        self._root.check_origin(deployment, execution)
 
     def _make(
         self, deployment: str, request: DeploymentRequest, execution: str, state: bytes

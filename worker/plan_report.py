@@ -10,6 +10,7 @@ from adapters.terraform.plan.redacted import redact_plan, sensitive_values
 from adapters.terraform.run_command import run_command
 from deployments import artifacts
 from deployments.errors import RunDirectoryBroken
+from deployments.imports import Import
 from worker.artifact_outbox import ArtifactOutbox
 from worker.run_directory import RunDirectory
 from worker.run_root import RunRoot
@@ -36,6 +37,12 @@ class PlanReporter:
         """
         plan_json, _ = await self._read(self._root.directory(deployment))
         return plan_json
+
+    async def add_imports(self, deployment: str, imports: Sequence[Import]) -> None:
+        """Store which resources the next plans may import; raises DiskFull."""
+        directory = self._root.directory(deployment)
+        with disk_space.needing_space():
+            await asyncio.to_thread(directory.add_imports, imports)
 
     async def report(self, deployment: str) -> None:
         """Enqueue the redacted plan as artifacts.

@@ -13,6 +13,7 @@ from adapters.terraform import function_archives
 from adapters.terraform.state.backends import BACKEND_FILE
 from deployments.deployment import DeploymentRequest, Status
 from deployments.errors import RunDirectoryBroken
+from deployments.imports import Import
 from deployments.templates import TEMPLATES
 from worker import run_index
 from worker.run_index import RECORD_FILE
@@ -23,6 +24,8 @@ _SECRETS_FILE = "secrets.json"
 # Secrets that became known later, a file for each addition: workers and steps add at the same time.
 _LATER_SECRETS = "secrets"
 _TEMPLATE_FILE = "template.json"
+# The resources that a search in the project found, a file for each search.
+_IMPORTS = "imports"
 
 # Left by tools: not copied from a template. A template may read any other file.
 _IGNORED = (".terraform", "__pycache__")
@@ -42,6 +45,7 @@ class RunDirectory:
         self.work = path / "work"
         self.home = path / "home"
         self._later_secrets = path / _LATER_SECRETS
+        self._imports = path / _IMPORTS
 
     @property
     def is_open(self) -> bool:
@@ -59,16 +63,19 @@ class RunDirectory:
         return isinstance(result, dict) and result.get("status") == Status.COMPLETED
 
     def origin(self) -> tuple[str, str] | None:
-        """Host and first run id for which the directory was made; None for a missing directory.
+        """Host and first run id for which the directory was made; None where none was made.
 
-        Both are empty for a directory without a readable mark.
+        `record` alone makes a directory without work and mark, after the loss of the first. Both
+        texts are empty for work without a mark, and for an unreadable mark.
         """
         if not self.path.is_dir():
             return None
         try:
-            content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
+            content = atomic_files.read(self.path / _TEMPLATE_FILE)
         except RunDirectoryBroken:
             content = {}
+        if content is None:
+            return ("", "") if self.work.exists() else None
         return str(content.get("host", "")), str(content.get("execution", ""))
 
     def is_of(self, host: str) -> bool:
@@ -160,6 +167,22 @@ class RunDirectory:
         except FileNotFoundError:
             return 0
 
+    def add_imports(self, imports: Iterable[Import]) -> None:
+        """Add resources that a plan of this deployment may import; a repeat changes nothing."""
+        content = {"imports": sorted({(block.address, block.id) for block in imports})}
+        path = self._imports / hashlib.sha256(json.dumps(content).encode()).hexdigest()
+        disk_space.with_reserve(self.path, partial(_create, path, content))
+
+    def imports(self) -> set[Import]:
+        """The resources that a plan of this deployment may import; none after `clear`."""
+        contents = [atomic_files.read(path) or {} for path in self._imports.glob("[!.]*")]
+        return {
+            Import(str(address), str(id))
+            for content in contents
+            if isinstance(blocks := content.get("imports"), list)
+            for address, id in blocks
+        }
+
     def is_cleared(self) -> bool:
         """Whether `clear` has removed what only the work needed."""
         secret = (self.work, self.home, self.path / _SECRETS_FILE, self.path / _LATER_SECRETS)
@@ -193,12 +216,12 @@ class RunDirectory:
         disk_space.with_reserve(path, partial(run_index.mark, self.path))
         self.path.mkdir(exist_ok=True, mode=0o700)
         disk_space.create(path, record_json)
-        run_index.note_ended(self.path)
+        disk_space.with_reserve(path, partial(run_index.note_ended, self.path))
         return atomic_files.read_text(path) or record_json
 
     def clear(self) -> None:
         """Remove the files that only the work needed; may be repeated."""
-        for folder in (self.work, self.home, self._later_secrets):
+        for folder in (self.work, self.home, self._later_secrets, self._imports):
             shutil.rmtree(folder, ignore_errors=True)
         disk_space.remove_reserve(self.path)
         (self.path / _SECRETS_FILE).unlink(missing_ok=True)

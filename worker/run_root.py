@@ -47,6 +47,10 @@ class RunRoot:
         if origin is not None and origin != (self.host, execution):
             raise NotAcceptedByApi("The run directory is of another host or execution.")
 
+    def is_prepared(self, deployment: str, execution: str) -> bool:
+        """Whether this host made the run directory, for this execution."""
+        return self.directory(deployment).origin() == (self.host, execution)
+
     def open_deployments(self) -> list[str]:
         """The deployments that take a slot on this host, of all workers."""
         return [

@@ -6,6 +6,7 @@ first event of the run, and no workflow carries a copy that another program coul
 
 import json
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,9 +46,13 @@ def sign_input(
 class TemporalAcceptances:
     """The accepted deployments of a namespace."""
 
-    def __init__(self, client: Client, signer: InputSigner) -> None:
+    def __init__(
+        self, client: Client, signer: InputSigner, is_prepared: Callable[[str, str], bool]
+    ) -> None:
+        """`is_prepared`: whether this host made the run directory for a deployment's execution."""
         self._client = client
         self._signer = signer
+        self._is_prepared = is_prepared
         # By run id: the first event of a run never changes.
         self._accepted: OrderedDict[str, AcceptedDeployment] = OrderedDict()
 
@@ -81,7 +86,11 @@ class TemporalAcceptances:
         if abs(_started_at(event) - datetime.fromisoformat(input.accepted_at)) > _MAX_AGE:
             raise NotAcceptedByApi("The request was accepted too long before the start.")
         execution = started.first_execution_run_id
-        if await self._is_copy(deployment, execution, _started_at(event)):
+        # The first activity of the execution was checked, before the run directory was made. The
+        # list comes from a store of its own, whose outage must end no deployment that runs.
+        if not self._is_prepared(deployment, execution) and await self._is_copy(
+            deployment, execution, _started_at(event)
+        ):
             raise NotAcceptedByApi("The request has run before.")
         return AcceptedDeployment(deployment, execution, input)
 

@@ -1,6 +1,7 @@
 """The end of a deployment keeps its artifacts, and does not depend on them."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from adapters.local.inotify import FileChanges
 from adapters.settings import Settings, base_environment
 from deployments.artifacts import Artifact
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
-from deployments.errors import Unavailable
+from deployments.errors import NotAcceptedByApi, Unavailable
 from deployments.payload_size import fit
 from deployments.phase import Phase
 from deployments.results import EndContext
@@ -178,3 +179,23 @@ async def test_a_state_that_does_not_answer_costs_the_outputs_and_nothing_else(
     assert (error.value.type, error.value.non_retryable) == ("Unavailable", False)
     assert (await finalize(host, attempt=3, input=cameras)).status is Status.COMPLETED
     assert "log.txt" in [entry.name for entry in await store.entries(DEPLOYMENT)]
+
+
+async def test_an_end_after_the_loss_of_the_run_directory_can_be_repeated(
+    host: WorkerHost, tmp_path: Path
+) -> None:
+    """The record made a directory without a stack, which stopped the clearing and each repeat."""
+    shutil.rmtree(tmp_path / "runs" / DEPLOYMENT)
+    first = await finalize(host)
+    host.check_origin(DEPLOYMENT, "run-1")
+    assert await finalize(host, attempt=2) == first
+    assert first.status is Status.COMPLETED
+    # A directory with work, or with an unreadable mark, is of another execution.
+    folder = tmp_path / "runs" / DEPLOYMENT
+    (folder / "work").mkdir()
+    with pytest.raises(NotAcceptedByApi):
+        host.check_origin(DEPLOYMENT, "run-1")
+    (folder / "work").rmdir()
+    (folder / "template.json").touch()
+    with pytest.raises(NotAcceptedByApi):
+        host.check_origin(DEPLOYMENT, "run-1")

@@ -15,6 +15,7 @@ from adapters.local.inotify import FileChanges
 from adapters.settings import Settings, base_environment
 from adapters.terraform import command
 from deployments.deployment import DeploymentRequest, Stack
+from deployments.errors import NotAcceptedByApi
 from deployments.findings import Finding
 from deployments.imports import Import, ImportSurvey, PlannedCreation
 from deployments.phase import Phase
@@ -61,12 +62,32 @@ async def test_the_order_of_a_plan_decides_what_it_imports(
     place(host, order(2))
     assert not file.exists()
 
+    await host.plans.add_imports(DEPLOYMENT, [EXISTING])
     place(host, order(3, Phase.PLAN, EXISTING))
     (block,) = json.loads(file.read_text())["import"]
     assert block == {"to": EXISTING.address, "id": "1"}
 
     place(host, order(4))
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        Import(EXISTING.address, "projects/another-project/1"),
+        Import('terraform_data.edge["edge-2"]', EXISTING.id),
+    ],
+)
+async def test_an_import_that_no_search_of_this_host_returned_is_refused(
+    host: WorkerHost, tmp_path: Path, foreign: Import
+) -> None:
+    """A program that polls the task queue imported the resource of another project."""
+    await host.plans.add_imports(DEPLOYMENT, [EXISTING])
+    with pytest.raises(NotAcceptedByApi):
+        place(host, order(2, Phase.PLAN, EXISTING, foreign))
+    run = tmp_path / "runs" / DEPLOYMENT
+    assert not (run / "work" / "imports.tf.json").exists()
+    assert not (run / "steps" / "2" / "step.json").exists()
 
 
 class Looked:
@@ -115,3 +136,5 @@ async def test_what_the_plan_of_this_host_would_create_is_looked_for(
     assert found == ImportSurvey([EXISTING])
     assert EXISTING.address in [creation.address for creation in looked.creations]
     assert {item.type for item in looked.creations} == {"terraform_data"}
+    place(host, order(2, Phase.PLAN, EXISTING))
+    assert (work / "imports.tf.json").exists()

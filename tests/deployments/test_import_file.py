@@ -29,7 +29,7 @@ def run(work: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "id", ["plain", "${1 + 1}", "%{ if true }x%{ endif }", 'quote"\\', "é$${x}"]
+    "id", ["plain", "${1 + 1}", "%{ if true }x%{ endif }", 'quote"\\', "é$${x}", '$$${upper("x")}']
 )
 def test_terraform_takes_every_id_as_it_is(tmp_path: Path, id: str) -> None:
     (tmp_path / "main.tf").write_text(HCL)

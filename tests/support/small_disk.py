@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import subprocess
 import threading
@@ -32,6 +33,16 @@ class SmallDisk:
         """Take all space, except for some bytes."""
         with self._file.open("ab", buffering=0) as file:
             _write_until_full(file.fileno(), leave_bytes)
+
+    def use_up_inodes(self) -> None:
+        """Make empty files until no inode is free."""
+        numbers = itertools.count()
+        try:
+            while True:
+                (self.path / f"other-{next(numbers)}").touch()
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
 
     def fill_without_end(self) -> None:
         """Take all space, and all that is freed from now on."""
@@ -69,10 +80,11 @@ def _free_bytes(file: int) -> int:
 
 
 @contextlib.contextmanager
-def small_disk(path: Path, megabytes: int) -> Iterator[SmallDisk]:
-    """Mount a file system of this size at a new folder."""
+def small_disk(path: Path, megabytes: int, inodes: int = 0) -> Iterator[SmallDisk]:
+    """Mount a file system of this size at a new folder, with the default number of inodes for 0."""
     path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "small-disk", str(path)]
+    options = f"size={megabytes}m,mode=700" + (f",nr_inodes={inodes}" if inodes else "")
+    mount = ["mount", "-t", "tmpfs", "-o", options, "small-disk", str(path)]
     mounted = subprocess.run(mount, capture_output=True, text=True, check=False)  # noqa: S603 - a constant
     if mounted.returncode:
         pytest.skip(_NO_MOUNT + mounted.stderr)

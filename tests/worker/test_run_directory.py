@@ -3,7 +3,11 @@
 import json
 from pathlib import Path
 
+from adapters.local import disk_space
 from deployments.deployment import DeploymentRequest, Stack
+from tests.support.ids import deployment_id
+from tests.support.small_disk import small_disk
+from worker import run_index
 from worker.run_directory import RunDirectory
 
 MARKDOWN = "md"
@@ -53,3 +57,17 @@ def test_every_file_of_a_template_reaches_the_run_except_what_tools_leave(tmp_pa
     made = {"functions/job.zip", "terraform.tfvars.json", "backend.tf.json"}
     paths = (path for path in run.work.rglob("*") if path.is_file())
     assert {str(path.relative_to(run.work)) for path in paths} == files | made
+
+
+def test_without_a_free_inode_the_reserve_takes_the_mark_of_the_end(tmp_path: Path) -> None:
+    """The record was written, and its activity failed until the disk had space again."""
+    with small_disk(tmp_path / "disk", 32, inodes=100) as disk:
+        run = RunDirectory(disk.path / deployment_id("ended"))
+        run.path.mkdir()
+        disk_space.make_reserve(run.path)
+        run_index.mark(run.path)
+        disk.use_up_inodes()
+
+        assert run.record("{}") == "{}"
+
+        assert run_index.recent(disk.path) == [run.path]

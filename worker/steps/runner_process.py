@@ -14,10 +14,11 @@ from pathlib import Path
 from adapters.local import atomic_files, disk_space
 from adapters.local.event_file import EVENT_FILE, read_end_record
 from adapters.terraform import command
-from deployments.errors import DiskFull, PlanChanged, RunDirectoryBroken
+from deployments.errors import DiskFull, NotAcceptedByApi, PlanChanged, RunDirectoryBroken
 from deployments.imports import import_file
 from deployments.phase import Phase
 from deployments.step import StepOrder, StepOutcome, StopCause
+from worker.run_directory import RunDirectory
 from worker.steps.context import HostContext
 from worker.steps.order_file import ORDER_FILE, read_order, write_order
 
@@ -91,6 +92,7 @@ class RunnerProcess:
         Raises:
             RunDirectoryBroken: the run directory is not on this host.
             PlanChanged: the plan file is not the planned file.
+            NotAcceptedByApi: no search of this host has found a resource to import.
             DiskFull: the order cannot be written.
         """
         self._check()
@@ -100,6 +102,8 @@ class RunnerProcess:
             self._work / command.PLAN_FILE
         ):
             raise PlanChanged("the plan file is not the file that was planned")
+        if not RunDirectory(self._run).imports().issuperset(order.imports):
+            raise NotAcceptedByApi("The plan imports what no search of this host has found.")
         argv = command.phase_argv(self._context.terraform, order.phase, destroy=order.destroy)
         environment = self._context.step_environment(order, self._run / "home")
         try:

@@ -12,7 +12,14 @@ from temporalio import activity
 
 from adapters.local import disk_space
 from adapters.local.atomic_files import boot_seconds
-from deployments.errors import AttemptGone, DiskFull, HandedOver, HostFault, Unavailable
+from deployments.errors import (
+    AttemptGone,
+    DiskFull,
+    HandedOver,
+    HostFault,
+    NotAcceptedByApi,
+    Unavailable,
+)
 from deployments.execution import WorkflowState
 from deployments.step import (
     ActivityToken,
@@ -175,7 +182,7 @@ class Supervisor:
         await self._claim(activity_token)
         try:
             is_ordered = self._attach(order)
-        except HostFault as fault:
+        except (HostFault, NotAcceptedByApi) as fault:
             return await self._withdrawn(str(fault))
         if not is_ordered:
             return await self._withdrawn()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from adapters.settings import Settings
 from adapters.terraform.state.backends import StateBackends
 from deployments.errors import RunDirectoryBroken
 from deployments.events import EndKind, EndRecord, EventId
+from deployments.imports import Import
 from deployments.phase import Phase
 from deployments.step import ActivityToken, StepKey, StepOrder, StepOutcome
 from deployments.timings import StopLadder
@@ -124,6 +126,16 @@ async def test_a_step_whose_order_cannot_be_placed_says_why_and_its_log_ends(hos
     result = await supervisor.run(order(2))
     assert result.outcome is StepOutcome.START_FAILED
     assert "not on this host" in result.error
+    assert result.seal == not_started(2)
+
+
+async def test_a_step_with_a_foreign_import_does_not_start_and_its_log_ends(host: Host) -> None:
+    key = StepKey(DEPLOYMENT, 2)
+    (host.runs / DEPLOYMENT / "work").mkdir()
+    foreign = replace(order(2), imports=[Import("a.b", "projects/another-project/c")])
+    result = await host.supervisors().attach(key, token(may_start=True)).run(foreign)
+    assert result.outcome is StepOutcome.START_FAILED
+    assert "no search of this host has found" in result.error
     assert result.seal == not_started(2)
 
 
