@@ -110,7 +110,7 @@ class Connections:
         self._unfinished.pop(connection, None)
 
     def refuse(self, connection: "HttpProtocol") -> None:
-        """Keep a refused connection for its response; of too many the oldest is closed."""
+        """Hold a refused connection until its response; of too many the oldest is closed."""
         self._refused[connection] = None
         _, for_refused = usable_descriptors()
         if len(self._refused) > for_refused:
