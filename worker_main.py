@@ -40,6 +40,7 @@ from deployments.errors import AnavaError, InvalidSettings
 from deployments.retention import KindReport
 from deployments.temporal_names import SHARED_QUEUE, host_queue
 from worker.admission import shared_queue_tuner
+from worker.background_pass import failure_logged
 from worker.host import WorkerHost
 from worker.log_shipper import LogShipper
 from worker.reattachment import Reattachment
@@ -170,10 +171,8 @@ def _preflight_activities(host: WorkerHost, settings: Settings) -> PreflightActi
 async def _repeat(work: Callable[[], Awaitable[None]], seconds: float, failure: str) -> None:
     """Do a piece of work for ever, `seconds` after its end; an error is logged as `failure`."""
     while True:
-        try:
+        with failure_logged(failure):
             await work()
-        except (AnavaError, OSError) as error:
-            _log.warning("%s: %s", failure, error)
         await asyncio.sleep(seconds)
 
 

@@ -26,6 +26,8 @@ __all__ = ["ConnectionLimits", "Connections", "HttpProtocol"]
 _log = logging.getLogger("anava.api")
 
 _LIVE = "/health/live"
+# In place of an address.
+_ALL = ""
 _FULL = Problem("unavailable", "The service has too many open connections.")
 _TOO_MANY_OF_ADDRESS = Problem("too_many_connections")
 
@@ -55,6 +57,8 @@ class Connections:
         # In the order of the first byte that is missing.
         self._unfinished: dict[HttpProtocol, None] = {}
         self._refused: dict[HttpProtocol, None] = {}
+        # The number of open connections at the first refusal: of an address, or of all by `_ALL`.
+        self._refusing: dict[str, int] = {}
 
     def add(self, address: str, descriptor: int) -> Problem | None:
         """Count a connection; the problem with which each of its requests is refused, or None."""
@@ -63,15 +67,33 @@ class Connections:
         # The kernel gives the lowest free number, so that many descriptors are open.
         usable, _ = usable_descriptors()
         if descriptor >= usable or self._open > self.limits.in_all:
+            self._note_refusal(_ALL, self._open, _FULL)
             return _FULL
         if self._by_address[address] > self.limits.per_address:
+            self._note_refusal(address, self._by_address[address], _TOO_MANY_OF_ADDRESS)
             return _TOO_MANY_OF_ADDRESS
         return None
+
+    def _note_refusal(self, address: str, count: int, problem: Problem) -> None:
+        """Log the first refusal alone: a crowd must not fill the log."""
+        if address not in self._refusing:
+            self._refusing[address] = count
+            _log.warning("refusing connections: %s", problem.detail or problem.kind.meaning)
+
+    def _end_refusal(self, address: str, count: int) -> None:
+        """Expect another log line after half of the connections have ended.
+
+        At the limit itself a client that closes and opens connections would write a line for each.
+        """
+        if address in self._refusing and count <= self._refusing[address] // 2:
+            del self._refusing[address]
 
     def remove(self, address: str) -> None:
         """Count a connection no more."""
         self._open -= 1
         self._by_address[address] -= 1
+        self._end_refusal(_ALL, self._open)
+        self._end_refusal(address, self._by_address[address])
         if not self._by_address[address]:
             del self._by_address[address]
 
@@ -88,7 +110,7 @@ class Connections:
         self._unfinished.pop(connection, None)
 
     def refuse(self, connection: "HttpProtocol") -> None:
-        """Keep a refused connection for its response; of too many the oldest is closed."""
+        """Hold a refused connection until its response; of too many the oldest is closed."""
         self._refused[connection] = None
         _, for_refused = usable_descriptors()
         if len(self._refused) > for_refused:
@@ -126,7 +148,6 @@ class HttpProtocol(H11Protocol):
         self._address = peer_address(transport)
         descriptor = transport.get_extra_info("socket").fileno()
         if problem := self._of_server.add(self._address, descriptor):
-            _log.warning("refusing connections: %s", problem.detail or problem.kind.meaning)
             self.app = partial(_refuse, self.app, problem)
             self.ws_protocol_class = None
             self._of_server.refuse(self)

@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -13,6 +14,7 @@ from adapters.encryption import AesGcmCipher, key_ring
 from adapters.google.api import GoogleApi
 from adapters.google.preflight import GooglePreflight
 from adapters.google.tokens import GoogleTokenProvider
+from adapters.local.folders import deployment_folder, is_own_folder
 from adapters.local.host_report import LocalHostReports
 from adapters.local.inotify import FileChanges
 from adapters.local.progress import LocalProgressSource
@@ -72,8 +74,8 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         templates=settings.terraform.offered,
         preflight=GooglePreflight(google, settings.terraform.templates),
         placement=Placement(
-            lambda deployment: (settings.runs / deployment).is_dir(),
-            lambda deployment: (settings.data / "artifacts" / deployment).is_dir(),
+            partial(_has_folder, settings.runs),
+            partial(_has_folder, settings.data / "artifacts"),
             log_is_local=all(source.name == "local" for source in sources),
             artifacts_are_local=settings.artifacts.store == "local",
             run_days=settings.retention.run_days,
@@ -83,6 +85,11 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         stopping=stopping,
     )
     return build(services)
+
+
+def _has_folder(root: Path, deployment: str) -> bool:
+    """Whether a deployment has a folder below `root`; raises NotFound for a link or a wrong id."""
+    return is_own_folder(deployment_folder(root, deployment))
 
 
 async def run(settings: Settings) -> None:

@@ -19,7 +19,7 @@ _ALWAYS = (
 )
 _WITH_BODY = ("invalid_json", "body_too_large", "unsupported_media_type", "origin_not_allowed")
 # Problems of each route below a deployment, and of each such route that also reads a store.
-OF_DEPLOYMENT = ("not_found", "invalid_request", "temporal_unavailable")
+OF_DEPLOYMENT = ("not_found", "invalid_request", "record_unreadable", "temporal_unavailable")
 OF_STORE = (*OF_DEPLOYMENT, "unavailable", "on_another_host", "expired")
 _SCHEMA = {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}
 

@@ -80,6 +80,7 @@ _ERRORS: dict[type[AnavaError], tuple[str, int, str]] = {
     errors.LimitReached: ("limit_reached", 429, "A limit is reached"),
     errors.TooManyDeployments: ("too_many_deployments", 429, "Too many open deployments"),
     errors.TooManyCreates: ("too_many_creates", 429, "Too many new deployments"),
+    errors.RecordUnreadable: ("record_unreadable", 409, "The record cannot be read"),
     errors.SignInExpired: ("sign_in_expired", 401, "Sign in with Google again"),
     errors.Unavailable: ("unavailable", 503, "Not available just now"),
     errors.TemporalUnavailable: ("temporal_unavailable", 503, "Temporal does not answer"),

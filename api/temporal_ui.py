@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from api.middleware.request_guard import RequestGuard
+from api.middleware.request_guard import SAFE_METHODS, RequestGuard
 from api.problems import Problem, problem_response
 
 __all__ = ["build"]
@@ -74,7 +74,8 @@ async def _forward(upstream: httpx.URL, request: Request) -> Response:
             request.method,
             upstream.copy_with(raw_path=target),
             headers=_end_to_end(request.headers.raw, _OF_THE_REQUEST),
-            content=await request.body(),
+            # `RequestGuard` limits the body of a changing method alone, so no other is read.
+            content=None if request.method in SAFE_METHODS else await request.body(),
             extensions={"timeout": _TIMEOUT.as_dict()},
         )
     except httpx.InvalidURL:

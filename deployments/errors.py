@@ -38,6 +38,7 @@ Tree:
         StateBeingRecovered
         StateReplaced
       NotAcceptedByApi
+      RecordUnreadable
       StepMoved
         Fenced
         AttemptGone
@@ -76,6 +77,7 @@ __all__ = [
     "PlanChanged",
     "PlanNotReady",
     "PlanTooLarge",
+    "RecordUnreadable",
     "RunDirectoryBroken",
     "SecretsUnreadable",
     "SignInExpired",
@@ -330,6 +332,13 @@ class NotAcceptedByApi(AnavaError):
 
     audience = Audience.OPERATOR
     next_step = "Find who reaches Temporal: docs/runbooks/not-accepted.md."
+
+
+class RecordUnreadable(AnavaError):
+    """The record was written by another program, so this service cannot read it."""
+
+    audience = Audience.OPERATOR
+    next_step = "Let an operator find who wrote it: docs/runbooks/not-accepted.md."
 
 
 class StepMoved(AnavaError):

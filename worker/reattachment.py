@@ -8,6 +8,7 @@ from temporalio import activity
 from deployments.errors import AnavaError, AttemptGone, HandedOver, StepMoved, Unavailable
 from deployments.execution import WorkflowState
 from deployments.step import StepKey, StepResult
+from worker.background_pass import failure_logged
 from worker.host import WorkerHost
 from worker.steps.folder import StepFolder
 from worker.steps.supervisor import ActivityAttempts, Heartbeat
@@ -40,10 +41,8 @@ class Reattachment:
     async def run(self) -> None:
         """Scan until the worker hands over; log a failed scan and repeat."""
         while not self._supervisors.handing_over:
-            try:
+            with failure_logged("a scan of the run root failed"):
                 self.scan()
-            except (AnavaError, OSError) as error:
-                activity.logger.warning("a scan of the run root failed: %s", error)
             await asyncio.sleep(self._scan_seconds)
 
     async def close_abandoned(self) -> None:
@@ -53,10 +52,8 @@ class Reattachment:
         """
         while True:
             self._cleanup_due.clear()
-            try:
+            with failure_logged("a scan for abandoned deployments failed"):
                 await self._close_all()
-            except (AnavaError, OSError) as error:
-                activity.logger.warning("a scan for abandoned deployments failed: %s", error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CLEANUP_SECONDS):
                     await self._cleanup_due.wait()
@@ -114,10 +111,8 @@ class Reattachment:
     async def _close_all(self) -> None:
         """Close the run directories of deployments that ended without `finalize_deployment`."""
         for deployment in (*self._host.pending.uncleared(), *self._host.idle_deployments()):
-            try:
+            with failure_logged(f"{deployment} is not closed yet"):
                 await self._close(deployment)
-            except (AnavaError, OSError) as error:
-                activity.logger.warning("%s is not closed yet: %s", deployment, error)
 
     async def _close(self, deployment: str) -> None:
         """Close a run directory unless its workflow is open.

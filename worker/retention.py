@@ -23,6 +23,7 @@ from deployments.retention import (
     choose,
     reason_to_keep,
 )
+from worker.background_pass import failure_logged
 
 __all__ = ["Retained", "Retention", "RetentionStore"]
 
@@ -85,11 +86,9 @@ class Retention:
     async def run(self) -> None:
         """Run a pass each hour until cancelled."""
         while True:
-            try:
+            with failure_logged("the pass of the retention failed"):
                 for report in await self.run_pass():
                     _write_log(report)
-            except (AnavaError, OSError) as error:
-                _log.warning("nothing is deleted by retention: %s", error)
             await asyncio.sleep(_PASS_SECONDS)
 
     async def run_pass(self, *, dry_run: bool = False) -> list[KindReport]:

@@ -10,7 +10,12 @@ from typing import Protocol
 
 from adapters.terraform.state.backends import StateBackend, StateBackends, read_state
 from adapters.terraform.state.state_file import position_of
-from deployments.errors import StateUnreachable, TemporalUnavailable, Unavailable
+from deployments.errors import (
+    RecordUnreadable,
+    StateUnreachable,
+    TemporalUnavailable,
+    Unavailable,
+)
 from deployments.stack_record import StackRecord, StatePosition, check_position
 from worker.run_root import RunRoot
 
@@ -44,6 +49,7 @@ class StackStates:
             StateBeingRecovered: the store has an older state than the recorded state.
             StateReplaced: the store has another state.
             StateUnreachable: the store does not answer.
+            RecordUnreadable: another program wrote the record.
         """
         backend = self._states.of(stack)
         location, record = self._location(backend), await self._records.read(stack)
@@ -65,13 +71,13 @@ class StackStates:
         if not position.resources:
             await self._records.remove(stack)
             return
-        record = await self._records.read(stack)
+        record = await self._replaceable(stack)
         await self._write(stack, record, self._record(backend, position))
 
     async def note_unsaved(self, stack: str, backend: StateBackend, state: bytes) -> None:
         """Record that this host has a state that the store did not take; raises Unavailable."""
         position = await asyncio.to_thread(position_of, state)
-        record = await self._records.read(stack)
+        record = await self._replaceable(stack)
         await self._write(stack, record, self._record(backend, position, saved=False))
 
     async def declare(self) -> None:
@@ -83,14 +89,22 @@ class StackStates:
         if self._declared:
             return
         for stack, backend in self._states.local():
-            if await self._records.read(stack) is None:
-                try:
+            try:
+                if await self._records.read(stack) is None:
                     await self.note(stack, backend)
-                except TemporalUnavailable:
-                    raise
-                except Unavailable as error:
-                    _log.warning("the state of the stack %s is not recorded: %s", stack, error)
+            except TemporalUnavailable:
+                raise
+            except (Unavailable, RecordUnreadable) as error:
+                _log.warning("the state of the stack %s is not recorded: %s", stack, error)
         self._declared = True
+
+    async def _replaceable(self, stack: str) -> StackRecord | None:
+        """Read the record that a write replaces; None also for a record of another program."""
+        try:
+            return await self._records.read(stack)
+        except RecordUnreadable as error:
+            _log.warning("%s It is replaced.", error)
+            return None
 
     async def _write(self, stack: str, known: StackRecord | None, record: StackRecord) -> None:
         if known != record:

@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from temporalio import activity
-
-from deployments.errors import Unavailable
 from deployments.execution import DeploymentSnapshot
 from deployments.transitions import is_terminal
+from worker.background_pass import failure_logged
 
 __all__ = ["StatusMirrorLoop"]
 
@@ -56,11 +54,8 @@ class StatusMirrorLoop:
             if reconcile := clock() >= reconcile_at:
                 seconds = _DAY_SECONDS
                 self._written.clear()
-            try:
+            with failure_logged("the status mirror is late"):
                 await self.copy_changes(seconds)
-            except Unavailable as error:
-                activity.logger.warning("the status mirror is late: %s", error)
-            else:
                 reconcile_at = clock() + _RECONCILE_SECONDS if reconcile else reconcile_at
             await asyncio.sleep(_INTERVAL_SECONDS)
 

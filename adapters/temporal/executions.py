@@ -1,6 +1,7 @@
 """Writes a deployment's snapshot as search attributes and memo, and reads both back."""
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 
 import msgspec
 from temporalio.client import (
@@ -11,6 +12,7 @@ from temporalio.client import (
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from deployments.deployment import DEFAULT_TENANT, DeploymentResult, Operation, Status
+from deployments.errors import RecordUnreadable
 from deployments.execution import DeploymentSnapshot, effective_status, rfc3339
 from deployments.phase import Phase
 from deployments.reasons import Reason
@@ -19,6 +21,17 @@ from deployments.temporal_names import Attribute, Memo
 __all__ = ["memo_of", "read_execution", "search_attributes"]
 
 _KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
+
+
+@dataclass(frozen=True)
+class _MemoFields:
+    """The fields of `Memo`, by their values."""
+
+    request: dict[str, object] = field(default_factory=dict)
+    request_sha256: str = ""
+    started_at: str | None = None
+    host: str | None = None
+    result: DeploymentResult | None = None
 
 
 def search_attributes(snapshot: DeploymentSnapshot) -> TypedSearchAttributes:
@@ -53,13 +66,24 @@ async def read_execution(
     Args:
         execution: listed or described; lists lack `cancel_requested`.
         fields: the memo fields to decode, by default all; a result has up to 16 KB.
+
+    Raises:
+        RecordUnreadable: another program wrote them.
     """
-    if fields is None:
-        memo = await execution.memo()
-    else:
-        memo = {name: await execution.memo_value(name, None) for name in fields}
+    try:
+        return await _read(execution, fields)
+    # The converter raises errors of many types for content that is made to break it.
+    except Exception as error:
+        raise RecordUnreadable(
+            f"The record of {execution.id} was not written by this service."
+        ) from error
+
+
+async def _read(
+    execution: WorkflowExecution, fields: Collection[Memo] | None
+) -> DeploymentSnapshot:
+    memo = await _memo(execution, fields)
     status, phase, reason = _status(execution)
-    result = memo.get(Memo.RESULT)
     return DeploymentSnapshot(
         id=execution.id,
         tenant=_attribute(execution, Attribute.TENANT, DEFAULT_TENANT),
@@ -70,15 +94,24 @@ async def read_execution(
         phase=phase,
         reason=reason,
         created_at=rfc3339(execution.start_time),
-        started_at=memo.get(Memo.STARTED_AT),
+        started_at=memo.started_at,
         ended_at=rfc3339(execution.close_time) if execution.close_time else None,
         cancel_requested=_cancel_requested(execution),
-        request=memo.get(Memo.REQUEST) or {},
-        request_sha256=memo.get(Memo.REQUEST_SHA256) or "",
-        host=memo.get(Memo.HOST),
-        # The SDK's converter inspects the type at each call, which took a quarter of a GET.
-        result=msgspec.convert(result, DeploymentResult) if result is not None else None,
+        request=memo.request,
+        request_sha256=memo.request_sha256,
+        host=memo.host,
+        result=memo.result,
     )
+
+
+async def _memo(execution: WorkflowExecution, fields: Collection[Memo] | None) -> _MemoFields:
+    if fields is None:
+        memo = await execution.memo()
+    else:
+        memo = {name: await execution.memo_value(name, None) for name in fields}
+    written = {name: value for name, value in memo.items() if value is not None}
+    # The SDK's converter inspects the type at each call, which took a quarter of a GET.
+    return msgspec.convert(written, _MemoFields)
 
 
 def _status(execution: WorkflowExecution) -> tuple[Status, Phase, Reason]:

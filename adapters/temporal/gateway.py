@@ -4,6 +4,7 @@ Errors of Temporal leave this module as errors of `deployments.errors`.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from temporalio.api.workflowservice.v1 import (
     GetSystemInfoRequest,
     ListWorkersRequest,
 )
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecution
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
@@ -35,7 +36,7 @@ from adapters.temporal.queries import (
     running_query,
 )
 from deployments.deployment import CancelRequest
-from deployments.errors import NotFound
+from deployments.errors import NotFound, RecordUnreadable
 from deployments.execution import (
     Caller,
     DeploymentFilter,
@@ -56,6 +57,8 @@ from deployments.worker_reports import QueueReport, Slots, WorkerReport
 
 __all__ = ["TemporalGateway"]
 
+_log = logging.getLogger("anava.temporal")
+
 # Temporal answers in milliseconds. After 5 s without an answer the server counts as unreachable.
 _RPC = timedelta(seconds=5)
 # Orchestrators send health checks every few seconds with short timeouts of their own.
@@ -68,6 +71,8 @@ _LIVE_POLLER = timedelta(seconds=90)
 _MAX_WORKERS = 1000
 # The largest page that Temporal returns by default.
 _MAX_PAGE = 1000
+# A program may write unreadable records without end: the first suffice to find the program.
+_MAX_UNREADABLE_LOGGED = 100
 
 
 class TemporalGateway:
@@ -84,6 +89,8 @@ class TemporalGateway:
         self._clock = TemporalClock(client)
         self._cursors = PageCursors(keys)
         self._signer = InputSigner(keys)
+        # The ids of unreadable records that are in the log.
+        self._unreadable: set[str] = set()
 
     async def start(
         self, snapshot: DeploymentSnapshot, input: DeploymentInput, details: str
@@ -119,7 +126,7 @@ class TemporalGateway:
             return
 
     async def read(self, deployment: str) -> DeploymentSnapshot:
-        """Read a deployment with the result."""
+        """Read a deployment with the result; raises RecordUnreadable where another wrote it."""
         with _translated():
             description = await self._client.get_workflow_handle(deployment).describe(
                 rpc_timeout=_RPC
@@ -129,7 +136,7 @@ class TemporalGateway:
     async def list_page(
         self, caller: Caller, filters: DeploymentFilter, limit: int, cursor: str | None
     ) -> SnapshotPage:
-        """Read a page of the caller's deployments, newest first within the page.
+        """Read a page of the caller's readable deployments, newest first within the page.
 
         Temporal chooses the deployments of a page: open executions first, then by time of closing.
 
@@ -150,17 +157,41 @@ class TemporalGateway:
         )
         token = executions.next_page_token
         return SnapshotPage(
-            [await read_execution(execution) for execution in page],
+            [
+                snapshot
+                for execution in page
+                if (snapshot := await self._readable(execution)) is not None
+            ],
             self._cursors.write(query, token) if token else None,
         )
 
     async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]:
-        """Read deployments open or closed within `seconds`; without request, host and result."""
+        """Read the readable deployments that are open or closed within `seconds`.
+
+        They lack request, host and result.
+        """
         fields = (Memo.STARTED_AT,)
         since = await self._clock.now() - timedelta(seconds=seconds)
         with translated():
             executions = self._client.list_workflows(recent_query(since), rpc_timeout=_RPC)
-            return [await read_execution(execution, fields) async for execution in executions]
+            return [
+                snapshot
+                async for execution in executions
+                if (snapshot := await self._readable(execution, fields)) is not None
+            ]
+
+    async def _readable(
+        self, execution: WorkflowExecution, fields: Collection[Memo] | None = None
+    ) -> DeploymentSnapshot | None:
+        """Read a listed deployment; None, with a line in the log once, if another wrote it."""
+        try:
+            return await read_execution(execution, fields)
+        except RecordUnreadable as error:
+            is_new = execution.id not in self._unreadable
+            if is_new and len(self._unreadable) < _MAX_UNREADABLE_LOGGED:
+                self._unreadable.add(execution.id)
+                _log.warning("%s It is in no list. %s", error, error.next_step)
+            return None
 
     async def running_ids(self) -> list[str]:
         """List the ids of all open deployments; a new one appears about 20 ms after its start."""

@@ -8,7 +8,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy
 
 from adapters.temporal.client import described, translated
-from deployments.errors import NotFound
+from deployments.errors import NotFound, RecordUnreadable
 from deployments.stack_record import StackRecord
 from deployments.temporal_names import SHARED_QUEUE, STACK_RECORD_WORKFLOW, stack_record_id
 
@@ -26,11 +26,22 @@ class TemporalStackRecords:
         self._client = client
 
     async def read(self, stack: str) -> StackRecord | None:
-        """Read a stack's record; None where there is none."""
+        """Read a stack's record; None where there is none.
+
+        Raises:
+            RecordUnreadable: another program wrote the record.
+        """
         description = await described(self._client, stack_record_id(stack), rpc_timeout=_RPC)
         if description is None or description.status is not WorkflowExecutionStatus.RUNNING:
             return None
-        return msgspec.convert(await description.memo_value(_MEMO), StackRecord)
+        try:
+            return msgspec.convert(await description.memo_value(_MEMO), StackRecord)
+        # The converter raises errors of many types for content that is made to break it.
+        except Exception as error:
+            raise RecordUnreadable(
+                f"The record of the state of {stack} was not written by this service: "
+                "docs/runbooks/state-store.md."
+            ) from error
 
     async def write(self, stack: str, record: StackRecord) -> None:
         """Write a stack's record in place of the present record."""

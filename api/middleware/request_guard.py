@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.middleware.strict_json import json_error
 from api.problems import Problem, problem_response
 
-__all__ = ["RequestGuard", "is_loopback"]
+__all__ = ["SAFE_METHODS", "RequestGuard", "is_loopback"]
 
 # 100 variables of 4 kB have 0.4 MiB.
 _MAX_BODY_BYTES = 1024 * 1024
@@ -20,7 +20,8 @@ _MAX_HEADER_BYTES = 16 * 1024
 _MAX_HEADERS = 64
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _REQUEST_ID_HEADER = "X-Request-Id"
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# Their bodies are not limited, so the application reads none.
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # On each answer: no browser guesses another type, no page of another origin embeds the answer, and
 # no cache keeps what the answer shows, unless the route has a rule of its own.
 _HEADERS = {
@@ -74,7 +75,7 @@ class RequestGuard:
         # A WebSocket counts as a changing method: browsers let any page open one to any host.
         method = scope.get("method", "WEBSOCKET")
         problem = _refusal(method, headers)
-        if problem is None and method not in _SAFE and scope["type"] == "http":
+        if problem is None and method not in SAFE_METHODS and scope["type"] == "http":
             body = await _body(receive)
             if body is None:
                 # The client has left, or was too slow: half a request is no request.
@@ -104,7 +105,7 @@ def _refusal(method: str, headers: Headers) -> Problem | None:
         code = "headers_too_large"
     elif not is_loopback(_without_port(host)):
         code = "host_not_allowed"
-    elif method not in _SAFE:
+    elif method not in SAFE_METHODS:
         code = _change_refusal(host, headers)
     return Problem(code) if code else None
 

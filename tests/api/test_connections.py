@@ -245,6 +245,40 @@ async def test_connections_beyond_a_limit_are_refused_until_others_end(
                 await finish(client, id)
 
 
+@pytest.mark.parametrize("limits", [ConnectionLimits(in_all=4), ConnectionLimits(per_address=4)])
+async def test_refused_connections_are_logged_once_until_half_have_ended(
+    services: Services, limits: ConnectionLimits, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A crowd wrote a line in the log for each connection that was refused."""
+    async with serving(services, limits) as server:
+        for crowds in (1, 2):
+            with opened(server, 30) as clients:
+                for client in clients:
+                    await client.get("/health/live")
+                    await client.read()
+                for client in clients:
+                    await client.reset()
+                state = server.server_state
+                await eventually(lambda: not state.connections, "the end of the crowd")  # noqa: B023
+            messages = [record.getMessage() for record in caplog.records]
+            assert sum(message.startswith("refusing connections") for message in messages) == crowds
+
+
+def test_a_client_at_its_limit_that_closes_and_opens_connections_fills_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connections = Connections(ConnectionLimits(per_address=4))
+    for _ in range(5):
+        connections.add("10.0.0.1", 3)
+    for _ in range(100):
+        connections.remove("10.0.0.1")
+        connections.add("10.0.0.1", 3)
+    assert len(caplog.records) == 1
+    for _ in range(5):
+        connections.remove("10.0.0.1")
+    assert not connections._refusing
+
+
 def test_an_address_without_connections_takes_no_memory() -> None:
     connections = Connections(ConnectionLimits())
     for number in range(1000):

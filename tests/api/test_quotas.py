@@ -150,6 +150,20 @@ class FakeTemporal:
         return self.ids if subject == ANN else set()
 
 
+class SlowTemporal(FakeTemporal):
+    """Lists the ids as soon as `answers` is set."""
+
+    def __init__(self, *ids: str) -> None:
+        super().__init__(*ids)
+        self.is_asked = asyncio.Event()
+        self.answers = asyncio.Event()
+
+    async def open_ids(self, subject: Subject, at_most: int) -> set[str]:
+        self.is_asked.set()
+        await self.answers.wait()
+        return await super().open_ids(subject, at_most)
+
+
 async def test_the_rate_is_that_of_a_sliding_minute() -> None:
     now = 0.0
     quotas = Quotas(FakeTemporal(), SubjectLimits(100, 2), lambda: now)
@@ -185,6 +199,41 @@ async def test_an_outage_of_temporal_takes_no_place() -> None:
         await quotas.admit(ANN, "dep-1")
     temporal.down = False
     await quotas.admit(ANN, "dep-2")
+
+
+async def test_equal_creates_at_once_have_the_verdict_of_the_first() -> None:
+    """The second of two equal creates was admitted while the first waited for its refusal."""
+    temporal = SlowTemporal("dep-1")
+    quotas = Quotas(temporal, SubjectLimits(1, 100))
+    creates = [asyncio.create_task(quotas.admit(ANN, "dep-2")) for _ in range(3)]
+    await temporal.is_asked.wait()
+    temporal.answers.set()
+    verdicts = await asyncio.gather(*creates, return_exceptions=True)
+    assert [type(verdict) for verdict in verdicts] == [TooManyDeployments] * 3
+    assert not quotas._admitted.get(ANN)
+
+
+async def test_a_repeat_counts_after_the_client_of_the_first_create_has_left() -> None:
+    temporal = SlowTemporal()
+    quotas = Quotas(temporal, SubjectLimits(1, 100))
+    first = asyncio.create_task(quotas.admit(ANN, "dep-1"))
+    await temporal.is_asked.wait()
+    repeat = asyncio.create_task(quotas.admit(ANN, "dep-1"))
+    other = asyncio.create_task(quotas.admit(ANN, "dep-2"))
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    temporal.answers.set()
+    await repeat
+    with pytest.raises(TooManyDeployments):
+        await other
+    assert set(quotas._admitted[ANN]) == {"dep-1"}
+
+
+async def test_equal_creates_at_once_count_as_one() -> None:
+    quotas = Quotas(FakeTemporal(), SubjectLimits(1, 1))
+    await asyncio.gather(*(quotas.admit(ANN, "dep-1") for _ in range(20)))
+    assert set(quotas._admitted[ANN]) == {"dep-1"}
 
 
 async def test_a_subject_that_creates_nothing_takes_no_memory() -> None:

@@ -1,6 +1,8 @@
 """The guard passes on what a page of the Web UI sends, unchanged, and only to the Web UI."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -112,6 +114,24 @@ async def test_the_limits_of_the_api_hold(guard: httpx.AsyncClient) -> None:
     assert (large.status_code, large.json()["code"]) == (413, "body_too_large")
     wide = await guard.get("/", headers={"X-A": "x" * (17 * 1024)})
     assert (wide.status_code, wide.json()["code"]) == (431, "headers_too_large")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_the_body_of_a_reading_request_is_not_read(
+    guard: httpx.AsyncClient, method: str
+) -> None:
+    """The guard held the body of a GET in memory, however long, and passed it on."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", guard.base_url.port)
+    writer.write(f"{method} / HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode())
+    writer.write(b"Content-Length: 1000000000\r\n\r\nthe beginning")
+    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode().lower()
+    assert head.startswith("http/1.1 207 ")
+    if method == "GET":
+        [length] = re.findall(r"content-length: (\d+)", head)
+        sent = json.loads(await asyncio.wait_for(reader.readexactly(int(length)), 10))
+        assert sent["body"] == ""
+        assert not {"content-length", "transfer-encoding"} & set(sent["headers"])
+    writer.close()
 
 
 async def test_a_web_ui_that_is_away_is_a_problem() -> None:

@@ -24,6 +24,7 @@ from deployments.reasons import Reason
 from deployments.step_order import DeploymentInput
 from deployments.temporal_names import Memo
 from tests.scenarios.hostile_inputs import hostile_inputs
+from tests.support.forged import FORGERIES, forged_deployment, forged_stack_record
 from tests.support.intruder import Call, intrude, start_raw
 from tests.support.servers import ROOT, TemporalServer, eventually
 from tests.support.service import SHORT, House
@@ -84,6 +85,27 @@ async def test_what_the_api_did_not_sign_is_refused_before_anything_is_made(hous
     assert reasons == dict.fromkeys(attempts, REFUSED)
     assert listing(house.data / "runs") == before
     assert not (house.data / "evil").exists()
+
+
+async def test_workflows_with_content_of_no_service_end_no_worker(house: House) -> None:
+    """A workflow whose status is `x` ended every worker, a record without a memo as well."""
+    stack = "local.sandbox.demo-project-1.forged"
+    (house.data / "stacks" / stack).mkdir(parents=True)
+    (house.data / "stacks" / stack / "terraform.tfstate").write_text('{"version": 4}')
+    attributes, memo = FORGERIES["status"]
+    async with (
+        forged_deployment(house.client, id_of("v"), attributes, memo),
+        forged_stack_record(house.client, stack, {}),
+    ):
+        worker = house.worker()
+        await house.until_up()
+        log = house.data / "worker.log"
+        await eventually(lambda: id_of("v") in log.read_text(), "the deployment in the log")
+        await eventually(lambda: stack in log.read_text(), "the stack in the log")
+        deployment = await house.start(REQUEST)
+        assert (await deployment.result()).status is Status.COMPLETED
+        assert worker.popen.poll() is None
+        assert "Traceback" not in log.read_text()
 
 
 async def test_a_foreign_workflow_cannot_use_an_activity(house: House) -> None:

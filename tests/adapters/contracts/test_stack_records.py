@@ -6,9 +6,10 @@ from uuid import uuid4
 import pytest
 
 from adapters.temporal.stack_records import TemporalStackRecords
-from deployments.errors import TemporalUnavailable
+from deployments.errors import RecordUnreadable, TemporalUnavailable
 from deployments.stack_record import StackRecord
 from deployments.temporal_names import stack_record_id
+from tests.support.forged import forged_stack_record
 from tests.support.servers import TemporalServer
 from tests.support.stack_records import StackRecordsInMemory
 from worker.stack_states import StackRecords
@@ -47,6 +48,19 @@ async def test_an_operator_who_moved_a_state_removes_the_record(temporal: Tempor
     assert await records.read("moved") is None
     await records.write("moved", SECOND)
     assert await records.read("moved") == SECOND
+
+
+@pytest.mark.parametrize("memo", [{}, {"record": {"location": 5}}, {"record": None}])
+async def test_a_forged_record_is_an_error_of_this_service_and_is_replaced(
+    temporal: TemporalServer, memo: dict[str, object]
+) -> None:
+    client = await temporal.client()
+    records, stack = TemporalStackRecords(client), f"forged-{uuid4().hex[:8]}"
+    async with forged_stack_record(client, stack, memo):
+        with pytest.raises(RecordUnreadable):
+            await records.read(stack)
+    await records.write(stack, FIRST)
+    assert await records.read(stack) == FIRST
 
 
 async def test_a_temporal_that_is_away_is_no_missing_record(
