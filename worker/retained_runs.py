@@ -1,4 +1,9 @@
-"""Run directories of ended deployments, and the facts that a record contains."""
+"""Run directories of ended deployments, and the facts that a record contains.
+
+A deployment that was terminated has a run directory that names the stack, and no record in the
+artifact store. Before such a directory is deleted, a record is stored: logs and artifacts with a
+longer limit would stay for ever, since their stack is unknown.
+"""
 
 import asyncio
 import json
@@ -10,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from adapters.local import atomic_files
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import Stack, Status
@@ -32,15 +38,27 @@ _DRAFT = re.compile(r"\.dep-[a-z2-7]{26}\.[0-9a-f]{8}", re.ASCII)
 class RetainedRuns:
     """The run directories of this host."""
 
-    def __init__(self, run_root: Path) -> None:
+    def __init__(self, run_root: Path, store: ArtifactStore) -> None:
         self._root = run_root
+        self._store = store
 
     async def entries(self) -> Sequence[Stored]:
         return await asyncio.to_thread(self._entries)
 
     async def remove(self, stored: Stored) -> bool:
         """Rename a run directory, then delete it: half a directory looks like an open one."""
+        await self._store_record(stored.id)
         return await asyncio.to_thread(self._remove, stored.id)
+
+    async def _store_record(self, deployment: str) -> None:
+        """Store the record where the store has none."""
+        record = await asyncio.to_thread(_record_of, RunDirectory(self._root / deployment))
+        if record is None:
+            return
+        try:
+            await self._store.open(deployment, artifacts.RECORD)
+        except (NotFound, FileNotFoundError):
+            await self._store.put(deployment, artifacts.RECORD, [json.dumps(record).encode()])
 
     def sweep(self) -> None:
         """Delete the remains of killed workers: half-deleted and half-made run directories."""
@@ -94,6 +112,20 @@ class DeploymentFacts:
             return None
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
+
+
+def _record_of(directory: RunDirectory) -> dict[str, object] | None:
+    """The record; that of a terminated deployment with stack and status added."""
+    try:
+        record = atomic_files.read(directory.path / RECORD_FILE) or {}
+        stack = directory.stack().split(".")
+    except RunDirectoryBroken:
+        return None
+    names = ("tenant", "template", "project_id", "prefix")
+    if "request" in record or len(stack) != len(names):
+        return record
+    request = {"stack": dict(zip(names, stack, strict=True))}
+    return {"request": request, "result": {"status": Status.NEEDS_ATTENTION}} | record
 
 
 def _of_run(directory: RunDirectory) -> Facts | None:

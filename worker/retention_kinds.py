@@ -38,7 +38,7 @@ def open_retention(
     server_time: Callable[[], Awaitable[float]],
 ) -> Retention:
     """Return the retention of this host; raises Unavailable without credentials for a bucket."""
-    runs = RetainedRuns(settings.runs)
+    runs = RetainedRuns(settings.runs, store)
 
     async def now() -> float:
         """The earlier of both clocks: a clock that is set ahead deletes nothing."""

@@ -48,7 +48,7 @@ class Scene:
         self.protected: dict[str, Keep] = {}
         self.recorded: set[str] = set()
         self.store = LocalArtifactStore(folder)
-        self.run_directories = RetainedRuns(self.runs)
+        self.run_directories = RetainedRuns(self.runs, self.store)
         self.states = RetainedLocalStates(folder, self._is_recorded, self._open_stacks)
 
     def retention(self) -> Retention:
@@ -264,6 +264,25 @@ async def test_a_deployment_whose_stack_is_unknown_stays(tmp_path: Path) -> None
     reports = await scene.run()
 
     assert reports["records"].kept[Keep.UNKNOWN].count == 3
+
+
+async def test_the_log_of_a_terminated_deployment_is_deleted_after_its_run_directory(
+    tmp_path: Path,
+) -> None:
+    """With the run directory the stack was unknown, so that logs and plans stayed for ever."""
+    scene = Scene(tmp_path)
+    old = scene.ended("old", 100)
+    scene.ended("newest", 95)
+    scene.write(f"runs/{old}/record.json", '{"format": 1, "abandoned": true}', 100)
+    (tmp_path / "artifacts" / old / "record.json").unlink()
+    scene.write(f"artifacts/{old}/log.txt", "x", 80)
+    await scene.run()
+    assert scene.has(old) == (False, True, True)
+
+    scene.write(f"artifacts/{old}/log.txt", "x", 100)
+    await scene.run()
+
+    assert scene.has(old) == (False, False, True)
 
 
 async def test_the_state_of_a_destroyed_stack_is_deleted_with_its_backup(tmp_path: Path) -> None:

@@ -119,9 +119,7 @@ def sinks_behind(
 def _has_all(cursor: dict[str, object], generation: str | None, *, old: bool) -> bool:
     if cursor.get("given_up") or (generation is None and old):
         return True
-    return cursor.get("sealed") is True and (
-        old or cursor.get("generation", "") == generation
-    )
+    return cursor.get("sealed") is True and (old or cursor.get("generation", "") == generation)
 
 
 def _read_cursor(folder: Path, sink: str) -> dict[str, object]:
