@@ -108,6 +108,26 @@ async def test_nothing_that_is_open_or_asked_for_is_deleted(tmp_path: Path) -> N
     assert (tmp_path / "stacks" / STACK / "terraform.tfstate").exists()
 
 
+@pytest.mark.parametrize("template", ["", "[]"])
+async def test_a_damaged_template_json_protects_its_deployment_alone(
+    tmp_path: Path, template: str
+) -> None:
+    """A power failure left an empty file, and retention ended on that host."""
+    for letter, days in (("b", 103), ("c", 102), ("e", 101), ("f", 100)):
+        ended(tmp_path, IDS[letter], days)
+    (tmp_path / "runs" / IDS["b"] / "template.json").write_text(template)
+    run_index.mark(tmp_path / "runs" / IDS["b"])
+    (tmp_path / "runs" / IDS["c"] / "template.json").write_text(template)
+    (tmp_path / "errored-states" / IDS["c"]).mkdir(parents=True)
+
+    reports = await passed(tmp_path)
+
+    assert [report.error for report in reports.values()] == [""] * len(reports)
+    assert {path.name for path in (tmp_path / "runs").glob("dep-*")} == {
+        IDS[letter] for letter in "bcf"
+    }
+
+
 @pytest.mark.parametrize(("server_days", "left"), [(0, 1), (-50, 2)])
 async def test_a_clock_that_is_set_ahead_deletes_nothing(
     tmp_path: Path, server_days: float, left: int

@@ -1,7 +1,10 @@
 """What stays of a run directory after the end of its deployment."""
 
 import json
+import os
 from pathlib import Path
+
+import pytest
 
 from deployments.deployment import DeploymentRequest, Stack
 from worker.run_directory import RunDirectory
@@ -53,3 +56,27 @@ def test_every_file_of_a_template_reaches_the_run_except_what_tools_leave(tmp_pa
     made = {"functions/job.zip", "terraform.tfvars.json", "backend.tf.json"}
     paths = (path for path in run.work.rglob("*") if path.is_file())
     assert {str(path.relative_to(run.work)) for path in paths} == files | made
+
+
+def test_stack_and_origin_of_a_run_directory_are_on_the_disk_before_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power failure left an empty file: the directory had no stack, and was never closed."""
+    synced: set[int] = set()
+    fsync = os.fsync
+
+    def recorded(fd: int) -> None:
+        fsync(fd)
+        synced.add(os.fstat(fd).st_ino)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    template = tmp_path / "template"
+    template.mkdir()
+    run = RunDirectory(tmp_path / "dep-1")
+    stack = Stack("sandbox", "demo-project-1", "anava")
+
+    run.make(template, DeploymentRequest(stack, "us-central1", "US"), "{}", [], ("host", "run"))
+
+    mark = run.path / "template.json"
+    assert {mark.stat().st_ino, run.path.stat().st_ino} <= synced
+    assert (run.stack(), run.origin()) == (stack.id, ("host", "run"))
