@@ -4,7 +4,6 @@ Data are deleted when they are older than their limit and nothing refers to them
 newest of the expired deployments stays, and the newest that completed, which a revision names.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,14 +16,10 @@ __all__ = [
     "KindReport",
     "Stored",
     "choose",
-    "is_stack_id",
     "reason_to_keep",
 ]
 
 DAY_SECONDS = 86_400.0
-
-# As `deployments/deployment.py:Stack.id`: tenant, template, project and prefix.
-_STACK = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){3}", re.ASCII)
 
 
 class Keep(StrEnum):
@@ -94,11 +89,6 @@ class KindReport:
     def keep(self, stored: Stored, reason: Keep) -> None:
         """Count data that stay."""
         self.kept.setdefault(reason, Amount()).add(stored)
-
-
-def is_stack_id(name: str) -> bool:
-    """Whether a name in a store is the id of a stack; others are never touched."""
-    return _STACK.fullmatch(name) is not None
 
 
 def reason_to_keep(stored: Stored, protected: Mapping[str, Keep], before: float) -> Keep | None:

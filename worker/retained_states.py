@@ -13,8 +13,9 @@ from google.cloud.storage import Blob
 from adapters.gcs.objects import Objects
 from adapters.local.interruptions import LocalInterruptions
 from adapters.terraform.state.state_file import position_of
+from deployments.deployment_id import is_stack_id
 from deployments.errors import Unavailable
-from deployments.retention import Keep, Stored, is_stack_id
+from deployments.retention import Keep, Stored
 
 __all__ = ["RetainedBucketStates", "RetainedLocalStates"]
 

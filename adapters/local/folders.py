@@ -1,17 +1,13 @@
 """Folders whose names are ids: the only place where an id becomes a path."""
 
 import os
-import re
 import stat
 from pathlib import Path
 
-from deployments.deployment_id import is_deployment_id
+from deployments.deployment_id import is_deployment_id, is_stack_id
 from deployments.errors import NotFound
 
 __all__ = ["deployment_folder", "is_own_folder", "stack_folder"]
-
-# tenant.template.project.prefix; each part is a name of small letters, digits and hyphens.
-_STACK = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){3}", re.ASCII)
 
 
 def deployment_folder(root: Path, deployment: str) -> Path:
@@ -21,7 +17,7 @@ def deployment_folder(root: Path, deployment: str) -> Path:
 
 def stack_folder(root: Path, stack: str) -> Path:
     """`<root>/<stack>`, which may be missing; raises NotFound for any other path."""
-    return _folder(root, stack, is_id=_STACK.fullmatch(stack) is not None)
+    return _folder(root, stack, is_id=is_stack_id(stack))
 
 
 def is_own_folder(path: Path) -> bool:

@@ -2,13 +2,12 @@
 
 import pytest
 
-from deployments.deployment_id import is_deployment_id
+from deployments.deployment_id import is_deployment_id, is_stack_id
 from deployments.retention import (
     Facts,
     Keep,
     Stored,
     choose,
-    is_stack_id,
     reason_to_keep,
 )
 

@@ -314,6 +314,19 @@ async def test_the_state_of_a_destroyed_stack_is_deleted_with_its_backup(tmp_pat
     }
 
 
+async def test_a_copy_of_a_state_under_another_name_is_left_alone(tmp_path: Path) -> None:
+    """An operator's copy `…anava_old` was a stack for retention alone, and ended each pass."""
+    scene = Scene(tmp_path)
+    gone = scene.state(STACK, 100)
+    copies = [scene.state(f"{STACK}{suffix}", 100) for suffix in ("_old", ".OLD", "-Old")]
+
+    reports = await scene.run()
+
+    assert not gone.exists()
+    assert all(copy.exists() for copy in copies)
+    assert reports["states"].expired.count == 1
+
+
 async def test_a_state_stays_while_a_deployment_of_the_stack_begins(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     state = scene.state(STACK, 100)
