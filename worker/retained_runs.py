@@ -7,6 +7,7 @@ longer limit would stay for ever, since their stack is unknown.
 
 import asyncio
 import json
+import math
 import re
 import shutil
 import time
@@ -42,8 +43,9 @@ class RetainedRuns:
         self._root = run_root
         self._store = store
 
-    async def entries(self) -> Sequence[Stored]:
-        return await asyncio.to_thread(self._entries)
+    async def entries(self, before: float = math.inf, /) -> Sequence[Stored]:
+        """All run directories; those that ended at `before` or later without bytes."""
+        return await asyncio.to_thread(self._entries, before)
 
     async def remove(self, stored: Stored) -> bool:
         """Rename a run directory, then delete it: half a directory looks like an open one."""
@@ -67,10 +69,10 @@ class RetainedRuns:
             if (is_draft or path.name.startswith(_EXPIRED)) and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _entries(self) -> list[Stored]:
+    def _entries(self, before: float) -> list[Stored]:
         names = filter(is_deployment_id, run_index.names(self._root))
         return [
-            _stored(self._root / name)
+            _stored(self._root / name, before)
             for name in names
             if (self._root / name).is_dir() and not (self._root / name).is_symlink()
         ]
@@ -136,12 +138,12 @@ def _of_run(directory: RunDirectory) -> Facts | None:
         return None
 
 
-def _stored(path: Path) -> Stored:
+def _stored(path: Path, before: float) -> Stored:
     try:
         ended_at = (path / RECORD_FILE).stat().st_mtime
     except FileNotFoundError:
         return Stored(path.name, 0.0, _size(path), Keep.OPEN)
-    return Stored(path.name, ended_at, _size(path))
+    return Stored(path.name, ended_at, _size(path) if ended_at < before else 0)
 
 
 def _size(folder: Path) -> int:

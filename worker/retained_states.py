@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import math
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
@@ -40,9 +41,9 @@ class RetainedLocalStates:
         self._open_stacks = open_stacks
         self._interruptions = LocalInterruptions(data)
 
-    async def entries(self) -> Sequence[Stored]:
-        """All stacks with a state on this disk."""
-        return await asyncio.to_thread(self._entries)
+    async def entries(self, before: float = math.inf, /) -> Sequence[Stored]:
+        """All stacks with a state on this disk; reads the states of before a time."""
+        return await asyncio.to_thread(self._entries, before)
 
     async def remove(self, stored: Stored) -> bool:
         """Delete the folder of a stack, unless a deployment of the stack began meanwhile.
@@ -53,24 +54,27 @@ class RetainedLocalStates:
             return False
         return await asyncio.to_thread(self._remove, stored)
 
-    def _entries(self) -> list[Stored]:
+    def _entries(self, before: float) -> list[Stored]:
         if not self._root.is_dir():
             return []
         return [
-            self._stored(path)
+            self._stored(path, before)
             for path in self._root.iterdir()
             if is_stack_id(path.name) and path.is_dir() and not path.is_symlink()
             if (path / _STATE).exists()
         ]
 
-    def _stored(self, folder: Path) -> Stored:
+    def _stored(self, folder: Path, before: float = math.inf) -> Stored:
         files = [path.lstat() for path in folder.glob(f"{_STATE}*")]
         changed_at = max((file.st_mtime for file in files), default=0.0)
         size = sum(file.st_blocks * 512 for file in files)
-        keep = _keep(_read(folder / _STATE))
-        if self._interruptions.of(folder.name):
-            keep = Keep.QUESTION
+        keep = self._keep(folder) if changed_at < before else None
         return Stored(folder.name, changed_at, size, keep)
+
+    def _keep(self, folder: Path) -> Keep | None:
+        if self._interruptions.of(folder.name):
+            return Keep.QUESTION
+        return _keep(_read(folder / _STATE))
 
     def _remove(self, stored: Stored) -> bool:
         lock = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -97,9 +101,9 @@ class RetainedBucketStates:
         self._objects = objects
         self._is_recorded = is_recorded
 
-    async def entries(self) -> Sequence[Stored]:
-        """All stacks with a state in the bucket; reads the small ones."""
-        return await self._objects.threaded(self._entries)
+    async def entries(self, before: float = math.inf, /) -> Sequence[Stored]:
+        """All stacks with a state in the bucket; reads the small states of before a time."""
+        return await self._objects.threaded(self._entries, before)
 
     async def remove(self, stored: Stored) -> bool:
         """Delete a state in exactly the generation that has no resources."""
@@ -107,16 +111,17 @@ class RetainedBucketStates:
             return False
         return await self._objects.threaded(self._remove, stored)
 
-    def _entries(self) -> list[Stored]:
+    def _entries(self, before: float) -> list[Stored]:
         return [
-            self._stored(blob)
+            self._stored(blob, before)
             for blob in self._objects.entries("stacks/")
             if blob.name.endswith(f"/{_OBJECT}") and is_stack_id(blob.name.split("/")[1])
         ]
 
-    def _stored(self, blob: Blob) -> Stored:
-        stack = blob.name.split("/")[1]
-        return Stored(stack, blob.updated.timestamp(), blob.size or 0, self._keep(blob))
+    def _stored(self, blob: Blob, before: float = math.inf) -> Stored:
+        stack, changed_at = blob.name.split("/")[1], blob.updated.timestamp()
+        keep = self._keep(blob) if changed_at < before else None
+        return Stored(stack, changed_at, blob.size or 0, keep)
 
     def _keep(self, blob: Blob) -> Keep | None:
         if (blob.size or 0) > _MAX_EMPTY_STATE_BYTES:

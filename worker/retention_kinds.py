@@ -1,5 +1,6 @@
 """The kinds of data that retention deletes, for the stores that the settings name."""
 
+import asyncio
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -92,6 +93,14 @@ def _kinds(settings: Settings, runs: RetainedRuns, records: StackRecords) -> Ite
 
 async def _protected(settings: Settings, executions: ListedDeployments) -> Mapping[str, Keep]:
     """Deployments and stacks of which nothing is deleted."""
+    protected = await asyncio.to_thread(_protected_here, settings)
+    for snapshot in await executions.list_recent(0):
+        protected |= {snapshot.id: Keep.OPEN, snapshot.stack: Keep.OPEN}
+    return protected
+
+
+def _protected_here(settings: Settings) -> dict[str, Keep]:
+    """What this host's disk protects. Blocks."""
     protected: dict[str, Keep] = {}
     for interruption in LocalInterruptions(settings.data).all():
         protected[interruption.deployment] = Keep.QUESTION
@@ -101,8 +110,6 @@ async def _protected(settings: Settings, executions: ListedDeployments) -> Mappi
             protected[stack] = Keep.PENDING
     for deployment, stack in _recoveries(settings.data / "errored-states", settings.runs):
         protected |= {deployment: Keep.RECOVERY, stack: Keep.RECOVERY}
-    for snapshot in await executions.list_recent(0):
-        protected |= {snapshot.id: Keep.OPEN, snapshot.stack: Keep.OPEN}
     return protected
 
 

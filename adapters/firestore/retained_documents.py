@@ -1,5 +1,6 @@
 """Status documents in Firestore, with the logs below them, whose retention ends."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -24,7 +25,7 @@ class RetainedDocuments:
     def __init__(self, store: Firestore) -> None:
         self._store = store
 
-    async def entries(self) -> Sequence[Stored]:
+    async def entries(self, _: float = math.inf, /) -> Sequence[Stored]:
         """All deployments with a status document."""
         query = self._store.client.collection("deployments").select(_FIELDS)
         with translated():

@@ -1,6 +1,7 @@
 """Artifacts in the data folder whose retention ends: all but the record, or the record."""
 
 import asyncio
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ class RetainedLocalArtifacts:
         self._root = data / "artifacts"
         self._records = records
 
-    async def entries(self) -> Sequence[Stored]:
+    async def entries(self, _: float = math.inf, /) -> Sequence[Stored]:
         """The deployments that have such artifacts."""
         return await asyncio.to_thread(self._entries)
 

@@ -21,7 +21,7 @@ from deployments.deployment import Stack
 from deployments.errors import TemporalUnavailable
 from deployments.interruption import Interruption
 from deployments.phase import Phase
-from deployments.retention import DAY_SECONDS, Keep, KindReport
+from deployments.retention import DAY_SECONDS, Amount, Keep, KindReport
 from tests.support.ids import deployment_id
 from worker import run_index
 from worker.retained_runs import DeploymentFacts, RetainedRuns
@@ -364,3 +364,46 @@ async def test_passes_of_several_workers_follow_each_other(tmp_path: Path) -> No
     passes = await asyncio.gather(*(scene.run() for _ in range(3)))
 
     assert sum(reports["runs"].expired.count for reports in passes) == 4
+
+
+async def test_the_workers_of_a_host_run_a_pass_an_hour_and_read_no_young_data(
+    tmp_path: Path,
+) -> None:
+    """Each worker read every run directory and state each hour, expired or not."""
+    scene = Scene(tmp_path)
+    old = scene.ended("old", 100)
+    scene.ended("newest", 95)
+    scene.ended("young", 80)
+    scene.state(f"{STACK}-young", 80, resources=[RESOURCE])
+    scene.state(f"{STACK}-old", 100, resources=[RESOURCE])
+
+    reports = {report.kind: report for report in await scene.retention().run_if_due()}
+
+    assert not scene.has(old)[0]
+    assert reports["runs"].expired.size_bytes >= 10_000
+    assert reports["runs"].kept[Keep.NEWEST].size_bytes >= 10_000
+    assert reports["runs"].kept[Keep.YOUNG] == Amount(1, 0)
+    assert {reason: amount.count for reason, amount in reports["states"].kept.items()} == {
+        Keep.YOUNG: 1,
+        Keep.RESOURCES: 1,
+    }
+    last_pass = scene.runs / "retention"
+    assert await scene.retention().run_if_due() == [], "of another worker"
+    for hours in (-1, 1):
+        os.utime(last_pass, (time.time() - hours * 3600,) * 2)
+        assert len(await scene.retention().run_if_due()) == 4
+    assert (await scene.run())["runs"].kept[Keep.YOUNG].size_bytes >= 10_000
+
+
+async def test_a_pass_without_temporal_is_repeated_by_the_next_worker(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    retention = scene.retention()
+
+    async def unreachable() -> Mapping[str, Keep]:
+        raise TemporalUnavailable("Temporal does not answer.")
+
+    retention._protected = unreachable
+
+    with pytest.raises(TemporalUnavailable):
+        await retention.run_if_due()
+    assert len(await scene.retention().run_if_due()) == 4
