@@ -5,7 +5,7 @@ import fcntl
 import math
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from adapters.terraform.state.state_file import position_of
 from deployments.deployment_id import is_stack_id
 from deployments.errors import Unavailable
 from deployments.retention import Keep, Stored
+from worker.retention import IsRecorded
 
 __all__ = ["RetainedBucketStates", "RetainedLocalStates"]
 
@@ -25,9 +26,6 @@ _LOCK_INFO = f".{_STATE}.lock.info"
 _OBJECT = "default.tfstate"
 # A state without resources has outputs and checks at most; a larger state is not read.
 _MAX_EMPTY_STATE_BYTES = 64 * 1024
-
-# Whether the record of a stack names a state; raises Unavailable.
-IsRecorded = Callable[[str], Awaitable[bool]]
 
 
 class RetainedLocalStates:
@@ -50,6 +48,7 @@ class RetainedLocalStates:
 
         `prepare` holds the lock of all stacks while it reads a state and makes a run directory.
         """
+        # Again: a deployment may have recorded the state since the pass began to delete.
         if await self._is_recorded(stored.id):
             return False
         return await asyncio.to_thread(self._remove, stored)

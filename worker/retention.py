@@ -27,7 +27,7 @@ from deployments.retention import (
     reason_to_keep,
 )
 
-__all__ = ["Retained", "Retention", "RetentionStore"]
+__all__ = ["IsRecorded", "Retained", "Retention", "RetentionStore"]
 
 _log = logging.getLogger("anava.worker")
 
@@ -37,6 +37,9 @@ _PASS_SECONDS = 3600.0
 _RECENT_SECONDS = 3540.0
 # An empty file in the run root, written at the end of a worker's pass.
 _LAST_RUN_FILE = "retention"
+
+
+IsRecorded = Callable[[str], Awaitable[bool]]
 
 
 class RetentionStore(Protocol):
@@ -60,13 +63,14 @@ class RetentionStore(Protocol):
 class Retained:
     """A kind of data, the limit in days, and where the data are.
 
-    `of_stacks`: the data belong to stacks, not to deployments.
+    `is_recorded`, for data of stacks: whether the record of a stack names its state; raises
+    Unavailable. None for data of deployments.
     """
 
     kind: str
     days: int
     store: RetentionStore
-    of_stacks: bool = False
+    is_recorded: IsRecorded | None = None
 
 
 class Retention:
@@ -160,8 +164,11 @@ class Retention:
     async def _choose(
         self, kind: Retained, expired: Iterable[Stored]
     ) -> Sequence[tuple[Stored, Keep | None]]:
-        if kind.of_stacks:
-            return [(stored, None) for stored in expired]
+        if kind.is_recorded is not None:
+            return [
+                (stored, Keep.RECORDED if await kind.is_recorded(stored.id) else None)
+                for stored in expired
+            ]
         expired = list(expired)
         facts = {stored.id: stored.facts or await self._facts(stored.id) for stored in expired}
         return choose(expired, facts)

@@ -72,10 +72,10 @@ def _kinds(settings: Settings, runs: RetainedRuns, records: StackRecords) -> Ite
     local_states = RetainedLocalStates(
         settings.data, is_recorded, lambda: _open_stacks(settings.runs)
     )
-    yield Retained("states on this host", days.state_days, local_states, of_stacks=True)
+    yield Retained("states on this host", days.state_days, local_states, is_recorded)
     if bucket := open_state_bucket(settings):
         states = RetainedBucketStates(bucket, is_recorded)
-        yield Retained("states in Cloud Storage", days.state_days, states, of_stacks=True)
+        yield Retained("states in Cloud Storage", days.state_days, states, is_recorded)
     data = settings.data
     yield Retained(
         "artifacts on this host", days.artifact_days, RetainedLocalArtifacts(data, records=False)

@@ -21,7 +21,7 @@ from deployments.deployment import Stack
 from deployments.errors import TemporalUnavailable
 from deployments.interruption import Interruption
 from deployments.phase import Phase
-from deployments.retention import DAY_SECONDS, Amount, Keep, KindReport
+from deployments.retention import DAY_SECONDS, Amount, Keep, KindReport, Stored
 from tests.support.ids import deployment_id
 from worker import run_index
 from worker.retained_runs import DeploymentFacts, RetainedRuns
@@ -56,7 +56,7 @@ class Scene:
             Retained("artifacts", DAYS, RetainedLocalArtifacts(self.data, records=False)),
             Retained("runs", DAYS, self.run_directories),
             Retained("records", DAYS, RetainedLocalArtifacts(self.data, records=True)),
-            Retained("states", DAYS, self.states, of_stacks=True),
+            Retained("states", DAYS, self.states, self._is_recorded),
         ]
         return Retention(
             self.runs,
@@ -300,8 +300,10 @@ async def test_the_state_of_a_destroyed_stack_is_deleted_with_its_backup(tmp_pat
         scene.state(f"{STACK}-{name}", 100)
         scene.write(f"stacks/{STACK}-{name}/terraform.tfstate", content, 100)
 
+    dry = await scene.run(dry_run=True)
     reports = await scene.run()
 
+    assert dry == reports, "the dry run announced a state that a record names"
     assert not (stacks / f"{STACK}-gone").exists()
     assert sorted(path.name.removeprefix(f"{STACK}-") for path in stacks.iterdir()) == [
         *("asked", "damaged", "empty", "living", "no-lineage", "recorded", "young")
@@ -310,8 +312,24 @@ async def test_the_state_of_a_destroyed_stack_is_deleted_with_its_backup(tmp_pat
         Keep.YOUNG: 1,
         Keep.RESOURCES: 4,
         Keep.QUESTION: 1,
-        Keep.BUSY: 1,
+        Keep.RECORDED: 1,
     }
+
+
+async def test_a_state_that_is_recorded_while_the_pass_deletes_stays(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    states = [scene.state(f"{STACK}-{name}", 100) for name in "ab"]
+    remove = scene.states.remove
+
+    async def recorded_meanwhile(stored: Stored) -> bool:
+        scene.recorded = {f"{STACK}-a", f"{STACK}-b"}
+        return await remove(stored)
+
+    scene.states.remove = recorded_meanwhile  # type: ignore[method-assign]
+    reports = await scene.run()
+
+    assert all(state.exists() for state in states)
+    assert reports["states"].kept[Keep.BUSY].count == 2
 
 
 async def test_a_copy_of_a_state_under_another_name_is_left_alone(tmp_path: Path) -> None:
