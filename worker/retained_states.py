@@ -105,7 +105,10 @@ class RetainedBucketStates:
         return await self._objects.threaded(self._entries, before)
 
     async def remove(self, stored: Stored) -> bool:
-        """Delete a state in exactly the generation that has no resources."""
+        """Delete a state in exactly the generation that has no resources.
+
+        A deployment that another host admits in this moment is not excluded (docs/adr/0038).
+        """
         if await self._is_recorded(stored.id):
             return False
         return await self._objects.threaded(self._remove, stored)
