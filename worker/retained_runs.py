@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from adapters.local import atomic_files
+from adapters.local.folders import deployment_folder, is_own_folder
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import Stack, Status
@@ -33,7 +34,7 @@ __all__ = ["DeploymentFacts", "RetainedRuns"]
 _MAX_RECORD_BYTES = 32 * 1024 * 1024
 _EXPIRED = ".expired-"
 # A run directory in the making, which a killed worker left, with the variables in clear.
-_DRAFT = re.compile(r"\.dep-[a-z2-7]{26}\.[0-9a-f]{8}", re.ASCII)
+_DRAFT = re.compile(r"\.(?P<id>[^.]+)\.[0-9a-f]{8}", re.ASCII)
 
 
 class RetainedRuns:
@@ -54,7 +55,7 @@ class RetainedRuns:
 
     async def _store_record(self, deployment: str) -> None:
         """Store the record where the store has none."""
-        record = await asyncio.to_thread(_record_of, RunDirectory(self._root / deployment))
+        record = await asyncio.to_thread(_record_of, deployment_folder(self._root, deployment))
         if record is None:
             return
         try:
@@ -65,20 +66,19 @@ class RetainedRuns:
     def sweep(self) -> None:
         """Delete the remains of killed workers: half-deleted and half-made run directories."""
         for path in self._root.glob(".*"):
-            is_draft = _DRAFT.fullmatch(path.name) and _age_seconds(path) > DAY_SECONDS
-            if (is_draft or path.name.startswith(_EXPIRED)) and not path.is_symlink():
+            draft = _DRAFT.fullmatch(path.name)
+            id = draft["id"] if draft else path.name.removeprefix(_EXPIRED)
+            if not is_deployment_id(id) or not is_own_folder(path):
+                continue
+            if draft is None or _age_seconds(path) > DAY_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _entries(self, before: float) -> list[Stored]:
-        names = filter(is_deployment_id, run_index.names(self._root))
-        return [
-            _stored(self._root / name, before)
-            for name in names
-            if (self._root / name).is_dir() and not (self._root / name).is_symlink()
-        ]
+        directories = (self._root / name for name in run_index.names(self._root))
+        return [_stored(path, before) for path in directories if is_own_folder(path)]
 
     def _remove(self, deployment: str) -> bool:
-        path = self._root / deployment
+        path = deployment_folder(self._root, deployment)
         expired = self._root / f"{_EXPIRED}{deployment}"
         try:
             path.rename(expired)
@@ -99,7 +99,7 @@ class DeploymentFacts:
         """Return stack and status; None for a deployment without a readable record."""
         if not is_deployment_id(deployment):
             return None
-        facts = await asyncio.to_thread(_of_run, RunDirectory(self._root / deployment))
+        facts = await asyncio.to_thread(_of_run, self._root, deployment)
         return facts or await self._recorded(deployment)
 
     async def _recorded(self, deployment: str) -> Facts | None:
@@ -116,25 +116,28 @@ class DeploymentFacts:
             return None
 
 
-def _record_of(directory: RunDirectory) -> dict[str, object] | None:
-    """The record; that of a terminated deployment with stack and status added."""
+def _record_of(path: Path) -> dict[str, object] | None:
+    """The record, of a terminated deployment with stack and status added; None without a stack."""
     try:
-        record = atomic_files.read(directory.path / RECORD_FILE) or {}
-        stack = directory.stack().split(".")
+        record = atomic_files.read(path / RECORD_FILE) or {}
+        stack = RunDirectory(path).stack().split(".")
     except RunDirectoryBroken:
         return None
     names = ("tenant", "template", "project_id", "prefix")
-    if "request" in record or len(stack) != len(names):
+    if "request" in record:
         return record
+    if len(stack) != len(names):
+        return None
     request = {"stack": dict(zip(names, stack, strict=True))}
     return {"request": request, "result": {"status": Status.NEEDS_ATTENTION}} | record
 
 
-def _of_run(directory: RunDirectory) -> Facts | None:
+def _of_run(root: Path, deployment: str) -> Facts | None:
     try:
+        directory = RunDirectory(deployment_folder(root, deployment))
         stack = directory.stack()
         return Facts(stack, directory.has_completed()) if stack else None
-    except RunDirectoryBroken:
+    except (NotFound, RunDirectoryBroken):
         return None
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from google.cloud.storage import Blob
 
 from adapters.gcs.objects import Objects
+from adapters.local.folders import is_own_folder, stack_folder
 from adapters.local.interruptions import LocalInterruptions
 from adapters.terraform.state.state_file import position_of
 from deployments.deployment_id import is_stack_id
@@ -59,7 +60,7 @@ class RetainedLocalStates:
         return [
             self._stored(path, before)
             for path in self._root.iterdir()
-            if is_stack_id(path.name) and path.is_dir() and not path.is_symlink()
+            if is_stack_id(path.name) and is_own_folder(path)
             if (path / _STATE).exists()
         ]
 
@@ -79,7 +80,7 @@ class RetainedLocalStates:
         lock = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            folder = self._root / stored.id
+            folder = stack_folder(self._root, stored.id)
             if folder.is_dir():
                 if stored.id in self._open_stacks() or self._stored(folder) != stored:
                     return False

@@ -4,14 +4,18 @@ import asyncio
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from adapters.local.folders import deployment_folder
 from adapters.local.interruptions import LocalInterruptions
 from adapters.local.retained_artifacts import RetainedLocalArtifacts
 from adapters.settings import Settings
 from adapters.stores import open_retained_artifacts, open_retained_logs, open_state_bucket
 from deployments.artifacts import ArtifactStore
+from deployments.deployment_id import is_deployment_id
+from deployments.errors import NotFound, RunDirectoryBroken
 from deployments.execution import DeploymentSnapshot
 from deployments.retention import Keep
 from worker import run_index
@@ -106,7 +110,8 @@ def _protected_here(settings: Settings) -> dict[str, Keep]:
         protected[interruption.deployment] = Keep.QUESTION
     for deployment in run_index.pending(settings.runs):
         protected[deployment] = Keep.PENDING
-        if stack := RunDirectory(settings.runs / deployment).stack():
+    for directory in _pending_directories(settings.runs):
+        if stack := directory.stack():
             protected[stack] = Keep.PENDING
     for deployment, stack in _recoveries(settings.data / "errored-states", settings.runs):
         protected |= {deployment: Keep.RECOVERY, stack: Keep.RECOVERY}
@@ -115,13 +120,27 @@ def _protected_here(settings: Settings) -> dict[str, Keep]:
 
 def _recoveries(folder: Path, run_root: Path) -> Iterator[tuple[str, str]]:
     """The deployments with a state that is not saved, or was refused, and their stacks."""
-    if folder.is_dir():
-        for path in folder.iterdir():
-            # A refused state names no stack any more; the run directory stays with the recovery.
-            yield path.name, stack_of(path) or RunDirectory(run_root / path.name).stack()
+    for name in filter(is_deployment_id, _names(folder)):
+        stack = ""
+        # A refused state names no stack any more; the run directory stays with the recovery.
+        with suppress(NotFound, RunDirectoryBroken):
+            stack = stack_of(deployment_folder(folder, name))
+        with suppress(NotFound):
+            stack = stack or RunDirectory(deployment_folder(run_root, name)).stack()
+        yield name, stack
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
 
 
 def _open_stacks(run_root: Path) -> set[str]:
     """The stacks of the open run directories of this host."""
-    directories = (RunDirectory(run_root / name) for name in run_index.pending(run_root))
-    return {directory.stack() for directory in directories if directory.is_open}
+    return {directory.stack() for directory in _pending_directories(run_root) if directory.is_open}
+
+
+def _pending_directories(run_root: Path) -> Iterator[RunDirectory]:
+    """The run directories of the index."""
+    for deployment in run_index.pending(run_root):
+        with suppress(NotFound):
+            yield RunDirectory(deployment_folder(run_root, deployment))

@@ -1,4 +1,4 @@
-"""Folders whose names are ids: the only place where an id becomes a path."""
+"""Folders and files whose names are ids: the only place where an id becomes a path."""
 
 import os
 import stat
@@ -7,12 +7,19 @@ from pathlib import Path
 from deployments.deployment_id import is_deployment_id, is_stack_id
 from deployments.errors import NotFound
 
-__all__ = ["deployment_folder", "is_own_folder", "stack_folder"]
+__all__ = ["deployment_file", "deployment_folder", "is_own_folder", "stack_folder"]
 
 
 def deployment_folder(root: Path, deployment: str) -> Path:
     """`<root>/<deployment>`, which may be missing; raises NotFound for any other path."""
     return _folder(root, deployment, is_id=is_deployment_id(deployment))
+
+
+def deployment_file(root: Path, deployment: str, suffix: str) -> Path:
+    """`<root>/<deployment><suffix>`, which may be missing; raises NotFound for no id."""
+    if not is_deployment_id(deployment):
+        raise NotFound("The id has a wrong form.")
+    return root / f"{deployment}{suffix}"
 
 
 def stack_folder(root: Path, stack: str) -> Path:

@@ -224,6 +224,35 @@ async def test_names_of_others_and_links_are_never_followed(tmp_path: Path) -> N
         assert (scene.data / "stacks" / name / "terraform.tfstate").exists()
 
 
+async def test_a_link_in_place_of_a_run_directory_names_no_stack(tmp_path: Path) -> None:
+    """The record behind the link decided which logs are deleted."""
+    scene = Scene(tmp_path / "data")
+    link = scene.ended("link", 1000)
+    scene.ended("newest", 999)
+    (scene.data / "artifacts" / link / "record.json").unlink()
+    shutil.move(scene.runs / link, tmp_path / "foreign")
+    (scene.runs / link).symlink_to(tmp_path / "foreign")
+
+    reports = await scene.run()
+
+    assert (scene.data / "artifacts" / link / "log.txt").exists()
+    assert reports["artifacts"].kept[Keep.UNKNOWN].count == 1
+
+
+async def test_a_hidden_folder_without_the_name_of_a_deployment_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    scene = Scene(tmp_path)
+    names = (".expired-of-an-operator", ".dep-short.0123abcd")
+    paths = [scene.write(f"runs/{name}/file", "", 1000) for name in names]
+    for path in paths:
+        os.utime(path.parent, (0, 0))
+
+    await scene.run()
+
+    assert all(path.exists() for path in paths)
+
+
 async def test_a_pass_killed_in_the_middle_is_continued(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     old = scene.ended("old", 1000)

@@ -118,7 +118,9 @@ async def test_a_damaged_template_json_protects_its_deployment_alone(
     (tmp_path / "runs" / IDS["b"] / "template.json").write_text(template)
     run_index.mark(tmp_path / "runs" / IDS["b"])
     (tmp_path / "runs" / IDS["c"] / "template.json").write_text(template)
-    (tmp_path / "errored-states" / IDS["c"]).mkdir(parents=True)
+    recovery = tmp_path / "errored-states" / IDS["c"] / "recovery.json"
+    recovery.parent.mkdir(parents=True)
+    recovery.write_text(template)
 
     reports = await passed(tmp_path)
 
