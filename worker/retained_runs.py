@@ -23,7 +23,7 @@ from deployments.artifacts import ArtifactStore
 from deployments.deployment import Stack, Status
 from deployments.deployment_id import is_deployment_id
 from deployments.errors import NotFound, RunDirectoryBroken
-from deployments.retention import DAY_SECONDS, Facts, Keep, Stored
+from deployments.retention import DAY_SECONDS, Facts, RetainReason, Stored
 from worker import run_index
 from worker.run_directory import RunDirectory
 from worker.run_index import RECORD_FILE
@@ -145,7 +145,7 @@ def _stored(path: Path, before: float) -> Stored:
     try:
         ended_at = (path / RECORD_FILE).stat().st_mtime
     except FileNotFoundError:
-        return Stored(path.name, 0.0, _size(path), Keep.OPEN)
+        return Stored(path.name, 0.0, _size(path), RetainReason.OPEN)
     return Stored(path.name, ended_at, _size(path) if ended_at < before else 0)
 
 

@@ -17,7 +17,7 @@ from adapters.local.interruptions import LocalInterruptions
 from adapters.terraform.state.state_file import position_of
 from deployments.deployment_id import is_stack_id
 from deployments.errors import Unavailable
-from deployments.retention import Keep, Stored
+from deployments.retention import RetainReason, Stored
 from worker.retention import IsRecorded
 
 __all__ = ["RetainedBucketStates", "RetainedLocalStates"]
@@ -68,13 +68,13 @@ class RetainedLocalStates:
         files = [path.lstat() for path in folder.glob(f"{_STATE}*")]
         changed_at = max((file.st_mtime for file in files), default=0.0)
         size = sum(file.st_blocks * 512 for file in files)
-        keep = self._keep(folder) if changed_at < before else None
-        return Stored(folder.name, changed_at, size, keep)
+        reason = self._reason(folder) if changed_at < before else None
+        return Stored(folder.name, changed_at, size, reason)
 
-    def _keep(self, folder: Path) -> Keep | None:
+    def _reason(self, folder: Path) -> RetainReason | None:
         if self._interruptions.of(folder.name):
-            return Keep.QUESTION
-        return _keep(_read(folder / _STATE))
+            return RetainReason.QUESTION
+        return _reason(_read(folder / _STATE))
 
     def _remove(self, stored: Stored) -> bool:
         lock = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -123,13 +123,13 @@ class RetainedBucketStates:
 
     def _stored(self, blob: Blob, before: float = math.inf) -> Stored:
         stack, changed_at = blob.name.split("/")[1], blob.updated.timestamp()
-        keep = self._keep(blob) if changed_at < before else None
-        return Stored(stack, changed_at, blob.size or 0, keep)
+        reason = self._reason(blob) if changed_at < before else None
+        return Stored(stack, changed_at, blob.size or 0, reason)
 
-    def _keep(self, blob: Blob) -> Keep | None:
+    def _reason(self, blob: Blob) -> RetainReason | None:
         if (blob.size or 0) > _MAX_EMPTY_STATE_BYTES:
-            return Keep.RESOURCES
-        return _keep(self._objects.read_part(blob, 0, blob.size) if blob.size else b"")
+            return RetainReason.RESOURCES
+        return _reason(self._objects.read_part(blob, 0, blob.size) if blob.size else b"")
 
     def _remove(self, stored: Stored) -> bool:
         blob = self._objects.get(f"stacks/{stored.id}/{_OBJECT}")
@@ -142,7 +142,7 @@ class RetainedBucketStates:
         return True
 
 
-def _keep(state: bytes) -> Keep | None:
+def _reason(state: bytes) -> RetainReason | None:
     """None for a complete state without resources.
 
     An empty file is no such state: on a full disk terraform empties the state of a living stack.
@@ -150,8 +150,8 @@ def _keep(state: bytes) -> Keep | None:
     try:
         position = position_of(state)
     except Unavailable:
-        return Keep.RESOURCES
-    return None if position.lineage and not position.resources else Keep.RESOURCES
+        return RetainReason.RESOURCES
+    return None if position.lineage and not position.resources else RetainReason.RESOURCES
 
 
 def _read(path: Path) -> bytes:

@@ -20,11 +20,11 @@ from deployments.errors import AnavaError
 from deployments.retention import (
     DAY_SECONDS,
     Facts,
-    Keep,
     KindReport,
+    RetainReason,
     Stored,
     choose,
-    reason_to_keep,
+    reason_to_retain,
 )
 
 __all__ = ["IsRecorded", "Retained", "Retention", "RetentionStore"]
@@ -86,7 +86,7 @@ class Retention:
         run_root: Path,
         kinds: Sequence[Retained],
         facts: Callable[[str], Awaitable[Facts | None]],
-        protected: Callable[[], Awaitable[Mapping[str, Keep]]],
+        protected: Callable[[], Awaitable[Mapping[str, RetainReason]]],
         now: Callable[[], Awaitable[float]],
         sweep: Callable[[], None],
     ) -> None:
@@ -159,14 +159,14 @@ class Retention:
             elif reason is None:
                 report.expired.add(stored)
             else:
-                report.keep(stored, reason)
+                report.retain(stored, reason)
 
     async def _choose(
         self, kind: Retained, expired: Iterable[Stored]
-    ) -> Sequence[tuple[Stored, Keep | None]]:
+    ) -> Sequence[tuple[Stored, RetainReason | None]]:
         if kind.is_recorded is not None:
             return [
-                (stored, Keep.RECORDED if await kind.is_recorded(stored.id) else None)
+                (stored, RetainReason.RECORDED if await kind.is_recorded(stored.id) else None)
                 for stored in expired
             ]
         expired = list(expired)
@@ -175,16 +175,19 @@ class Retention:
 
 
 def _expired(
-    entries: Iterable[Stored], protected: Mapping[str, Keep], before: float, report: KindReport
+    entries: Iterable[Stored],
+    protected: Mapping[str, RetainReason],
+    before: float,
+    report: KindReport,
 ) -> list[Stored]:
     """The data that ended before a time and are not protected; adds all others to the report."""
     expired = []
     for stored in entries:
-        reason = reason_to_keep(stored, protected, before)
+        reason = reason_to_retain(stored, protected, before)
         if reason is None:
             expired.append(stored)
         else:
-            report.keep(stored, reason)
+            report.retain(stored, reason)
     return expired
 
 
@@ -205,7 +208,7 @@ async def _remove(store: RetentionStore, stored: Stored, report: KindReport) -> 
     if is_removed:
         report.expired.add(stored)
     else:
-        report.keep(stored, Keep.BUSY)
+        report.retain(stored, RetainReason.BUSY)
 
 
 def _write_log(report: KindReport) -> None:

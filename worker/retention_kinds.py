@@ -17,7 +17,7 @@ from deployments.artifacts import ArtifactStore
 from deployments.deployment_id import is_deployment_id
 from deployments.errors import NotFound, RunDirectoryBroken
 from deployments.execution import DeploymentSnapshot
-from deployments.retention import Keep
+from deployments.retention import RetainReason
 from worker import run_index
 from worker.retained_runs import DeploymentFacts, RetainedRuns
 from worker.retained_states import RetainedBucketStates, RetainedLocalStates
@@ -95,26 +95,28 @@ def _kinds(settings: Settings, runs: RetainedRuns, records: StackRecords) -> Ite
         yield Retained("records in Cloud Storage", days.record_days, shared[1])
 
 
-async def _protected(settings: Settings, executions: ListedDeployments) -> Mapping[str, Keep]:
+async def _protected(
+    settings: Settings, executions: ListedDeployments
+) -> Mapping[str, RetainReason]:
     """Deployments and stacks of which nothing is deleted."""
     protected = await asyncio.to_thread(_protected_here, settings)
     for snapshot in await executions.list_recent(0):
-        protected |= {snapshot.id: Keep.OPEN, snapshot.stack: Keep.OPEN}
+        protected |= {snapshot.id: RetainReason.OPEN, snapshot.stack: RetainReason.OPEN}
     return protected
 
 
-def _protected_here(settings: Settings) -> dict[str, Keep]:
+def _protected_here(settings: Settings) -> dict[str, RetainReason]:
     """What this host's disk protects. Blocks."""
-    protected: dict[str, Keep] = {}
+    protected: dict[str, RetainReason] = {}
     for interruption in LocalInterruptions(settings.data).all():
-        protected[interruption.deployment] = Keep.QUESTION
+        protected[interruption.deployment] = RetainReason.QUESTION
     for deployment in run_index.pending(settings.runs):
-        protected[deployment] = Keep.PENDING
+        protected[deployment] = RetainReason.PENDING
     for directory in _pending_directories(settings.runs):
         if stack := directory.stack():
-            protected[stack] = Keep.PENDING
+            protected[stack] = RetainReason.PENDING
     for deployment, stack in _recoveries(settings.data / "errored-states", settings.runs):
-        protected |= {deployment: Keep.RECOVERY, stack: Keep.RECOVERY}
+        protected |= {deployment: RetainReason.RECOVERY, stack: RetainReason.RECOVERY}
     return protected
 
 

@@ -10,7 +10,7 @@ from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 from adapters.firestore.client import Firestore, translated
 from deployments.deployment import Status
 from deployments.deployment_id import is_deployment_id
-from deployments.retention import Facts, Keep, Stored
+from deployments.retention import Facts, RetainReason, Stored
 
 __all__ = ["RetainedDocuments"]
 
@@ -65,5 +65,5 @@ def _stored(deployment: str, content: Mapping[str, object]) -> Stored:
     try:
         ended_at = datetime.fromisoformat(str(content.get("ended_at"))).timestamp()
     except ValueError:
-        return Stored(deployment, 0.0, 0, Keep.OPEN, facts)
+        return Stored(deployment, 0.0, 0, RetainReason.OPEN, facts)
     return Stored(deployment, ended_at, 0, None, facts)

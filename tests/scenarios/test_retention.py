@@ -19,7 +19,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from adapters.local.event_file import EventFile
 from deployments.deployment import DeploymentRequest, Stack, Status
 from deployments.events import EndKind, EndRecord
-from deployments.retention import DAY_SECONDS, Keep
+from deployments.retention import DAY_SECONDS, RetainReason
 from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Attribute
 from tests.support.api import start_api, until_ready
 from tests.support.servers import ROOT, Process, eventually, free_port
@@ -85,8 +85,8 @@ async def test_an_operator_sees_what_will_be_deleted_and_deletes_it(house: House
     assert reports["run directories"]["expired"]["count"] == 1
     kept = reports["run directories"]["kept"]
     assert {reason: amount["count"] for reason, amount in kept.items()} == {
-        Keep.NEWEST: 1,
-        Keep.OPEN: 1,
+        RetainReason.NEWEST: 1,
+        RetainReason.OPEN: 1,
     }
     assert reports["artifacts on this host"]["expired"]["count"] == 1
     left = (house.data / "artifacts" / old.id).iterdir()

@@ -21,7 +21,7 @@ from deployments.deployment import Stack
 from deployments.errors import TemporalUnavailable
 from deployments.interruption import Interruption
 from deployments.phase import Phase
-from deployments.retention import DAY_SECONDS, Amount, Keep, KindReport, Stored
+from deployments.retention import DAY_SECONDS, Amount, KindReport, RetainReason, Stored
 from tests.support.ids import deployment_id
 from worker import run_index
 from worker.retained_runs import DeploymentFacts, RetainedRuns
@@ -45,7 +45,7 @@ class Scene:
         self.runs = folder / "runs"
         self.runs.mkdir(parents=True)
         self.now = time.time()
-        self.protected: dict[str, Keep] = {}
+        self.protected: dict[str, RetainReason] = {}
         self.recorded: set[str] = set()
         self.store = LocalArtifactStore(folder)
         self.run_directories = RetainedRuns(self.runs, self.store)
@@ -109,7 +109,7 @@ class Scene:
             (artifacts / "record.json").exists(),
         )
 
-    async def _protected(self) -> Mapping[str, Keep]:
+    async def _protected(self) -> Mapping[str, RetainReason]:
         return self.protected
 
     async def _is_recorded(self, stack: str) -> bool:
@@ -144,15 +144,18 @@ async def test_ended_deployments_are_deleted_after_their_days(tmp_path: Path) ->
     runs = reports["runs"]
     assert (runs.expired.count, runs.expired.size_bytes >= 10_000) == (1, True)
     assert {reason: amount.count for reason, amount in runs.kept.items()} == {
-        Keep.YOUNG: 1,
-        Keep.NEWEST: 1,
+        RetainReason.YOUNG: 1,
+        RetainReason.NEWEST: 1,
     }
     assert (await scene.run())["runs"].expired.count == 0, "a repeat deletes nothing more"
     assert not (tmp_path / "artifacts" / old).exists()
 
 
-@pytest.mark.parametrize("reason", [Keep.OPEN, Keep.PENDING, Keep.RECOVERY, Keep.QUESTION])
-async def test_nothing_that_is_open_or_due_is_deleted(tmp_path: Path, reason: Keep) -> None:
+@pytest.mark.parametrize(
+    "reason",
+    [RetainReason.OPEN, RetainReason.PENDING, RetainReason.RECOVERY, RetainReason.QUESTION],
+)
+async def test_nothing_that_is_open_or_due_is_deleted(tmp_path: Path, reason: RetainReason) -> None:
     scene = Scene(tmp_path)
     old = scene.ended("old", 1000)
     scene.ended("newest", 999)
@@ -174,7 +177,7 @@ async def test_a_run_directory_without_a_record_is_open(tmp_path: Path) -> None:
     reports = await scene.run()
 
     assert (scene.runs / old).exists()
-    assert reports["runs"].kept[Keep.OPEN].count == 1
+    assert reports["runs"].kept[RetainReason.OPEN].count == 1
 
 
 async def test_without_temporal_nothing_is_deleted(tmp_path: Path) -> None:
@@ -183,7 +186,7 @@ async def test_without_temporal_nothing_is_deleted(tmp_path: Path) -> None:
     scene.ended("newest", 999)
     retention = scene.retention()
 
-    async def unreachable() -> Mapping[str, Keep]:
+    async def unreachable() -> Mapping[str, RetainReason]:
         raise TemporalUnavailable("Temporal does not answer.")
 
     retention._protected = unreachable
@@ -236,7 +239,7 @@ async def test_a_link_in_place_of_a_run_directory_names_no_stack(tmp_path: Path)
     reports = await scene.run()
 
     assert (scene.data / "artifacts" / link / "log.txt").exists()
-    assert reports["artifacts"].kept[Keep.UNKNOWN].count == 1
+    assert reports["artifacts"].kept[RetainReason.UNKNOWN].count == 1
 
 
 async def test_a_hidden_folder_without_the_name_of_a_deployment_is_left_alone(
@@ -292,7 +295,7 @@ async def test_a_deployment_whose_stack_is_unknown_stays(tmp_path: Path) -> None
 
     reports = await scene.run()
 
-    assert reports["records"].kept[Keep.UNKNOWN].count == 3
+    assert reports["records"].kept[RetainReason.UNKNOWN].count == 3
 
 
 async def test_the_log_of_a_terminated_deployment_is_deleted_after_its_run_directory(
@@ -338,10 +341,10 @@ async def test_the_state_of_a_destroyed_stack_is_deleted_with_its_backup(tmp_pat
         *("asked", "damaged", "empty", "living", "no-lineage", "recorded", "young")
     ]
     assert {reason: amount.count for reason, amount in reports["states"].kept.items()} == {
-        Keep.YOUNG: 1,
-        Keep.RESOURCES: 4,
-        Keep.QUESTION: 1,
-        Keep.RECORDED: 1,
+        RetainReason.YOUNG: 1,
+        RetainReason.RESOURCES: 4,
+        RetainReason.QUESTION: 1,
+        RetainReason.RECORDED: 1,
     }
 
 
@@ -358,7 +361,7 @@ async def test_a_state_that_is_recorded_while_the_pass_deletes_stays(tmp_path: P
     reports = await scene.run()
 
     assert all(state.exists() for state in states)
-    assert reports["states"].kept[Keep.BUSY].count == 2
+    assert reports["states"].kept[RetainReason.BUSY].count == 2
 
 
 async def test_a_copy_of_a_state_under_another_name_is_left_alone(tmp_path: Path) -> None:
@@ -379,11 +382,11 @@ async def test_a_state_stays_while_a_deployment_of_the_stack_begins(tmp_path: Pa
     state = scene.state(STACK, 100)
 
     async with shared(tmp_path / "stacks"):
-        assert (await scene.run())["states"].kept[Keep.BUSY].count == 1
+        assert (await scene.run())["states"].kept[RetainReason.BUSY].count == 1
     directory = RunDirectory(scene.runs / ("dep-" + "b" * 26))
     scene.write(f"runs/{directory.path.name}/template.json", json.dumps({"stack": STACK}), 0)
     run_index.mark(directory.path)
-    assert (await scene.run())["states"].kept[Keep.BUSY].count == 1
+    assert (await scene.run())["states"].kept[RetainReason.BUSY].count == 1
 
     assert state.exists()
 
@@ -399,7 +402,7 @@ async def test_a_directory_that_cannot_be_deleted_delays_no_other(
     report = (await scene.retention().run_pass())[1]
 
     assert "Not a directory" in report.error
-    assert (report.expired.count, report.kept[Keep.BUSY].count) == (1, 1)
+    assert (report.expired.count, report.kept[RetainReason.BUSY].count) == (1, 1)
     assert (scene.has(stuck)[0], scene.has(old)[0]) == (True, False)
 
 
@@ -428,25 +431,25 @@ async def test_the_workers_of_a_host_run_a_pass_an_hour_and_read_no_young_data(
 
     assert not scene.has(old)[0]
     assert reports["runs"].expired.size_bytes >= 10_000
-    assert reports["runs"].kept[Keep.NEWEST].size_bytes >= 10_000
-    assert reports["runs"].kept[Keep.YOUNG] == Amount(1, 0)
+    assert reports["runs"].kept[RetainReason.NEWEST].size_bytes >= 10_000
+    assert reports["runs"].kept[RetainReason.YOUNG] == Amount(1, 0)
     assert {reason: amount.count for reason, amount in reports["states"].kept.items()} == {
-        Keep.YOUNG: 1,
-        Keep.RESOURCES: 1,
+        RetainReason.YOUNG: 1,
+        RetainReason.RESOURCES: 1,
     }
     last_pass = scene.runs / "retention"
     assert await scene.retention().run_if_due() == [], "of another worker"
     for hours in (-1, 1):
         os.utime(last_pass, (time.time() - hours * 3600,) * 2)
         assert len(await scene.retention().run_if_due()) == 4
-    assert (await scene.run())["runs"].kept[Keep.YOUNG].size_bytes >= 10_000
+    assert (await scene.run())["runs"].kept[RetainReason.YOUNG].size_bytes >= 10_000
 
 
 async def test_a_pass_without_temporal_is_repeated_by_the_next_worker(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     retention = scene.retention()
 
-    async def unreachable() -> Mapping[str, Keep]:
+    async def unreachable() -> Mapping[str, RetainReason]:
         raise TemporalUnavailable("Temporal does not answer.")
 
     retention._protected = unreachable

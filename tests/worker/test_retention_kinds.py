@@ -18,7 +18,7 @@ from deployments.execution import DeploymentSnapshot
 from deployments.interruption import Interruption
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.retention import DAY_SECONDS, Keep, KindReport
+from deployments.retention import DAY_SECONDS, KindReport, RetainReason
 from deployments.stack_record import StackRecord
 from worker import run_index
 from worker.retention_kinds import open_retention
@@ -93,11 +93,11 @@ async def test_nothing_that_is_open_or_asked_for_is_deleted(tmp_path: Path) -> N
 
     runs = reports["run directories"]
     assert {reason: amount.count for reason, amount in runs.kept.items()} == {
-        Keep.OPEN: 1,
-        Keep.PENDING: 1,
-        Keep.QUESTION: 1,
-        Keep.RECOVERY: 1,
-        Keep.NEWEST: 1,
+        RetainReason.OPEN: 1,
+        RetainReason.PENDING: 1,
+        RetainReason.QUESTION: 1,
+        RetainReason.RECOVERY: 1,
+        RetainReason.NEWEST: 1,
     }
     assert {path.name for path in (tmp_path / "runs").glob("dep-*")} == {
         IDS[letter] for letter in "abcdh"
