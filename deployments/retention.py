@@ -4,7 +4,6 @@ Data are deleted when they are older than their limit and nothing refers to them
 newest of the expired deployments stays, and the newest that completed, which a revision names.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,22 +12,18 @@ __all__ = [
     "DAY_SECONDS",
     "Amount",
     "Facts",
-    "Keep",
     "KindReport",
+    "RetainReason",
     "Stored",
     "choose",
-    "is_stack_id",
-    "reason_to_keep",
+    "reason_to_retain",
 ]
 
 DAY_SECONDS = 86_400.0
 
-# As `deployments/deployment.py:Stack.id`: tenant, template, project and prefix.
-_STACK = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){3}", re.ASCII)
 
-
-class Keep(StrEnum):
-    """Why data stay."""
+class RetainReason(StrEnum):
+    """Why data are retained."""
 
     YOUNG = "younger than the limit"
     OPEN = "of an open deployment"
@@ -55,13 +50,13 @@ class Facts:
 class Stored:
     """Data in a store: of the deployment or stack `id`, last changed at `ended_at` (Unix time).
 
-    `keep` is the store's own reason to keep the data; `facts` are those that the store has itself.
+    `reason` is the store's own reason to retain the data, `facts` are the store's own facts.
     """
 
     id: str
     ended_at: float
     size_bytes: int
-    keep: Keep | None = None
+    reason: RetainReason | None = None
     facts: Facts | None = None
 
 
@@ -88,45 +83,42 @@ class KindReport:
     kind: str
     days: int
     expired: Amount = field(default_factory=Amount)
-    kept: dict[Keep, Amount] = field(default_factory=dict)
+    kept: dict[RetainReason, Amount] = field(default_factory=dict)
     error: str = ""
 
-    def keep(self, stored: Stored, reason: Keep) -> None:
-        """Count data that stay."""
+    def retain(self, stored: Stored, reason: RetainReason) -> None:
+        """Count retained data."""
         self.kept.setdefault(reason, Amount()).add(stored)
 
 
-def is_stack_id(name: str) -> bool:
-    """Whether a name in a store is the id of a stack; others are never touched."""
-    return _STACK.fullmatch(name) is not None
-
-
-def reason_to_keep(stored: Stored, protected: Mapping[str, Keep], before: float) -> Keep | None:
-    """Why data stay, without regard to other deployments of the stack."""
+def reason_to_retain(
+    stored: Stored, protected: Mapping[str, RetainReason], before: float
+) -> RetainReason | None:
+    """Why data are retained, without regard to other deployments of the stack."""
     if stored.id in protected:
         return protected[stored.id]
-    if stored.keep is not None:
-        return stored.keep
-    return Keep.YOUNG if stored.ended_at >= before else None
+    if stored.reason is not None:
+        return stored.reason
+    return RetainReason.YOUNG if stored.ended_at >= before else None
 
 
 def choose(
     expired: Iterable[Stored], facts: Mapping[str, Facts | None]
-) -> Sequence[tuple[Stored, Keep | None]]:
-    """The expired data, each with the reason to keep it; None for data to delete."""
+) -> Sequence[tuple[Stored, RetainReason | None]]:
+    """The expired data, each with the reason to retain it; None for data to delete."""
     newest: set[str] = set()
     completed: set[str] = set()
-    chosen: list[tuple[Stored, Keep | None]] = []
+    chosen: list[tuple[Stored, RetainReason | None]] = []
     for stored in sorted(expired, key=lambda entry: (entry.ended_at, entry.id), reverse=True):
         fact = facts.get(stored.id)
-        reason: Keep | None = None
+        reason: RetainReason | None = None
         if fact is None or not fact.stack:
-            reason = Keep.UNKNOWN
+            reason = RetainReason.UNKNOWN
         elif fact.stack not in newest:
-            reason = Keep.NEWEST
+            reason = RetainReason.NEWEST
             newest.add(fact.stack)
         elif fact.completed and fact.stack not in completed:
-            reason = Keep.COMPLETED
+            reason = RetainReason.COMPLETED
         if fact is not None and fact.completed:
             completed.add(fact.stack)
         chosen.append((stored, reason))

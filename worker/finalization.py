@@ -117,9 +117,9 @@ class Finalization:
     async def abandon(self, deployment: str, *, lost: bool) -> None:
         """Close a run directory at rest whose workflow has ended without a record.
 
-        Leaves what is to be reported to the stack's next deployment. `lost`: Temporal does not
-        know the workflow. A directory with a record, whose host died before it was cleared, is
-        cleared.
+        Leaves what is to be reported to the stack's next deployment; nothing where the directory is
+        broken, so that its stack is unknown. `lost`: Temporal does not know the workflow. A
+        directory with a record, whose host died before it was cleared, is cleared.
         """
         directory = self._root.directory(deployment)
         if directory.has_ended():
@@ -130,10 +130,13 @@ class Finalization:
         # However terraform ended: the state is compared with the progress.
         last = StepResult(StepKey(deployment, number), phase, StepOutcome.STOPPED)
         left = await self.reconcile(deployment, [last])
-        interruption = Interruption(
-            deployment, number, phase, lost, left.unrecorded, left.unknown, left.inconclusive
-        )
-        self._interruptions.add(directory.stack(), interruption)
+        if stack := directory.stack():
+            interruption = Interruption(
+                deployment, number, phase, lost, left.unrecorded, left.unknown, left.inconclusive
+            )
+            self._interruptions.add(stack, interruption)
+        else:
+            _log.error("%s is closed without a report: its stack is unknown", deployment)
         await asyncio.to_thread(directory.clear)
         # Last, and found again after a death in between: with a record the directory is closed.
         directory.record('{"format": 1, "abandoned": true}')

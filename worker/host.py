@@ -85,7 +85,7 @@ class WorkerHost:
             root, context, self.stacks, self.recovery, self._interruptions
         )
         self.archive = Archive(root, outbox, context.states, self._cipher)
-        sinks = len({*settings.log.sinks} - {"local"})
+        sinks = {*settings.log.sinks} - {"local"}
         self.pending = PendingWork(root, outbox, sinks, settings.log.give_up_seconds)
 
     @classmethod

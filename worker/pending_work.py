@@ -5,7 +5,7 @@ of ended deployments (docs/adr/0037).
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from deployments.step import StepKey
 from worker import run_index
@@ -21,17 +21,17 @@ _MAKING_SECONDS = 3600.0
 
 
 class PendingWork:
-    """The pending deployments of a host; `sinks` is the number of sinks beside the event files.
+    """The pending deployments of a host; `sinks` are the names of the sinks beside the event files.
 
     A log older than `give_up_seconds` is not shipped again to a sink that has lost the log.
     """
 
     def __init__(
-        self, root: RunRoot, outbox: ArtifactOutbox, sinks: int, give_up_seconds: float
+        self, root: RunRoot, outbox: ArtifactOutbox, sinks: Iterable[str], give_up_seconds: float
     ) -> None:
         self._root = root
         self._outbox = outbox
-        self._sinks = sinks
+        self._silent: Mapping[str, str | None] = dict.fromkeys(sinks)
         self._give_up_seconds = give_up_seconds
         self._generations: dict[str, str] = {}
 
@@ -80,12 +80,13 @@ class PendingWork:
             directory.is_open
             or not directory.is_cleared()
             or self._outbox.has_pending(directory)
-            # A sink that does not respond may lack the log.
-            or len(generations) < self._sinks
-            or any(self._behind(directory, number, generations) for number in directory.steps())
+            or any(
+                self._behind(directory, number, {**self._silent, **generations})
+                for number in directory.steps()
+            )
         )
 
     def _behind(
-        self, directory: RunDirectory, step: int, generations: Mapping[str, str]
+        self, directory: RunDirectory, step: int, generations: Mapping[str, str | None]
     ) -> list[str]:
         return sinks_behind(directory.step(step), generations, self._give_up_seconds)

@@ -1,7 +1,13 @@
-"""Run directories of ended deployments, and the facts that a record contains."""
+"""Run directories of ended deployments, and the facts that a record contains.
+
+A deployment that was terminated has a run directory that names the stack, and no record in the
+artifact store. Before such a directory is deleted, a record is stored: logs and artifacts with a
+longer limit would stay for ever, since their stack is unknown.
+"""
 
 import asyncio
 import json
+import math
 import re
 import shutil
 import time
@@ -10,12 +16,14 @@ from pathlib import Path
 
 import msgspec
 
+from adapters.local import atomic_files
+from adapters.local.folders import deployment_folder, is_own_folder
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import Stack, Status
 from deployments.deployment_id import is_deployment_id
 from deployments.errors import NotFound, RunDirectoryBroken
-from deployments.retention import DAY_SECONDS, Facts, Keep, Stored
+from deployments.retention import DAY_SECONDS, Facts, RetainReason, Stored
 from worker import run_index
 from worker.run_directory import RunDirectory
 from worker.run_index import RECORD_FILE
@@ -26,39 +34,51 @@ __all__ = ["DeploymentFacts", "RetainedRuns"]
 _MAX_RECORD_BYTES = 32 * 1024 * 1024
 _EXPIRED = ".expired-"
 # A run directory in the making, which a killed worker left, with the variables in clear.
-_DRAFT = re.compile(r"\.dep-[a-z2-7]{26}\.[0-9a-f]{8}", re.ASCII)
+_DRAFT = re.compile(r"\.(?P<id>[^.]+)\.[0-9a-f]{8}", re.ASCII)
 
 
 class RetainedRuns:
     """The run directories of this host."""
 
-    def __init__(self, run_root: Path) -> None:
+    def __init__(self, run_root: Path, store: ArtifactStore) -> None:
         self._root = run_root
+        self._store = store
 
-    async def entries(self) -> Sequence[Stored]:
-        return await asyncio.to_thread(self._entries)
+    async def entries(self, before: float = math.inf, /) -> Sequence[Stored]:
+        """All run directories; those that ended at `before` or later without bytes."""
+        return await asyncio.to_thread(self._entries, before)
 
     async def remove(self, stored: Stored) -> bool:
         """Rename a run directory, then delete it: half a directory looks like an open one."""
+        await self._store_record(stored.id)
         return await asyncio.to_thread(self._remove, stored.id)
+
+    async def _store_record(self, deployment: str) -> None:
+        """Store the record where the store has none."""
+        record = await asyncio.to_thread(_record_of, deployment_folder(self._root, deployment))
+        if record is None:
+            return
+        try:
+            await self._store.open(deployment, artifacts.RECORD)
+        except (NotFound, FileNotFoundError):
+            await self._store.put(deployment, artifacts.RECORD, [json.dumps(record).encode()])
 
     def sweep(self) -> None:
         """Delete the remains of killed workers: half-deleted and half-made run directories."""
         for path in self._root.glob(".*"):
-            is_draft = _DRAFT.fullmatch(path.name) and _age_seconds(path) > DAY_SECONDS
-            if (is_draft or path.name.startswith(_EXPIRED)) and not path.is_symlink():
+            draft = _DRAFT.fullmatch(path.name)
+            id = draft["id"] if draft else path.name.removeprefix(_EXPIRED)
+            if not is_deployment_id(id) or not is_own_folder(path):
+                continue
+            if draft is None or _age_seconds(path) > DAY_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _entries(self) -> list[Stored]:
-        names = filter(is_deployment_id, run_index.names(self._root))
-        return [
-            _stored(self._root / name)
-            for name in names
-            if (self._root / name).is_dir() and not (self._root / name).is_symlink()
-        ]
+    def _entries(self, before: float) -> list[Stored]:
+        directories = (self._root / name for name in run_index.names(self._root))
+        return [_stored(path, before) for path in directories if is_own_folder(path)]
 
     def _remove(self, deployment: str) -> bool:
-        path = self._root / deployment
+        path = deployment_folder(self._root, deployment)
         expired = self._root / f"{_EXPIRED}{deployment}"
         try:
             path.rename(expired)
@@ -79,7 +99,7 @@ class DeploymentFacts:
         """Return stack and status; None for a deployment without a readable record."""
         if not is_deployment_id(deployment):
             return None
-        facts = await asyncio.to_thread(_of_run, RunDirectory(self._root / deployment))
+        facts = await asyncio.to_thread(_of_run, self._root, deployment)
         return facts or await self._recorded(deployment)
 
     async def _recorded(self, deployment: str) -> Facts | None:
@@ -96,20 +116,37 @@ class DeploymentFacts:
             return None
 
 
-def _of_run(directory: RunDirectory) -> Facts | None:
+def _record_of(path: Path) -> dict[str, object] | None:
+    """The record, of a terminated deployment with stack and status added; None without a stack."""
     try:
+        record = atomic_files.read(path / RECORD_FILE) or {}
+        stack = RunDirectory(path).stack().split(".")
+    except RunDirectoryBroken:
+        return None
+    names = ("tenant", "template", "project_id", "prefix")
+    if "request" in record:
+        return record
+    if len(stack) != len(names):
+        return None
+    request = {"stack": dict(zip(names, stack, strict=True))}
+    return {"request": request, "result": {"status": Status.NEEDS_ATTENTION}} | record
+
+
+def _of_run(root: Path, deployment: str) -> Facts | None:
+    try:
+        directory = RunDirectory(deployment_folder(root, deployment))
         stack = directory.stack()
         return Facts(stack, directory.has_completed()) if stack else None
-    except RunDirectoryBroken:
+    except (NotFound, RunDirectoryBroken):
         return None
 
 
-def _stored(path: Path) -> Stored:
+def _stored(path: Path, before: float) -> Stored:
     try:
         ended_at = (path / RECORD_FILE).stat().st_mtime
     except FileNotFoundError:
-        return Stored(path.name, 0.0, _size(path), Keep.OPEN)
-    return Stored(path.name, ended_at, _size(path))
+        return Stored(path.name, 0.0, _size(path), RetainReason.OPEN)
+    return Stored(path.name, ended_at, _size(path) if ended_at < before else 0)
 
 
 def _size(folder: Path) -> int:

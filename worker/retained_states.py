@@ -2,19 +2,23 @@
 
 import asyncio
 import fcntl
+import math
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from google.cloud.storage import Blob
 
 from adapters.gcs.objects import Objects
+from adapters.local.folders import is_own_folder, stack_folder
 from adapters.local.interruptions import LocalInterruptions
 from adapters.terraform.state.state_file import position_of
+from deployments.deployment_id import is_stack_id
 from deployments.errors import Unavailable
-from deployments.retention import Keep, Stored, is_stack_id
+from deployments.retention import RetainReason, Stored
+from worker.retention import IsRecorded
 
 __all__ = ["RetainedBucketStates", "RetainedLocalStates"]
 
@@ -23,9 +27,6 @@ _LOCK_INFO = f".{_STATE}.lock.info"
 _OBJECT = "default.tfstate"
 # A state without resources has outputs and checks at most; a larger state is not read.
 _MAX_EMPTY_STATE_BYTES = 64 * 1024
-
-# Whether the record of a stack names a state; raises Unavailable.
-IsRecorded = Callable[[str], Awaitable[bool]]
 
 
 class RetainedLocalStates:
@@ -39,43 +40,47 @@ class RetainedLocalStates:
         self._open_stacks = open_stacks
         self._interruptions = LocalInterruptions(data)
 
-    async def entries(self) -> Sequence[Stored]:
-        """All stacks with a state on this disk."""
-        return await asyncio.to_thread(self._entries)
+    async def entries(self, before: float = math.inf, /) -> Sequence[Stored]:
+        """All stacks with a state on this disk; reads the states of before a time."""
+        return await asyncio.to_thread(self._entries, before)
 
     async def remove(self, stored: Stored) -> bool:
         """Delete the folder of a stack, unless a deployment of the stack began meanwhile.
 
         `prepare` holds the lock of all stacks while it reads a state and makes a run directory.
         """
+        # Again: a deployment may have recorded the state since the pass began to delete.
         if await self._is_recorded(stored.id):
             return False
         return await asyncio.to_thread(self._remove, stored)
 
-    def _entries(self) -> list[Stored]:
+    def _entries(self, before: float) -> list[Stored]:
         if not self._root.is_dir():
             return []
         return [
-            self._stored(path)
+            self._stored(path, before)
             for path in self._root.iterdir()
-            if is_stack_id(path.name) and path.is_dir() and not path.is_symlink()
+            if is_stack_id(path.name) and is_own_folder(path)
             if (path / _STATE).exists()
         ]
 
-    def _stored(self, folder: Path) -> Stored:
+    def _stored(self, folder: Path, before: float = math.inf) -> Stored:
         files = [path.lstat() for path in folder.glob(f"{_STATE}*")]
         changed_at = max((file.st_mtime for file in files), default=0.0)
         size = sum(file.st_blocks * 512 for file in files)
-        keep = _keep(_read(folder / _STATE))
+        reason = self._reason(folder) if changed_at < before else None
+        return Stored(folder.name, changed_at, size, reason)
+
+    def _reason(self, folder: Path) -> RetainReason | None:
         if self._interruptions.of(folder.name):
-            keep = Keep.QUESTION
-        return Stored(folder.name, changed_at, size, keep)
+            return RetainReason.QUESTION
+        return _reason(_read(folder / _STATE))
 
     def _remove(self, stored: Stored) -> bool:
         lock = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            folder = self._root / stored.id
+            folder = stack_folder(self._root, stored.id)
             if folder.is_dir():
                 if stored.id in self._open_stacks() or self._stored(folder) != stored:
                     return False
@@ -96,31 +101,35 @@ class RetainedBucketStates:
         self._objects = objects
         self._is_recorded = is_recorded
 
-    async def entries(self) -> Sequence[Stored]:
-        """All stacks with a state in the bucket; reads the small ones."""
-        return await self._objects.threaded(self._entries)
+    async def entries(self, before: float = math.inf, /) -> Sequence[Stored]:
+        """All stacks with a state in the bucket; reads the small states of before a time."""
+        return await self._objects.threaded(self._entries, before)
 
     async def remove(self, stored: Stored) -> bool:
-        """Delete a state in exactly the generation that has no resources."""
+        """Delete a state in exactly the generation that has no resources.
+
+        A deployment that another host admits in this moment is not excluded (docs/adr/0038).
+        """
         if await self._is_recorded(stored.id):
             return False
         return await self._objects.threaded(self._remove, stored)
 
-    def _entries(self) -> list[Stored]:
+    def _entries(self, before: float) -> list[Stored]:
         return [
-            self._stored(blob)
+            self._stored(blob, before)
             for blob in self._objects.entries("stacks/")
             if blob.name.endswith(f"/{_OBJECT}") and is_stack_id(blob.name.split("/")[1])
         ]
 
-    def _stored(self, blob: Blob) -> Stored:
-        stack = blob.name.split("/")[1]
-        return Stored(stack, blob.updated.timestamp(), blob.size or 0, self._keep(blob))
+    def _stored(self, blob: Blob, before: float = math.inf) -> Stored:
+        stack, changed_at = blob.name.split("/")[1], blob.updated.timestamp()
+        reason = self._reason(blob) if changed_at < before else None
+        return Stored(stack, changed_at, blob.size or 0, reason)
 
-    def _keep(self, blob: Blob) -> Keep | None:
+    def _reason(self, blob: Blob) -> RetainReason | None:
         if (blob.size or 0) > _MAX_EMPTY_STATE_BYTES:
-            return Keep.RESOURCES
-        return _keep(self._objects.read_part(blob, 0, blob.size) if blob.size else b"")
+            return RetainReason.RESOURCES
+        return _reason(self._objects.read_part(blob, 0, blob.size) if blob.size else b"")
 
     def _remove(self, stored: Stored) -> bool:
         blob = self._objects.get(f"stacks/{stored.id}/{_OBJECT}")
@@ -133,7 +142,7 @@ class RetainedBucketStates:
         return True
 
 
-def _keep(state: bytes) -> Keep | None:
+def _reason(state: bytes) -> RetainReason | None:
     """None for a complete state without resources.
 
     An empty file is no such state: on a full disk terraform empties the state of a living stack.
@@ -141,8 +150,8 @@ def _keep(state: bytes) -> Keep | None:
     try:
         position = position_of(state)
     except Unavailable:
-        return Keep.RESOURCES
-    return None if position.lineage and not position.resources else Keep.RESOURCES
+        return RetainReason.RESOURCES
+    return None if position.lineage and not position.resources else RetainReason.RESOURCES
 
 
 def _read(path: Path) -> bytes:

@@ -1,18 +1,23 @@
 """The kinds of data that retention deletes, for the stores that the settings name."""
 
+import asyncio
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from adapters.local.folders import deployment_folder
 from adapters.local.interruptions import LocalInterruptions
 from adapters.local.retained_artifacts import RetainedLocalArtifacts
 from adapters.settings import Settings
 from adapters.stores import open_retained_artifacts, open_retained_logs, open_state_bucket
 from deployments.artifacts import ArtifactStore
+from deployments.deployment_id import is_deployment_id
+from deployments.errors import NotFound, RunDirectoryBroken
 from deployments.execution import DeploymentSnapshot
-from deployments.retention import Keep
+from deployments.retention import RetainReason
 from worker import run_index
 from worker.retained_runs import DeploymentFacts, RetainedRuns
 from worker.retained_states import RetainedBucketStates, RetainedLocalStates
@@ -38,7 +43,7 @@ def open_retention(
     server_time: Callable[[], Awaitable[float]],
 ) -> Retention:
     """Return the retention of this host; raises Unavailable without credentials for a bucket."""
-    runs = RetainedRuns(settings.runs)
+    runs = RetainedRuns(settings.runs, store)
 
     async def now() -> float:
         """The earlier of both clocks: a clock that is set ahead deletes nothing."""
@@ -71,10 +76,10 @@ def _kinds(settings: Settings, runs: RetainedRuns, records: StackRecords) -> Ite
     local_states = RetainedLocalStates(
         settings.data, is_recorded, lambda: _open_stacks(settings.runs)
     )
-    yield Retained("states on this host", days.state_days, local_states, of_stacks=True)
+    yield Retained("states on this host", days.state_days, local_states, is_recorded)
     if bucket := open_state_bucket(settings):
         states = RetainedBucketStates(bucket, is_recorded)
-        yield Retained("states in Cloud Storage", days.state_days, states, of_stacks=True)
+        yield Retained("states in Cloud Storage", days.state_days, states, is_recorded)
     data = settings.data
     yield Retained(
         "artifacts on this host", days.artifact_days, RetainedLocalArtifacts(data, records=False)
@@ -90,31 +95,54 @@ def _kinds(settings: Settings, runs: RetainedRuns, records: StackRecords) -> Ite
         yield Retained("records in Cloud Storage", days.record_days, shared[1])
 
 
-async def _protected(settings: Settings, executions: ListedDeployments) -> Mapping[str, Keep]:
+async def _protected(
+    settings: Settings, executions: ListedDeployments
+) -> Mapping[str, RetainReason]:
     """Deployments and stacks of which nothing is deleted."""
-    protected: dict[str, Keep] = {}
-    for interruption in LocalInterruptions(settings.data).all():
-        protected[interruption.deployment] = Keep.QUESTION
-    for deployment in run_index.pending(settings.runs):
-        protected[deployment] = Keep.PENDING
-        if stack := RunDirectory(settings.runs / deployment).stack():
-            protected[stack] = Keep.PENDING
-    for deployment, stack in _recoveries(settings.data / "errored-states", settings.runs):
-        protected |= {deployment: Keep.RECOVERY, stack: Keep.RECOVERY}
+    protected = await asyncio.to_thread(_protected_here, settings)
     for snapshot in await executions.list_recent(0):
-        protected |= {snapshot.id: Keep.OPEN, snapshot.stack: Keep.OPEN}
+        protected |= {snapshot.id: RetainReason.OPEN, snapshot.stack: RetainReason.OPEN}
+    return protected
+
+
+def _protected_here(settings: Settings) -> dict[str, RetainReason]:
+    """What this host's disk protects. Blocks."""
+    protected: dict[str, RetainReason] = {}
+    for interruption in LocalInterruptions(settings.data).all():
+        protected[interruption.deployment] = RetainReason.QUESTION
+    for deployment in run_index.pending(settings.runs):
+        protected[deployment] = RetainReason.PENDING
+    for directory in _pending_directories(settings.runs):
+        if stack := directory.stack():
+            protected[stack] = RetainReason.PENDING
+    for deployment, stack in _recoveries(settings.data / "errored-states", settings.runs):
+        protected |= {deployment: RetainReason.RECOVERY, stack: RetainReason.RECOVERY}
     return protected
 
 
 def _recoveries(folder: Path, run_root: Path) -> Iterator[tuple[str, str]]:
     """The deployments with a state that is not saved, or was refused, and their stacks."""
-    if folder.is_dir():
-        for path in folder.iterdir():
-            # A refused state names no stack any more; the run directory stays with the recovery.
-            yield path.name, stack_of(path) or RunDirectory(run_root / path.name).stack()
+    for name in filter(is_deployment_id, _names(folder)):
+        stack = ""
+        # A refused state names no stack any more; the run directory stays with the recovery.
+        with suppress(NotFound, RunDirectoryBroken):
+            stack = stack_of(deployment_folder(folder, name))
+        with suppress(NotFound):
+            stack = stack or RunDirectory(deployment_folder(run_root, name)).stack()
+        yield name, stack
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
 
 
 def _open_stacks(run_root: Path) -> set[str]:
     """The stacks of the open run directories of this host."""
-    directories = (RunDirectory(run_root / name) for name in run_index.pending(run_root))
-    return {directory.stack() for directory in directories if directory.is_open}
+    return {directory.stack() for directory in _pending_directories(run_root) if directory.is_open}
+
+
+def _pending_directories(run_root: Path) -> Iterator[RunDirectory]:
+    """The run directories of the index."""
+    for deployment in run_index.pending(run_root):
+        with suppress(NotFound):
+            yield RunDirectory(deployment_folder(run_root, deployment))

@@ -127,9 +127,10 @@ class RunDirectory:
         disk_space.make_reserve(draft)
         shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_IGNORED))
         host, execution = origin
-        content = {"version": _version(work), "stack": request.stack.id}
+        content = {"format": 1, "version": _version(work), "stack": request.stack.id}
         content |= {"host": host, "execution": execution}
-        atomic_files.replace(draft / _TEMPLATE_FILE, content)
+        # After a power failure the file would else be empty, and the directory of no stack.
+        disk_space.replace_durably(draft / _TEMPLATE_FILE, json.dumps(content).encode(), None)
         function_archives.pack(work)
         (draft / "home").mkdir(mode=0o700)
         (draft / "steps").mkdir(mode=0o700)
@@ -188,15 +189,20 @@ class RunDirectory:
         secret = (self.work, self.home, self.path / _SECRETS_FILE, self.path / _LATER_SECRETS)
         return not any(path.exists() for path in secret)
 
+    def _mark(self) -> dict[str, object]:
+        """The content of `template.json`; empty when the file is missing or damaged."""
+        try:
+            return atomic_files.read(self.path / _TEMPLATE_FILE) or {}
+        except RunDirectoryBroken:
+            return {}
+
     def template_version(self) -> str:
         """The version of the copied template: 12 hex digits; empty for a broken directory."""
-        content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
-        return str(content.get("version", ""))
+        return str(self._mark().get("version", ""))
 
     def stack(self) -> str:
         """The id of the deployment's stack; empty for a broken directory."""
-        content = atomic_files.read(self.path / _TEMPLATE_FILE) or {}
-        return str(content.get("stack", ""))
+        return str(self._mark().get("stack", ""))
 
     def step(self, number: int) -> Path:
         """The path of a step's folder, which may be missing."""

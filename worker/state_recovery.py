@@ -65,8 +65,9 @@ class StateRecovery:
         if not await asyncio.to_thread(disk_space.with_reserve, directory.path, copy):
             return
         backend = self._states.used_by(deployment_folder(self._folder, deployment))
-        if backend is not None and (unsaved := self.unsaved_state(deployment)):
-            await self._stacks.note_unsaved(directory.stack(), backend, unsaved)
+        stack = directory.stack()
+        if stack and backend is not None and (unsaved := self.unsaved_state(deployment)):
+            await self._stacks.note_unsaved(stack, backend, unsaved)
 
     def unsaved_state(self, deployment: str) -> bytes:
         """The state that the store does not have yet; empty without one."""
@@ -132,6 +133,9 @@ class StateRecovery:
         return sorted(filter(is_deployment_id, names))
 
     async def _note(self, stack: str, backend: StateBackend) -> None:
+        if not stack:
+            # Of a broken run directory.
+            return
         try:
             await self._stacks.note(stack, backend)
         except Unavailable as error:

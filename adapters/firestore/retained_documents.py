@@ -1,5 +1,6 @@
 """Status documents in Firestore, with the logs below them, whose retention ends."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from google.cloud.firestore_v1.async_document import AsyncDocumentReference
 from adapters.firestore.client import Firestore, translated
 from deployments.deployment import Status
 from deployments.deployment_id import is_deployment_id
-from deployments.retention import Facts, Keep, Stored
+from deployments.retention import Facts, RetainReason, Stored
 
 __all__ = ["RetainedDocuments"]
 
@@ -24,7 +25,7 @@ class RetainedDocuments:
     def __init__(self, store: Firestore) -> None:
         self._store = store
 
-    async def entries(self) -> Sequence[Stored]:
+    async def entries(self, _: float = math.inf, /) -> Sequence[Stored]:
         """All deployments with a status document."""
         query = self._store.client.collection("deployments").select(_FIELDS)
         with translated():
@@ -64,5 +65,5 @@ def _stored(deployment: str, content: Mapping[str, object]) -> Stored:
     try:
         ended_at = datetime.fromisoformat(str(content.get("ended_at"))).timestamp()
     except ValueError:
-        return Stored(deployment, 0.0, 0, Keep.OPEN, facts)
+        return Stored(deployment, 0.0, 0, RetainReason.OPEN, facts)
     return Stored(deployment, ended_at, 0, None, facts)

@@ -1,5 +1,6 @@
 """Logs and artifacts in Cloud Storage whose retention ends."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -26,7 +27,7 @@ class RetainedObjects:
         self._folder = folder
         self._selects = selects
 
-    async def entries(self) -> Sequence[Stored]:
+    async def entries(self, _: float = math.inf, /) -> Sequence[Stored]:
         """The deployments that have such objects; lists all objects of the folder."""
         return await self._objects.threaded(self._entries)
 

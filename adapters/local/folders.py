@@ -1,17 +1,13 @@
-"""Folders whose names are ids: the only place where an id becomes a path."""
+"""Folders and files whose names are ids: the only place where an id becomes a path."""
 
 import os
-import re
 import stat
 from pathlib import Path
 
-from deployments.deployment_id import is_deployment_id
+from deployments.deployment_id import is_deployment_id, is_stack_id
 from deployments.errors import NotFound
 
-__all__ = ["deployment_folder", "is_own_folder", "stack_folder"]
-
-# tenant.template.project.prefix; each part is a name of small letters, digits and hyphens.
-_STACK = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){3}", re.ASCII)
+__all__ = ["deployment_file", "deployment_folder", "is_own_folder", "stack_folder"]
 
 
 def deployment_folder(root: Path, deployment: str) -> Path:
@@ -19,9 +15,16 @@ def deployment_folder(root: Path, deployment: str) -> Path:
     return _folder(root, deployment, is_id=is_deployment_id(deployment))
 
 
+def deployment_file(root: Path, deployment: str, suffix: str) -> Path:
+    """`<root>/<deployment><suffix>`, which may be missing; raises NotFound for no id."""
+    if not is_deployment_id(deployment):
+        raise NotFound("The id has a wrong form.")
+    return root / f"{deployment}{suffix}"
+
+
 def stack_folder(root: Path, stack: str) -> Path:
     """`<root>/<stack>`, which may be missing; raises NotFound for any other path."""
-    return _folder(root, stack, is_id=_STACK.fullmatch(stack) is not None)
+    return _folder(root, stack, is_id=is_stack_id(stack))
 
 
 def is_own_folder(path: Path) -> bool:

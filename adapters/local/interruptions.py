@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from adapters.local import atomic_files
-from adapters.local.folders import deployment_folder, stack_folder
+from adapters.local.folders import deployment_file, stack_folder
 from deployments.interruption import Interruption
 
 __all__ = ["LocalInterruptions"]
@@ -24,7 +24,7 @@ class LocalInterruptions:
         """Remember an interrupted deployment; a repeat, which may see less, changes nothing."""
         folder = self._folder(stack)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = deployment_folder(folder, interruption.deployment).with_suffix(".json")
+        file = deployment_file(folder, interruption.deployment, ".json")
         atomic_files.create(file, asdict(interruption))
 
     def of(self, stack: str) -> list[Interruption]:

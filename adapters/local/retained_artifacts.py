@@ -1,9 +1,11 @@
 """Artifacts in the data folder whose retention ends: all but the record, or the record."""
 
 import asyncio
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from adapters.local.folders import deployment_folder, is_own_folder
 from deployments.artifacts import RECORD
 from deployments.deployment_id import is_deployment_id
 from deployments.retention import Stored
@@ -18,13 +20,13 @@ class RetainedLocalArtifacts:
         self._root = data / "artifacts"
         self._records = records
 
-    async def entries(self) -> Sequence[Stored]:
+    async def entries(self, _: float = math.inf, /) -> Sequence[Stored]:
         """The deployments that have such artifacts."""
         return await asyncio.to_thread(self._entries)
 
     async def remove(self, stored: Stored) -> bool:
         """Delete the files, and the folder with the last of them."""
-        await asyncio.to_thread(self._remove, self._root / stored.id)
+        await asyncio.to_thread(self._remove, stored.id)
         return True
 
     def _entries(self) -> list[Stored]:
@@ -37,7 +39,8 @@ class RetainedLocalArtifacts:
                 entries.append(Stored(folder.name, ended_at, size))
         return entries
 
-    def _remove(self, folder: Path) -> None:
+    def _remove(self, deployment: str) -> None:
+        folder = deployment_folder(self._root, deployment)
         for path in self._files(folder):
             path.unlink(missing_ok=True)
         if folder.is_dir() and not any(folder.iterdir()):
@@ -46,10 +49,10 @@ class RetainedLocalArtifacts:
     def _folders(self) -> Iterator[Path]:
         if self._root.is_dir():
             for path in self._root.iterdir():
-                if is_deployment_id(path.name) and path.is_dir() and not path.is_symlink():
+                if is_deployment_id(path.name) and is_own_folder(path):
                     yield path
 
     def _files(self, folder: Path) -> list[Path]:
-        if not folder.is_dir() or folder.is_symlink():
+        if not is_own_folder(folder):
             return []
         return [path for path in folder.iterdir() if (path.name == RECORD) is self._records]

@@ -2,14 +2,13 @@
 
 import pytest
 
-from deployments.deployment_id import is_deployment_id
+from deployments.deployment_id import is_deployment_id, is_stack_id
 from deployments.retention import (
     Facts,
-    Keep,
+    RetainReason,
     Stored,
     choose,
-    is_stack_id,
-    reason_to_keep,
+    reason_to_retain,
 )
 
 A, B = "local.sandbox.demo.a", "local.sandbox.demo.b"
@@ -30,11 +29,11 @@ def test_of_each_stack_the_newest_and_the_newest_completed_stay() -> None:
     chosen = {stored.id: reason for stored, reason in choose(expired, facts)}
 
     assert chosen == {
-        "f": Keep.UNKNOWN,
-        "e": Keep.NEWEST,
-        "d": Keep.NEWEST,
+        "f": RetainReason.UNKNOWN,
+        "e": RetainReason.NEWEST,
+        "d": RetainReason.NEWEST,
         "c": None,
-        "b": Keep.COMPLETED,
+        "b": RetainReason.COMPLETED,
         "a": None,
     }
 
@@ -43,17 +42,17 @@ def test_the_newest_that_completed_stays_once() -> None:
     expired = [Stored(name, float(at), 1) for at, name in enumerate("ab")]
     facts = dict.fromkeys("ab", Facts(A, completed=True))
 
-    assert [reason for _, reason in choose(expired, facts)] == [Keep.NEWEST, None]
+    assert [reason for _, reason in choose(expired, facts)] == [RetainReason.NEWEST, None]
 
 
 def test_what_is_protected_or_young_or_kept_by_its_store_stays() -> None:
-    protected = {"a": Keep.OPEN}
+    protected = {"a": RetainReason.OPEN}
 
-    assert reason_to_keep(Stored("a", 0.0, 1), protected, 10.0) is Keep.OPEN
-    assert reason_to_keep(Stored("b", 10.0, 1), protected, 10.0) is Keep.YOUNG
-    kept = Stored("b", 0.0, 1, Keep.RESOURCES)
-    assert reason_to_keep(kept, protected, 10.0) is Keep.RESOURCES
-    assert reason_to_keep(Stored("b", 9.0, 1), protected, 10.0) is None
+    assert reason_to_retain(Stored("a", 0.0, 1), protected, 10.0) is RetainReason.OPEN
+    assert reason_to_retain(Stored("b", 10.0, 1), protected, 10.0) is RetainReason.YOUNG
+    kept = Stored("b", 0.0, 1, RetainReason.RESOURCES)
+    assert reason_to_retain(kept, protected, 10.0) is RetainReason.RESOURCES
+    assert reason_to_retain(Stored("b", 9.0, 1), protected, 10.0) is None
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from adapters.local.artifacts import LocalArtifactStore
 from adapters.local.inotify import FileChanges
+from adapters.local.interruptions import LocalInterruptions
 from adapters.settings import Settings, base_environment
 from adapters.terraform.state.backends import LocalStateBackend
 from deployments.deployment import DeploymentRequest, Stack
@@ -135,3 +136,24 @@ async def test_a_deployment_that_cannot_be_closed_delays_no_other(
     async with reattaching(host, temporal):
         await eventually(lambda: len(closed()) == 2, "the records of the two others", 10)
     assert closed() == deployments - {temporal.refused}
+
+
+async def test_a_run_directory_with_a_damaged_template_json_is_closed_and_its_state_saved(
+    host: WorkerHost, tmp_path: Path
+) -> None:
+    """It held its slot, its secrets and its stack's states for ever."""
+    await host.prepare(FIRST, REQUEST)
+    run = tmp_path / "runs" / FIRST
+    state = LocalStateBackend(tmp_path / "stacks" / REQUEST.stack.id / "terraform.tfstate")
+    state.path.write_bytes(state_of(1))
+    (run / "steps" / "3").mkdir()
+    (run / "steps" / "3" / "spool").write_bytes(b'{"type":"log","state":' + state_of(2) + b"}\n")
+    (run / "template.json").write_text("")
+
+    async with reattaching(host, EndedWorkflows()):
+        await eventually((run / "record.json").exists, "the record", 10)
+
+    assert not (run / "work").exists()
+    assert state.read() == state_of(2)
+    assert LocalInterruptions(tmp_path).all() == []
+    await host.prepare(SECOND, REQUEST)

@@ -1,6 +1,8 @@
 """A host looks at the deployments that need it, and not at those that have ended."""
 
+import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,7 @@ HOUR = 3600
 class Scene:
     """A run root with a deployment that has ended and needs nothing more."""
 
-    def __init__(self, folder: Path, sinks: int = 0) -> None:
+    def __init__(self, folder: Path, sinks: Sequence[str] = ()) -> None:
         self.root = RunRoot(folder / "runs")
         self.outbox = ArtifactOutbox(LocalArtifactStore(folder / "data"), HOUR)
         self.pending = PendingWork(self.root, self.outbox, sinks, HOUR)
@@ -87,7 +89,7 @@ def test_an_artifact_that_is_not_sent_keeps_its_deployment_pending(tmp_path: Pat
 def test_a_sink_that_lacks_a_log_or_does_not_respond_keeps_its_deployment_pending(
     tmp_path: Path,
 ) -> None:
-    scene = Scene(tmp_path, sinks=1)
+    scene = Scene(tmp_path, sinks=["redis"])
     log = scene.log()
     scene.end()
 
@@ -104,10 +106,29 @@ def test_a_sink_that_lacks_a_log_or_does_not_respond_keeps_its_deployment_pendin
     assert scene.root.pending_deployments() == []
 
 
+def test_a_sink_that_does_not_respond_delays_no_old_log_and_none_that_was_given_up(
+    tmp_path: Path,
+) -> None:
+    """Every deployment stayed in the index during an outage, and retention deleted nothing."""
+    old, given_up = Scene(tmp_path / "old", ["redis"]), Scene(tmp_path / "given-up", ["redis"])
+    old.log()
+    given_up.log().abandon("redis", "sink_given_up")
+    moment = time.time() - 2 * HOUR
+    os.utime(old.directory.step(1) / "events.jsonl", (moment, moment))
+    for scene in (old, given_up):
+        scene.end()
+        scene.pending.settle({})
+
+        assert scene.root.pending_deployments() == []
+    restarted = PendingWork(old.root, old.outbox, ["redis"], HOUR)
+    key = StepKey(DEPLOYMENT, 1)
+    assert list(restarted.unshipped_logs({"redis": "1"})) == [(key, "redis")], "after its return"
+
+
 def test_a_sink_that_lost_its_content_gets_the_logs_of_ended_deployments_again(
     tmp_path: Path,
 ) -> None:
-    scene = Scene(tmp_path, sinks=1)
+    scene = Scene(tmp_path, sinks=["redis"])
     log = scene.log()
     scene.end()
     record = log.end_record()

@@ -21,7 +21,7 @@ from deployments.deployment import Stack
 from deployments.errors import TemporalUnavailable
 from deployments.interruption import Interruption
 from deployments.phase import Phase
-from deployments.retention import DAY_SECONDS, Keep, KindReport
+from deployments.retention import DAY_SECONDS, Amount, KindReport, RetainReason, Stored
 from tests.support.ids import deployment_id
 from worker import run_index
 from worker.retained_runs import DeploymentFacts, RetainedRuns
@@ -45,10 +45,10 @@ class Scene:
         self.runs = folder / "runs"
         self.runs.mkdir(parents=True)
         self.now = time.time()
-        self.protected: dict[str, Keep] = {}
+        self.protected: dict[str, RetainReason] = {}
         self.recorded: set[str] = set()
         self.store = LocalArtifactStore(folder)
-        self.run_directories = RetainedRuns(self.runs)
+        self.run_directories = RetainedRuns(self.runs, self.store)
         self.states = RetainedLocalStates(folder, self._is_recorded, self._open_stacks)
 
     def retention(self) -> Retention:
@@ -56,7 +56,7 @@ class Scene:
             Retained("artifacts", DAYS, RetainedLocalArtifacts(self.data, records=False)),
             Retained("runs", DAYS, self.run_directories),
             Retained("records", DAYS, RetainedLocalArtifacts(self.data, records=True)),
-            Retained("states", DAYS, self.states, of_stacks=True),
+            Retained("states", DAYS, self.states, self._is_recorded),
         ]
         return Retention(
             self.runs,
@@ -109,7 +109,7 @@ class Scene:
             (artifacts / "record.json").exists(),
         )
 
-    async def _protected(self) -> Mapping[str, Keep]:
+    async def _protected(self) -> Mapping[str, RetainReason]:
         return self.protected
 
     async def _is_recorded(self, stack: str) -> bool:
@@ -144,15 +144,18 @@ async def test_ended_deployments_are_deleted_after_their_days(tmp_path: Path) ->
     runs = reports["runs"]
     assert (runs.expired.count, runs.expired.size_bytes >= 10_000) == (1, True)
     assert {reason: amount.count for reason, amount in runs.kept.items()} == {
-        Keep.YOUNG: 1,
-        Keep.NEWEST: 1,
+        RetainReason.YOUNG: 1,
+        RetainReason.NEWEST: 1,
     }
     assert (await scene.run())["runs"].expired.count == 0, "a repeat deletes nothing more"
     assert not (tmp_path / "artifacts" / old).exists()
 
 
-@pytest.mark.parametrize("reason", [Keep.OPEN, Keep.PENDING, Keep.RECOVERY, Keep.QUESTION])
-async def test_nothing_that_is_open_or_due_is_deleted(tmp_path: Path, reason: Keep) -> None:
+@pytest.mark.parametrize(
+    "reason",
+    [RetainReason.OPEN, RetainReason.PENDING, RetainReason.RECOVERY, RetainReason.QUESTION],
+)
+async def test_nothing_that_is_open_or_due_is_deleted(tmp_path: Path, reason: RetainReason) -> None:
     scene = Scene(tmp_path)
     old = scene.ended("old", 1000)
     scene.ended("newest", 999)
@@ -174,7 +177,7 @@ async def test_a_run_directory_without_a_record_is_open(tmp_path: Path) -> None:
     reports = await scene.run()
 
     assert (scene.runs / old).exists()
-    assert reports["runs"].kept[Keep.OPEN].count == 1
+    assert reports["runs"].kept[RetainReason.OPEN].count == 1
 
 
 async def test_without_temporal_nothing_is_deleted(tmp_path: Path) -> None:
@@ -183,7 +186,7 @@ async def test_without_temporal_nothing_is_deleted(tmp_path: Path) -> None:
     scene.ended("newest", 999)
     retention = scene.retention()
 
-    async def unreachable() -> Mapping[str, Keep]:
+    async def unreachable() -> Mapping[str, RetainReason]:
         raise TemporalUnavailable("Temporal does not answer.")
 
     retention._protected = unreachable
@@ -222,6 +225,35 @@ async def test_names_of_others_and_links_are_never_followed(tmp_path: Path) -> N
         assert (scene.runs / name / "record.json").exists()
         assert (scene.data / "artifacts" / name / "log.txt").exists()
         assert (scene.data / "stacks" / name / "terraform.tfstate").exists()
+
+
+async def test_a_link_in_place_of_a_run_directory_names_no_stack(tmp_path: Path) -> None:
+    """The record behind the link decided which logs are deleted."""
+    scene = Scene(tmp_path / "data")
+    link = scene.ended("link", 1000)
+    scene.ended("newest", 999)
+    (scene.data / "artifacts" / link / "record.json").unlink()
+    shutil.move(scene.runs / link, tmp_path / "foreign")
+    (scene.runs / link).symlink_to(tmp_path / "foreign")
+
+    reports = await scene.run()
+
+    assert (scene.data / "artifacts" / link / "log.txt").exists()
+    assert reports["artifacts"].kept[RetainReason.UNKNOWN].count == 1
+
+
+async def test_a_hidden_folder_without_the_name_of_a_deployment_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    scene = Scene(tmp_path)
+    names = (".expired-of-an-operator", ".dep-short.0123abcd")
+    paths = [scene.write(f"runs/{name}/file", "", 1000) for name in names]
+    for path in paths:
+        os.utime(path.parent, (0, 0))
+
+    await scene.run()
+
+    assert all(path.exists() for path in paths)
 
 
 async def test_a_pass_killed_in_the_middle_is_continued(tmp_path: Path) -> None:
@@ -263,7 +295,26 @@ async def test_a_deployment_whose_stack_is_unknown_stays(tmp_path: Path) -> None
 
     reports = await scene.run()
 
-    assert reports["records"].kept[Keep.UNKNOWN].count == 3
+    assert reports["records"].kept[RetainReason.UNKNOWN].count == 3
+
+
+async def test_the_log_of_a_terminated_deployment_is_deleted_after_its_run_directory(
+    tmp_path: Path,
+) -> None:
+    """With the run directory the stack was unknown, so that logs and plans stayed for ever."""
+    scene = Scene(tmp_path)
+    old = scene.ended("old", 100)
+    scene.ended("newest", 95)
+    scene.write(f"runs/{old}/record.json", '{"format": 1, "abandoned": true}', 100)
+    (tmp_path / "artifacts" / old / "record.json").unlink()
+    scene.write(f"artifacts/{old}/log.txt", "x", 80)
+    await scene.run()
+    assert scene.has(old) == (False, True, True)
+
+    scene.write(f"artifacts/{old}/log.txt", "x", 100)
+    await scene.run()
+
+    assert scene.has(old) == (False, False, True)
 
 
 async def test_the_state_of_a_destroyed_stack_is_deleted_with_its_backup(tmp_path: Path) -> None:
@@ -281,18 +332,49 @@ async def test_the_state_of_a_destroyed_stack_is_deleted_with_its_backup(tmp_pat
         scene.state(f"{STACK}-{name}", 100)
         scene.write(f"stacks/{STACK}-{name}/terraform.tfstate", content, 100)
 
+    dry = await scene.run(dry_run=True)
     reports = await scene.run()
 
+    assert dry == reports, "the dry run announced a state that a record names"
     assert not (stacks / f"{STACK}-gone").exists()
     assert sorted(path.name.removeprefix(f"{STACK}-") for path in stacks.iterdir()) == [
         *("asked", "damaged", "empty", "living", "no-lineage", "recorded", "young")
     ]
     assert {reason: amount.count for reason, amount in reports["states"].kept.items()} == {
-        Keep.YOUNG: 1,
-        Keep.RESOURCES: 4,
-        Keep.QUESTION: 1,
-        Keep.BUSY: 1,
+        RetainReason.YOUNG: 1,
+        RetainReason.RESOURCES: 4,
+        RetainReason.QUESTION: 1,
+        RetainReason.RECORDED: 1,
     }
+
+
+async def test_a_state_that_is_recorded_while_the_pass_deletes_stays(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    states = [scene.state(f"{STACK}-{name}", 100) for name in "ab"]
+    remove = scene.states.remove
+
+    async def recorded_meanwhile(stored: Stored) -> bool:
+        scene.recorded = {f"{STACK}-a", f"{STACK}-b"}
+        return await remove(stored)
+
+    scene.states.remove = recorded_meanwhile  # type: ignore[method-assign]
+    reports = await scene.run()
+
+    assert all(state.exists() for state in states)
+    assert reports["states"].kept[RetainReason.BUSY].count == 2
+
+
+async def test_a_copy_of_a_state_under_another_name_is_left_alone(tmp_path: Path) -> None:
+    """An operator's copy `…anava_old` was a stack for retention alone, and ended each pass."""
+    scene = Scene(tmp_path)
+    gone = scene.state(STACK, 100)
+    copies = [scene.state(f"{STACK}{suffix}", 100) for suffix in ("_old", ".OLD", "-Old")]
+
+    reports = await scene.run()
+
+    assert not gone.exists()
+    assert all(copy.exists() for copy in copies)
+    assert reports["states"].expired.count == 1
 
 
 async def test_a_state_stays_while_a_deployment_of_the_stack_begins(tmp_path: Path) -> None:
@@ -300,11 +382,11 @@ async def test_a_state_stays_while_a_deployment_of_the_stack_begins(tmp_path: Pa
     state = scene.state(STACK, 100)
 
     async with shared(tmp_path / "stacks"):
-        assert (await scene.run())["states"].kept[Keep.BUSY].count == 1
+        assert (await scene.run())["states"].kept[RetainReason.BUSY].count == 1
     directory = RunDirectory(scene.runs / ("dep-" + "b" * 26))
     scene.write(f"runs/{directory.path.name}/template.json", json.dumps({"stack": STACK}), 0)
     run_index.mark(directory.path)
-    assert (await scene.run())["states"].kept[Keep.BUSY].count == 1
+    assert (await scene.run())["states"].kept[RetainReason.BUSY].count == 1
 
     assert state.exists()
 
@@ -320,7 +402,7 @@ async def test_a_directory_that_cannot_be_deleted_delays_no_other(
     report = (await scene.retention().run_pass())[1]
 
     assert "Not a directory" in report.error
-    assert (report.expired.count, report.kept[Keep.BUSY].count) == (1, 1)
+    assert (report.expired.count, report.kept[RetainReason.BUSY].count) == (1, 1)
     assert (scene.has(stuck)[0], scene.has(old)[0]) == (True, False)
 
 
@@ -332,3 +414,46 @@ async def test_passes_of_several_workers_follow_each_other(tmp_path: Path) -> No
     passes = await asyncio.gather(*(scene.run() for _ in range(3)))
 
     assert sum(reports["runs"].expired.count for reports in passes) == 4
+
+
+async def test_the_workers_of_a_host_run_a_pass_an_hour_and_read_no_young_data(
+    tmp_path: Path,
+) -> None:
+    """Each worker read every run directory and state each hour, expired or not."""
+    scene = Scene(tmp_path)
+    old = scene.ended("old", 100)
+    scene.ended("newest", 95)
+    scene.ended("young", 80)
+    scene.state(f"{STACK}-young", 80, resources=[RESOURCE])
+    scene.state(f"{STACK}-old", 100, resources=[RESOURCE])
+
+    reports = {report.kind: report for report in await scene.retention().run_if_due()}
+
+    assert not scene.has(old)[0]
+    assert reports["runs"].expired.size_bytes >= 10_000
+    assert reports["runs"].kept[RetainReason.NEWEST].size_bytes >= 10_000
+    assert reports["runs"].kept[RetainReason.YOUNG] == Amount(1, 0)
+    assert {reason: amount.count for reason, amount in reports["states"].kept.items()} == {
+        RetainReason.YOUNG: 1,
+        RetainReason.RESOURCES: 1,
+    }
+    last_pass = scene.runs / "retention"
+    assert await scene.retention().run_if_due() == [], "of another worker"
+    for hours in (-1, 1):
+        os.utime(last_pass, (time.time() - hours * 3600,) * 2)
+        assert len(await scene.retention().run_if_due()) == 4
+    assert (await scene.run())["runs"].kept[RetainReason.YOUNG].size_bytes >= 10_000
+
+
+async def test_a_pass_without_temporal_is_repeated_by_the_next_worker(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    retention = scene.retention()
+
+    async def unreachable() -> Mapping[str, RetainReason]:
+        raise TemporalUnavailable("Temporal does not answer.")
+
+    retention._protected = unreachable
+
+    with pytest.raises(TemporalUnavailable):
+        await retention.run_if_due()
+    assert len(await scene.retention().run_if_due()) == 4

@@ -18,7 +18,7 @@ from deployments.execution import DeploymentSnapshot
 from deployments.interruption import Interruption
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.retention import DAY_SECONDS, Keep, KindReport
+from deployments.retention import DAY_SECONDS, KindReport, RetainReason
 from deployments.stack_record import StackRecord
 from worker import run_index
 from worker.retention_kinds import open_retention
@@ -93,11 +93,11 @@ async def test_nothing_that_is_open_or_asked_for_is_deleted(tmp_path: Path) -> N
 
     runs = reports["run directories"]
     assert {reason: amount.count for reason, amount in runs.kept.items()} == {
-        Keep.OPEN: 1,
-        Keep.PENDING: 1,
-        Keep.QUESTION: 1,
-        Keep.RECOVERY: 1,
-        Keep.NEWEST: 1,
+        RetainReason.OPEN: 1,
+        RetainReason.PENDING: 1,
+        RetainReason.QUESTION: 1,
+        RetainReason.RECOVERY: 1,
+        RetainReason.NEWEST: 1,
     }
     assert {path.name for path in (tmp_path / "runs").glob("dep-*")} == {
         IDS[letter] for letter in "abcdh"
@@ -106,6 +106,28 @@ async def test_nothing_that_is_open_or_asked_for_is_deleted(tmp_path: Path) -> N
     assert not (tmp_path / "stacks" / f"{STACK}-gone").exists()
     # The stack of the refused state, of which the run directory tells.
     assert (tmp_path / "stacks" / STACK / "terraform.tfstate").exists()
+
+
+@pytest.mark.parametrize("template", ["", "[]"])
+async def test_a_damaged_template_json_protects_its_deployment_alone(
+    tmp_path: Path, template: str
+) -> None:
+    """A power failure left an empty file, and retention ended on that host."""
+    for letter, days in (("b", 103), ("c", 102), ("e", 101), ("f", 100)):
+        ended(tmp_path, IDS[letter], days)
+    (tmp_path / "runs" / IDS["b"] / "template.json").write_text(template)
+    run_index.mark(tmp_path / "runs" / IDS["b"])
+    (tmp_path / "runs" / IDS["c"] / "template.json").write_text(template)
+    recovery = tmp_path / "errored-states" / IDS["c"] / "recovery.json"
+    recovery.parent.mkdir(parents=True)
+    recovery.write_text(template)
+
+    reports = await passed(tmp_path)
+
+    assert [report.error for report in reports.values()] == [""] * len(reports)
+    assert {path.name for path in (tmp_path / "runs").glob("dep-*")} == {
+        IDS[letter] for letter in "bcf"
+    }
 
 
 @pytest.mark.parametrize(("server_days", "left"), [(0, 1), (-50, 2)])

@@ -1,7 +1,10 @@
 """What stays of a run directory after the end of its deployment."""
 
 import json
+import os
 from pathlib import Path
+
+import pytest
 
 from adapters.local import disk_space
 from deployments.deployment import DeploymentRequest, Stack
@@ -71,3 +74,27 @@ def test_without_a_free_inode_the_reserve_takes_the_mark_of_the_end(tmp_path: Pa
         assert run.record("{}") == "{}"
 
         assert run_index.recent(disk.path) == [run.path]
+
+
+def test_stack_and_origin_of_a_run_directory_are_on_the_disk_before_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power failure left an empty file: the directory had no stack, and was never closed."""
+    synced: set[int] = set()
+    fsync = os.fsync
+
+    def recorded(fd: int) -> None:
+        fsync(fd)
+        synced.add(os.fstat(fd).st_ino)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    template = tmp_path / "template"
+    template.mkdir()
+    run = RunDirectory(tmp_path / "dep-1")
+    stack = Stack("sandbox", "demo-project-1", "anava")
+
+    run.make(template, DeploymentRequest(stack, "us-central1", "US"), "{}", [], ("host", "run"))
+
+    mark = run.path / "template.json"
+    assert {mark.stat().st_ino, run.path.stat().st_ino} <= synced
+    assert (run.stack(), run.origin()) == (stack.id, ("host", "run"))

@@ -96,11 +96,14 @@ class StepLogFile:
         atomic_files.replace(path, {"line": line, "sealed": sealed, **more})
 
 
-def sinks_behind(folder: Path, generations: Mapping[str, str], keep_seconds: float) -> list[str]:
+def sinks_behind(
+    folder: Path, generations: Mapping[str, str | None], keep_seconds: float
+) -> list[str]:
     """The sinks that lack lines of an ended step; empty while the step runs.
 
     A log older than `keep_seconds` is not shipped again to a sink that has lost the log, which
-    `generations` shows by the sink's name.
+    `generations` shows by the sink's name. A sink without a generation does not respond, and may
+    have lost a younger log; after its return `PendingWork` finds an older one.
     """
     path = folder / EVENT_FILE
     if read_end_record(path) is None:
@@ -113,10 +116,10 @@ def sinks_behind(folder: Path, generations: Mapping[str, str], keep_seconds: flo
     ]
 
 
-def _has_all(cursor: dict[str, object], generation: str, *, old: bool) -> bool:
-    if cursor.get("given_up"):
+def _has_all(cursor: dict[str, object], generation: str | None, *, old: bool) -> bool:
+    if cursor.get("given_up") or (generation is None and old):
         return True
-    return cursor.get("sealed") is True and (old or cursor.get("generation") == generation)
+    return cursor.get("sealed") is True and (old or cursor.get("generation", "") == generation)
 
 
 def _read_cursor(folder: Path, sink: str) -> dict[str, object]:

@@ -16,7 +16,7 @@ from adapters.gcs.objects import Objects, open_objects
 from adapters.gcs.retained_objects import RetainedObjects, is_no_record, is_record
 from deployments.events import EndKind, EndRecord, EventChunk, EventId
 from deployments.log_ports import LogSink, LogSource
-from deployments.retention import Facts, Keep, Stored
+from deployments.retention import Facts, RetainReason, Stored
 from tests.support import stores
 from worker.retained_states import RetainedBucketStates
 from worker.retention import RetentionStore
@@ -131,7 +131,7 @@ async def test_a_status_document_names_stack_and_end(
     )
     entry = await logs.entry(still_open)
     assert entry is not None
-    assert entry.keep is Keep.OPEN
+    assert entry.reason is RetainReason.OPEN
     firestore.client.close()  # type: ignore[no-untyped-call] # the library does not annotate it
 
 
@@ -182,7 +182,7 @@ async def test_only_the_state_of_a_destroyed_stack_is_deleted_from_the_bucket(
 
     retained = RetainedBucketStates(objects, is_recorded)
     entries = {stored.id.removeprefix(f"{STACK}-"): stored for stored in await retained.entries()}
-    assert {name for name, stored in entries.items() if stored.keep is None} == {
+    assert {name for name, stored in entries.items() if stored.reason is None} == {
         *("gone", "changed", "locked", "recorded")
     }
     changed = json.dumps(state | {"serial": 10, "resources": [living]})
@@ -191,7 +191,7 @@ async def test_only_the_state_of_a_destroyed_stack_is_deleted_from_the_bucket(
     removed = {
         name: await retained.remove(stored)
         for name, stored in entries.items()
-        if stored.keep is None
+        if stored.reason is None
     }
 
     assert removed == {"gone": True, "changed": False, "locked": False, "recorded": False}
