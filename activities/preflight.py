@@ -50,7 +50,7 @@ class FindExistingInput:
 
 
 class Plans(Protocol):
-    """Plans on this host, as JSON with secrets in clear, and what the next plans may import."""
+    """Plans on this host, as JSON with secrets in clear, and the imports of the next plans."""
 
     async def plan_json(self, deployment: str) -> bytes: ...
     async def add_imports(self, deployment: str, imports: Sequence[Import]) -> None: ...

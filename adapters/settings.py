@@ -103,7 +103,7 @@ class TemporalUiSettings(_Group):
 
 
 class LimitsSettings(_Group):
-    """What a subject, today the owner, may use: open deployments, and creates a minute per API.
+    """The limits of a subject, today the owner: open deployments, and creates a minute per API.
 
     Set `open_deployments` below the places of all hosts, so that no subject takes all of them.
     """

@@ -48,7 +48,7 @@ class ConnectionLimits:
 
 
 class Connections:
-    """The open connections of a server, by peer address and by what their clients owe."""
+    """The open connections of a server, by peer address and by their unfinished requests."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits

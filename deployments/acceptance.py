@@ -1,4 +1,4 @@
-"""The API's acceptance of a deployment: the signed input of a workflow, and what follows from it.
+"""The API's acceptance of a deployment: the signed input of a workflow, and its orders.
 
 The server of Temporal is reached by more than the API, so a host does nothing for a workflow that
 the API did not start (docs/adr/0033).
@@ -52,7 +52,7 @@ class AcceptedDeployment:
         """Whether the order follows from the accepted input.
 
         Plan and imports are found on the way: an apply executes only a plan that this host made,
-        and a plan imports only what a search of this host has found.
+        and a plan imports only resources that a search of this host has found.
         """
         if order.phase not in TERRAFORM_PHASES or not self.has_step(order.key):
             return False

@@ -1,6 +1,6 @@
 """The subject of limits and of the fair queue: today the owner, with tenants the tenant.
 
-`subject_of` alone decides what a subject is.
+`subject_of` alone decides who is a subject.
 """
 
 import hashlib

@@ -34,7 +34,7 @@ _log = logging.getLogger("anava.worker")
 
 # The limits are days.
 _PASS_SECONDS = 3600.0
-# Less than the period by what the clock is adjusted in an hour, so that no hour is left out.
+# Less than the period by the adjustment of a clock in an hour, so that no hour is left out.
 _RECENT_SECONDS = 3540.0
 # An empty file in the run root, written at the end of a worker's pass.
 _LAST_RUN_FILE = "retention"

@@ -15,7 +15,7 @@ from adapters.settings import Settings
 from adapters.stores import open_retained_artifacts, open_retained_logs, open_state_bucket
 from deployments.artifacts import ArtifactStore
 from deployments.deployment_id import is_deployment_id
-from deployments.errors import NotFound, RunDirectoryBroken
+from deployments.errors import NotFound, RecordUnreadable, RunDirectoryBroken
 from deployments.execution import DeploymentSnapshot
 from deployments.retention import RetainReason
 from worker import run_index
@@ -33,6 +33,7 @@ class ListedDeployments(Protocol):
     """The Temporal gateway's list; raises `TemporalUnavailable`."""
 
     async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]: ...
+    async def running_ids(self) -> Sequence[str]: ...
 
 
 def open_retention(
@@ -69,7 +70,10 @@ def _kinds(settings: Settings, runs: RetainedRuns, records: StackRecords) -> Ite
     days = settings.retention
 
     async def is_recorded(stack: str) -> bool:
-        return await records.read(stack) is not None
+        try:
+            return await records.read(stack) is not None
+        except RecordUnreadable:
+            return True
 
     for place, log in open_retained_logs(settings).items():
         yield Retained(f"logs in {place}", days.log_days, log)
@@ -102,11 +106,14 @@ async def _protected(
     protected = await asyncio.to_thread(_protected_here, settings)
     for snapshot in await executions.list_recent(0):
         protected |= {snapshot.id: RetainReason.OPEN, snapshot.stack: RetainReason.OPEN}
+    # Also those without a readable record, which the list lacks.
+    for deployment in await executions.running_ids():
+        protected.setdefault(deployment, RetainReason.OPEN)
     return protected
 
 
 def _protected_here(settings: Settings) -> dict[str, RetainReason]:
-    """What this host's disk protects. Blocks."""
+    """The data that this host's disk protects. Blocks."""
     protected: dict[str, RetainReason] = {}
     for interruption in LocalInterruptions(settings.data).all():
         protected[interruption.deployment] = RetainReason.QUESTION

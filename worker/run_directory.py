@@ -185,7 +185,7 @@ class RunDirectory:
         }
 
     def is_cleared(self) -> bool:
-        """Whether `clear` has removed what only the work needed."""
+        """Whether `clear` has removed the files that only the work needed."""
         secret = (self.work, self.home, self.path / _SECRETS_FILE, self.path / _LATER_SECRETS)
         return not any(path.exists() for path in secret)
 

@@ -39,12 +39,12 @@ async def retention(house: House, *words: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli.main", "retention", *words),
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE,
         env={**house.environment(), "PYTHONPATH": str(ROOT)},
         cwd=house.data,
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 0, out.decode()
+    out, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, errors.decode()
     return out.decode()
 
 

@@ -57,9 +57,10 @@ async def test_what_the_api_did_not_sign_is_refused_before_anything_is_made(hous
     """The id `../../evil/d1` ran a foreign `main.tf` as the service."""
     house.worker()
     await house.until_up()
-    # The last file that a worker makes at its start.
-    statuses = house.data / "runs" / "workers"
-    await eventually(lambda: any(statuses.glob("*.sinks.json")), "the status of the sinks")
+    # The last files that a worker makes at its start.
+    runs = house.data / "runs"
+    await eventually(lambda: any(runs.glob("workers/*.sinks.json")), "the status of the sinks")
+    await eventually((runs / "retention").exists, "the first pass of the retention")
     before = listing(house.data / "runs")
     signed = signed_input(house.client, house.data, id_of("a"), INPUT)
     other_stack = replace(REQUEST, stack=replace(STACK, prefix="stolen"))

@@ -44,6 +44,9 @@ class Executions:
     async def list_recent(self, seconds: float) -> Sequence[DeploymentSnapshot]:
         return [OPEN, replace(OPEN, id="dep-other", stack=f"{STACK}-open")]
 
+    async def running_ids(self) -> Sequence[str]:
+        return ["dep-forged"]
+
 
 class Records:
     """No stack has a record."""
