@@ -10,19 +10,21 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
-from adapters.local.event_file import EventFile
 from deployments.deployment import DeploymentRequest, Stack, Status
 from deployments.events import EndKind, EndRecord
 from deployments.retention import DAY_SECONDS, RetainReason
 from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Attribute
 from tests.support.api import start_api, until_ready
-from tests.support.servers import ROOT, Process, eventually, free_port
+from tests.support.servers import ROOT, Process, TemporalServer, eventually, free_port
 from tests.support.service import Deployment, House
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,24 @@ REQUEST = DeploymentRequest(
 ENDED = 10_000
 STACKS = 100
 CPU_SECONDS = 20.0
+LINES = b"{}\n" * 20
+LOGS = {
+    step: LINES + EndRecord(step, EndKind.COMPLETE, 20, hashlib.sha256(LINES).hexdigest()).encode()
+    for step in (1, 2, 3)
+}
+
+
+@pytest.fixture
+async def full(tmp_path: Path) -> AsyncIterator[House]:
+    """A house with a Temporal of its own."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    server = TemporalServer(folder)
+    server.start()
+    house = House(await server.client(), server.address, folder)
+    yield house
+    await house.close()
+    server.end()
 
 
 async def retention(house: House, *words: str) -> str:
@@ -104,10 +124,7 @@ def ended(house: House, number: int, days: float) -> None:
     for step in (1, 2, 3):
         folder = run / "steps" / str(step)
         folder.mkdir(parents=True)
-        events = EventFile(folder / "events.jsonl")
-        events.append([b"{}" for _ in range(20)])
-        events.seal(EndRecord(step, EndKind.COMPLETE, 20, events.sha256))
-        events.close()
+        (folder / "events.jsonl").write_bytes(LOGS[step])
         for name in ("exit.json", "progress.json"):
             (folder / name).write_text("{}")
     (run / "template.json").write_text(json.dumps({"version": "1", "stack": stack}))
@@ -122,6 +139,7 @@ async def idle_cpu(house: House) -> float:
     await house.until_up()
     pending = house.data / "runs" / "pending"
     await eventually(lambda: not (pending.is_dir() and any(pending.iterdir())), "rest", 120)
+    await eventually((house.data / "runs" / "retention").exists, "the end of the pass", 180)
     settled = await settled_cpu(worker)
     # A measurement of CPU over a time, not a wait for an event.
     await asyncio.sleep(CPU_SECONDS)
@@ -172,18 +190,26 @@ async def test_ten_thousand_ended_deployments_cost_an_idle_worker_nothing(house:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-async def test_ten_thousand_ended_deployments_do_not_slow_the_list(house: House) -> None:
+async def test_ten_thousand_ended_deployments_do_not_slow_the_list(
+    house: House, full: House
+) -> None:
+    async with listing(house) as few_api, listing(full) as many_api:
+        await end_in_temporal(house, 100)
+        await end_in_temporal(full, ENDED)
+        few, many = await list_p99(few_api, many_api)
+
+    _log.info("p99 of the list: %.1f ms, with ended ones %.1f ms", few * 1000, many * 1000)
+    assert many <= 1.5 * few, (few, many)
+
+
+@asynccontextmanager
+async def listing(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    """A session of a house's API."""
     port = free_port()
     start_api(house, port)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as api:
         await until_ready(api)
-        await end_in_temporal(house, 100)
-        few = await list_p99(api)
-        await end_in_temporal(house, ENDED)
-        many = await list_p99(api)
-
-    _log.info("p99 of the list: %.1f ms, with ended ones %.1f ms", few * 1000, many * 1000)
-    assert many <= 1.5 * few, (few, many)
+        yield api
 
 
 async def end_in_temporal(house: House, number: int) -> None:
@@ -210,6 +236,8 @@ async def end_in_temporal(house: House, number: int) -> None:
                 id=f"dep-{uuid.uuid4().hex}",
                 task_queue=f"nobody-{house.data.name}",
                 search_attributes=attributes,
+                # Without a task for a worker, which would be half the work of the server.
+                start_delay=timedelta(days=1),
             )
             await handle.terminate()
 
@@ -222,17 +250,22 @@ async def end_in_temporal(house: House, number: int) -> None:
     await eventually(are_listed, "the list of Temporal", 60)
 
 
-async def list_p99(api: httpx.AsyncClient) -> float:
-    """The 99th percentile of 300 requests of the first page, the best of three rounds."""
-    return min([await _round(api) for _ in range(3)])
+async def list_p99(*apis: httpx.AsyncClient) -> list[float]:
+    """The 99th percentile of 300 requests of the first page of each API, the best of three rounds.
+
+    The APIs take turns, so that other work of the machine delays all alike.
+    """
+    rounds = [await _round(apis) for _ in range(3)]
+    return [min(percentiles) for percentiles in zip(*rounds, strict=True)]
 
 
-async def _round(api: httpx.AsyncClient) -> float:
-    seconds = []
+async def _round(apis: Sequence[httpx.AsyncClient]) -> list[float]:
+    seconds: list[list[float]] = [[] for _ in apis]
     for _ in range(300):
-        begun = time.perf_counter()
-        answer = await api.get("/api/deployments", params={"limit": 50})
-        seconds.append(time.perf_counter() - begun)
-        assert answer.status_code == 200
-        assert len(answer.json()["items"]) == 50
-    return sorted(seconds)[len(seconds) * 99 // 100]
+        for api, durations in zip(apis, seconds, strict=True):
+            begun = time.perf_counter()
+            answer = await api.get("/api/deployments", params={"limit": 50})
+            durations.append(time.perf_counter() - begun)
+            assert answer.status_code == 200
+            assert len(answer.json()["items"]) == 50
+    return [sorted(durations)[len(durations) * 99 // 100] for durations in seconds]
