@@ -108,7 +108,7 @@ async def _memo(execution: WorkflowExecution, fields: Collection[Memo] | None) -
     if fields is None:
         memo = await execution.memo()
     else:
-        memo = {name: await execution.memo_value(name, None) for name in fields}
+        memo = {name.value: await execution.memo_value(name, None) for name in fields}
     written = {name: value for name, value in memo.items() if value is not None}
     # The SDK's converter inspects the type at each call, which took a quarter of a GET.
     return msgspec.convert(written, _MemoFields)
