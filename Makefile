@@ -47,7 +47,8 @@ bench: setup-tests ## Run the benchmarks beside their baselines (ARGS="--quick",
 
 test-faults: setup-tests ## Run the fault tests, the long ones too: a store down for ten minutes, 100,000 lines, paused workers
 	$(BIN)/python -m pytest tests/faults -m "heavy or not heavy" $(ARGS)
-	$(BIN)/python -m pytest tests/scenarios/test_recovers_a_state.py tests/scenarios/test_exit_statuses.py -m heavy --numprocesses 9 $(ARGS)
+	$(BIN)/python -m pytest tests/scenarios/test_recovers_a_state.py -m heavy --numprocesses 9 $(ARGS)
+	$(BIN)/python -m pytest tests/scenarios/test_exit_statuses.py tests/scenarios/test_retention.py -m heavy $(ARGS)
 
 test-google: setup ## Run Google's real provider on the stand-in, lose a state and import the stack (needs ANAVA_TERRAFORM__MIRROR; 7 minutes)
 	$(BIN)/python -m pytest tests/google_stand_in/proof_provider.py tests/google_stand_in/import_the_stack.py --timeout 600 $(ARGS)

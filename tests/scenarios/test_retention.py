@@ -32,7 +32,10 @@ _log = logging.getLogger(__name__)
 REQUEST = DeploymentRequest(
     Stack("sandbox", "demo-project-1", "retained"), "us-central1", "US", '{"resource_seconds": 0}'
 )
-ENDED = 10_000
+NUMBERS = [
+    pytest.param(1_000, marks=pytest.mark.long),
+    pytest.param(10_000, marks=[pytest.mark.heavy, pytest.mark.timeout(900)]),
+]
 STACKS = 100
 CPU_SECONDS = 20.0
 LINES = b"{}\n" * 20
@@ -164,13 +167,12 @@ def cpu(worker: Process) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-@pytest.mark.long
-@pytest.mark.timeout(900)
-async def test_ten_thousand_ended_deployments_cost_an_idle_worker_nothing(house: House) -> None:
+@pytest.mark.parametrize("number", NUMBERS)
+async def test_ended_deployments_cost_an_idle_worker_nothing(house: House, number: int) -> None:
     """An idle worker with 5,000 ended run directories used 100 times the CPU of an empty one."""
     empty = await idle_cpu(house)
-    for number in range(ENDED):
-        ended(house, number, 80 if number < ENDED // 2 else 100)
+    for index in range(number):
+        ended(house, index, 80 if index < number // 2 else 100)
     # As if an hour had passed since the first worker's pass.
     (house.data / "runs" / "retention").unlink()
 
@@ -180,7 +182,7 @@ async def test_ten_thousand_ended_deployments_cost_an_idle_worker_nothing(house:
     assert full <= 2 * empty + 0.1, (empty, full)
     # The worker's first pass has deleted half of them but for the newest of each stack.
     left = list((house.data / "runs").glob("dep-*"))
-    assert len(left) == ENDED // 2 + STACKS
+    assert len(left) == number // 2 + STACKS
     report = {kind["kind"]: kind for kind in json.loads(await retention(house, "--json"))}
     assert report["run directories"]["expired"]["count"] == 0
     disk = sum(path.lstat().st_blocks for path in (house.data / "runs").rglob("*")) * 512
@@ -188,14 +190,13 @@ async def test_ten_thousand_ended_deployments_cost_an_idle_worker_nothing(house:
     assert counted <= disk <= 1.1 * counted + 20_000_000
 
 
-@pytest.mark.long
-@pytest.mark.timeout(900)
-async def test_ten_thousand_ended_deployments_do_not_slow_the_list(
-    house: House, full: House
+@pytest.mark.parametrize("number", NUMBERS)
+async def test_ended_deployments_do_not_slow_the_list(
+    house: House, full: House, number: int
 ) -> None:
     async with listing(house) as few_api, listing(full) as many_api:
         await end_in_temporal(house, 100)
-        await end_in_temporal(full, ENDED)
+        await end_in_temporal(full, number)
         few, many = await list_p99(few_api, many_api)
 
     _log.info("p99 of the list: %.1f ms, with ended ones %.1f ms", few * 1000, many * 1000)
