@@ -102,7 +102,7 @@ async def open_scene(data: Path) -> AsyncIterator[Scene]:
     server = TemporalServer(data)
     server.start()
     try:
-        house = House(await server.client(), server.address, data)
+        house = House(await server.client(), server.address, data, forks=False)
         path = base_environment().get("PATH", os.defpath)
         # The pacing program of the template is a python3, and this one is there for certain.
         house.settings["PATH"] = f"{Path(sys.executable).parent}:{path}"

@@ -21,7 +21,7 @@ def house_data(tmp_path: Path) -> Path:
 async def test_worker_and_api_tighten_the_data_folder_and_leave_no_core_dump(
     temporal: TemporalServer, house_data: Path
 ) -> None:
-    house = House(await temporal.client(), temporal.address, house_data)
+    house = House(await temporal.client(), temporal.address, house_data, forks=False)
     try:
         worker, port = house.worker(), free_port()
         await house.until_up()

@@ -14,7 +14,10 @@ API = (sys.executable, "-m", "cli.main", "api")
 def start_api(house: House, port: int, argv: Sequence[str] = API) -> Process:
     """Start the API of a house, or another program in its place."""
     environment = {**house.environment(), "ANAVA_API__PORT": str(port)}
-    process = Process([*argv], environment, house.data / "api.log")
+    log = house.data / "api.log"
+    if argv == API:
+        return house.python([*argv[1:]], environment, log)
+    process = Process([*argv], environment, log)
     house.workers.append(process)
     return process
 

@@ -5,15 +5,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TypeVar, overload
+from typing import Self, TypeVar, overload
 
 from temporalio.client import Client
 
 from adapters.settings import base_environment
 from adapters.temporal.client import register
 from cli.local_environment import temporal_options
+from tests.support.forked import ForkedProcess, fork_server
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPORAL = Path(sys.executable).parent / "temporal"
@@ -72,11 +73,20 @@ async def eventually(look: Callable[[], object], what: str, seconds: float = 30.
 class Process:
     """One child process of a test."""
 
+    popen: subprocess.Popen[bytes] | ForkedProcess
+
     def __init__(self, argv: list[str], environment: dict[str, str], log: Path) -> None:
         with log.open("ab") as output:
             self.popen = subprocess.Popen(  # noqa: S603 - our own programs
                 argv, env=environment, stdout=output, stderr=output, cwd=ROOT
             )
+
+    @classmethod
+    def forked(cls, argv: Sequence[str], environment: dict[str, str], log: Path) -> Self:
+        """The worker or the API, by the arguments of `python`, without the cost of its imports."""
+        process = cls.__new__(cls)
+        process.popen = fork_server().start(argv, environment, log)
+        return process
 
     def signal(self, number: signal.Signals) -> None:
         self.popen.send_signal(number)

@@ -123,13 +123,19 @@ class Deployment:
 
 @dataclass
 class House:
-    """One host with its workers on a running Temporal."""
+    """One host with its workers on a running Temporal.
+
+    Attributes:
+        forks: whether worker and API are forked from a process that has imported them. False where
+            a test is about the process itself, or measures it.
+    """
 
     client: Client
     address: str
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
     workers: list[Process] = field(default_factory=list)
+    forks: bool = True
 
     def environment(self) -> dict[str, str]:
         known = base_environment()
@@ -142,11 +148,15 @@ class House:
         }
 
     def worker(self, program: str = "worker_main.py", **settings: str) -> Process:
-        process = Process(
-            [sys.executable, str(ROOT / program)],
-            {**self.environment(), "PYTHONPATH": str(ROOT), **settings},
-            self.data / "worker.log",
-        )
+        environment = {**self.environment(), "PYTHONPATH": str(ROOT), **settings}
+        return self.python([str(ROOT / program)], environment, self.data / "worker.log")
+
+    def python(self, argv: list[str], environment: dict[str, str], log: Path) -> Process:
+        """Run a program of the service by the arguments of `python`; the house ends it."""
+        if self.forks:
+            process = Process.forked(argv, environment, log)
+        else:
+            process = Process([sys.executable, *argv], environment, log)
         self.workers.append(process)
         return process
 
