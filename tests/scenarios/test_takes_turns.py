@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from adapters.encryption import AesGcmCipher
+from adapters.encryption import AesGcmCipher, key_ring
 from adapters.temporal.gateway import TemporalGateway
 from api.services.deployments import DeploymentService
 from deployments.deployment import DEFAULT_TENANT
@@ -21,7 +21,7 @@ CROWD = 10
 @pytest.mark.long
 async def test_a_deployment_starts_soon_behind_a_crowd_of_another_owner(house: House) -> None:
     """401 creates of one caller left another queued until nearly all of them had ended."""
-    gateway = TemporalGateway(house.client)
+    gateway = TemporalGateway(house.client, key_ring((), house.data))
     cipher = AesGcmCipher.open((), house.data)
     service = DeploymentService(gateway, SHORT, cipher, SubjectLimits(CROWD, 100))
 
@@ -43,7 +43,7 @@ async def test_a_deployment_starts_soon_behind_a_crowd_of_another_owner(house: H
     async def is_admitted() -> bool:
         return (await gateway.read(late.id)).host is not None
 
-    await eventually(is_admitted, "the admission", 240)
+    await eventually(is_admitted, "the admission", 100)
     earlier = [await gateway.read(snapshot.id) for snapshot in crowd]
     assert sum(snapshot.host is not None for snapshot in earlier) <= 3
     for id in await gateway.running_ids():
