@@ -1,9 +1,7 @@
 """States of destroyed stacks: local files with their backup, or objects in a bucket."""
 
 import asyncio
-import fcntl
 import math
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,6 +10,7 @@ from pathlib import Path
 from google.cloud.storage import Blob
 
 from adapters.gcs.objects import Objects
+from adapters.local.folder_lock import exclusive_at_once
 from adapters.local.folders import is_own_folder, stack_folder
 from adapters.local.interruptions import LocalInterruptions
 from adapters.terraform.state.state_file import position_of
@@ -77,20 +76,20 @@ class RetainedLocalStates:
         return _reason(_read(folder / _STATE))
 
     def _remove(self, stored: Stored) -> bool:
-        lock = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            folder = stack_folder(self._root, stored.id)
-            if folder.is_dir():
-                if stored.id in self._open_stacks() or self._stored(folder) != stored:
-                    return False
-                if (folder / _LOCK_INFO).exists():
-                    return False
-                shutil.rmtree(folder)
+            with exclusive_at_once(self._root):
+                return self._remove_unused(stored)
         except BlockingIOError:
             return False
-        finally:
-            os.close(lock)
+
+    def _remove_unused(self, stored: Stored) -> bool:
+        folder = stack_folder(self._root, stored.id)
+        if folder.is_dir():
+            if stored.id in self._open_stacks() or self._stored(folder) != stored:
+                return False
+            if (folder / _LOCK_INFO).exists():
+                return False
+            shutil.rmtree(folder)
         return True
 
 

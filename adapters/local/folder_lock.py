@@ -3,11 +3,11 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
-__all__ = ["exclusive", "shared"]
+__all__ = ["exclusive", "exclusive_at_once", "shared"]
 
 # Poll interval while another worker of this host works: rare, and a freed lock raises no event.
 _POLL_SECONDS = 0.1
@@ -23,10 +23,17 @@ def shared(folder: Path) -> AbstractAsyncContextManager[None]:
     return _locked(folder, fcntl.LOCK_SH)
 
 
+@contextmanager
+def exclusive_at_once(folder: Path) -> Iterator[None]:
+    """Admit a single worker; raises BlockingIOError where another worker is admitted."""
+    with _opened(folder) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
 @asynccontextmanager
 async def _locked(folder: Path, kind: int) -> AsyncIterator[None]:
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with _opened(folder) as lock:
         while True:
             try:
                 fcntl.flock(lock, kind | fcntl.LOCK_NB)
@@ -34,5 +41,12 @@ async def _locked(folder: Path, kind: int) -> AsyncIterator[None]:
             except BlockingIOError:
                 await asyncio.sleep(_POLL_SECONDS)
         yield
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield lock
     finally:
         os.close(lock)
