@@ -17,14 +17,13 @@ from pathlib import Path
 import msgspec
 
 from adapters.local import atomic_files
-from adapters.local.folders import deployment_folder, is_own_folder
+from adapters.local.folders import deployment_folder, deployment_folders, is_own_folder
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import Stack, Status
 from deployments.deployment_id import is_deployment_id
 from deployments.errors import NotFound, RunDirectoryBroken
 from deployments.retention import DAY_SECONDS, Facts, RetainReason, Stored
-from worker import run_index
 from worker.run_directory import RunDirectory
 from worker.run_index import RECORD_FILE
 
@@ -74,8 +73,7 @@ class RetainedRuns:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _entries(self, before: float) -> list[Stored]:
-        directories = (self._root / name for name in run_index.names(self._root))
-        return [_stored(path, before) for path in directories if is_own_folder(path)]
+        return [_stored(path, before) for path in deployment_folders(self._root)]
 
     def _remove(self, deployment: str) -> bool:
         path = deployment_folder(self._root, deployment)

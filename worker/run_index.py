@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from heapq import nlargest
 from pathlib import Path
 
+from adapters.local.folders import deployment_folders
 from deployments.deployment_id import is_deployment_id
 
 __all__ = [
@@ -38,7 +39,7 @@ _RECENT = "recent"
 
 def names(run_root: Path) -> list[str]:
     """All deployments with a run directory, also those that have ended; grows with their number."""
-    return _listed(run_root)
+    return [path.name for path in deployment_folders(run_root)]
 
 
 def pending(run_root: Path) -> list[str]:
@@ -87,7 +88,7 @@ def rebuild(run_root: Path) -> None:
 
     Looks into each run directory, once for each start of a worker.
     """
-    directories = [run_root / name for name in names(run_root)]
+    directories = deployment_folders(run_root)
     for directory in directories:
         # One listing instead of a call for each name: 10,000 take 0.2 s (measured).
         content = _files(directory)

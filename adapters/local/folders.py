@@ -7,12 +7,28 @@ from pathlib import Path
 from deployments.deployment_id import is_deployment_id, is_stack_id
 from deployments.errors import NotFound
 
-__all__ = ["deployment_file", "deployment_folder", "is_own_folder", "stack_folder"]
+__all__ = [
+    "deployment_file",
+    "deployment_folder",
+    "deployment_folders",
+    "is_own_folder",
+    "stack_folder",
+]
 
 
 def deployment_folder(root: Path, deployment: str) -> Path:
     """`<root>/<deployment>`, which may be missing; raises NotFound for any other path."""
     return _folder(root, deployment, is_id=is_deployment_id(deployment))
+
+
+def deployment_folders(root: Path) -> list[Path]:
+    """The folders of deployments that this process's user has below `root`, which may be missing.
+
+    The time grows with their number.
+    """
+    if not root.is_dir():
+        return []
+    return [path for path in root.iterdir() if is_deployment_id(path.name) and is_own_folder(path)]
 
 
 def deployment_file(root: Path, deployment: str, suffix: str) -> Path:

@@ -2,12 +2,11 @@
 
 import asyncio
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from adapters.local.folders import deployment_folder, is_own_folder
+from adapters.local.folders import deployment_folder, deployment_folders, is_own_folder
 from deployments.artifacts import RECORD
-from deployments.deployment_id import is_deployment_id
 from deployments.retention import Stored
 
 __all__ = ["RetainedLocalArtifacts"]
@@ -31,7 +30,7 @@ class RetainedLocalArtifacts:
 
     def _entries(self) -> list[Stored]:
         entries = []
-        for folder in self._folders():
+        for folder in deployment_folders(self._root):
             files = [path.lstat() for path in self._files(folder)]
             if files:
                 ended_at = max(file.st_mtime for file in files)
@@ -45,12 +44,6 @@ class RetainedLocalArtifacts:
             path.unlink(missing_ok=True)
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-
-    def _folders(self) -> Iterator[Path]:
-        if self._root.is_dir():
-            for path in self._root.iterdir():
-                if is_deployment_id(path.name) and is_own_folder(path):
-                    yield path
 
     def _files(self, folder: Path) -> list[Path]:
         if not is_own_folder(folder):
