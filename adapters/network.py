@@ -4,8 +4,10 @@ import ssl
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
+
+from adapters.setting_group import SettingGroup
 
 __all__ = ["PROXY_VARIABLES", "NetworkSettings", "Server", "split_commas"]
 
@@ -30,7 +32,7 @@ def split_commas(value: object) -> object:
     return value
 
 
-class NetworkSettings(BaseModel):
+class NetworkSettings(SettingGroup):
     """Outgoing HTTPS of a site with a proxy or with its own certificate authority.
 
     `https_proxy` is the proxy of every HTTPS connection of API, worker and terraform; `no_proxy`
@@ -38,8 +40,6 @@ class NetworkSettings(BaseModel):
     `ca_file` has the trusted authorities in PEM, instead of the public authorities. The variables
     HTTPS_PROXY and NO_PROXY of the environment are ignored.
     """
-
-    model_config = {"extra": "forbid", "frozen": True}
 
     https_proxy: Server | None = None
     no_proxy: Annotated[tuple[str, ...], NoDecode] = ()

@@ -2,7 +2,9 @@
 
 from typing import Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
+
+from adapters.setting_group import SettingGroup
 
 __all__ = ["RetentionSettings"]
 
@@ -10,7 +12,7 @@ __all__ = ["RetentionSettings"]
 _MAX_DAYS = 36_500
 
 
-class RetentionSettings(BaseModel):
+class RetentionSettings(SettingGroup):
     """Days after which data of ended deployments and destroyed stacks are deleted.
 
     `run_days`: run directories with the log and the progress on this host, since the end.
@@ -19,8 +21,6 @@ class RetentionSettings(BaseModel):
     `record.json`, not before the other data of a deployment. `state_days`: states of destroyed
     stacks, with their backups, since the last change.
     """
-
-    model_config = {"extra": "forbid", "frozen": True}
 
     run_days: int = Field(
         default=90,

@@ -9,10 +9,9 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
-    BaseModel,
     Field,
     SecretStr,
     ValidationError,
@@ -24,18 +23,24 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from adapters.network import PROXY_VARIABLES, NetworkSettings, Server, split_commas
 from adapters.retention_settings import RetentionSettings
+from adapters.setting_group import SettingGroup
+from adapters.store_settings import (
+    ArtifactsSettings,
+    GcsSettings,
+    LogSettings,
+    RedisSettings,
+    StateSettings,
+)
 from deployments.errors import InvalidSettings
 from deployments.subject import SubjectLimits
 from deployments.templates import TEMPLATES
-from deployments.timings import RETENTION_SECONDS, RetryLimits, StopLadder, Timings, limits_of
+from deployments.timings import RetryLimits, StopLadder, Timings, limits_of
 
 __all__ = [
     "ApiSettings",
     "LimitsSettings",
-    "LogSettings",
     "PhasesSettings",
     "Settings",
-    "StateSettings",
     "TemporalUiSettings",
     "TerraformSettings",
     "apply_network",
@@ -65,15 +70,8 @@ _SECRET_VARIABLES = frozenset(
     }
 )
 
-# Stores that a log can be written to and read from.
-_STORES = ("local", "redis", "gcs", "firestore")
 
-
-class _Group(BaseModel):
-    model_config = {"extra": "forbid", "frozen": True}
-
-
-class ApiSettings(_Group):
+class ApiSettings(SettingGroup):
     """Address of the API. Without sign-in only loopback is allowed.
 
     `published_on_loopback` allows another address in a container whose ports are published on the
@@ -92,7 +90,7 @@ class ApiSettings(_Group):
     connections_per_address: int = Field(default=2_000, ge=16, le=1_000_000)
 
 
-class TemporalUiSettings(_Group):
+class TemporalUiSettings(SettingGroup):
     """Port at which `anava temporal-ui` serves Temporal's Web UI to loopback, at the API's address.
 
     `upstream` is the address of the Web UI itself, which checks no request.
@@ -102,7 +100,7 @@ class TemporalUiSettings(_Group):
     upstream: Server | None = None
 
 
-class LimitsSettings(_Group):
+class LimitsSettings(SettingGroup):
     """The limits of a subject, today the owner: open deployments, and creates a minute per API.
 
     Set `open_deployments` below the places of all hosts, so that no subject takes all of them.
@@ -120,7 +118,7 @@ class LimitsSettings(_Group):
         return SubjectLimits(self.open_deployments, self.creates_per_minute)
 
 
-class TerraformSettings(_Group):
+class TerraformSettings(SettingGroup):
     """The terraform binary and the providers.
 
     `binary` is a name on the PATH or a path. `mirror` is an unpacked filesystem mirror; without a
@@ -153,122 +151,13 @@ class TerraformSettings(_Group):
         return frozenset(TEMPLATES) - {*self.removed}
 
 
-class LogSettings(_Group):
-    """Sinks that the worker writes to, sources that the API reads from (first healthy wins).
-
-    `redact` lists further secret texts, comma-separated. `give_up_seconds`: how long after the end
-    of a step the worker retries a sink that refuses the step's log. `max_mb`: the limit for
-    the log of a deployment; terraform continues beyond it, and the log ends `log_limit_reached`.
-    """
-
-    sinks: Annotated[tuple[str, ...], NoDecode] = ("local",)
-    sources: Annotated[tuple[str, ...], NoDecode] = ("local",)
-    redact: Annotated[tuple[str, ...], NoDecode] = ()
-    # The sandbox's largest log of 3 million lines has 0.6 GB.
-    max_mb: int = Field(default=1_000, ge=1, le=1_000_000)
-    # A week, so that a sink can be repaired after a weekend; the event file stays longer.
-    give_up_seconds: int = Field(default=7 * 86_400, ge=1, le=RETENTION_SECONDS)
-
-    @field_validator("sinks", "sources", "redact", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return split_commas(value)
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        unknown = [source for source in self.sources if source not in _STORES]
-        if unknown or not self.sources:
-            raise ValueError(f"log.sources: {unknown} are not among {', '.join(_STORES)}")
-        for name in self.sinks:
-            if name not in (*_STORES, "console"):
-                raise ValueError(f"log.sinks: {name!r} is not among {', '.join(_STORES)}, console")
-        if "local" not in self.sinks:
-            raise ValueError(
-                "log.sinks must contain local: every other sink reads from the local log"
-            )
-        return self
-
-
-class RedisSettings(_Group):
-    """URL of Redis, `redis://` or `rediss://`, and how long Redis retains a complete log.
-
-    `password_file` has the password, where the URL has none: a file is in no process's environment.
-    """
-
-    url: SecretStr | None = None
-    password_file: Path | None = None
-    # A week: Cloud Storage has the log by then, and no viewer follows a log that old.
-    keep_seconds: int = Field(default=7 * 86_400, ge=60, le=RETENTION_SECONDS)
-
-    @property
-    def password(self) -> str | None:
-        """The content of the password file; None without a file."""
-        return _first_line(self.password_file) if self.password_file else None
-
-    @model_validator(mode="after")
-    def _unambiguous(self) -> Self:
-        if self.password_file and self.url and "@" in self.url.get_secret_value():
-            raise ValueError("The password is in ANAVA_REDIS__URL or in the file, not in both")
-        return self
-
-    @field_validator("password_file")
-    @classmethod
-    def _readable(cls, value: Path | None) -> Path | None:
-        if value is not None and not _first_line(value):
-            raise ValueError(f"The first line of {value} is empty, and should be the password")
-        return value
-
-
-def _first_line(path: Path) -> str:
-    try:
-        return path.read_text().partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a text"
-        raise ValueError(f"{path} cannot be read: {reason}") from None
-
-
-# https://cloud.google.com/storage/docs/buckets#naming. The name is written into HCL files, in which
-# none of these characters has a meaning.
-_Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")]
-
 # A service account's email only: the email becomes part of a URL.
 _Account = Annotated[
     str, Field(pattern=r"^[a-z0-9-]{1,63}@[a-z0-9.-]{1,200}\.gserviceaccount\.com$")
 ]
 
 
-class ArtifactsSettings(_Group):
-    """The store of plans, logs, outputs and records for download: `local` or `gcs`."""
-
-    store: Literal["local", "gcs"] = "local"
-
-
-class GcsSettings(_Group):
-    """The bucket of logs and artifacts; `endpoint` replaces Google's server, also for states."""
-
-    bucket: _Bucket | None = None
-    endpoint: Server | None = None
-
-
-class StateSettings(_Group):
-    """The store of Terraform states: `local`, on this machine, or `gcs`, in a bucket.
-
-    A state holds every secret of its stack in clear, so logs must have another bucket.
-    """
-
-    backend: Literal["local", "gcs"] = "local"
-    bucket: _Bucket | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if self.backend == "gcs" and self.bucket is None:
-            raise ValueError("States in gcs need ANAVA_STATE__BUCKET")
-        if self.backend == "local" and self.bucket is not None:
-            raise ValueError("ANAVA_STATE__BUCKET needs ANAVA_STATE__BACKEND=gcs")
-        return self
-
-
-class GoogleSettings(_Group):
+class GoogleSettings(SettingGroup):
     """The project of Firestore and the bucket; unset, the credentials name the project.
 
     `endpoint` replaces Google's hosts for preflight and terraform's provider, as `<endpoint>/<first
@@ -283,7 +172,7 @@ class GoogleSettings(_Group):
     token_seconds: int = Field(default=3600, ge=10, le=43_200)
 
 
-class SecretsSettings(_Group):
+class SecretsSettings(SettingGroup):
     """Keys that encrypt sensitive variables in Temporal, and sign what the API accepts.
 
     `keys` are 32 bytes each in base64, comma-separated: the first encrypts and signs, each decrypts
@@ -320,7 +209,7 @@ def _key(text: str) -> bytes:
     return key
 
 
-class WorkerSettings(_Group):
+class WorkerSettings(SettingGroup):
     """Capacity of a host, and how fast a worker re-attaches to steps.
 
     `deployments`: places of this host; a deployment needs about 100 MB and, with Google's provider,
@@ -354,9 +243,9 @@ def _limit_fields() -> dict[str, Any]:
 
 # A type checker cannot read a base class that a call makes.
 if TYPE_CHECKING:
-    _LimitSettings = _Group
+    _LimitSettings = SettingGroup
 else:
-    _LimitSettings = create_model("_LimitSettings", __base__=_Group, **_limit_fields())
+    _LimitSettings = create_model("_LimitSettings", __base__=SettingGroup, **_limit_fields())
 
 
 class PhasesSettings(_LimitSettings):

@@ -6,7 +6,7 @@ import pytest
 from redis.exceptions import AuthenticationError
 
 from adapters.redis.log import open_redis
-from adapters.settings import RedisSettings
+from adapters.store_settings import RedisSettings
 from tests.support import stores
 
 

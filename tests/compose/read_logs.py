@@ -10,7 +10,8 @@ import sys
 from collections.abc import AsyncIterator
 
 from adapters.local.inotify import FileChanges
-from adapters.settings import LogSettings, Settings, load
+from adapters.settings import Settings, load
+from adapters.store_settings import LogSettings
 from adapters.stores import open_sources
 from deployments.errors import AnavaError
 from deployments.events import EventId

@@ -15,7 +15,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from adapters.settings import GcsSettings, Settings, StateSettings, base_environment
+from adapters.settings import Settings, base_environment
+from adapters.store_settings import GcsSettings, StateSettings
 from adapters.terraform import command
 from adapters.terraform.output.messages import ProgressAccumulator, decode
 from adapters.terraform.state.backends import (
