@@ -99,10 +99,7 @@ class Connections:
 
     def begin(self, connection: "HttpProtocol") -> None:
         """Note that a client owes the rest of a request; of too many the oldest is closed."""
-        self._unfinished[connection] = None
-        if len(self._unfinished) > self.limits.unfinished:
-            oldest = next(iter(self._unfinished))
-            del self._unfinished[oldest]
+        if oldest := _put(self._unfinished, connection, self.limits.unfinished):
             oldest.expire()
 
     def end(self, connection: "HttpProtocol") -> None:
@@ -111,12 +108,8 @@ class Connections:
 
     def refuse(self, connection: "HttpProtocol") -> None:
         """Hold a refused connection until its response; of too many the oldest is closed."""
-        self._refused[connection] = None
         _, for_refused = usable_descriptors()
-        if len(self._refused) > for_refused:
-            # Removed at once: the loop accepts a burst before it closes the first.
-            oldest = next(iter(self._refused))
-            del self._refused[oldest]
+        if oldest := _put(self._refused, connection, for_refused):
             oldest.transport.abort()
 
     def forget(self, connection: "HttpProtocol") -> None:
@@ -233,6 +226,21 @@ class HttpProtocol(H11Protocol):
         if self._address:
             self._of_server.remove(self._address)
             self._address = ""
+
+
+def _put(
+    connections: dict[HttpProtocol, None], connection: HttpProtocol, most: int
+) -> HttpProtocol | None:
+    """Add a connection; of more than `most` remove and return the oldest.
+
+    It is removed at once: the loop accepts a burst before it closes the first.
+    """
+    connections[connection] = None
+    if len(connections) <= most:
+        return None
+    oldest = next(iter(connections))
+    del connections[oldest]
+    return oldest
 
 
 def peer_address(transport: asyncio.BaseTransport) -> str:
