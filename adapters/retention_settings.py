@@ -5,11 +5,9 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from adapters.setting_group import SettingGroup
+from deployments.retention import MAX_DAYS
 
 __all__ = ["RetentionSettings"]
-
-# A century: for ever.
-_MAX_DAYS = 36_500
 
 
 class RetentionSettings(SettingGroup):
@@ -25,21 +23,21 @@ class RetentionSettings(SettingGroup):
     run_days: int = Field(
         default=90,
         ge=1,
-        le=_MAX_DAYS,
+        le=MAX_DAYS,
         description="Temporal's retention: later the API does not know the deployment",
     )
-    log_days: int = Field(default=365, ge=1, le=_MAX_DAYS, description="A year, for audits")
-    artifact_days: int = Field(default=365, ge=1, le=_MAX_DAYS, description="A year, for audits")
+    log_days: int = Field(default=365, ge=1, le=MAX_DAYS, description="A year, for audits")
+    artifact_days: int = Field(default=365, ge=1, le=MAX_DAYS, description="A year, for audits")
     record_days: int = Field(
         default=1825,
         ge=1,
-        le=_MAX_DAYS,
+        le=MAX_DAYS,
         description="Five years: small, and the last witness of a deployment",
     )
     state_days: int = Field(
         default=90,
         ge=1,
-        le=_MAX_DAYS,
+        le=MAX_DAYS,
         description="A destroyed stack can be looked into for a quarter",
     )
 

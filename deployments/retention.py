@@ -10,6 +10,7 @@ from enum import StrEnum
 
 __all__ = [
     "DAY_SECONDS",
+    "MAX_DAYS",
     "Amount",
     "Facts",
     "KindReport",
@@ -20,6 +21,8 @@ __all__ = [
 ]
 
 DAY_SECONDS = 86_400.0
+# A century: for ever.
+MAX_DAYS = 36_500
 
 
 class RetainReason(StrEnum):

@@ -10,13 +10,11 @@ from deployments.errors import Expired, NotFound, OnAnotherHost
 from deployments.events import EventId
 from deployments.execution import DeploymentSnapshot
 from deployments.log_ports import LogSource
-from deployments.retention import DAY_SECONDS
+from deployments.retention import DAY_SECONDS, MAX_DAYS
 
 __all__ = ["Placement"]
 
 _START = EventId(0, 0)
-# A century.
-_FOR_EVER_DAYS = 36_500
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,9 @@ class Placement:
     has_artifacts: Callable[[str], bool] = lambda _: False
     log_is_local: bool = True
     artifacts_are_local: bool = True
-    run_days: int = _FOR_EVER_DAYS
-    log_days: int = _FOR_EVER_DAYS
-    artifact_days: int = _FOR_EVER_DAYS
+    run_days: int = MAX_DAYS
+    log_days: int = MAX_DAYS
+    artifact_days: int = MAX_DAYS
 
     async def require_log(self, snapshot: DeploymentSnapshot, source: LogSource) -> None:
         """Raise OnAnotherHost where the log lies on another host's disk, Expired when deleted.
