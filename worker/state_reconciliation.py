@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapters.terraform.output.events import LineSplitter
-from adapters.terraform.output.messages import ProgressAccumulator, decode
+from adapters.terraform.output.messages import decode
+from adapters.terraform.output.progress import ProgressAccumulator
 from adapters.terraform.state.addresses import comparable_address, instance_address
 from deployments.results import Reconciliation, Recovery
 from deployments.step import Resource, ResourceStatus, SilentChange

@@ -14,7 +14,7 @@ from adapters.local import atomic_files, disk_space
 from adapters.local.event_file import EVENT_FILE, EventFile, read_end_record
 from adapters.local.progress import PROGRESS_FILE
 from adapters.terraform.output.events import Translator
-from adapters.terraform.output.messages import ProgressAccumulator
+from adapters.terraform.output.progress import ProgressAccumulator
 from deployments.events import LIMIT_NOTICE, EndKind, EndRecord, is_limit_notice
 from deployments.step import StepKey
 from deployments.typical_durations import TypicalDurations

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.terraform.output.messages import ProgressAccumulator
+from adapters.terraform.output.progress import ProgressAccumulator
 from deployments.errors import RunDirectoryBroken
 from deployments.events import EndRecord
 from deployments.phase import Phase

@@ -11,7 +11,8 @@ import msgspec
 
 from adapters.private_key_lines import PrivateKeyLines
 from adapters.redaction import Redactor
-from adapters.terraform.output.messages import Message, ProgressAccumulator, as_diagnostic, decode
+from adapters.terraform.output.messages import Message, as_diagnostic, decode
+from adapters.terraform.output.progress import ProgressAccumulator
 from deployments.events import MAX_TEXT_BYTES, Event, EventDiagnostic, EventResource
 from deployments.log_text import with_cut_mark
 

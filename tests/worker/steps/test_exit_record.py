@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from adapters.terraform.output.messages import Message, ProgressAccumulator, decode
+from adapters.terraform.output.messages import Message, decode
+from adapters.terraform.output.progress import ProgressAccumulator
 from deployments.deployment import Status
 from deployments.phase import Phase
 from deployments.reasons import Reason

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from adapters.redaction import Redactor
-from adapters.terraform.output.messages import Message, ProgressAccumulator, decode
+from adapters.terraform.output.messages import Message, decode
+from adapters.terraform.output.progress import ProgressAccumulator
 from deployments.step import Counts, ResourceStatus, SilentChange
 
 CORPUS = Path(__file__).parents[1] / "corpus"

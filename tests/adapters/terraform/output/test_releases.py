@@ -9,7 +9,7 @@ import pytest
 
 from adapters.redaction import Redactor
 from adapters.terraform.output.events import Translator
-from adapters.terraform.output.messages import ProgressAccumulator
+from adapters.terraform.output.progress import ProgressAccumulator
 from deployments.reasons import Reason
 from deployments.refusal_causes import classify
 from deployments.step import Counts, ResourceStatus

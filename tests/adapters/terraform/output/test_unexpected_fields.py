@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from adapters.redaction import Redactor
 from adapters.terraform.output.events import MAX_LINE_BYTES, Translator
-from adapters.terraform.output.messages import Message, ProgressAccumulator, decode
+from adapters.terraform.output.messages import Message, decode
+from adapters.terraform.output.progress import ProgressAccumulator
 from deployments.step import Diagnostic, ResourceStatus
 
 CORPUS = Path(__file__).parents[1] / "corpus"

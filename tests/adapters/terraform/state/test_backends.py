@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from adapters.settings import Settings, base_environment
 from adapters.store_settings import GcsSettings, StateSettings
 from adapters.terraform import command
-from adapters.terraform.output.messages import ProgressAccumulator, decode
+from adapters.terraform.output.messages import decode
+from adapters.terraform.output.progress import ProgressAccumulator
 from adapters.terraform.state.backends import (
     LocalStateBackend,
     StateBackends,
