@@ -15,8 +15,12 @@ def thread_seconds(work: Callable[[], object]) -> float:
 
 
 def growth(work: Callable[[int], Callable[[], object]], size: int) -> float:
-    """How many times longer the work takes at twice the size; `work` prepares a size."""
-    small, large = work(size), work(2 * size)
+    """How many times longer the work takes at four times the size; `work` prepares a size.
+
+    Work whose cost grows as its size gives 4, as the square of its size 16: a limit of 8 leaves
+    room for a noisy machine on both sides.
+    """
+    small, large = work(size), work(4 * size)
     # In turns, so that a change of the machine's speed meets both.
     pairs = [(_once(small), _once(large)) for _ in range(_ROUNDS)]
     return min(pair[1] for pair in pairs) / min(pair[0] for pair in pairs)
