@@ -21,11 +21,12 @@ from deployments.payload_size import fit
 from deployments.phase import Phase
 from deployments.results import EndContext
 from deployments.step import Counts, Output, StepKey, StepOutcome, StepResult
+from tests.support.ids import deployment_id
 from tests.support.stack_records import StackRecordsInMemory
 from worker.host import WorkerHost
 from worker.steps.result_file import write_result
 
-DEPLOYMENT = "dep-aaaaaaaaaaaaaaaafinalizing"
+DEPLOYMENT = deployment_id("finalizing")
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
 APPLIED = StepResult(
     StepKey(DEPLOYMENT, 2),

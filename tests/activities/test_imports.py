@@ -22,10 +22,11 @@ from deployments.phase import Phase
 from deployments.preflight import Project
 from deployments.step import ActivityToken, StepKey, StepOrder
 from deployments.timings import StopLadder
+from tests.support.ids import deployment_id
 from tests.support.stack_records import StackRecordsInMemory
 from worker.host import WorkerHost
 
-DEPLOYMENT = "dep-aaaaaaaaaaaaaaaaaimporting"
+DEPLOYMENT = deployment_id("importing")
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
 EXISTING = Import('terraform_data.edge["edge-1"]', "1")
 

@@ -12,10 +12,12 @@ from adapters.local.inotify import FileChanges
 from adapters.settings import Settings, TerraformSettings, base_environment
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.errors import InvalidRequest
+from tests.support.ids import deployment_id
 from tests.support.stack_records import StackRecordsInMemory
 from worker.host import WorkerHost
 
 REQUEST = DeploymentRequest(Stack("anava", "demo-project-1", "anava"), "us-central1", "US")
+DEPLOYMENT, SECOND, THIRD = map(deployment_id, ("1", "2", "3"))
 
 
 async def test_a_template_with_googles_provider_needs_a_mirror(tmp_path: Path) -> None:
@@ -33,14 +35,12 @@ async def test_a_template_with_googles_provider_needs_a_mirror(tmp_path: Path) -
             host, host.plans, host.finalization, host.archive
         ).prepare_deployment
         with pytest.raises(ApplicationError, match="ANAVA_TERRAFORM__MIRROR") as refused:
-            await ActivityEnvironment().run(
-                prepare, PrepareDeploymentInput("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", REQUEST)
-            )
+            await ActivityEnvironment().run(prepare, PrepareDeploymentInput(DEPLOYMENT, REQUEST))
     finally:
         host.close()
         changes.close()
     assert (refused.value.type, refused.value.non_retryable) == ("TerraformUnusable", True)
-    assert not (settings.runs / "dep-aaaaaaaaaaaaaaaaaaaaaaaaab").exists()
+    assert not (settings.runs / DEPLOYMENT).exists()
 
 
 async def test_the_version_of_a_template_is_a_digest_of_its_files(tmp_path: Path) -> None:
@@ -60,12 +60,12 @@ async def test_the_version_of_a_template_is_a_digest_of_its_files(tmp_path: Path
         StackRecordsInMemory(),
     )
     try:
-        first = (await host.prepare("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", request)).template_version
+        first = (await host.prepare(DEPLOYMENT, request)).template_version
         (template / "README.md").write_text("a file that the template may read")
-        second = (await host.prepare("dep-aaaaaaaaaaaaaaaaaaaaaaaaa2", request)).template_version
+        second = (await host.prepare(SECOND, request)).template_version
         (template / "modules" / "a.tf").write_text("# another file")
-        third = (await host.prepare("dep-aaaaaaaaaaaaaaaaaaaaaaaaa3", request)).template_version
-        repeated = (await host.prepare("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", request)).template_version
+        third = (await host.prepare(THIRD, request)).template_version
+        repeated = (await host.prepare(DEPLOYMENT, request)).template_version
     finally:
         host.close()
         changes.close()
@@ -89,8 +89,8 @@ async def test_a_host_refuses_a_template_that_is_removed(tmp_path: Path) -> None
     )
     try:
         with pytest.raises(InvalidRequest, match="does not deploy the template sandbox"):
-            await host.prepare("dep-1", request)
+            await host.prepare(DEPLOYMENT, request)
     finally:
         host.close()
         changes.close()
-    assert not (settings.runs / "dep-1").exists()
+    assert not (settings.runs / DEPLOYMENT).exists()

@@ -1,7 +1,6 @@
 """Data go after their retention, and an idle worker does not notice how many have ended."""
 
 import asyncio
-import base64
 import hashlib
 import json
 import logging
@@ -24,6 +23,7 @@ from deployments.events import EndKind, EndRecord
 from deployments.retention import DAY_SECONDS, RetainReason
 from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Attribute
 from tests.support.api import start_api, until_ready
+from tests.support.ids import deployment_id
 from tests.support.servers import ROOT, Process, TemporalServer, eventually, free_port
 from tests.support.service import Deployment, House
 
@@ -119,10 +119,8 @@ async def test_an_operator_sees_what_will_be_deleted_and_deletes_it(house: House
 
 def ended(house: House, number: int, days: float) -> None:
     """What a deployment leaves after its end."""
-    digest = hashlib.sha256(str(number).encode()).digest()
-    id = "dep-" + base64.b32encode(digest).decode().lower()[:26]
     stack = f"local.sandbox.demo-project-1.p{number % STACKS}"
-    run = house.data / "runs" / id
+    run = house.data / "runs" / deployment_id(str(number))
     moment = time.time() - days * DAY_SECONDS
     for step in (1, 2, 3):
         folder = run / "steps" / str(step)

@@ -1,8 +1,6 @@
 """Retention on a host: what is deleted, what never is, and what a killed pass leaves."""
 
 import asyncio
-import base64
-import hashlib
 import json
 import os
 import shutil
@@ -74,7 +72,7 @@ class Scene:
 
     def ended(self, name: str, days: float, stack: str = STACK, status: str = "completed") -> str:
         """A deployment that ended some days ago, with a run directory and artifacts."""
-        id = "dep-" + base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().lower()[:26]
+        id = deployment_id(name)
         template, project_id, prefix = stack.split(".")[1:]
         values = vars(Stack(template, project_id, prefix))
         record = json.dumps({"request": {"stack": values}, "result": {"status": status}})
