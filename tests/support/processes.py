@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-__all__ = ["Usage", "open_files_below", "processes_below"]
+__all__ = ["Usage", "open_files", "open_files_below", "processes_below"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _RESET_PEAK = "5"  # proc(5), clear_refs
@@ -11,7 +11,7 @@ _RESET_PEAK = "5"  # proc(5), clear_refs
 
 def processes_below(folder: Path) -> list[int]:
     """Pids whose working directory lies below a folder."""
-    found = []
+    pids = []
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
@@ -20,25 +20,28 @@ def processes_below(folder: Path) -> list[int]:
         except OSError:
             continue
         if where.is_relative_to(folder):
-            found.append(int(process.name))
-    return found
+            pids.append(int(process.name))
+    return pids
 
 
-def open_files_below(pid: int, folder: Path) -> list[Path]:
-    """Files below a folder that a process holds open; none of a process that has ended."""
-    found = []
+def open_files(pid: int) -> list[Path]:
+    """What the descriptors of a process refer to; nothing of a process that has ended."""
+    targets = []
     try:
         descriptors = list(Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return []
     for descriptor in descriptors:
         try:
-            target = descriptor.readlink()
+            targets.append(descriptor.readlink())
         except OSError:
             continue
-        if target.is_relative_to(folder):
-            found.append(target)
-    return found
+    return targets
+
+
+def open_files_below(pid: int, folder: Path) -> list[Path]:
+    """Files below a folder that a process holds open; none of a process that has ended."""
+    return [target for target in open_files(pid) if target.is_relative_to(folder)]
 
 
 class Usage:
