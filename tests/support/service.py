@@ -149,14 +149,14 @@ class House:
 
     def worker(self, program: str = "worker_main.py", **settings: str) -> Process:
         environment = {**self.environment(), "PYTHONPATH": str(ROOT), **settings}
-        return self.python([str(ROOT / program)], environment, self.data / "worker.log")
+        argv = [sys.executable, str(ROOT / program)]
+        return self.run(argv, environment, self.data / "worker.log", forks=self.forks)
 
-    def python(self, argv: list[str], environment: dict[str, str], log: Path) -> Process:
-        """Run a program of the service by the arguments of `python`; the house ends it."""
-        if self.forks:
-            process = Process.forked(argv, environment, log)
-        else:
-            process = Process([sys.executable, *argv], environment, log)
+    def run(
+        self, argv: list[str], environment: dict[str, str], log: Path, *, forks: bool
+    ) -> Process:
+        """Start a program of the service; the house ends it."""
+        process = Process(argv, environment, log, forks=forks)
         self.workers.append(process)
         return process
 
