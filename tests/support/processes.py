@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-__all__ = ["Usage", "open_files", "open_files_below", "processes_below"]
+__all__ = ["PeakUsage", "Usage", "open_files", "open_files_below", "processes_below"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _RESET_PEAK = "5"  # proc(5), clear_refs
@@ -45,13 +45,11 @@ def open_files_below(pid: int, folder: Path) -> list[Path]:
 
 
 class Usage:
-    """CPU time of a process since this was made, and its largest memory since then."""
+    """CPU time of a process since this was made, and its memory; any user may read both."""
 
     def __init__(self, pid: int) -> None:
         self._process = Path(f"/proc/{pid}")
-        (self._process / "clear_refs").write_text(_RESET_PEAK)
         self._cpu = self._cpu_seconds()
-        self.memory_before_mb = self.memory_mb
 
     @property
     def cpu_seconds(self) -> float:
@@ -63,11 +61,6 @@ class Usage:
         """The resident memory now."""
         return self._memory("VmRSS")
 
-    @property
-    def peak_mb(self) -> float:
-        """The most memory since the beginning."""
-        return self._memory("VmHWM")
-
     def _cpu_seconds(self) -> float:
         fields = (self._process / "stat").read_text().rpartition(") ")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
@@ -77,3 +70,20 @@ class Usage:
             if line.startswith(f"{name}:"):
                 return int(line.split()[1]) / 1024
         raise LookupError(name)
+
+
+class PeakUsage(Usage):
+    """Also the largest memory since this was made.
+
+    Of a process that is closed to debuggers, as worker and API are, only root may reset it.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(pid)
+        (self._process / "clear_refs").write_text(_RESET_PEAK)
+        self.memory_before_mb = self.memory_mb
+
+    @property
+    def peak_mb(self) -> float:
+        """The most memory since the beginning."""
+        return self._memory("VmHWM")
