@@ -14,11 +14,6 @@ from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-)
 
 from adapters.encryption import AesGcmCipher
 from adapters.local import atomic_files
@@ -28,6 +23,7 @@ from deployments.secret_variables import encrypt_variables
 from deployments.temporal_names import SHARED_QUEUE, STACK_RECORD_WORKFLOW, Attribute, Memo
 from deployments.timings import PhaseTimeouts, RetryLimits, StopLadder, Timings
 from tests.support.processes import processes_below
+from tests.support.search_attributes import keywords
 from tests.support.secrets import PLANTED
 from tests.support.servers import ROOT, Process, eventually
 from tests.support.signing import signed_input
@@ -197,15 +193,12 @@ class House:
             ),
             id=id,
             task_queue=SHARED_QUEUE,
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
-                    for name, value in (
-                        (Attribute.STATUS, "queued"),
-                        (Attribute.OWNER, "local"),
-                        (Attribute.STACK, stack.id),
-                    )
-                ]
+            search_attributes=keywords(
+                {
+                    Attribute.STATUS: "queued",
+                    Attribute.OWNER: "local",
+                    Attribute.STACK: stack.id,
+                }
             ),
         )
         return Deployment(id, handle, self.data / "runs" / id, stack.id)
