@@ -203,6 +203,11 @@ class House:
         )
         return Deployment(id, handle, self.data / "runs" / id, stack.id)
 
+    @property
+    def host(self) -> object:
+        """The id of the host; `None` before its first worker."""
+        return (atomic_files.read(self.data / "runs" / "host.json") or {}).get("id")
+
     def known(self, id: str, stack: str) -> Deployment:
         """A deployment that was started through the API."""
         handle = self.client.get_workflow_handle(id)
@@ -216,9 +221,9 @@ class House:
     async def forget_states(self) -> None:
         """Remove the records of the stacks of this host, whose disk goes with the test."""
         query = f"WorkflowType = '{STACK_RECORD_WORKFLOW}' AND ExecutionStatus = 'Running'"
-        host = atomic_files.read(self.data / "runs" / "host.json") or {}
+        host = self.host
         async for execution in self.client.list_workflows(query):
-            if (await execution.memo_value("record"))["host"] == host.get("id"):
+            if (await execution.memo_value("record"))["host"] == host:
                 await self.client.get_workflow_handle(execution.id).terminate()
 
     async def close(self) -> None:
