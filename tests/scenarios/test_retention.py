@@ -160,7 +160,7 @@ async def cpu_during(worker: Process, seconds: float) -> float:
 
 @pytest.mark.parametrize("number", NUMBERS)
 async def test_ended_deployments_cost_an_idle_worker_nothing(house: House, number: int) -> None:
-    """An idle worker with 5,000 ended run directories used 100 times the CPU of an empty one."""
+    """An idle worker with 5,000 ended run directories used 100 times the CPU of an empty host."""
     empty = await idle_cpu(house)
     for index in range(number):
         ended(house, index, 80 if index < number // 2 else 100)
