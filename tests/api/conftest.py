@@ -19,15 +19,11 @@ from api.dependencies import Services
 from api.server import Server
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
-from deployments.subject import SubjectLimits
 from deployments.temporal_names import SHARED_QUEUE
 from deployments.timings import Timings
 from tests.api.scripted import ScriptedWorkflow
-from tests.api.serving import in_process, serving
+from tests.api.serving import UNLIMITED, in_process, serving
 from tests.api.temporal import temporal_server
-
-# The deployments of all tests of a process belong to the same owner.
-UNLIMITED = SubjectLimits(open_deployments=100_000, creates_per_minute=100_000)
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,17 @@ import httpx
 from starlette.applications import Starlette
 
 from api.server import Server
+from deployments.subject import SubjectLimits
 from tests.support.servers import eventually
 
-__all__ = ["in_process", "serving"]
+__all__ = ["UNLIMITED", "UNLIMITED_SETTINGS", "in_process", "serving"]
+
+# The deployments of all tests of a process belong to the same owner, on the same Temporal.
+UNLIMITED = SubjectLimits(open_deployments=1_000, creates_per_minute=100_000)
+UNLIMITED_SETTINGS = {
+    "ANAVA_LIMITS__OPEN_DEPLOYMENTS": str(UNLIMITED.open_deployments),
+    "ANAVA_LIMITS__CREATES_PER_MINUTE": str(UNLIMITED.creates_per_minute),
+}
 
 
 @asynccontextmanager
