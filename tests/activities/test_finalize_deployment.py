@@ -12,8 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.deployments import DeploymentActivities, FinalizeDeploymentInput
 from adapters.local.artifacts import LocalArtifactStore
-from adapters.local.inotify import FileChanges
-from adapters.settings import Settings, base_environment
+from adapters.settings import Settings
 from deployments.artifacts import Artifact
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
 from deployments.errors import NotAcceptedByApi, Unavailable
@@ -21,11 +20,12 @@ from deployments.payload_size import fit
 from deployments.phase import Phase
 from deployments.results import EndContext
 from deployments.step import Counts, Output, StepKey, StepOutcome, StepResult
-from tests.support.stack_records import StackRecordsInMemory
+from tests.support.ids import deployment_id
+from tests.support.worker_host import worker_host
 from worker.host import WorkerHost
 from worker.steps.result_file import write_result
 
-DEPLOYMENT = "dep-aaaaaaaaaaaaaaaafinalizing"
+DEPLOYMENT = deployment_id("finalizing")
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
 APPLIED = StepResult(
     StepKey(DEPLOYMENT, 2),
@@ -57,21 +57,15 @@ def store(tmp_path: Path) -> Failing:
 
 @pytest.fixture
 async def host(tmp_path: Path, store: Failing) -> AsyncIterator[WorkerHost]:
-    changes = FileChanges()
-    environment = base_environment()
-    host = await WorkerHost.open(
-        Settings(data_dir=tmp_path), environment, changes, store, StackRecordsInMemory()
-    )
-    await host.prepare(DEPLOYMENT, REQUEST)
-    for number in (1, 2):
-        folder = tmp_path / "runs" / DEPLOYMENT / "steps" / str(number)
-        folder.mkdir()
-        event = {"id": f"{number}-1", "time": "", "level": "info", "phase": "plan"}
-        line = json.dumps({**event, "text": f"line of {number}"})
-        (folder / "events.jsonl").write_text(f"{line}\n")
-    yield host
-    host.close()
-    changes.close()
+    async with worker_host(Settings(data_dir=tmp_path), store) as host:
+        await host.prepare(DEPLOYMENT, REQUEST)
+        for number in (1, 2):
+            folder = tmp_path / "runs" / DEPLOYMENT / "steps" / str(number)
+            folder.mkdir()
+            event = {"id": f"{number}-1", "time": "", "level": "info", "phase": "plan"}
+            line = json.dumps({**event, "text": f"line of {number}"})
+            (folder / "events.jsonl").write_text(f"{line}\n")
+        yield host
 
 
 async def finalize(

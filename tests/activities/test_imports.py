@@ -10,8 +10,6 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.preflight import FindExistingInput, PreflightActivities
-from adapters.local.artifacts import LocalArtifactStore
-from adapters.local.inotify import FileChanges
 from adapters.settings import Settings, base_environment
 from adapters.terraform import command
 from deployments.deployment import DeploymentRequest, Stack
@@ -22,10 +20,11 @@ from deployments.phase import Phase
 from deployments.preflight import Project
 from deployments.step import ActivityToken, StepKey, StepOrder
 from deployments.timings import StopLadder
-from tests.support.stack_records import StackRecordsInMemory
+from tests.support.ids import deployment_id
+from tests.support.worker_host import worker_host
 from worker.host import WorkerHost
 
-DEPLOYMENT = "dep-aaaaaaaaaaaaaaaaaimporting"
+DEPLOYMENT = deployment_id("importing")
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
 EXISTING = Import('terraform_data.edge["edge-1"]', "1")
 
@@ -37,15 +36,9 @@ def order(step: int, phase: Phase = Phase.PLAN, *imports: Import) -> StepOrder:
 
 @pytest.fixture
 async def host(tmp_path: Path) -> AsyncIterator[WorkerHost]:
-    changes, store = FileChanges(), LocalArtifactStore(tmp_path)
-    settings = Settings(data_dir=tmp_path)
-    host = await WorkerHost.open(
-        settings, base_environment(), changes, store, StackRecordsInMemory()
-    )
-    await host.prepare(DEPLOYMENT, REQUEST)
-    yield host
-    host.close()
-    changes.close()
+    async with worker_host(Settings(data_dir=tmp_path)) as host:
+        await host.prepare(DEPLOYMENT, REQUEST)
+        yield host
 
 
 def place(host: WorkerHost, given: StepOrder) -> None:

@@ -7,15 +7,14 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.deployments import DeploymentActivities, PrepareDeploymentInput
-from adapters.local.artifacts import LocalArtifactStore
-from adapters.local.inotify import FileChanges
-from adapters.settings import Settings, TerraformSettings, base_environment
+from adapters.settings import Settings, TerraformSettings
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.errors import InvalidRequest
-from tests.support.stack_records import StackRecordsInMemory
-from worker.host import WorkerHost
+from tests.support.ids import deployment_id
+from tests.support.worker_host import worker_host
 
 REQUEST = DeploymentRequest(Stack("anava", "demo-project-1", "anava"), "us-central1", "US")
+DEPLOYMENT, SECOND, THIRD = map(deployment_id, ("1", "2", "3"))
 
 
 async def test_a_template_with_googles_provider_needs_a_mirror(tmp_path: Path) -> None:
@@ -23,24 +22,14 @@ async def test_a_template_with_googles_provider_needs_a_mirror(tmp_path: Path) -
     settings = Settings(
         data_dir=tmp_path, terraform=TerraformSettings(templates=tmp_path / "templates")
     )
-    changes = FileChanges()
-    store = LocalArtifactStore(tmp_path)
-    host = await WorkerHost.open(
-        settings, base_environment(), changes, store, StackRecordsInMemory()
-    )
-    try:
+    async with worker_host(settings) as host:
         prepare = DeploymentActivities(
             host, host.plans, host.finalization, host.archive
         ).prepare_deployment
         with pytest.raises(ApplicationError, match="ANAVA_TERRAFORM__MIRROR") as refused:
-            await ActivityEnvironment().run(
-                prepare, PrepareDeploymentInput("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", REQUEST)
-            )
-    finally:
-        host.close()
-        changes.close()
+            await ActivityEnvironment().run(prepare, PrepareDeploymentInput(DEPLOYMENT, REQUEST))
     assert (refused.value.type, refused.value.non_retryable) == ("TerraformUnusable", True)
-    assert not (settings.runs / "dep-aaaaaaaaaaaaaaaaaaaaaaaaab").exists()
+    assert not (settings.runs / DEPLOYMENT).exists()
 
 
 async def test_the_version_of_a_template_is_a_digest_of_its_files(tmp_path: Path) -> None:
@@ -51,24 +40,13 @@ async def test_the_version_of_a_template_is_a_digest_of_its_files(tmp_path: Path
         data_dir=tmp_path, terraform=TerraformSettings(templates=tmp_path / "templates")
     )
     request = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
-    changes = FileChanges()
-    host = await WorkerHost.open(
-        settings,
-        base_environment(),
-        changes,
-        LocalArtifactStore(tmp_path),
-        StackRecordsInMemory(),
-    )
-    try:
-        first = (await host.prepare("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", request)).template_version
+    async with worker_host(settings) as host:
+        first = (await host.prepare(DEPLOYMENT, request)).template_version
         (template / "README.md").write_text("a file that the template may read")
-        second = (await host.prepare("dep-aaaaaaaaaaaaaaaaaaaaaaaaa2", request)).template_version
+        second = (await host.prepare(SECOND, request)).template_version
         (template / "modules" / "a.tf").write_text("# another file")
-        third = (await host.prepare("dep-aaaaaaaaaaaaaaaaaaaaaaaaa3", request)).template_version
-        repeated = (await host.prepare("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", request)).template_version
-    finally:
-        host.close()
-        changes.close()
+        third = (await host.prepare(THIRD, request)).template_version
+        repeated = (await host.prepare(DEPLOYMENT, request)).template_version
     assert len(first) == 12
     assert set(first) <= set("0123456789abcdef")
     assert len({first, second, third}) == 3
@@ -79,18 +57,7 @@ async def test_a_host_refuses_a_template_that_is_removed(tmp_path: Path) -> None
     """Also where another API, or a client of Temporal, has accepted the deployment."""
     settings = Settings(data_dir=tmp_path, terraform=TerraformSettings(removed=("sandbox",)))
     request = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
-    changes = FileChanges()
-    host = await WorkerHost.open(
-        settings,
-        base_environment(),
-        changes,
-        LocalArtifactStore(tmp_path),
-        StackRecordsInMemory(),
-    )
-    try:
+    async with worker_host(settings) as host:
         with pytest.raises(InvalidRequest, match="does not deploy the template sandbox"):
-            await host.prepare("dep-1", request)
-    finally:
-        host.close()
-        changes.close()
-    assert not (settings.runs / "dep-1").exists()
+            await host.prepare(DEPLOYMENT, request)
+    assert not (settings.runs / DEPLOYMENT).exists()

@@ -1,6 +1,5 @@
 """One Temporal dev server a session; the application in this process, in front of it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -20,15 +19,11 @@ from api.dependencies import Services
 from api.server import Server
 from api.services.deployments import DeploymentService
 from api.services.health import HealthService
-from deployments.subject import SubjectLimits
 from deployments.temporal_names import SHARED_QUEUE
 from deployments.timings import Timings
 from tests.api.scripted import ScriptedWorkflow
+from tests.api.serving import UNLIMITED, in_process, serving
 from tests.api.temporal import temporal_server
-from tests.support.servers import eventually
-
-# The deployments of all tests of a process belong to the same owner.
-UNLIMITED = SubjectLimits(open_deployments=100_000, creates_per_minute=100_000)
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +57,7 @@ async def services(client: Client, tmp_path: Path) -> AsyncIterator[Services]:
 
 @pytest.fixture
 async def api(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(build(services), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+    async with in_process(build(services)) as session:
         yield session
 
 
@@ -81,12 +75,9 @@ async def worker(client: Client) -> AsyncIterator[None]:
 @pytest.fixture
 async def server(services: Services) -> AsyncIterator[Server]:
     """The application on a real socket, patient with a stalled client for two seconds."""
-    made = Server(build(services), "127.0.0.1", 0, services.stopping, stall_seconds=2)
-    serving = asyncio.create_task(made.serve())
-    await eventually(lambda: made.started, "the server")
-    yield made
-    made.should_exit = True
-    await serving
+    server = Server(build(services), "127.0.0.1", 0, services.stopping, stall_seconds=2)
+    async with serving(server):
+        yield server
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from adapters.local.artifacts import LocalArtifactStore
 from api.app import build
 from api.dependencies import Services
 from deployments.artifacts import LINK_SECONDS
+from tests.api.serving import in_process
 
 LOG = b"line\n" * 100_000
 
@@ -36,8 +37,7 @@ def store(tmp_path: Path, clock: Clock) -> LocalArtifactStore:
 @pytest.fixture
 async def api(services: Services, store: LocalArtifactStore) -> AsyncIterator[httpx.AsyncClient]:
     app = build(dataclasses.replace(services, artifacts=store, downloads=store))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+    async with in_process(app) as session:
         yield session
 
 
@@ -180,6 +180,5 @@ async def test_without_an_own_store_there_is_no_download_route(
 ) -> None:
     url = await link(api, path, "plan.json")
     elsewhere = build(dataclasses.replace(services, artifacts=store, downloads=None))
-    transport = httpx.ASGITransport(elsewhere)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+    async with in_process(elsewhere) as session:
         assert (await session.get(url)).status_code == 404

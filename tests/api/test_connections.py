@@ -4,7 +4,7 @@ import asyncio
 import json
 import statistics
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -17,22 +17,15 @@ from api.dependencies import Services
 from api.server import Server
 from tests.api import rude
 from tests.api.scripted import deploy, events, finish, log_ids, write
+from tests.api.serving import serving
 from tests.support.servers import eventually
 
 HALF = 1_100
 SECONDS = 1.0
 
 
-@asynccontextmanager
-async def serving(services: Services, limits: ConnectionLimits) -> AsyncIterator[Server]:
-    server = Server(build(services), "127.0.0.1", 0, services.stopping, limits=limits)
-    task = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started, "the server")
-    try:
-        yield server
-    finally:
-        server.should_exit = True
-        await task
+def limited(services: Services, limits: ConnectionLimits) -> AbstractAsyncContextManager[Server]:
+    return serving(Server(build(services), "127.0.0.1", 0, services.stopping, limits=limits))
 
 
 @asynccontextmanager
@@ -57,13 +50,13 @@ async def connected(join: rude.Join) -> rude.Client:
     return client
 
 
-async def drip(client: rude.Client, data: bytes, pause: float = 0.1) -> bytes:
+async def drip(client: rude.Client, data: bytes) -> bytes:
     """Send a byte at a time until the server closes the connection; returns the answer."""
 
     async def send() -> None:
         for byte in data:
             await client.send(bytes([byte]))
-            await asyncio.sleep(pause)
+            await asyncio.sleep(0.1)
 
     sending = asyncio.create_task(send())
     answer = await asyncio.wait_for(client.read_all(), 20)
@@ -78,7 +71,7 @@ def problem(answer: bytes) -> tuple[bytes, str]:
     return top.partition(b"\r\n")[0], json.loads(body)["code"]
 
 
-async def medians(session: httpx.AsyncClient, expected: int = 202) -> tuple[float, float]:
+async def medians(session: httpx.AsyncClient) -> tuple[float, float]:
     """The median times of a health check and of a create."""
     clock = asyncio.get_running_loop().time
     health, create = [], []
@@ -96,7 +89,7 @@ async def test_half_sent_posts_do_not_make_the_api_deaf(
     services: Services, client: TemporalClient
 ) -> None:
     limits = ConnectionLimits(request_seconds=60)
-    async with serving(services, limits) as server, session(server) as good:
+    async with limited(services, limits) as server, session(server) as good:
         idle = await medians(good)
         with rude.crowd(server.port) as join:
             for _ in range(HALF):
@@ -114,7 +107,7 @@ async def test_half_sent_posts_do_not_make_the_api_deaf(
 
 
 async def test_a_head_that_comes_byte_by_byte_is_cut(services: Services) -> None:
-    async with serving(services, ConnectionLimits(request_seconds=SECONDS)) as server:
+    async with limited(services, ConnectionLimits(request_seconds=SECONDS)) as server:
         with rude.crowd(server.port) as join:
             answer = await drip(await connected(join), head(server))
             assert problem(answer) == (
@@ -126,7 +119,7 @@ async def test_a_head_that_comes_byte_by_byte_is_cut(services: Services) -> None
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 async def test_a_body_that_comes_byte_by_byte_is_cut(services: Services, method: str) -> None:
-    async with serving(services, ConnectionLimits(request_seconds=SECONDS)) as server:
+    async with limited(services, ConnectionLimits(request_seconds=SECONDS)) as server:
         with rude.crowd(server.port) as join:
             slow = await connected(join)
             path = "/api/deploy" if method == "POST" else "/health/live"
@@ -140,14 +133,14 @@ async def test_a_body_that_comes_byte_by_byte_is_cut(services: Services, method:
 async def test_a_connection_that_sends_nothing_is_closed_without_an_answer(
     services: Services,
 ) -> None:
-    async with serving(services, ConnectionLimits(request_seconds=SECONDS)) as server:
+    async with limited(services, ConnectionLimits(request_seconds=SECONDS)) as server:
         with rude.crowd(server.port) as join:
             silent = await connected(join)
             assert await asyncio.wait_for(silent.read_all(), 20) == b""
 
 
 async def test_a_later_request_of_a_connection_has_the_deadline_too(services: Services) -> None:
-    async with serving(services, ConnectionLimits(request_seconds=SECONDS)) as server:
+    async with limited(services, ConnectionLimits(request_seconds=SECONDS)) as server:
         with rude.crowd(server.port) as join:
             kept = await connected(join)
             await kept.send(head(server, "GET", "/health/live", 0) + b"GET /health")
@@ -160,7 +153,7 @@ async def test_half_a_request_is_not_executed(
     services: Services, client: TemporalClient, worker: None
 ) -> None:
     """A cancel whose announced body never came was carried out."""
-    async with serving(services, ConnectionLimits()) as server, session(server) as good:
+    async with limited(services, ConnectionLimits()) as server, session(server) as good:
         id = await deploy(good)
         with rude.crowd(server.port) as join:
             half = await connected(join)
@@ -177,7 +170,7 @@ async def test_streams_last_longer_than_a_request_may_take(
     services: Services, client: TemporalClient, worker: None, tmp_path: Path
 ) -> None:
     limits = ConnectionLimits(request_seconds=0.3, unfinished=2)
-    async with serving(services, limits) as server, session(server) as good:
+    async with limited(services, limits) as server, session(server) as good:
         id = await deploy(good)
         seals = [await write(tmp_path, id, 1, 5)]
         with rude.crowd(server.port) as join:
@@ -218,7 +211,7 @@ def opened(server: Server, count: int) -> Iterator[list[rude.Client]]:
 async def test_connections_beyond_a_limit_are_refused_until_others_end(
     services: Services, limits: ConnectionLimits, status: int, code: str, client: TemporalClient
 ) -> None:
-    async with serving(services, limits) as server:
+    async with limited(services, limits) as server:
         with opened(server, 2) as clients:
             async with session(server) as good:
                 id = await deploy(good)
@@ -250,7 +243,7 @@ async def test_refused_connections_are_logged_once_until_half_have_ended(
     services: Services, limits: ConnectionLimits, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A crowd wrote a line in the log for each connection that was refused."""
-    async with serving(services, limits) as server:
+    async with limited(services, limits) as server:
         for crowds in (1, 2):
             with opened(server, 30) as clients:
                 for client in clients:

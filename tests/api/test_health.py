@@ -15,6 +15,7 @@ from api.app import build
 from api.dependencies import Services
 from deployments.log_ports import SinkStatus
 from deployments.worker_reports import DiskStatus
+from tests.api.serving import in_process
 from tests.api.temporal import temporal_server
 from tests.support.servers import eventually
 from worker.run_root import RunRoot
@@ -48,8 +49,7 @@ async def snapshot(services: Services, tmp_path: Path) -> AsyncIterator[httpx.As
             services, sinks=LocalSinkStatuses(tmp_path), host=LocalHostReports(tmp_path, tmp_path)
         )
     )
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+    async with in_process(app) as session:
         yield session
 
 
@@ -126,9 +126,7 @@ async def test_a_disk_that_admits_nothing_degrades_health(
     app = build(
         dataclasses.replace(services, host=LocalHostReports(tmp_path, tmp_path, lambda: status))
     )
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
-    ) as session:
+    async with in_process(app) as session:
 
         async def polled_health() -> dict[str, object] | None:
             health: dict[str, object] = (await session.get("/health")).json()

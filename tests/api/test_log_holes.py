@@ -20,6 +20,7 @@ from cli.follow import Display, Follower
 from cli.render import log_line, verification_lines
 from deployments.events import EndKind, EndRecord
 from tests.api.scripted import deploy, events, finish, stored, write
+from tests.api.serving import in_process
 from tests.support.logs import EventFileSink
 
 TEXT = "The log of step 1 has a hole after line 2, missing lines: 12: the disk was full."
@@ -138,8 +139,7 @@ async def test_a_comparison_and_the_result_show_it(
     changes = FileChanges()
     copies = (LocalLogSource(tmp_path, changes),)
     app = build(dataclasses.replace(services, copies=copies))
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as api:
+    async with in_process(app) as api:
         report = (await api.get(f"/api/deployment/{holed.id}/logs/verify")).json()
         deployment = (await api.get(f"/api/deployment/{holed.id}")).json()
     changes.close()

@@ -21,6 +21,7 @@ from deployments.artifacts import RECORD, Artifact, Content
 from deployments.errors import Unavailable
 from deployments.events import EndRecord, EventId
 from tests.api.scripted import deploy, finish, write
+from tests.api.serving import in_process
 from tests.support import stores
 
 UNKNOWN = "dep-" + "a" * 26
@@ -41,8 +42,7 @@ async def api(
     client = open_redis(f"redis://{redis.host}")
     copies = (LocalLogSource(tmp_path, changes), RedisLogSource(client))
     app = build(dataclasses.replace(services, copies=copies))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+    async with in_process(app) as session:
         yield session
     await client.aclose()
     changes.close()
@@ -126,8 +126,7 @@ async def test_a_store_of_artifacts_that_is_away_hides_neither_the_other_copies_
         copies=(LocalLogSource(tmp_path, changes),),
         artifacts=AwayStore(tmp_path),
     )
-    transport = httpx.ASGITransport(build(away), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as api:
+    async with in_process(build(away)) as api:
         deployment = await deploy(api)
         seal = await write(tmp_path, deployment, 1, 30)
         await finish(client, deployment, seal)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-import httpx
 import pytest
 
 from api.app import build
@@ -17,6 +16,7 @@ from deployments.events import EndKind, EndRecord, EventChunk, EventId
 from deployments.execution import Caller, DeploymentSnapshot, rfc3339
 from deployments.phase import Phase
 from deployments.reasons import Reason
+from tests.api.serving import in_process
 from tests.support.ids import deployment_id
 
 SNAPSHOT = DeploymentSnapshot(
@@ -143,8 +143,7 @@ async def test_each_read_of_deleted_data_says_so(
 ) -> None:
     placement = replace(SHORT, log_is_local=not is_shared, artifacts_are_local=not is_shared)
     app = build(replace(services, deployments=OldDeployments(), placement=placement))  # type: ignore[arg-type] # only `get` is called
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+    async with in_process(app) as session:
         answer = await session.get(f"/api/deployment/{OLD.id}/{path}")
 
     if path == "artifacts" and is_shared:

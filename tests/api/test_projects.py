@@ -14,6 +14,7 @@ from adapters.google.preflight import GooglePreflight, read_requirements
 from api.app import build
 from api.dependencies import Services
 from deployments.errors import SignInExpired
+from tests.api.serving import in_process
 from tests.support.servers import ROOT, free_port
 from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn, Token
@@ -45,8 +46,7 @@ def google(served: ServedStandIn) -> ServedStandIn:
 @asynccontextmanager
 async def session(services: Services, api: GoogleApi) -> AsyncIterator[httpx.AsyncClient]:
     asked = replace(services, preflight=GooglePreflight(api, TEMPLATES))
-    transport = httpx.ASGITransport(build(asked), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as front:
+    async with in_process(build(asked)) as front:
         yield front
     await api.close()
 

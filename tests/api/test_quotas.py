@@ -5,7 +5,6 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -24,6 +23,7 @@ from deployments.requests import DeploymentFields, check
 from deployments.subject import Subject, SubjectLimits, subject_of
 from deployments.timings import Timings
 from tests.api.scripted import finish
+from tests.api.serving import in_process
 from tests.support.servers import eventually
 
 ANN, BOB = (subject_of(Caller(DEFAULT_TENANT, name)) for name in ("ann", "bob"))
@@ -53,8 +53,7 @@ async def limited(
     app = build(replace(services, deployments=service))
     owner = Caller(DEFAULT_TENANT, "owner-" + uuid.uuid4().hex[:8])
     app.dependency_overrides[current_user] = lambda: owner
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+    async with in_process(app) as session:
         yield session
 
 
@@ -123,17 +122,17 @@ async def test_another_owner_is_not_refused(
 
 @pytest.mark.parametrize("limits", [SubjectLimits(creates_per_minute=2)])
 async def test_creates_beyond_the_rate_are_refused(limited: httpx.AsyncClient) -> None:
-    codes = [(await limited.post("/api/deploy", json=body())) for _ in range(3)]
-    assert [answer.status_code for answer in codes] == [202, 202, 429]
-    assert codes[2].json()["code"] == "too_many_creates"
-    assert 0 < int(codes[2].headers["retry-after"]) <= 60
+    answers = [await limited.post("/api/deploy", json=body()) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    assert answers[2].json()["code"] == "too_many_creates"
+    assert 0 < int(answers[2].headers["retry-after"]) <= 60
 
 
 async def test_a_refused_request_is_not_counted(limited: httpx.AsyncClient) -> None:
     for hostile in ({"prefix": "-"}, {"template": "x"}, {"variables": {"lines": 1e99}}):
         answer = await limited.post("/api/deploy", json=body(**hostile))
         assert answer.status_code == 422
-    answers: list[Any] = [await limited.post("/api/deploy", json=body()) for _ in range(3)]
+    answers = [await limited.post("/api/deploy", json=body()) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [202] * 3
 
 

@@ -1,4 +1,4 @@
-"""A template that an operator has removed is as unknown as one that never was."""
+"""A template that an operator has removed is refused like an unknown template."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -8,13 +8,13 @@ import pytest
 
 from api.app import build
 from api.dependencies import Services
+from tests.api.serving import in_process
 
 
 @pytest.fixture
 async def production(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     app = build(replace(services, templates=frozenset({"anava"})))
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as session:
+    async with in_process(app) as session:
         yield session
 
 

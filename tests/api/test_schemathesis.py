@@ -14,6 +14,7 @@ from schemathesis import Case
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from adapters.settings import base_environment
+from tests.api.serving import UNLIMITED_SETTINGS
 from tests.support.servers import ROOT, Process, eventually, free_port
 
 schema = schemathesis.openapi.from_path(ROOT / "docs" / "openapi.json")
@@ -35,6 +36,7 @@ def address(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> 
         "TEMPORAL_ADDRESS": temporal_address,
         "ANAVA_DATA_DIR": str(data),
         "ANAVA_API__PORT": str(port),
+        **UNLIMITED_SETTINGS,
         "PYTHONPATH": str(ROOT),
     }
     process = Process([sys.executable, "-m", "api.main"], environment, data / "api.log")

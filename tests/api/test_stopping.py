@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from adapters.settings import base_environment
 from tests.api import rude
 from tests.api.scripted import deploy, events, write
+from tests.api.serving import UNLIMITED_SETTINGS
 from tests.support.servers import Process, eventually, free_port
 
 # What a client may have said when it hangs or goes.
@@ -53,6 +54,7 @@ async def program(temporal_address: str, tmp_path: Path) -> AsyncIterator[Api]:
         "TEMPORAL_ADDRESS": temporal_address,
         "ANAVA_DATA_DIR": str(tmp_path),
         "ANAVA_API__PORT": str(port),
+        **UNLIMITED_SETTINGS,
     }
     api = Api(Process([sys.executable, "-m", "cli.main", "api"], environment, log), port, log)
     await eventually(lambda: "running on" in log.read_text(), "the API")

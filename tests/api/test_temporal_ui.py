@@ -18,7 +18,8 @@ from adapters.settings import ApiSettings, Settings, TemporalUiSettings
 from api import temporal_ui, temporal_ui_main
 from api.server import Server
 from deployments.errors import InvalidSettings
-from tests.support.servers import eventually, free_port
+from tests.api.serving import serving
+from tests.support.servers import free_port
 
 
 async def _echo(request: Request) -> Response:
@@ -39,12 +40,8 @@ async def _echo(request: Request) -> Response:
 
 @asynccontextmanager
 async def _served(app: Starlette) -> AsyncIterator[str]:
-    server = Server(app, "127.0.0.1", 0, asyncio.Event())
-    serving = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started, "the server")
-    yield f"http://127.0.0.1:{server.port}"
-    server.should_exit = True
-    await serving
+    async with serving(Server(app, "127.0.0.1", 0, asyncio.Event())) as server:
+        yield f"http://127.0.0.1:{server.port}"
 
 
 @pytest.fixture

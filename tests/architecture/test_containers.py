@@ -19,11 +19,13 @@ from tests.support.repository import ROOMS, ROOT, files, text
 
 COMPOSE: dict[str, Any] = yaml.safe_load(text(Path("docker-compose.yml")))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {name: one for name, one in SERVICES.items() if one["image"] == "anava-deploy"}
+OURS = {name: service for name, service in SERVICES.items() if service["image"] == "anava-deploy"}
 DOCKERFILE = text(Path("Dockerfile"))
 
 # `anava` is the image's entry point; these services use the image for another program.
-COMMANDS = {name: one["command"] for name, one in OURS.items() if "entrypoint" not in one}
+COMMANDS = {
+    name: service["command"] for name, service in OURS.items() if "entrypoint" not in service
+}
 PUBLISHED = {"api": "127.0.0.1:8000:8000", "temporal-ui": "127.0.0.1:8233:8233"}
 ROLES = {name for name, command in COMMANDS.items() if command[0] in {"api", "worker"}}
 
@@ -95,7 +97,7 @@ def test_the_buckets_that_are_made_are_those_of_the_settings() -> None:
 
 
 def test_api_and_guard_alone_are_published_and_on_loopback() -> None:
-    published = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published == {name: [port] for name, port in PUBLISHED.items()}
     for name in PUBLISHED:
         environment = OURS[name]["environment"]
@@ -109,9 +111,15 @@ def test_no_store_is_on_a_network_that_leads_outside() -> None:
     stores = COMPOSE["networks"]["stores"]
     assert stores["internal"] is True
     assert stores["driver_opts"] == {"com.docker.network.bridge.inhibit_ipv4": "true"}
-    outside = {name for name, one in SERVICES.items() if "outside" in one.get("networks", ())}
+    outside = {
+        name for name, service in SERVICES.items() if "outside" in service.get("networks", ())
+    }
     assert outside == {"api", "temporal-ui", "worker-1", "worker-2"}
-    modes = {name: one["network_mode"] for name, one in SERVICES.items() if "network_mode" in one}
+    modes = {
+        name: service["network_mode"]
+        for name, service in SERVICES.items()
+        if "network_mode" in service
+    }
     assert modes == {"redis-password": "none"}
 
 
@@ -132,10 +140,14 @@ def test_every_service_has_limits_and_no_rights(name: str) -> None:
 def test_no_password_is_in_the_file() -> None:
     """Made at the first start, in a volume that only Redis and its clients have."""
     assert not re.search(r"redis://[^\s]*@|requirepass [^{]", text(Path("docker-compose.yml")))
-    holders = {name for name, one in SERVICES.items() if "secrets" in str(one.get("volumes"))}
+    holders = {
+        name for name, service in SERVICES.items() if "secrets" in str(service.get("volumes"))
+    }
     assert holders == {"redis-password", "redis", "api", "worker-1", "worker-2"}
     writers = {
-        name for name, one in SERVICES.items() if "secrets:/secrets" in one.get("volumes", ())
+        name
+        for name, service in SERVICES.items()
+        if "secrets:/secrets" in service.get("volumes", ())
     }
     assert writers == {"redis-password"}
     assert SERVICES["redis"]["command"][:2] == ["valkey-server", "/secrets/redis.conf"]
@@ -169,11 +181,11 @@ def test_the_password_of_redis_is_made_once(tmp_path: Path) -> None:
 
 
 def test_temporal_has_the_options_of_anava_up() -> None:
-    given = [word for word in OURS["temporal"]["command"] if word.startswith("--")]
+    options = [word for word in OURS["temporal"]["command"] if word.startswith("--")]
     names = temporal_options(Path("/data/temporal.db"))
     pairs = [f"{name}={value}" for name, value in zip(names[::2], names[1::2], strict=True)]
-    assert set(pairs) <= set(given)
-    assert set(given) - set(pairs) == {"--ip=0.0.0.0", "--log-level=warn"}
+    assert set(pairs) <= set(options)
+    assert set(options) - set(pairs) == {"--ip=0.0.0.0", "--log-level=warn"}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -216,8 +228,8 @@ def test_what_is_used_is_declared() -> None:
 
 
 def test_every_image_from_elsewhere_is_pinned_and_can_be_replaced() -> None:
-    """A digest cannot be checked here, without a registry; each variable takes one."""
-    images = [one["image"] for name, one in SERVICES.items() if name not in OURS]
+    """A digest cannot be checked here, without a registry; each variable takes a digest."""
+    images = [service["image"] for name, service in SERVICES.items() if name not in OURS]
     images += OURS["temporal"]["build"]["args"].values()
     pinned = r"\$\{ANAVA_[A-Z]+_IMAGE:-[a-z/-]+:[0-9]+\.[0-9]+\.[0-9]+[a-z-]*\}"
     assert [image for image in images if not re.fullmatch(pinned, image)] == []

@@ -17,7 +17,7 @@ from tests.bench.figures import Figure, spread
 from tests.bench.raw import RawRun
 from tests.bench.scene import APPLY, Scene, moment
 from tests.bench.sizes import Size
-from tests.support.processes import Usage
+from tests.support.processes import PeakUsage
 from tests.support.servers import eventually
 from tests.support.service import Deployment
 from tests.support.sinks import every_sink, open_stores
@@ -102,7 +102,7 @@ async def _bursts(scene: Scene, lines: int, pairs: int) -> list[Figure]:
     name = f"burst of {lines:,} lines"
     ours, raw, late, grown = [], [], [], []
     for _ in range(pairs):
-        usage = Usage(scene.worker.popen.pid)
+        usage = PeakUsage(scene.worker.popen.pid)
         deployment = await scene.deploy(resources=1, lines=lines)
         await scene.completed(deployment)
         grown.append(usage.peak_mb - usage.memory_before_mb)

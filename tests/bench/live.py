@@ -21,7 +21,7 @@ from tests.bench.figures import Figure, Spread, spread
 from tests.bench.scene import APPLY, Scene
 from tests.bench.sizes import Size
 from tests.bench.viewers import Order, Seen
-from tests.support.processes import Usage
+from tests.support.processes import PeakUsage
 from tests.support.servers import ROOT, eventually, free_port
 from tests.support.service import Deployment
 
@@ -139,7 +139,7 @@ async def _ours(scene: Scene, order: Order, seconds: float) -> Show:
     path = f"/api/deployment/{deployment.id}/logs/stream"
     async with _load(Order(scene.port, path, order.viewers, order.stalled)) as load:
         await deployment.until_file(APPLY, "started.json")
-        usage, clock = Usage(scene.api.popen.pid), asyncio.get_running_loop().time
+        usage, clock = PeakUsage(scene.api.popen.pid), asyncio.get_running_loop().time
         begin = clock()
         _touch(deployment.folder / "go")
         await _said(load, b"ended\n")
@@ -171,7 +171,7 @@ async def _bare(scene: Scene, viewers: int, seconds: float) -> Show:
         await eventually(lambda: _listens(port), "the bare fan-out")
         async with _load(Order(port, "", viewers)) as load:
             apply = await raw.start(Phase.APPLY)
-            usage = Usage(fanout.pid)
+            usage = PeakUsage(fanout.pid)
             _touch(raw.folder / "go")
             await apply.wait()
             cores, peak = usage.cpu_seconds / seconds, usage.peak_mb

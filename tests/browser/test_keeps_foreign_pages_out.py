@@ -8,7 +8,6 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from tests.support.foreign_page import visit
-from tests.support.listeners import listeners, process_tree
 from tests.support.machine import Machine
 from tests.support.programs import playwright_node
 
@@ -27,11 +26,7 @@ async def test_a_page_of_another_site_reads_and_starts_nothing(
 ) -> None:
     """The page started a workflow at Temporal's HTTP API, and read the Web UI when rebound."""
     house = await machine.up()
-    assert machine.process is not None
-    assert machine.ui_port is not None
-    opened = {("127.0.0.1", port) for port in (machine.port, machine.ui_port)}
-    opened |= set(listeners(process_tree(machine.process.pid)))
-    ports = sorted(port for address, port in opened if address == "127.0.0.1")
+    ports = sorted(port for address, port in machine.listeners() if address == "127.0.0.1")
     id = f"of-a-page-{uuid.uuid4()}"
     paths = (f"/api/v1/namespaces/default/workflows/{id}", "/", "/api/deployments")
     urls = [f"http://127.0.0.1:{port}{path}" for port in ports for path in paths]

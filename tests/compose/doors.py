@@ -79,8 +79,8 @@ def _check_page(docker: Engine, addresses: list[str]) -> None:
 def _containers(docker: Engine) -> list[dict[str, Any]]:
     label = f"label=com.docker.compose.project={PROJECT}"
     names = docker.docker("ps", "--quiet", "--filter", label).split()
-    found: list[dict[str, Any]] = json.loads(docker.docker("inspect", *names))
-    return found
+    containers: list[dict[str, Any]] = json.loads(docker.docker("inspect", *names))
+    return containers
 
 
 def _published(containers: list[dict[str, Any]]) -> set[tuple[str, int]]:
@@ -93,9 +93,9 @@ def _published(containers: list[dict[str, Any]]) -> set[tuple[str, int]]:
 
 
 def _addresses(containers: list[dict[str, Any]], network: str) -> set[str]:
-    networks = [container["NetworkSettings"]["Networks"] for container in containers]
     name = f"{PROJECT}_{network}"
-    return {found[name]["IPAddress"] for found in networks if name in found}
+    attached = [container["NetworkSettings"]["Networks"] for container in containers]
+    return {networks[name]["IPAddress"] for networks in attached if name in networks}
 
 
 def _reached(docker: Engine, servers: list[tuple[str, int]]) -> set[tuple[str, int]]:

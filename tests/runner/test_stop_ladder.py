@@ -26,11 +26,11 @@ def situation(
     open_: int = 0,
     interrupts: tuple[float, ...] = (FIRST,),
 ) -> Situation:
-    one = Situation(phase)
-    one.stop_at = FIRST
-    one.started, one.open = started, open_
-    one.interrupted_at = list(interrupts)
-    return one
+    stopped = Situation(phase)
+    stopped.stop_at = FIRST
+    stopped.started, stopped.open = started, open_
+    stopped.interrupted_at = list(interrupts)
+    return stopped
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_the_first_step_is_an_interrupt_at_once(phase: str, started: int, open_:
 
 def test_an_apply_is_interrupted_at_its_first_operation() -> None:
     """Terraform confirms an interrupt just before it begins to apply, and applies everything."""
-    one = situation(interrupts=())
-    assert next_action(LIMITS, one, FIRST) == WAIT
-    assert next_action(LIMITS, one, FIRST + 9.9) == WAIT
-    one.started = one.open = 1
-    assert next_action(LIMITS, one, FIRST + 9.9) == INTERRUPT
+    stopped = situation(interrupts=())
+    assert next_action(LIMITS, stopped, FIRST) == WAIT
+    assert next_action(LIMITS, stopped, FIRST + 9.9) == WAIT
+    stopped.started = stopped.open = 1
+    assert next_action(LIMITS, stopped, FIRST + 9.9) == INTERRUPT
 
 
 def test_an_apply_that_begins_no_operation_is_interrupted_too() -> None:
@@ -77,82 +77,82 @@ def test_neither_force_nor_a_lost_lease_waits_for_an_operation() -> None:
 def test_the_second_interrupt_waits_as_long_as_something_can_be_lost(
     phase: str, started: int, open_: int, retry_budget: float
 ) -> None:
-    one = situation(phase, started=started, open_=open_)
-    assert next_action(LIMITS, one, FIRST + retry_budget - 0.01) == WAIT
-    assert next_action(LIMITS, one, FIRST + retry_budget) == INTERRUPT
+    stopped = situation(phase, started=started, open_=open_)
+    assert next_action(LIMITS, stopped, FIRST + retry_budget - 0.01) == WAIT
+    assert next_action(LIMITS, stopped, FIRST + retry_budget) == INTERRUPT
 
 
 def test_saving_is_counted_from_its_own_beginning() -> None:
-    one = situation(started=5)
-    one.saving_since = FIRST + 170
-    assert next_action(LIMITS, one, FIRST + 170 + 3599) == WAIT
-    assert next_action(LIMITS, one, FIRST + 170 + 3600) == INTERRUPT
+    stopped = situation(started=5)
+    stopped.saving_since = FIRST + 170
+    assert next_action(LIMITS, stopped, FIRST + 170 + 3599) == WAIT
+    assert next_action(LIMITS, stopped, FIRST + 170 + 3600) == INTERRUPT
 
 
 def test_saving_that_began_before_the_stop_is_counted_from_the_first_interrupt() -> None:
-    one = situation(started=5)
-    one.saving_since = FIRST - 500
-    assert next_action(LIMITS, one, FIRST + 3599) == WAIT
+    stopped = situation(started=5)
+    stopped.saving_since = FIRST - 500
+    assert next_action(LIMITS, stopped, FIRST + 3599) == WAIT
 
 
 @pytest.mark.parametrize(("started", "open_"), [(0, 0), (5, 2), (5, 0)])
 def test_the_group_is_killed_when_two_interrupts_had_no_effect(started: int, open_: int) -> None:
-    one = situation(started=started, open_=open_, interrupts=(FIRST, FIRST + 200))
-    assert next_action(LIMITS, one, FIRST + 229.9) == WAIT
-    assert next_action(LIMITS, one, FIRST + 230) == KILL
+    stopped = situation(started=started, open_=open_, interrupts=(FIRST, FIRST + 200))
+    assert next_action(LIMITS, stopped, FIRST + 229.9) == WAIT
+    assert next_action(LIMITS, stopped, FIRST + 230) == KILL
 
 
 def test_after_the_kill_there_is_nothing_left_to_do() -> None:
-    one = situation(interrupts=(FIRST, FIRST + 10))
-    one.killed = True
-    assert next_action(LIMITS, one, FIRST + 9999) == WAIT
+    stopped = situation(interrupts=(FIRST, FIRST + 10))
+    stopped.killed = True
+    assert next_action(LIMITS, stopped, FIRST + 9999) == WAIT
 
 
 @pytest.mark.parametrize(("started", "open_"), [(0, 0), (5, 2), (5, 0)])
 def test_force_interrupts_again_after_one_second_whatever_is_open(started: int, open_: int) -> None:
-    one = situation(started=started, open_=open_)
-    one.force = True
-    assert next_action(LIMITS, one, FIRST + 0.9) == WAIT
-    assert next_action(LIMITS, one, FIRST + 1) == INTERRUPT
+    stopped = situation(started=started, open_=open_)
+    stopped.force = True
+    assert next_action(LIMITS, stopped, FIRST + 0.9) == WAIT
+    assert next_action(LIMITS, stopped, FIRST + 1) == INTERRUPT
 
 
 def test_force_that_comes_later_acts_at_once() -> None:
-    one = situation(started=5, open_=2)
-    assert next_action(LIMITS, one, FIRST + 60) == WAIT
-    one.force = True
-    assert next_action(LIMITS, one, FIRST + 60) == INTERRUPT
+    stopped = situation(started=5, open_=2)
+    assert next_action(LIMITS, stopped, FIRST + 60) == WAIT
+    stopped.force = True
+    assert next_action(LIMITS, stopped, FIRST + 60) == INTERRUPT
 
 
 def test_a_lost_lease_counts_from_its_end() -> None:
-    one = situation(started=5, open_=2, interrupts=())
-    one.lease_ended_at = FIRST - 0.8
-    assert next_action(LIMITS, one, FIRST) == INTERRUPT
-    one.interrupted_at = [FIRST]
-    assert next_action(LIMITS, one, FIRST + 119.1) == WAIT
-    assert next_action(LIMITS, one, FIRST + 119.2) == INTERRUPT
-    one.interrupted_at.append(FIRST + 119.2)
-    assert next_action(LIMITS, one, FIRST + 149.1) == WAIT
-    assert next_action(LIMITS, one, FIRST + 149.2) == KILL
+    stopped = situation(started=5, open_=2, interrupts=())
+    stopped.lease_ended_at = FIRST - 0.8
+    assert next_action(LIMITS, stopped, FIRST) == INTERRUPT
+    stopped.interrupted_at = [FIRST]
+    assert next_action(LIMITS, stopped, FIRST + 119.1) == WAIT
+    assert next_action(LIMITS, stopped, FIRST + 119.2) == INTERRUPT
+    stopped.interrupted_at.append(FIRST + 119.2)
+    assert next_action(LIMITS, stopped, FIRST + 149.1) == WAIT
+    assert next_action(LIMITS, stopped, FIRST + 149.2) == KILL
 
 
 @pytest.mark.parametrize(("started", "open_"), [(5, 2), (5, 0)])
 def test_a_lost_lease_overrides_a_slower_ladder(started: int, open_: int) -> None:
-    one = situation(started=started, open_=open_)
-    one.lease_ended_at = FIRST + 20
-    assert next_action(LIMITS, one, FIRST + 139) == WAIT
-    assert next_action(LIMITS, one, FIRST + 140) == INTERRUPT
+    stopped = situation(started=started, open_=open_)
+    stopped.lease_ended_at = FIRST + 20
+    assert next_action(LIMITS, stopped, FIRST + 139) == WAIT
+    assert next_action(LIMITS, stopped, FIRST + 140) == INTERRUPT
 
 
 def test_a_lost_lease_does_not_slow_a_faster_ladder() -> None:
-    one = situation("plan")
-    one.lease_ended_at = FIRST
-    assert next_action(LIMITS, one, FIRST + 10) == INTERRUPT
+    stopped = situation("plan")
+    stopped.lease_ended_at = FIRST
+    assert next_action(LIMITS, stopped, FIRST + 10) == INTERRUPT
 
 
 def test_a_machine_that_slept_past_the_end_of_its_lease_kills_at_once() -> None:
-    one = situation(started=5, open_=2, interrupts=())
-    one.lease_ended_at = FIRST - 150
-    assert next_action(LIMITS, one, FIRST) == KILL
+    stopped = situation(started=5, open_=2, interrupts=())
+    stopped.lease_ended_at = FIRST - 150
+    assert next_action(LIMITS, stopped, FIRST) == KILL
 
 
 def test_limits_that_are_given_are_the_ladder_s() -> None:

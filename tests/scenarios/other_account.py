@@ -5,6 +5,7 @@ import encodings.idna
 import json
 import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from adapters.temporal.payloads import DATA_CONVERTER
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.step_order import DeploymentInput
 from tests.scenarios.hostile_inputs import hostile_inputs
+from tests.support.ids import deployment_id
 from tests.support.intruder import Call, intrude, start_raw
 from tests.support.service import SHORT
 
@@ -28,7 +30,7 @@ async def main(address: str, data: Path, host: str, victim: str) -> dict[str, ob
     client = await Client.connect(address, data_converter=DATA_CONVERTER)
     stack = Stack("sandbox", "demo-project-1", "foreign")
     input = DeploymentInput("local", DeploymentRequest(stack, "us-central1", "US"), SHORT)
-    started = [await start_raw(client, id, input) for id in (_FOREIGN, "dep-" + "y" * 26)]
+    started = [await start_raw(client, id, input) for id in (_FOREIGN, deployment_id("foreign"))]
     calls = [
         (id, Call(queue, activity, content))
         for target in (_FOREIGN, victim)
@@ -44,8 +46,7 @@ async def main(address: str, data: Path, host: str, victim: str) -> dict[str, ob
     }
 
 
-def _try(action: object) -> str:
-    assert callable(action)
+def _try(action: Callable[[], object]) -> str:
     try:
         action()
     except OSError as error:

@@ -10,7 +10,7 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli.local_environment import LocalEnvironment
-from tests.support.listeners import Listener, listeners, process_tree
+from tests.support.listeners import Listener
 from tests.support.machine import Machine
 
 FOREIGN = {"Origin": "http://evil.example", "Content-Type": "text/plain"}
@@ -31,12 +31,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 async def opened(machine: Machine) -> list[Listener]:
     """Every listener of the processes of an `anava up`."""
     await machine.up()
-    assert machine.process is not None
-    found = listeners(process_tree(machine.process.pid))
-    assert machine.ui_port is not None
-    own = {("127.0.0.1", port) for port in (machine.port, machine.temporal_port, machine.ui_port)}
-    # Of API and guard only root sees the sockets.
-    return sorted(own | set(found))
+    return sorted(machine.listeners())
 
 
 @pytest.fixture

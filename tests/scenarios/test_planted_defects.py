@@ -24,6 +24,7 @@ from adapters.local.inotify import FileChanges
 from adapters.local.log import LocalLogSource
 from deployments.deployment import DeploymentResult, Status
 from tests.support.evidence import Evidence
+from tests.support.ids import deployment_id
 from tests.support.invariants import (
     Views,
     check_copies,
@@ -208,7 +209,7 @@ def test_a_second_terraform_in_a_step_is_found(completed: Evidence) -> None:
 
 
 def test_a_terraform_beside_that_of_another_deployment_is_found(completed: Evidence) -> None:
-    other = completed.folder.with_name("dep-aaaaaaaaaaaaaaaaaaaanother")
+    other = completed.folder.with_name(deployment_id("another"))
     shutil.copytree(completed.folder, other)
 
     with named("I3"):

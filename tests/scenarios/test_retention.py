@@ -1,7 +1,6 @@
 """Data go after their retention, and an idle worker does not notice how many have ended."""
 
 import asyncio
-import base64
 import hashlib
 import json
 import logging
@@ -17,13 +16,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from deployments.deployment import DeploymentRequest, Stack, Status
 from deployments.events import EndKind, EndRecord
 from deployments.retention import DAY_SECONDS, RetainReason
 from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Attribute
 from tests.support.api import start_api, until_ready
+from tests.support.ids import deployment_id
+from tests.support.processes import Usage
+from tests.support.search_attributes import keywords
 from tests.support.servers import ROOT, Process, TemporalServer, eventually, free_port
 from tests.support.service import Deployment, House
 
@@ -119,10 +120,8 @@ async def test_an_operator_sees_what_will_be_deleted_and_deletes_it(house: House
 
 def ended(house: House, number: int, days: float) -> None:
     """What a deployment leaves after its end."""
-    digest = hashlib.sha256(str(number).encode()).digest()
-    id = "dep-" + base64.b32encode(digest).decode().lower()[:26]
     stack = f"local.sandbox.demo-project-1.p{number % STACKS}"
-    run = house.data / "runs" / id
+    run = house.data / "runs" / deployment_id(str(number))
     moment = time.time() - days * DAY_SECONDS
     for step in (1, 2, 3):
         folder = run / "steps" / str(step)
@@ -143,33 +142,25 @@ async def idle_cpu(house: House) -> float:
     pending = house.data / "runs" / "pending"
     await eventually(lambda: not (pending.is_dir() and any(pending.iterdir())), "rest", 120)
     await eventually((house.data / "runs" / "retention").exists, "the end of the pass", 180)
-    settled = await settled_cpu(worker)
-    # A measurement of CPU over a time, not a wait for an event.
-    await asyncio.sleep(CPU_SECONDS)
-    used = cpu(worker) - settled
+    async with asyncio.timeout(120):
+        # The first passes of all loops.
+        while await cpu_during(worker, 3) >= 0.3:
+            continue
+    seconds = await cpu_during(worker, CPU_SECONDS)
     worker.end()
-    return used
+    return seconds
 
 
-async def settled_cpu(worker: Process) -> float:
-    """The CPU seconds so far, when the first passes of all loops are over."""
-    earlier = cpu(worker)
-    while True:
-        await asyncio.sleep(3)
-        now = cpu(worker)
-        if now - earlier < 0.3:
-            return now
-        earlier = now
-
-
-def cpu(worker: Process) -> float:
-    fields = Path(f"/proc/{worker.popen.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+async def cpu_during(worker: Process, seconds: float) -> float:
+    """CPU seconds of a worker in a time: a measurement, not a wait for an event."""
+    usage = Usage(worker.popen.pid)
+    await asyncio.sleep(seconds)
+    return usage.cpu_seconds
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 async def test_ended_deployments_cost_an_idle_worker_nothing(house: House, number: int) -> None:
-    """An idle worker with 5,000 ended run directories used 100 times the CPU of an empty one."""
+    """An idle worker with 5,000 ended run directories used 100 times the CPU of an empty host."""
     empty = await idle_cpu(house)
     for index in range(number):
         ended(house, index, 80 if index < number // 2 else 100)
@@ -178,15 +169,15 @@ async def test_ended_deployments_cost_an_idle_worker_nothing(house: House, numbe
 
     full = await idle_cpu(house)
 
-    _log.info("idle CPU in %s s: %.2f s, with ended ones %.2f s", CPU_SECONDS, empty, full)
+    _log.info("idle CPU in %s s: %.2f s, with ended deployments %.2f s", CPU_SECONDS, empty, full)
     assert full <= 2 * empty + 0.1, (empty, full)
     # The worker's first pass has deleted half of them but for the newest of each stack.
     left = list((house.data / "runs").glob("dep-*"))
     assert len(left) == number // 2 + STACKS
-    report = {kind["kind"]: kind for kind in json.loads(await retention(house, "--json"))}
-    assert report["run directories"]["expired"]["count"] == 0
+    reports = {report["kind"]: report for report in json.loads(await retention(house, "--json"))}
+    assert reports["run directories"]["expired"]["count"] == 0
     disk = sum(path.lstat().st_blocks for path in (house.data / "runs").rglob("*")) * 512
-    counted = sum(amount["size_bytes"] for amount in report["run directories"]["kept"].values())
+    counted = sum(amount["size_bytes"] for amount in reports["run directories"]["kept"].values())
     assert counted <= disk <= 1.1 * counted + 20_000_000
 
 
@@ -199,7 +190,7 @@ async def test_ended_deployments_do_not_slow_the_list(
         await end_in_temporal(full, number)
         few, many = await list_p99(few_api, many_api)
 
-    _log.info("p99 of the list: %.1f ms, with ended ones %.1f ms", few * 1000, many * 1000)
+    _log.info("p99 of the list: %.1f ms, with ended deployments %.1f ms", few * 1000, many * 1000)
     assert many <= 1.5 * few, (few, many)
 
 
@@ -217,32 +208,29 @@ async def end_in_temporal(house: House, number: int) -> None:
     """Deployments of the owner that have ended, without a worker."""
     limit = asyncio.Semaphore(20)
 
-    async def end_one() -> None:
-        values = {
+    attributes = keywords(
+        {
             Attribute.STATUS: "completed",
             Attribute.PHASE: "finalize",
             Attribute.OWNER: "local",
             Attribute.TENANT: "local",
             Attribute.STACK: REQUEST.stack.id,
         }
-        attributes = TypedSearchAttributes(
-            [
-                SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
-                for name, value in values.items()
-            ]
-        )
+    )
+
+    async def end() -> None:
         async with limit:
             handle = await house.client.start_workflow(
                 DEPLOYMENT_WORKFLOW,
                 id=f"dep-{uuid.uuid4().hex}",
-                task_queue=f"nobody-{house.data.name}",
+                task_queue="without-a-worker",
                 search_attributes=attributes,
                 # Without a task for a worker, which would be half the work of the server.
                 start_delay=timedelta(days=1),
             )
             await handle.terminate()
 
-    await asyncio.gather(*(end_one() for _ in range(number)))
+    await asyncio.gather(*(end() for _ in range(number)))
     query = f"WorkflowType = '{DEPLOYMENT_WORKFLOW}' AND ExecutionStatus = 'Terminated'"
 
     async def are_listed() -> bool:

@@ -17,7 +17,6 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 from adapters.encryption import InputSigner, key_ring
-from adapters.local import atomic_files
 from adapters.temporal.acceptance import TemporalAcceptances
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
 from deployments.reasons import Reason
@@ -25,6 +24,7 @@ from deployments.step_order import DeploymentInput
 from deployments.temporal_names import Memo
 from tests.scenarios.hostile_inputs import hostile_inputs
 from tests.support.forged import FORGERIES, forged_deployment, forged_stack_record
+from tests.support.ids import deployment_id
 from tests.support.intruder import Call, intrude, start_raw
 from tests.support.servers import ROOT, TemporalServer, eventually
 from tests.support.service import SHORT, House
@@ -35,10 +35,6 @@ REQUEST = DeploymentRequest(STACK, "us-central1", "US", '{"resource_seconds": 0}
 INPUT = DeploymentInput("local", REQUEST, SHORT)
 REFUSED = str(Reason.NOT_ACCEPTED_BY_API)
 HOSTILE = ("../../evil/d1", "..", "/tmp/evil", "dep-a", "dep-" + "A" * 26, "dep-x\n", "x" * 900)  # noqa: S108 - a hostile id
-
-
-def id_of(letter: str) -> str:
-    return "dep-" + letter * 26
 
 
 def listing(folder: Path) -> set[str]:
@@ -62,23 +58,23 @@ async def test_what_the_api_did_not_sign_is_refused_before_anything_is_made(hous
     await eventually(lambda: any(runs.glob("workers/*.sinks.json")), "the status of the sinks")
     await eventually((runs / "retention").exists, "the first pass of the retention")
     before = listing(house.data / "runs")
-    signed = signed_input(house.client, house.data, id_of("a"), INPUT)
+    signed = signed_input(house.client, house.data, deployment_id("a"), INPUT)
     other_stack = replace(REQUEST, stack=replace(STACK, prefix="stolen"))
-    old = signed_input(house.client, house.data, id_of("e"), INPUT, timedelta(minutes=6))
+    old = signed_input(house.client, house.data, deployment_id("e"), INPUT, timedelta(minutes=6))
     late = replace(old, accepted_at=signed.accepted_at)
     unknown = replace(REQUEST, stack=replace(STACK, template="../evil"))
     attempts = dict.fromkeys(HOSTILE, INPUT) | {
-        id_of("b"): INPUT,
-        id_of("c"): signed,
-        id_of("d"): replace(
-            signed_input(house.client, house.data, id_of("d"), INPUT), request=other_stack
+        deployment_id("b"): INPUT,
+        deployment_id("c"): signed,
+        deployment_id("d"): replace(
+            signed_input(house.client, house.data, deployment_id("d"), INPUT), request=other_stack
         ),
-        id_of("e"): old,
-        id_of("f"): late,
-        id_of("g"): replace(INPUT, signature="é" * 64, accepted_at="yesterday"),
-        id_of("h"): replace(INPUT, request=unknown),
-        id_of("i"): replace(
-            signed_input(house.client, house.data, id_of("i"), INPUT), owner="mallory"
+        deployment_id("e"): old,
+        deployment_id("f"): late,
+        deployment_id("g"): replace(INPUT, signature="é" * 64, accepted_at="yesterday"),
+        deployment_id("h"): replace(INPUT, request=unknown),
+        deployment_id("i"): replace(
+            signed_input(house.client, house.data, deployment_id("i"), INPUT), owner="mallory"
         ),
     }
     # In a row: at the same time they would find the stack busy.
@@ -95,13 +91,13 @@ async def test_workflows_with_content_of_no_service_end_no_worker(house: House) 
     (house.data / "stacks" / stack / "terraform.tfstate").write_text('{"version": 4}')
     attributes, memo = FORGERIES["status"]
     async with (
-        forged_deployment(house.client, id_of("v"), attributes, memo),
+        forged_deployment(house.client, deployment_id("v"), attributes, memo),
         forged_stack_record(house.client, stack, {}),
     ):
         worker = house.worker()
         await house.until_up()
         log = house.data / "worker.log"
-        await eventually(lambda: id_of("v") in log.read_text(), "the deployment in the log")
+        await eventually(lambda: deployment_id("v") in log.read_text(), "the deployment in the log")
         await eventually(lambda: stack in log.read_text(), "the stack in the log")
         deployment = await house.start(REQUEST)
         assert (await deployment.result()).status is Status.COMPLETED
@@ -118,13 +114,12 @@ async def test_a_foreign_workflow_cannot_use_an_activity(house: House) -> None:
     folder, content = victim(house), deployment.folder / "record.json"
     record = content.read_bytes()
     (deployment.folder / "work").mkdir()
-    host = atomic_files.read(house.data / "runs" / "host.json") or {}
-    queue = f"anava@{host['id']}"
+    queue = f"anava@{house.host}"
     calls = [
         (workflow_id, Call(on, activity, input))
         for target in ("../victim", deployment.id)
         for on, activity, input in hostile_inputs(queue, target)
-        for workflow_id in (deployment.id, id_of("z"), "../victim")
+        for workflow_id in (deployment.id, deployment_id("z"), "../victim")
     ]
     failures = await intrude(house.client, calls)
     assert failures == ["NotAcceptedByApi"] * len(calls)
@@ -136,7 +131,7 @@ async def test_a_foreign_workflow_cannot_use_an_activity(house: House) -> None:
 async def test_a_copy_of_an_ended_deployment_is_refused_on_every_host(house: House) -> None:
     house.worker()
     await house.until_up()
-    id = id_of("q")
+    id = deployment_id("q")
     signed = signed_input(house.client, house.data, id, INPUT)
     assert await start_raw(house.client, id, signed) == "done"
     record = (house.data / "runs" / id / "record.json").read_bytes()
@@ -189,11 +184,12 @@ async def first_task(handle: WorkflowHandle[Any, Any]) -> int:
 
 
 @pytest.mark.long
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another account: setuid")
 async def test_another_account_makes_the_service_run_read_and_delete_nothing(
     temporal: TemporalServer, tmp_path: Path
 ) -> None:
     """Its `main.tf` ran as the service, and `finalize_deployment` deleted its target."""
+    if os.geteuid() != 0:
+        pytest.skip("root is missing: only root can become another user")
     data, evil = tmp_path / "data", tmp_path / "evil" / "d1" / "work"
     data.mkdir()
     evil.mkdir(parents=True)
@@ -208,10 +204,9 @@ async def test_another_account_makes_the_service_run_read_and_delete_nothing(
         assert (await deployment.result()).status is Status.COMPLETED
         (deployment.folder / "work").mkdir()
         before = listing(data / "runs") | listing(data / "stacks")
-        host = atomic_files.read(data / "runs" / "host.json") or {}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.scenarios.other_account"),
-            *(temporal.address, str(data), str(host["id"]), deployment.id),
+            *(temporal.address, str(data), str(house.host), deployment.id),
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -226,5 +221,4 @@ async def test_another_account_makes_the_service_run_read_and_delete_nothing(
         assert listing(data / "runs") | listing(data / "stacks") == before
         assert listing(tmp_path / "evil") == {"d1", "d1/work", "d1/work/main.tf"}
     finally:
-        house.end()
-        await house.forget_states()
+        await house.close()

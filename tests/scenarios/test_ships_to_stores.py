@@ -151,5 +151,5 @@ async def test_a_log_at_its_limit_ends_equally_everywhere_and_the_deployment_com
     size = sum(deployment.file(step, "events.jsonl").stat().st_size for step in (1, 2, 3))
     assert size < 1_010_000
     assert str(deployment.events(3)[-2]["text"]).startswith(LIMIT_NOTICE)
-    async with sources(real, monkeypatch) as found:
-        await until_equal(found, deployment.id, result)
+    async with sources(real, monkeypatch) as log_sources:
+        await until_equal(log_sources, deployment.id, result)

@@ -14,12 +14,8 @@ API = (sys.executable, "-m", "cli.main", "api")
 def start_api(house: House, port: int, argv: Sequence[str] = API) -> Process:
     """Start the API of a house, or another program in its place."""
     environment = {**house.environment(), "ANAVA_API__PORT": str(port)}
-    log = house.data / "api.log"
-    if argv == API:
-        return house.python([*argv[1:]], environment, log)
-    process = Process([*argv], environment, log)
-    house.workers.append(process)
-    return process
+    forks = house.forks and argv == API
+    return house.run([*argv], environment, house.data / "api.log", forks=forks)
 
 
 async def until_ready(session: httpx.AsyncClient, seconds: float = 30) -> None:

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from deployments.temporal_names import (
     DEPLOYMENT_WORKFLOW,
@@ -13,6 +12,7 @@ from deployments.temporal_names import (
     Attribute,
     stack_record_id,
 )
+from tests.support.search_attributes import keywords
 
 __all__ = ["FORGERIES", "forged_deployment", "forged_stack_record"]
 
@@ -34,16 +34,12 @@ async def forged_deployment(
     client: Client, id: str, attributes: Mapping[Attribute, str], memo: Mapping[str, Any]
 ) -> AsyncIterator[None]:
     """An open workflow with the type of a deployment, which no worker runs."""
-    pairs = [
-        SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
-        for name, value in attributes.items()
-    ]
     handle = await client.start_workflow(
         DEPLOYMENT_WORKFLOW,
         id=id,
         task_queue="intruder",
         memo=memo,
-        search_attributes=TypedSearchAttributes(pairs),
+        search_attributes=keywords(attributes),
     )
     try:
         yield

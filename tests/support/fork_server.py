@@ -21,7 +21,7 @@ _MAX_DESCRIPTORS = 256
 
 
 def serve(requests: TextIO, answers: int) -> None:
-    """Fork a process for each request, until there is no further one."""
+    """Fork a process for each request, until the end of the requests."""
 
     def report(line: str) -> None:
         os.write(answers, f"{line}\n".encode())

@@ -9,15 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from adapters.settings import base_environment
+from tests.support.repository import ROOT
 
 __all__ = ["ForkServer", "ForkedProcess", "fork_server"]
-
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 class ForkServer:
@@ -30,26 +29,24 @@ class ForkServer:
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**base_environment(), "PYTHONPATH": str(_ROOT)},
-            cwd=_ROOT,
+            env={**base_environment(), "PYTHONPATH": str(ROOT)},
+            cwd=ROOT,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._requests, self._answers = self._process.stdin, self._process.stdout
         self._statuses: dict[int, int] = {}
 
-    def start(
-        self, argv: Sequence[str], environment: Mapping[str, str], log: Path
-    ) -> "ForkedProcess":
-        """Start a program with the arguments of `python`; its output is appended to `log`."""
-        request = {"argv": argv, "environment": environment, "log": str(log)}
+    def start(self, argv: list[str], environment: Mapping[str, str], log: Path) -> "ForkedProcess":
+        """Start a program of this Python; its output is appended to `log`."""
+        request = {"argv": argv[1:], "environment": environment, "log": str(log)}
         self._requests.write(json.dumps(request).encode() + b"\n")
         while (pid := self._read_answer()) is None:
             continue
-        return ForkedProcess(self, pid, [sys.executable, *argv])
+        return ForkedProcess(self, pid, argv)
 
     def status(self, pid: int, seconds: float | None) -> int | None:
-        """The exit status of a process; `None` of one that has not ended after the seconds."""
+        """The exit status of a process; `None` where it has not ended after the seconds."""
         end = None if seconds is None else time.monotonic() + seconds
         while pid not in self._statuses:
             rest = None if end is None else max(0.0, end - time.monotonic())
@@ -65,7 +62,7 @@ class ForkServer:
         self._answers.close()
 
     def _read_answer(self) -> int | None:
-        """Read a line: the pid of a process that has started, or the status of one that ended."""
+        """Read a line: the pid of a process that has started, or the status of an ended process."""
         answer, *numbers = self._answers.readline().split()
         pid = int(numbers[0])
         if answer == b"started":

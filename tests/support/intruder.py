@@ -43,8 +43,7 @@ class Intrusion:
                 retry_policy=_NO_RETRY,
             )
         except ActivityError as error:
-            cause = error.cause
-            return cause.type or "" if isinstance(cause, ApplicationError) else repr(cause)
+            return _type_of(error)
         return "done"
 
 
@@ -69,6 +68,10 @@ async def start_raw(client: Client, id: str, input: object) -> str:
     try:
         await asyncio.wait_for(handle.result(), 60)
     except WorkflowFailureError as error:
-        cause = error.cause
-        return cause.type or "" if isinstance(cause, ApplicationError) else repr(cause)
+        return _type_of(error)
     return "done"
+
+
+def _type_of(error: ActivityError | WorkflowFailureError) -> str:
+    cause = error.cause
+    return cause.type or "" if isinstance(cause, ApplicationError) else repr(cause)

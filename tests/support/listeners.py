@@ -4,6 +4,8 @@ import socket
 import struct
 from pathlib import Path
 
+from tests.support.processes import open_files
+
 __all__ = ["Listener", "listeners", "process_tree"]
 
 # The address and the port.
@@ -21,35 +23,22 @@ def process_tree(pid: int) -> list[int]:
     return pids
 
 
-def listeners(pids: list[int]) -> dict[Listener, int]:
-    """Address and port of each listening TCP socket, with the process that holds it.
+def listeners(pids: list[int]) -> set[Listener]:
+    """Address and port of each listening TCP socket of the processes.
 
     Of a process that is closed to debuggers only root sees the sockets.
     """
-    holders = {inode: pid for pid in pids for inode in _sockets(pid)}
-    found = {}
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == _LISTEN and fields[9] in holders:
-                found[_address(fields[1])] = holders[fields[9]]
-    return found
-
-
-def _sockets(pid: int) -> list[str]:
-    inodes = []
-    try:
-        descriptors = list(Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return []
-    for descriptor in descriptors:
-        try:
-            target = str(descriptor.readlink())
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            inodes.append(target.removeprefix("socket:[").removesuffix("]"))
-    return inodes
+    held = {str(target) for pid in pids for target in open_files(pid)}
+    lines = [
+        line
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    ]
+    return {
+        _address(fields[1])
+        for fields in map(str.split, lines)
+        if fields[3] == _LISTEN and f"socket:[{fields[9]}]" in held
+    }
 
 
 def _address(field: str) -> Listener:

@@ -19,6 +19,7 @@ import httpx
 from temporalio.client import Client
 
 from adapters.settings import base_environment
+from tests.support.listeners import Listener, listeners, process_tree
 from tests.support.processes import processes_below
 from tests.support.servers import ROOT, eventually, free_port
 from tests.support.service import Deployment, House
@@ -130,6 +131,14 @@ class Machine:
             yield Terminal(master)
         finally:
             os.close(master)
+
+    def listeners(self) -> set[Listener]:
+        """Address and port of every server of `anava up`."""
+        assert self.process is not None
+        assert self.ui_port is not None
+        # Of API and guard only root sees the sockets.
+        own = {("127.0.0.1", port) for port in (self.port, self.temporal_port, self.ui_port)}
+        return own | listeners(process_tree(self.process.pid))
 
     async def until_said(self, text: str) -> None:
         await eventually(lambda: text in self.output.read_text(), f"{text!r} of `anava up`", 60)

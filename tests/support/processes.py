@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-__all__ = ["Usage", "open_files_below", "processes_below"]
+__all__ = ["PeakUsage", "Usage", "open_files", "open_files_below", "processes_below"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _RESET_PEAK = "5"  # proc(5), clear_refs
@@ -11,7 +11,7 @@ _RESET_PEAK = "5"  # proc(5), clear_refs
 
 def processes_below(folder: Path) -> list[int]:
     """Pids whose working directory lies below a folder."""
-    found = []
+    pids = []
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
@@ -20,35 +20,36 @@ def processes_below(folder: Path) -> list[int]:
         except OSError:
             continue
         if where.is_relative_to(folder):
-            found.append(int(process.name))
-    return found
+            pids.append(int(process.name))
+    return pids
 
 
-def open_files_below(pid: int, folder: Path) -> list[Path]:
-    """Files below a folder that a process holds open; none of a process that has ended."""
-    found = []
+def open_files(pid: int) -> list[Path]:
+    """What the descriptors of a process refer to; nothing of a process that has ended."""
+    targets = []
     try:
         descriptors = list(Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return []
     for descriptor in descriptors:
         try:
-            target = descriptor.readlink()
+            targets.append(descriptor.readlink())
         except OSError:
             continue
-        if target.is_relative_to(folder):
-            found.append(target)
-    return found
+    return targets
+
+
+def open_files_below(pid: int, folder: Path) -> list[Path]:
+    """Files below a folder that a process holds open; none of a process that has ended."""
+    return [target for target in open_files(pid) if target.is_relative_to(folder)]
 
 
 class Usage:
-    """CPU time of a process since this was made, and its largest memory since then."""
+    """CPU time of a process since this was made, and its memory; any user may read both."""
 
     def __init__(self, pid: int) -> None:
         self._process = Path(f"/proc/{pid}")
-        (self._process / "clear_refs").write_text(_RESET_PEAK)
         self._cpu = self._cpu_seconds()
-        self.memory_before_mb = self.memory_mb
 
     @property
     def cpu_seconds(self) -> float:
@@ -60,11 +61,6 @@ class Usage:
         """The resident memory now."""
         return self._memory("VmRSS")
 
-    @property
-    def peak_mb(self) -> float:
-        """The most memory since the beginning."""
-        return self._memory("VmHWM")
-
     def _cpu_seconds(self) -> float:
         fields = (self._process / "stat").read_text().rpartition(") ")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
@@ -74,3 +70,20 @@ class Usage:
             if line.startswith(f"{name}:"):
                 return int(line.split()[1]) / 1024
         raise LookupError(name)
+
+
+class PeakUsage(Usage):
+    """Also the largest memory since this was made.
+
+    Of a process that is closed to debuggers, as worker and API are, only root may reset it.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(pid)
+        (self._process / "clear_refs").write_text(_RESET_PEAK)
+        self.memory_before_mb = self.memory_mb
+
+    @property
+    def peak_mb(self) -> float:
+        """The most memory since the beginning."""
+        return self._memory("VmHWM")

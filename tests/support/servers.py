@@ -5,9 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Self, TypeVar, overload
+from typing import TypeVar, overload
 
 from temporalio.client import Client
 
@@ -75,18 +75,17 @@ class Process:
 
     popen: subprocess.Popen[bytes] | ForkedProcess
 
-    def __init__(self, argv: list[str], environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, argv: list[str], environment: dict[str, str], log: Path, *, forks: bool = False
+    ) -> None:
+        """Start a program; `forks`: the worker or the API, without the cost of its imports."""
+        if forks:
+            self.popen = fork_server().start(argv, environment, log)
+            return
         with log.open("ab") as output:
             self.popen = subprocess.Popen(  # noqa: S603 - our own programs
                 argv, env=environment, stdout=output, stderr=output, cwd=ROOT
             )
-
-    @classmethod
-    def forked(cls, argv: Sequence[str], environment: dict[str, str], log: Path) -> Self:
-        """The worker or the API, by the arguments of `python`, without the cost of its imports."""
-        process = cls.__new__(cls)
-        process.popen = fork_server().start(argv, environment, log)
-        return process
 
     def signal(self, number: signal.Signals) -> None:
         self.popen.send_signal(number)

@@ -14,11 +14,6 @@ from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-)
 
 from adapters.encryption import AesGcmCipher
 from adapters.local import atomic_files
@@ -28,6 +23,7 @@ from deployments.secret_variables import encrypt_variables
 from deployments.temporal_names import SHARED_QUEUE, STACK_RECORD_WORKFLOW, Attribute, Memo
 from deployments.timings import PhaseTimeouts, RetryLimits, StopLadder, Timings
 from tests.support.processes import processes_below
+from tests.support.search_attributes import keywords
 from tests.support.secrets import PLANTED
 from tests.support.servers import ROOT, Process, eventually
 from tests.support.signing import signed_input
@@ -149,14 +145,14 @@ class House:
 
     def worker(self, program: str = "worker_main.py", **settings: str) -> Process:
         environment = {**self.environment(), "PYTHONPATH": str(ROOT), **settings}
-        return self.python([str(ROOT / program)], environment, self.data / "worker.log")
+        argv = [sys.executable, str(ROOT / program)]
+        return self.run(argv, environment, self.data / "worker.log", forks=self.forks)
 
-    def python(self, argv: list[str], environment: dict[str, str], log: Path) -> Process:
-        """Run a program of the service by the arguments of `python`; the house ends it."""
-        if self.forks:
-            process = Process.forked(argv, environment, log)
-        else:
-            process = Process([sys.executable, *argv], environment, log)
+    def run(
+        self, argv: list[str], environment: dict[str, str], log: Path, *, forks: bool
+    ) -> Process:
+        """Start a program of the service; the house ends it."""
+        process = Process(argv, environment, log, forks=forks)
         self.workers.append(process)
         return process
 
@@ -197,18 +193,20 @@ class House:
             ),
             id=id,
             task_queue=SHARED_QUEUE,
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
-                    for name, value in (
-                        (Attribute.STATUS, "queued"),
-                        (Attribute.OWNER, "local"),
-                        (Attribute.STACK, stack.id),
-                    )
-                ]
+            search_attributes=keywords(
+                {
+                    Attribute.STATUS: "queued",
+                    Attribute.OWNER: "local",
+                    Attribute.STACK: stack.id,
+                }
             ),
         )
         return Deployment(id, handle, self.data / "runs" / id, stack.id)
+
+    @property
+    def host(self) -> object:
+        """The id of the host; `None` before its first worker."""
+        return (atomic_files.read(self.data / "runs" / "host.json") or {}).get("id")
 
     def known(self, id: str, stack: str) -> Deployment:
         """A deployment that was started through the API."""
@@ -223,9 +221,9 @@ class House:
     async def forget_states(self) -> None:
         """Remove the records of the stacks of this host, whose disk goes with the test."""
         query = f"WorkflowType = '{STACK_RECORD_WORKFLOW}' AND ExecutionStatus = 'Running'"
-        host = atomic_files.read(self.data / "runs" / "host.json") or {}
+        host = self.host
         async for execution in self.client.list_workflows(query):
-            if (await execution.memo_value("record"))["host"] == host.get("id"):
+            if (await execution.memo_value("record"))["host"] == host:
                 await self.client.get_workflow_handle(execution.id).terminate()
 
     async def close(self) -> None:

@@ -36,10 +36,9 @@ class SmallDisk:
 
     def use_up_inodes(self) -> None:
         """Make empty files until no inode is free."""
-        numbers = itertools.count()
         try:
-            while True:
-                (self.path / f"other-{next(numbers)}").touch()
+            for number in itertools.count():
+                (self.path / f"other-{number}").touch()
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise

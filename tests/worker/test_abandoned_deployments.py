@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.local.artifacts import LocalArtifactStore
-from adapters.local.inotify import FileChanges
 from adapters.local.interruptions import LocalInterruptions
-from adapters.settings import Settings, base_environment
+from adapters.settings import Settings
 from adapters.terraform.state.backends import LocalStateBackend
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.errors import Unavailable
@@ -20,31 +18,20 @@ from deployments.execution import WorkflowState
 from deployments.step import StepKey
 from tests.support.ids import deployment_id
 from tests.support.servers import eventually
-from tests.support.stack_records import StackRecordsInMemory
+from tests.support.worker_host import worker_host
 from tests.worker.steps.supervising import TOKEN, FakeTemporal, NoCredentials
 from worker.host import WorkerHost
 from worker.reattachment import Reattachment
 from worker.steps.supervisors import Supervisors
 
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
-
-
 FIRST, SECOND = deployment_id("1"), deployment_id("2")
 
 
 @pytest.fixture
 async def host(tmp_path: Path) -> AsyncIterator[WorkerHost]:
-    changes = FileChanges()
-    host = await WorkerHost.open(
-        Settings(data_dir=tmp_path),
-        base_environment(),
-        changes,
-        LocalArtifactStore(tmp_path),
-        StackRecordsInMemory(),
-    )
-    yield host
-    host.close()
-    changes.close()
+    async with worker_host(Settings(data_dir=tmp_path)) as host:
+        yield host
 
 
 def state_of(serial: int) -> bytes:

@@ -1,6 +1,5 @@
 """Temporal's list of executions is away: what a host has prepared goes on."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,6 @@ from worker.run_root import RunRoot
 
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
 INPUT = DeploymentInput("local", REQUEST)
-
-
-@pytest.fixture
-def temporal(tmp_path: Path) -> Iterator[TemporalServer]:
-    server = TemporalServer(tmp_path)
-    server.start()
-    yield server
-    server.end()
 
 
 def without_lists(method: str) -> Verdict:

@@ -11,10 +11,11 @@ import pytest
 from adapters.local.artifacts import LocalArtifactStore
 from deployments.artifacts import Artifact
 from deployments.errors import Unavailable
+from tests.support.ids import deployment_id
 from worker.artifact_outbox import ARTIFACT_GIVEN_UP, ArtifactOutbox
 from worker.run_directory import RunDirectory
 
-DEPLOYMENT = "dep-aaaaaaaaaaaaaaaaaaaaoutbox"
+DEPLOYMENT, OTHER, NONE = map(deployment_id, ("outbox", "other", "none"))
 WEEK = 604_800
 
 
@@ -111,13 +112,11 @@ async def test_what_one_deployment_cannot_send_holds_up_no_other(
     store: Store, directory: RunDirectory, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     boxes = ArtifactOutbox(store, WEEK)
-    other = RunDirectory(tmp_path / "dep-aaaaaaaaaaaaaaaaaaaaaother")
+    other = RunDirectory(tmp_path / OTHER)
     boxes.enqueue(directory, "plan.txt", "")
     boxes.enqueue(other, "record.json", "{}")
     store.before = lambda name: refuse(name) if name == "plan.txt" else None
-    await boxes.send_pending(
-        [RunDirectory(tmp_path / "dep-aaaaaaaaaaaaaaaaaaaaaanone"), directory, other]
-    )
+    await boxes.send_pending([RunDirectory(tmp_path / NONE), directory, other])
     assert (boxes.has_pending(directory), boxes.has_pending(other)) == (True, False)
     assert f"artifacts of {DEPLOYMENT} are not sent yet: out of order" in caplog.text
     store.before = lambda _: None

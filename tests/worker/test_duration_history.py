@@ -24,7 +24,7 @@ def left(
     run_root: Path, name: str, *seconds: float, phase: str = "apply", ended: bool = True
 ) -> Path:
     """What a deployment leaves of its step; its progress document."""
-    folder = run_root / deployment_id(str(name))
+    folder = run_root / deployment_id(name)
     progress = folder / "steps" / "3" / "progress.json"
     progress.parent.mkdir(parents=True)
     made = [

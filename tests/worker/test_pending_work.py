@@ -175,7 +175,7 @@ def test_a_mark_without_a_run_directory_waits_for_the_directory(tmp_path: Path) 
 def test_the_scans_of_an_idle_worker_cost_the_same_with_any_number_of_ended_deployments(
     tmp_path: Path,
 ) -> None:
-    """An idle worker with 5,000 ended run directories used 100 times the CPU of an empty one."""
+    """An idle worker with 5,000 ended run directories used 100 times the CPU of an empty host."""
     seconds = {number: _seconds(tmp_path / str(number), number) for number in (10, 2000)}
 
     assert seconds[2000] < 3 * seconds[10], seconds

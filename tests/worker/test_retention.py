@@ -1,138 +1,24 @@
 """Retention on a host: what is deleted, what never is, and what a killed pass leaves."""
 
 import asyncio
-import base64
-import hashlib
-import json
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from adapters.local.artifacts import LocalArtifactStore
-from adapters.local.folder_lock import shared
-from adapters.local.interruptions import LocalInterruptions
-from adapters.local.retained_artifacts import RetainedLocalArtifacts
-from deployments.deployment import Stack
 from deployments.errors import TemporalUnavailable
-from deployments.interruption import Interruption
-from deployments.phase import Phase
-from deployments.retention import DAY_SECONDS, Amount, KindReport, RetainReason, Stored
-from tests.support.ids import deployment_id
-from worker import run_index
-from worker.retained_runs import DeploymentFacts, RetainedRuns
-from worker.retained_states import RetainedLocalStates
-from worker.retention import Retained, Retention
-from worker.run_directory import RunDirectory
-
-_Value = TypeVar("_Value")
+from deployments.retention import DAY_SECONDS, Amount, RetainReason
+from tests.worker.retention_scene import RESOURCE, RetentionScene
 
 STACK = "local.sandbox.demo-project-1.anava"
-DAYS = 90
-STATE = {"version": 4, "lineage": "l", "serial": 9, "outputs": {}, "resources": []}
-RESOURCE = {"mode": "managed", "type": "t", "name": "n", "instances": [{}]}
-
-
-class Scene:
-    """A data folder, and the retention of a host."""
-
-    def __init__(self, folder: Path) -> None:
-        self.data = folder
-        self.runs = folder / "runs"
-        self.runs.mkdir(parents=True)
-        self.now = time.time()
-        self.protected: dict[str, RetainReason] = {}
-        self.recorded: set[str] = set()
-        self.store = LocalArtifactStore(folder)
-        self.run_directories = RetainedRuns(self.runs, self.store)
-        self.states = RetainedLocalStates(folder, self._is_recorded, self._open_stacks)
-
-    def retention(self) -> Retention:
-        kinds = [
-            Retained("artifacts", DAYS, RetainedLocalArtifacts(self.data, records=False)),
-            Retained("runs", DAYS, self.run_directories),
-            Retained("records", DAYS, RetainedLocalArtifacts(self.data, records=True)),
-            Retained("states", DAYS, self.states, self._is_recorded),
-        ]
-        return Retention(
-            self.runs,
-            kinds,
-            DeploymentFacts(self.runs, self.store).read,
-            self._protected,
-            _returning(self.now),
-            self.run_directories.sweep,
-        )
-
-    async def run(self, *, dry_run: bool = False) -> dict[str, KindReport]:
-        reports = await self.retention().run_pass(dry_run=dry_run)
-        assert [report.error for report in reports] == [""] * len(reports)
-        return {report.kind: report for report in reports}
-
-    def ended(self, name: str, days: float, stack: str = STACK, status: str = "completed") -> str:
-        """A deployment that ended some days ago, with a run directory and artifacts."""
-        id = "dep-" + base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().lower()[:26]
-        template, project_id, prefix = stack.split(".")[1:]
-        values = vars(Stack(template, project_id, prefix))
-        record = json.dumps({"request": {"stack": values}, "result": {"status": status}})
-        for path, content in {
-            f"runs/{id}/record.json": record,
-            f"runs/{id}/template.json": json.dumps({"version": "1", "stack": stack}),
-            f"runs/{id}/steps/1/events.jsonl": "x" * 10_000,
-            f"artifacts/{id}/record.json": record,
-            f"artifacts/{id}/log.txt": "x" * 10_000,
-        }.items():
-            self.write(path, content, days)
-        return id
-
-    def write(self, name: str, content: str, days: float) -> Path:
-        path = self.data / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-        os.utime(path, (self.now - days * DAY_SECONDS,) * 2)
-        return path
-
-    def state(self, stack: str, days: float, **content: object) -> Path:
-        path = self.write(f"stacks/{stack}/terraform.tfstate", json.dumps(STATE | content), days)
-        self.write(f"stacks/{stack}/terraform.tfstate.backup", "secret", days)
-        return path
-
-    def has(self, id: str) -> tuple[bool, bool, bool]:
-        """Whether run directory, artifacts and record are there."""
-        artifacts = self.data / "artifacts" / id
-        return (
-            (self.runs / id).exists(),
-            (artifacts / "log.txt").exists(),
-            (artifacts / "record.json").exists(),
-        )
-
-    async def _protected(self) -> Mapping[str, RetainReason]:
-        return self.protected
-
-    async def _is_recorded(self, stack: str) -> bool:
-        return stack in self.recorded
-
-    def _open_stacks(self) -> set[str]:
-        directories = (RunDirectory(self.runs / name) for name in run_index.pending(self.runs))
-        return {directory.stack() for directory in directories if directory.is_open}
-
-
-def _returning(value: _Value) -> Callable[[], Awaitable[_Value]]:
-    async def get() -> _Value:
-        return value
-
-    return get
-
-
 ALL, NOTHING = (True, True, True), (False, False, False)
 
 
 async def test_ended_deployments_are_deleted_after_their_days(tmp_path: Path) -> None:
     """Run directories, logs and artifacts stayed until an operator removed them."""
-    scene = Scene(tmp_path)
+    scene = RetentionScene(tmp_path)
     old, newest, young = scene.ended("old", 100), scene.ended("new", 95), scene.ended("y", 80)
 
     dry = await scene.run(dry_run=True)
@@ -156,7 +42,7 @@ async def test_ended_deployments_are_deleted_after_their_days(tmp_path: Path) ->
     [RetainReason.OPEN, RetainReason.PENDING, RetainReason.RECOVERY, RetainReason.QUESTION],
 )
 async def test_nothing_that_is_open_or_due_is_deleted(tmp_path: Path, reason: RetainReason) -> None:
-    scene = Scene(tmp_path)
+    scene = RetentionScene(tmp_path)
     old = scene.ended("old", 1000)
     scene.ended("newest", 999)
     scene.state("local.sandbox.demo-project-1.other", 1000)
@@ -169,7 +55,7 @@ async def test_nothing_that_is_open_or_due_is_deleted(tmp_path: Path, reason: Re
 
 
 async def test_a_run_directory_without_a_record_is_open(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    scene = RetentionScene(tmp_path)
     old = scene.ended("old", 1000)
     scene.ended("newest", 999)
     (scene.runs / old / "record.json").unlink()
@@ -181,23 +67,18 @@ async def test_a_run_directory_without_a_record_is_open(tmp_path: Path) -> None:
 
 
 async def test_without_temporal_nothing_is_deleted(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    scene = RetentionScene(tmp_path)
     old = scene.ended("old", 1000)
     scene.ended("newest", 999)
-    retention = scene.retention()
-
-    async def unreachable() -> Mapping[str, RetainReason]:
-        raise TemporalUnavailable("Temporal does not answer.")
-
-    retention._protected = unreachable
+    scene.temporal_is_down = True
 
     with pytest.raises(TemporalUnavailable):
-        await retention.run_pass()
+        await scene.retention().run_pass()
     assert scene.has(old) == ALL
 
 
 async def test_names_of_others_and_links_are_never_followed(tmp_path: Path) -> None:
-    scene = Scene(tmp_path / "data")
+    scene = RetentionScene(tmp_path / "data")
     foreign = tmp_path / "foreign"
     victim = scene.ended("newest", 999)
     link = scene.ended("link", 1000)
@@ -229,7 +110,7 @@ async def test_names_of_others_and_links_are_never_followed(tmp_path: Path) -> N
 
 async def test_a_link_in_place_of_a_run_directory_names_no_stack(tmp_path: Path) -> None:
     """The record behind the link decided which logs are deleted."""
-    scene = Scene(tmp_path / "data")
+    scene = RetentionScene(tmp_path / "data")
     link = scene.ended("link", 1000)
     scene.ended("newest", 999)
     (scene.data / "artifacts" / link / "record.json").unlink()
@@ -245,7 +126,7 @@ async def test_a_link_in_place_of_a_run_directory_names_no_stack(tmp_path: Path)
 async def test_a_hidden_folder_without_the_name_of_a_deployment_is_left_alone(
     tmp_path: Path,
 ) -> None:
-    scene = Scene(tmp_path)
+    scene = RetentionScene(tmp_path)
     names = (".expired-of-an-operator", ".dep-short.0123abcd")
     paths = [scene.write(f"runs/{name}/file", "", 1000) for name in names]
     for path in paths:
@@ -257,7 +138,7 @@ async def test_a_hidden_folder_without_the_name_of_a_deployment_is_left_alone(
 
 
 async def test_a_pass_killed_in_the_middle_is_continued(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    scene = RetentionScene(tmp_path)
     old = scene.ended("old", 1000)
     scene.ended("newest", 999)
     half = scene.runs / f".expired-{old}"
@@ -273,7 +154,7 @@ async def test_a_pass_killed_in_the_middle_is_continued(tmp_path: Path) -> None:
 
 async def test_a_run_directory_that_a_killed_worker_half_made_is_deleted(tmp_path: Path) -> None:
     """Its variables lay on the disk in clear for ever."""
-    scene = Scene(tmp_path)
+    scene = RetentionScene(tmp_path)
     name = "." + "dep-" + "a" * 26
     old = scene.write(f"runs/{name}.0123abcd/work/terraform.tfvars.json", "{}", 2).parents[1]
     young = scene.write(f"runs/{name}.4567abcd/work/terraform.tfvars.json", "{}", 0).parents[1]
@@ -287,7 +168,7 @@ async def test_a_run_directory_that_a_killed_worker_half_made_is_deleted(tmp_pat
 
 
 async def test_a_deployment_whose_stack_is_unknown_stays(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    scene = RetentionScene(tmp_path)
     for name, content in {"a": "", "b": "[" * 100_000, "c": '{"request":{"stack":1}}'}.items():
         id = scene.ended(name, 1000)
         shutil.rmtree(scene.runs / id)
@@ -302,7 +183,7 @@ async def test_the_log_of_a_terminated_deployment_is_deleted_after_its_run_direc
     tmp_path: Path,
 ) -> None:
     """With the run directory the stack was unknown, so that logs and plans stayed for ever."""
-    scene = Scene(tmp_path)
+    scene = RetentionScene(tmp_path)
     old = scene.ended("old", 100)
     scene.ended("newest", 95)
     scene.write(f"runs/{old}/record.json", '{"format": 1, "abandoned": true}', 100)
@@ -317,84 +198,10 @@ async def test_the_log_of_a_terminated_deployment_is_deleted_after_its_run_direc
     assert scene.has(old) == (False, False, True)
 
 
-async def test_the_state_of_a_destroyed_stack_is_deleted_with_its_backup(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    stacks = tmp_path / "stacks"
-    scene.state(f"{STACK}-gone", 100)
-    scene.state(f"{STACK}-young", 80)
-    scene.state(f"{STACK}-living", 100, resources=[RESOURCE])
-    scene.state(f"{STACK}-recorded", 100)
-    scene.state(f"{STACK}-asked", 100)
-    scene.recorded = {f"{STACK}-recorded"}
-    left = Interruption(deployment_id("x"), 3, Phase.APPLY, lost=False, unrecorded=[], unknown=[])
-    LocalInterruptions(tmp_path).add(f"{STACK}-asked", left)
-    for name, content in {"empty": "", "damaged": "{", "no-lineage": '{"resources":[]}'}.items():
-        scene.state(f"{STACK}-{name}", 100)
-        scene.write(f"stacks/{STACK}-{name}/terraform.tfstate", content, 100)
-
-    dry = await scene.run(dry_run=True)
-    reports = await scene.run()
-
-    assert dry == reports, "the dry run announced a state that a record names"
-    assert not (stacks / f"{STACK}-gone").exists()
-    assert sorted(path.name.removeprefix(f"{STACK}-") for path in stacks.iterdir()) == [
-        *("asked", "damaged", "empty", "living", "no-lineage", "recorded", "young")
-    ]
-    assert {reason: amount.count for reason, amount in reports["states"].kept.items()} == {
-        RetainReason.YOUNG: 1,
-        RetainReason.RESOURCES: 4,
-        RetainReason.QUESTION: 1,
-        RetainReason.RECORDED: 1,
-    }
-
-
-async def test_a_state_that_is_recorded_while_the_pass_deletes_stays(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    states = [scene.state(f"{STACK}-{name}", 100) for name in "ab"]
-    remove = scene.states.remove
-
-    async def recorded_meanwhile(stored: Stored) -> bool:
-        scene.recorded = {f"{STACK}-a", f"{STACK}-b"}
-        return await remove(stored)
-
-    scene.states.remove = recorded_meanwhile  # type: ignore[method-assign]
-    reports = await scene.run()
-
-    assert all(state.exists() for state in states)
-    assert reports["states"].kept[RetainReason.BUSY].count == 2
-
-
-async def test_a_copy_of_a_state_under_another_name_is_left_alone(tmp_path: Path) -> None:
-    """An operator's copy `…anava_old` was a stack for retention alone, and ended each pass."""
-    scene = Scene(tmp_path)
-    gone = scene.state(STACK, 100)
-    copies = [scene.state(f"{STACK}{suffix}", 100) for suffix in ("_old", ".OLD", "-Old")]
-
-    reports = await scene.run()
-
-    assert not gone.exists()
-    assert all(copy.exists() for copy in copies)
-    assert reports["states"].expired.count == 1
-
-
-async def test_a_state_stays_while_a_deployment_of_the_stack_begins(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    state = scene.state(STACK, 100)
-
-    async with shared(tmp_path / "stacks"):
-        assert (await scene.run())["states"].kept[RetainReason.BUSY].count == 1
-    directory = RunDirectory(scene.runs / ("dep-" + "b" * 26))
-    scene.write(f"runs/{directory.path.name}/template.json", json.dumps({"stack": STACK}), 0)
-    run_index.mark(directory.path)
-    assert (await scene.run())["states"].kept[RetainReason.BUSY].count == 1
-
-    assert state.exists()
-
-
 async def test_a_directory_that_cannot_be_deleted_delays_no_other(
     tmp_path: Path,
 ) -> None:
-    scene = Scene(tmp_path)
+    scene = RetentionScene(tmp_path)
     stuck, old = scene.ended("stuck", 1001), scene.ended("old", 1000)
     scene.ended("newest", 999)
     (scene.runs / f".expired-{stuck}").write_text("in the place of the renamed directory")
@@ -407,7 +214,7 @@ async def test_a_directory_that_cannot_be_deleted_delays_no_other(
 
 
 async def test_passes_of_several_workers_follow_each_other(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    scene = RetentionScene(tmp_path)
     for number in range(5):
         scene.ended(str(number), 1000 + number)
 
@@ -420,7 +227,7 @@ async def test_the_workers_of_a_host_run_a_pass_an_hour_and_read_no_young_data(
     tmp_path: Path,
 ) -> None:
     """Each worker read every run directory and state each hour, expired or not."""
-    scene = Scene(tmp_path)
+    scene = RetentionScene(tmp_path)
     old = scene.ended("old", 100)
     scene.ended("newest", 95)
     scene.ended("young", 80)
@@ -446,14 +253,10 @@ async def test_the_workers_of_a_host_run_a_pass_an_hour_and_read_no_young_data(
 
 
 async def test_a_pass_without_temporal_is_repeated_by_the_next_worker(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    retention = scene.retention()
-
-    async def unreachable() -> Mapping[str, RetainReason]:
-        raise TemporalUnavailable("Temporal does not answer.")
-
-    retention._protected = unreachable
+    scene = RetentionScene(tmp_path)
+    scene.temporal_is_down = True
 
     with pytest.raises(TemporalUnavailable):
-        await retention.run_if_due()
+        await scene.retention().run_if_due()
+    scene.temporal_is_down = False
     assert len(await scene.retention().run_if_due()) == 4

@@ -19,7 +19,7 @@ from deployments.interruption import Interruption
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.retention import DAY_SECONDS, KindReport, RetainReason
-from deployments.stack_record import StackRecord
+from tests.support.stack_records import StackRecordsInMemory
 from worker import run_index
 from worker.retention_kinds import open_retention
 
@@ -48,23 +48,13 @@ class Executions:
         return ["dep-forged"]
 
 
-class Records:
-    """No stack has a record."""
-
-    async def read(self, stack: str) -> StackRecord | None:
-        return None
-
-    async def write(self, stack: str, record: StackRecord) -> None: ...
-    async def remove(self, stack: str) -> None: ...
-
-
 async def passed(data: Path, server_days: float = 0) -> dict[str, KindReport]:
     async def server_time() -> float:
         return time.time() + server_days * DAY_SECONDS
 
     settings = Settings(data_dir=data)
     store = LocalArtifactStore(data)
-    retention = open_retention(settings, Executions(), Records(), store, server_time)
+    retention = open_retention(settings, Executions(), StackRecordsInMemory(), store, server_time)
     return {report.kind: report for report in await retention.run_pass()}
 
 

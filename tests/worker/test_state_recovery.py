@@ -24,6 +24,7 @@ from adapters.terraform.state.gcs import GcsStateBackend, StateLock
 from deployments.errors import StateBeingRecovered, Unavailable
 from tests.support import stores
 from tests.support.http_proxy import HttpProxy, http_proxy
+from tests.support.ids import deployment_id
 from tests.support.servers import free_port
 from tests.support.small_disk import small_disk
 from tests.support.stack_records import StackRecordsInMemory
@@ -33,6 +34,7 @@ from worker.run_root import RunRoot
 from worker.stack_states import StackStates
 from worker.state_recovery import StateRecovery, unsaved_state_in
 
+DEPLOYMENT = deployment_id("a")
 STACK = "local.sandbox.demo-project-1.anava"
 BEGIN = datetime(2026, 11, 27, tzinfo=UTC)
 LINEAGE = "b7a4e3b0"
@@ -72,7 +74,7 @@ class Host:
 
     @property
     def directory(self) -> RunDirectory:
-        return RunDirectory(self.data / "runs" / "dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
+        return RunDirectory(self.data / "runs" / DEPLOYMENT)
 
     @property
     def left(self) -> set[str]:
@@ -123,15 +125,13 @@ def failed_apply(directory: RunDirectory, backend: StateBackend) -> None:
 async def test_a_state_is_saved_and_the_lock_removed(host: Host) -> None:
     await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
     assert host.left == {"backend.tf.json", "recovery.json", "errored.tfstate"}
-    assert await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
+    assert await host.recovery.settle(DEPLOYMENT)
     assert await host.stored() == (AFTER, None)
     assert host.left == set(), "a saved state stays nowhere else"
     record = await host.records.read(STACK)
     assert record is not None
     assert (record.lineage, record.serial, record.saved) == (LINEAGE, 2, True)
-    assert not await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab"), (
-        "a repeat finds nothing to do"
-    )
+    assert not await host.recovery.settle(DEPLOYMENT), "a repeat finds nothing to do"
 
 
 async def test_a_store_that_is_away_is_tried_until_it_answers(host: Host) -> None:
@@ -143,7 +143,7 @@ async def test_a_store_that_is_away_is_tried_until_it_answers(host: Host) -> Non
     assert (record.serial, record.saved) == (2, False)
     for _ in range(2):
         with pytest.raises(Unavailable):
-            await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
+            await host.recovery.settle(DEPLOYMENT)
     with pytest.raises(StateBeingRecovered):
         await host.recovery.settle_stack(STACK)
     await host.recovery.settle_stack("another stack")
@@ -176,7 +176,7 @@ async def test_without_a_lock_of_ours_the_recovery_takes_one(host: Host) -> None
     assert lock is not None
     host.state.unlock(lock)
     await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
-    assert await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
+    assert await host.recovery.settle(DEPLOYMENT)
     assert any("ifGenerationMatch=0" in name and "tflock" in name for name, _ in host.proxy.calls)
     assert await host.stored() == (AFTER, None)
 
@@ -185,7 +185,7 @@ async def test_a_foreign_lock_is_waited_for(host: Host) -> None:
     host.lock("me@laptop")
     await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
     with pytest.raises(Unavailable, match="me@laptop"):
-        await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
+        await host.recovery.settle(DEPLOYMENT)
     state, lock = await host.stored()
     assert (state, lock and lock.who) == (BEFORE, "me@laptop")
 
@@ -204,7 +204,7 @@ async def test_a_state_that_does_not_continue_the_stored_state_is_not_written(
 ) -> None:
     host.store(stored)
     await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
-    assert not await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
+    assert not await host.recovery.settle(DEPLOYMENT)
     assert await host.stored() == (stored, None)
     assert host.left == {"refused.tfstate"}
 
@@ -213,7 +213,7 @@ async def test_a_state_that_does_not_continue_the_stored_state_is_not_written(
 async def test_a_state_that_had_arrived_is_not_written_again(host: Host, stored: bytes) -> None:
     host.store(stored)
     await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
-    assert await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
+    assert await host.recovery.settle(DEPLOYMENT)
     assert (await host.stored(), host.left) == ((stored, None), set())
 
 
@@ -221,7 +221,7 @@ async def test_a_state_that_had_arrived_is_not_written_again(host: Host, stored:
 async def test_a_damaged_copy_is_kept_and_never_written(host: Host, broken: bytes) -> None:
     (host.directory.work / "errored.tfstate").write_bytes(broken)
     await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
-    assert not await host.recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
+    assert not await host.recovery.settle(DEPLOYMENT)
     assert await host.stored() == (BEFORE, None)
     assert host.left == {"refused.tfstate"}
 
@@ -270,7 +270,7 @@ def local_recovery(data: Path) -> tuple[StateRecovery, RunDirectory, LocalStateB
     """The recovery of a host with local states, after a failed apply."""
     states = StateBackends(Settings(data_dir=data), {})
     stacks = StackStates(RunRoot(data / "runs"), states, StackRecordsInMemory())
-    directory = RunDirectory(data / "runs" / "dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
+    directory = RunDirectory(data / "runs" / DEPLOYMENT)
     backend = states.of(STACK)
     assert isinstance(backend, LocalStateBackend)
     backend.path.write_bytes(BEFORE)
@@ -287,7 +287,7 @@ async def test_a_state_is_copied_into_the_reserve_of_a_full_disk(tmp_path: Path)
         disk_space.make_reserve(directory.path)
         disk.fill()
         await recovery.begin(directory, unsaved_state_in(directory))
-        assert recovery.unsaved_state("dep-aaaaaaaaaaaaaaaaaaaaaaaaab") == state
+        assert recovery.unsaved_state(DEPLOYMENT) == state
         left = {path.name for path in disk.path.glob("errored-states/*/*")}
     assert left == {"backend.tf.json", "recovery.json", "errored.tfstate"}
 
@@ -298,7 +298,7 @@ async def test_a_cut_local_state_is_replaced_later_too(tmp_path: Path) -> None:
     backend.path.write_bytes(BEFORE[:20])
     await recovery.begin(directory, unsaved_state_in(directory))
     directory.clear()
-    assert await recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
+    assert await recovery.settle(DEPLOYMENT)
     assert backend.read() == AFTER
     assert recoveries(tmp_path) == []
 
@@ -325,7 +325,7 @@ async def test_a_cut_local_state_waits_for_the_terraform_that_holds_its_lock(
     backend.path.write_bytes(BEFORE[:20])
     await recovery.begin(directory, unsaved_state_in(directory))
     with locked_elsewhere(backend.path), pytest.raises(Unavailable, match="locked"):
-        await recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
+        await recovery.settle(DEPLOYMENT)
     assert backend.read() == BEFORE[:20]
-    assert await recovery.settle("dep-aaaaaaaaaaaaaaaaaaaaaaaaab")
+    assert await recovery.settle(DEPLOYMENT)
     assert backend.read() == AFTER

@@ -15,7 +15,10 @@ from deployments.events import EventChunk, EventId
 from deployments.log_verification import Verdict, verify
 from tests.adapters.contracts.event_files import Kept
 from tests.support import stores
+from tests.support.ids import deployment_id
 from tests.support.logs import START, EventFileSink, chunk, end_of, sealed
+
+DEPLOYMENT, FLUSHED, FULL = map(deployment_id, ("a", "flushed", "full"))
 
 
 async def test_what_follows_is_kept_and_anything_else_changes_nothing(kept: Kept) -> None:
@@ -144,16 +147,13 @@ async def test_a_flushed_redis_says_what_it_lost_and_is_filled_again(
     await servers["redis"].until_up()
     client = open_redis(f"redis://{servers['redis'].host}")
     sink, source = RedisLogSink(client, 3600), RedisLogSource(client)
-    await sink.write("dep-aaaaaaaaaaaaaaaaaaaflushed", chunk(1, 1, 5))
+    await sink.write(FLUSHED, chunk(1, 1, 5))
     await client.flushall()
     with pytest.raises(Unavailable):
-        await source.read("dep-aaaaaaaaaaaaaaaaaaaflushed", EventId(1, 5), 1000)
-    assert await sink.write("dep-aaaaaaaaaaaaaaaaaaaflushed", chunk(1, 6, 7)) == 0
-    assert await sink.write("dep-aaaaaaaaaaaaaaaaaaaflushed", chunk(1, 1, 7)) == 7
-    assert [
-        item.last
-        for item in await source.read("dep-aaaaaaaaaaaaaaaaaaaflushed", EventId(1, 5), 1000)
-    ] == [7]
+        await source.read(FLUSHED, EventId(1, 5), 1000)
+    assert await sink.write(FLUSHED, chunk(1, 6, 7)) == 0
+    assert await sink.write(FLUSHED, chunk(1, 1, 7)) == 7
+    assert [item.last for item in await source.read(FLUSHED, EventId(1, 5), 1000)] == [7]
     await client.aclose()
 
 
@@ -167,17 +167,12 @@ async def test_a_full_redis_is_unavailable_and_loses_nothing() -> None:
         async def fill() -> None:
             nonlocal first
             for _ in range(200):
-                first = 1 + await sink.write(
-                    "dep-aaaaaaaaaaaaaaaaaaaaaafull", chunk(1, first, first + 4999)
-                )
+                first = 1 + await sink.write(FULL, chunk(1, first, first + 4999))
 
         with pytest.raises(Unavailable, match="OutOfMemory"):
             await fill()
         await client.config_set("maxmemory", "100mb")
-        assert (
-            await sink.write("dep-aaaaaaaaaaaaaaaaaaaaaafull", chunk(1, first, first + 9))
-            == first + 9
-        )
+        assert await sink.write(FULL, chunk(1, first, first + 9)) == first + 9
         await client.aclose()
 
 
@@ -194,7 +189,7 @@ async def test_a_killed_store_is_unavailable_and_another_goes_on_behind_the_same
         came = asyncio.Condition()
 
         async def follow() -> None:
-            async for chunks in source.follow("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", START):
+            async for chunks in source.follow(DEPLOYMENT, START):
                 async with came:
                     seen.extend(line for chunk in chunks for line in chunk.data.splitlines())
                     came.notify_all()
@@ -205,14 +200,14 @@ async def test_a_killed_store_is_unavailable_and_another_goes_on_behind_the_same
 
         task = asyncio.create_task(follow())
         for item in (chunk(1, 1, 3), chunk(1, 4, 6)):
-            await local.write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", item)
-            await RedisLogSink(client, 60).write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", item)
+            await local.write(DEPLOYMENT, item)
+            await RedisLogSink(client, 60).write(DEPLOYMENT, item)
         await until(6)
-        assert source.reading("dep-aaaaaaaaaaaaaaaaaaaaaaaaab") == "redis"
+        assert source.reading(DEPLOYMENT) == "redis"
         server.kill()
-        await local.write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", chunk(1, 7, 9))
+        await local.write(DEPLOYMENT, chunk(1, 7, 9))
         await until(9)
-        assert source.reading("dep-aaaaaaaaaaaaaaaaaaaaaaaaab") == "local"
+        assert source.reading(DEPLOYMENT) == "local"
         task.cancel()
         await asyncio.wait({task})
         await client.aclose()
@@ -238,25 +233,21 @@ class Gap:
 
 async def test_a_source_that_lacks_lines_is_not_read_over_its_gap(tmp_path: Path) -> None:
     changes = FileChanges()
-    await EventFileSink(tmp_path).write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", chunk(1, 1, 2))
+    await EventFileSink(tmp_path).write(DEPLOYMENT, chunk(1, 1, 2))
     source = FallbackLogSource([Gap(), LocalLogSource(tmp_path, changes)])
-    found = await source.read("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", START, 1000)
-    assert [item.last for item in found] == [2]
+    chunks = await source.read(DEPLOYMENT, START, 1000)
+    assert [item.last for item in chunks] == [2]
     with pytest.raises(Unavailable, match="line 1 is missing"):
-        await FallbackLogSource([Gap()]).read("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", START, 1000)
+        await FallbackLogSource([Gap()]).read(DEPLOYMENT, START, 1000)
     changes.close()
 
 
 async def test_a_torn_last_line_of_an_event_file_is_cut(tmp_path: Path) -> None:
     changes = FileChanges()
-    kept = Kept(
-        EventFileSink(tmp_path), LocalLogSource(tmp_path, changes), "dep-aaaaaaaaaaaaaaaaaaaaaaaaab"
-    )
-    await kept.sink.write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", chunk(1, 1, 2))
-    with (tmp_path / "dep-aaaaaaaaaaaaaaaaaaaaaaaaab" / "steps" / "1" / "events.jsonl").open(
-        "ab"
-    ) as file:
+    kept = Kept(EventFileSink(tmp_path), LocalLogSource(tmp_path, changes), DEPLOYMENT)
+    await kept.sink.write(DEPLOYMENT, chunk(1, 1, 2))
+    with (tmp_path / DEPLOYMENT / "steps" / "1" / "events.jsonl").open("ab") as file:
         file.write(b'{"id":"1-')
-    assert await kept.sink.write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", chunk(1, 3, 3)) == 3
+    assert await kept.sink.write(DEPLOYMENT, chunk(1, 3, 3)) == 3
     assert await kept.all() == chunk(1, 1, 3).data.splitlines()
     changes.close()

@@ -12,8 +12,11 @@ from adapters.redis.log import RedisLogSource, open_redis
 from deployments.events import EndRecord, EventChunk
 from deployments.log_verification import Verdict, compare, verify
 from tests.adapters.contracts.event_files import Kept
+from tests.support.ids import deployment_id
 from tests.support.logs import EventFileSink, chunk, sealed
 from tests.support.servers import free_port
+
+DEPLOYMENT = deployment_id("a")
 
 
 async def fill(kept: Kept, step: int, lines: int) -> EndRecord:
@@ -26,9 +29,9 @@ async def fill(kept: Kept, step: int, lines: int) -> EndRecord:
 
 async def test_a_whole_copy_is_equal(kept: Kept) -> None:
     seals = [await fill(kept, 1, 40), await fill(kept, 2, 1), await fill(kept, 3, 20_000)]
-    found = await verify(kept.source, kept.deployment, seals)
-    assert found.verdict is Verdict.EQUAL, found
-    assert [(step.lines, step.sha256) for step in found.steps] == [
+    verification = await verify(kept.source, kept.deployment, seals)
+    assert verification.verdict is Verdict.EQUAL, verification
+    assert [(step.lines, step.sha256) for step in verification.steps] == [
         (seal.lines, seal.sha256) for seal in seals
     ]
 
@@ -38,19 +41,19 @@ async def test_a_copy_without_a_step_says_which_one_and_still_looks_at_the_next(
 ) -> None:
     first, third = await fill(kept, 1, 3), await fill(kept, 3, 5)
     second, _ = sealed(2, 4)
-    found = await verify(kept.source, kept.deployment, [first, second, third])
-    assert found.verdict is Verdict.DIFFERS
-    assert [step.verdict for step in found.steps] == ["equal", "missing", "equal"]
+    verification = await verify(kept.source, kept.deployment, [first, second, third])
+    assert verification.verdict is Verdict.DIFFERS
+    assert [step.verdict for step in verification.steps] == ["equal", "missing", "equal"]
 
 
 async def test_a_copy_that_lacks_lines_or_its_end_differs(kept: Kept) -> None:
     seal, _ = sealed(1, 9)
     await kept.sink.write(kept.deployment, chunk(1, 1, 7))
     second = await fill(kept, 2, 4)
-    found = await verify(kept.source, kept.deployment, [seal, second])
-    assert [step.verdict for step in found.steps] == ["differs", "equal"]
-    assert found.steps[0].lines == 7
-    assert not found.steps[0].sealed
+    verification = await verify(kept.source, kept.deployment, [seal, second])
+    assert [step.verdict for step in verification.steps] == ["differs", "equal"]
+    assert verification.steps[0].lines == 7
+    assert not verification.steps[0].sealed
 
 
 async def test_a_copy_with_another_line_another_seal_or_more_steps_differs(kept: Kept) -> None:
@@ -58,12 +61,12 @@ async def test_a_copy_with_another_line_another_seal_or_more_steps_differs(kept:
     changed = chunk(1, 1, 9).data.replace(b'1-5","text":"x', b'1-5","text":"y')
     other = replace(seal, sha256=hashlib.sha256(changed).hexdigest())
     for wanted in (other, replace(seal, lines=8)):
-        found = await verify(kept.source, kept.deployment, [wanted])
-        assert [step.verdict for step in found.steps] == ["differs"]
-        assert found.steps[0].sha256 == seal.sha256
+        verification = await verify(kept.source, kept.deployment, [wanted])
+        assert [step.verdict for step in verification.steps] == ["differs"]
+        assert verification.steps[0].sha256 == seal.sha256
     await fill(kept, 2, 1)
-    found = await verify(kept.source, kept.deployment, [seal])
-    assert (found.verdict, len(found.steps)) == (Verdict.DIFFERS, 2)
+    verification = await verify(kept.source, kept.deployment, [seal])
+    assert (verification.verdict, len(verification.steps)) == (Verdict.DIFFERS, 2)
 
 
 async def test_a_copy_of_nothing_is_missing_and_none_is_wanted_of_a_deployment_without_a_log(
@@ -77,10 +80,10 @@ async def test_a_copy_of_nothing_is_missing_and_none_is_wanted_of_a_deployment_w
 async def test_a_store_that_does_not_answer_is_unavailable_and_says_why() -> None:
     client = open_redis(f"redis://127.0.0.1:{free_port()}")
     seal, _ = sealed(1, 3)
-    found = await verify(RedisLogSource(client), "dep-aaaaaaaaaaaaaaaaaaaaaaaaab", [seal])
-    assert found.verdict is Verdict.UNAVAILABLE
-    assert [step.verdict for step in found.steps] == ["unavailable"]
-    assert "Redis" in found.error
+    verification = await verify(RedisLogSource(client), DEPLOYMENT, [seal])
+    assert verification.verdict is Verdict.UNAVAILABLE
+    assert [step.verdict for step in verification.steps] == ["unavailable"]
+    assert "Redis" in verification.error
     await client.aclose()
 
 
@@ -100,16 +103,12 @@ async def test_a_store_that_does_not_answer_is_unavailable_and_says_why() -> Non
 )
 async def test_a_damaged_event_file_differs(tmp_path: Path, tail: bytes) -> None:
     changes = FileChanges()
-    await EventFileSink(tmp_path).write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", chunk(1, 1, 3))
+    await EventFileSink(tmp_path).write(DEPLOYMENT, chunk(1, 1, 3))
     seal, _ = sealed(1, 3)
-    with (tmp_path / "dep-aaaaaaaaaaaaaaaaaaaaaaaaab" / "steps" / "1" / "events.jsonl").open(
-        "ab"
-    ) as file:
+    with (tmp_path / DEPLOYMENT / "steps" / "1" / "events.jsonl").open("ab") as file:
         file.write(tail.replace(b"SHA", seal.sha256.encode()))
-    found = await verify(
-        LocalLogSource(tmp_path, changes), "dep-aaaaaaaaaaaaaaaaaaaaaaaaab", [seal]
-    )
-    assert [step.verdict for step in found.steps] == ["differs"]
+    verification = await verify(LocalLogSource(tmp_path, changes), DEPLOYMENT, [seal])
+    assert [step.verdict for step in verification.steps] == ["differs"]
     changes.close()
 
 
@@ -119,21 +118,19 @@ async def test_lines_of_megabytes_and_bytes_that_are_no_text_are_compared_too(
     changes = FileChanges()
     data = b'{"text":"' + b"x" * 5_000_000 + b'"}\n\xff\xfe\0\n{"text":"}"}\n'
     sink = EventFileSink(tmp_path)
-    await sink.write("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", EventChunk(1, 1, 3, data))
+    await sink.write(DEPLOYMENT, EventChunk(1, 1, 3, data))
     seal = replace(sealed(1, 3)[0], sha256=hashlib.sha256(data).hexdigest())
-    await sink.seal("dep-aaaaaaaaaaaaaaaaaaaaaaaaab", seal)
-    found = await verify(
-        LocalLogSource(tmp_path, changes), "dep-aaaaaaaaaaaaaaaaaaaaaaaaab", [seal]
-    )
-    assert found.verdict is Verdict.EQUAL
+    await sink.seal(DEPLOYMENT, seal)
+    verification = await verify(LocalLogSource(tmp_path, changes), DEPLOYMENT, [seal])
+    assert verification.verdict is Verdict.EQUAL
     changes.close()
 
 
 def test_seals_that_are_kept_elsewhere_are_compared_one_by_one() -> None:
     one, two, three = (sealed(number, number)[0] for number in (1, 2, 3))
     assert compare("record.json", [one, two], [one, two]).verdict is Verdict.EQUAL
-    found = compare("record.json", [replace(one, lines=7), three], [one, two])
-    assert [(part.step, part.verdict) for part in found.steps] == [
+    verification = compare("record.json", [replace(one, lines=7), three], [one, two])
+    assert [(part.step, part.verdict) for part in verification.steps] == [
         (1, "differs"),
         (2, "missing"),
         (3, "differs"),

@@ -1,10 +1,9 @@
 """Retention in Cloud Storage and Firestore, on their real servers."""
 
-import base64
 import json
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from uuid import uuid4
 
 import pytest
 
@@ -18,6 +17,7 @@ from deployments.events import EndKind, EndRecord, EventChunk, EventId
 from deployments.log_ports import LogSink, LogSource
 from deployments.retention import Facts, RetainReason, Stored
 from tests.support import stores
+from tests.support.ids import deployment_id
 from worker.retained_states import RetainedBucketStates
 from worker.retention import RetentionStore
 
@@ -25,8 +25,9 @@ START = EventId(0, 0)
 STACK = "local.sandbox.demo-project-1.anava"
 
 
-def deployment_id() -> str:
-    return "dep-" + base64.b32encode(os.urandom(17)).decode().lower()[:26]
+def new_id() -> str:
+    """An id that no other test of the same store has."""
+    return deployment_id(uuid4().hex)
 
 
 @dataclass
@@ -94,7 +95,7 @@ async def logs(
 
 
 async def test_a_log_is_deleted_whole_and_no_other(logs: Logs) -> None:
-    old, other = deployment_id(), deployment_id()
+    old, other = new_id(), new_id()
     await logs.write(old)
     await logs.write(other)
     entry = await logs.entry(old)
@@ -122,7 +123,7 @@ async def test_a_status_document_names_stack_and_end(
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", servers["firestore"].host)
     firestore = open_firestore("a-retention-test")
     logs = await firestore_logs(firestore)
-    ended, still_open = deployment_id(), deployment_id()
+    ended, still_open = new_id(), new_id()
     await logs.write(ended)
     await firestore.deployment(still_open).set({"stack": STACK, "ended_at": ""})
 
@@ -139,7 +140,7 @@ async def test_records_and_other_artifacts_have_limits_of_their_own(
     servers: dict[str, stores.Store],
 ) -> None:
     objects = await open_bucket(servers["gcs"])
-    deployment = deployment_id()
+    deployment = new_id()
     for name in ("record.json", "log.txt", "plan.json"):
         objects.put(f"artifacts/{deployment}/{name}", b"{}", "application/json")
     artifacts = RetainedObjects(objects, "artifacts", is_no_record)

@@ -1,6 +1,7 @@
 """An id becomes a path only as a whole id, and only a folder of our own below the root."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,9 @@ HOSTILE = (
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 @pytest.mark.parametrize("folder", [deployment_folder, stack_folder])
-def test_a_hostile_id_becomes_no_path(folder: object, name: str, tmp_path: Path) -> None:
-    assert callable(folder)
+def test_a_hostile_id_becomes_no_path(
+    folder: Callable[[Path, str], Path], name: str, tmp_path: Path
+) -> None:
     with pytest.raises(NotFound):
         folder(tmp_path, name)
 

@@ -19,11 +19,12 @@ from api.services.log_reader import LogReader
 from deployments.errors import LogGap, Unavailable
 from deployments.events import EventId
 from tests.support import stores
+from tests.support.ids import deployment_id
 from tests.support.logs import START, EventFileSink, chunk, sealed
 from tests.support.servers import eventually
 from tests.support.tcp_proxy import Mode, TcpProxy, tcp_proxy
 
-DEPLOYMENT = "dep-aaaaaaaaaaaaaaaaaaaaaaaaab"
+DEPLOYMENT, OTHER = map(deployment_id, ("a", "b"))
 LINES = 36_000
 # Of a call in these tests; a page of the log is a call or more.
 ANSWER_SECONDS = 1.0
@@ -140,5 +141,5 @@ async def test_a_store_that_lost_a_log_is_not_left_alone(
 ) -> None:
     reader, _, _ = opened
     with pytest.raises(LogGap):
-        await reader.guarded.read("dep-aaaaaaaaaaaaaaaaaaaaaaaaa2", EventId(1, 3), 1)
+        await reader.guarded.read(OTHER, EventId(1, 3), 1)
     assert await reader.guarded.read(DEPLOYMENT, START, 1)

@@ -1,7 +1,6 @@
 """Temporal's time, whatever this machine's clock shows."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,20 +14,15 @@ TOLERANCE = timedelta(seconds=1)
 
 
 async def test_it_is_the_servers_time_and_survives_a_minute_without_the_server(
-    tmp_path: Path,
+    server: TemporalServer,
 ) -> None:
     later_seconds = 0.0
-    server = TemporalServer(tmp_path)
-    server.start()
-    try:
-        clock = TemporalClock(await server.client(), lambda: boot_seconds() + later_seconds)
-        first = await clock.now()
-        assert abs(first - datetime.now(UTC)) < TOLERANCE
-        server.kill()
-        later = await clock.now()
-        assert first < later < datetime.now(UTC) + TOLERANCE
-        later_seconds = 3600.0
-        with pytest.raises(TemporalUnavailable):
-            await clock.now()
-    finally:
-        server.end()
+    clock = TemporalClock(await server.client(), lambda: boot_seconds() + later_seconds)
+    first = await clock.now()
+    assert abs(first - datetime.now(UTC)) < TOLERANCE
+    server.kill()
+    later = await clock.now()
+    assert first < later < datetime.now(UTC) + TOLERANCE
+    later_seconds = 3600.0
+    with pytest.raises(TemporalUnavailable):
+        await clock.now()

@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,14 +31,6 @@ class WaitsForAHost:
         await workflow.execute_activity(
             "prepare_deployment", input.owner, start_to_close_timeout=timedelta(seconds=60)
         )
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TemporalServer]:
-    server = TemporalServer(tmp_path)
-    server.start()
-    yield server
-    server.end()
 
 
 def snapshot(owner: str) -> DeploymentSnapshot:

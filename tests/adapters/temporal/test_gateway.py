@@ -1,8 +1,6 @@
 """The gateway writes a deployment and reads it back, lists it, cancels it; without any worker."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from temporalio import workflow
@@ -45,14 +43,6 @@ INITIAL = DeploymentSnapshot(
     request={"template": "sandbox"},
     request_sha256="0123",
 )
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[TemporalServer]:
-    server = TemporalServer(tmp_path)
-    server.start()
-    yield server
-    server.end()
 
 
 async def open_gateway(server: TemporalServer) -> TemporalGateway:

@@ -12,13 +12,11 @@ import pytest
 
 from adapters.local import disk_space
 from adapters.local.event_file import EVENT_FILE, read_end_record
-from adapters.redaction import Redactor
-from adapters.terraform.output.events import Translator
 from deployments.events import EndKind
-from deployments.phase import Phase
-from deployments.step import ActivityToken, StepKey, StepOutcome
+from deployments.step import ActivityToken, StepOutcome
 from tests.support.servers import eventually
 from tests.support.small_disk import SmallDisk, small_disk
+from tests.worker.steps.event_logs import log_of, started_step
 from tests.worker.steps.supervising import (
     KEY,
     TOKEN,
@@ -29,7 +27,6 @@ from tests.worker.steps.supervising import (
     supervisor_of,
 )
 from worker.steps.claims import Claims
-from worker.steps.event_log import EventLog
 from worker.steps.exit_record import read_exit
 from worker.steps.runner_process import RunnerProcess, StepStatus
 from worker.steps.supervisors import Supervisors
@@ -45,15 +42,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 @pytest.fixture
 def folder(disk: SmallDisk) -> Path:
-    folder = disk.path / "dep-1" / "steps" / "3"
-    folder.mkdir(parents=True)
-    (folder / "started.json").write_text("{}")
-    return folder
-
-
-def log_of(folder: Path) -> EventLog:
-    translator = Translator(3, Phase.APPLY, "2026-01-01T00:00:00Z", Redactor([]))
-    return EventLog(folder, StepKey("dep-1", 3), translator, lambda: None)
+    return started_step(disk.path)
 
 
 def spool(folder: Path, lines: int) -> None:

@@ -8,11 +8,8 @@ import pytest
 
 from adapters.local.event_file import EVENT_FILE, read_end_record
 from adapters.local.log_archive import as_text
-from adapters.redaction import Redactor
-from adapters.terraform.output.events import Translator
 from deployments.events import LIMIT_NOTICE, EndKind, EndRecord
-from deployments.phase import Phase
-from deployments.step import StepKey
+from tests.worker.steps.event_logs import log_of, started_step
 from worker.steps.event_log import EventLog
 
 LINES = 1_000
@@ -20,16 +17,7 @@ LINES = 1_000
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "dep-1" / "steps" / "3"
-    folder.mkdir(parents=True)
-    (folder / "started.json").write_text("{}")
-    return folder
-
-
-def log_of(folder: Path, limit_bytes: int) -> EventLog:
-    translator = Translator(3, Phase.APPLY, "2026-01-01T00:00:00Z", Redactor([]))
-    key = StepKey("dep-1", 3)
-    return EventLog(folder, key, translator, lambda: None, limit_bytes=limit_bytes)
+    return started_step(tmp_path)
 
 
 def spool(folder: Path, lines: int) -> None:

@@ -20,6 +20,7 @@ from deployments.phase import Phase
 from deployments.step import ActivityToken, StepKey, StepOrder, StepOutcome
 from deployments.timings import StopLadder
 from deployments.typical_durations import TypicalDurations
+from tests.support.ids import deployment_id
 from tests.support.logs import EventFileSink, chunk, sealed
 from tests.support.small_disk import small_disk
 from tests.worker.steps.supervising import FakeTemporal, NoCredentials
@@ -29,7 +30,7 @@ from worker.steps.folder import StepFolder
 from worker.steps.order_file import write_order
 from worker.steps.supervisors import Supervisors
 
-DEPLOYMENT = "dep-aaaaaaaaaaaaaaaaaaaaaaaaab"
+DEPLOYMENT = deployment_id("a")
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
