@@ -230,7 +230,9 @@ def test_the_dearest_secret_is_prepared_within_100_ms(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", dear_secrets(CHARACTERS))
-def test_a_secret_of_four_times_the_length_takes_no_more_than_eight_times_as_long(kind: str) -> None:
+def test_a_secret_of_four_times_the_length_takes_no_more_than_eight_times_as_long(
+    kind: str,
+) -> None:
     def prepare(characters: int) -> Callable[[], object]:
         secret = dear_secrets(characters)[kind]
         return lambda: Redactor([secret]).clean(f"text {secret} text")

@@ -34,7 +34,7 @@ async def test_the_dearest_body_takes_less_than_100_ms_of_the_event_loop(
 
 
 @pytest.mark.parametrize("kind", _BODIES)
-def test_a_body_of_twice_the_size_takes_no_more_than_three_times_as_long(kind: str) -> None:
+def test_a_body_of_four_times_the_size_takes_no_more_than_eight_times_as_long(kind: str) -> None:
     def check(size: int) -> Callable[[], object]:
         body = dear_bodies(size)[kind]
         return lambda: json_error(body)
