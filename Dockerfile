@@ -8,8 +8,8 @@
 # container/providers/  an unpacked provider mirror
 #
 # A folder with content replaces the download; an empty folder is filled from the network.
-ARG PYTHON_IMAGE=python:3.12.8-slim-bookworm
-ARG TERRAFORM_IMAGE=hashicorp/terraform:1.11.4
+ARG PYTHON_IMAGE=python:3.12.11-slim-bookworm@sha256:519591d6871b7bc437060736b9f7456b8731f1499a57e22e6c285135ae657bf7
+ARG TERRAFORM_IMAGE=hashicorp/terraform:1.11.4@sha256:5820b87995595425074f881500a037b0ccd41158d0d9b44d78f5f120612f2d3d
 
 FROM ${TERRAFORM_IMAGE} AS terraform
 
