@@ -1,6 +1,7 @@
 """Connects to Temporal, registers the search attributes, translates errors of calls."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,9 +14,9 @@ from temporalio.api.operatorservice.v1 import (
 )
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionDescription
-from temporalio.envconfig import ClientConfig
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime, TelemetryConfig
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from adapters.temporal.payloads import DATA_CONVERTER
 from deployments.errors import AnavaError, InvalidSettings, NotFound, TemporalUnavailable
@@ -87,16 +88,91 @@ async def described(
 async def connect(
     environment: Mapping[str, str] | None = None, runtime: Runtime | None = None
 ) -> Client:
-    """Connect by Temporal's environment variables; raises TemporalUnavailable without an answer."""
-    # Environment variables alone configure the service; a user's configuration file is skipped.
-    config = ClientConfig.load_client_connect_config(
-        disable_file=True, override_env_vars=environment
-    )
-    config.setdefault("target_host", _DEFAULT_ADDRESS)
+    """Connect by Temporal's environment variables.
+
+    Raises:
+        InvalidSettings: a variable is wrong, or the server's certificate is not the expected one.
+        TemporalUnavailable: Temporal does not answer, or refuses the connection.
+    """
+    config = _configuration(environment)
     try:
         return await Client.connect(**config, runtime=runtime, data_converter=DATA_CONVERTER)
+    except ValueError as error:
+        raise InvalidSettings(f"Temporal's client refuses TEMPORAL_…: {error}.") from None
     except (RuntimeError, RPCError) as error:
-        raise TemporalUnavailable(f"no Temporal at {config['target_host']}: {error}") from None
+        raise _refusal(config, str(error)) from None
+
+
+def _configuration(environment: Mapping[str, str] | None) -> ClientConnectConfig:
+    """Read Temporal's variables; raises InvalidSettings."""
+    try:
+        # Environment variables alone configure the service; a user's configuration file is skipped.
+        config = ClientConfig.load_client_connect_config(
+            disable_file=True, override_env_vars=environment
+        )
+    except OSError as error:
+        raise InvalidSettings(
+            f"{error.filename}, which a variable TEMPORAL_TLS_… names, cannot be read: "
+            f"{error.strerror}."
+        ) from None
+    # Also the SDK's own error of a variable, a RuntimeError.
+    except (RuntimeError, ValueError) as error:
+        raise InvalidSettings(f"Temporal's client refuses TEMPORAL_…: {error}.") from None
+    tls = config.get("tls")
+    if isinstance(tls, TLSConfig) and (tls.client_cert is None) != (tls.client_private_key is None):
+        raise InvalidSettings(
+            "TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH are set together."
+        )
+    config.setdefault("target_host", _DEFAULT_ADDRESS)
+    return config
+
+
+# What the SDK's TLS library writes, in the order of the search, and the sentence for it (tried with
+# temporalio 1.35 and a gRPC server that demands client certificates).
+_TLS_CAUSES = {
+    "InvalidCertificate(UnknownIssuer": "The certificate of Temporal at {address} is not of an "
+    "authority in TEMPORAL_TLS_SERVER_CA_CERT_PATH or, without it, of a public authority.",
+    "InvalidCertificate(NotValidForName": "The certificate of Temporal at {address} is for another "
+    "name: TEMPORAL_TLS_SERVER_NAME is a name in the certificate.",
+    "InvalidCertificate(Expired": "The certificate of Temporal at {address} has expired.",
+    "InvalidCertificate(": "The certificate of Temporal at {address} is not valid.",
+    "InvalidContentType": "Temporal at {address} does not use TLS, and TEMPORAL_TLS is true.",
+    "KeyMismatch": "TEMPORAL_TLS_CLIENT_KEY_PATH is not the key of the client certificate.",
+    "PrivateKeyParseError": "TEMPORAL_TLS_CLIENT_KEY_PATH has no private key in PEM.",
+    "NoCertificatesPresented": "TEMPORAL_TLS_CLIENT_CERT_PATH has no certificate in PEM.",
+    "CertificateParseError": "TEMPORAL_TLS_CLIENT_CERT_PATH has no certificate in PEM.",
+}
+# The innermost text of an error, such as "Connection refused".
+_CAUSE = re.compile(r'(?:message|error): "([^"]+)"')
+# The connection was accepted, and ended before the answer to the first call. In TLS 1.3 a server
+# checks the client's certificate after the client's handshake (RFC 8446, section 4.4.2.4).
+_CLOSED = ("`get_system_info` call error after connection", "transport::Error")
+
+
+def _refusal(config: ClientConnectConfig, text: str) -> AnavaError:
+    """The error for the text with which the SDK could not connect."""
+    address = config["target_host"]
+    for cause, sentence in _TLS_CAUSES.items():
+        if cause in text:
+            return InvalidSettings(sentence.format(address=address))
+    if all(part in text for part in _CLOSED):
+        return TemporalUnavailable(
+            f"Temporal at {address} closed the connection: {_demand(config.get('tls'))}"
+        )
+    causes = _CAUSE.findall(text) or [text]
+    return TemporalUnavailable(f"no answer from Temporal at {address}: {causes[-1].rstrip('.')}.")
+
+
+def _demand(tls: bool | TLSConfig | None) -> str:
+    """What a server that closes the connection may demand, in view of the settings."""
+    if not tls:
+        return "it may demand TLS (TEMPORAL_TLS=true)."
+    if isinstance(tls, TLSConfig) and tls.client_cert is not None:
+        return "it may refuse the client certificate in TEMPORAL_TLS_CLIENT_CERT_PATH."
+    return (
+        "it may demand a client certificate (TEMPORAL_TLS_CLIENT_CERT_PATH, "
+        "TEMPORAL_TLS_CLIENT_KEY_PATH)."
+    )
 
 
 def worker_runtime() -> Runtime:

@@ -232,7 +232,8 @@ def test_every_external_image_has_a_tag_and_a_digest_and_can_be_replaced() -> No
     images = [service["image"] for name, service in SERVICES.items() if name not in OURS]
     images += OURS["temporal"]["build"]["args"].values()
     assert len(images) == 5
-    pinned = r"\$\{ANAVA_[A-Z]+_IMAGE:-[a-z][a-z./-]+:[0-9]+\.[0-9]+\.[0-9]+[a-z-]*@sha256:[0-9a-f]{64}\}"
+    name, version, digest = r"[a-z][a-z./-]+", r"[0-9]+\.[0-9]+\.[0-9]+[a-z-]*", "[0-9a-f]{64}"
+    pinned = rf"\$\{{ANAVA_[A-Z]+_IMAGE:-{name}:{version}@sha256:{digest}\}}"
     assert [image for image in images if not re.fullmatch(pinned, image)] == []
 
 

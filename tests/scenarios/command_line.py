@@ -36,9 +36,10 @@ class CommandLine:
     def environment(self) -> dict[str, str]:
         return {**self.house.environment(), "PYTHONPATH": str(ROOT), "TERM": "xterm"}
 
-    async def run(self, *words: str, typed: str = "") -> Ended:
+    async def run(self, *words: str, typed: str = "", named: bool = True) -> Ended:
+        """Run a command to its end; `named`: with the address of the API."""
         process = await asyncio.create_subprocess_exec(
-            *self.argv(*words),
+            *(self.argv(*words) if named else self.argv(*words)[:-2]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

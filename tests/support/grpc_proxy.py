@@ -64,7 +64,8 @@ class GrpcProxy(grpc.GenericRpcHandler):  # type: ignore[misc] # the library is 
             for name, value in details.invocation_metadata
             if not name.startswith(_OF_THE_HOP)
         ]
-        call = method(requests, metadata=metadata)
+        # A poll without a deadline is refused by Temporal.
+        call = method(requests, metadata=metadata, timeout=context.time_remaining())
         try:
             async for answer in call:
                 if verdict is not Verdict.SWALLOW:
@@ -80,13 +81,18 @@ class GrpcProxy(grpc.GenericRpcHandler):  # type: ignore[misc] # the library is 
 
 
 @asynccontextmanager
-async def grpc_proxy(target: str) -> AsyncIterator[GrpcProxy]:
-    """In front of `host:port`."""
+async def grpc_proxy(
+    target: str, credentials: grpc.ServerCredentials | None = None
+) -> AsyncIterator[GrpcProxy]:
+    """In front of `host:port`; with `credentials` clients use TLS."""
     async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
         proxy = GrpcProxy(channel, free_port())
         server = grpc.aio.server(options=_OPTIONS)
         server.add_generic_rpc_handlers((proxy,))
-        assert server.add_insecure_port(proxy.host)
+        if credentials is None:
+            assert server.add_insecure_port(proxy.host)
+        else:
+            assert server.add_secure_port(proxy.host, credentials)
         await server.start()
         try:
             yield proxy
