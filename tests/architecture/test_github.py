@@ -39,7 +39,7 @@ def test_the_workflow_runs_the_targets_of_ci_run() -> None:
 
 def test_the_workflow_uses_the_supported_pythons_and_the_terraform_of_the_image() -> None:
     supported = re.search(r'requires-python = ">=(\S+)"', text(Path("pyproject.toml")))
-    image = re.search(r"hashicorp/terraform:(\S+)", DOCKERFILE)
+    image = re.search(r"hashicorp/terraform:([^@\s]+)", DOCKERFILE)
 
     assert supported is not None
     assert image is not None
