@@ -12,7 +12,7 @@ import httpx
 import typer
 
 from cli import render
-from cli.client import Client, Document, write_private
+from cli.client import Client, CommandError, Document, write_private
 from cli.exit_codes import ExitCode, command, exit_code
 from cli.follow import Follower
 from cli.live_display import display
@@ -213,7 +213,10 @@ async def _all_outputs(http: Client, id: str) -> list[Document]:
     text = "".join(
         [part async for part in http.text(f"/api/deployment/{id}/artifacts/outputs.json", {})]
     )
-    outputs: dict[str, Document] = json.loads(text)["outputs"]
+    content: Document = json.loads(text)
+    if content.get("left_out"):
+        raise CommandError(f"{content['message']} It was left out ({content['left_out']}).")
+    outputs: dict[str, Document] = content["outputs"]
     return [{"name": name, **output} for name, output in outputs.items()]
 
 

@@ -3,6 +3,8 @@
 Adapters raise only errors of `deployments.errors`.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from urllib.parse import quote
 
 __all__ = [
     "ENCRYPTED_OUTPUTS",
+    "LIMIT_REACHED",
     "LINK_SECONDS",
     "LOG_GZIP",
     "LOG_TEXT",
@@ -26,6 +29,7 @@ __all__ = [
     "disposition",
     "is_name",
     "is_shown",
+    "left_out_content",
     "step_log",
 ]
 
@@ -37,6 +41,9 @@ RECORD = "record.json"
 ENCRYPTED_OUTPUTS = "outputs.encrypted"
 LOG_GZIP = "log.jsonl.gz"
 LOG_TEXT = "log.txt"
+
+# The reason why an artifact is left out.
+LIMIT_REACHED = "artifact_limit_reached"
 
 # Long enough for a redirect by hand, short enough that a link in a chat soon expires.
 LINK_SECONDS = 300
@@ -63,6 +70,12 @@ class Artifact:
     sha256: str
     content_type: str
     created_at: str
+
+    @property
+    def left_out(self) -> str:
+        """The reason why the content is left out; empty for an artifact with its content."""
+        expected = hashlib.sha256(left_out_content(self.name).encode()).hexdigest()
+        return LIMIT_REACHED if self.sha256 == expected else ""
 
 
 @dataclass(frozen=True)
@@ -124,6 +137,17 @@ class Downloads(Protocol):
 def step_log(step: int) -> str:
     """Name of the artifact with the log of a step, byte for byte as its end record counts it."""
     return f"step-{step}.jsonl"
+
+
+def left_out_content(name: str) -> str:
+    """The content in place of an artifact that is larger than the limit.
+
+    The same for each deployment, so that the sha256 in a list names the reason.
+    """
+    message = f"The file {name} is larger than the limit for a file of a deployment."
+    if name.endswith(".json"):
+        return json.dumps({"left_out": LIMIT_REACHED, "message": message}) + "\n"
+    return f"{LIMIT_REACHED}: {message}\n"
 
 
 def is_name(name: str) -> bool:

@@ -181,7 +181,7 @@ class Expired(NotFound):
 class PlanTooLarge(AnavaError):
     """The plan is too large for a single response."""
 
-    next_step = "Download the artifact plan.json or plan.txt instead."
+    next_step = "Download plan.json or plan.txt, unless the list of files says that it is left out."
 
 
 class AcapConfigIncomplete(AnavaError):

@@ -7,6 +7,7 @@ log is empty: the content is made from the event files at the time of sending.
 import asyncio
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -36,18 +37,38 @@ _MAX_LOGS_AT_ONCE = 2
 
 
 class ArtifactOutbox:
-    """The outboxes of a host; drops artifacts that the store refuses for `give_up_seconds`."""
+    """The outboxes of a host; drops artifacts that the store refuses for `give_up_seconds`.
 
-    def __init__(self, store: ArtifactStore, give_up_seconds: float) -> None:
+    In place of an artifact beyond `limit_bytes` stands the reason. Logs have their own limit, and
+    the record names the stack, without which the retention deletes nothing.
+    """
+
+    def __init__(
+        self, store: ArtifactStore, give_up_seconds: float, limit_bytes: int = sys.maxsize
+    ) -> None:
+        self._limit_bytes = limit_bytes
         self._store = store
         self._give_up_seconds = give_up_seconds
         self._log_slots = asyncio.Semaphore(_MAX_LOGS_AT_ONCE)
 
     def enqueue(self, directory: RunDirectory, name: str, content: str) -> None:
         """Add an artifact; replaces an unsent artifact of the same name."""
+        if name != artifacts.RECORD:
+            content = self._within_limit(directory, name, content)
         disk_space.with_reserve(directory.path, partial(_write, _folder(directory), name, content))
         # After the file: a loop that finds the outbox empty takes the mark away first.
         disk_space.with_reserve(directory.path, partial(run_index.mark, directory.path))
+
+    def _within_limit(self, directory: RunDirectory, name: str, content: str) -> str:
+        """The content, or the reason in its place."""
+        size = len(content.encode("utf-8", "surrogatepass"))
+        if size <= self._limit_bytes:
+            return content
+        _log.warning(
+            "%s: %s of %s has %s bytes, and the limit is %s",
+            *(artifacts.LIMIT_REACHED, name, directory.path.name, size, self._limit_bytes),
+        )
+        return artifacts.left_out_content(name)
 
     def enqueue_logs(self, directory: RunDirectory) -> None:
         """Add the logs of all steps, which have ended."""

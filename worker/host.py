@@ -76,7 +76,9 @@ class WorkerHost:
         self._admits = True
         self._states = settings.data / "stacks"
         self._states.mkdir(parents=True, exist_ok=True, mode=0o700)
-        outbox = ArtifactOutbox(store, settings.log.give_up_seconds)
+        outbox = ArtifactOutbox(
+            store, settings.log.give_up_seconds, settings.artifacts.max_mb * _MEGABYTE
+        )
         self.stacks = StackStates(root, context.states, records)
         self.recovery = StateRecovery(settings.data / "errored-states", context.states, self.stacks)
         self.plans = PlanReporter(root, context, outbox)

@@ -127,7 +127,7 @@ def _configuration(environment: Mapping[str, str] | None) -> ClientConnectConfig
     return config
 
 
-# What the SDK's TLS library writes, in the order of the search, and the sentence for it (tried with
+# The errors of the SDK's TLS library, in the order of the search, and the sentence for each (tried with
 # temporalio 1.35 and a gRPC server that demands client certificates).
 _TLS_CAUSES = {
     "InvalidCertificate(UnknownIssuer": "The certificate of Temporal at {address} is not of an "
@@ -164,7 +164,7 @@ def _refusal(config: ClientConnectConfig, text: str) -> AnavaError:
 
 
 def _demand(tls: bool | TLSConfig | None) -> str:
-    """What a server that closes the connection may demand, in view of the settings."""
+    """The likely demand of a server that closes the connection, in view of the settings."""
     if not tls:
         return "it may demand TLS (TEMPORAL_TLS=true)."
     if isinstance(tls, TLSConfig) and tls.client_cert is not None:

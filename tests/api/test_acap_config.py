@@ -10,7 +10,7 @@ from adapters.encryption import AesGcmCipher
 from api.dependencies import Services
 from api.schemas.acap_config import AcapConfigBody
 from deployments.acap_config import SECRETS
-from deployments.artifacts import ENCRYPTED_OUTPUTS
+from deployments.artifacts import ENCRYPTED_OUTPUTS, left_out_content
 from deployments.credentials import SERVICE
 from deployments.errors import Unavailable
 from tests.api.requests import deploy
@@ -43,6 +43,16 @@ async def test_what_another_key_encrypted_is_not_available(
     for encrypted in (other, b"", b"v1.", b"{}", "v1.\u00e9".encode()):
         await services.artifacts.put(found, ENCRYPTED_OUTPUTS, [encrypted])
         assert await code(api, found) == (503, "unavailable")
+
+
+async def test_outputs_that_were_left_out_are_missing(
+    api: httpx.AsyncClient, services: Services, client: Client
+) -> None:
+    deployment = await deploy(api, template="anava")
+    await client.get_workflow_handle(deployment).terminate()
+    content = left_out_content(ENCRYPTED_OUTPUTS).encode()
+    await services.artifacts.put(deployment, ENCRYPTED_OUTPUTS, [content])
+    assert await code(api, deployment) == (404, "acap_config_missing")
 
 
 async def test_what_was_encrypted_for_one_deployment_opens_no_other(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.local.artifacts import LocalArtifactStore
-from deployments.artifacts import Artifact
+from deployments.artifacts import LIMIT_REACHED, Artifact
 from deployments.errors import Unavailable
 from tests.support.ids import deployment_id
 from worker.artifact_outbox import ARTIFACT_GIVEN_UP, ArtifactOutbox
@@ -167,3 +167,50 @@ async def test_what_is_no_artifact_in_the_outbox_is_let_lie(
     await boxes.send(directory)
     assert [entry.name for entry in await store.entries(DEPLOYMENT)] == ["record.json"]
     assert not boxes.has_pending(directory)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "plan.txt", "outputs.json", "outputs.encrypted"])
+@pytest.mark.parametrize("content", ["x" * 101, "é" * 51, "\U0001f4a5" * 26, "\0" * 101])
+async def test_in_place_of_an_artifact_beyond_the_limit_stands_the_reason(
+    store: Store,
+    directory: RunDirectory,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    content: str,
+) -> None:
+    """A plan of any size was stored for a year."""
+    boxes = ArtifactOutbox(store, WEEK, limit_bytes=100)
+    boxes.enqueue(directory, name, content)
+    await boxes.send(directory)
+
+    assert LIMIT_REACHED in await store.text(name)
+    assert content not in await store.text(name)
+    assert f"{LIMIT_REACHED}: {name} of {DEPLOYMENT} has" in caplog.text
+    if name != "outputs.encrypted":
+        [entry] = await store.entries(DEPLOYMENT)
+        assert entry.left_out == LIMIT_REACHED
+
+
+async def test_an_artifact_that_is_left_out_is_replaced_by_a_later_version(
+    store: Store, directory: RunDirectory
+) -> None:
+    boxes = ArtifactOutbox(store, WEEK, limit_bytes=100)
+    for content, reason in (("x" * 101, LIMIT_REACHED), ("é" * 50, ""), ("x" * 101, LIMIT_REACHED)):
+        boxes.enqueue(directory, "plan.txt", content)
+        await boxes.send(directory)
+        [entry] = await store.entries(DEPLOYMENT)
+        assert entry.left_out == reason
+
+
+async def test_logs_and_the_record_are_not_artifacts_of_this_limit(
+    store: Store, directory: RunDirectory
+) -> None:
+    """The record names the stack, without which logs and plans stay for ever."""
+    boxes = ArtifactOutbox(store, WEEK, limit_bytes=1)
+    boxes.enqueue(directory, "record.json", "{}")
+    boxes.enqueue_logs(directory)
+    await boxes.send(directory)
+
+    entries = await store.entries(DEPLOYMENT)
+    assert {entry.name for entry in entries} > {"record.json", "log.txt", "step-1.jsonl"}
+    assert {entry.left_out for entry in entries} == {""}
