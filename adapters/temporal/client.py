@@ -127,7 +127,7 @@ def _configuration(environment: Mapping[str, str] | None) -> ClientConnectConfig
     return config
 
 
-# The errors of the SDK's TLS library, in the order of the search, and the sentence for each (tried with
+# Errors of the SDK's TLS library, in the order of the search, and a sentence for each (tried with
 # temporalio 1.35 and a gRPC server that demands client certificates).
 _TLS_CAUSES = {
     "InvalidCertificate(UnknownIssuer": "The certificate of Temporal at {address} is not of an "
