@@ -235,7 +235,9 @@ class House:
         for worker in self.workers:
             worker.end()
         for pid in processes_below(self.data):
-            os.kill(pid, signal.SIGKILL)
+            # A process may end by itself between the list and the signal.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _planted(request: DeploymentRequest) -> DeploymentRequest:
