@@ -11,7 +11,7 @@ import sys
 import termios
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +205,8 @@ class Machine:
                 os.kill(pid, signal.SIGKILL)
             self.process.wait()
         for pid in processes_below(self.data):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def is_alive(pid: int) -> bool:
