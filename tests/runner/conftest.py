@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.steps import Step, processes_below, terraform_binary
+from tests.runner.steps import Step, terraform_binary
+from tests.support.processes import processes_below
 
 
 @pytest.fixture

@@ -2,18 +2,17 @@
 
 import fcntl
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from runner.stop_ladder import LadderLimits
+from tests.support.processes import end_processes_below
 
 REPOSITORY = Path(__file__).parents[2]
 RUNNER = REPOSITORY / "runner/__main__.py"
@@ -220,18 +219,4 @@ class Step:
             if runner.poll() is None:
                 runner.kill()
             runner.wait()
-        for pid in processes_below(self.work):
-            os.kill(pid, signal.SIGKILL)
-
-
-def processes_below(folder: Path) -> list[int]:
-    """Pids of living processes that work in this folder or below it (invariant I2)."""
-    return [pid for pid, cwd in _working_directories() if cwd.is_relative_to(folder)]
-
-
-def _working_directories() -> Iterator[tuple[int, Path]]:
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            yield int(process.name), (process / "cwd").readlink()
-        except OSError:
-            continue
+        end_processes_below(self.work)

@@ -13,9 +13,9 @@ from runner import step_files
 from tests.runner.steps import (
     PATIENCE_SECONDS,
     Step,
-    processes_below,
     until,
 )
+from tests.support.processes import processes_below
 
 
 def kill(runner: "subprocess.Popen[bytes]") -> None:

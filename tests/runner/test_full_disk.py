@@ -10,7 +10,8 @@ import pytest
 
 from runner import linux
 from runner.disk import RESERVE_BYTES, SpoolReserve
-from tests.runner.steps import FAKE, PATIENCE_SECONDS, Step, processes_below, until
+from tests.runner.steps import FAKE, PATIENCE_SECONDS, Step, until
+from tests.support.processes import processes_below
 from tests.support.small_disk import SmallDisk, small_disk
 
 # The reserve of a spool, and as much again for the rest of a step.

@@ -1,6 +1,7 @@
 """Nothing of a step lives when its exit record is there."""
 
-from tests.runner.steps import Step, processes_below
+from tests.runner.steps import Step
+from tests.support.processes import processes_below
 
 
 def test_what_terraform_leaves_behind_is_swept(step: Step) -> None:

@@ -1,8 +1,6 @@
 """A bucket that is away at the end of an apply costs no state, and no resource is made twice."""
 
 import asyncio
-import os
-import signal
 
 import pytest
 
@@ -10,7 +8,7 @@ from deployments.deployment import DeploymentResult, Status
 from deployments.errors import Audience
 from deployments.reasons import Reason, explain
 from tests.scenarios.state_bucket import FrontedBucket, until_settled
-from tests.support.processes import processes_below
+from tests.support.processes import end_processes_below
 from tests.support.servers import eventually
 from tests.support.service import Deployment, House
 from tests.support.verdicts import Verdict, always, never
@@ -38,8 +36,7 @@ async def applied_without_bucket(
 def kill_everything(house: House) -> None:
     for worker in house.workers:
         worker.kill()
-    for pid in processes_below(house.data):
-        os.kill(pid, signal.SIGKILL)
+    end_processes_below(house.data)
 
 
 async def check_nothing_is_made_twice(

@@ -11,7 +11,7 @@ import sys
 import termios
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from temporalio.client import Client
 
 from adapters.settings import base_environment
 from tests.support.listeners import Listener, listeners, process_tree
-from tests.support.processes import processes_below
+from tests.support.processes import end_processes_below
 from tests.support.servers import ROOT, eventually, free_port
 from tests.support.service import Deployment, House
 
@@ -204,9 +204,7 @@ class Machine:
             for pid in [self.process.pid, *self.children().values()]:
                 os.kill(pid, signal.SIGKILL)
             self.process.wait()
-        for pid in processes_below(self.data):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        end_processes_below(self.data)
 
 
 def is_alive(pid: int) -> bool:

@@ -1,9 +1,18 @@
 """Processes of this machine: by the folder that they work in, and what the kernel counts."""
 
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["PeakUsage", "Usage", "open_files", "open_files_below", "processes_below"]
+__all__ = [
+    "PeakUsage",
+    "Usage",
+    "end_processes_below",
+    "open_files",
+    "open_files_below",
+    "processes_below",
+]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _RESET_PEAK = "5"  # proc(5), clear_refs
@@ -22,6 +31,14 @@ def processes_below(folder: Path) -> list[int]:
         if where.is_relative_to(folder):
             pids.append(int(process.name))
     return pids
+
+
+def end_processes_below(folder: Path) -> None:
+    """Send SIGKILL to each process whose working directory lies below a folder."""
+    for pid in processes_below(folder):
+        # A process may end by itself between the list and the signal.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def open_files(pid: int) -> list[Path]:

@@ -5,7 +5,6 @@ import base64
 import contextlib
 import json
 import os
-import signal
 import sys
 import uuid
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from deployments.deployment import DeploymentRequest, DeploymentResult, Stack
 from deployments.secret_variables import encrypt_variables
 from deployments.temporal_names import SHARED_QUEUE, STACK_RECORD_WORKFLOW, Attribute, Memo
 from deployments.timings import PhaseTimeouts, RetryLimits, StopLadder, Timings
-from tests.support.processes import processes_below
+from tests.support.processes import end_processes_below
 from tests.support.search_attributes import keywords
 from tests.support.secrets import PLANTED
 from tests.support.servers import ROOT, Process, eventually
@@ -234,10 +233,7 @@ class House:
     def end(self) -> None:
         for worker in self.workers:
             worker.end()
-        for pid in processes_below(self.data):
-            # A process may end by itself between the list and the signal.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        end_processes_below(self.data)
 
 
 def _planted(request: DeploymentRequest) -> DeploymentRequest:
