@@ -1,28 +1,24 @@
 """A site behind a proxy, whose servers have certificates of the site's own authority."""
 
 import asyncio
-import datetime
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from tests.support.certificates import Certificate
 
 __all__ = ["Site", "site"]
 
 _BLOCK_BYTES = 64 * 1024
-_Key = ec.EllipticCurvePrivateKey
 
 
 class Site:
     """Names that only the proxy resolves: without the proxy no connection comes about."""
 
     def __init__(self, folder: Path) -> None:
-        self.ca_file = folder / "site-ca.pem"
+        self._authority = Certificate.authority(folder, "site-ca")
+        self.ca_file = self._authority.path
         # Hosts to which a tunnel was opened, in order.
         self.tunnels: list[str] = []
         self.proxy = ""
@@ -30,8 +26,6 @@ class Site:
         self._ports: dict[str, int] = {}
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._key, self._ca = _authority()
-        self.ca_file.write_bytes(self._ca.public_bytes(serialization.Encoding.PEM))
 
     @property
     def settings(self) -> dict[str, str]:
@@ -85,20 +79,9 @@ class Site:
         return int(server.sockets[0].getsockname()[1])
 
     def _tls(self, name: str) -> ssl.SSLContext:
-        key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.DNSName(name)])
-        certificate = _builder(name, self._ca.subject, key).add_extension(names, critical=False)
-        path = self._folder / f"{name}.pem"
-        path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            + certificate.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        )
+        certificate = self._authority.issue(self._folder, name, host=name)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(path)
+        context.load_cert_chain(certificate.path, certificate.key_path)
         return context
 
 
@@ -121,39 +104,6 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while block := await reader.read(_BLOCK_BYTES):
         writer.write(block)
         await writer.drain()
-
-
-def _authority() -> tuple[_Key, x509.Certificate]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "the site's authority")])
-    certificate = (
-        _builder("the site's authority", name, key)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_usage(), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return key, certificate
-
-
-def _usage() -> x509.KeyUsage:
-    names = (
-        *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
-        *("key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
-    )
-    return x509.KeyUsage(**{name: name == "key_cert_sign" for name in names})
-
-
-def _builder(subject: str, issuer: x509.Name, key: _Key) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-    )
 
 
 @asynccontextmanager
