@@ -27,6 +27,7 @@ __all__ = [
     "Downloads",
     "content_type",
     "disposition",
+    "is_left_out",
     "is_name",
     "is_shown",
     "left_out_content",
@@ -148,6 +149,11 @@ def left_out_content(name: str) -> str:
     if name.endswith(".json"):
         return json.dumps({"left_out": LIMIT_REACHED, "message": message}) + "\n"
     return f"{LIMIT_REACHED}: {message}\n"
+
+
+def is_left_out(name: str, content: bytes) -> bool:
+    """Whether the content of an artifact is that of an artifact beyond the limit."""
+    return content == left_out_content(name).encode()
 
 
 def is_name(name: str) -> bool:
