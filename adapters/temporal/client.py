@@ -98,7 +98,7 @@ async def connect(
     try:
         return await Client.connect(**config, runtime=runtime, data_converter=DATA_CONVERTER)
     except ValueError as error:
-        raise InvalidSettings(f"Temporal's client refuses TEMPORAL_…: {error}.") from None
+        raise _refused_variable(error) from None
     except (RuntimeError, RPCError) as error:
         raise _refusal(config, str(error)) from None
 
@@ -117,7 +117,7 @@ def _configuration(environment: Mapping[str, str] | None) -> ClientConnectConfig
         ) from None
     # Also the SDK's own error of a variable, a RuntimeError.
     except (RuntimeError, ValueError) as error:
-        raise InvalidSettings(f"Temporal's client refuses TEMPORAL_…: {error}.") from None
+        raise _refused_variable(error) from None
     tls = config.get("tls")
     if isinstance(tls, TLSConfig) and (tls.client_cert is None) != (tls.client_private_key is None):
         raise InvalidSettings(
@@ -125,6 +125,10 @@ def _configuration(environment: Mapping[str, str] | None) -> ClientConnectConfig
         )
     config.setdefault("target_host", _DEFAULT_ADDRESS)
     return config
+
+
+def _refused_variable(error: Exception) -> InvalidSettings:
+    return InvalidSettings(f"Temporal's client refuses TEMPORAL_…: {error}.")
 
 
 # Errors of the SDK's TLS library, in the order of the search, and a sentence for each (tried with
