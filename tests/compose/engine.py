@@ -6,10 +6,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adapters.settings import base_environment
+from tests.support.processes import children
 from tests.support.servers import ROOT
 
 __all__ = ["Engine", "Unavailable", "engine", "eventually"]
@@ -142,9 +143,10 @@ def _started(folder: Path) -> Iterator[int]:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    for child in children.read_text().split() if children.exists() else ():
-        os.kill(int(child), signal.SIGTERM)
+    for child in children(process.pid):
+        # It may end by itself between the list and the signal.
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGTERM)
     try:
         process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.scenarios.camera_stack import anava_template
 from tests.support import secrets
-from tests.support.processes import processes_below
+from tests.support.processes import command_line, processes_below
 from tests.support.servers import TemporalServer
 from tests.support.service import Deployment, House
 from tests.support.stand_in.key_file import write_key
@@ -82,7 +82,7 @@ def environment_of(pid: int) -> dict[str, str]:
     """Of a process; nothing of one that has just ended. Its arguments are looked at, too."""
     try:
         text = Path(f"/proc/{pid}/environ").read_bytes().decode()
-        assert_hidden(Path(f"/proc/{pid}/cmdline").read_bytes(), f"argv of {pid}")
     except OSError:
         return {}
+    assert_hidden(command_line(pid).encode(), f"argv of {pid}")
     return dict(entry.split("=", 1) for entry in text.split("\0") if entry)

@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,6 +10,7 @@ from cli import worker_healthcheck
 from deployments.deployment import Status
 from deployments.reasons import Reason
 from tests.support.invariants import check_invariants, check_unlocked
+from tests.support.processes import children
 from tests.support.servers import ROOT, Process, eventually
 from tests.support.service import House
 
@@ -25,10 +25,6 @@ def start(house: House, *options: str) -> Process:
     )
     house.workers.append(process)
     return process
-
-
-def children(pid: int) -> list[int]:
-    return [int(part) for part in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 async def test_a_killed_worker_is_restarted_and_re_attaches(house: House) -> None:

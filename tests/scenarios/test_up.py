@@ -11,7 +11,7 @@ import pytest
 from deployments.deployment import Status
 from tests.support.invariants import check_invariants, check_unlocked
 from tests.support.machine import Machine, is_alive
-from tests.support.processes import processes_below
+from tests.support.processes import end_processes, processes_below
 from tests.support.servers import ROOT, eventually, free_port
 from tests.support.service import Deployment, House
 
@@ -77,8 +77,7 @@ async def test_killed_whole_in_an_apply_the_next_up_goes_on(machine: Machine) ->
     deployment = await in_apply(machine, await machine.up(), REATTACHABLE_SECONDS)
     children = machine.children()
     machine.kill()
-    for pid in children.values():
-        os.kill(pid, signal.SIGKILL)
+    end_processes(children.values())
     await assert_goes_on_alone(deployment)
     await machine.up()
     await assert_reattached(machine, deployment)
@@ -101,8 +100,7 @@ async def test_a_killed_child_comes_back_while_a_deployment_goes_on(machine: Mac
     house = await machine.up()
     deployment = await in_apply(machine, house, 1)
     before = machine.children()
-    for pid in before.values():
-        os.kill(pid, signal.SIGKILL)
+    end_processes(before.values())
 
     def all_back() -> bool:
         now = machine.children()

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from urllib.parse import urlsplit
 
+from playwright.async_api import Browser, async_playwright
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page, async_playwright
 
 from tests.support.programs import chromium
 
@@ -73,20 +73,24 @@ async def visit(urls: Sequence[str], body: str = "{}") -> Outcome:
         for url in urls:
             parts = urlsplit(url)
             name = names[parts.hostname or ""]
-            outcome.rebound[url] = await _rebound(page, f"http://{name}:{parts.port}", parts.path)
+            outcome.rebound[url] = await _rebound(
+                browser, f"http://{name}:{parts.port}", parts.path
+            )
         await browser.close()
     return outcome
 
 
-async def _rebound(page: Page, origin: str, path: str) -> tuple[int, str] | None:
+async def _rebound(browser: Browser, origin: str, path: str) -> tuple[int, str] | None:
     """Status and text of the path for a page of this origin; None where no page loads."""
+    # A page of its own: one that failed to load still interrupts what the same page loads next.
+    page = await browser.new_page()
     try:
         answer = await page.goto(origin + (path or "/"), timeout=5000)
+        return None if answer is None else (answer.status, await answer.text())
     except PlaywrightError:
         return None
-    if answer is None:
-        return None
-    return answer.status, await answer.text()
+    finally:
+        await page.close()
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -4,7 +4,7 @@ import socket
 import struct
 from pathlib import Path
 
-from tests.support.processes import open_files
+from tests.support.processes import children, open_files
 
 __all__ = ["Listener", "listeners", "process_tree"]
 
@@ -18,8 +18,7 @@ def process_tree(pid: int) -> list[int]:
     """A process and all below it."""
     pids = [pid]
     for parent in pids:
-        for task in Path(f"/proc/{parent}/task").iterdir():
-            pids += [int(child) for child in (task / "children").read_text().split()]
+        pids += children(parent)
     return pids
 
 

@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
 import termios
@@ -20,7 +19,12 @@ from temporalio.client import Client
 
 from adapters.settings import base_environment
 from tests.support.listeners import Listener, listeners, process_tree
-from tests.support.processes import end_processes_below
+from tests.support.processes import (
+    children,
+    command_line,
+    end_processes,
+    end_processes_below,
+)
 from tests.support.servers import ROOT, eventually, free_port
 from tests.support.service import Deployment, House
 
@@ -186,11 +190,10 @@ class Machine:
     def children(self) -> dict[str, int]:
         """Pids of the servers by name."""
         assert self.process is not None
-        pid = self.process.pid
         found = {}
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            words = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            found.update({name: int(child) for part, name in CHILDREN.items() if part in words})
+        for child in children(self.process.pid):
+            words = command_line(child)
+            found.update({name: child for part, name in CHILDREN.items() if part in words})
         return found
 
     def kill(self) -> None:
@@ -201,8 +204,8 @@ class Machine:
     def end(self) -> None:
         """Leave nothing, whatever a test did."""
         if self.process is not None and self.process.poll() is None:
-            for pid in [self.process.pid, *self.children().values()]:
-                os.kill(pid, signal.SIGKILL)
+            # The parent first: it starts a killed child again.
+            end_processes([self.process.pid, *self.children().values()])
             self.process.wait()
         end_processes_below(self.data)
 

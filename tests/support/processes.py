@@ -2,12 +2,16 @@
 
 import os
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 __all__ = [
     "PeakUsage",
     "Usage",
+    "children",
+    "command_line",
+    "end_processes",
     "end_processes_below",
     "open_files",
     "open_files_below",
@@ -16,6 +20,28 @@ __all__ = [
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _RESET_PEAK = "5"  # proc(5), clear_refs
+
+
+def children(pid: int) -> list[int]:
+    """Pids of the processes that any thread of a process started; none of an ended process."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return []
+    pids = []
+    for thread in threads:
+        # A thread may end between the list and the reading.
+        with suppress(OSError):
+            pids += [int(child) for child in (thread / "children").read_text().split()]
+    return pids
+
+
+def command_line(pid: int) -> str:
+    """The words of a process, with spaces between; empty of an ended process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
 
 
 def processes_below(folder: Path) -> list[int]:
@@ -33,12 +59,17 @@ def processes_below(folder: Path) -> list[int]:
     return pids
 
 
-def end_processes_below(folder: Path) -> None:
-    """Send SIGKILL to each process whose working directory lies below a folder."""
-    for pid in processes_below(folder):
-        # A process may end by itself between the list and the signal.
+def end_processes(pids: Iterable[int]) -> None:
+    """Send SIGKILL to each process, in this order."""
+    for pid in pids:
+        # It may end by itself between the list and the signal.
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def end_processes_below(folder: Path) -> None:
+    """Send SIGKILL to each process whose working directory lies below a folder."""
+    end_processes(processes_below(folder))
 
 
 def open_files(pid: int) -> list[Path]:
