@@ -24,6 +24,7 @@ __all__ = [
 _MAX_NAMES = 10
 _COUNTS = {
     "add": "resources created",
+    "tainted": "resources created in part",
     "change": "resources updated",
     "remove": "resources destroyed",
     "imported": "resources imported",
@@ -37,6 +38,7 @@ _SEVERITIES = {"blocking": "error"}
 _MEGABYTE = 1_000_000
 _ADDRESS_LABELS = {
     "not_applied": "not applied",
+    "tainted": "created in part, replaced by the next deployment",
     "unchanged": "planned, but found unchanged",
     "unrecorded": "not in the state",
     "unknown": "outcome unknown",
@@ -178,7 +180,8 @@ def _error_lines(error: Document, shown: Document) -> Iterator[str]:
 
 def _count_lines(deployment: Document, result: Document) -> Iterator[str]:
     """The changes that were made, and those that were planned where they differ."""
-    made, planned = _counts(result.get("counts") or {}), _counts(result.get("planned") or {})
+    planned = _counts(result.get("planned") or {})
+    made = _counts({**(result.get("counts") or {}), "tainted": len(result.get("tainted") or [])})
     if deployment.get("status") == "completed" and made == planned:
         yield made
     elif planned != _counts({}):

@@ -140,11 +140,12 @@ class DeploymentResult(Cuttable):
     """How a deployment ended: all that a reader needs when no worker is up.
 
     Stored in the workflow's memo, shortened by `results.fit_to_memo`; the artifact `record.json` is
-    complete. `changed`, `not_applied`, `unchanged` (planned, and found to need no change),
-    `unrecorded` (they exist and the state lacks them) and `unknown` (their existence cannot be
-    determined) are resource addresses. `counts` are the changes that were made, `planned` those
-    that were planned. `errors` starts with the deciding cause. `omitted_outputs` names outputs that
-    did not fit, `omitted` counts all other entries that did not fit. No `revision` is recorded yet.
+    complete. `changed`, `not_applied`, `tainted` (created in part: the next deployment replaces
+    them), `unchanged` (planned, and found to need no change), `unrecorded` (they exist and the
+    state lacks them) and `unknown` (their existence cannot be determined) are resource addresses.
+    `counts` are the changes that were made, `planned` those that were planned. `errors` starts with
+    the deciding cause. `omitted_outputs` names outputs that did not fit, `omitted` counts all other
+    entries that did not fit. No `revision` is recorded yet.
     """
 
     status: Status
@@ -171,3 +172,4 @@ class DeploymentResult(Cuttable):
     planned: Counts = field(default_factory=Counts)
     unchanged: list[str] = field(default_factory=list)
     omitted_outputs: list[str] = field(default_factory=list)
+    tainted: list[str] = field(default_factory=list)

@@ -71,6 +71,7 @@ class Reconciliation:
     Terraform reported `unrecorded` addresses complete, and the state lacks them; the operations of
     `unknown` addresses reported no end. `inconclusive`: the comparison failed or a process remains.
     `silent` are the changes of the state alone that an incomplete apply made.
+    `tainted` addresses are in the state, but their creation did not end.
     `unsaved` addresses are in the state that a pending `recovery` saves.
     """
 
@@ -79,6 +80,7 @@ class Reconciliation:
     inconclusive: bool = False
     silent: list[SilentChange] = field(default_factory=list)
     unsaved: list[str] = field(default_factory=list)
+    tainted: list[str] = field(default_factory=list)
     recovery: Recovery = Recovery.NONE
 
 
@@ -117,10 +119,12 @@ def conclude(
     if context.destroy:
         reason = _DESTROYED.get(reason, reason)
     last = steps[-1] if steps else None
-    apply = last if last is not None and last.phase is Phase.APPLY else None
+    # After a refused apply the deployment may have ended in the plan of the next try.
+    apply = next((step for step in reversed(steps) if step.phase is Phase.APPLY), None)
     plan = next((step for step in reversed(steps) if step.phase is Phase.PLAN), None)
     # Includes the changes of earlier applies, which were refused half-way.
     made = made_changes(steps, reconciliation.silent)
+    begun = {*made.silent, *reconciliation.tainted}
     return DeploymentResult(
         status=status,
         reason=reason,
@@ -128,9 +132,10 @@ def conclude(
         detail=context.detail or (step_detail(last) if last else ""),
         counts=made.counts,
         changed=made.changed,
-        not_applied=[address for address in apply.not_applied if address not in made.silent]
+        not_applied=[address for address in apply.not_applied if address not in begun]
         if apply
         else [],
+        tainted=reconciliation.tainted,
         unrecorded=[*reconciliation.unrecorded, *reconciliation.unsaved],
         unknown=reconciliation.unknown,
         errors=[

@@ -83,12 +83,14 @@ class Finalization:
         if not directory.work.is_dir():
             return Reconciliation()
         recovery = await self._recover(directory)
-        last = steps[-1] if steps else None
-        if last is None or last.phase is not Phase.APPLY:
-            return Reconciliation()
-        if last.outcome is StepOutcome.DONE and last.clean:
+        # After a refused apply the deployment may have ended in the plan of the next try.
+        last = next((step for step in reversed(steps) if step.phase is Phase.APPLY), None)
+        if last is None or (last.outcome is StepOutcome.DONE and last.clean):
             return Reconciliation()
         state = self._recovery.unsaved_state(deployment) or await self._read_state(directory)
+        if state is None and last is not steps[-1]:
+            # The next try began, so the state of this one was whole.
+            return Reconciliation()
         redact = self._context.redactor(deployment).clean
         return await asyncio.to_thread(
             reconcile,
@@ -96,7 +98,7 @@ class Finalization:
             state,
             recovery,
             redact,
-            _plan_folder(directory, steps),
+            _plan_folder(directory, steps[: steps.index(last)]),
         )
 
     async def record(self, deployment: str, record_json: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +15,15 @@ from deployments.step import Resource, ResourceStatus, SilentChange
 from worker.steps.event_log import SPOOL_FILE
 from worker.steps.exit_record import read_exit
 
-__all__ = ["addresses_in", "compare_with_state", "reconcile"]
+__all__ = ["addresses_in", "compare_with_state", "reconcile", "tainted_in"]
 
 # Amortises the system call; an incomplete line takes memory in addition.
 _READ_BYTES = 1024 * 1024
 
 _RECORDED_ACTIONS = frozenset({"create", "update", "replace", "import"})
+_BEGUN = frozenset({ResourceStatus.RUNNING, ResourceStatus.FAILED})
+# terraform, internal/states/statefile/version4.go
+_TAINTED = "tainted"
 
 
 def reconcile(
@@ -46,7 +50,7 @@ def reconcile(
         names = [*all_missing.unrecorded, *all_missing.unknown]
         return Reconciliation(unknown=list(map(redact, names)), inconclusive=True)
     recorded = addresses_in(state)
-    compared = compare_with_state(resources, recorded)
+    compared = compare_with_state(resources, recorded, tainted_in(state))
     unsaved = [
         address
         for address in all_missing.unrecorded
@@ -55,6 +59,7 @@ def reconcile(
     return Reconciliation(
         unrecorded=list(map(redact, compared.unrecorded)),
         unknown=list(map(redact, compared.unknown)),
+        tainted=list(map(redact, compared.tainted)),
         unsaved=list(map(redact, unsaved)),
         recovery=recovery,
         # A full disk refused lines of terraform, so resources may be missing here.
@@ -72,8 +77,15 @@ def _has_hole(step_folder: Path) -> bool:
     return record is not None and record.spool_hole is not None
 
 
-def compare_with_state(resources: Sequence[Resource], recorded: set[str]) -> Reconciliation:
-    """Compare an apply's resources, none of them redacted, with the addresses in the state."""
+def compare_with_state(
+    resources: Sequence[Resource],
+    recorded: AbstractSet[str],
+    tainted: AbstractSet[str] = frozenset(),
+) -> Reconciliation:
+    """Compare an apply's resources, none of them redacted, with the addresses in the state.
+
+    `tainted` are those of the recorded addresses that the state marks so.
+    """
     missing = [
         resource for resource in resources if comparable_address(resource.address) not in recorded
     ]
@@ -89,24 +101,43 @@ def compare_with_state(resources: Sequence[Resource], recorded: set[str]) -> Rec
             for resource in missing
             if resource.status is ResourceStatus.RUNNING and resource.action != "delete"
         ],
+        # A resource that was tainted before, and that the apply did not reach, is planned.
+        tainted=[
+            resource.address
+            for resource in resources
+            if resource.status in _BEGUN and comparable_address(resource.address) in tainted
+        ],
     )
 
 
 def addresses_in(state: bytes) -> set[str]:
     """The comparable addresses of all managed resources; empty for an empty or broken state."""
+    return {address for address, _ in _instances(state)}
+
+
+def tainted_in(state: bytes) -> set[str]:
+    """The comparable addresses that a state marks as tainted: the next plan replaces them."""
+    return {address for address, status in _instances(state) if status == _TAINTED}
+
+
+def _instances(state: bytes) -> Iterator[tuple[str, str]]:
+    """Address and status of each managed instance.
+
+    A deposed object is no instance: it waits for its deletion beside the one that replaces it.
+    """
     try:
         content = json.loads(state or b"{}")
     except ValueError:
-        return set()
-    return {
-        instance_address(resource, instance)
-        for resource in content.get("resources", ())
-        if resource.get("mode") == "managed"
-        for instance in resource.get("instances", ())
-    }
+        return
+    for resource in content.get("resources", ()):
+        if resource.get("mode") != "managed":
+            continue
+        for instance in resource.get("instances", ()):
+            if not instance.get("deposed"):
+                yield instance_address(resource, instance), instance.get("status", "")
 
 
-def _is_made(change: SilentChange, recorded: set[str]) -> bool:
+def _is_made(change: SilentChange, recorded: AbstractSet[str]) -> bool:
     """Whether a state with these addresses has the change."""
     is_recorded = comparable_address(change.address) in recorded
     return is_recorded is (change.action != "remove")

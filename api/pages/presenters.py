@@ -91,7 +91,11 @@ def counts(snapshot: DeploymentSnapshot) -> str:
     made, planned = snapshot.result.counts, snapshot.result.planned
     if snapshot.status is Status.COMPLETED and made == planned:
         return f"{_numbers(made)}." if made.total else ""
-    texts = [f"Made: {_numbers(made)}.", f"Planned: {_numbers(planned)}."] if planned.total else []
+    texts = []
+    if planned.total:
+        tainted = len(snapshot.result.tainted)
+        in_part = f" Created in part: {tainted}." if tainted else ""
+        texts = [f"Made: {_numbers(made)}.{in_part}", f"Planned: {_numbers(planned)}."]
     if snapshot.status is not Status.COMPLETED and planned.of_resources:
         numbers = f"{made.of_resources} of {planned.of_resources}"
         texts.insert(0, f"{numbers} planned changes were made.")

@@ -287,7 +287,8 @@ class SealBody(BaseModel):
 class ResultBody(BaseModel):
     """The end of the deployment.
 
-    `counts`: the changes that were made, `planned`: those that were planned. `unchanged`: the
+    `counts`: the changes that were made, `planned`: those that were planned. `tainted`: the
+    resources that were created in part; the next deployment replaces them. `unchanged`: the
     resources whose planned change was found to be none. For their size the values of the outputs in
     `omitted_outputs` were left out, which the artifact `outputs.json` has, and `omitted` further
     entries, which the artifact `record.json` has.
@@ -298,6 +299,7 @@ class ResultBody(BaseModel):
     planned: CountsBody
     changed: list[fields.Address]
     not_applied: _NoAddresses
+    tainted: _NoAddresses
     unchanged: _NoAddresses
     unrecorded: _NoAddresses
     unknown: _NoAddresses

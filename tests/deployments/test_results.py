@@ -407,6 +407,16 @@ def test_a_cancel_while_the_next_try_is_waited_for_is_a_cancel() -> None:
     assert ended(last, BY_USER) == (Status.FAILED, Reason.GOOGLE_UNAVAILABLE)
 
 
+@pytest.mark.parametrize("later", [[], [failed(Phase.PLAN)]])
+def test_what_was_created_in_part_is_neither_made_nor_not_applied(later: list[StepResult]) -> None:
+    """Also where the deployment ended in the plan of the next try."""
+    last = refused("googleapi: Error 503: down", not_applied=["a.one", "a.two"])
+    result = conclude(
+        [PLAN, last, *later], EndContext(Phase.APPLY), Reconciliation(tainted=["a.one"])
+    )
+    assert (result.tainted, result.not_applied) == (["a.one"], ["a.two"])
+
+
 UNSAVED = failed(
     Phase.APPLY,
     changed=["a.one"],

@@ -12,6 +12,7 @@ import pytest
 from tests.scenarios.own_template import OwnTemplate
 from tests.support.artifacts import prefix
 from tests.support.front import Front
+from tests.support.servers import eventually
 from tests.support.service import House
 
 UP = """resource "terraform_data" "%s" {
@@ -26,6 +27,11 @@ BAD = """resource "terraform_data" "bad" {
   depends_on = [terraform_data.new]
   provisioner "local-exec" {
     command = "exit 1"
+  }
+}"""
+SLOW = """resource "terraform_data" "%s" {
+  provisioner "local-exec" {
+    command = "exec sleep 60"
   }
 }"""
 IMPORT = """resource "terraform_data" "%s" {}
@@ -128,12 +134,40 @@ async def test_a_failed_apply_counts_what_the_state_has(
     silent = {"imported": 1, "moved": 1, "forgotten": 1}
     assert numbers(result["counts"]) == {"add": 1, **silent}
     assert numbers(result["planned"]) == {"add": 2, **silent}
-    assert result["not_applied"] == ["terraform_data.bad"]
+    # Its provisioner failed: it is in the state, and the next plan replaces it.
+    assert (result["tainted"], result["not_applied"]) == (["terraform_data.bad"], [])
     assert set(result["changed"]) == {
         f"terraform_data.{name}" for name in ("new", "in", "to", "gone")
     }
     page = (await front.session.get(f"/deployment/{ended['id']}")).text
     silent_text = "1 imported, 1 moved, 1 forgotten."
     assert "4 of 5 planned changes were made." in page
-    assert f"Made: Resources: 1 created, {silent_text}" in page
+    assert f"Made: Resources: 1 created, {silent_text} Created in part: 1." in page
+    assert "Created in part; the next deployment replaces these" in page
     assert f"Planned: Resources: 2 created, {silent_text}" in page
+
+
+async def test_a_cancelled_apply_names_what_it_created_in_part(
+    house: House, front: Front, template: OwnTemplate
+) -> None:
+    """The result had "no changes", and the next deployment replaced three resources."""
+    house.worker()
+    names = ("one", "two", "three")
+    template.write(*(SLOW % name for name in names))
+    name = prefix()
+    path = await front.start(template="sandbox", project_id="demo-project-1", prefix=name)
+
+    async def all_running() -> bool:
+        items = (await front.json(f"{path}/resources"))["items"]
+        return [item["status"] for item in items] == ["running"] * len(names)
+
+    await eventually(all_running, "the start of all resources", 60)
+    await front.session.post(f"{path}/cancel")
+    ended = await front.ended(path)
+    addresses = sorted(f"terraform_data.{name}" for name in names)
+    result = ended["result"]
+    assert ended["status"] == "cancelled"
+    assert (sorted(result["tainted"]), result["not_applied"]) == (addresses, [])
+    template.write(*(UP % (name, 1) for name in names))
+    again = await front.json(await front.deploy(name))
+    assert numbers(again["result"]["counts"]) == {"add": 3, "remove": 3}

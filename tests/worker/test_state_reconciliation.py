@@ -8,7 +8,7 @@ import pytest
 from adapters.redaction import Redactor
 from deployments.results import Reconciliation, Recovery
 from deployments.step import Resource, ResourceStatus, SilentChange
-from worker.state_reconciliation import addresses_in, compare_with_state, reconcile
+from worker.state_reconciliation import addresses_in, compare_with_state, reconcile, tainted_in
 from worker.steps.event_log import SPOOL_FILE
 
 
@@ -38,6 +38,18 @@ def test_the_resources_of_an_apply_against_the_state(
     assert compare_with_state(resources, recorded) == reconciliation
 
 
+@pytest.mark.parametrize(
+    ("status", "tainted"),
+    [("running", ["a.b"]), ("failed", ["a.b"]), ("planned", []), ("done", [])],
+)
+def test_what_the_apply_began_and_the_state_marks_is_tainted(
+    status: str, tainted: list[str]
+) -> None:
+    resources = [resource("a.b", status), resource("c.d", status)]
+    compared = compare_with_state(resources, {"a.b", "c.d"}, {"a.b"})
+    assert compared == Reconciliation(tainted=tainted)
+
+
 def managed(name: str, **more: object) -> dict[str, object]:
     return {"mode": "managed", "type": "a", "name": name, "instances": [{}], **more}
 
@@ -51,6 +63,9 @@ def managed(name: str, **more: object) -> dict[str, object]:
         ([managed("b", instances=[{"index_key": 'ä"'}])], {'a.b["ä\\""]'}),
         ([managed("b", mode="data")], set()),
         ([managed("b", instances=[])], set()),
+        # It waits for its deletion; the instance that replaces it was not created.
+        ([managed("b", instances=[{"deposed": "aa11"}])], set()),
+        ([managed("b", instances=[{}, {"deposed": "aa11"}])], {"a.b"}),
     ],
 )
 def test_addresses_are_written_as_terraform_does(
@@ -59,9 +74,15 @@ def test_addresses_are_written_as_terraform_does(
     assert addresses_in(json.dumps({"resources": resources}).encode()) == addresses
 
 
+def test_the_tainted_instances_of_a_state() -> None:
+    instances = [{"index_key": 0, "status": "tainted"}, {"index_key": 1}]
+    state = {"resources": [managed("b", instances=instances), managed("c")]}
+    assert tainted_in(json.dumps(state).encode()) == {"a.b[0]"}
+
+
 @pytest.mark.parametrize("broken", [b"", b"{", b"\xff"])
 def test_a_broken_state_has_no_address(broken: bytes) -> None:
-    assert addresses_in(broken) == set()
+    assert addresses_in(broken) == tainted_in(broken) == set()
 
 
 def operation(kind: str, address: str) -> str:
