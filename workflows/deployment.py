@@ -205,7 +205,7 @@ class DeploymentWorkflow:
         if not refusals:
             return False
         first = refusals[0]
-        pause = self._retry_budget.pause(first.action, workflow.time(), self._number)
+        pause = self._retry_budget.pause(first.action, workflow.time(), self._number, first.reason)
         if pause is None:
             return False
         self._enter(Status.RUNNING, self._phase, first.reason)

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deployments.cause_rows import Action
 from deployments.findings import Severity
 from deployments.google_errors import parse
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.refusal_causes import Action, Refusal, classify, refusals_of, without_own_lock
+from deployments.refusal_causes import Refusal, classify, refusals_of, without_own_lock
 from deployments.step import Diagnostic, StepKey, StepOutcome, StepResult
 from tests.support import refusals
 
@@ -51,9 +52,9 @@ SEEN = [
     (refusals.EXISTS_RELEASE, Reason.ALREADY_EXISTS, Action.IMPORT, ""),
     (refusals.NOT_THERE, Reason.IMPORT_TARGET_MISSING, Action.IMPORT, ""),
     (refusals.TAKEN_BUCKET, Reason.NAME_TAKEN, Action.USER_ACTION, "Another project uses"),
-    (refusals.BILLING_BUCKET, Reason.BILLING_DISABLED, Action.USER_ACTION, ""),
+    (refusals.BILLING_BUCKET, Reason.BILLING_DISABLED, Action.WAIT, "only minutes old"),
     (refusals.BILLING_ENABLE, Reason.BILLING_DISABLED, Action.USER_ACTION, ""),
-    (refusals.BILLING_SECRET, Reason.BILLING_DISABLED, Action.USER_ACTION, ""),
+    (refusals.BILLING_SECRET, Reason.BILLING_DISABLED, Action.WAIT, "only minutes old"),
     (
         refusals.POLICY_ACCOUNT,
         Reason.POLICY_FORBIDS,

@@ -92,7 +92,7 @@ async def test_what_never_passes_ends_after_the_tries_it_has(client: Client) -> 
     ("summary", "reason"),
     [
         (refusals.PERMISSION_ACCOUNT, Reason.PERMISSION_DENIED),
-        (refusals.BILLING_BUCKET, Reason.BILLING_DISABLED),
+        (refusals.BILLING_ENABLE, Reason.BILLING_DISABLED),
         (refusals.POLICY_ACCOUNT, Reason.POLICY_FORBIDS),
         (refusals.EXPIRED_SECRET, Reason.SIGN_IN_EXPIRED),
         (refusals.BUILD_FAILED, Reason.BUILD_FAILED),
