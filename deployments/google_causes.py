@@ -119,8 +119,8 @@ _APIS = (
     CauseRow(
         Reason.SERVICE_NOT_FOUND,
         Action.WAIT,
-        "https://cloud.google.com/api-gateway/docs/quickstart; "
-        "GoogleCloudPlatform/k8s-config-connector: mockgcp/mockserviceusage/service.go",
+        "GoogleCloudPlatform/k8s-config-connector: mockgcp/mockserviceusage/serviceusagev1.go; "
+        f"{_REASONS}",
         (403, 404),
         pattern="SERVICE_CONFIG_NOT_FOUND_OR_PERMISSION_DENIED|SERVICE_NOT_VISIBLE"
         r"|Not found or permission denied for service\(s\)",

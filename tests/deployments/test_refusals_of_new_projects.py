@@ -16,9 +16,9 @@ from deployments.retry_budget import RetryBudget
 from deployments.step import Diagnostic, StepKey, StepOutcome, StepResult
 from deployments.terraform_causes import TERRAFORM_CAUSES
 from deployments.timings import RetryLimits
-from tests.deployments.test_refusal_causes import SEEN
 from tests.support import public_refusals as public
 from tests.support.refusals import google_error, with_details
+from tests.support.seen_refusals import SEEN
 
 PERSON, ADMINISTRATOR, SERVICE, GOOGLE = Actor
 FATAL, REPEATED, _ = Effect
