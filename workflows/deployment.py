@@ -210,6 +210,14 @@ class DeploymentWorkflow:
             return False
         self._enter(Status.RUNNING, self._phase, first.reason)
         self._show(retry_details(first.finding, pause, self._retry_budget.tries))
+        workflow.logger.info(
+            "waits %s s for %s (%s): try %s, reaction %s",
+            pause,
+            first.reason,
+            first.finding.resource or first.finding.message,
+            self._retry_budget.tries + 1,
+            first.action,
+        )
         self._waiting = True
         await workflow.sleep(timedelta(seconds=pause), summary=f"next try after {first.reason}")
         self._waiting = False
