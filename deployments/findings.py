@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from deployments.errors import Audience
 from deployments.payload_size import Cuttable, Omissible
-from deployments.reasons import Reason, explain
+from deployments.reasons import Actor, Reason, explain
 
-__all__ = ["Finding", "Severity", "finding"]
+__all__ = ["Effect", "Finding", "Severity", "finding"]
 
 
 class Severity(StrEnum):
@@ -18,13 +18,26 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
+class Effect(StrEnum):
+    """What a finding does to the deployment.
+
+    `fatal` ends the deployment, `repeated` leads to another try until a limit, `harmless` changes
+    nothing.
+    """
+
+    FATAL = "fatal"
+    REPEATED = "repeated"
+    HARMLESS = "harmless"
+
+
 @dataclass(frozen=True)
 class Finding(Cuttable, Omissible):
     """A cause with a sentence for people and a way to fix the cause.
 
     `fix` is a command or a link; `resource` is an address in the template, a permission, an API or
-    a name; `audience` must act; `detail`, `file` and `line` are terraform's. The cause of a warning
-    of terraform is `none`.
+    a name; `audience` must act, `actor` more precisely; `effect` is what the finding does to the
+    deployment; `detail`, `file` and `line` are terraform's. The cause of a warning of terraform is
+    `none`.
     """
 
     cause: Reason
@@ -37,6 +50,8 @@ class Finding(Cuttable, Omissible):
     detail: str = ""
     file: str = ""
     line: int = 0
+    actor: Actor = Actor.PERSON
+    effect: Effect = Effect.FATAL
 
 
 def finding(
@@ -48,6 +63,14 @@ def finding(
 ) -> Finding:
     """A finding of a cause; without `message` the cause's own message is used."""
     explanation = explain(cause)
-    next_step, audience = explanation.next_step, explanation.audience
-    text = message or explanation.message
-    return Finding(cause, text, severity, next_step, fix, audience, resource)
+    return Finding(
+        cause=cause,
+        message=message or explanation.message,
+        severity=severity,
+        next_step=explanation.next_step,
+        fix=fix,
+        audience=explanation.audience,
+        resource=resource,
+        actor=explanation.actor,
+        effect=Effect.FATAL if severity is Severity.BLOCKING else Effect.HARMLESS,
+    )

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["GoogleError", "parse", "read_details"]
+__all__ = ["GoogleError", "parse", "read_descriptions", "read_details"]
 
 _HTTP = re.compile(r"googleapi: (?:Error|got HTTP response code) (\d{3})\b")
 _OPERATION = re.compile(r"\bError code (\d{1,2}), message: ")
@@ -45,7 +45,13 @@ _IN_MESSAGE = (
     re.compile(r"enable service \[(?P<service>[\w.-]+)\]"),
     re.compile(r"(?P<constraint>constraints/[\w.]+)"),
     re.compile(r"(?:S|s)ervice account (?P<account>[\w.-]+@[\w.-]+) does not exist"),
+    re.compile(r"You must grant [\w ]+ permission to (?P<account>[\w.-]+@[\w-]+(?:\.[\w-]+)+)"),
+    re.compile(r"denied for service\(s\): (?P<services>[\w-]+(?:\.[\w-]+)+)"),
+    re.compile(r"vpcServiceControlsUniqueIdentifier: (?P<uid>[\w-]+)"),
+    re.compile(r"\b[Rr]untime:? (?P<runtime>[a-z]+[0-9]+) is decommissioned"),
 )
+# The subject of a violation at enabling: `?error_code=…&service=…&permission=…`.
+_PERMISSION_OF_SUBJECT = re.compile(r"[?&]permission=([\w.]+)")
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,15 @@ class GoogleError:
     """An error of a Google API.
 
     `http` is 0 for an error without an HTTP status; `reasons` are Google's names of the cause,
-    `values` the subjects by name (permission, service, constraint, …).
+    `values` the subjects by name (permission, service, constraint, …), `descriptions` the sentences
+    of violations and of the original error in the details.
     """
 
     http: int = 0
     reasons: frozenset[str] = frozenset()
     values: Mapping[str, str] = field(default_factory=dict)
     message: str = ""
+    descriptions: tuple[str, ...] = ()
 
 
 def parse(text: str) -> GoogleError:
@@ -77,7 +85,11 @@ def parse(text: str) -> GoogleError:
         for name, value in match.groupdict().items()
     }
     return GoogleError(
-        _code(text), frozenset(reasons | detail_reasons), {**values, **detail_values}, message
+        _code(text),
+        frozenset(reasons | detail_reasons),
+        {**values, **detail_values},
+        message,
+        tuple(read_descriptions(parsed)),
     )
 
 
@@ -91,10 +103,23 @@ def read_details(details: object) -> tuple[set[str], dict[str, str]]:
             _add(reasons, violation.get("type"))
             if str(violation.get("type")).startswith("constraints/"):
                 values["constraint"] = str(violation["type"])
+            if match := _PERMISSION_OF_SUBJECT.search(str(violation.get("subject"))):
+                values["permission"] = match[1]
         metadata = detail.get("metadata")
         if isinstance(metadata, dict):
             values |= {str(name): str(value) for name, value in metadata.items()}
     return reasons, {name: value for name, value in values.items() if _SAFE.fullmatch(value)}
+
+
+def read_descriptions(details: object) -> Iterator[str]:
+    """Descriptions of violations, and the original error where Google adds this error."""
+    for detail in _objects(details):
+        for text in (
+            detail.get("detail"),
+            *(violation.get("description") for violation in _objects(detail.get("violations"))),
+        ):
+            if isinstance(text, str):
+                yield text
 
 
 def _code(text: str) -> int:

@@ -6,7 +6,19 @@ from enum import StrEnum
 
 from deployments.errors import Audience
 
-__all__ = ["Reason", "explain"]
+__all__ = ["Actor", "Explanation", "Reason", "explain"]
+
+
+class Actor(StrEnum):
+    """Who must act on a cause; `service` is this service with its operators.
+
+    `person` deploys; `administrator` owns the project or administers its organisation.
+    """
+
+    PERSON = "person"
+    ADMINISTRATOR = "administrator"
+    SERVICE = "service"
+    GOOGLE = "google"
 
 
 class Reason(StrEnum):
@@ -73,6 +85,18 @@ class Reason(StrEnum):
     UNRECORDED_RESOURCES = "unrecorded_resources"
     TERMINATED_BY_OPERATOR = "terminated_by_operator"
     INTERNAL_ERROR = "internal_error"
+    SIGN_IN_BLOCKED = "sign_in_blocked"
+    QUOTA_PROJECT_MISSING = "quota_project_missing"
+    BILLING_QUOTA_EXCEEDED = "billing_quota_exceeded"
+    PROJECT_SUSPENDED = "project_suspended"
+    SERVICE_NOT_FOUND = "service_not_found"
+    FIREBASE_TERMS = "firebase_terms"
+    PERIMETER_FORBIDS = "perimeter_forbids"
+    BUILD_ROLES_MISSING = "build_roles_missing"
+    RUNTIME_RETIRED = "runtime_retired"
+    DATASTORE_MODE = "datastore_mode"
+    IDENTITY_REPLACED = "identity_replaced"
+    RESOURCE_NOT_VISIBLE = "resource_not_visible"
 
 
 @dataclass(frozen=True)
@@ -82,10 +106,19 @@ class Explanation:
     message: str
     next_step: str = ""
     audience: Audience = Audience.USER
+    actor: Actor = Actor.PERSON
 
 
 def _operator(message: str, next_step: str) -> Explanation:
-    return Explanation(message, next_step, Audience.OPERATOR)
+    return Explanation(message, next_step, Audience.OPERATOR, Actor.SERVICE)
+
+
+def _administrator(message: str, next_step: str) -> Explanation:
+    return Explanation(message, next_step, actor=Actor.ADMINISTRATOR)
+
+
+def _google(message: str, next_step: str) -> Explanation:
+    return Explanation(message, next_step, actor=Actor.GOOGLE)
 
 
 # "deploy again", "deploy the stack again".
@@ -172,7 +205,8 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.PROJECT_INACTIVE: Explanation(
         "The project is marked for deletion.",
         "Restore it at https://console.cloud.google.com/cloud-resource-manager, or use another "
-        "project.",
+        "project. Destroy the stack before you delete a project: Google cannot delete a project "
+        "whose API Gateway remains.",
     ),
     Reason.LOCATION_MISMATCH: Explanation(
         "A location does not match.", "Deploy with a location that the error names."
@@ -186,7 +220,7 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "Deploy again in a few minutes; if the check fails again, an operator must check the "
         "network of the hosts: docs/runbooks/host-fault.md.",
     ),
-    Reason.PERMISSION_DENIED: Explanation(
+    Reason.PERMISSION_DENIED: _administrator(
         "A permission in the project is missing.",
         "Ask an owner of the project to grant the permission, then deploy again.",
     ),
@@ -198,12 +232,12 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "Link an account at https://console.cloud.google.com/billing/linkedaccount, then deploy "
         "again.",
     ),
-    Reason.API_DISABLED: Explanation(
+    Reason.API_DISABLED: _google(
         "An API that the stack needs is switched off, or was switched on just now.",
         "The deployment retries for some minutes; if the error remains, switch the API on and "
         "deploy again.",
     ),
-    Reason.POLICY_FORBIDS: Explanation(
+    Reason.POLICY_FORBIDS: _administrator(
         "A policy of the organisation forbids what the stack needs.",
         "Ask an administrator of the organisation for an exception, then deploy again: "
         "docs/runbooks/organisation-policy.md.",
@@ -213,12 +247,12 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "Raise the quota at https://console.cloud.google.com/iam-admin/quotas or remove unused "
         "resources, then deploy again: docs/runbooks/google-keeps-refusing.md.",
     ),
-    Reason.RATE_LIMITED: Explanation(
+    Reason.RATE_LIMITED: _google(
         "Google refused too many requests in a short time.",
         "The deployment retries by itself; if the error remains, deploy again later: "
         "docs/runbooks/google-keeps-refusing.md.",
     ),
-    Reason.KEEPS_FAILING: Explanation(
+    Reason.KEEPS_FAILING: _google(
         "A resource takes far longer than usual: Google probably keeps refusing it.",
         "Terraform retries by itself for up to 20 minutes; wait, or cancel and check the quotas: "
         "docs/runbooks/google-keeps-refusing.md.",
@@ -234,18 +268,18 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.IMPORT_TARGET_MISSING: Explanation(
         "A resource was deleted before the deployment could import it.", _DEPLOY_AGAIN
     ),
-    Reason.CONCURRENT_CHANGE: Explanation(
+    Reason.CONCURRENT_CHANGE: _google(
         "The project was changed by another program at the same time.",
         "The deployment retries by itself; if the error remains, deploy again later.",
     ),
-    Reason.IDENTITY_PROPAGATING: Explanation(
+    Reason.IDENTITY_PROPAGATING: _google(
         "A new service account is not yet known everywhere at Google.", _DEPLOY_AGAIN
     ),
     Reason.BUILD_FAILED: _operator(
         "Google could not build a function.",
         "An operator must read the log of the build: docs/runbooks/build-failed.md.",
     ),
-    Reason.GOOGLE_UNAVAILABLE: Explanation(
+    Reason.GOOGLE_UNAVAILABLE: _google(
         "A service of Google is not available.",
         "The deployment retries by itself; if the error remains, deploy again when "
         "https://status.cloud.google.com shows no outage.",
@@ -318,6 +352,73 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.INTERNAL_ERROR: _operator(
         "The service failed because of an error of its own.",
         "Report the deployment's id. " + _COMPARE,
+    ),
+    Reason.SIGN_IN_BLOCKED: _administrator(
+        "The organisation's Google Workspace does not allow the sign-in to Google Cloud.",
+        "Ask an administrator of the Google Workspace to allow the application, then sign in and "
+        "deploy again: docs/runbooks/sign-in-blocked.md.",
+    ),
+    Reason.QUOTA_PROJECT_MISSING: _operator(
+        "The service's sign-in names no project for the quota of its requests.",
+        "An operator must name a quota project: docs/runbooks/quota-project.md.",
+    ),
+    Reason.BILLING_QUOTA_EXCEEDED: Explanation(
+        "The billing account has reached the number of projects that Google allows.",
+        "Unlink a project that you no longer need, or request a higher limit at "
+        "https://support.google.com/code/contact/billing_quota_increase; then link the account "
+        "and deploy again.",
+    ),
+    Reason.PROJECT_SUSPENDED: Explanation(
+        "Google has suspended the project.",
+        "Read Google's message to the owners of the project and appeal "
+        "(https://cloud.google.com/resource-manager/docs/project-suspension-guidelines), or use "
+        "another project.",
+    ),
+    Reason.SERVICE_NOT_FOUND: _google(
+        "An API is not known in the project yet.",
+        "The deployment retries for some minutes. If the error remains, ask an owner of the "
+        "project for the permissions servicemanagement.services.bind and "
+        "serviceusage.services.enable, then deploy again.",
+    ),
+    Reason.FIREBASE_TERMS: Explanation(
+        "Google refuses to add Firebase and names no missing permission: usually the account has "
+        "not accepted the terms of Firebase.",
+        "Open https://console.firebase.google.com/ once with the account that deploys, add "
+        "Firebase to the project and accept the terms; then deploy again. If the terms are "
+        "accepted, ask an owner of the project for the permission firebase.projects.update.",
+    ),
+    Reason.PERIMETER_FORBIDS: _administrator(
+        "VPC Service Controls of the organisation refuse the request.",
+        "Ask an administrator of the organisation for an ingress rule to the project's service "
+        "perimeter, and name the identifier of the violation; then deploy again: "
+        "docs/runbooks/organisation-policy.md.",
+    ),
+    Reason.BUILD_ROLES_MISSING: _google(
+        "The account that builds the functions does not have its roles yet.",
+        "The deployment retries for some minutes. If the error remains, ask an owner of the "
+        "project to grant the named account its role, then deploy again: "
+        "docs/runbooks/build-failed.md.",
+    ),
+    Reason.RUNTIME_RETIRED: _operator(
+        "Google no longer builds functions for the runtime of the template.",
+        "An operator must install a version of the service with a supported runtime: "
+        "docs/runbooks/build-failed.md.",
+    ),
+    Reason.DATASTORE_MODE: Explanation(
+        "The Firestore database of this id is in Datastore mode, which the cameras cannot use.",
+        "Deploy again with another Firestore database id, or change the database to native mode "
+        "while it is empty: docs/runbooks/datastore-mode.md.",
+    ),
+    Reason.IDENTITY_REPLACED: Explanation(
+        "A service account was deleted and made again: Google keeps the roles of the deleted "
+        "account, and the new account has none of them.",
+        "Remove the deleted account from the project's roles, then deploy again: "
+        "docs/runbooks/identity-replaced.md.",
+    ),
+    Reason.RESOURCE_NOT_VISIBLE: _google(
+        "Google has created a resource, but does not show it yet.",
+        "The deployment waits, looks for the resource and imports it. If the error remains, "
+        "deploy again in some minutes.",
     ),
 }
 

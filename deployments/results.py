@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from deployments.changes import made_changes, planned_changes
 from deployments.deployment import CancelRequest, DeploymentResult, Status
-from deployments.findings import Finding, Severity, finding
+from deployments.findings import Effect, Finding, Severity, finding
 from deployments.payload_size import Cuttable, encoded_bytes, fit
 from deployments.phase import TERRAFORM_PHASES, Phase
 from deployments.reasons import Reason, explain
@@ -201,6 +201,8 @@ def _as_finding(diagnostic: Diagnostic, failed: Reason, *, destroy: bool) -> Fin
         detail=diagnostic.detail,
         file=diagnostic.file,
         line=diagnostic.line,
+        actor=explain(cause).actor,
+        effect=Effect.FATAL if is_error else Effect.HARMLESS,
     )
 
 

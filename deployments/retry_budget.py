@@ -1,6 +1,7 @@
 """The retry budget of a deployment: how often refusals are followed by another try."""
 
-from deployments.refusal_causes import Action
+from deployments.cause_rows import Action
+from deployments.reasons import Reason
 from deployments.timings import RetryLimits
 
 __all__ = ["LAST_STEP_WITH_RETRY", "RetryBudget"]
@@ -16,26 +17,30 @@ class RetryBudget:
 
     def __init__(self, limits: RetryLimits) -> None:
         self._limits = limits
-        self._began_at: dict[Action, float] = {}
-        self._tries: dict[Action, int] = {}
+        self._began_at: dict[tuple[Action, Reason], float] = {}
+        self._tries: dict[tuple[Action, Reason], int] = {}
 
     @property
     def tries(self) -> int:
         """Number of granted tries."""
         return sum(self._tries.values())
 
-    def pause(self, action: Action, now: float, steps: int = 0) -> int | None:
+    def pause(
+        self, action: Action, now: float, steps: int = 0, reason: Reason = Reason.NONE
+    ) -> int | None:
         """Seconds until the next try after a refusal at `now`; None when the budget is spent.
 
-        `steps` is the number of steps so far.
+        `steps` is the number of steps so far. Each cause of a wait has the whole time for itself:
+        a new project first waits for APIs, minutes later for roles of a build.
         """
         if steps >= LAST_STEP_WITH_RETRY:
             return None
-        tried = self._tries.get(action, 0)
-        elapsed = now - self._began_at.setdefault(action, now)
+        cause = action, reason if action is Action.WAIT else Reason.NONE
+        tried = self._tries.get(cause, 0)
+        elapsed = now - self._began_at.setdefault(cause, now)
         if not self._is_granted(action, tried, elapsed):
             return None
-        self._tries[action] = tried + 1
+        self._tries[cause] = tried + 1
         limits = self._limits
         return min(limits.first_pause_seconds << tried, limits.longest_pause_seconds)
 

@@ -175,6 +175,56 @@ FAILURES: Mapping[str, Failure] = {
         "the function.",
         operation=True,
     ),
+    # hashicorp/terraform-provider-google#20571
+    "build_source_denied": Failure(
+        13,
+        "Build failed with status: FAILURE and message: failed to Fetch: failed to download "
+        "archive gs://gcf-v2-sources-{number}-us-central1/fn/function-source.zip: Access to bucket "
+        "gcf-v2-sources-{number}-us-central1 denied. You must grant Storage Object Viewer "
+        "permission to {number}-compute@developer.gserviceaccount.com. If you are using VPC "
+        "Service Controls, you must also grant it access to your service perimeter.",
+        operation=True,
+    ),
+    # Liscor/terraform_cloud_run_sgtm#3
+    "artifacts_denied": Failure(
+        7,
+        "Unable to retrieve the repository metadata for projects/{project}/locations/us-central1/"
+        "repositories/gcf-artifacts. Ensure that the Cloud Functions service account has "
+        "'artifactregistry.repositories.list' and 'artifactregistry.repositories.get' permissions. "
+        "You can add the permissions by granting the role 'roles/artifactregistry.reader'.",
+        operation=True,
+    ),
+    # firebase/firebase-tools#2498
+    "firebase_terms": Failure(403, "The caller does not have permission"),
+    # terraform-google-modules/terraform-example-foundation#974
+    "perimeter": Failure(
+        403,
+        "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: "
+        "VQQnKfXtZ16NHnOmdJAy0E92tVT",
+        reason="SECURITY_POLICY_VIOLATED",
+        metadata={**_OF_SERVICE, "uid": "VQQnKfXtZ16NHnOmdJAy0E92tVT"},
+        violation={"type": "VPC_SERVICE_CONTROLS", "description": "VQQnKfXtZ16NHnOmdJAy0E92tVT"},
+    ),
+    # googlemaps/js-route-optimization-app#198
+    "member_domain": Failure(
+        400,
+        "One or more users named in the policy do not belong to a permitted customer,  perhaps due "
+        "to an organization policy.",
+        status="FAILED_PRECONDITION",
+    ),
+    "identity_billing": Failure(400, "BILLING_NOT_ENABLED"),
+    # Cyclenerd/poweroff-google-cloud-cap-billing#35
+    "runtime_retired": Failure(
+        400,
+        "Failed to create function projects/{project}/locations/us-central1/functions/fn: runtime: "
+        'Runtime validation errors: [error_code:   DEPLOYS_NOT_ALLOWED\nmessage: "Runtime '
+        "python39 is decommissioned and no longer allowed. Please use the latest Python runtime "
+        'for Cloud Functions."\n]',
+    ),
+    # CouncilDataProject/cdp-backend#239
+    "datastore_mode": Failure(
+        400, "ANY_API ApiScope is not supported for Datastore Mode databases."
+    ),
     "operation_denied": Failure(
         7, "Permission denied while using the Eventarc Service Agent.", operation=True
     ),

@@ -205,11 +205,19 @@ class DeploymentWorkflow:
         if not refusals:
             return False
         first = refusals[0]
-        pause = self._retry_budget.pause(first.action, workflow.time(), self._number)
+        pause = self._retry_budget.pause(first.action, workflow.time(), self._number, first.reason)
         if pause is None:
             return False
         self._enter(Status.RUNNING, self._phase, first.reason)
         self._show(retry_details(first.finding, pause, self._retry_budget.tries))
+        workflow.logger.info(
+            "waits %s s for %s (%s): try %s, reaction %s",
+            pause,
+            first.reason,
+            first.finding.resource or first.finding.message,
+            self._retry_budget.tries + 1,
+            first.action,
+        )
         self._waiting = True
         await workflow.sleep(timedelta(seconds=pause), summary=f"next try after {first.reason}")
         self._waiting = False

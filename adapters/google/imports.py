@@ -26,6 +26,8 @@ _MAX_CONCURRENT = 6
 _UNDELETE_SECONDS = 60
 _POLL_SECONDS = 0.5
 
+# The type of a Firestore database that refuses Firestore's API.
+_DATASTORE_MODE = "DATASTORE_MODE"
 _POOL = "google_iam_workload_identity_pool"
 _Json = dict[str, Any]
 # Location of resources that cannot be moved: the argument in the plan, the field at Google.
@@ -89,6 +91,8 @@ class GoogleImportFinder:
             owner = await self._api.get("cloudresourcemanager", f"v3/projects/{project}")
             if str(owner.get("name")) != f"projects/{resource.get('projectNumber')}":
                 return _name_taken(creation)
+        if resource.get("type") == _DATASTORE_MODE:
+            return finding(Reason.DATASTORE_MODE, resource=creation.address)
         argument, field = _LOCATIONS.get(creation.type, ("", ""))
         planned, actual = creation.text(argument), str(resource.get(field, ""))
         if planned and actual and planned.lower() != actual.lower():

@@ -228,7 +228,9 @@ class ErrorBody(BaseModel):
     """A cause of failure, or an obstacle that a check found.
 
     `severity`: blocking, warning or note. `fix`: a command or a link, empty if there is none.
-    `audience`: who can act, `user` or `operator`. `resource`: the address, permission, API or name
+    `audience`: who can act, `user` or `operator`; `actor`, more precisely: `person`,
+    `administrator` of project or organisation, `service` or `google`. `effect`: `fatal`, `repeated`
+    by the deployment until a limit, or `harmless`. `resource`: the address, permission, API or name
     that is concerned. `file` and `line`: a place in the template, empty and 0 if there is none.
     """
 
@@ -247,6 +249,8 @@ class ErrorBody(BaseModel):
         Field(examples=["https://console.cloud.google.com/iam-admin/iam?project=demo-project-1"]),
     ]
     audience: Annotated[str, Field(examples=["user"])]
+    actor: Annotated[str, Field(examples=["administrator"])]
+    effect: Annotated[str, Field(examples=["fatal"])]
     resource: Annotated[str, Field(examples=["iam.serviceAccounts.create"])]
     detail: fields.ErrorText
     file: _Empty

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.refusal_causes import Action
+from deployments.cause_rows import Action
+from deployments.reasons import Reason
 from deployments.retry_budget import LAST_STEP_WITH_RETRY, RetryBudget
 from deployments.timings import RetryLimits
 
@@ -56,6 +57,15 @@ def test_one_sort_of_refusal_does_not_use_up_the_tries_of_another() -> None:
     for moment in range(20):
         retry_budget.pause(Action.IMPORT, moment)
     assert retry_budget.pause(Action.RETRY, 5000.0) == 15
+
+
+def test_each_cause_of_a_wait_has_the_whole_time() -> None:
+    """Roles of the build were missing ten minutes after the APIs were: no time was left."""
+    retry_budget = RetryBudget(LIMITS)
+    assert retry_budget.pause(Action.WAIT, 0, reason=Reason.API_DISABLED) is not None
+    assert retry_budget.pause(Action.WAIT, 700, reason=Reason.API_DISABLED) is None
+    assert retry_budget.pause(Action.WAIT, 700, reason=Reason.BUILD_ROLES_MISSING) == 15
+    assert retry_budget.pause(Action.WAIT, 1300, reason=Reason.BUILD_ROLES_MISSING) is None
 
 
 def test_no_tries_can_be_asked_for() -> None:

@@ -1,10 +1,11 @@
 """The cause that each case of the corpus provokes."""
 
+from deployments.cause_rows import Action
 from deployments.reasons import Reason
-from deployments.refusal_causes import Action
 
 API_DISABLED = (Reason.API_DISABLED, Action.WAIT)
 BILLING = (Reason.BILLING_DISABLED, Action.USER_ACTION)
+BILLING_UNSEEN = (Reason.BILLING_DISABLED, Action.WAIT)
 DENIED = (Reason.PERMISSION_DENIED, Action.USER_ACTION)
 EXISTS = (Reason.ALREADY_EXISTS, Action.IMPORT)
 EXPIRED = (Reason.SIGN_IN_EXPIRED, Action.USER_ACTION)
@@ -16,10 +17,10 @@ PROVOKED: dict[str, tuple[Reason, Action] | None] = {
     "api-disabled-account": API_DISABLED,
     "api-disabled-bucket": API_DISABLED,
     "api-disabled-secret": API_DISABLED,
-    "billing-bucket": BILLING,
+    "billing-bucket": BILLING_UNSEEN,
     "billing-enable": BILLING,
     "billing-enable-two": BILLING,
-    "billing-secret": BILLING,
+    "billing-secret": BILLING_UNSEEN,
     "bucket-taken": (Reason.NAME_TAKEN, Action.USER_ACTION),
     "bucket-yours": EXISTS,
     "build-failed": (Reason.BUILD_FAILED, Action.FAIL),

@@ -77,9 +77,8 @@ REFUSALS = {
             VAULT: "org_policy_service_account",
         },
     ),
-    "billing ended": Refusal(
-        "billing_disabled",
-        {ACCOUNT: "billing_disabled", BUCKET: "billing_storage", VAULT: "billing_disabled"},
+    "behind a perimeter": Refusal(
+        "perimeter_forbids", {ACCOUNT: "perimeter", BUCKET: "perimeter", VAULT: "perimeter"}
     ),
     "token ended": Refusal(
         "sign_in_expired",
@@ -87,6 +86,7 @@ REFUSALS = {
     ),
     "another's bucket": Refusal("name_taken", {BUCKET: "bucket_taken"}),
     "may not act as": Refusal("permission_denied", {FUNCTION: "act_as_missing"}),
+    "retired runtime": Refusal("runtime_retired", {FUNCTION: "runtime_retired"}),
     "broken build": Refusal("build_failed", {FUNCTION: "build_failed"}),
 }
 # What passes by itself: the deployment waits and plans anew.
@@ -94,6 +94,7 @@ PASSING = [
     rule(ACCOUNT, "api_disabled", 1),
     rule(MEMBERS, "member_missing", 1),
     rule(BUCKET, "api_disabled_storage", 1),
+    rule(BUCKET, "billing_storage", 1),
     rule(VAULT, "api_disabled", 2),
 ]
 

@@ -13,12 +13,13 @@ from deployments.errors import (
     StateReplaced,
     TerraformUnusable,
 )
+from deployments.findings import Effect
 from deployments.phase import Phase
-from deployments.reasons import Reason
+from deployments.reasons import Actor, Reason
 from deployments.step import Resource, ResourceStatus
 from deployments.temporal_names import Signal
 from deployments.timings import RetryLimits
-from tests.support import refusals
+from tests.support import public_refusals, refusals
 from tests.support.servers import eventually
 from tests.workflows.scripted import Scripted, ScriptedHost, done, refused
 from workflows.deployment import DeploymentWorkflow
@@ -66,6 +67,48 @@ async def test_an_api_that_was_just_enabled_is_waited_for(client: Client) -> Non
     assert result.status is Status.COMPLETED
 
 
+async def test_the_waits_of_a_new_project_are_named_in_the_log(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Roles of the build ended the deployment as `build_failed` and `permission_denied`."""
+    host = ScriptedHost(
+        [
+            refused(public_refusals.ENABLE_NOT_FOUND),
+            refused(public_refusals.BUILD_SOURCE_DENIED),
+            refused(public_refusals.ARTIFACTS_DENIED_LATE),
+            refused(public_refusals.MANAGED_NOT_FOUND),
+            done,
+        ]
+    )
+    with caplog.at_level("INFO", "temporalio.workflow"):
+        async with host.workers(client):
+            deployment = await Scripted.start(client, QUICK)
+            result = await deployment.result()
+            history = await deployment.handle.fetch_history()
+
+    assert (result.status, result.errors) == (Status.COMPLETED, [])
+    waits = [record.getMessage() for record in caplog.records if "waits 1 s" in record.getMessage()]
+    assert [wait.partition(" for ")[2].partition(" ")[0] for wait in waits] == [
+        "service_not_found",
+        "build_roles_missing",
+        "build_roles_missing",
+        "service_not_found",
+    ]
+    await replay(history)
+
+
+async def test_a_wait_ends_at_its_limit_with_the_cause(client: Client) -> None:
+    host = ScriptedHost([refused(public_refusals.BUILD_SOURCE_DENIED)])
+    async with host.workers(client):
+        deployment = await Scripted.start(client, replace(QUICK, propagation_seconds=1))
+        result = await deployment.result()
+
+    assert (result.status, result.reason) == (Status.FAILED, Reason.BUILD_ROLES_MISSING)
+    assert host.phases == [INIT, PLAN, APPLY, PLAN, APPLY]
+    (error,) = result.errors
+    assert (error.actor, error.effect) == (Actor.GOOGLE, Effect.REPEATED)
+
+
 async def test_a_plan_that_cannot_read_is_tried_again(client: Client) -> None:
     host = ScriptedHost([done], plans=[refused(refusals.DOWN_READ), done])
     async with host.workers(client):
@@ -92,10 +135,14 @@ async def test_what_never_passes_ends_after_the_tries_it_has(client: Client) -> 
     ("summary", "reason"),
     [
         (refusals.PERMISSION_ACCOUNT, Reason.PERMISSION_DENIED),
-        (refusals.BILLING_BUCKET, Reason.BILLING_DISABLED),
+        (refusals.BILLING_ENABLE, Reason.BILLING_DISABLED),
         (refusals.POLICY_ACCOUNT, Reason.POLICY_FORBIDS),
         (refusals.EXPIRED_SECRET, Reason.SIGN_IN_EXPIRED),
         (refusals.BUILD_FAILED, Reason.BUILD_FAILED),
+        (public_refusals.PERIMETER, Reason.PERIMETER_FORBIDS),
+        (public_refusals.RAPT_REQUIRED, Reason.SIGN_IN_EXPIRED),
+        (public_refusals.FIREBASE_TERMS_NAMED, Reason.FIREBASE_TERMS),
+        (public_refusals.RUNTIME, Reason.RUNTIME_RETIRED),
         ("Invalid index", Reason.APPLY_FAILED),
     ],
 )

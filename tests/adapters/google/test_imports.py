@@ -193,6 +193,21 @@ async def test_what_lies_elsewhere_is_never_imported(
     assert [finding.cause for finding in survey.findings] == [Reason.LOCATION_MISMATCH]
 
 
+@pytest.mark.parametrize("location", ["nam5", "eur3"])
+async def test_a_database_in_datastore_mode_is_never_imported(
+    google: ServedStandIn, finder: GoogleImportFinder, location: str
+) -> None:
+    """The rules and the cameras of the stack would be refused by another application's database."""
+    place = "/firestore/v1/projects/demo-proj/databases?databaseId=anava"
+    make(google, (place, {"locationId": location, "type": "DATASTORE_MODE"}))
+    survey = await finder.find_existing("demo-proj", [DATABASE])
+
+    assert survey.imports == []
+    (obstacle,) = survey.findings
+    assert obstacle.cause is Reason.DATASTORE_MODE
+    assert "another Firestore database id" in obstacle.next_step
+
+
 async def test_a_deleted_pool_and_its_provider_come_back(
     google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
