@@ -98,7 +98,7 @@ def of_new_bucket(project_id: str) -> Json:
 
 
 def _short(permission: str) -> str:
-    """`iam.googleapis.com/workloadIdentityPools.get` and `iam.workloadIdentityPools.get` are one."""
+    """`iam.googleapis.com/workloadIdentityPools.get` is `iam.workloadIdentityPools.get`."""
     return permission.replace("iam.googleapis.com/", "iam.", 1)
 
 

@@ -197,9 +197,9 @@ def _check_consumer(call: Call) -> None:
 def _gate(call: Call, route: Route, project: Project | None) -> None:
     """Check API, permission and billing before the handler runs."""
     old = "_storage" if call.api == "storage" else ""
-    if project and call.api not in UNGATED | OPEN:
-        if not project.ready(f"{call.api}.googleapis.com", call.world.now()):
-            raise call.failing(f"api_disabled{old}")
+    gated = project if call.api not in UNGATED | OPEN else None
+    if gated and not gated.ready(f"{call.api}.googleapis.com", call.world.now()):
+        raise call.failing(f"api_disabled{old}")
     if route.permission and not call.may(route.permission):
         raise call.failing(f"permission_denied{old}")
     if project and not project.billing and call.api in BILLED and call.method == "POST":

@@ -11,6 +11,7 @@ from starlette.datastructures import QueryParams
 from google_stand_in import scenario
 from google_stand_in.answers import Answer, Json, Refused
 from google_stand_in.apis import ROUTES
+from google_stand_in.clock import MAX_SECONDS
 from google_stand_in.routing import Call, find
 from google_stand_in.rules import Rule, parse
 from google_stand_in.scenario import DURATIONS, Scenario
@@ -103,6 +104,8 @@ class Control:
             elif key == "skip_seconds":
                 world.clock.advance(float(value))
             elif key in DURATIONS:
+                if not 0 <= float(value) <= MAX_SECONDS:
+                    raise ValueError(f"{key} is between 0 and {MAX_SECONDS}")
                 setattr(world, key, float(value))
             else:
                 raise ValueError(f"unknown setting {key!r}")

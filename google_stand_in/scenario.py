@@ -71,8 +71,9 @@ class Scenario:
             access=self.access,
             untestable=frozenset(self.untestable),
             credential_project=self.credential_project,
-            **{name: float(getattr(self, name)) for name in DURATIONS},
         )
+        for name in DURATIONS:
+            setattr(world, name, float(getattr(self, name)))
         for project in self.projects:
             project.add_to(world)
         return world
@@ -147,15 +148,13 @@ def _checked(kind: type, content: Any, what: str) -> dict[str, Any]:
 
 
 def _fits(kind: Any, value: Any) -> bool:
-    if kind is bool:
-        return isinstance(value, bool)
+    """Whether a decoded value has the type of a field."""
     if kind is float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return is_number and 0 <= value <= MAX_SECONDS
-    if kind is str:
-        return isinstance(value, str)
-    if "dict" in str(kind) and "list[dict" not in str(kind):
+    if kind in (bool, str):
+        return isinstance(value, kind)
+    if str(kind).startswith("dict"):
         return isinstance(value, dict)
-    if "list[str]" in str(kind):
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return isinstance(value, list)
+    texts = "list[str]" in str(kind)
+    return isinstance(value, list) and all(not texts or isinstance(item, str) for item in value)

@@ -76,13 +76,14 @@ class Operation:
     outcome: Json | None = None
 
     def complete(self) -> None:
-        try:
-            if self.error is not None:
-                raise OperationFailed(self.error)
-            self.outcome = {"response": self.finish()}
-        except OperationFailed as failed:
-            self.abandon(failed.error)
-            self.outcome = {"error": failed.error}
+        if self.error is None:
+            try:
+                self.outcome = {"response": self.finish()}
+            except OperationFailed as failed:
+                self.error = failed.error
+        if self.error is not None:
+            self.abandon(self.error)
+            self.outcome = {"error": self.error}
 
     def view(self) -> Json:
         done = {"done": True, **self.outcome} if self.outcome is not None else {}
