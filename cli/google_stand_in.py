@@ -10,8 +10,10 @@ from pathlib import Path
 
 from cli.local_environment import CannotStart, LocalEnvironment, free_port
 
-__all__ = ["argv", "remove_states", "with_stand_in"]
+__all__ = ["DEFAULT_SCENARIO", "argv", "remove_states", "with_stand_in"]
 
+DEFAULT_SCENARIO = "brand-new-project"
+_SCENARIOS = Path(__file__).resolve().parent.parent / "google_stand_in" / "scenarios"
 _PROVIDER = Path("registry.terraform.io", "hashicorp", "google-beta")
 # The settings that are passed on. Real stores, states and accounts are not: the destroy of a real
 # stack at a stand-in would drop the state and leave the resources.
@@ -19,12 +21,17 @@ _PASSED_ON = ("ANAVA_API", "ANAVA_PHASES", "ANAVA_TERRAFORM", "ANAVA_WORKER")
 _SIGN_INS = ("GOOGLE_", "GCE_", "CLOUDSDK_")
 
 
-def with_stand_in(local: LocalEnvironment, mirror: Path | None) -> LocalEnvironment:
+def with_stand_in(
+    local: LocalEnvironment, mirror: Path | None, scenario: str = DEFAULT_SCENARIO
+) -> LocalEnvironment:
     """The environment with a stand-in for every host of Google's and a separate data folder.
 
     Raises:
-        CannotStart: the mirror does not hold Google's provider.
+        CannotStart: the mirror does not hold Google's provider, or there is no such scenario.
     """
+    known = sorted(path.stem for path in _SCENARIOS.glob("*.json"))
+    if scenario not in known:
+        raise CannotStart(f"There is no scenario {scenario!r}; there are {', '.join(known)}.")
     if mirror is None or not (mirror / _PROVIDER).is_dir():
         problem = "no mirror is set" if mirror is None else f"{mirror} does not hold it"
         raise CannotStart(
@@ -44,7 +51,13 @@ def with_stand_in(local: LocalEnvironment, mirror: Path | None) -> LocalEnvironm
         "CLOUDSDK_CONFIG": str(data / "gcloud"),
     }
     passed_on = {name: value for name, value in local.environment.items() if _is_passed_on(name)}
-    return replace(local, data=data, google_port=port, environment={**passed_on, **settings})
+    return replace(
+        local,
+        data=data,
+        google_port=port,
+        google_scenario=scenario,
+        environment={**passed_on, **settings},
+    )
 
 
 def _is_passed_on(name: str) -> bool:
@@ -58,6 +71,7 @@ def remove_states(data: Path) -> None:
     shutil.rmtree(data / "stacks", ignore_errors=True)
 
 
-def argv(port: int) -> list[str]:
+def argv(port: int, scenario: str) -> list[str]:
     """The command line of the stand-in, which listens on loopback."""
-    return [sys.executable, "-m", "google_stand_in", "--port", str(port)]
+    command = [sys.executable, "-m", "google_stand_in", "--port", str(port)]
+    return [*command, "--scenario", scenario]

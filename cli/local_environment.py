@@ -50,6 +50,7 @@ def _unguessable_address() -> tuple[str, int]:
 class LocalEnvironment:
     """Data folder, addresses and environment of an `anava up`; `google_port` is a stand-in's.
 
+    `google_scenario` names the state in which the stand-in starts.
     `ui_port` is the port of the guard of Temporal's Web UI, `ui_server` the address of the Web UI
     itself, which checks no request.
     """
@@ -61,6 +62,7 @@ class LocalEnvironment:
     ui_port: int | None = 8233
     environment: dict[str, str] = field(default_factory=dict)
     google_port: int | None = None
+    google_scenario: str = ""
     ui_server: tuple[str, int] = field(default_factory=_unguessable_address)
 
     @property

@@ -22,7 +22,7 @@ from cli import worker as worker_module
 from cli.client import Client
 from cli.exit_codes import ExitCode, cannot_write, command, exit_code, run_to_exit_code
 from cli.follow import Follower
-from cli.google_stand_in import with_stand_in
+from cli.google_stand_in import DEFAULT_SCENARIO, with_stand_in
 from cli.live_display import display
 from cli.output import encode_for_terminal
 from cli.render import deployment_lines, retention_lines
@@ -108,6 +108,9 @@ async def up(
     google_stand_in: Annotated[
         bool, typer.Option("--google-stand-in", help="Use a simulated Google, never the real one.")
     ] = False,
+    google_scenario: Annotated[
+        str, typer.Option(help="Scenario of the simulated Google; see google_stand_in/README.md.")
+    ] = DEFAULT_SCENARIO,
 ) -> int:
     """Run the whole service on this machine."""
 
@@ -116,13 +119,14 @@ async def up(
         if local.google_port is not None:
             address = f"http://127.0.0.1:{local.google_port}"
             typer.echo(f"Google       {address}, simulated, with the project demo-proj")
+            typer.echo(f"Scenario     {local.google_scenario}")
         typer.echo(f"API          {local.api}\nTemporal UI  {local.ui or 'off'}")
         typer.echo(f"Logs         {local.data / 'logs'}\nReady; Ctrl-C stops.")
         return None
 
     local = up_module.default_environment(temporal_port, None if no_ui else temporal_ui_port)
     if google_stand_in:
-        local = with_stand_in(local, settings.load().terraform.mirror)
+        local = with_stand_in(local, settings.load().terraform.mirror, google_scenario)
     return await up_module.run(local, serve)
 
 

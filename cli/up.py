@@ -112,7 +112,7 @@ class Up:
 
     async def _start_stand_in(self, port: int) -> None:
         google_stand_in.remove_states(self.local.data)
-        google = self._start("google", google_stand_in.argv(port))
+        google = self._start("google", google_stand_in.argv(port, self.local.google_scenario))
         await self._until(partial(_listens, port), google)
 
     async def _start_ui_guard(self, port: int) -> None:

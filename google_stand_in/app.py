@@ -15,12 +15,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from google_stand_in import access
+from google_stand_in.access import covering
 from google_stand_in.answers import Answer, Json, Refused, invalid, refusal
 from google_stand_in.apis import ROUTES
 from google_stand_in.control import Control
 from google_stand_in.failures import failing, title
 from google_stand_in.routing import Call, Route, find
 from google_stand_in.rules import Rule
+from google_stand_in.scenario import EVERYTHING_ALLOWED, Scenario
 from google_stand_in.world import Project, Token
 
 # APIs whose consumer is the caller's project, not the project in the path.
@@ -48,8 +51,10 @@ MAX_BYTES = 64 * 1024 * 1024  # far above the source of a function
 class StandIn:
     """An ASGI application with a world of its own."""
 
-    def __init__(self, rules: list[Rule] | None = None) -> None:
-        self.control = Control(rules or [])
+    def __init__(
+        self, rules: list[Rule] | None = None, scenario: Scenario = EVERYTHING_ALLOWED
+    ) -> None:
+        self.control = Control(scenario, rules or [])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,13 +93,14 @@ class StandIn:
         project = self._project(api, params, query.get("project", ""))
         filling = _filling(project, api, path, params, route)
         target = f"{raw}?{request.url.query}" if request.url.query else raw
-        for rule in self.control.rules:
-            if rule.fires(request.method, target):
-                await asyncio.sleep(rule.delay_seconds)
-                answer = rule.answer(filling)
-                if answer is not None:
-                    return answer
-                break
+        rule = next(
+            (item for item in self.control.rules if item.fires(request.method, target)), None
+        )
+        if rule is not None:
+            await asyncio.sleep(rule.delay_seconds)
+            answer = rule.answer(filling)
+            if answer is not None:
+                return answer
         token = self._token(api, request, filling)
         if route is None:
             raise refusal(404, f"The requested URL {raw[:200]} was not found on this server.")
@@ -114,14 +120,19 @@ class StandIn:
             content,
             filling,
             allowed,
+            token.principal if token else "",
+            covering(world, project, api, params, path),
         )
+        _check_consumer(call)
         _gate(call, route, project)
         try:
             result = route.handler(call)
         except (AttributeError, KeyError, TypeError, ValueError):
             # A field of the wrong type: Google validates bodies against the schema first.
             raise invalid("Invalid JSON payload received. Unknown name or wrong type.") from None
-        return result if isinstance(result, Answer) else Answer(200, result)
+        if isinstance(result, Answer):
+            return result
+        return Answer(200, world.started(result, rule.error(filling) if rule else None))
 
     def _project(self, api: str, params: dict[str, str], default: str) -> Project | None:
         """The project of a call, from the path, the bucket or the query; None if unknown."""
@@ -160,13 +171,35 @@ def _filling(
     }
 
 
+def _check_consumer(call: Call) -> None:
+    """Check the API in the project that the call counts against: the quota project.
+
+    X-Goog-User-Project names it, else it is the credential's project. Cloud Storage counts against
+    the bucket's project: https://cloud.google.com/docs/quotas/quota-project.
+    """
+    world = call.world
+    if not world.credential_project or call.api in OPEN:
+        return
+    named = call.headers.get("x-goog-user-project", "")
+    if not named and call.api == "storage":
+        return
+    consumer = world.project(named or world.credential_project)
+    within = (f"projects/{consumer.project_id}",)
+    use = "serviceusage.services.use"
+    if named and not access.allows(world, call.principal, use, within):
+        raise call.failing("user_project_denied", project=consumer.project_id)
+    if not consumer.ready(f"{call.api}.googleapis.com", world.now()):
+        old = "_storage" if call.api == "storage" else ""
+        values = {"project": consumer.project_id, "number": consumer.number}
+        raise call.failing(f"api_disabled{old}", **values)
+
+
 def _gate(call: Call, route: Route, project: Project | None) -> None:
     """Check API, permission and billing before the handler runs."""
     old = "_storage" if call.api == "storage" else ""
-    if project and call.api not in UNGATED | OPEN:
-        ready = project.enabled.get(f"{call.api}.googleapis.com")
-        if ready is None or ready > call.world.now():
-            raise call.failing(f"api_disabled{old}")
+    gated = project if call.api not in UNGATED | OPEN else None
+    if gated and not gated.ready(f"{call.api}.googleapis.com", call.world.now()):
+        raise call.failing(f"api_disabled{old}")
     if route.permission and not call.may(route.permission):
         raise call.failing(f"permission_denied{old}")
     if project and not project.billing and call.api in BILLED and call.method == "POST":

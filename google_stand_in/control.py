@@ -8,11 +8,13 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
+from google_stand_in import scenario
 from google_stand_in.answers import Answer, Json, Refused
 from google_stand_in.apis import ROUTES
+from google_stand_in.clock import MAX_SECONDS
 from google_stand_in.routing import Call, find
 from google_stand_in.rules import Rule, parse
-from google_stand_in.world import NUMBER, PROJECT, World
+from google_stand_in.scenario import DURATIONS, Scenario
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,11 @@ class LoggedCall:
 class Control:
     """Shows, changes and resets the world, the rules and the log."""
 
-    def __init__(self, rules: list[Rule]) -> None:
-        self.rules = rules
+    def __init__(self, scenario: Scenario, rules: list[Rule]) -> None:
+        self.scenario = scenario
         self.log: list[LoggedCall] = []
-        self.world = _new_world()
+        self.world = scenario.world()
+        self.rules = [*rules, *scenario.faults()]
 
     def note(self, method: str, path: str, token: str, status: int, began: float) -> None:
         """Log a call; `began` is on the monotonic clock."""
@@ -46,6 +49,7 @@ class Control:
     def answer(self, method: str, path: str, content: bytes) -> Answer:
         handlers: dict[str, Callable[[Any], Json]] = {
             "POST /_control/reset": self._reset,
+            "PUT /_control/scenario": self._scenario,
             "GET /_control/state": lambda _: self._state(),
             "PUT /_control/settings": self._settings,
             "PUT /_control/rules": self._rules,
@@ -64,8 +68,14 @@ class Control:
             return Answer(400, {"error": f"{type(error).__name__}: {error}"})
 
     def _reset(self, _: Any) -> Json:
-        self.rules, self.log, self.world = [], [], _new_world()
+        self.log, self.world, self.rules = [], self.scenario.world(), self.scenario.faults()
         return {}
+
+    def _scenario(self, body: Any) -> Json:
+        """Reset to another scenario: `{"name": …}`, or the content of a scenario file."""
+        named = isinstance(body, dict) and set(body) == {"name"}
+        self.scenario = scenario.named(str(body["name"])) if named else scenario.parsed(body)
+        return self._reset(None)
 
     def _state(self) -> Json:
         world = self.world
@@ -92,20 +102,22 @@ class Control:
             if key == "permissions":
                 world.permissions = None if value is None else frozenset(map(str, value))
             elif key == "skip_seconds":
-                world.skipped_seconds += float(value)
-            elif key in {"propagation_seconds", "operation_seconds", "token_seconds"}:
+                world.clock.advance(float(value))
+            elif key in DURATIONS:
+                if not 0 <= float(value) <= MAX_SECONDS:
+                    raise ValueError(f"{key} is between 0 and {MAX_SECONDS}")
                 setattr(world, key, float(value))
             else:
                 raise ValueError(f"unknown setting {key!r}")
         return {}
 
     def _project(self, body: Json) -> Json:
-        """Create or change a project: number, name, billing, state, enabled, org_policies."""
+        """Create or change a project: number, name, billing, state, enabled and the like."""
         world, project_id = self.world, str(body["project_id"])
         project = world.projects.get(project_id)
         if project is None:
             project = world.add_project(project_id, str(body["number"]))
-        for key in ("name", "billing", "state", "org_policies"):
+        for key in ("name", "billing", "state", "org_policies", "firebase_terms"):
             if key in body:
                 setattr(project, key, body[key])
         if "enabled" in body:
@@ -140,17 +152,12 @@ class Control:
         if route is None:
             raise ValueError(f"no route for {method} {path}")
         content = json.dumps(body).encode()
-        world, parameters = self.world, QueryParams(query)
+        call = Call(
+            self.world, method, api, version, rest, params, QueryParams(query), {}, content, {}
+        )
         try:
-            route.handler(
-                Call(world, method, api, version, rest, params, parameters, {}, content, {})
-            )
+            answer = route.handler(call)
         except Refused as refused:
             raise ValueError(f"{method} {path}: {refused}") from None
-
-
-def _new_world() -> World:
-    """A world with a single project that has billing."""
-    world = World()
-    world.add_project(PROJECT, NUMBER, "Demo project")
-    return world
+        if isinstance(answer, dict):
+            self.world.started(answer, None)

@@ -76,6 +76,66 @@ FAILURES: Mapping[str, Failure] = {
         domain="serviceusage.googleapis.com",
         violation={"type": "googleapis.com", "subject": "110002"},
     ),
+    # https://cloud.google.com/docs/quotas/set-quota-project; google-github-actions/auth#250
+    "user_project_denied": Failure(
+        403,
+        "Caller does not have required permission to use project {project}. Grant the caller the "
+        "roles/serviceusage.serviceUsageConsumer role, or a custom role with the "
+        "serviceusage.services.use permission, by visiting "
+        "https://console.developers.google.com/iam-admin/iam/project?project={project} and then "
+        "retry. Propagation of the new permission may take a few minutes.",
+        reason="USER_PROJECT_DENIED",
+        metadata={"consumer": "projects/{project}", "service": "{service}"},
+    ),
+    # hashicorp/terraform-provider-google#20571
+    "build_denied": Failure(
+        13,
+        "Build failed with status: FAILURE and message: failed to Fetch: failed to download "
+        "archive gs://{bucket}/{object}: Access to bucket {bucket} denied. You must grant Storage "
+        "Object Viewer permission to {email}. If you are using VPC Service Controls, you must also "
+        "grant it access to your service perimeter.",
+        operation=True,
+    ),
+    "build_account_denied": Failure(
+        3,
+        "Could not build the function due to a missing permission on the build service account. "
+        "If you didn't revoke that permission explicitly, this could be caused by a change in the "
+        "organization policies. Please refer to the following documentation for more details and "
+        "resolution: https://cloud.google.com/functions/docs/troubleshooting#build-service-account",
+        operation=True,
+    ),
+    # firebase/firebase-tools#5244, GoogleCloudPlatform/terraform-ml-image-annotation-gcf#165
+    "gcf_artifacts": Failure(
+        7,
+        "Unable to retrieve the repository metadata for "
+        "projects/{project}/locations/{location}/repositories/gcf-artifacts. Ensure that the Cloud "
+        "Functions service account has 'artifactregistry.repositories.list' and "
+        "'artifactregistry.repositories.get' permissions. You can add the permissions by granting "
+        "the role 'roles/artifactregistry.reader'.",
+        operation=True,
+    ),
+    # https://firebase.google.com/docs/reference/firebase-management/rest/v1beta1/projects/addFirebase
+    "firebase_terms": Failure(403, "The caller does not have permission"),
+    "billing_identity": Failure(400, "BILLING_NOT_ENABLED : Billing is not enabled."),
+    # googlemaps/js-route-optimization-app#198; for Cloud Storage googleapis/java-storage#2444
+    "permitted_customer": Failure(
+        400,
+        "One or more users named in the policy do not belong to a permitted customer,  perhaps due "
+        "to an organization policy.",
+        status="FAILED_PRECONDITION",
+    ),
+    "permitted_customer_storage": Failure(
+        412,
+        "One or more users named in the policy do not belong to a permitted customer.",
+        old="conditionNotMet",
+    ),
+    "service_config_not_found": Failure(
+        403,
+        "Not found or permission denied for service(s): {services}.",
+        reason="SERVICE_CONFIG_NOT_FOUND_OR_PERMISSION_DENIED",
+        domain="serviceusage.googleapis.com",
+        metadata={"services": "{services}"},
+    ),
     "act_as_missing": Failure(
         403,
         "Caller {principal} is missing permission 'iam.serviceaccounts.actAs' on service account "
@@ -277,7 +337,7 @@ def render(name: str, filling: Mapping[str, str]) -> Answer:
     values = Filling(filling)
     message = failure.message.format_map(values)
     if failure.operation:
-        error: Json = {"code": failure.code, "message": message}
+        error: Json = status(name, values)
         operation = f"projects/{values['project']}/locations/us-central1/operations/failed"
         return Answer(200, {"name": operation, "done": True, "error": error})
     if failure.old:
@@ -291,6 +351,12 @@ def render(name: str, filling: Mapping[str, str]) -> Answer:
     if details:
         error["details"] = details
     return Answer(failure.code, {"error": error}, failure.headers)
+
+
+def status(name: str, filling: Mapping[str, str]) -> Json:
+    """The google.rpc.Status with which an operation fails."""
+    failure = FAILURES[name]
+    return {"code": failure.code, "message": failure.message.format_map(Filling(filling))}
 
 
 def failing(name: str, filling: Mapping[str, str], /, **values: str) -> Refused:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from starlette.datastructures import QueryParams
 
+from google_stand_in import access
 from google_stand_in.answers import Answer, Json, Refused, invalid
 from google_stand_in.failures import failing
 from google_stand_in.world import Project, World
@@ -30,7 +31,9 @@ class Call:
     headers: Mapping[str, str]
     content: bytes
     filling: Mapping[str, str]
-    permissions: frozenset[str] | None = None
+    permissions: frozenset[str] | None = None  # None: what the roles grant
+    principal: str = ""  # empty: a call of the stand-in's own, which may do everything
+    resources: tuple[str, ...] = ()  # whose policies count
 
     @property
     def body(self) -> Json:
@@ -69,7 +72,18 @@ class Call:
         return failing(name, self.filling, **values)
 
     def may(self, permission: str) -> bool:
-        return self.permissions is None or permission in self.permissions
+        """Whether the caller has the permission on the resource of this call."""
+        if self.permissions is not None:
+            return permission in self.permissions
+        if not self.principal:
+            return True
+        return access.allows(self.world, self.principal, permission, self.resources)
+
+    def account_may(self, email: str, permission: str, *resources: str) -> bool:
+        """Whether a service account has a permission on the project or on another resource."""
+        project = self.root.rstrip("/")
+        member = f"serviceAccount:{email}"
+        return access.allows(self.world, member, permission, (project, *resources))
 
 
 @dataclass(frozen=True)

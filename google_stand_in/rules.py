@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google_stand_in.answers import Answer, Json
-from google_stand_in.failures import FAILURES, render
+from google_stand_in.failures import FAILURES, render, status
 
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "method": str,
@@ -18,6 +18,7 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "status": int,
     "body": dict,
     "delay_seconds": (int, float),
+    "leaves_failed": bool,
 }
 
 
@@ -34,6 +35,7 @@ class Rule:
     status: int = 0
     body: Json = field(default_factory=dict)
     delay_seconds: float = 0
+    leaves_failed: bool = False  # the call is answered, and what it made ends as FAILED
     seen: int = 0
 
     def fires(self, method: str, path: str) -> bool:
@@ -46,9 +48,13 @@ class Rule:
 
     def answer(self, filling: Mapping[str, str]) -> Answer | None:
         """The response in place of the real response; None when the call is only delayed."""
-        if self.failure:
+        if self.failure and not self.leaves_failed:
             return render(self.failure, {**filling, **self.values})
         return Answer(self.status, self.body) if self.status else None
+
+    def error(self, filling: Mapping[str, str]) -> Json | None:
+        """The error of the operation that the call starts."""
+        return status(self.failure, {**filling, **self.values}) if self.leaves_failed else None
 
 
 def parse(rules: Any) -> list[Rule]:
@@ -63,7 +69,11 @@ def _rule(rule: Any) -> Rule:
         raise ValueError("a rule is an object with a path")  # noqa: TRY004 - callers handle ValueError
     for key, value in rule.items():
         kind = _FIELDS.get(key)
-        if kind is None or not isinstance(value, kind) or isinstance(value, bool):
+        if (
+            kind is None
+            or not isinstance(value, kind)
+            or (isinstance(value, bool) and kind is not bool)
+        ):
             raise ValueError(f"invalid field {key!r} of a rule: {value!r}")
     try:
         path = re.compile(rule["path"])
@@ -71,6 +81,12 @@ def _rule(rule: Any) -> Rule:
         raise ValueError(f"{rule['path']!r} is not a regular expression: {error}") from None
     if rule.get("failure", "") not in {"", *FAILURES}:
         raise ValueError(f"unknown failure {rule['failure']!r}")
+    if rule.get("leaves_failed") and not _of_operations(rule.get("failure", "")):
+        raise ValueError("leaves_failed needs a failure of an operation, such as build_failed")
     if rule.get("status", 200) not in range(200, 600):
         raise ValueError("a status is between 200 and 599")
     return Rule(**{**rule, "path": path})
+
+
+def _of_operations(failure: str) -> bool:
+    return failure in FAILURES and FAILURES[failure].operation

@@ -2,12 +2,12 @@
 
 import hashlib
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from google_stand_in.answers import Json, error_info, not_found, refusal
+from google_stand_in.clock import Clock
 
 PROJECT, NUMBER = "demo-proj", "123456789012"  # the initial project
 
@@ -33,6 +33,21 @@ class Project:
     state: str = "ACTIVE"
     enabled: dict[str, float] = field(default_factory=dict)
     org_policies: dict[str, Json] = field(default_factory=dict)
+    known_at: float = 0  # Service Usage refuses a project that was made moments ago
+    firebase_terms: bool = True  # accepted in the Firebase console
+
+    def ready(self, service: str, now: float) -> bool:
+        """Whether an API is enabled and the change has taken effect."""
+        at = self.enabled.get(service)
+        return at is not None and at <= now
+
+
+class OperationFailed(Exception):
+    """Raised by an operation's `finish`: the error is a google.rpc.Status."""
+
+    def __init__(self, error: Json) -> None:
+        super().__init__(error["message"])
+        self.error = error
 
 
 @dataclass(frozen=True)
@@ -46,13 +61,29 @@ class Token:
 
 @dataclass
 class Operation:
-    """A long-running operation; `finish` creates the response at `done_at`."""
+    """A long-running operation; `finish` creates the response at `done_at`, or fails.
+
+    `abandon` leaves the resource of a failed operation behind, as Google does. An `error` that was
+    injected takes the place of `finish`.
+    """
 
     name: str
     done_at: float
     finish: Callable[[], Json]
     metadata: Json
+    abandon: Callable[[Json], None] = lambda _: None
+    error: Json | None = None
     outcome: Json | None = None
+
+    def complete(self) -> None:
+        if self.error is None:
+            try:
+                self.outcome = {"response": self.finish()}
+            except OperationFailed as failed:
+                self.error = failed.error
+        if self.error is not None:
+            self.abandon(self.error)
+            self.outcome = {"error": self.error}
 
     def view(self) -> Json:
         done = {"done": True, **self.outcome} if self.outcome is not None else {}
@@ -64,13 +95,20 @@ class World:
     """All data. Kinds are plural nouns, names are full resource names with the project's id."""
 
     permissions: frozenset[str] | None = None  # None: all permissions
+    access: str = "everything"  # or "roles": what the IAM policies grant
+    untestable: frozenset[str] = frozenset()  # permissions that testIamPermissions refuses
+    # The project of the callers' credential; "": calls need no API outside the resource's project.
+    credential_project: str = ""
     propagation_seconds: float = 0  # delay until an enabled API works
+    role_seconds: float = 0  # delay until a granted role works
     operation_seconds: float = 0  # duration of an operation
     token_seconds: float = 3600  # lifetime of tokens from the metadata and OAuth endpoints
-    skipped_seconds: float = 0  # offset of the clock
+    clock: Clock = field(default_factory=Clock)
     projects: dict[str, Project] = field(default_factory=dict)
     resources: dict[str, dict[str, Json]] = field(default_factory=dict)
     policies: dict[str, Json] = field(default_factory=dict)
+    effective_at: dict[tuple[str, str, str], float] = field(default_factory=dict)  # of grants
+    managed_services: dict[str, float] = field(default_factory=dict)  # known to Google since
     payloads: dict[str, bytes] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -79,7 +117,7 @@ class World:
     serials: int = 0
 
     def now(self) -> float:
-        return time.time() + self.skipped_seconds
+        return self.clock.now()
 
     def stamp(self, seconds: float = 0) -> str:
         """The time in `seconds` from now, in Google's format."""
@@ -191,11 +229,25 @@ class World:
     # Operations.
 
     def operation(
-        self, name: str, finish: Callable[[], Json], metadata: Json | None = None
+        self,
+        name: str,
+        finish: Callable[[], Json],
+        metadata: Json | None = None,
+        abandon: Callable[[Json], None] = lambda _: None,
     ) -> Json:
-        """Start an operation, done at once unless `operation_seconds` is set."""
-        operation = Operation(name, self.now() + self.operation_seconds, finish, metadata or {})
+        """Start an operation; `settle` completes it, at once unless `operation_seconds` is set."""
+        done_at = self.now() + self.operation_seconds
+        operation = Operation(name, done_at, finish, metadata or {}, abandon)
         self.operations[name] = operation
+        return operation.view()
+
+    def started(self, answer: Json, error: Json | None) -> Json:
+        """The answer of a call; one that started an operation is settled, or fails by `error`."""
+        operation = self.operations.get(str(answer.get("name", "")))
+        if operation is None:
+            return answer
+        if operation.outcome is None:
+            operation.error = error or operation.error
         self.settle()
         return operation.view()
 
@@ -206,4 +258,4 @@ class World:
             self.purge(kind, name)
         for operation in self.operations.values():
             if operation.outcome is None and operation.done_at <= due:
-                operation.outcome = {"response": operation.finish()}
+                operation.complete()

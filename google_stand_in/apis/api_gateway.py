@@ -45,15 +45,24 @@ def _create(call: Call, kind: str, name: str, resource: Json, outputs: Json) -> 
 
     def finish() -> Json:
         stored.update(outputs, state="ACTIVE")
+        if kind == APIS:
+            ready = call.world.now() + call.world.propagation_seconds
+            call.world.managed_services[stored["managedService"]] = ready
         return stored
 
-    return _operation(call, name, finish)
+    return _operation(call, name, finish, lambda _: stored.update(state="FAILED"))
 
 
-def _operation(call: Call, name: str, finish: Callable[[], Json]) -> Json:
+def _operation(
+    call: Call,
+    name: str,
+    finish: Callable[[], Json],
+    abandon: Callable[[Json], None] = lambda _: None,
+) -> Json:
     parent = "/".join(name.split("/")[:4])
     operation = f"{parent}/operations/operation-{call.world.serial()}"
-    return call.world.operation(operation, finish, {"target": name, "apiVersion": call.version})
+    metadata = {"target": name, "apiVersion": call.version}
+    return call.world.operation(operation, finish, metadata, abandon)
 
 
 def _mark(text: str) -> str:

@@ -19,6 +19,8 @@ def _operation(call: Call, response: Json) -> Json:
 @API.post("projects/{project}:addFirebase", "firebase.projects.update")
 def add(call: Call) -> Json:
     name = call.root.rstrip("/")
+    if not call.project.firebase_terms:
+        raise call.failing("firebase_terms")
     project = {
         "projectId": call.project.project_id,
         "projectNumber": call.project.number,

@@ -2,15 +2,20 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 
 from google_stand_in.answers import Json, invalid, not_found
+from google_stand_in.failures import status
 from google_stand_in.routing import Call, Routes, merged, page
+from google_stand_in.world import OperationFailed
 
 API = Routes("cloudfunctions")
 RUN = Routes("run")
 ROUTES = (API, RUN)
 
 FUNCTIONS, SERVICES, BUILDS = "functions", "services", "builds"
+# https://cloud.google.com/functions/docs/securing/build-custom-sa#grant_permissions
+BUILD_PERMISSIONS = ("artifactregistry.repositories.uploadArtifacts", "logging.logEntries.create")
 _PARENT = "projects/{project}/locations/{location}"
 _FUNCTION = _PARENT + "/functions/{function}"
 
@@ -19,10 +24,12 @@ def _name(call: Call) -> str:
     return f"{call.root}locations/{call.params['location']}/functions/{call.params['function']}"
 
 
-def _operation(call: Call, response: Json) -> Json:
+def _operation(
+    call: Call, finish: Callable[[], Json], abandon: Callable[[Json], None] = lambda _: None
+) -> Json:
     parent = f"{call.root}locations/{call.params['location']}"
     name = f"{parent}/operations/operation-{call.world.serial()}"
-    return call.world.operation(name, lambda: response)
+    return call.world.operation(name, finish, abandon=abandon)
 
 
 def _check_source(call: Call, body: Json) -> None:
@@ -38,14 +45,69 @@ def _check_source(call: Call, body: Json) -> None:
         and account not in known
     ):
         raise not_found(f"projects/-/serviceAccounts/{account}")
+    if account and not call.may("iam.serviceAccounts.actAs"):
+        raise call.failing("act_as_missing", email=account)
 
 
-def _build(call: Call) -> str:
+def _build(call: Call, function: Json) -> str:
+    """Build a function: its build account reads the source, writes the image and the log."""
+    _check_agent(call)
+    config = function.get("buildConfig") or {}
+    default = f"{call.project.number}-compute@developer.gserviceaccount.com"
+    email = str(config.get("serviceAccount") or default).rpartition("/")[2]
+    source = (config.get("source") or {}).get("storageSource") or {}
+    bucket = str(source.get("bucket", ""))
+    values = {**call.filling, "email": email, "bucket": bucket, "object": source.get("object", "")}
+    if source and not call.account_may(email, "storage.objects.get", bucket):
+        raise OperationFailed(status("build_denied", values))
+    for permission in BUILD_PERMISSIONS:
+        if not call.account_may(email, permission):
+            raise OperationFailed(status("build_account_denied", values))
     number = call.world.serial()
     name = f"{call.numbered}locations/{call.params['location']}/builds/build-{number}"
     stored = f"{call.root}locations/{call.params['location']}/builds/build-{number}"
     call.world.put(BUILDS, stored, {"name": name, "id": f"build-{number}", "status": "SUCCESS"})
     return name
+
+
+def _check_agent(call: Call) -> None:
+    """The service agent, made when the API is enabled, has its roles some time later."""
+    enabled = call.project.enabled.get("cloudfunctions.googleapis.com", 0)
+    if call.world.now() < enabled + call.world.role_seconds:
+        location = call.params["location"]
+        raise OperationFailed(status("gcf_artifacts", {**call.filling, "location": location}))
+
+
+def _deploy(call: Call, name: str, function: Json) -> Json:
+    """Build a stored function and serve it; a failed first build leaves it FAILED, without uri."""
+    identifier = name.rpartition("/")[2]
+    location = call.params["location"]
+    service = f"{call.root}locations/{location}/services/{identifier}"
+    mark = hashlib.sha256(name.encode()).hexdigest()[:10]
+    url = f"https://{location}-{call.project.project_id}.cloudfunctions.net/{identifier}"
+    uri = f"https://{identifier}-{mark}-uc.a.run.app"
+
+    def finish() -> Json:
+        function["buildConfig"] = {
+            **(function.get("buildConfig") or {}),
+            "build": _build(call, function),
+        }
+        function["serviceConfig"].update(
+            service=service, uri=uri, revision=f"{identifier}-00001-abc"
+        )
+        function.update(state="ACTIVE", url=url, updateTime=call.world.stamp())
+        function.pop("stateMessages", None)
+        call.world.kind(SERVICES).setdefault(
+            service, {"name": service, "uri": uri, "urls": [url, uri]}
+        )
+        return function
+
+    def abandon(error: Json) -> None:
+        message = {"severity": "ERROR", "type": "BuildFailed", "message": error["message"]}
+        state = "ACTIVE" if "uri" in function["serviceConfig"] else "FAILED"
+        function.update(state=state, stateMessages=[message])
+
+    return _operation(call, finish, abandon)
 
 
 @API.post(_PARENT + "/functions", "cloudfunctions.functions.create")
@@ -56,15 +118,12 @@ def create(call: Call) -> Json:
     _check_source(call, call.body)
     location = call.params["location"]
     parent = f"{call.root}locations/{location}"
-    name, service = f"{parent}/functions/{identifier}", f"{parent}/services/{identifier}"
-    mark = hashlib.sha256(name.encode()).hexdigest()[:10]
-    url = f"https://{location}-{call.project.project_id}.cloudfunctions.net/{identifier}"
+    name = f"{parent}/functions/{identifier}"
     function = {
         **call.body,
         "name": name,
-        "state": "ACTIVE",
+        "state": "DEPLOYING",
         "environment": "GEN_2",
-        "url": url,
         "createTime": call.world.stamp(),
         "updateTime": call.world.stamp(),
     }
@@ -77,15 +136,9 @@ def create(call: Call) -> Json:
         "ingressSettings": "ALLOW_ALL",
         "allTrafficOnLatestRevision": True,
         **(call.body.get("serviceConfig") or {}),
-        "service": service,
-        "uri": f"https://{identifier}-{mark}-uc.a.run.app",
-        "revision": f"{identifier}-00001-abc",
     }
     call.world.put(FUNCTIONS, name, function, f"Resource '{name}' already exists.")
-    function["buildConfig"] = {**(call.body.get("buildConfig") or {}), "build": _build(call)}
-    uri = function["serviceConfig"]["uri"]
-    call.world.kind(SERVICES)[service] = {"name": service, "uri": uri, "urls": [url, uri]}
-    return _operation(call, function)
+    return _deploy(call, name, function)
 
 
 @API.get(_PARENT + "/functions", "cloudfunctions.functions.list")
@@ -107,18 +160,19 @@ def patch(call: Call) -> Json:
     _check_source(call, call.body)
     function = merged(call.world.get(FUNCTIONS, name), call.body, call.query.get("updateMask", ""))
     for part, keys in (("serviceConfig", ("service", "uri")), ("buildConfig", ("build",))):
-        old = call.world.get(FUNCTIONS, name)[part]
-        function[part] = {**function.get(part, {}), **{key: old[key] for key in keys}}
-    function["updateTime"] = call.world.stamp()
+        old = call.world.get(FUNCTIONS, name).get(part, {})
+        kept = {key: old[key] for key in keys if key in old}
+        function[part] = {**function.get(part, {}), **kept}
     call.world.kind(FUNCTIONS)[name] = function
-    return _operation(call, function)
+    return _deploy(call, name, function)
 
 
 @API.delete(_FUNCTION, "cloudfunctions.functions.delete")
 def delete(call: Call) -> Json:
     function = call.world.remove(FUNCTIONS, _name(call))
-    call.world.remove(SERVICES, function["serviceConfig"]["service"])
-    return _operation(call, {})
+    if "service" in function["serviceConfig"]:
+        call.world.remove(SERVICES, function["serviceConfig"]["service"])
+    return _operation(call, dict)
 
 
 @RUN.get(_PARENT + "/services/{service}", "run.services.get")

@@ -2,6 +2,7 @@
 
 import re
 
+from google_stand_in import access
 from google_stand_in.answers import Json, invalid, not_found
 from google_stand_in.apis.org_policy import enforced
 from google_stand_in.routing import Call, Routes, merged, page
@@ -72,7 +73,8 @@ def patch_account(call: Call) -> Json:
 
 @API.delete("projects/{project}/serviceAccounts/{account}", "iam.serviceAccounts.delete")
 def delete_account(call: Call) -> Json:
-    call.world.remove(ACCOUNTS, account_name(call))
+    account = call.world.remove(ACCOUNTS, account_name(call))
+    access.forget(call.world, f"serviceAccount:{account['email']}", account["uniqueId"])
     return {}
 
 

@@ -18,6 +18,8 @@ def _name(call: Call) -> str:
 @API.post("projects/{project}/identityPlatform:initializeAuth", "identitytoolkit.tenants.create")
 def initialize(call: Call) -> Json:
     name = _name(call)
+    if not call.project.billing:
+        raise call.failing("billing_identity")
     if name in call.world.kind(CONFIGS):
         message = (
             "INVALID_PROJECT_ID : Identity Platform has already been enabled for this project."

@@ -7,11 +7,19 @@ from google_stand_in.world import Project
 API = Routes("orgpolicy")
 ROUTES = (API,)
 
+ORGANIZATION_DOMAIN = "example.com"
+
 
 def enforced(project: Project, constraint: str) -> bool:
     """Whether a boolean constraint is enforced."""
     rules = project.org_policies.get(constraint, {}).get("rules", [])
     return any(rule.get("enforce") for rule in rules)
+
+
+def limits_members(project: Project) -> bool:
+    """Whether iam.allowedPolicyMemberDomains has a list of customers."""
+    rules = project.org_policies.get("iam.allowedPolicyMemberDomains", {}).get("rules", [])
+    return any(rule.get("values", {}).get("allowedValues") for rule in rules)
 
 
 def location_allowed(project: Project, location: str) -> bool:

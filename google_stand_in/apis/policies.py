@@ -3,7 +3,9 @@
 import base64
 import re
 
+from google_stand_in import access
 from google_stand_in.answers import Json, invalid, not_found
+from google_stand_in.apis.org_policy import ORGANIZATION_DOMAIN, limits_members
 from google_stand_in.routing import Call, Routes
 
 EVERY = Routes("*")
@@ -29,8 +31,10 @@ def write(call: Call, resource: str, policy: Json) -> Json:
             raise invalid(f"Role {binding.get('role')} is not supported for this resource.")
         for member in binding.get("members", []):
             _check_member(call, str(member))
+            _check_customer(call, str(member))
     etag = base64.b64encode(f"etag{call.world.serial()}".encode()).decode()
     kept = {**policy, "version": policy.get("version", 1), "etag": etag, "bindings": bindings}
+    access.record(call.world, resource, current, kept)
     call.world.policies[resource] = kept
     return kept
 
@@ -52,6 +56,22 @@ def _check_member(call: Call, member: str) -> None:
     name = f"projects/{project.project_id}/serviceAccounts/{found[1]}"
     if name not in call.world.kind("serviceAccounts"):
         raise call.failing("member_missing", email=found[1])
+
+
+def _check_customer(call: Call, member: str) -> None:
+    """Refuse who is outside of the organisation under iam.allowedPolicyMemberDomains.
+
+    The constraint has customer ids; here the organisation's only domain is example.com.
+    """
+    names = [name for name in call.resources if name.count("/") == 1]
+    project = call.world.find_project(names[0].removeprefix("projects/")) if names else None
+    if project is None or not limits_members(project):
+        return
+    kind, _, name = member.partition(":")
+    if member in {"allUsers", "allAuthenticatedUsers"} or (
+        kind in {"user", "group", "domain"} and name.rpartition("@")[2] != ORGANIZATION_DOMAIN
+    ):
+        raise call.failing(f"permitted_customer{'_storage' if call.api == 'storage' else ''}")
 
 
 def _resource(call: Call) -> str:

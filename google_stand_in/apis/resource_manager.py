@@ -2,6 +2,7 @@
 
 import re
 
+from google_stand_in import access
 from google_stand_in.answers import Json, invalid, refusal
 from google_stand_in.apis import policies
 from google_stand_in.routing import Call, Routes, page
@@ -55,7 +56,17 @@ def list_projects(call: Call) -> Json:
     words = re.findall(
         r"(\w+)[:=]([^\s]+)", call.query.get("filter") or call.query.get("query", "")
     )
-    views = [_view(call, project) for project in call.world.projects.values()]
+    views = [
+        _view(call, project)
+        for project in call.world.projects.values()
+        if not call.principal
+        or access.allows(
+            call.world,
+            call.principal,
+            "resourcemanager.projects.get",
+            (f"projects/{project.project_id}",),
+        )
+    ]
     for key, value in words:
         views = [view for view in views if str(view.get(key, "")).startswith(value.rstrip("*"))]
     return page(call, "projects", views)
@@ -80,6 +91,9 @@ def test_permissions(call: Call) -> Json:
     asked = [str(permission) for permission in call.body.get("permissions", [])]
     if any("*" in item or item.count(".") < 2 for item in asked):
         raise invalid("Invalid permission.")
+    for permission in asked:
+        if permission in call.world.untestable:
+            raise invalid(f"Permission {permission} is not valid for this resource.")
     return policies.permitted(call, asked)
 
 

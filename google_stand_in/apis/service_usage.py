@@ -1,6 +1,8 @@
 """serviceusage: the enabled APIs of a project."""
 
-from google_stand_in.answers import Json, error_info, invalid, refusal
+import math
+
+from google_stand_in.answers import Json, invalid
 from google_stand_in.failures import TITLES, title
 from google_stand_in.routing import Call, Routes, page
 
@@ -33,19 +35,31 @@ def _view(call: Call, service: str) -> Json:
     }
 
 
+def _unknown(call: Call, services: list[str]) -> list[str]:
+    """Services that Google does not know, or does not know yet for a project made moments ago."""
+    now = call.world.now()
+    if now < call.project.known_at:
+        return services
+    managed = call.world.managed_services
+    return [
+        item
+        for item in services
+        if not item.endswith(".googleapis.com") and managed.get(item, math.inf) > now
+    ]
+
+
 def _enable(call: Call, services: list[str]) -> None:
     """Check all, then enable all."""
-    if not call.may("serviceusage.services.enable"):
+    managed = [item for item in services if not item.endswith(".googleapis.com")]
+    # https://cloud.google.com/service-infrastructure/docs/service-management/access-control
+    permitted = call.may("serviceusage.services.enable") and (
+        not managed or call.may("servicemanagement.services.bind")
+    )
+    if not permitted:
         raise call.failing("permission_denied_enable", services=",".join(services))
-    managed = {api["managedService"] for api in call.world.kind("apis").values()}
-    unknown = [
-        item for item in services if not item.endswith(".googleapis.com") and item not in managed
-    ]
+    unknown = _unknown(call, services)
     if unknown:
-        message = f"Not found or permission denied for service(s): {','.join(unknown)}."
-        reason = "SERVICE_CONFIG_NOT_FOUND_OR_PERMISSION_DENIED"
-        info = error_info(reason, "serviceusage.googleapis.com", {"services": ",".join(unknown)})
-        raise refusal(403, message, info)
+        raise call.failing("service_config_not_found", services=",".join(unknown))
     billed = [entry for entry in services if entry.partition(".")[0] in BILLED]
     if billed and not call.project.billing:
         raise call.failing("billing_enable", services=",".join(billed))

@@ -2,6 +2,7 @@
 
 import re
 
+from google_stand_in import access
 from google_stand_in.answers import Json, storage_refusal
 from google_stand_in.apis import policies
 from google_stand_in.apis.org_policy import location_allowed
@@ -56,6 +57,7 @@ def create(call: Call) -> Json:
     }
     bucket["iamConfiguration"] = _uniform(call.body.get("iamConfiguration") or {})
     call.world.kind(BUCKETS)[name] = bucket
+    call.world.policies[name] = access.of_new_bucket(project.project_id)
     return bucket
 
 

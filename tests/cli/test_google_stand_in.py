@@ -4,9 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from adapters.settings import base_environment
 from cli import google_stand_in
-from cli.local_environment import LocalEnvironment
+from cli.local_environment import CannotStart, LocalEnvironment
 from tests.support.servers import ROOT
 
 _REFUSED = 2
@@ -42,6 +44,19 @@ def test_without_a_mirror_it_says_how_to_get_one(tmp_path: Path) -> None:
 
     assert "no mirror is set: `make providers` fills container/providers/" in said
     assert "ANAVA_TERRAFORM__MIRROR" in said
+
+
+def test_it_starts_as_a_brand_new_project_unless_another_scenario_is_named(tmp_path: Path) -> None:
+    local, mirror = LocalEnvironment(tmp_path, "127.0.0.1", 8000), mirror_in(tmp_path)
+    plain = google_stand_in.with_stand_in(local, mirror)
+    other = google_stand_in.with_stand_in(local, mirror, "everything-allowed")
+    argv = google_stand_in.argv(4711, plain.google_scenario)
+
+    assert argv[-2:] == ["--scenario", "brand-new-project"]
+    assert other.google_scenario == "everything-allowed"
+    for name in ("", "../brand-new-project", "brand-new-project.json"):
+        with pytest.raises(CannotStart, match="there are brand-new-project, everything-allowed"):
+            google_stand_in.with_stand_in(local, mirror, name)
 
 
 def test_a_mirror_without_googles_provider_is_named(tmp_path: Path) -> None:

@@ -62,3 +62,10 @@ class Google:
         answer = await self.ask(asked, body)
         assert answer.status_code >= 400, answer.text
         return answer.status_code, answer.json()["error"]
+
+
+def reason(error: Json) -> str:
+    """Google's own word for it, in either shape."""
+    if "errors" in error:
+        return str(error["errors"][0]["reason"])
+    return str(next(detail["reason"] for detail in error["details"] if "reason" in detail))

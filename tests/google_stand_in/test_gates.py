@@ -3,21 +3,13 @@
 import httpx
 import pytest
 
-from google_stand_in.answers import Json
-from tests.google_stand_in.caller import Google
+from tests.google_stand_in.caller import Google, reason
 
 P = "projects/demo-proj"
 SECRETS = f"/secretmanager/v1/{P}/secrets"
 ACCOUNTS = f"/iam/v1/{P}/serviceAccounts"
 BUCKETS = "/storage/v1/b?project=demo-proj"
 SERVICES = f"/serviceusage/v1/{P}/services"
-
-
-def reason(error: Json) -> str:
-    """Google's own word for it, in either shape."""
-    if "errors" in error:
-        return str(error["errors"][0]["reason"])
-    return str(next(detail["reason"] for detail in error["details"] if "reason" in detail))
 
 
 @pytest.mark.parametrize("token", ["", "never-minted", "expired", "revoked", "Basic"])

@@ -62,6 +62,30 @@ def test_a_file_of_rules_that_are_none_ends_the_command(tmp_path: Path, text: st
     assert "rules.json" in ended.stderr
 
 
+@pytest.mark.parametrize("name", ["nobody", "rules.json", "missing.json"])
+def test_a_scenario_that_is_none_ends_the_command(tmp_path: Path, name: str) -> None:
+    (tmp_path / "rules.json").write_text('{"access": "all"}')
+    scenario = str(tmp_path / name) if name.endswith(".json") else name
+    argv = [sys.executable, "-m", "google_stand_in", "--port", "1", "--scenario", scenario]
+    ended = subprocess.run(  # noqa: S603 - ours
+        argv, env=base_environment(), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 2
+    assert name in ended.stderr
+
+
+async def test_the_process_starts_as_the_scenario_of_its_command(tmp_path: Path) -> None:
+    stand_in = ServedStandIn(tmp_path, "brand-new-project")
+    await stand_in.start()
+    try:
+        state = stand_in.control("GET", "state")
+    finally:
+        stand_in.end()
+
+    assert set(state["projects"]) == {"demo-proj", "anava-worker"}
+
+
 def test_every_address_of_terraform_and_of_clients_is_here() -> None:
     for name, value in endpoints(4711).items():
         assert "127.0.0.1:4711" in value

@@ -30,7 +30,7 @@ async def demonstrate(folder: Path, mirror: Path) -> tuple[dict[str, Any], dict[
     machine = Machine(folder)
     machine.settings = {"ANAVA_TERRAFORM__MIRROR": str(mirror)}
     try:
-        await machine.up("--google-stand-in")
+        await machine.up("--google-stand-in", "--google-scenario", "everything-allowed")
         async with httpx.AsyncClient(base_url=machine.api, timeout=30, trust_env=False) as session:
             front = Front(session)
             path = await front.start(template="anava", project_id=PROJECT)

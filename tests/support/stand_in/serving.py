@@ -27,7 +27,8 @@ class Token:
 class ServedStandIn:
     """Starts it, changes it, ends it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, scenario: str = "everything-allowed") -> None:
+        self._scenario = scenario
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._folder = folder
@@ -35,6 +36,7 @@ class ServedStandIn:
 
     async def start(self) -> None:
         argv = [sys.executable, "-m", "google_stand_in", "--port", str(self.port)]
+        argv += ["--scenario", self._scenario]
         self._process = Process(argv, base_environment(), self._folder / "stand-in.log")
 
         def answers() -> bool:
