@@ -23,9 +23,9 @@ def test_no_type_is_listed_that_the_stack_does_not_have() -> None:
     assert set(LISTED) - TYPES == {"project"}
 
 
-def test_every_permission_is_one() -> None:
-    for permission in read_requirements(TERRAFORM, "anava").permissions:
-        assert re.fullmatch(r"[a-z]+\.[A-Za-z]+\.[A-Za-z]+", permission)
+def test_every_permission_has_the_form_of_a_permission() -> None:
+    for permission in read_requirements(TERRAFORM, "anava").all_permissions:
+        assert re.fullmatch(r"([a-z]+\.|iam\.googleapis\.com/)[A-Za-z]+\.[A-Za-z]+", permission)
 
 
 def test_the_apis_are_those_that_the_stack_switches_on() -> None:
