@@ -14,7 +14,7 @@ from adapters.google.preflight import read_requirements
 from deployments.permissions import BASIC_ROLE, OF_BUCKET_POLICY
 from tests.support.servers import ROOT
 
-__all__ = ["BASIC_ROLES", "EDITOR_AND", "READ", "role_permissions"]
+__all__ = ["BASIC_ROLES", "EDITOR_AND", "role_permissions"]
 
 _FILE = Path(__file__).parent / "google_roles.json"
 BASIC_ROLES = ("roles/owner", "roles/editor")
@@ -28,19 +28,6 @@ EDITOR_AND = (
 )
 _OF_BUCKETS = ("roles/storage.legacyBucketOwner", "roles/storage.legacyObjectOwner")
 _OTHERS = ("roles/viewer", "roles/storage.admin", "roles/storage.objectViewer")
-# What the lists of existing resources and the policies need besides.
-READ = (
-    "apigateway.apis.list",
-    "apigateway.gateways.list",
-    "apikeys.keys.list",
-    "cloudfunctions.functions.list",
-    "datastore.databases.list",
-    "iam.googleapis.com/workloadIdentityPools.list",
-    "iam.serviceAccounts.list",
-    "orgpolicy.policy.get",
-    "secretmanager.secrets.list",
-    "storage.buckets.list",
-)
 
 
 def role_permissions(*roles: str) -> set[str]:
@@ -71,7 +58,8 @@ def _role(clone: str, name: str) -> set[str]:
 
 def _dump(clone: str) -> dict[str, object]:
     asked = {*read_requirements(ROOT / "terraform", "anava").all_permissions}
-    asked |= {*READ, *BASIC_ROLE, *OF_BUCKET_POLICY}
+    content = json.loads((ROOT / "terraform" / "anava" / "permissions.json").read_bytes())
+    asked |= {*content["read_permissions"]["preflight"], *BASIC_ROLE, *OF_BUCKET_POLICY}
     files = _git(clone, "ls-tree", "--name-only", "HEAD", "gcp/roles/").split()
     markers = BASIC_ROLE | {"storage.buckets.create"}
     looking_basic = [
