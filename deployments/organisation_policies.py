@@ -103,7 +103,7 @@ def _accounts(request: DeploymentRequest, rules: _Rules, apis: Sequence[str]) ->
 
 def _locations(request: DeploymentRequest, rules: _Rules, apis: Sequence[str]) -> _Verdicts:
     # Secrets with automatic replication are in `global`:
-    # https://cloud.google.com/secret-manager/docs/choosing-replication
+    # firebase/firebase-tools#6454
     places = (request.region, request.storage_location, firestore_location(request), "global")
     for place in places:
         yield place, _answer(rules, place, _is_in_location)

@@ -43,7 +43,7 @@ _LONG, _SHORT = "iam.googleapis.com/", "iam."
 
 @dataclass(frozen=True)
 class Requirements:
-    """Permissions, APIs and runtimes that a template needs; its `permissions.json` lists them.
+    """What a template needs in a project; its `permissions.json` lists it.
 
     `later_permissions` are needed to change, to import or to destroy what exists, and not for a
     first deployment.
@@ -53,6 +53,7 @@ class Requirements:
     apis: tuple[str, ...] = ()
     later_permissions: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ()
+    service_accounts: int = 0
 
     @property
     def all_permissions(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ __all__ = [
     "limited_builds",
     "retired_runtimes",
     "unsupported_region",
+    "used_up_accounts",
 ]
 
 # https://cloud.google.com/api-gateway/docs/deployment-model#choosing_a_gcp_region
@@ -184,6 +185,30 @@ def retired_runtimes(
                 Severity.WARNING,
                 resource=runtime,
             )
+
+
+def used_up_accounts(
+    request: DeploymentRequest, needed: int, accounts: Iterable[str], limit: int
+) -> Iterator[Finding]:
+    """A blocking finding where the project's quota lacks service accounts for the stack.
+
+    Args:
+        request: the deployment.
+        needed: how many accounts the stack has.
+        accounts: ids of all accounts of the project.
+        limit: the project's quota; negative is unlimited.
+    """
+    present = list(accounts)
+    missing = needed - sum(is_stack_name(request, account) for account in present)
+    if 0 <= limit < len(present) + missing and missing > 0:
+        project = request.stack.project_id
+        yield finding(
+            Reason.QUOTA_EXCEEDED,
+            f"The stack needs {missing} more service accounts, and {project} has {len(present)} of "
+            f"at most {limit}.",
+            fix=f"https://console.cloud.google.com/iam-admin/quotas?project={project}",
+            resource="iam.googleapis.com/quota/service-account-count",
+        )
 
 
 def firestore_location(request: DeploymentRequest) -> str:

@@ -30,6 +30,7 @@ def read_requirements(templates: Path, template: str) -> Requirements:
         apis=tuple(content["apis"]),
         later_permissions=tuple(sorted(_names(content.get("later_permissions", {})) - needed)),
         runtimes=tuple(content.get("runtimes", ())),
+        service_accounts=int(content.get("service_accounts", 0)),
     )
 
 

@@ -1,8 +1,9 @@
 """The checks of a project at Google, each with the findings of a single subject."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 from adapters.google.api import GoogleApi, RefusedByGoogle, disabled_consumer
 from deployments.deployment import DeploymentRequest
@@ -17,6 +18,7 @@ from deployments.preflight import (
     is_of_stack,
     limited_builds,
     retired_runtimes,
+    used_up_accounts,
 )
 from deployments.reasons import Reason
 from deployments.refusal_causes import match
@@ -46,6 +48,9 @@ _LISTINGS = (
     ("database", "firestore", "v1/projects/{}/databases", "databases"),
     ("bucket", "storage", "storage/v1/b", "items"),
 )
+# As in the installer of OpenShift: openshift/installer, pkg/asset/quota/gcp.
+_ACCOUNT_QUOTA = "iam.googleapis.com/quota/service-account-count"
+_UNLIMITED = -1
 _Check = Callable[[], Awaitable[list[Finding]]]
 
 
@@ -61,7 +66,12 @@ class ProjectChecks:
 
     async def run(self, *, may_get_project: bool, may_get_services: bool) -> list[Finding]:
         """Return the findings of all checks; a check that Google refused is a finding, too."""
-        checks: list[_Check] = [self._policies, self._existing, self._runtimes]
+        checks: list[_Check] = [
+            self._policies,
+            self._existing,
+            self._runtimes,
+            self._quotas,
+        ]
         if may_get_project:
             checks += [self._state, self._billing]
         if may_get_services:
@@ -155,6 +165,23 @@ class ProjectChecks:
             return []
         return list(retired_runtimes(self._request, self._needed.runtimes, stages))
 
+    async def _quotas(self) -> list[Finding]:
+        """https://cloud.google.com/service-usage/docs/reference/rest/v1beta1/services.consumerQuotaMetrics/list."""
+        path = f"v1beta1/projects/{self._project}/services/iam.googleapis.com/consumerQuotaMetrics"
+        accounts = f"v1/projects/{self._project}/serviceAccounts"
+        try:
+            metrics = [metric async for metric in self._api.items("serviceusage", path, "metrics")]
+            names = [
+                str(account.get("email")).partition("@")[0]
+                async for account in self._api.items("iam", accounts, "accounts", pageSize="100")
+            ]
+        except RefusedByGoogle:
+            # An apply names the quota, too; in a new project the API of the accounts is off.
+            return []
+        limit = _limit(metrics)
+        needed = self._needed.service_accounts
+        return list(used_up_accounts(self._request, needed, names, limit))
+
     async def _existing(self) -> list[Finding]:
         resources: list[ExistingResource] = []
         findings: list[Finding] = []
@@ -213,6 +240,19 @@ def disabled_api(project: str, refused: RefusedByGoogle, *, is_own: bool) -> Fin
         resource=service,
     )
     return replace(problem, audience=Audience.OPERATOR)
+
+
+def _limit(metrics: Sequence[dict[str, Any]]) -> int:
+    """The project's quota of service accounts; unlimited where Google does not name it."""
+    limits = [
+        int(bucket["effectiveLimit"])
+        for metric in metrics
+        if metric.get("metric") == _ACCOUNT_QUOTA
+        for limit in metric.get("consumerQuotaLimits") or ()
+        for bucket in limit.get("quotaBuckets") or ()
+        if str(bucket.get("effectiveLimit", "")).isdecimal()
+    ]
+    return min(limits, default=_UNLIMITED)
 
 
 def _name(kind: str, item: dict[str, object]) -> str:

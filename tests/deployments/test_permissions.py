@@ -2,9 +2,13 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from adapters.google.preflight import read_requirements
+from deployments.deployment import DeploymentRequest, Stack
+from deployments.preflight import firestore_location
 
 TERRAFORM = Path(__file__).resolve().parent.parent.parent / "terraform"
 ANAVA = TERRAFORM / "anava"
@@ -39,3 +43,30 @@ def test_the_apis_are_those_that_the_stack_switches_on() -> None:
 def test_a_template_without_a_list_needs_nothing() -> None:
     found = read_requirements(TERRAFORM, "sandbox")
     assert (found.permissions, found.apis) == ((), ())
+
+
+def test_the_runtimes_and_the_accounts_are_those_of_the_template() -> None:
+    needed = read_requirements(TERRAFORM, "anava")
+    identities = re.search(r"identities = \{\n(.*?)\n  \}", HCL, re.DOTALL)
+    assert identities
+    accounts = re.findall(r"^ +[a-z-]+ += \{ id =", identities[1], re.MULTILINE)
+
+    assert set(re.findall(r'runtime += "(\w+)"', HCL)) == {*needed.runtimes}
+    assert len(accounts) == needed.service_accounts > 0
+
+
+def test_the_default_location_of_the_database_is_that_of_the_template() -> None:
+    request = DeploymentRequest(Stack("anava", "demo-proj", "anava"), "us-central1", "US")
+    variable = re.search(r'variable "firestore_location" \{(.*?)\n\}', HCL, re.DOTALL)
+    assert variable
+    assert f'default     = "{firestore_location(request)}"' in variable[1]
+
+
+def test_the_published_role_is_made_from_the_list() -> None:
+    script = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, TERRAFORM.parent / "scripts" / "deployer-role"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert (ANAVA / "deployer-role.yaml").read_text() == script.stdout

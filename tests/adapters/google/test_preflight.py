@@ -1,5 +1,6 @@
 """Preflight against a stateful stand-in for Google: with one thing missing exactly that finding."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -29,6 +30,7 @@ LOOKING = [
     "apigateway.apis.list",
     "apigateway.gateways.list",
     "datastore.databases.list",
+    "serviceusage.quotas.get",
     "storage.buckets.list",
 ]
 ALL = [*NEEDED.all_permissions, *LOOKING]
@@ -221,6 +223,118 @@ async def test_a_bucket_that_lies_elsewhere_blocks(google: ServedStandIn) -> Non
 
     assert (found.cause, found.severity) == (Reason.LOCATION_MISMATCH, Severity.BLOCKING)
     assert found.fix == "anava deploy --storage-location EU"
+
+
+@pytest.mark.parametrize(("region", "is_limited"), [("us-east1", True), ("us-central1", False)])
+async def test_a_region_in_which_new_projects_may_not_build_is_a_warning(
+    google: ServedStandIn, region: str, is_limited: bool
+) -> None:
+    findings = await check(google, request=DeploymentRequest(REQUEST.stack, region, "US"))
+
+    expected = [(Reason.LOCATION_MISMATCH, Severity.WARNING, region)] if is_limited else []
+    assert [(item.cause, item.severity, item.resource) for item in findings] == expected
+
+
+async def test_a_region_in_which_the_stack_has_been_built_is_no_warning(
+    google: ServedStandIn,
+) -> None:
+    path = "/cloudfunctions/v2/projects/demo-proj/locations/us-east1/functions"
+    google.preload((f"{path}?functionId=anava-tvm-fn", {}))
+    findings = await check(google, request=DeploymentRequest(REQUEST.stack, "us-east1", "US"))
+
+    assert [item.cause for item in findings] == [Reason.ALREADY_EXISTS]
+
+
+@pytest.mark.parametrize(
+    ("stage", "severity"),
+    [("DECOMMISSIONED", Severity.BLOCKING), ("DEPRECATED", Severity.WARNING), ("GA", None)],
+)
+async def test_a_runtime_that_google_retired_is_found_alone(
+    google: ServedStandIn, stage: str, severity: Severity | None
+) -> None:
+    runtimes = [
+        {"name": "python312", "stage": stage, "environment": "GEN_2"},
+        # The stage in the other generation says nothing.
+        {"name": "python312", "stage": "DECOMMISSIONED", "environment": "GEN_1"},
+    ]
+    rule = {"path": "/runtimes", "status": 200, "body": {"runtimes": runtimes}}
+    google.control("PUT", "rules", [rule])
+    findings = await check(google)
+
+    expected = [(severity, "python312")] if severity else []
+    assert [(item.severity, item.resource) for item in findings] == expected
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"runtimes": None}, {"runtimes": [{}, {"name": 1, "environment": "GEN_2"}]}]
+)
+async def test_an_unknown_list_of_runtimes_is_no_finding(
+    google: ServedStandIn, body: dict[str, object]
+) -> None:
+    google.control("PUT", "rules", [{"path": "/runtimes", "status": 200, "body": body}])
+    assert await check(google) == []
+
+
+def quota(limit: object) -> dict[str, object]:
+    metric = "iam.googleapis.com/quota/service-account-count"
+    limits = [{"quotaBuckets": [{"effectiveLimit": limit}]}]
+    body = {"metrics": [{"metric": metric, "consumerQuotaLimits": limits}]}
+    return {"path": "consumerQuotaMetrics", "status": 200, "body": body}
+
+
+@pytest.mark.parametrize(("limit", "is_used_up"), [("6", False), ("5", True), ("0", True)])
+async def test_a_quota_that_lacks_accounts_for_the_stack_is_found(
+    google: ServedStandIn, limit: str, is_used_up: bool
+) -> None:
+    """The project has two accounts, of which the first is the stack's; the stack has five."""
+    for account in ("anava-tvm-sa", "other-account"):
+        google.preload(
+            ("/iam/v1/projects/demo-proj/serviceAccounts", {"accountId": account}),
+        )
+    google.control("PUT", "rules", [quota(limit)])
+    findings = [item for item in await check(google) if item.severity is Severity.BLOCKING]
+
+    assert [item.cause for item in findings] == [Reason.QUOTA_EXCEEDED] * is_used_up
+    if is_used_up:
+        assert findings[0].message == (
+            f"The stack needs 4 more service accounts, and demo-proj has 2 of at most {limit}."
+        )
+
+
+@pytest.mark.parametrize("limit", ["-1", "many", None, "", "1e3"])
+async def test_a_quota_without_a_limit_is_no_finding(google: ServedStandIn, limit: object) -> None:
+    google.control("PUT", "rules", [quota(limit)])
+    assert await check(google) == []
+
+
+@pytest.mark.parametrize(
+    ("database_id", "type", "expected"),
+    [
+        ("(default)", "DATASTORE_MODE", (Reason.ALREADY_EXISTS, Severity.BLOCKING)),
+        ("(default)", "FIRESTORE_NATIVE", (Reason.ALREADY_EXISTS, Severity.NOTE)),
+    ],
+)
+async def test_a_database_in_datastore_mode_blocks(
+    google: ServedStandIn, database_id: str, type: str, expected: tuple[Reason, Severity]
+) -> None:
+    path = f"/firestore/v1/projects/demo-proj/databases?databaseId={database_id}"
+    google.preload((path, {"type": type, "locationId": "nam5"}))
+    variables = json.dumps({"firestore_database_id": database_id})
+    request = DeploymentRequest(REQUEST.stack, "us-central1", "US", variables)
+    (found,) = await check(google, request=request)
+
+    assert ((found.cause, found.severity), found.resource) == (expected, database_id)
+    # The stack of another database does not use it.
+    assert await check(google) == []
+
+
+async def test_a_database_that_lies_elsewhere_is_a_warning(google: ServedStandIn) -> None:
+    path = "/firestore/v1/projects/demo-proj/databases?databaseId=anava"
+    google.preload((path, {"type": "FIRESTORE_NATIVE", "locationId": "eur3"}))
+    (found,) = await check(google)
+
+    assert (found.cause, found.severity) == (Reason.LOCATION_MISMATCH, Severity.WARNING)
+    assert found.fix == "anava deploy --var firestore_location=eur3"
 
 
 async def test_a_google_that_is_down_for_a_moment_is_asked_again(google: ServedStandIn) -> None:
