@@ -6,14 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from adapters.google.preflight import read_requirements
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.preflight import firestore_location
+from tests.terraform.provider_calls import permissions_of, unlisted
 
 TERRAFORM = Path(__file__).resolve().parent.parent.parent / "terraform"
 ANAVA = TERRAFORM / "anava"
 HCL = "\n".join(path.read_text() for path in sorted(ANAVA.glob("*.tf")))
-LISTED: dict[str, list[str]] = json.loads((ANAVA / "permissions.json").read_text())["permissions"]
+CONTENT = json.loads((ANAVA / "permissions.json").read_text())
+LISTED: dict[str, list[str]] = CONTENT["permissions"]
+LATER: dict[str, list[str]] = CONTENT["later_permissions"]
 TYPES = set(re.findall(r'^resource "(google_\w+)"', HCL, re.MULTILINE))
 
 
@@ -70,3 +75,20 @@ def test_the_published_role_is_made_from_the_list() -> None:
         text=True,
     )
     assert (ANAVA / "deployer-role.yaml").read_text() == script.stdout
+
+
+@pytest.mark.parametrize("kind", sorted(TYPES))
+def test_the_permissions_of_a_type_are_those_of_the_providers_calls(kind: str) -> None:
+    project = {*LISTED["project"]}
+    assert {*LISTED[kind]} == permissions_of(kind, first=True) - project
+    later = permissions_of(kind, first=False) - permissions_of(kind, first=True)
+    assert {*LATER.get(kind, ())} == later
+
+
+def test_a_call_that_is_not_in_the_table_is_found() -> None:
+    bucket = {"method": "GET", "path": "/storage/v1/b/demo-proj-anava-functions"}
+    role = {"method": "POST", "path": "/iam/v1/projects/demo-proj/roles"}
+    token = {"method": "GET", "path": "/computeMetadata/v1/project/project-id"}
+
+    assert unlisted([bucket, token]) == set()
+    assert unlisted([bucket, role, token]) == {"POST iam projects/{project}/roles"}
