@@ -43,9 +43,9 @@ _LONG, _SHORT = "iam.googleapis.com/", "iam."
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a template needs in a project; its `permissions.json` lists it.
+    """The needs of a template in a project; its `permissions.json` lists it.
 
-    `later_permissions` are needed to change, to import or to destroy what exists, and not for a
+    `later_permissions` are needed to change, to import or to destroy resources, and not for a
     first deployment.
     """
 
@@ -63,7 +63,7 @@ class Requirements:
 
 @dataclass(frozen=True)
 class TestedPermissions:
-    """Google's answers: what the caller has, and the names that Google cannot test on a project."""
+    """Google's answers: granted permissions, and the names that cannot be tested on a project."""
 
     granted: Set[str] = field(default_factory=frozenset)
     untestable: Set[str] = field(default_factory=frozenset)

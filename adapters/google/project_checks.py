@@ -190,8 +190,8 @@ class ProjectChecks:
                 resources += await self._listed(kind, service, path, key)
             except RefusedByGoogle as refused:
                 findings += await self._not_listed(refused)
-        found = existing_resources(self._request, resources)
-        return [*findings, *found, *limited_builds(self._request, resources)]
+        existing = existing_resources(self._request, resources)
+        return [*findings, *existing, *limited_builds(self._request, resources)]
 
     async def _not_listed(self, refused: RefusedByGoogle) -> Collection[Finding]:
         """A finding where the list of an API is unknown because of another project."""

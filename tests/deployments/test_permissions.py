@@ -11,7 +11,7 @@ import pytest
 from adapters.google.preflight import read_requirements
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.preflight import firestore_location
-from tests.terraform.provider_calls import permissions_of, unlisted
+from tests.support.provider_calls import permissions_of, unlisted
 
 TERRAFORM = Path(__file__).resolve().parent.parent.parent / "terraform"
 ANAVA = TERRAFORM / "anava"

@@ -1,4 +1,4 @@
-"""What Google's roles contain of the permissions that preflight asks for, from a public dump.
+"""The permissions of Google's roles, as far as preflight asks for them, from a public dump.
 
 After a change of permissions.json, with a clone of https://github.com/iann0036/iam-dataset:
 `python -m tests.support.google_roles CLONE > tests/support/google_roles.json`.

@@ -19,7 +19,7 @@ from tests.support.stand_in.serving import ServedStandIn, Token
 
 NEEDED = read_requirements(ROOT / "terraform", "anava")
 REQUEST = DeploymentRequest(Stack("anava", "demo-proj", "anava"), "us-central1", "US")
-# What the lists of what exists and the policies need besides.
+# Permissions that the lists of existing resources and the policies need besides.
 LOOKING = [
     "orgpolicy.policy.get",
     "iam.serviceAccounts.list",

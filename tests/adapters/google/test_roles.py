@@ -1,4 +1,4 @@
-"""Preflight with the permissions of Google's real roles: what Google accepts is not refused."""
+"""Preflight with the permissions of Google's real roles: nothing is refused that Google accepts."""
 
 from collections.abc import AsyncIterator, Iterator
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.provider_calls import unlisted
 from tests.support.real_provider import PROJECT
 from tests.terraform.anava_contract import CONTRACT_APIS, OUTPUTS, SENSITIVE
-from tests.terraform.provider_calls import unlisted
 from tests.terraform.stack.applied import Stack
 
 # A whole apply takes a minute of the provider's own pauses on a machine with nothing else to do.
