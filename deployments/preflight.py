@@ -1,7 +1,8 @@
 """Rules for the checks of a project before terraform runs, and the ports of these checks."""
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,20 +11,21 @@ from deployments.findings import Finding, Severity, finding
 from deployments.reasons import Reason
 
 __all__ = [
-    "CONSTRAINTS",
     "CredentialSource",
     "ExistingResource",
     "Preflight",
     "Project",
-    "Requirements",
     "blocking",
     "by_severity",
     "disabled_apis",
     "existing_resources",
+    "firestore_location",
+    "is_of_stack",
     "is_stack_name",
-    "missing_permissions",
-    "policy_violations",
+    "limited_builds",
+    "retired_runtimes",
     "unsupported_region",
+    "used_up_accounts",
 ]
 
 # https://cloud.google.com/api-gateway/docs/deployment-model#choosing_a_gcp_region
@@ -40,15 +42,20 @@ _GATEWAY_REGIONS = (
     "us-west4",
 )
 
-_ACCOUNTS = "iam.disableServiceAccountCreation"
-_LOCATIONS = "gcp.resourceLocations"
-_POOLS = "iam.workloadIdentityPoolProviders"
-_SERVICES = "gcp.restrictServiceUsage"
-# Constraints of an organisation policy that can forbid the stack.
-CONSTRAINTS = (_ACCOUNTS, _LOCATIONS, _POOLS, _SERVICES)
 
-# Issuer of Firebase tokens; the workload identity pool of the stack trusts them.
-_ISSUER = "https://securetoken.google.com/"
+# The regions in which Google lets each project build:
+# https://cloud.google.com/build/docs/locations#restricted_regions_for_some_projects
+_BUILD_REGIONS = (
+    "asia-east1",
+    "australia-southeast1",
+    "europe-west1",
+    "southamerica-east1",
+    "us-central1",
+    "us-west2",
+)
+# Defaults of the template's variables.
+_DATABASE, _DATABASE_LOCATION = "anava", "nam5"
+_DATASTORE_MODE = "DATASTORE_MODE"
 
 
 class CredentialSource(Protocol):
@@ -91,20 +98,16 @@ class Preflight(Protocol):
 
 
 @dataclass(frozen=True)
-class Requirements:
-    """Permissions and APIs that a template needs; its `permissions.json` lists them."""
-
-    permissions: tuple[str, ...] = ()
-    apis: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class ExistingResource:
-    """A resource that exists in the project; `location` is empty for a global resource."""
+    """A resource that exists in the project; `location` is empty for a global resource.
+
+    `type` is Google's type of a database.
+    """
 
     kind: str
     name: str
     location: str = ""
+    type: str = ""
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
@@ -118,20 +121,6 @@ def blocking(findings: Iterable[Finding]) -> Reason | None:
     return next(
         (finding.cause for finding in findings if finding.severity is Severity.BLOCKING), None
     )
-
-
-def missing_permissions(
-    project: str, needed: Iterable[str], granted: Set[str]
-) -> Iterator[Finding]:
-    """A blocking finding for each needed permission that is not granted."""
-    for permission in needed:
-        if permission not in granted:
-            yield finding(
-                Reason.PERMISSION_DENIED,
-                f"The permission {permission} is missing in {project}.",
-                fix=f"https://console.cloud.google.com/iam-admin/iam?project={project}",
-                resource=permission,
-            )
 
 
 def disabled_apis(project: str, apis: Iterable[str], enabled: Set[str]) -> Iterator[Finding]:
@@ -159,21 +148,92 @@ def unsupported_region(request: DeploymentRequest) -> Iterator[Finding]:
         )
 
 
+def limited_builds(
+    request: DeploymentRequest, resources: Iterable[ExistingResource]
+) -> Iterator[Finding]:
+    """A warning for a region where Google lets only some projects build, unless this one has."""
+    has_built = any(item.kind == "function" for item in resources)
+    if request.region not in _BUILD_REGIONS and not has_built:
+        yield finding(
+            Reason.LOCATION_MISMATCH,
+            f"Google lets some projects, new ones above all, build functions only in "
+            f"{', '.join(_BUILD_REGIONS)}: the functions possibly cannot be built in "
+            f"{request.region}.",
+            Severity.WARNING,
+            resource=request.region,
+        )
+
+
+def retired_runtimes(
+    request: DeploymentRequest, needed: Iterable[str], stages: Mapping[str, str]
+) -> Iterator[Finding]:
+    """A finding for each runtime of the template that Google has retired or will retire.
+
+    `stages` is Google's stage of each runtime; a runtime without a stage is not judged.
+    """
+    for runtime in needed:
+        if stages.get(runtime) == "DECOMMISSIONED":
+            yield finding(
+                Reason.BUILD_FAILED,
+                f"Google no longer builds functions for the runtime {runtime} in {request.region}.",
+                resource=runtime,
+            )
+        elif stages.get(runtime) == "DEPRECATED":
+            yield finding(
+                Reason.BUILD_FAILED,
+                f"Google will stop to build functions for the runtime {runtime}.",
+                Severity.WARNING,
+                resource=runtime,
+            )
+
+
+def used_up_accounts(
+    request: DeploymentRequest, needed: int, accounts: Iterable[str], limit: int
+) -> Iterator[Finding]:
+    """A blocking finding where the project's quota lacks service accounts for the stack.
+
+    Args:
+        request: the deployment.
+        needed: how many accounts the stack has.
+        accounts: ids of all accounts of the project.
+        limit: the project's quota; negative is unlimited.
+    """
+    present = list(accounts)
+    missing = needed - sum(is_stack_name(request, account) for account in present)
+    if 0 <= limit < len(present) + missing and missing > 0:
+        project = request.stack.project_id
+        yield finding(
+            Reason.QUOTA_EXCEEDED,
+            f"The stack needs {missing} more service accounts, and {project} has {len(present)} of "
+            f"at most {limit}.",
+            fix=f"https://console.cloud.google.com/iam-admin/quotas?project={project}",
+            resource="iam.googleapis.com/quota/service-account-count",
+        )
+
+
+def firestore_location(request: DeploymentRequest) -> str:
+    """The location of the stack's database."""
+    return str(json.loads(request.variables_json).get("firestore_location", _DATABASE_LOCATION))
+
+
+def _database(request: DeploymentRequest) -> str:
+    return str(json.loads(request.variables_json).get("firestore_database_id", _DATABASE))
+
+
 def existing_resources(
     request: DeploymentRequest, resources: Iterable[ExistingResource]
 ) -> Iterator[Finding]:
-    """A note for each existing resource that is imported; blocking in another location."""
-    locations = {"bucket": request.storage_location}
+    """A note for each existing resource that is imported; blocking where it cannot be used."""
     for resource in resources:
-        wanted = locations.get(resource.kind, "")
-        if wanted and resource.location and resource.location.lower() != wanted.lower():
+        if resource.type == _DATASTORE_MODE:
             yield finding(
-                Reason.LOCATION_MISMATCH,
-                f"The {resource.kind} {resource.name} cannot be moved from {resource.location} to "
-                f"{wanted}.",
-                fix=f"anava deploy --storage-location {resource.location}",
+                Reason.ALREADY_EXISTS,
+                f"The database {resource.name} is in Datastore mode, which the cameras cannot use.",
+                fix="anava deploy --var firestore_database_id=anava-cameras",
                 resource=resource.name,
             )
+        elif wanted := _other_location(request, resource):
+            yield _stays(resource, wanted)
         else:
             yield finding(
                 Reason.ALREADY_EXISTS,
@@ -183,77 +243,41 @@ def existing_resources(
             )
 
 
+def _other_location(request: DeploymentRequest, resource: ExistingResource) -> str:
+    """The requested location of a resource that lies elsewhere; empty for all others."""
+    requested = {"bucket": request.storage_location, "database": firestore_location(request)}
+    wanted = requested.get(resource.kind, "")
+    return wanted if resource.location.lower() not in {"", wanted.lower()} else ""
+
+
+def _stays(resource: ExistingResource, wanted: str) -> Finding:
+    if resource.kind == "database":
+        # A database of the stack's state stays where it is; the survey after the plan refuses
+        # another.
+        return finding(
+            Reason.LOCATION_MISMATCH,
+            f"The database {resource.name} exists in {resource.location} and cannot be moved to "
+            f"{wanted}.",
+            Severity.WARNING,
+            f"anava deploy --var firestore_location={resource.location}",
+            resource.name,
+        )
+    return finding(
+        Reason.LOCATION_MISMATCH,
+        f"The {resource.kind} {resource.name} cannot be moved from {resource.location} to "
+        f"{wanted}.",
+        fix=f"anava deploy --storage-location {resource.location}",
+        resource=resource.name,
+    )
+
+
+def is_of_stack(request: DeploymentRequest, kind: str, name: str) -> bool:
+    """Whether the stack uses a resource of this kind and name."""
+    return name == _database(request) if kind == "database" else is_stack_name(request, name)
+
+
 def is_stack_name(request: DeploymentRequest, name: str) -> bool:
     """Whether the stack could have created a resource of this name."""
     stack = request.stack
     prefix, project = re.escape(stack.prefix), re.escape(stack.project_id)
     return re.fullmatch(rf"({project}-|devices-)?{prefix}(-.+)?", name) is not None
-
-
-def policy_violations(
-    request: DeploymentRequest,
-    constraint: str,
-    rules: Sequence[Mapping[str, object]],
-    apis: Sequence[str],
-) -> Iterator[Finding]:
-    """A blocking finding where an effective organisation policy forbids a part of the stack.
-
-    `rules` have the format of the Organization Policy API v2; `apis` are those of the stack.
-    """
-    refused = ""
-    if constraint == _ACCOUNTS:
-        refused = "service accounts" if any(rule.get("enforce") for rule in rules) else ""
-    elif constraint == _LOCATIONS:
-        locations = (request.region, request.storage_location)
-        refused = ", ".join(place for place in locations if not _location_allowed(rules, place))
-    elif constraint == _POOLS:
-        issuer = _ISSUER + request.stack.project_id
-        refused = issuer if not _allowed(rules, issuer) else ""
-    elif constraint == _SERVICES:
-        refused = ", ".join(api for api in apis if not _allowed(rules, api))
-    if refused:
-        yield finding(
-            Reason.POLICY_FORBIDS,
-            f"The organisation's policy constraints/{constraint} forbids: {refused}.",
-            fix="https://console.cloud.google.com/iam-admin/orgpolicies"
-            f"?project={request.stack.project_id}",
-            resource=f"constraints/{constraint}",
-        )
-
-
-def _values(rules: Sequence[Mapping[str, object]], name: str) -> list[str]:
-    groups = [rule.get("values") for rule in rules]
-    return [
-        str(value)
-        for group in groups
-        if isinstance(group, Mapping)
-        for value in group.get(name) or ()
-    ]
-
-
-def _allowed(rules: Sequence[Mapping[str, object]], value: str) -> bool:
-    """Whether a list constraint allows a value: not denied, and in the allowed list if present."""
-    if any(rule.get("denyAll") for rule in rules) or value in _values(rules, "deniedValues"):
-        return False
-    allowed = _values(rules, "allowedValues")
-    return not allowed or value in allowed or f"is:{value}" in allowed
-
-
-def _location_allowed(rules: Sequence[Mapping[str, object]], location: str) -> bool:
-    """As `_allowed`, with Google's value groups: `in:eu-locations`, `in:us-central1-locations`.
-
-    https://cloud.google.com/resource-manager/docs/organization-policy/defining-locations
-    """
-    if any(rule.get("denyAll") for rule in rules):
-        return False
-    allowed = _values(rules, "allowedValues")
-    return not allowed or any(_contains(group.lower(), location.lower()) for group in allowed)
-
-
-def _contains(group: str, location: str) -> bool:
-    name = group.removeprefix("in:").removeprefix("is:").removesuffix("-locations")
-    if name == location:
-        return True
-    # The group of Europe is named `eu`, the regions `europe-…`.
-    region = "europe" if name == "eu" else name
-    return group.startswith("in:") and location.startswith(f"{region}-")

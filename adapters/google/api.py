@@ -1,6 +1,7 @@
 """Client of Google's HTTP APIs: addresses, authorization, timeouts, retries, errors."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from deployments.errors import Unavailable
 from deployments.google_errors import GoogleError, read_details
 from deployments.preflight import CredentialSource
 
-__all__ = ["GoogleApi", "RefusedByGoogle"]
+__all__ = ["GoogleApi", "RefusedByGoogle", "disabled_consumer"]
 
 # Google's APIs answer within 1 s. After 10 s without an answer the endpoint is unreachable.
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
@@ -20,25 +21,69 @@ _RETRYABLE = frozenset({429, 500, 502, 503, 504})
 # Limit against an endless list.
 _MAX_PAGES = 50
 
+# APIs that answer about a project whose own copy of the API is off.
+_ABOUT_PROJECTS = frozenset({"cloudbilling", "cloudresourcemanager", "orgpolicy", "serviceusage"})
+_DISABLED = frozenset({"SERVICE_DISABLED", "accessNotConfigured"})
+# The caller may not use the project's quota (`serviceusage.services.use`), or the project is
+# unknown: https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto
+_NO_CONSUMER = frozenset({"CONSUMER_INVALID", "USER_PROJECT_DENIED"})
+_PROJECT = re.compile(r"[\w.:-]{1,100}", re.ASCII)
+_CONSUMER_IN_MESSAGE = re.compile(r"\bin project ([\w.:-]{1,100}) before or it is disabled")
+
 _Json = dict[str, Any]
 
 
 class RefusedByGoogle(Exception):
     """Google refused a request. Never leaves the adapters."""
 
-    def __init__(self, error: GoogleError) -> None:
+    def __init__(self, error: GoogleError, quota_project: str = "") -> None:
         super().__init__(error.message)
         self.error = error
+        # The project against which the request counted; empty for the credential's own.
+        self.quota_project = quota_project
 
 
 class GoogleApi:
-    """Sends requests with bearer tokens to Google's APIs, or to `endpoint` in their place."""
+    """Sends requests with bearer tokens to Google's APIs, or to `endpoint` in their place.
 
-    def __init__(self, credentials: CredentialSource, endpoint: str | None = None) -> None:
+    Requests count against the quota of the credential's own project, those of `of_project` against
+    a customer's project: https://cloud.google.com/docs/quotas/set-quota-project.
+    """
+
+    def __init__(
+        self,
+        credentials: CredentialSource,
+        endpoint: str | None = None,
+        client: httpx.AsyncClient | None = None,
+        quota_project: str = "",
+    ) -> None:
         self._credentials = credentials
         self._endpoint = endpoint
         # Proxy and authorities are those of the process: `settings.apply_network`.
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT)
+        self._client = client or httpx.AsyncClient(timeout=_TIMEOUT)
+        self._quota_project = quota_project if _PROJECT.fullmatch(quota_project) else ""
+        # Services that answered only without the customer's project.
+        self._without_quota_project: set[str] = set()
+        self._number = ""
+
+    def of_project(self, project: str) -> "GoogleApi":
+        """The same API, whose requests count against a customer's project where possible."""
+        return GoogleApi(self._credentials, self._endpoint, self._client, project)
+
+    async def is_disabled_in_project(self, refused: RefusedByGoogle) -> bool:
+        """Whether the refusing API is off in the customer's project, not in the credential's own.
+
+        Raises:
+            Unavailable: Google does not answer.
+        """
+        consumer = disabled_consumer(refused.error)
+        if not consumer or not self._quota_project:
+            return False
+        if consumer == self._quota_project:
+            return True
+        number = await self._project_number()
+        # Without the number, Google's rule decides: the named quota project is the consumer.
+        return consumer == number if number else bool(refused.quota_project)
 
     async def get(self, service: str, path: str, **query: str | list[str]) -> _Json:
         """Read a resource.
@@ -81,8 +126,47 @@ class GoogleApi:
         query: Mapping[str, str | list[str]],
         body: Mapping[str, object] | None,
     ) -> _Json:
+        """Send a request for the customer's project; without this project where that is refused."""
+        quota_project = "" if service in self._without_quota_project else self._quota_project
+        try:
+            return await self._attempts(method, service, path, query, body, quota_project)
+        except RefusedByGoogle as refused:
+            if not quota_project or not _is_about_consumer(service, refused.error):
+                raise
+            first = refused
+        try:
+            response = await self._attempts(method, service, path, query, body, "")
+        except RefusedByGoogle as second:
+            # Off in both projects: the customer's is the project that the customer can change.
+            both = disabled_consumer(first.error) and disabled_consumer(second.error)
+            raise (first if both else second) from None
+        self._without_quota_project.add(service)
+        return response
+
+    async def _project_number(self) -> str:
+        """The number of the customer's project; empty where it may not be read."""
+        if not self._number:
+            try:
+                path = f"v3/projects/{self._quota_project}"
+                project = await self.get("cloudresourcemanager", path)
+            except RefusedByGoogle:
+                return ""
+            self._number = str(project.get("name", "")).removeprefix("projects/")
+        return self._number
+
+    async def _attempts(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        query: Mapping[str, str | list[str]],
+        body: Mapping[str, object] | None,
+        quota_project: str,
+    ) -> _Json:
         url = f"{self._base(service)}/{path}"
         headers = {"Authorization": f"Bearer {await self._credentials.token()}"}
+        if quota_project:
+            headers["X-Goog-User-Project"] = quota_project
         for pause in (*_BACKOFF_SECONDS, None):
             try:
                 response = await self._client.request(
@@ -95,7 +179,7 @@ class GoogleApi:
                     ) from None
             else:
                 if response.status_code not in _RETRYABLE:
-                    return _parse(response)
+                    return _parse(response, quota_project)
                 if pause is None:
                     raise Unavailable(
                         f"{service}.googleapis.com answered {response.status_code} three times"
@@ -109,7 +193,23 @@ class GoogleApi:
         return f"{self._endpoint}/{service}"
 
 
-def _parse(response: httpx.Response) -> _Json:
+def disabled_consumer(error: GoogleError) -> str:
+    """Id or number of the project in which the refusing API is off; empty for other refusals."""
+    if error.reasons.isdisjoint(_DISABLED):
+        return ""
+    in_message = _CONSUMER_IN_MESSAGE.search(error.message)
+    consumer = error.values.get("consumer") or (in_message[1] if in_message else "")
+    return consumer.removeprefix("projects/")
+
+
+def _is_about_consumer(service: str, error: GoogleError) -> bool:
+    """Whether a refusal is about the project that a request counts against, not its content."""
+    if not error.reasons.isdisjoint(_NO_CONSUMER):
+        return True
+    return service in _ABOUT_PROJECTS and bool(disabled_consumer(error))
+
+
+def _parse(response: httpx.Response, quota_project: str) -> _Json:
     try:
         content = response.json()
     except ValueError:
@@ -117,7 +217,7 @@ def _parse(response: httpx.Response) -> _Json:
     content = content if isinstance(content, dict) else {}
     if response.is_success:
         return content
-    raise RefusedByGoogle(_error(response.status_code, content.get("error")))
+    raise RefusedByGoogle(_error(response.status_code, content.get("error")), quota_project)
 
 
 def _error(status: int, error: object) -> GoogleError:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.google.api import GoogleApi, RefusedByGoogle
+from adapters.google.api import GoogleApi, RefusedByGoogle, disabled_consumer
+from adapters.google.project_checks import disabled_api
 from deployments.errors import Unavailable
 from deployments.findings import Finding, finding
 from deployments.imports import (
@@ -47,6 +48,10 @@ class GoogleImportFinder:
         self, project: str, creations: Sequence[PlannedCreation]
     ) -> ImportSurvey:
         """Return the imports, and findings for resources that block the apply."""
+        finder = GoogleImportFinder(self._api.of_project(project))
+        return await finder._survey(project, creations)
+
+    async def _survey(self, project: str, creations: Sequence[PlannedCreation]) -> ImportSurvey:
         slots = asyncio.Semaphore(_MAX_CONCURRENT)
 
         async def find(creation: PlannedCreation) -> ImportSurvey:
@@ -61,7 +66,7 @@ class GoogleImportFinder:
             surveys += await asyncio.gather(*(find(creation) for creation in others))
             surveys.append(await self._find_rulesets(project, creations))
         except RefusedByGoogle as refused:
-            return ImportSurvey(findings=[_refusal_finding(refused)])
+            return ImportSurvey(findings=[_refusal_finding(project, refused)])
         return ImportSurvey(
             [item for survey in surveys for item in survey.imports],
             [problem for survey in surveys for problem in survey.findings],
@@ -76,7 +81,7 @@ class GoogleImportFinder:
         try:
             resource = await self._api.get(lookup.service, lookup.path)
         except RefusedByGoogle as refused:
-            return _survey_refusal(creation, refused)
+            return await self._survey_refusal(creation, refused)
         if problem := await self._mismatch(project, creation, resource):
             return ImportSurvey(findings=[problem])
         if _is_deleted(resource):
@@ -115,7 +120,7 @@ class GoogleImportFinder:
                 and app.get("state", "ACTIVE") == "ACTIVE"
             ]
         except RefusedByGoogle as refused:
-            return _survey_refusal(creation, refused)
+            return await self._survey_refusal(creation, refused)
         # Cameras use the oldest app; Google lists apps in the order of creation.
         return ImportSurvey(
             [
@@ -143,11 +148,34 @@ class GoogleImportFinder:
             try:
                 name = str((await self._api.get(lookup.service, lookup.path)).get("rulesetName"))
                 ruleset = await self._api.get("firebaserules", f"v1/{name}")
-            except RefusedByGoogle:
+            except RefusedByGoogle as refused:
+                if not await self._is_absent(refused):
+                    raise
                 continue
             if address := planned.get(ruleset_source(ruleset)):
                 imports[address] = Import(address, name)
         return ImportSurvey(list(imports.values()))
+
+    async def _survey_refusal(
+        self, creation: PlannedCreation, refused: RefusedByGoogle
+    ) -> ImportSurvey:
+        """Map a refused lookup: absent, or a bucket of another project; re-raise other refusals."""
+        if await self._is_absent(refused):
+            return ImportSurvey()
+        if disabled_consumer(refused.error):
+            # Off in another project: whether the resource exists is unknown.
+            raise refused
+        if creation.type == "google_storage_bucket" and refused.error.http == 403:
+            return ImportSurvey(findings=[_name_taken(creation)])
+        raise refused
+
+    async def _is_absent(self, refused: RefusedByGoogle) -> bool:
+        """Whether the resource does not exist.
+
+        An API that is off in the customer's project has no resources, or the apply fails with the
+        cause; an API that is off in the service's own project proves nothing.
+        """
+        return refused.error.http == 404 or await self._api.is_disabled_in_project(refused)
 
     async def _undelete(self, lookup: ResourceLookup) -> None:
         """Restore a resource deleted within the last 30 days, whose name stays reserved."""
@@ -166,17 +194,6 @@ def _is_deleted(resource: _Json) -> bool:
     return resource.get("state") == "DELETED" or bool(resource.get("deleteTime"))
 
 
-def _survey_refusal(creation: PlannedCreation, refused: RefusedByGoogle) -> ImportSurvey:
-    """Map a refused lookup: absent, or a bucket of another project; re-raise other refusals."""
-    known = match(refused.error)
-    if refused.error.http == 404 or (known and known.reason is Reason.API_DISABLED):
-        # A disabled API has no resources, or the apply fails with the cause.
-        return ImportSurvey()
-    if creation.type == "google_storage_bucket" and refused.error.http == 403:
-        return ImportSurvey(findings=[_name_taken(creation)])
-    raise refused
-
-
 def _name_taken(creation: PlannedCreation) -> Finding:
     return finding(
         Reason.NAME_TAKEN,
@@ -186,6 +203,8 @@ def _name_taken(creation: PlannedCreation) -> Finding:
     )
 
 
-def _refusal_finding(refused: RefusedByGoogle) -> Finding:
+def _refusal_finding(project: str, refused: RefusedByGoogle) -> Finding:
+    if disabled_consumer(refused.error):
+        return disabled_api(project, refused, is_own=False)
     known = match(refused.error)
     return known.finding if known else finding(Reason.PREFLIGHT_FAILED)

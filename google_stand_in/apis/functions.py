@@ -13,6 +13,7 @@ API = Routes("cloudfunctions")
 RUN = Routes("run")
 ROUTES = (API, RUN)
 
+RUNTIMES = {"python39": "DECOMMISSIONED", "python310": "DEPRECATED", "python312": "GA"}
 FUNCTIONS, SERVICES, BUILDS = "functions", "services", "builds"
 # https://cloud.google.com/functions/docs/securing/build-custom-sa#grant_permissions
 BUILD_PERMISSIONS = ("artifactregistry.repositories.uploadArtifacts", "logging.logEntries.create")
@@ -68,6 +69,15 @@ def _build(call: Call, function: Json) -> str:
     stored = f"{call.root}locations/{call.params['location']}/builds/build-{number}"
     call.world.put(BUILDS, stored, {"name": name, "id": f"build-{number}", "status": "SUCCESS"})
     return name
+
+
+@API.get(_PARENT + "/runtimes")
+def list_runtimes(call: Call) -> Json:
+    """The runtimes of the second generation; Google requires no permission."""
+    runtimes = [
+        {"name": name, "stage": stage, "environment": "GEN_2"} for name, stage in RUNTIMES.items()
+    ]
+    return page(call, "runtimes", runtimes)
 
 
 def _check_agent(call: Call) -> None:

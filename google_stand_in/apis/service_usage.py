@@ -83,6 +83,15 @@ def list_services(call: Call) -> Json:
     return page(call, "services", services)
 
 
+@API.get("projects/{project}/services/{service}/consumerQuotaMetrics", "serviceusage.quotas.get")
+def list_quotas(call: Call) -> Json:
+    """The quota of service accounts, Google's default."""
+    metric = "iam.googleapis.com/quota/service-account-count"
+    limit = {"unit": "1/{project}", "quotaBuckets": [{"effectiveLimit": "100"}]}
+    metrics = [{"metric": metric, "consumerQuotaLimits": [limit]}]
+    return page(call, "metrics", metrics if call.params["service"] == "iam.googleapis.com" else [])
+
+
 @API.get("projects/{project}/services:batchGet", "serviceusage.services.get")
 def batch_get(call: Call) -> Json:
     names = call.query.getlist("names")

@@ -2,14 +2,23 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 from adapters.google.preflight import read_requirements
+from deployments.deployment import DeploymentRequest, Stack
+from deployments.preflight import firestore_location
+from tests.support.provider_calls import permissions_of, unlisted
 
 TERRAFORM = Path(__file__).resolve().parent.parent.parent / "terraform"
 ANAVA = TERRAFORM / "anava"
 HCL = "\n".join(path.read_text() for path in sorted(ANAVA.glob("*.tf")))
-LISTED: dict[str, list[str]] = json.loads((ANAVA / "permissions.json").read_text())["permissions"]
+CONTENT = json.loads((ANAVA / "permissions.json").read_text())
+LISTED: dict[str, list[str]] = CONTENT["permissions"]
+LATER: dict[str, list[str]] = CONTENT["later_permissions"]
 TYPES = set(re.findall(r'^resource "(google_\w+)"', HCL, re.MULTILINE))
 
 
@@ -23,9 +32,9 @@ def test_no_type_is_listed_that_the_stack_does_not_have() -> None:
     assert set(LISTED) - TYPES == {"project"}
 
 
-def test_every_permission_is_one() -> None:
-    for permission in read_requirements(TERRAFORM, "anava").permissions:
-        assert re.fullmatch(r"[a-z]+\.[A-Za-z]+\.[A-Za-z]+", permission)
+def test_every_permission_has_the_form_of_a_permission() -> None:
+    for permission in read_requirements(TERRAFORM, "anava").all_permissions:
+        assert re.fullmatch(r"([a-z]+\.|iam\.googleapis\.com/)[A-Za-z]+\.[A-Za-z]+", permission)
 
 
 def test_the_apis_are_those_that_the_stack_switches_on() -> None:
@@ -39,3 +48,47 @@ def test_the_apis_are_those_that_the_stack_switches_on() -> None:
 def test_a_template_without_a_list_needs_nothing() -> None:
     found = read_requirements(TERRAFORM, "sandbox")
     assert (found.permissions, found.apis) == ((), ())
+
+
+def test_the_runtimes_and_the_accounts_are_those_of_the_template() -> None:
+    needed = read_requirements(TERRAFORM, "anava")
+    identities = re.search(r"identities = \{\n(.*?)\n  \}", HCL, re.DOTALL)
+    assert identities
+    accounts = re.findall(r"^ +[a-z-]+ += \{ id =", identities[1], re.MULTILINE)
+
+    assert set(re.findall(r'runtime += "(\w+)"', HCL)) == {*needed.runtimes}
+    assert len(accounts) == needed.service_accounts > 0
+
+
+def test_the_default_location_of_the_database_is_that_of_the_template() -> None:
+    request = DeploymentRequest(Stack("anava", "demo-proj", "anava"), "us-central1", "US")
+    variable = re.search(r'variable "firestore_location" \{(.*?)\n\}', HCL, re.DOTALL)
+    assert variable
+    assert f'default     = "{firestore_location(request)}"' in variable[1]
+
+
+def test_the_published_role_is_made_from_the_list() -> None:
+    script = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, TERRAFORM.parent / "scripts" / "deployer-role"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert (ANAVA / "deployer-role.yaml").read_text() == script.stdout
+
+
+@pytest.mark.parametrize("kind", sorted(TYPES))
+def test_the_permissions_of_a_type_are_those_of_the_providers_calls(kind: str) -> None:
+    project = {*LISTED["project"]}
+    assert {*LISTED[kind]} == permissions_of(kind, first=True) - project
+    later = permissions_of(kind, first=False) - permissions_of(kind, first=True)
+    assert {*LATER.get(kind, ())} == later
+
+
+def test_a_call_that_is_not_in_the_table_is_found() -> None:
+    bucket = {"method": "GET", "path": "/storage/v1/b/demo-proj-anava-functions"}
+    role = {"method": "POST", "path": "/iam/v1/projects/demo-proj/roles"}
+    token = {"method": "GET", "path": "/computeMetadata/v1/project/project-id"}
+
+    assert unlisted([bucket, token]) == set()
+    assert unlisted([bucket, role, token]) == {"POST iam projects/{project}/roles"}

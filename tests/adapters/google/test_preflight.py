@@ -1,5 +1,6 @@
 """Preflight against a stateful stand-in for Google: with one thing missing exactly that finding."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ from adapters.google.preflight import GooglePreflight, read_requirements
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.errors import Unavailable
 from deployments.findings import Finding, Severity
+from deployments.permissions import OF_BUCKET_POLICY
 from deployments.preflight import blocking
 from deployments.reasons import Reason
 from tests.support.servers import ROOT, free_port
@@ -17,7 +19,7 @@ from tests.support.stand_in.serving import ServedStandIn, Token
 
 NEEDED = read_requirements(ROOT / "terraform", "anava")
 REQUEST = DeploymentRequest(Stack("anava", "demo-proj", "anava"), "us-central1", "US")
-# What the lists of what exists and the policies need besides.
+# Permissions that the lists of existing resources and the policies need besides.
 LOOKING = [
     "orgpolicy.policy.get",
     "iam.serviceAccounts.list",
@@ -28,9 +30,10 @@ LOOKING = [
     "apigateway.apis.list",
     "apigateway.gateways.list",
     "datastore.databases.list",
+    "serviceusage.quotas.get",
     "storage.buckets.list",
 ]
-ALL = [*NEEDED.permissions, *LOOKING]
+ALL = [*NEEDED.all_permissions, *LOOKING]
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +72,16 @@ async def test_a_missing_permission_is_found_alone(google: ServedStandIn) -> Non
     source = Token("")
     api = GoogleApi(source, google.endpoint)
     preflight = GooglePreflight(api, ROOT / "terraform")
-    for permission in NEEDED.permissions:
+    for permission in NEEDED.all_permissions:
         source.value = google.token([a_l_l for a_l_l in ALL if a_l_l != permission])
-        found = await preflight.check(REQUEST)
+        findings = await preflight.check(REQUEST)
 
-        seen = [(item.cause, item.severity, item.resource) for item in found]
-        assert seen == [(Reason.PERMISSION_DENIED, Severity.BLOCKING, permission)]
-        assert permission in found[0].message
-        assert found[0].fix.endswith("/iam?project=demo-proj")
+        first_deployment = permission in NEEDED.permissions and permission not in OF_BUCKET_POLICY
+        severity = Severity.BLOCKING if first_deployment else Severity.WARNING
+        seen = [(item.cause, item.severity, item.resource) for item in findings]
+        assert seen == [(Reason.PERMISSION_DENIED, severity, permission)]
+        assert f"The permission {permission} is missing in demo-proj." in findings[0].message
+        assert findings[0].fix.endswith("/iam?project=demo-proj")
     await api.close()
 
 
@@ -109,7 +114,7 @@ async def test_a_project_without_billing_is_found_alone(google: ServedStandIn) -
         (
             "gcp.resourceLocations",
             [{"values": {"allowedValues": ["in:europe-locations"]}}],
-            "us-central1, US",
+            "us-central1, US, nam5, global",
         ),
         (
             "iam.workloadIdentityPoolProviders",
@@ -140,7 +145,7 @@ async def test_a_policy_that_will_refuse_is_found_alone(
         ("iam.disableServiceAccountCreation", [{"enforce": False}]),
         (
             "gcp.resourceLocations",
-            [{"values": {"allowedValues": ["in:us-locations"]}}],
+            [{"values": {"allowedValues": ["in:us-locations", "nam5", "global"]}}],
         ),
         ("gcp.restrictServiceUsage", [{"values": {"allowedValues": [*NEEDED.apis]}}]),
     ],
@@ -158,7 +163,7 @@ async def test_policies_that_may_not_be_read_are_a_note(google: ServedStandIn) -
 
 
 async def test_a_region_without_api_gateway_is_found_alone(google: ServedStandIn) -> None:
-    request = DeploymentRequest(REQUEST.stack, "europe-west9", "US")
+    request = DeploymentRequest(REQUEST.stack, "asia-east1", "US")
     (found,) = await check(google, request=request)
 
     # The gateway stands in the nearest region then.
@@ -218,6 +223,118 @@ async def test_a_bucket_that_lies_elsewhere_blocks(google: ServedStandIn) -> Non
 
     assert (found.cause, found.severity) == (Reason.LOCATION_MISMATCH, Severity.BLOCKING)
     assert found.fix == "anava deploy --storage-location EU"
+
+
+@pytest.mark.parametrize(("region", "is_limited"), [("us-east1", True), ("us-central1", False)])
+async def test_a_region_in_which_new_projects_may_not_build_is_a_warning(
+    google: ServedStandIn, region: str, is_limited: bool
+) -> None:
+    findings = await check(google, request=DeploymentRequest(REQUEST.stack, region, "US"))
+
+    expected = [(Reason.LOCATION_MISMATCH, Severity.WARNING, region)] if is_limited else []
+    assert [(item.cause, item.severity, item.resource) for item in findings] == expected
+
+
+async def test_a_region_in_which_the_stack_has_been_built_is_no_warning(
+    google: ServedStandIn,
+) -> None:
+    path = "/cloudfunctions/v2/projects/demo-proj/locations/us-east1/functions"
+    google.preload((f"{path}?functionId=anava-tvm-fn", {}))
+    findings = await check(google, request=DeploymentRequest(REQUEST.stack, "us-east1", "US"))
+
+    assert [item.cause for item in findings] == [Reason.ALREADY_EXISTS]
+
+
+@pytest.mark.parametrize(
+    ("stage", "severity"),
+    [("DECOMMISSIONED", Severity.BLOCKING), ("DEPRECATED", Severity.WARNING), ("GA", None)],
+)
+async def test_a_runtime_that_google_retired_is_found_alone(
+    google: ServedStandIn, stage: str, severity: Severity | None
+) -> None:
+    runtimes = [
+        {"name": "python312", "stage": stage, "environment": "GEN_2"},
+        # The stage in the other generation says nothing.
+        {"name": "python312", "stage": "DECOMMISSIONED", "environment": "GEN_1"},
+    ]
+    rule = {"path": "/runtimes", "status": 200, "body": {"runtimes": runtimes}}
+    google.control("PUT", "rules", [rule])
+    findings = await check(google)
+
+    expected = [(severity, "python312")] if severity else []
+    assert [(item.severity, item.resource) for item in findings] == expected
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"runtimes": None}, {"runtimes": [{}, {"name": 1, "environment": "GEN_2"}]}]
+)
+async def test_an_unknown_list_of_runtimes_is_no_finding(
+    google: ServedStandIn, body: dict[str, object]
+) -> None:
+    google.control("PUT", "rules", [{"path": "/runtimes", "status": 200, "body": body}])
+    assert await check(google) == []
+
+
+def quota(limit: object) -> dict[str, object]:
+    metric = "iam.googleapis.com/quota/service-account-count"
+    limits = [{"quotaBuckets": [{"effectiveLimit": limit}]}]
+    body = {"metrics": [{"metric": metric, "consumerQuotaLimits": limits}]}
+    return {"path": "consumerQuotaMetrics", "status": 200, "body": body}
+
+
+@pytest.mark.parametrize(("limit", "is_used_up"), [("6", False), ("5", True), ("0", True)])
+async def test_a_quota_that_lacks_accounts_for_the_stack_is_found(
+    google: ServedStandIn, limit: str, is_used_up: bool
+) -> None:
+    """The project has two accounts, of which the first is the stack's; the stack has five."""
+    for account in ("anava-tvm-sa", "other-account"):
+        google.preload(
+            ("/iam/v1/projects/demo-proj/serviceAccounts", {"accountId": account}),
+        )
+    google.control("PUT", "rules", [quota(limit)])
+    findings = [item for item in await check(google) if item.severity is Severity.BLOCKING]
+
+    assert [item.cause for item in findings] == [Reason.QUOTA_EXCEEDED] * is_used_up
+    if is_used_up:
+        assert findings[0].message == (
+            f"The stack needs 4 more service accounts, and demo-proj has 2 of at most {limit}."
+        )
+
+
+@pytest.mark.parametrize("limit", ["-1", "many", None, "", "1e3"])
+async def test_a_quota_without_a_limit_is_no_finding(google: ServedStandIn, limit: object) -> None:
+    google.control("PUT", "rules", [quota(limit)])
+    assert await check(google) == []
+
+
+@pytest.mark.parametrize(
+    ("database_id", "type", "expected"),
+    [
+        ("(default)", "DATASTORE_MODE", (Reason.ALREADY_EXISTS, Severity.BLOCKING)),
+        ("(default)", "FIRESTORE_NATIVE", (Reason.ALREADY_EXISTS, Severity.NOTE)),
+    ],
+)
+async def test_a_database_in_datastore_mode_blocks(
+    google: ServedStandIn, database_id: str, type: str, expected: tuple[Reason, Severity]
+) -> None:
+    path = f"/firestore/v1/projects/demo-proj/databases?databaseId={database_id}"
+    google.preload((path, {"type": type, "locationId": "nam5"}))
+    variables = json.dumps({"firestore_database_id": database_id})
+    request = DeploymentRequest(REQUEST.stack, "us-central1", "US", variables)
+    (found,) = await check(google, request=request)
+
+    assert ((found.cause, found.severity), found.resource) == (expected, database_id)
+    # The stack of another database does not use it.
+    assert await check(google) == []
+
+
+async def test_a_database_that_lies_elsewhere_is_a_warning(google: ServedStandIn) -> None:
+    path = "/firestore/v1/projects/demo-proj/databases?databaseId=anava"
+    google.preload((path, {"type": "FIRESTORE_NATIVE", "locationId": "eur3"}))
+    (found,) = await check(google)
+
+    assert (found.cause, found.severity) == (Reason.LOCATION_MISMATCH, Severity.WARNING)
+    assert found.fix == "anava deploy --var firestore_location=eur3"
 
 
 async def test_a_google_that_is_down_for_a_moment_is_asked_again(google: ServedStandIn) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.provider_calls import unlisted
 from tests.support.real_provider import PROJECT
 from tests.terraform.anava_contract import CONTRACT_APIS, OUTPUTS, SENSITIVE
 from tests.terraform.stack.applied import Stack
@@ -28,6 +29,11 @@ def account(name: str) -> str:
 
 def test_a_second_plan_finds_nothing_to_do(stack: Stack) -> None:
     stack.template.run("plan", "-detailed-exitcode", "-input=false", expected=0)
+
+
+def test_every_call_of_the_provider_is_in_the_table_of_calls_and_permissions(stack: Stack) -> None:
+    assert stack.google.asked()
+    assert unlisted(stack.google.asked()) == set()
 
 
 def test_every_output_of_the_contract_has_a_value(stack: Stack) -> None:
@@ -227,3 +233,4 @@ def test_zz_a_destroy_keeps_camera_data_and_the_next_deployment_imports_it(stack
     stack.template.run("destroy", "-auto-approve", "-input=false")
     for kind in ("databases", "buckets", "firebaseBuckets"):
         assert stack.names(kind) == set(), kind
+    assert unlisted(stack.google.asked()) == set()
