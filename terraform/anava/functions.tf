@@ -19,6 +19,14 @@ locals {
     }
   }
 
+  # Cloud Run's deterministic address, known before the function exists: a reference to the function
+  # would make it create-before-destroy with the gateway's config, and a function of a failed build
+  # could never be replaced. https://cloud.google.com/run/docs/triggering/https-request
+  function_addresses = {
+    for name in keys(local.archives) :
+    name => "https://${var.prefix}-${name}-fn-${google_firebase_project.this.project_number}.${var.region}.run.app"
+  }
+
   archives = {
     device-auth = "${path.module}/functions/device-auth.zip"
     tvm         = "${path.module}/functions/token-vending.zip"

@@ -22,7 +22,8 @@ def test_everything_comes_from_one_provider() -> None:
     }
 
     assert kinds == {"google"}
-    assert [label for label, _ in of("provider")] == ["google"]
+    # Twice: with the customer's project as quota project, and without for the first two APIs.
+    assert [label for label, _ in of("provider")] == ["google", "google"]
     (terraform,) = (body.content for body in TEMPLATE if body.keyword == "terraform")
     (providers,) = terraform["required_providers"]
     assert providers["google"] == {"source": "hashicorp/google-beta", "version": "7.45.0"}
@@ -33,7 +34,10 @@ def test_the_template_is_blocks_of_these_kinds_only() -> None:
     """No module is fetched while a customer waits, and the backend is the service's to write."""
     kinds = {body.keyword for body in TEMPLATE}
 
-    assert kinds == {"terraform", "provider", "variable", "locals", "resource", "data", "output"}
+    assert kinds == {
+        *("terraform", "provider", "variable", "locals", "resource", "data", "output"),
+        "moved",
+    }
 
 
 def test_nothing_runs_a_program_or_waits() -> None:
@@ -65,6 +69,8 @@ def test_each_output_says_what_it_is() -> None:
 def test_the_apis_of_the_contract_are_enabled_and_never_disabled() -> None:
     text = (ANAVA / "services.tf").read_text()
     named = {f"{name}.googleapis.com" for name in re.findall(r'^    "(\w+)",', text, re.MULTILINE)}
+    (first,) = re.findall(r"first_services = toset\(\[(.*)\]\)", text)
+    named |= set(re.findall(r'"([\w.]+)"', first))
 
     assert named - CONTRACT_APIS == {
         "apikeys.googleapis.com",
@@ -75,7 +81,7 @@ def test_the_apis_of_the_contract_are_enabled_and_never_disabled() -> None:
     services = [
         body for label, body in of("resource") if label.startswith("google_project_service.")
     ]
-    assert [body["disable_on_destroy"] for body in services] == [False, False]
+    assert [body["disable_on_destroy"] for body in services] == [False, False, False]
 
 
 def test_no_role_is_owner_editor_or_admin_and_only_vertex_ai_reaches_data() -> None:
