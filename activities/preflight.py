@@ -17,6 +17,7 @@ from deployments.imports import (
     PlannedCreation,
     planned_creations,
     replaced_addresses,
+    unusable_resources,
 )
 from deployments.preflight import Preflight
 from deployments.reasons import Reason
@@ -62,6 +63,9 @@ class ImportFinder(Protocol):
     async def find_existing(
         self, project: str, planned_creations: Sequence[PlannedCreation]
     ) -> ImportSurvey: ...
+    async def delete_unusable(
+        self, project: str, unusable: Sequence[PlannedCreation]
+    ) -> ImportSurvey: ...
 
 
 class PreflightActivities:
@@ -86,14 +90,20 @@ class PreflightActivities:
     async def find_existing(self, input: FindExistingInput) -> ImportSurvey:
         """Find the resources that the plan on this host would create and that exist already.
 
-        Repeat: searches again; a resource restored from soft deletion exists.
-        Cancel: ends the search; restored resources stay.
+        Resources that Google could not complete are deleted, so that the plan creates them.
+
+        Repeat: searches again; a restored resource exists, a deleted one does not.
+        Cancel: ends the search; restored resources stay, deleted resources are gone.
         """
         async with heartbeating():
             plan_json = await self._plans.plan_json(input.deployment)
             # A customer's plan may be large: decoded in threads, not in the event loop.
             if replaced := await asyncio.to_thread(replaced_addresses, plan_json):
                 return ImportSurvey(findings=[_replaced(address) for address in replaced])
+            if unusable := await asyncio.to_thread(unusable_resources, plan_json):
+                survey = await self._import_finder.delete_unusable(input.project, unusable)
+                if survey.deleted or survey.findings:
+                    return survey
             creations = await asyncio.to_thread(planned_creations, plan_json)
             survey = await self._import_finder.find_existing(input.project, creations)
             # The order of the next plan comes from a workflow, whose task another program may take.

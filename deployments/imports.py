@@ -8,6 +8,7 @@ with provider 7.45.0).
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 from deployments.findings import Finding
@@ -23,6 +24,7 @@ __all__ = [
     "replaced_addresses",
     "resource_lookup",
     "ruleset_source",
+    "unusable_resources",
 ]
 
 
@@ -40,6 +42,8 @@ class ImportSurvey:
 
     imports: list[Import] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    # Addresses of unusable resources that were deleted: the plan still counts on them.
+    deleted: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ _NAMES = {
         "iam/v1",
         "projects/{project}/serviceAccounts/{account_id}@{project}.iam.gserviceaccount.com",
     ),
+    "google_project_iam_custom_role": ("iam/v1", "projects/{project}/roles/{role_id}"),
     "google_iam_workload_identity_pool": (
         "iam/v1",
         "projects/{project}/locations/global/workloadIdentityPools/{workload_identity_pool_id}",
@@ -114,6 +119,10 @@ _NAMES = {
 }
 
 
+# Creating them again changes nothing at Google.
+_REPEATABLE = {"google_firebase_project", "google_identity_platform_config"}
+
+
 def planned_creations(plan_json: bytes) -> list[PlannedCreation]:
     """The resources that a plan creates.
 
@@ -130,6 +139,43 @@ def planned_creations(plan_json: bytes) -> list[PlannedCreation]:
         if resource_change.get("mode") == "managed"
         and resource_change["change"]["actions"] == ["create"]
     ]
+
+
+def unusable_resources(plan_json: bytes) -> list[PlannedCreation]:
+    """Resources in the state that an apply of this plan would not make usable.
+
+    An incomplete (tainted) resource that terraform would create before it destroys the old one,
+    whose name is taken; and a failed function without an address, in which the plan sees no change.
+    """
+    return [
+        PlannedCreation(
+            str(resource_change["address"]),
+            str(resource_change["type"]),
+            resource_change["change"].get("before") or {},
+        )
+        for resource_change in json.loads(plan_json).get("resource_changes", ())
+        if resource_change.get("mode") == "managed"
+        and resource_change["type"] in _NAMES.keys() - _REPEATABLE
+        and (_is_replaced_by_creation(resource_change) or _is_failed_function(resource_change))
+    ]
+
+
+def _is_replaced_by_creation(resource_change: Mapping[str, Any]) -> bool:
+    return (
+        resource_change["change"]["actions"] == ["create", "delete"]
+        and resource_change.get("action_reason") == "replace_because_tainted"
+    )
+
+
+def _is_failed_function(resource_change: Mapping[str, Any]) -> bool:
+    change = resource_change["change"]
+    before = change.get("before") or {}
+    return (
+        resource_change["type"] == "google_cloudfunctions2_function"
+        and change["actions"] in (["no-op"], ["update"])
+        and before.get("state") == "FAILED"
+        and not any(service.get("uri") for service in _objects(before.get("service_config")))
+    )
 
 
 def replaced_addresses(plan_json: bytes) -> list[str]:

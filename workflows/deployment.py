@@ -191,7 +191,7 @@ class DeploymentWorkflow:
             self._findings = survey.findings
             if self._cancel() or blocking(survey.findings):
                 return False
-            if not survey.imports:
+            if not survey.imports and not survey.deleted:
                 return True
             self._imports += survey.imports
         return True

@@ -104,6 +104,10 @@ class GoogleApi:
         """Call a custom method; raises as `get` does."""
         return await self._request("POST", service, path, {}, body)
 
+    async def delete(self, service: str, path: str) -> _Json:
+        """Delete a resource; raises as `get` does."""
+        return await self._request("DELETE", service, path, {}, None)
+
     async def items(self, service: str, path: str, key: str, **query: str) -> AsyncIterator[_Json]:
         """Yield every item of a paged list; raises as `get` does."""
         for _ in range(_MAX_PAGES):

@@ -1,11 +1,14 @@
 """Finds the resources in the project that a plan would create."""
 
 import asyncio
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from adapters.google.api import GoogleApi, RefusedByGoogle, disabled_consumer
 from adapters.google.project_checks import disabled_api
+from adapters.google.unusable_resources import UnusableResources, blocked, is_unusable
 from deployments.errors import Unavailable
 from deployments.findings import Finding, finding
 from deployments.imports import (
@@ -41,14 +44,17 @@ _LOCATIONS = {
 class GoogleImportFinder:
     """Finds existing resources by name; restores soft-deleted resources."""
 
-    def __init__(self, api: GoogleApi) -> None:
+    def __init__(self, api: GoogleApi, unusable: UnusableResources | None = None) -> None:
         self._api = api
+        self._unusable = unusable or UnusableResources(api)
 
     async def find_existing(
         self, project: str, creations: Sequence[PlannedCreation]
     ) -> ImportSurvey:
         """Return the imports, and findings for resources that block the apply."""
-        finder = GoogleImportFinder(self._api.of_project(project))
+        finder = GoogleImportFinder(
+            self._api.of_project(project), self._unusable.of_project(project)
+        )
         return await finder._survey(project, creations)
 
     async def _survey(self, project: str, creations: Sequence[PlannedCreation]) -> ImportSurvey:
@@ -56,6 +62,8 @@ class GoogleImportFinder:
 
         async def find(creation: PlannedCreation) -> ImportSurvey:
             async with slots:
+                if creation.type == "google_firebase_web_app":
+                    return await self._find_web_app(project, creation)
                 return await self._find(project, creation)
 
         try:
@@ -67,21 +75,44 @@ class GoogleImportFinder:
             surveys.append(await self._find_rulesets(project, creations))
         except RefusedByGoogle as refused:
             return ImportSurvey(findings=[_refusal_finding(project, refused)])
-        return ImportSurvey(
-            [item for survey in surveys for item in survey.imports],
-            [problem for survey in surveys for problem in survey.findings],
-        )
+        return _merged(surveys)
+
+    async def delete_unusable(
+        self, project: str, unusable: Sequence[PlannedCreation]
+    ) -> ImportSurvey:
+        """Delete resources of the state that no apply makes usable; the next plan creates them."""
+
+        resources = self._unusable.of_project(project)
+
+        async def delete(planned: PlannedCreation) -> ImportSurvey:
+            lookup = resource_lookup(planned, project)
+            if lookup is None:
+                return ImportSurvey()
+            if problem := await resources.delete(planned, lookup):
+                return ImportSurvey(findings=[problem])
+            return ImportSurvey(deleted=[planned.address])
+
+        return _merged(await asyncio.gather(*map(delete, unusable)))
 
     async def _find(self, project: str, creation: PlannedCreation) -> ImportSurvey:
-        if creation.type == "google_firebase_web_app":
-            return await self._find_web_app(project, creation)
         lookup = resource_lookup(creation, project)
         if lookup is None:
             return ImportSurvey()
         try:
             resource = await self._api.get(lookup.service, lookup.path)
+            settled = await self._unusable.settled(creation, lookup, resource)
         except RefusedByGoogle as refused:
             return await self._survey_refusal(creation, refused)
+        if settled is None:
+            return ImportSurvey(findings=[_in_progress(creation)])
+        if is_unusable(creation.type, settled):
+            problem = await self._unusable.delete_untracked(creation, lookup, settled)
+            return ImportSurvey(findings=[problem] if problem else [])
+        return await self._importable(project, creation, lookup, settled)
+
+    async def _importable(
+        self, project: str, creation: PlannedCreation, lookup: ResourceLookup, resource: _Json
+    ) -> ImportSurvey:
         if problem := await self._mismatch(project, creation, resource):
             return ImportSurvey(findings=[problem])
         if _is_deleted(resource):
@@ -139,6 +170,7 @@ class GoogleImportFinder:
             if creation.type == "google_firebaserules_ruleset"
         }
         imports: dict[str, Import] = {}
+        findings: list[Finding] = []
         for release in creations:
             if release.type != "google_firebaserules_release":
                 continue
@@ -152,9 +184,13 @@ class GoogleImportFinder:
                 if not await self._is_absent(refused):
                     raise
                 continue
-            if address := planned.get(ruleset_source(ruleset)):
+            source = ruleset_source(ruleset)
+            if address := planned.get(source):
                 imports[address] = Import(address, name)
-        return ImportSurvey(list(imports.values()))
+            # Other releases have names of the stack; this database is the project's.
+            elif release.text("name") == "cloud.firestore" and not _admits_nobody(source):
+                findings.append(_foreign_rules(release))
+        return ImportSurvey(list(imports.values()), findings)
 
     async def _survey_refusal(
         self, creation: PlannedCreation, refused: RefusedByGoogle
@@ -190,8 +226,45 @@ class GoogleImportFinder:
             await asyncio.sleep(_POLL_SECONDS)
 
 
+def _merged(surveys: Sequence[ImportSurvey]) -> ImportSurvey:
+    return ImportSurvey(
+        [item for survey in surveys for item in survey.imports],
+        [problem for survey in surveys for problem in survey.findings],
+        [address for survey in surveys for address in survey.deleted],
+    )
+
+
 def _is_deleted(resource: _Json) -> bool:
-    return resource.get("state") == "DELETED" or bool(resource.get("deleteTime"))
+    # A custom role has a field `deleted`.
+    return (
+        resource.get("state") == "DELETED"
+        or bool(resource.get("deleteTime"))
+        or resource.get("deleted") is True
+    )
+
+
+def _admits_nobody(rules: str) -> bool:
+    """Whether rules are Firebase's locked ones, which another app of the project cannot need."""
+    statements = re.findall(r"\ballow\b[^;]*", re.sub(r"//[^\n]*|/\*.*?\*/", "", rules, flags=re.S))
+    return all(re.fullmatch(r"allow[^:]*:\s*if\s+false\s*", text) for text in statements)
+
+
+def _foreign_rules(release: PlannedCreation) -> Finding:
+    return blocked(
+        release,
+        "The project's default database has security rules of another app, and the rules of the "
+        "stack would replace them.",
+        "Deploy with another database id.",
+    )
+
+
+def _in_progress(creation: PlannedCreation) -> Finding:
+    problem = finding(
+        Reason.CONCURRENT_CHANGE,
+        "Google is still creating, changing or deleting this resource.",
+        resource=creation.address,
+    )
+    return replace(problem, next_step="Deploy again in a few minutes.")
 
 
 def _name_taken(creation: PlannedCreation) -> Finding:

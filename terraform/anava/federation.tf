@@ -17,8 +17,14 @@ resource "google_iam_workload_identity_pool_provider" "firebase" {
   display_name                       = "Firebase sign-in"
 
   # Firebase signs for every project with the same keys: issuer and audience bind a token to this one.
-  # Only devices sign in with custom tokens, so users of another app in the project stay outside.
-  attribute_condition = "assertion.aud == \"${var.project_id}\" && assertion.firebase.sign_in_provider == \"custom\""
+  # Only device-auth sets the claim, so users of another app in the project stay outside, also where
+  # that app signs in with custom tokens.
+  attribute_condition = join(" && ", [
+    "assertion.aud == \"${var.project_id}\"",
+    "assertion.firebase.sign_in_provider == \"custom\"",
+    "has(assertion.anava_device)",
+    "assertion.anava_device == true",
+  ])
 
   attribute_mapping = {
     "google.subject"             = "assertion.sub"

@@ -15,8 +15,9 @@ data "google_firebase_web_app_config" "this" {
   web_app_id = google_firebase_web_app.this.app_id
 }
 
-# Custom tokens are taken once Authentication is on; every way in for people is off. A destroy leaves
-# it: Google has no way to switch it off.
+# Custom tokens are taken once Authentication is on; every way in for people is off where this stack
+# switches it on. Where it was on already, other apps of the project sign in with it, so nothing of it
+# is changed. A destroy leaves it: Google has no way to switch it off.
 resource "google_identity_platform_config" "this" {
   autodelete_anonymous_users = true
 
@@ -35,6 +36,10 @@ resource "google_identity_platform_config" "this" {
     phone_number {
       enabled = false
     }
+  }
+
+  lifecycle {
+    ignore_changes = all
   }
 
   depends_on = [google_firebase_project.this]

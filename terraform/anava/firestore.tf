@@ -7,9 +7,10 @@ resource "google_firestore_database" "this" {
   delete_protection_state = var.destroy_customer_data ? "DELETE_PROTECTION_DISABLED" : "DELETE_PROTECTION_ENABLED"
   deletion_policy         = var.destroy_customer_data ? "DELETE" : "ABANDON"
 
-  # A database cannot move, and an imported database stays where it is.
+  # A database cannot move, and an imported database stays where it is. Recovery, encryption and tags
+  # of an imported database are the customer's: without this, its backups would be switched off.
   lifecycle {
-    ignore_changes = [location_id]
+    ignore_changes = [location_id, point_in_time_recovery_enablement, cmek_config, tags]
   }
 
   depends_on = [google_project_service.this]

@@ -1,6 +1,11 @@
 # The service packs functions/<name>/ into functions/<name>.zip, the same bytes for the same content
 # (adapters/terraform/function_archives.py), so a new hash means new code and nothing else does.
 locals {
+  # Of an instance, and as many threads: the framework's server has 4 a CPU by default, and more calls
+  # would wait for a thread while Cloud Run sees an instance with room.
+  # https://github.com/GoogleCloudPlatform/functions-framework-python
+  concurrent_calls = 40
+
   functions = {
     device-auth = {
       entry_point = "initiate"
@@ -17,6 +22,14 @@ locals {
         TARGET_SERVICE_ACCOUNT_EMAIL = google_service_account.this["vertex-ai"].email
       }
     }
+  }
+
+  # Cloud Run's deterministic address, known before the function exists: a reference to the function
+  # would make it create-before-destroy with the gateway's config, and a function of a failed build
+  # could never be replaced. https://cloud.google.com/run/docs/triggering/https-request
+  function_addresses = {
+    for name in keys(local.archives) :
+    name => "https://${var.prefix}-${name}-fn-${google_firebase_project.this.project_number}.${var.region}.run.app"
   }
 
   archives = {
@@ -55,7 +68,7 @@ resource "google_cloudfunctions2_function" "this" {
 
   service_config {
     service_account_email = google_service_account.this[each.key].email
-    environment_variables = each.value.environment
+    environment_variables = merge(each.value.environment, { THREADS = tostring(local.concurrent_calls) })
 
     # The gateway comes from outside the customer's network; who may call is for IAM to say.
     ingress_settings = "ALLOW_ALL"
@@ -65,7 +78,7 @@ resource "google_cloudfunctions2_function" "this" {
     available_cpu                    = "1"
     available_memory                 = "256Mi"
     max_instance_count               = 10
-    max_instance_request_concurrency = 40
+    max_instance_request_concurrency = local.concurrent_calls
     timeout_seconds                  = 30 # two calls of 8 s each, and room
   }
 

@@ -64,7 +64,7 @@ locals {
           summary          = route.summary
           security         = [{ api_key = [] }]
           x-google-quota   = { metricCosts = { calls = 1 } }
-          x-google-backend = { address = google_cloudfunctions2_function.this[route.function].service_config[0].uri, deadline = 30 }
+          x-google-backend = { address = local.function_addresses[route.function], deadline = 30 }
           parameters = [{
             in       = "body"
             name     = "body"
@@ -110,7 +110,9 @@ resource "google_api_gateway_api_config" "this" {
     }
   }
 
-  # The gateway moves to the new one before the old one goes. What cannot be read back of an imported
+  # The gateway moves to the new one before the old one goes. Terraform then replaces everything that
+  # the config depends on in this order, too: so a function, whose name is taken until it is deleted,
+  # must not be among it. What cannot be read back of an imported
   # one is no reason to replace it: other content has another id.
   lifecycle {
     create_before_destroy = true

@@ -15,7 +15,6 @@ locals {
       device-auth = ["roles/logging.logWriter"]
       tvm         = ["roles/logging.logWriter"]
       api-gateway = ["roles/logging.logWriter"]
-      vertex-ai   = ["roles/aiplatform.user"]
       # What a build needs instead of the default compute account, which may do nothing in a new
       # organisation and everything in an old project: read the source, push the image, log.
       build = ["roles/logging.logWriter", "roles/artifactregistry.writer", "roles/storage.objectViewer"]
@@ -51,23 +50,21 @@ resource "google_service_account_iam_member" "signs_as_itself" {
   member             = google_service_account.this[each.key].member
 }
 
-# A device's data: this one database, not every database of the project.
-resource "google_project_iam_member" "firestore" {
-  project = var.project_id
-  role    = "roles/datastore.user"
-  member  = google_service_account.this["vertex-ai"].member
+# All that the token of a device opens: a prediction. roles/aiplatform.user may also start jobs, read
+# datasets and change models. Data and files have Firebase's rules, which know the device; a role on
+# the database or the bucket would open those of every device. Ids of roles have no hyphen.
+resource "google_project_iam_custom_role" "device" {
+  role_id     = "${replace(var.prefix, "-", "_")}_device"
+  title       = "Anava: prediction for devices"
+  permissions = ["aiplatform.endpoints.predict"]
 
-  condition {
-    title      = "own database"
-    expression = "resource.name == \"projects/${var.project_id}/databases/${var.firestore_database_id}\""
-  }
+  depends_on = [google_project_service.this]
 }
 
-# A device's files: read in this one bucket; writing goes through Firebase and its rules.
-resource "google_storage_bucket_iam_member" "reads_firebase_bucket" {
-  bucket = google_storage_bucket.firebase.name
-  role   = "roles/storage.objectViewer"
-  member = google_service_account.this["vertex-ai"].member
+resource "google_project_iam_member" "device" {
+  project = var.project_id
+  role    = google_project_iam_custom_role.device.name
+  member  = google_service_account.this["vertex-ai"].member
 }
 
 # Only the gateway may call the functions. A second-generation function is a Cloud Run service, and

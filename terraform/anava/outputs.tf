@@ -27,12 +27,16 @@ output "firebase_storage_bucket" {
 
 output "device_auth_function_url" {
   description = "Function behind /device-auth/initiate; only the gateway may call it."
-  value       = google_cloudfunctions2_function.this["device-auth"].service_config[0].uri
+  value       = local.function_addresses["device-auth"]
+
+  depends_on = [google_cloudfunctions2_function.this]
 }
 
 output "tvm_function_url" {
   description = "Function behind /gcp-token/vend; only the gateway may call it."
-  value       = google_cloudfunctions2_function.this["tvm"].service_config[0].uri
+  value       = local.function_addresses["tvm"]
+
+  depends_on = [google_cloudfunctions2_function.this]
 }
 
 output "vertex_ai_service_account_email" {

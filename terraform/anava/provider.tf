@@ -16,3 +16,13 @@ provider "google" {
     anava-prefix = var.prefix
   }
 }
+
+# Only for the APIs without which no call may count against the customer's project.
+provider "google" {
+  alias   = "first"
+  project = var.project_id
+  region  = var.region
+
+  user_project_override           = false
+  add_terraform_attribution_label = false
+}

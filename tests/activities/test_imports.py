@@ -95,6 +95,11 @@ class Looked:
         self.creations = creations
         return ImportSurvey([EXISTING])
 
+    async def delete_unusable(
+        self, project: str, unusable: Sequence[PlannedCreation]
+    ) -> ImportSurvey:
+        return ImportSurvey(deleted=[item.address for item in unusable])
+
     async def check(self, request: DeploymentRequest) -> list[Finding]:
         return []
 

@@ -13,6 +13,7 @@ from deployments.imports import (
     planned_creations,
     replaced_addresses,
     resource_lookup,
+    unusable_resources,
 )
 
 POOL = "projects/demo-proj/locations/global/workloadIdentityPools/devices-anava"
@@ -70,6 +71,12 @@ KNOWN = [
         {"name": "firebase.storage/demo-proj-anava-firebase"},
         "firebaserules",
         "projects/demo-proj/releases/firebase.storage/demo-proj-anava-firebase",
+    ),
+    (
+        "google_project_iam_custom_role",
+        {"role_id": "anava_device"},
+        "iam",
+        "projects/demo-proj/roles/anava_device",
     ),
     ("google_identity_platform_config", {}, "identitytoolkit", "projects/demo-proj/config"),
     ("google_firebase_project", {}, "firebase", "projects/demo-proj"),
@@ -215,3 +222,45 @@ def test_import_blocks_hold_literal_ids() -> None:
     assert json.loads(text) == {
         "import": [{"to": 'a.b["c"]', "id": '$${file("/etc/passwd")} %%{if true}'}]
     }
+
+
+def changed(kind: str, actions: list[str], reason: str = "", **before: object) -> dict[str, object]:
+    change = {"actions": actions, "before": before, "after": {}}
+    return {
+        "address": f"{kind}.x",
+        "mode": "managed",
+        "type": kind,
+        "change": change,
+        "action_reason": reason,
+    }
+
+
+FUNCTION, TAINTED = "google_cloudfunctions2_function", "replace_because_tainted"
+
+
+@pytest.mark.parametrize(
+    ("change", "is_unusable"),
+    [
+        (changed(FUNCTION, ["create", "delete"], TAINTED, name="f"), True),
+        (changed("google_service_account", ["create", "delete"], TAINTED), True),
+        # Terraform deletes it first, by itself.
+        (changed(FUNCTION, ["delete", "create"], TAINTED), False),
+        (changed(FUNCTION, ["create", "delete"], "replace_because_cannot_update"), False),
+        (changed("google_project_service", ["create", "delete"], TAINTED), False),
+        (changed("google_firebase_project", ["create", "delete"], TAINTED), False),
+        (changed(FUNCTION, ["no-op"], state="FAILED", service_config=[{"uri": ""}]), True),
+        (changed(FUNCTION, ["no-op"], state="FAILED", service_config=None), True),
+        (changed(FUNCTION, ["update"], state="FAILED", service_config="no block"), True),
+        # The last good revision still answers.
+        (changed(FUNCTION, ["no-op"], state="FAILED", service_config=[{"uri": "https"}]), False),
+        (changed(FUNCTION, ["no-op"], state="ACTIVE", service_config=[{"uri": ""}]), False),
+        (changed(FUNCTION, ["delete"], state="FAILED", service_config=[]), False),
+    ],
+)
+def test_what_an_apply_does_not_make_usable_is_found(
+    change: dict[str, object], is_unusable: bool
+) -> None:
+    unusable = unusable_resources(json.dumps({"resource_changes": [change]}).encode())
+
+    assert [item.address for item in unusable] == ([change["address"]] if is_unusable else [])
+    assert unusable_resources(b"{}") == []

@@ -22,7 +22,8 @@ def test_everything_comes_from_one_provider() -> None:
     }
 
     assert kinds == {"google"}
-    assert [label for label, _ in of("provider")] == ["google"]
+    # Twice: with the customer's project as quota project, and without for the first two APIs.
+    assert [label for label, _ in of("provider")] == ["google", "google"]
     (terraform,) = (body.content for body in TEMPLATE if body.keyword == "terraform")
     (providers,) = terraform["required_providers"]
     assert providers["google"] == {"source": "hashicorp/google-beta", "version": "7.45.0"}
@@ -33,7 +34,10 @@ def test_the_template_is_blocks_of_these_kinds_only() -> None:
     """No module is fetched while a customer waits, and the backend is the service's to write."""
     kinds = {body.keyword for body in TEMPLATE}
 
-    assert kinds == {"terraform", "provider", "variable", "locals", "resource", "data", "output"}
+    assert kinds == {
+        *("terraform", "provider", "variable", "locals", "resource", "data", "output"),
+        "moved",
+    }
 
 
 def test_nothing_runs_a_program_or_waits() -> None:
@@ -65,6 +69,8 @@ def test_each_output_says_what_it_is() -> None:
 def test_the_apis_of_the_contract_are_enabled_and_never_disabled() -> None:
     text = (ANAVA / "services.tf").read_text()
     named = {f"{name}.googleapis.com" for name in re.findall(r'^    "(\w+)",', text, re.MULTILINE)}
+    (first,) = re.findall(r"first_services = toset\(\[(.*)\]\)", text)
+    named |= set(re.findall(r'"([\w.]+)"', first))
 
     assert named - CONTRACT_APIS == {
         "apikeys.googleapis.com",
@@ -75,21 +81,19 @@ def test_the_apis_of_the_contract_are_enabled_and_never_disabled() -> None:
     services = [
         body for label, body in of("resource") if label.startswith("google_project_service.")
     ]
-    assert [body["disable_on_destroy"] for body in services] == [False, False]
+    assert [body["disable_on_destroy"] for body in services] == [False, False, False]
 
 
-def test_no_role_is_owner_editor_or_admin_and_only_vertex_ai_reaches_data() -> None:
+def test_no_role_is_owner_editor_or_admin_and_only_the_build_reaches_data() -> None:
     text = (ANAVA / "identities.tf").read_text() + (ANAVA / "federation.tf").read_text()
 
     assert Counter(re.findall(r'"(roles/[\w.]+)"', text)) == Counter(
         {
             "roles/logging.logWriter": 4,
-            "roles/aiplatform.user": 1,
             "roles/artifactregistry.writer": 1,
-            "roles/storage.objectViewer": 2,  # the build, and vertex-ai on one bucket
+            "roles/storage.objectViewer": 1,
             "roles/iam.serviceAccountTokenCreator": 1,
             "roles/iam.workloadIdentityUser": 1,
-            "roles/datastore.user": 1,
             "roles/run.invoker": 1,
         }
     )
@@ -99,7 +103,10 @@ def test_no_role_is_owner_editor_or_admin_and_only_vertex_ai_reaches_data() -> N
 def test_each_permission_of_the_rules_is_a_devices_own(rules: str) -> None:
     text = (ANAVA / "rules" / f"{rules}.rules").read_text()
     allowed = re.findall(r"allow [\w, ]+:(.*?);", text, re.DOTALL)
-    own = "if request.auth != null && request.auth.uid == deviceId"
+    own = (
+        "if request.auth != null && request.auth.uid == deviceId"
+        " && request.auth.token.anava_device == true"
+    )
 
     assert allowed != []
     assert [item for item in allowed if not " ".join(item.split()).startswith(own)] == []
@@ -113,3 +120,53 @@ def test_every_ruleset_has_its_release() -> None:
     assert {item.replace("_ruleset.", "_release.") for item in labels if "_ruleset." in item} == {
         entry for entry in labels if "_release." in entry
     }
+
+
+def test_the_token_of_a_device_predicts_and_nothing_else() -> None:
+    """It could start jobs, and read every device's documents and files."""
+    resources = dict(of("resource"))
+
+    assert resources["google_project_iam_custom_role.device"]["permissions"] == [
+        "aiplatform.endpoints.predict"
+    ]
+    given = [
+        label
+        for label, body in resources.items()
+        if 'google_service_account.this["vertex-ai"].member' in str(body.get("member"))
+    ]
+    assert given == ["google_project_iam_member.device"]
+
+
+def test_the_pool_admits_only_what_device_auth_signed_for() -> None:
+    condition = str(dict(of("resource"))["google_iam_workload_identity_pool_provider.firebase"])
+    claims = (ANAVA / "functions" / "device-auth" / "main.py").read_text()
+
+    assert "has(assertion.anava_device)" in condition
+    assert "assertion.anava_device == true" in condition
+    assert '"claims": {"anava_device": True}' in claims
+
+
+def test_an_instance_has_a_thread_for_each_of_its_calls() -> None:
+    service = str(dict(of("resource"))["google_cloudfunctions2_function.this"]["service_config"])
+
+    assert "'max_instance_request_concurrency': '${local.concurrent_calls}'" in service
+    assert "THREADS" in service
+    assert "tostring(local.concurrent_calls)" in service
+
+
+# Name with the longest prefix, project id and suffix; Google's limit.
+LIMITS = [
+    ("a service account", "{prefix}-api-gateway-sa", 30),
+    ("a bucket", "{project}-{prefix}-functions", 63),
+    ("a pool", "devices-{prefix}-{suffix}", 32),
+    ("a key", "{prefix}-gateway-key-{suffix}", 63),
+    ("a custom role", "{prefix}_device", 64),
+    ("a function's Cloud Run service", "{prefix}-device-auth-fn", 49),
+    ("a gateway", "{prefix}-gateway", 63),
+]
+
+
+@pytest.mark.parametrize(("what", "name", "limit"), LIMITS)
+def test_the_longest_prefix_gives_names_that_google_takes(what: str, name: str, limit: int) -> None:
+    longest = name.format(prefix="p" * 15, project="j" * 30, suffix="s" * 8)
+    assert len(longest) <= limit, what

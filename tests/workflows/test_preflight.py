@@ -129,3 +129,17 @@ async def test_somebody_elses_bucket_ends_it_before_anything_is_made(client: Cli
     assert (result.status, result.reason) == (Status.FAILED, Reason.NAME_TAKEN)
     assert [item.resource for item in result.errors] == ["a.b"]
     assert host.phases == [INIT, PLAN]
+
+
+async def test_after_a_deletion_the_plan_is_made_anew(client: Client) -> None:
+    """The plan would have created a function beside the incomplete one of the same name."""
+    host = ScriptedHost([done])
+    host.surveys = [ImportSurvey(deleted=["a.f"]), ImportSurvey()]
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK, "anava")
+        result = await deployment.result()
+        await replay(deployment)
+
+    assert result.status is Status.COMPLETED
+    assert host.phases == [INIT, PLAN, PLAN, APPLY]
+    assert [order.imports for order in host.orders if order.phase is PLAN] == [[], []]

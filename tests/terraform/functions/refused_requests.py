@@ -41,7 +41,7 @@ def refused(field: str, most_bytes: int) -> list[Request]:
                 b"{}",
                 b"NaN",
                 b'"text"',
-                json.dumps({field: "a", "more": 1}).encode(),
+                json.dumps({"more": 1}).encode(),
                 json.dumps({field.upper(): "a"}).encode(),
             )
         ),

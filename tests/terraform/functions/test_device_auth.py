@@ -62,7 +62,29 @@ def test_a_device_gets_a_custom_token_signed_as_the_function(
         "iat": claims["iat"],
         "exp": claims["iat"] + 3600,
         "uid": "ACCC8E-123456",
+        "claims": {"anava_device": True},
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "uid"),
+    [
+        ({"device_id": 408112}, "408112"),
+        ({"device_id": 0}, "0"),
+        ({"device_id": 10**63}, f"{10**63}"),
+        (
+            {"device_id": "cam-1", "model": "P3265", "uid": "other", "claims": {"admin": True}},
+            "cam-1",
+        ),
+    ],
+)
+def test_a_number_and_further_fields_are_taken(
+    google: Google, device_auth: Function, body: dict[str, object], uid: str
+) -> None:
+    """The original took both; no further field gets into the token."""
+    assert device_auth.post(body).status_code == 200
+    claims = json.loads(google.asked[-1].json["payload"])
+    assert (claims["uid"], claims["claims"]) == (uid, {"anava_device": True})
 
 
 @pytest.mark.parametrize("device", ["a", "0", "A" * 64, "00:40:8c:cd:00:00", "cam_1.lobby-2"])
@@ -92,8 +114,11 @@ def test_ids_that_cameras_have_are_taken(device_auth: Function, device: str) -> 
         "{{7*7}}",
         None,
         True,
-        1,
+        False,
+        -1,
+        1.5,
         1e308,
+        10**64,
         ["a"],
         {"a": "b"},
     ],

@@ -104,6 +104,11 @@ def test_what_is_no_signed_token_is_refused_before_anything_is_asked(
     assert google.asked == []
 
 
+def test_further_fields_are_taken(token_vending: Function) -> None:
+    body = {"firebase_id_token": FIREBASE, "device_id": "cam-1", "lifetime": "43200s"}
+    assert token_vending.post(body).status_code == 200
+
+
 def test_the_longest_token_is_taken(token_vending: Function) -> None:
     assert token_vending.post({"firebase_id_token": "a." + "b" * 4092 + ".c"}).status_code == 200
 

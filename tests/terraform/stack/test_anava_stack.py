@@ -63,28 +63,29 @@ def test_each_identity_has_its_roles_and_no_other(stack: Stack) -> None:
         (account("device-auth"), "roles/logging.logWriter"),
         (account("tvm"), "roles/logging.logWriter"),
         (account("api-gateway"), "roles/logging.logWriter"),
-        (account("vertex-ai"), "roles/aiplatform.user"),
-        (account("vertex-ai"), "roles/datastore.user"),
+        (account("vertex-ai"), f"projects/{PROJECT}/roles/anava_device"),
         (account("build"), "roles/logging.logWriter"),
         (account("build"), "roles/artifactregistry.writer"),
         (account("build"), "roles/storage.objectViewer"),
     }
-    assert stack.roles(f"{PROJECT}-anava-firebase") == {
-        (account("vertex-ai"), "roles/storage.objectViewer")
-    }
+    assert stack.roles(f"{PROJECT}-anava-firebase") == set()
     for name in ("device-auth", "tvm"):
         assert stack.roles(ACCOUNTS, f"{account(name)}@{PROJECT}.iam.gserviceaccount.com") == {
             (account(name), "roles/iam.serviceAccountTokenCreator")
         }
 
 
-def test_the_data_of_one_database_is_all_that_a_device_reaches(stack: Stack) -> None:
-    bindings = stack.world()["policies"][f"projects/{PROJECT}"]["bindings"]
-    (binding,) = [item for item in bindings if item["role"] == "roles/datastore.user"]
+def test_a_prediction_is_all_that_the_token_of_a_device_opens(stack: Stack) -> None:
+    (role,) = stack.world()["resources"]["roles"].values()
 
-    assert binding["condition"]["expression"] == (
-        f'resource.name == "projects/{PROJECT}/databases/anava"'
-    )
+    assert role["includedPermissions"] == ["aiplatform.endpoints.predict"]
+
+
+def test_the_gateway_calls_the_deterministic_addresses(stack: Stack) -> None:
+    host = f"{NUMBER}.us-central1.run.app"
+
+    assert outputs(stack)["tvm_function_url"] == f"https://anava-tvm-fn-{host}"
+    assert outputs(stack)["device_auth_function_url"] == f"https://anava-device-auth-fn-{host}"
 
 
 def test_only_the_gateway_invokes_the_functions(stack: Stack) -> None:

@@ -103,7 +103,7 @@ def _id_token(request: Request) -> str:
         body = json.loads(content)
     except (ValueError, RecursionError):
         raise Refused(400, "not_json", "The body is not JSON.") from None
-    if not isinstance(body, dict) or set(body) != {"firebase_id_token"}:
+    if not isinstance(body, dict) or "firebase_id_token" not in body:
         raise Refused(400, "bad_request", "The body is an object with the field firebase_id_token.")
     token = body["firebase_id_token"]
     if (

@@ -1,0 +1,80 @@
+"""What terraform replaces by creating first: nothing whose name is taken until it is deleted."""
+
+import re
+
+from tests.support.real_provider import ANAVA
+from tests.terraform.hcl_files import bodies, texts
+
+TEMPLATE = bodies(ANAVA)
+RESOURCES = {body.label: body.content for body in TEMPLATE if body.keyword == "resource"}
+LOCALS = {
+    name: value
+    for body in TEMPLATE
+    if body.keyword == "locals"
+    for name, value in body.content.items()
+}
+
+
+def _references(value: object, seen: frozenset[str] = frozenset()) -> set[str]:
+    """Labels of the resources that a value refers to, also through locals."""
+    labels: set[str] = set()
+    for text in texts(value):
+        labels |= set(re.findall(r"\bgoogle_\w+\.\w+", text)) & RESOURCES.keys()
+        for name in set(re.findall(r"\blocal\.(\w+)", text)) - seen:
+            labels |= _references(LOCALS[name], seen | {name})
+    return labels
+
+
+def _created_first() -> set[str]:
+    """Terraform gives create_before_destroy to everything that such a resource depends on."""
+    found: set[str] = set()
+    queue = [label for label, body in RESOURCES.items() if "create_before_destroy" in str(body)]
+    while queue:
+        label = queue.pop()
+        if label not in found:
+            found.add(label)
+            queue += _references(RESOURCES[label])
+    return found
+
+
+def test_a_function_of_a_failed_build_is_deleted_before_it_is_created_again() -> None:
+    """The gateway's config read the function's address: creation came first, and ended in 409."""
+    assert "google_api_gateway_api_config.this" in _created_first()
+    assert _created_first() == {
+        "google_api_gateway_api.this",
+        "google_api_gateway_api_config.this",
+        "google_firebase_project.this",
+        "google_firebaserules_ruleset.firestore",
+        "google_firebaserules_ruleset.storage",
+        "google_project_service.first",
+        "google_project_service.this",
+        "google_service_account.this",
+    }
+
+
+def test_the_functions_wait_for_the_roles_of_their_build() -> None:
+    assert "google_project_iam_member.this" in _references(
+        RESOURCES["google_cloudfunctions2_function.this"]["depends_on"]
+    )
+
+
+def test_the_address_of_a_function_fits_into_a_dns_label() -> None:
+    """Longer names have no deterministic address: Cloud Run's limit is 63 characters."""
+    longest_prefix, project_number = "p" * 15, "1" * 12
+    assert len(f"{longest_prefix}-device-auth-fn-{project_number}") <= 63
+
+
+def test_settings_of_an_imported_authentication_and_database_stay() -> None:
+    """The import switched off the sign-in methods of other apps, and a database's backups."""
+    authentication = RESOURCES["google_identity_platform_config.this"]
+    database = RESOURCES["google_firestore_database.this"]
+    assert "ignore_changes" in str(authentication["lifecycle"])
+    assert "${all}" in list(texts(authentication["lifecycle"]))
+    assert "point_in_time_recovery_enablement" in str(database["lifecycle"])
+
+
+def test_the_first_apis_do_not_count_against_a_project_in_which_they_are_off() -> None:
+    first = RESOURCES["google_project_service.first"]
+    assert "google.first" in str(first["provider"])
+    assert _references(first) == set()
+    assert "google_project_service.first" in _references(RESOURCES["google_project_service.this"])
