@@ -174,13 +174,13 @@ def retired_runtimes(
     for runtime in needed:
         if stages.get(runtime) == "DECOMMISSIONED":
             yield finding(
-                Reason.BUILD_FAILED,
+                Reason.RUNTIME_RETIRED,
                 f"Google no longer builds functions for the runtime {runtime} in {request.region}.",
                 resource=runtime,
             )
         elif stages.get(runtime) == "DEPRECATED":
             yield finding(
-                Reason.BUILD_FAILED,
+                Reason.RUNTIME_RETIRED,
                 f"Google will stop to build functions for the runtime {runtime}.",
                 Severity.WARNING,
                 resource=runtime,
@@ -227,7 +227,7 @@ def existing_resources(
     for resource in resources:
         if resource.type == _DATASTORE_MODE:
             yield finding(
-                Reason.ALREADY_EXISTS,
+                Reason.DATASTORE_MODE,
                 f"The database {resource.name} is in Datastore mode, which the cameras cannot use.",
                 fix="anava deploy --var firestore_database_id=anava-cameras",
                 resource=resource.name,

@@ -254,8 +254,6 @@ FAILURES: Mapping[str, Failure] = {
         "You can add the permissions by granting the role 'roles/artifactregistry.reader'.",
         operation=True,
     ),
-    # firebase/firebase-tools#2498
-    "firebase_terms": Failure(403, "The caller does not have permission"),
     # terraform-google-modules/terraform-example-foundation#974
     "perimeter": Failure(
         403,

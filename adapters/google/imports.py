@@ -81,7 +81,6 @@ class GoogleImportFinder:
         self, project: str, unusable: Sequence[PlannedCreation]
     ) -> ImportSurvey:
         """Delete resources of the state that no apply makes usable; the next plan creates them."""
-
         resources = self._unusable.of_project(project)
 
         async def delete(planned: PlannedCreation) -> ImportSurvey:

@@ -21,6 +21,7 @@ BASIC_ROLES = ("roles/owner", "roles/editor")
 # The roles that docs/users.md names beside Editor.
 EDITOR_AND = (
     "roles/datastore.owner",
+    "roles/iam.roleAdmin",
     "roles/iam.serviceAccountAdmin",
     "roles/iam.workloadIdentityPoolAdmin",
     "roles/resourcemanager.projectIamAdmin",

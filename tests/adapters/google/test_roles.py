@@ -90,6 +90,7 @@ async def test_an_editor_lacks_what_the_documented_roles_add(deployer: Deployer)
         "datastore.databases.create",
         "iam.googleapis.com/workloadIdentityPoolProviders.create",
         "iam.googleapis.com/workloadIdentityPools.create",
+        "iam.roles.create",
         "iam.serviceAccounts.setIamPolicy",
         "resourcemanager.projects.setIamPolicy",
         "run.services.setIamPolicy",

@@ -63,14 +63,15 @@ async def finder(google: ServedStandIn) -> AsyncIterator[GoogleImportFinder]:
     await api.close()
 
 
-def function(google: ServedStandIn, **changes: object) -> None:
-    """A function, changed by a PATCH of these fields."""
-    path = f"/cloudfunctions/v2/{NAME}"
-    parent = path.rpartition("/")[0]
-    google.preload((f"{parent}?functionId=anava-tvm-fn", {**OURS, "serviceConfig": {}}))
-    if changes:
-        mask = ",".join(changes)
-        google.preload((f"{path}?updateMask={mask}", dict(changes)), method="PATCH")
+def function(google: ServedStandIn, **fields: object) -> None:
+    path = f"/cloudfunctions/v2/{NAME}".rpartition("/")[0]
+    google.preload((f"{path}?functionId=anava-tvm-fn", {**OURS, "serviceConfig": {}, **fields}))
+
+
+def failed_function(google: ServedStandIn, **fields: object) -> None:
+    """A function whose first build failed: the service agent did not have its roles yet."""
+    google.control("PUT", "settings", {"role_seconds": 600})
+    function(google, **fields)
 
 
 def exists(google: ServedStandIn, kind: str) -> bool:
@@ -81,7 +82,7 @@ async def test_a_failed_function_of_an_earlier_deployment_is_deleted_and_not_imp
     google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
     """The import took it, planned no change, and the deployment counted as completed."""
-    function(google, state="FAILED")
+    failed_function(google)
     survey = await finder.find_existing("demo-proj", [FUNCTION])
 
     assert (survey.imports, survey.findings) == ([], [])
@@ -100,7 +101,7 @@ async def test_a_working_function_is_imported(
 async def test_a_failed_function_of_the_customers_own_stays(
     google: ServedStandIn, finder: GoogleImportFinder, labels: object
 ) -> None:
-    function(google, state="FAILED", labels=labels)
+    failed_function(google, labels=labels)
     survey = await finder.find_existing("demo-proj", [FUNCTION])
 
     assert survey.imports == []
@@ -134,13 +135,13 @@ async def test_a_config_in_state_failed_is_deleted(
 
 
 async def test_an_operation_in_progress_is_waited_for(google: ServedStandIn) -> None:
-    function(google, state="DEPLOYING")
+    google.control("PUT", "settings", {"operation_seconds": 600})
+    function(google)
     api = GoogleApi(Token(google.token()), google.endpoint)
     finder = GoogleImportFinder(api)
     search = asyncio.create_task(finder.find_existing("demo-proj", [FUNCTION]))
     await eventually(lambda: len(google.asked()) >= 2, "a second look at the function")
-    path = f"/cloudfunctions/v2/{NAME}?updateMask=state"
-    google.preload((path, {"state": "ACTIVE"}), method="PATCH")
+    google.control("PUT", "settings", {"skip_seconds": 600})
     survey = await search
     await api.close()
 
@@ -150,7 +151,8 @@ async def test_an_operation_in_progress_is_waited_for(google: ServedStandIn) -> 
 async def test_an_operation_that_does_not_end_stops_the_deployment(
     google: ServedStandIn, finder: GoogleImportFinder
 ) -> None:
-    function(google, state="DEPLOYING")
+    google.control("PUT", "settings", {"operation_seconds": 600})
+    function(google)
     survey = await finder.find_existing("demo-proj", [FUNCTION])
 
     assert survey.imports == []
@@ -183,7 +185,7 @@ async def test_an_incomplete_account_is_left_to_a_person(
 
 
 async def test_a_deletion_that_is_not_allowed_names_the_permission(google: ServedStandIn) -> None:
-    function(google, state="FAILED")
+    failed_function(google)
     api = GoogleApi(Token(google.token(["cloudfunctions.functions.get"])), google.endpoint)
     survey = await GoogleImportFinder(api).find_existing("demo-proj", [FUNCTION])
     await api.close()
