@@ -22,8 +22,6 @@ __all__ = [
 OF_BUCKET_POLICY = frozenset(
     {
         "storage.buckets.get",
-        "storage.buckets.getIamPolicy",
-        "storage.buckets.setIamPolicy",
         "storage.buckets.update",
         "storage.objects.create",
         "storage.objects.delete",

@@ -38,10 +38,13 @@ def test_every_permission_has_the_form_of_a_permission() -> None:
 
 
 def test_the_apis_are_those_that_the_stack_switches_on() -> None:
-    block = re.search(r"services = toset\(\[for name in \[\n(.*?)\]", HCL, re.DOTALL)
+    first = re.search(r"first_services = toset\(\[(.*?)\]\)", HCL)
+    block = re.search(r" services = toset\(\[for name in \[\n(.*?)\]", HCL, re.DOTALL)
+    assert first
     assert block
     names = re.findall(r'^ +"(\w+)"', block[1], re.MULTILINE)
-    expected = tuple(f"{name}.googleapis.com" for name in sorted(names))
+    apis = [*re.findall(r'"([^"]+)"', first[1]), *(f"{name}.googleapis.com" for name in names)]
+    expected = tuple(sorted(apis))
     assert read_requirements(TERRAFORM, "anava").apis == expected
 
 
@@ -87,8 +90,8 @@ def test_the_permissions_of_a_type_are_those_of_the_providers_calls(kind: str) -
 
 def test_a_call_that_is_not_in_the_table_is_found() -> None:
     bucket = {"method": "GET", "path": "/storage/v1/b/demo-proj-anava-functions"}
-    role = {"method": "POST", "path": "/iam/v1/projects/demo-proj/roles"}
+    lists = {"method": "GET", "path": "/iam/v1/projects/demo-proj/roles"}
     token = {"method": "GET", "path": "/computeMetadata/v1/project/project-id"}
 
     assert unlisted([bucket, token]) == set()
-    assert unlisted([bucket, role, token]) == {"POST iam projects/{project}/roles"}
+    assert unlisted([bucket, lists, token]) == {"GET iam projects/{project}/roles"}

@@ -2,12 +2,12 @@
 
 import pytest
 
+from deployments import permissions
 from deployments.cause_rows import Action, CauseRow, find_row
 from deployments.errors import Audience
 from deployments.findings import Effect, Finding, Severity, finding
 from deployments.google_causes import GOOGLE_CAUSES
 from deployments.google_errors import GoogleError, parse
-from deployments.permissions import Requirements, TestedPermissions, missing_permissions
 from deployments.phase import Phase
 from deployments.preflight import disabled_apis
 from deployments.reasons import Actor, Reason, explain
@@ -467,7 +467,9 @@ def test_the_service_acts_exactly_where_operators_are_addressed(reason: Reason) 
 
 
 def test_findings_of_preflight_name_actor_and_effect() -> None:
-    (missing,) = missing_permissions("p", Requirements(("a.b.c",)), TestedPermissions())
+    (missing,) = permissions.missing_permissions(
+        "p", permissions.Requirements(("a.b.c",)), permissions.TestedPermissions()
+    )
     (off,) = disabled_apis("p", ["a.googleapis.com"], set())
     warning = finding(Reason.LOCATION_MISMATCH, severity=Severity.WARNING)
 

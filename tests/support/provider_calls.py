@@ -27,6 +27,7 @@ _FUNCTIONS = "projects/{project}/locations/{location}/functions"
 _WEB_APPS = "projects/{project}/webApps"
 _RELEASE = "projects/{project}/releases/{release=**}"
 _ACCOUNTS = "projects/{project}/serviceAccounts"
+_ROLE = "projects/{project}/roles/{role}"
 _LINKED = "projects/{project}/buckets/{linked}"
 
 CALLS: Mapping[str, str] = {
@@ -40,6 +41,12 @@ CALLS: Mapping[str, str] = {
     "google_project_iam_member": """
         first POST cloudresourcemanager projects/{project}:getIamPolicy
         first POST cloudresourcemanager projects/{project}:setIamPolicy""",
+    "google_project_iam_custom_role": f"""
+        first GET iam {_ROLE}
+        first POST iam projects/{{project}}/roles
+        later PATCH iam {_ROLE}
+        later DELETE iam {_ROLE}
+        later POST iam {_ROLE}:undelete""",
     "google_service_account": f"""
         first POST iam {_ACCOUNTS}
         first GET iam {_ACCOUNTS}/{{account}}
@@ -71,9 +78,6 @@ CALLS: Mapping[str, str] = {
         later DELETE storage b/{bucket}/o/{object=**}
         later GET storage b/{bucket}/anywhereCaches/
         later GET compute projects/{project}""",
-    "google_storage_bucket_iam_member": """
-        first GET storage b/{bucket}/iam
-        first PUT storage b/{bucket}/iam""",
     "google_storage_bucket_object": """
         first POST storage upload/b/{bucket}/o
         first GET storage b/{bucket}/o/{object=**}

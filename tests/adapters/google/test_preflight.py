@@ -310,7 +310,7 @@ async def test_a_quota_without_a_limit_is_no_finding(google: ServedStandIn, limi
 @pytest.mark.parametrize(
     ("database_id", "type", "expected"),
     [
-        ("(default)", "DATASTORE_MODE", (Reason.ALREADY_EXISTS, Severity.BLOCKING)),
+        ("(default)", "DATASTORE_MODE", (Reason.DATASTORE_MODE, Severity.BLOCKING)),
         ("(default)", "FIRESTORE_NATIVE", (Reason.ALREADY_EXISTS, Severity.NOTE)),
     ],
 )
