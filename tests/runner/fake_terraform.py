@@ -102,6 +102,8 @@ STEPS: dict[str, Callable[[str], object]] = {
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, lambda number, _frame: _interrupts.append(number))
+    # Its start blocks the signal, so that none is early.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     for step in sys.argv[1:]:
         name, _, value = step.partition(":")
         STEPS[name](value)

@@ -17,7 +17,11 @@ from tests.support.processes import end_processes_below
 REPOSITORY = Path(__file__).parents[2]
 RUNNER = REPOSITORY / "runner/__main__.py"
 SANDBOX = REPOSITORY / "terraform/sandbox"
-FAKE = [sys.executable, "-I", "-S", str(Path(__file__).with_name("fake_terraform.py"))]
+# An interrupt before Python handles it would end the program, so it waits.
+FAKE = [
+    *("/usr/bin/env", "--block-signal=INT", sys.executable, "-I", "-S"),
+    str(Path(__file__).with_name("fake_terraform.py")),
+]
 
 # Everything awaited here takes far less; it is there to end a test that has gone wrong.
 PATIENCE_SECONDS = 30.0

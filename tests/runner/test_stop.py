@@ -2,12 +2,11 @@
 
 import signal
 import subprocess
-import time
 from typing import Any
 
 import pytest
 
-from tests.runner.steps import Step, until
+from tests.runner.steps import CALM, Step, until
 from tests.support.processes import processes_below
 
 
@@ -25,12 +24,11 @@ def begin_apply(
     return runner
 
 
-def test_a_stop_reaches_terraform_within_a_second(sandbox: Step, terraform: str) -> None:
+def test_a_stop_reaches_terraform(sandbox: Step, terraform: str) -> None:
+    """`make bench` measures how soon."""
     runner = begin_apply(sandbox.describe(), terraform)
-    before = time.monotonic()
     sandbox.stop("cancel")
     sandbox.prints("Interrupt received")
-    assert time.monotonic() - before < 1
     record = sandbox.ended(runner)
     assert (record["outcome"], record["exit_code"]) == ("exited", 1)
     assert record["stop"]["cause"] == "cancel"
@@ -126,7 +124,7 @@ def test_where_nothing_can_be_lost_the_second_interrupt_comes_soon(
     record = step.ended(runner)
     assert sent(record) == ["SIGINT", "SIGINT"]
     first, second = (signal["after_seconds"] for signal in record["signals"])
-    assert 0.3 <= second - first < 2
+    assert 0.3 <= second - first < CALM["second_interrupt_seconds"]
 
 
 def test_an_apply_is_interrupted_when_its_first_operation_has_begun(step: Step) -> None:
@@ -208,7 +206,7 @@ def test_force_may_be_added_to_a_stop_that_waits(step: Step) -> None:
 
 
 def test_the_first_cause_stays(step: Step) -> None:
-    runner = step.describe(deadline=0.5).fake("interrupts:1", "print:one", "interrupts:2")
+    runner = step.describe(deadline=0.01).fake("interrupts:1", "print:one", "interrupts:2")
     step.prints("one")
     step.stop("cancel", force=True)
     record = step.ended(runner)
