@@ -76,8 +76,8 @@ class Evidence:
     """A deployment that has ended, as files, Temporal and the API's service show it.
 
     `statuses` are its final status by the place that shows it; `transitions` all that the workflow
-    wrote, in order; `recorded` the addresses in the state of its stack; `closed` how Temporal
-    closed it.
+    wrote, in order; `recorded` the addresses in the state of its stack, `tainted` those of them
+    that a local state marks so; `closed` how Temporal closed it.
     """
 
     id: str
@@ -86,6 +86,7 @@ class Evidence:
     result: DeploymentResult
     closed: WorkflowExecutionStatus | None
     recorded: set[str]
+    tainted: set[str] = field(default_factory=set)
     statuses: dict[str, str] = field(default_factory=dict)
     transitions: list[str] = field(default_factory=list)
     history: bytes = b""
@@ -166,6 +167,7 @@ async def collect(
         result,
         None if terminated else description.status,
         house.recorded(deployment) if recorded is None else recorded,
+        house.tainted(deployment) if recorded is None else set(),
         transitions=[] if terminated else list(_transitions(history.events)),
         history=b"".join(event.SerializeToString() for event in history.events),
         executions=await _executions(house, deployment),

@@ -192,6 +192,23 @@ def check_state(evidence: Evidence) -> None:
     assert not lost, f"I4: {sorted(lost)} were made and are neither recorded nor reported"
     gone = {address for address, exists in made.items() if not exists} & recorded
     assert not gone - reported, f"I4: {sorted(gone)} were destroyed and are recorded"
+    check_tainted(evidence)
+
+
+def check_tainted(evidence: Evidence) -> None:
+    """I4: what the last apply began and the state marks as created in part is reported."""
+    applies = [step for step in evidence.steps if step.phase == Phase.APPLY]
+    begun = {
+        comparable_address(address)
+        for step in applies[-1:]
+        for address, _, status in step.resources()
+        if status in {"running", "failed"}
+    }
+    redactor = Redactor([PLANTED])
+    tainted = {redactor.clean(address) for address in evidence.tainted}
+    reported = {comparable_address(address) for address in evidence.result.tainted}
+    missing = begun & tainted - reported
+    assert not missing, f"I4: {sorted(missing)} were created in part and are not reported"
 
 
 def check_truth(evidence: Evidence) -> None:

@@ -26,7 +26,7 @@ from tests.support.search_attributes import keywords
 from tests.support.secrets import PLANTED
 from tests.support.servers import ROOT, Process, eventually
 from tests.support.signing import signed_input
-from worker.state_reconciliation import addresses_in
+from worker.state_reconciliation import addresses_in, tainted_in
 from workflows.deployment import DeploymentInput, DeploymentWorkflow
 
 # Small, but in the order that the inequalities ask for.
@@ -214,8 +214,15 @@ class House:
 
     def recorded(self, deployment: Deployment) -> set[str]:
         """Addresses in the stack's state."""
+        return addresses_in(self._state(deployment))
+
+    def tainted(self, deployment: Deployment) -> set[str]:
+        """Addresses that the stack's state marks as created in part."""
+        return tainted_in(self._state(deployment))
+
+    def _state(self, deployment: Deployment) -> bytes:
         path = self.data / "stacks" / deployment.stack / "terraform.tfstate"
-        return addresses_in(path.read_bytes()) if path.exists() else set()
+        return path.read_bytes() if path.exists() else b""
 
     async def forget_states(self) -> None:
         """Remove the records of the stacks of this host, whose disk goes with the test."""
