@@ -8,7 +8,7 @@ resource "google_iam_workload_identity_pool" "devices" {
   workload_identity_pool_id = local.pool_id
   display_name              = "Anava devices"
 
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis]
 }
 
 resource "google_iam_workload_identity_pool_provider" "firebase" {

@@ -1,6 +1,6 @@
 # A destroy forgets the project's link to Firebase: Google has no way back from it.
 resource "google_firebase_project" "this" {
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis]
 }
 
 # Firebase makes the app's key, restricted to Firebase's own APIs.

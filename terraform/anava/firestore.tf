@@ -13,5 +13,5 @@ resource "google_firestore_database" "this" {
     ignore_changes = [location_id, point_in_time_recovery_enablement, cmek_config, tags]
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis]
 }

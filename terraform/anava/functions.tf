@@ -83,5 +83,5 @@ resource "google_cloudfunctions2_function" "this" {
   }
 
   # The build begins at once and needs its roles by then.
-  depends_on = [google_project_iam_member.this]
+  depends_on = [terraform_data.roles]
 }

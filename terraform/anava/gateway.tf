@@ -89,7 +89,7 @@ resource "google_api_gateway_api" "this" {
   api_id       = "${var.prefix}-api"
   display_name = "${var.prefix}-api"
 
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis]
 }
 
 resource "google_api_gateway_api_config" "this" {

@@ -28,7 +28,7 @@ resource "google_service_account" "this" {
   account_id   = each.value.id
   display_name = each.value.name
 
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis]
 }
 
 resource "google_project_iam_member" "this" {
@@ -58,7 +58,7 @@ resource "google_project_iam_custom_role" "device" {
   title       = "Anava: prediction for devices"
   permissions = ["aiplatform.endpoints.predict"]
 
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis]
 }
 
 resource "google_project_iam_member" "device" {

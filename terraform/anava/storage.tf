@@ -26,7 +26,7 @@ resource "google_storage_bucket" "firebase" {
     ignore_changes = [location]
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis]
 }
 
 # Firebase guards the bucket with its rules from here on. The link stays with a bucket that stays.
@@ -57,5 +57,5 @@ resource "google_storage_bucket" "functions" {
     ignore_changes = [location]
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis]
 }

@@ -119,6 +119,20 @@ variable "destroy_customer_data" {
   nullable    = false
 }
 
+variable "propagation_seconds" {
+  description = "How long an apply waits after it enabled APIs and after it granted roles; 0 does not wait."
+  type        = number
+  default     = 60
+  nullable    = false
+
+  validation {
+    # Google: most changes take effect within 2 minutes, some take 7 or more.
+    # https://cloud.google.com/iam/docs/access-change-propagation
+    condition     = var.propagation_seconds >= 0 && var.propagation_seconds <= 600 && floor(var.propagation_seconds) == var.propagation_seconds
+    error_message = "propagation_seconds is a whole number from 0 to 600."
+  }
+}
+
 # Google keeps some deleted ids for 30 days and gives them to nobody meanwhile. The service takes them
 # back where it may; where it may not, these lead around them, for the life of the stack.
 

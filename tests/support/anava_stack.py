@@ -55,7 +55,13 @@ class Stack:
 
     async def start(self, **fields: object) -> str:
         """The path of a deployment that has been accepted."""
-        body = {"template": "anava", "project_id": PROJECT, "prefix": PREFIX, **fields}
+        body = {
+            "template": "anava",
+            "project_id": PROJECT,
+            "prefix": PREFIX,
+            "variables": {"propagation_seconds": 0},
+            **fields,
+        }
         return await self.front.start(**body)
 
     def seen(self, path: str) -> Deployment:

@@ -33,7 +33,9 @@ async def demonstrate(folder: Path, mirror: Path) -> tuple[dict[str, Any], dict[
         await machine.up("--google-stand-in", "--google-scenario", "everything-allowed")
         async with httpx.AsyncClient(base_url=machine.api, timeout=30, trust_env=False) as session:
             front = Front(session)
-            path = await front.start(template="anava", project_id=PROJECT)
+            path = await front.start(
+                template="anava", project_id=PROJECT, variables={"propagation_seconds": 0}
+            )
             ended = await front.ended(path, APPLY_SECONDS)
             config = await front.json(f"{path}/acap-config")
         assert machine.process is not None

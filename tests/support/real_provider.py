@@ -70,7 +70,7 @@ class Template:
 
     def set(self, **variables: object) -> None:
         """Write the variables as the service does."""
-        values = {"project_id": PROJECT, **variables}
+        values = {"project_id": PROJECT, "propagation_seconds": 0, **variables}
         (self.work / "terraform.tfvars.json").write_text(json.dumps(values))
 
     def plan(self, *arguments: str) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from tests.terraform.provider_schema import Block, Schema
 # Terraform's own, in every resource and data source.
 _META = {"for_each", "count", "depends_on", "provider"}
 _META_BLOCKS = {"lifecycle"}
+# A program runs beside the waits of terraform itself, and beside no resource of the provider.
+_PROGRAMS = {"terraform_data": {"provisioner"}}
 _SIMPLE: dict[str, tuple[type, ...]] = {"string": (str,), "bool": (bool,), "number": (int, float)}
 
 
@@ -66,7 +68,8 @@ def _structure(body: Body, schema: Schema) -> Found:
     elif known is not None and body.type not in known:
         yield body.content[LINE], f"no {body.keyword} is of the type {body.type}"
     elif known is not None:
-        yield from _block(body.content, known[body.type], _META, _META_BLOCKS)
+        free = _META_BLOCKS | _PROGRAMS.get(body.type, set())
+        yield from _block(body.content, known[body.type], _META, free)
 
 
 def _block(content: Json, block: Block, free: set[str], free_blocks: set[str]) -> Found:

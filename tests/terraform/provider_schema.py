@@ -46,11 +46,28 @@ class Schema:
     data: dict[str, Block]
 
 
+# https://developer.hashicorp.com/terraform/language/resources/terraform-data
+_BUILT_IN = {
+    "terraform_data": Block(
+        {
+            name: Attribute(
+                "dynamic", required=False, settable=name in {"input", "triggers_replace"}
+            )
+            for name in ("id", "input", "output", "triggers_replace")
+        },
+        {},
+    )
+}
+
+
 def load(file: Path = SCHEMA_FILE) -> Schema:
     schema = json.loads(file.read_bytes())["provider_schemas"][ADDRESS]
     return Schema(
         _block(schema["provider"]["block"]),
-        {name: _block(one["block"]) for name, one in schema["resource_schemas"].items()},
+        {
+            **{name: _block(one["block"]) for name, one in schema["resource_schemas"].items()},
+            **_BUILT_IN,
+        },
         {name: _block(one["block"]) for name, one in schema["data_source_schemas"].items()},
     )
 

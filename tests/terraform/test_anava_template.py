@@ -21,7 +21,8 @@ def test_everything_comes_from_one_provider() -> None:
         label.partition("_")[0] for keyword in ("resource", "data") for label, _ in of(keyword)
     }
 
-    assert kinds == {"google"}
+    # Terraform's own waits.
+    assert kinds == {"google", "terraform"}
     # Twice: with the customer's project as quota project, and without for the first two APIs.
     assert [label for label, _ in of("provider")] == ["google", "google"]
     (terraform,) = (body.content for body in TEMPLATE if body.keyword == "terraform")
@@ -40,10 +41,21 @@ def test_the_template_is_blocks_of_these_kinds_only() -> None:
     }
 
 
-def test_nothing_runs_a_program_or_waits() -> None:
+def test_nothing_runs_a_program_but_two_waits() -> None:
     written = "\n".join(file.read_text() for file in ANAVA.glob("*.tf"))
+    programs = [
+        text
+        for _, content in of("resource")
+        for provisioner in content.get("provisioner", [])
+        for text in texts(provisioner)
+    ]
 
-    assert re.findall(r"provisioner|local-exec|null_resource|time_sleep|gcloud", written) == []
+    assert re.findall(r"null_resource|time_sleep|gcloud", written) == []
+    assert written.count("provisioner") == 2
+    assert {text for text in programs if "local." in text} == {
+        "${local.wait_commands.apis}",
+        "${local.wait_commands.roles}",
+    }
 
 
 def test_no_path_leads_out_of_the_module() -> None:

@@ -19,7 +19,7 @@ def _references(value: object, seen: frozenset[str] = frozenset()) -> set[str]:
     """Labels of the resources that a value refers to, also through locals."""
     labels: set[str] = set()
     for text in texts(value):
-        labels |= set(re.findall(r"\bgoogle_\w+\.\w+", text)) & RESOURCES.keys()
+        labels |= set(re.findall(r"\b(?:google|terraform)_\w+\.\w+", text)) & RESOURCES.keys()
         for name in set(re.findall(r"\blocal\.(\w+)", text)) - seen:
             labels |= _references(LOCALS[name], seen | {name})
     return labels
@@ -49,13 +49,24 @@ def test_a_function_of_a_failed_build_is_deleted_before_it_is_created_again() ->
         "google_project_service.first",
         "google_project_service.this",
         "google_service_account.this",
+        "terraform_data.apis",
     }
 
 
 def test_the_functions_wait_for_the_roles_of_their_build() -> None:
-    assert "google_project_iam_member.this" in _references(
-        RESOURCES["google_cloudfunctions2_function.this"]["depends_on"]
-    )
+    (wait,) = RESOURCES["google_cloudfunctions2_function.this"]["depends_on"]
+    assert _references(wait) == {"terraform_data.roles"}
+    assert "google_project_iam_member.this" in _references(RESOURCES["terraform_data.roles"])
+
+
+def test_whatever_waits_for_the_apis_waits_until_they_take_effect() -> None:
+    """An API that was enabled a moment ago refuses calls for a while."""
+    direct = {
+        label
+        for label, body in RESOURCES.items()
+        if "google_project_service.this" in _references(body.get("depends_on", []))
+    }
+    assert direct == {"terraform_data.apis"}
 
 
 def test_the_address_of_a_function_fits_into_a_dns_label() -> None:

@@ -1,0 +1,30 @@
+# Google answers that an API is on and that a role is granted before every service of Google knows it:
+# a first deployment without these waits is refused now and then, and tried again as a whole.
+# https://cloud.google.com/iam/docs/access-change-propagation
+locals {
+  waits = {
+    apis  = "Google's services take note of the APIs that were enabled"
+    roles = "Google's services take note of the roles that were granted"
+  }
+  wait_commands = { for name, text in local.waits : name => "echo 'Waiting ${var.propagation_seconds} s: ${text}.'; exec sleep ${var.propagation_seconds}" }
+}
+
+resource "terraform_data" "apis" {
+  triggers_replace = sort(concat(tolist(local.first_services), tolist(local.services)))
+
+  provisioner "local-exec" {
+    command = local.wait_commands.apis
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "terraform_data" "roles" {
+  triggers_replace = sort(keys(local.project_roles))
+
+  provisioner "local-exec" {
+    command = local.wait_commands.roles
+  }
+
+  depends_on = [google_project_iam_member.this]
+}
