@@ -1,4 +1,4 @@
-"""A first deployment on a project made minutes ago, where APIs, roles and operations take a while."""
+"""A first deployment on a project made minutes ago: APIs, roles and operations take a while."""
 
 import json
 from collections.abc import AsyncIterator
