@@ -13,6 +13,7 @@ from deployments.findings import Finding, Severity
 from deployments.permissions import OF_BUCKET_POLICY
 from deployments.preflight import blocking
 from deployments.reasons import Reason
+from google_stand_in.answers import error_info, refusal
 from tests.support.servers import ROOT, free_port
 from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn, Token
@@ -169,6 +170,29 @@ async def test_a_region_without_api_gateway_is_found_alone(google: ServedStandIn
     # The gateway stands in the nearest region then.
     assert (found.cause, found.severity) == (Reason.LOCATION_MISMATCH, Severity.WARNING)
     assert "us-central1" in found.message
+
+
+_SUSPENDED = refusal(
+    403,
+    "Permission denied: Consumer 'project:demo-proj' has been suspended.",
+    error_info("CONSUMER_SUSPENDED", "googleapis.com", {"consumer": "projects/demo-proj"}),
+).answer.content
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ({"failure": "perimeter"}, Reason.PERIMETER_FORBIDS),
+        ({"status": 403, "body": _SUSPENDED}, Reason.PROJECT_SUSPENDED),
+    ],
+)
+async def test_a_refused_project_has_the_cause_of_the_refusal(
+    google: ServedStandIn, rule: dict[str, object], reason: Reason
+) -> None:
+    """Each was "The project does not exist, or your account has no access to it."."""
+    google.control("PUT", "rules", [{"path": ":testIamPermissions", **rule}])
+    (found,) = await check(google)
+    assert (found.cause, found.severity) == (reason, Severity.BLOCKING)
 
 
 @pytest.mark.parametrize("project", ["no-such-project", "../../v1/projects", "a b?x=1#"])
