@@ -139,6 +139,7 @@ TEMPLATES: dict[str, Template] = {
                 max_entries=20,
             ),
             "destroy_customer_data": Variable(VariableKind.BOOL),
+            "propagation_seconds": Variable(VariableKind.NUMBER, lowest=0, highest=600, whole=True),
             # Google reserves a deleted id for 30 days; with a suffix the stack gets another id.
             "pool_suffix": _SUFFIX,
             "key_suffix": _SUFFIX,

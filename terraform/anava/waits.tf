@@ -3,8 +3,8 @@
 # https://cloud.google.com/iam/docs/access-change-propagation
 locals {
   waits = {
-    apis  = "Google's services take note of the APIs that were enabled"
-    roles = "Google's services take note of the roles that were granted"
+    apis  = "the APIs that were enabled take effect at Google"
+    roles = "the roles that were granted take effect at Google"
   }
   wait_commands = { for name, text in local.waits : name => "echo 'Waiting ${var.propagation_seconds} s: ${text}.'; exec sleep ${var.propagation_seconds}" }
 }

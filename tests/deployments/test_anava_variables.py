@@ -28,6 +28,8 @@ def with_anava(name: str, value: Value) -> DeploymentFields:
         ("allowed_origins", []),
         ("allowed_origins", ["https://a", "https://cameras.example.com:8443", "http://localhost"]),
         ("destroy_customer_data", True),
+        ("propagation_seconds", 0),
+        ("propagation_seconds", 600),
     ],
 )
 def test_a_variable_of_the_real_template_travels_as_it_was_written(name: str, value: Value) -> None:
@@ -51,6 +53,7 @@ def test_a_variable_of_the_real_template_travels_as_it_was_written(name: str, va
         *(("key_suffix", each) for each in [*HOSTILE_NAMES[1:], "x" * 9, 1]),
         ("destroy_customer_data", "true"),
         ("destroy_customer_data", 1),
+        *(("propagation_seconds", each) for each in (-1, 601, 0.5, "60", True, "1; true")),
     ],
 )
 def test_any_other_value_of_the_real_template_is_refused(name: str, value: Value) -> None:

@@ -177,6 +177,7 @@ ANAVA_TAKEN: list[Fields] = [
         "firebase_web_app_name": "1 (test) a_b-c.d",
         "allowed_origins": ["https://a", "https://x.example.com:8443", "http://localhost:5173"],
         "destroy_customer_data": True,
+        "propagation_seconds": 600,
         "pool_suffix": "p2",
         "key_suffix": "12345678",
     },
@@ -190,6 +191,7 @@ ANAVA_REFUSED: list[Fields] = [
         "firebase_web_app_name": "",
         "allowed_origins": ["*"],
         "pool_suffix": "A",
+        "propagation_seconds": 601,
         "key_suffix": "123456789",
     },
     {
@@ -198,6 +200,7 @@ ANAVA_REFUSED: list[Fields] = [
         "firebase_web_app_name": "x" * 64,
         "allowed_origins": ["https://a.com/"],
         "pool_suffix": "p-2",
+        "propagation_seconds": -1,
     },
     {
         "firestore_database_id": "default)",
@@ -205,6 +208,7 @@ ANAVA_REFUSED: list[Fields] = [
         "firebase_web_app_name": "two\nlines",
         "allowed_origins": ["https://a.com", "http://a.com"],
         "key_suffix": "\n",
+        "propagation_seconds": 0.5,
     },
     {"allowed_origins": ["https://a.com\n"]},
     {"allowed_origins": ["https://a.com:0"]},

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from deployments.deployment import Stack as StackId
 from google_stand_in.answers import Json
 from tests.support.front import Front
 from tests.support.real_provider import NO_MIRROR, mirror
@@ -89,7 +90,7 @@ class Stack:
 
     @property
     def folder(self) -> Path:
-        return self.house.data / "stacks" / f"anava.{PROJECT}.{PREFIX}"
+        return self.house.data / "stacks" / StackId("anava", PROJECT, PREFIX).id
 
     def lose_state(self) -> None:
         for file in self.folder.glob("terraform.tfstate*"):

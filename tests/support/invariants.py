@@ -182,7 +182,7 @@ def check_state(evidence: Evidence) -> None:
     made: dict[str, bool] = {}
     for step in evidence.steps:
         for address, action, status in step.resources():
-            if step.phase == Phase.APPLY and status == "done":
+            if step.phase == Phase.APPLY and status == "done" and action != "read":
                 made[comparable_address(address)] = action != "delete"
     reported = {comparable_address(address) for address in (*result.unrecorded, *result.unknown)}
     # The addresses of an apply are redacted.
