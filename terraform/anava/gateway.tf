@@ -142,7 +142,7 @@ resource "google_project_service" "gateway" {
   service            = google_api_gateway_api.this.managed_service
   disable_on_destroy = false
 
-  depends_on = [google_api_gateway_api_config.this]
+  depends_on = [terraform_data.gateway_api]
 }
 
 # A key for this gateway and nothing else.

@@ -3,8 +3,9 @@
 # https://cloud.google.com/iam/docs/access-change-propagation
 locals {
   waits = {
-    apis  = "the APIs that were enabled take effect at Google"
-    roles = "the roles that were granted take effect at Google"
+    apis        = "the APIs that were enabled take effect at Google"
+    gateway_api = "the API of the gateway becomes known to Google"
+    roles       = "the roles that were granted take effect at Google"
   }
   wait_commands = { for name, text in local.waits : name => "echo 'Waiting ${var.propagation_seconds} s: ${text}.'; exec sleep ${var.propagation_seconds}" }
 }
@@ -17,6 +18,18 @@ resource "terraform_data" "apis" {
   }
 
   depends_on = [google_project_service.this]
+}
+
+# The API is a service of Google's Service Management, which is not known everywhere at once; meanwhile
+# the gateway is created. deployments/google_causes.py has the source of the refusal.
+resource "terraform_data" "gateway_api" {
+  triggers_replace = google_api_gateway_api.this.managed_service
+
+  provisioner "local-exec" {
+    command = local.wait_commands.gateway_api
+  }
+
+  depends_on = [google_api_gateway_api_config.this]
 }
 
 resource "terraform_data" "roles" {

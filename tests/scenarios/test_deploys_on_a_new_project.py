@@ -18,7 +18,11 @@ pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 
 ROBOT = "serviceAccount:stand-in@developer.gserviceaccount.com"
 PUBLISHED = "projects/demo-proj/roles/anavaDeployer"
-WAITS = ("the APIs that were enabled take effect", "the roles that were granted take effect")
+WAITS = (
+    "the APIs that were enabled take effect",
+    "the API of the gateway becomes known",
+    "the roles that were granted take effect",
+)
 
 
 @pytest.fixture

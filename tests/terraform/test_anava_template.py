@@ -41,7 +41,7 @@ def test_the_template_is_blocks_of_these_kinds_only() -> None:
     }
 
 
-def test_nothing_runs_a_program_but_two_waits() -> None:
+def test_nothing_runs_a_program_but_three_waits() -> None:
     written = "\n".join(file.read_text() for file in ANAVA.glob("*.tf"))
     programs = {
         text
@@ -51,8 +51,10 @@ def test_nothing_runs_a_program_but_two_waits() -> None:
     }
 
     assert re.findall(r"null_resource|time_sleep|gcloud", written) == []
-    assert written.count("provisioner") == 2
-    assert programs == {"${local.wait_commands.apis}", "${local.wait_commands.roles}"}
+    assert written.count("provisioner") == 3
+    assert programs == {
+        f"${{local.wait_commands.{name}}}" for name in ("apis", "gateway_api", "roles")
+    }
 
 
 def test_no_path_leads_out_of_the_module() -> None:
