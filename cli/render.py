@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from cli.client import Document
 from deployments.events import EndRecord
+from deployments.labels import other_actor_label
 from deployments.log_text import hole_text, visible
 
 __all__ = [
@@ -177,6 +178,8 @@ def _error_lines(error: Document, shown: Document) -> Iterator[str]:
     subject = f"{resource}: " if resource and resource not in message else ""
     place = f" ({error['file']}:{error['line']})" if error["file"] else ""
     yield f"  {severity}: {subject}{message}{place}"
+    if actor := other_actor_label(error.get("actor", "")):
+        yield f"    who must act: {actor}"
     for name in ("detail", "next_step", "fix"):
         if error[name] and error[name] != shown.get(name):
             yield f"    {error[name]}"

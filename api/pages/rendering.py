@@ -14,6 +14,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from deployments.labels import other_actor_label
+
 __all__ = ["error_page", "page", "static_digest", "static_files", "wants_page"]
 
 _ROOM = Path(__file__).resolve().parent.parent
@@ -94,5 +96,6 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["other_actor_label"] = other_actor_label
     environment.globals["static"] = f"/static/{static_digest()}"
     return environment

@@ -14,7 +14,7 @@ from deployments.deployment import DeploymentResult, Status
 from deployments.events import EndKind, EndRecord, EventChunk
 from deployments.findings import Finding, Severity
 from deployments.phase import Phase
-from deployments.reasons import Reason
+from deployments.reasons import Actor, Reason
 from deployments.step import Counts, Output
 from deployments.temporal_names import Attribute, Memo
 from tests.support.logs import EventFileSink
@@ -93,7 +93,11 @@ async def finish(client: Client, deployment: str, *seals: EndRecord) -> None:
         Reason.APPLIED,
         Phase.APPLY,
         counts=Counts(add=2),
-        errors=[Finding(Reason.NONE, "odd", Severity.WARNING, file="main.tf", line=7)],
+        errors=[
+            Finding(
+                Reason.NONE, "odd", Severity.WARNING, file="main.tf", line=7, actor=Actor.GOOGLE
+            )
+        ],
         outputs=[Output("url", False, '"x"'), Output("key", True, '"leak"')],  # noqa: FBT003
         seals=list(seals),
     )

@@ -33,6 +33,15 @@ async def test_a_page_goes_on_where_the_last_one_ended(
     assert (await api.get(f"/api/deployment/{found}/logs?after={after}")).json()["complete"] is True
 
 
+async def test_the_page_names_who_must_act_on_an_error(
+    api: httpx.AsyncClient, client: Client, worker: None
+) -> None:
+    id = await deploy(api)
+    await finish(client, id)
+    page = await api.get(f"/deployment/{id}", headers={"Accept": "text/html"})
+    assert "Who must act: Google." in page.text
+
+
 async def test_a_stream_brings_all_lines_then_ends_and_is_then_over(
     api: httpx.AsyncClient, client: Client, worker: None, tmp_path: Path
 ) -> None:

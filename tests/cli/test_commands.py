@@ -227,6 +227,7 @@ def test_an_error_shows_its_resource_place_and_fix_and_repeats_no_text() -> None
     }
     denied = {
         **error,
+        "actor": "administrator",
         "message": "The permission a.b.get is missing.",
         "resource": "a.b.get",
         "severity": "warning",
@@ -249,6 +250,7 @@ def test_an_error_shows_its_resource_place_and_fix_and_repeats_no_text() -> None
         "  error: terraform_data.edge[1]: local-exec provisioner error (main.tf:12)",
         "    exit status 1",
         "  warning: The permission a.b.get is missing.",
+        "    who must act: an owner of the project, or an administrator of its organisation",
         "    Ask an owner.",
         "    https://console.example",
     ]
