@@ -15,7 +15,8 @@ def _name(call: Call) -> str:
     return f"{call.root}config"
 
 
-@API.post("projects/{project}/identityPlatform:initializeAuth", "identitytoolkit.tenants.create")
+# https://cloud.google.com/identity-platform/docs/access-control, CreateConfig
+@API.post("projects/{project}/identityPlatform:initializeAuth", "firebaseauth.configs.create")
 def initialize(call: Call) -> Json:
     name = _name(call)
     if not call.project.billing:

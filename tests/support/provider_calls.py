@@ -184,9 +184,6 @@ _OF_CALL: Mapping[str, tuple[str, ...]] = {
     # Only with anywhereCaches, of which the stack has none: Google refuses, the provider ignores.
     "GET storage b/{bucket}/anywhereCaches/": (),
     "GET compute projects/{project}": ("compute.projects.get",),
-    "POST identitytoolkit projects/{project}/identityPlatform:initializeAuth": (
-        "firebaseauth.configs.create",
-    ),
 }
 # Permissions that Google asks for inside a call, beside the call's own.
 _INSIDE: Mapping[str, tuple[str, ...]] = {
