@@ -64,10 +64,10 @@ class Deployment:
     async def until_file(self, step: int, name: str) -> None:
         await eventually(self.file(step, name).exists, f"{name} of step {step}")
 
-    async def until_text(self, step: int, text: str) -> None:
+    async def until_text(self, step: int, text: str, seconds: float = 60) -> None:
         events = self.file(step, "spool")
         await eventually(
-            lambda: events.exists() and text in events.read_text(), f"{text!r} in {step}", 60
+            lambda: events.exists() and text in events.read_text(), f"{text!r} in {step}", seconds
         )
 
     async def result(self, seconds: float = 90) -> DeploymentResult:
