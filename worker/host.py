@@ -284,10 +284,12 @@ class WorkerHost:
             self._settings.terraform.templates / request.stack.template,
             request,
             backend_file(backend),
-            [*self._settings.log.redact, *sensitive_outputs(state)],
+            self._settings.log.redact,
             (self.id, execution),
             subject,
         )
+        # An output is sensitive as a whole, with the project's id in it.
+        directory.add_secrets(sensitive_outputs(state))
         return directory.template_version()
 
 

@@ -70,7 +70,7 @@ class PlanReporter:
         plan_json = await self._show(directory, argv)
         marked = await asyncio.to_thread(sensitive_values, plan_json)
         await asyncio.to_thread(directory.add_secrets, marked)
-        return plan_json, marked
+        return plan_json, sorted({*marked} - directory.public_texts())
 
     async def _show(self, directory: RunDirectory, argv: Sequence[str]) -> bytes:
         environment = self._context.environment(directory.home)

@@ -154,13 +154,17 @@ class RunDirectory:
         What the request itself names stays visible: a plan marks the whole of an object, of which
         the project's id may be a part.
         """
-        content = atomic_files.read(self.path / _SECRETS_FILE)
-        public = content.get("public", []) if content else []
-        texts = sorted({*secrets}.difference(public if isinstance(public, list) else []))
-        if content is None or not texts:
+        texts = sorted({*secrets} - self.public_texts())
+        if not texts or not (self.path / _SECRETS_FILE).exists():
             return
         path = self._later_secrets / hashlib.sha256(json.dumps(texts).encode()).hexdigest()
         disk_space.with_reserve(self.path, partial(_create, path, {"secrets": texts}))
+
+    def public_texts(self) -> set[str]:
+        """The texts that the request itself names, which stay visible; empty after `clear`."""
+        content = atomic_files.read(self.path / _SECRETS_FILE) or {}
+        public = content.get("public", [])
+        return set(map(str, public)) if isinstance(public, list) else set()
 
     def secrets_version(self) -> int:
         """A number that changes when secrets are added."""
