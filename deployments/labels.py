@@ -2,9 +2,9 @@
 
 from deployments.deployment import Status
 from deployments.phase import PHASES, Phase
-from deployments.reasons import Reason
+from deployments.reasons import Actor, Reason
 
-__all__ = ["source_label", "status_label"]
+__all__ = ["other_actor_label", "source_label", "status_label"]
 
 _STATUSES = {
     Status.QUEUED: "Queued",
@@ -21,6 +21,18 @@ _ENDS = {
     Reason.DESTROYED: "Destroyed",
     Reason.NOTHING_TO_DESTROY: "Nothing to destroy",
 }
+
+# The person is the reader, to whom the next step speaks already.
+_OTHER_ACTORS: dict[str, str] = {
+    Actor.ADMINISTRATOR: "an owner of the project, or an administrator of its organisation",
+    Actor.SERVICE: "the operators of this service",
+    Actor.GOOGLE: "Google",
+}
+
+
+def other_actor_label(actor: str) -> str:
+    """Who else than the reader must act on an error; empty for the reader and an unknown name."""
+    return _OTHER_ACTORS.get(actor, "")
 
 
 def status_label(
