@@ -57,7 +57,7 @@ test-stack: setup ## Deploy the Anava stack on the stand-in, by terraform and by
 	$(BIN)/python -m pytest tests/terraform/stack tests/scenarios/test_deploys_the_anava_stack.py tests/live -m heavy $(ARGS)
 
 # Variables of make's command line are in the environment of a recipe: no shell reads the project's name.
-test-live: setup ## Deploy, redeploy and destroy in a real project to throw away (PROJECT=ID, needs the provider); docs/operators.md
+test-live: setup ## Deploy, redeploy and destroy in a real project to throw away (PROJECT=ID, needs the provider); docs/users.md
 	@$(BIN)/python -m tests.live $(ARGS)
 
 check: check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl ## Run every static check (make -k continues after a failure)

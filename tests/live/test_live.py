@@ -203,14 +203,20 @@ def test_only_what_google_keeps_may_stay(resource: Resource, *, stays: bool) -> 
     assert bool(why_it_stays(resource)) is stays
 
 
-GOOD, LATE = Step("deploy", True, "applied"), Resource("secret", "live-firebase-config")
+GOOD, LATE = (
+    Step("deploy", expected=True, outcome="applied"),
+    Resource("secret", "live-firebase-config"),
+)
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"is_compared": False}, "The resources were not compared"),
-        ({"steps": [GOOD, Step("destroy", False, "failed")]}, "| destroy | NO | failed | 0 |"),
+        (
+            {"steps": [GOOD, Step("destroy", expected=False, outcome="failed")]},
+            "| destroy | NO | failed | 0 |",
+        ),
         ({"left": [LATE]}, "- **secret live-firebase-config: must not be left**"),
         ({"unread": ("bucket",)}, "- bucket: could not be listed"),
     ],
