@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo up test test-long test-google test-compose test-faults test-stack bench format lock openapi reference clean
+.PHONY: help setup setup-tests demo up test test-long test-google test-compose test-faults test-live test-stack bench format lock openapi reference clean
 .PHONY: check check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl
 .PHONY: providers provider-schema examples audit sbom release screenshot
 
@@ -53,8 +53,12 @@ test-faults: setup-tests ## Run the fault tests, the long ones too: a store down
 test-google: setup ## Run Google's real provider on the stand-in, lose a state and import the stack (needs ANAVA_TERRAFORM__MIRROR; 7 minutes)
 	$(BIN)/python -m pytest tests/google_stand_in/proof_provider.py tests/google_stand_in/import_the_stack.py --timeout 600 $(ARGS)
 
-test-stack: setup ## Deploy the Anava stack on the stand-in, by terraform and by the service: 20 minutes, needs the provider
-	$(BIN)/python -m pytest tests/terraform/stack tests/scenarios/test_deploys_the_anava_stack.py -m heavy $(ARGS)
+test-stack: setup ## Deploy the Anava stack on the stand-in, by terraform and by the service: 30 minutes, needs the provider
+	$(BIN)/python -m pytest tests/terraform/stack tests/scenarios/test_deploys_the_anava_stack.py tests/scenarios/test_deploys_on_a_new_project.py tests/live -m heavy $(ARGS)
+
+# Variables of make's command line are in the environment of a recipe: no shell reads the project's name.
+test-live: setup ## Deploy, redeploy and destroy in a real project to throw away (PROJECT=ID, needs the provider); docs/users.md
+	@$(BIN)/python -m tests.live $(ARGS)
 
 check: check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl ## Run every static check (make -k continues after a failure)
 

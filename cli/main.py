@@ -1,8 +1,9 @@
 """The `anava` command.
 
-Exit codes: 0 success; 1 the deployment failed or needs attention, or the
-service is unhealthy; 2 wrong usage or a refused request; 3 the deployment was
-cancelled or discarded; 4 the API does not answer; 130 interrupted by Ctrl-C.
+Exit codes: 0 success; 1 the deployment failed or needs attention, the service
+is unhealthy, or a finding blocks a deployment; 2 wrong usage or a refused
+request; 3 the deployment was cancelled or discarded; 4 the API does not
+answer; 130 interrupted by Ctrl-C.
 """
 
 import importlib
@@ -18,6 +19,7 @@ from adapters.process_exit import run_and_exit
 from adapters.temporal import client
 from cli import deployments
 from cli import up as up_module
+from cli import validate as validate_module
 from cli import worker as worker_module
 from cli.client import Client
 from cli.exit_codes import ExitCode, cannot_write, command, exit_code, run_to_exit_code
@@ -25,8 +27,10 @@ from cli.follow import Follower
 from cli.google_stand_in import DEFAULT_SCENARIO, with_stand_in
 from cli.live_display import display
 from cli.output import encode_for_terminal
-from cli.render import deployment_lines, retention_lines
+from cli.render import deployment_lines, parse_variables, retention_lines, validation_lines
 from cli.up import Up
+from deployments.log_text import visible
+from deployments.requests import DeploymentFields
 
 __all__ = ["app", "main"]
 
@@ -98,6 +102,38 @@ async def retention(
     for line in lines:
         typer.echo(line)
     return ExitCode.FAILED if any(report["error"] for report in reports) else ExitCode.OK
+
+
+@command(app)
+async def validate(
+    project: Annotated[str, typer.Option(help="Google Cloud project id.")],
+    prefix: Annotated[str, typer.Option(help="Name of the stack in the project.")] = "",
+    region: Annotated[str, typer.Option(help="Region, like us-central1.")] = "",
+    storage_location: Annotated[str, typer.Option(help="Location of buckets, like US.")] = "",
+    var: Annotated[list[str] | None, typer.Option(help="Template variable, key=value.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> int:
+    """Check whether the Anava stack can be deployed in a project. Only reads; needs no service.
+
+    Exits 0 when nothing blocks a deployment, 1 when a finding blocks it.
+    """
+    try:
+        variables = parse_variables(var or [])
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    fields = DeploymentFields(
+        project,
+        "anava",
+        region or DeploymentFields.region,
+        prefix or DeploymentFields.prefix,
+        storage_location or DeploymentFields.storage_location,
+        variables,
+    )
+    validation = await validate_module.validate(fields)
+    lines = [json.dumps(validation)] if as_json else validation_lines(validation)
+    for line in lines:
+        typer.echo(visible(line))
+    return ExitCode.OK if validation["ready"] else ExitCode.FAILED
 
 
 @command(app)

@@ -18,6 +18,7 @@ __all__ = [
     "output_lines",
     "parse_variables",
     "retention_lines",
+    "validation_lines",
     "verification_lines",
 ]
 
@@ -35,6 +36,11 @@ _COUNTS = {
     "actions": "actions invoked",
 }
 _SEVERITIES = {"blocking": "error"}
+# https://firebase.google.com/docs/reference/firebase-management/rest has no method that reads them.
+_FIREBASE_TERMS = (
+    "Not checked, since Google has no request for it: whether the terms of Firebase are accepted. "
+    "Before the first deployment of an account open https://console.firebase.google.com once."
+)
 # As in the setting `ANAVA_WORKER__MIN_FREE_MB`.
 _MEGABYTE = 1_000_000
 _ADDRESS_LABELS = {
@@ -166,7 +172,7 @@ def parse_variables(pairs: Iterable[str]) -> Document:
             raise ValueError(f"{pair!r} is not key=value")
         try:
             variables[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             variables[name] = value
     return variables
 
@@ -233,3 +239,34 @@ def retention_lines(reports: Iterable[Document], *, dry_run: bool) -> Iterator[s
 
 def _amount(amount: Document) -> str:
     return f"{amount['count']:7}  {amount['size_bytes']:15,} bytes"
+
+
+def validation_lines(validation: Document) -> Iterator[str]:
+    """The findings of a check of a project, each with who must act, and what follows from them."""
+    stack = f"{validation['project_id']}/{validation['prefix']}"
+    yield f"{stack} in {validation['region']}, buckets in {validation['storage_location']}"
+    if validation["account"]:
+        yield f"Signed in as {validation['account']}"
+    findings = validation["findings"]
+    for item in findings:
+        yield from _finding_lines(item)
+    blocks, warnings, notes = (
+        sum(item["severity"] == severity for item in findings)
+        for severity in ("blocking", "warning", "note")
+    )
+    yield f"Findings: {blocks} that block a deployment, {warnings} warnings, {notes} notes."
+    if validation["ready"]:
+        yield f"The stack can be deployed. {_FIREBASE_TERMS}"
+    else:
+        yield "The stack cannot be deployed."
+
+
+def _finding_lines(item: Document) -> Iterator[str]:
+    """A finding; a note requires nothing of a person, so its next step is left out."""
+    severity = item["severity"]
+    yield f"{_SEVERITIES.get(severity, severity)}: {item['message']}"
+    if severity != "note":
+        yield f"  Who must act: {other_actor_label(item['actor']) or 'you'}"
+        yield f"  {item['next_step']}"
+    if item["fix"]:
+        yield f"  {'Optional' if severity == 'note' else 'Fix'}: {item['fix']}"
