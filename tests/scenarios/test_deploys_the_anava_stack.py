@@ -19,7 +19,7 @@ from tests.support.stand_in.serving import ServedStandIn
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 
 # What the template makes, counted with the real provider.
-RESOURCES = 68
+RESOURCES = 70
 # Soft-deleted for 30 days, or kept since it is the customer's or Google has no way back.
 LEFT = {
     "buckets",
@@ -29,6 +29,7 @@ LEFT = {
     "identityConfigs",
     "keys",
     "providers",
+    "roles",
     "workloadIdentityPools",
 }
 REFUSED = 'google_secret_manager_secret.this["firebase-config"]'
@@ -70,7 +71,9 @@ async def test_it_is_deployed_left_alone_destroyed_and_deployed_again(stack: Sta
     left = stack.there()
     assert set(left) == LEFT
     assert all(set(names) <= set(there[kind]) for kind, names in left.items())
-    assert all(stack.is_deleted(kind) for kind in ("keys", "providers", "workloadIdentityPools"))
+    assert all(
+        stack.is_deleted(kind) for kind in ("keys", "providers", "roles", "workloadIdentityPools")
+    )
 
     again = await stack.deploy()
     assert again["result"]["counts"]["imported"] == len(LEFT)
@@ -84,14 +87,14 @@ async def test_what_exists_is_imported_when_the_state_is_lost(stack: Stack) -> N
     stack.house.worker()
     await stack.deploy()
     there, members = stack.there(), stack.members()
-    stack.lose_state()
+    await stack.lose_state()
     whole = await stack.deploy()
     assert whole["result"]["counts"]["imported"] > 20
     assert whole["result"]["counts"]["remove"] == 0
     assert (stack.there(), stack.members()) == (there, members)
     assert (await stack.deploy())["reason"] == "no_changes"
 
-    stack.lose_state()
+    await stack.lose_state()
     stack.lose_half()
     half = await stack.deploy()
     assert half["result"]["counts"]["remove"] == 0

@@ -92,9 +92,13 @@ class Stack:
     def folder(self) -> Path:
         return self.house.data / "stacks" / StackId("anava", PROJECT, PREFIX).id
 
-    def lose_state(self) -> None:
-        for file in self.folder.glob("terraform.tfstate*"):
+    async def lose_state(self) -> None:
+        """Lose the state; an operator has ended the stack's record, which refuses another state."""
+        files = list(self.folder.glob("terraform.tfstate*"))
+        assert files
+        for file in files:
             file.unlink()
+        await self.house.forget_states()
 
     def lose_half(self) -> None:
         """Delete a part of the project, of each kind: at once, and for a while only."""
@@ -124,7 +128,10 @@ class Stack:
     def is_deleted(self, kind: str) -> bool:
         """Whether all of them are, for a while."""
         found = self._resources()[kind].values()
-        return all(item.get("state") == "DELETED" or "deleteTime" in item for item in found)
+        return all(
+            item.get("state") == "DELETED" or "deleteTime" in item or item.get("deleted")
+            for item in found
+        )
 
     def _resources(self) -> dict[str, Any]:
         found: dict[str, Any] = self.google.control("GET", "state")["resources"]
