@@ -82,7 +82,7 @@ def live(
 def report(data: Path) -> dict[str, Any]:
     """The only report; its text lies beside it."""
     (path,) = (data / "live" / PROJECT).glob("*/report.json")
-    assert path.with_name("report.md").read_text().startswith(f"# Live run in {PROJECT}: ")
+    assert path.with_name("report.txt").read_text().startswith(f"# Live run in {PROJECT}: ")
     content: dict[str, Any] = json.loads(path.read_text())
     return content
 
@@ -255,7 +255,7 @@ def test_a_run_deploys_redeploys_destroys_and_leaves_nothing(live: Live, tmp_pat
     (folder,) = (tmp_path / "data" / "live" / PROJECT).iterdir()
     assert {path.name for path in folder.iterdir()} == {
         "report.json",
-        "report.md",
+        "report.txt",
         "up.log",
         "deploy.log",
         "redeploy.log",
