@@ -54,8 +54,8 @@ class Report:
         )
 
     def write(self, folder: Path) -> Path:
-        """Write report.json and report.md into the folder; the path of the latter."""
-        text = folder / "report.md"
+        """Write report.json and report.txt into the folder; the path of the latter."""
+        text = folder / "report.txt"
         (folder / "report.json").write_text(json.dumps(self._document(), indent=2) + "\n")
         text.write_text("\n".join(self._lines()) + "\n")
         return text

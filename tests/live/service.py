@@ -82,22 +82,42 @@ class Service:
                 stderr=file,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + _START_SECONDS
-        while "Ready" not in output.read_text():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__()
-                raise CommandFailed(output.read_text())
-            time.sleep(_POLL_SECONDS)
+        try:
+            self._wait_until_ready(self._process, output)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
         """Stop the service; a deployment that an interrupt left is cancelled first."""
-        if self._running:
-            self._anava("cancel", self._running, "--reason", "the live run was interrupted")
-            self._follow(self._running, "cancelled")
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait(_STOP_SECONDS)
+        try:
+            if self._running:
+                self._anava("cancel", self._running, "--reason", "the live run was interrupted")
+                self._follow(self._running, "cancelled")
+        except CommandFailed:
+            pass  # The deployment has ended meanwhile.
+        finally:
+            self._stop()
+
+    @staticmethod
+    def _wait_until_ready(process: subprocess.Popen[bytes], output: Path) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while "Ready" not in output.read_text():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise CommandFailed(output.read_text())
+            time.sleep(_POLL_SECONDS)
+
+    def _stop(self) -> None:
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     def deployed(self, name: str, required: tuple[str, ...], *words: str) -> Step:
         """Start a deployment by a command and wait for its end, with one of the `required` reasons.

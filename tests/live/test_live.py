@@ -1,9 +1,12 @@
 """`make test-live` refuses what it must not touch, and leaves nothing in a project."""
 
+import asyncio
 import io
 import json
 import os
 import pty
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +20,7 @@ from tests.live.__main__ import main
 from tests.live.inventory import Resource, why_it_stays
 from tests.live.report import Report, Step
 from tests.support.real_provider import NO_MIRROR, mirror
+from tests.support.servers import ROOT, eventually
 from tests.support.stand_in.key_file import write_key
 from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn
@@ -82,7 +86,7 @@ def live(
 def report(data: Path) -> dict[str, Any]:
     """The only report; its text lies beside it."""
     (path,) = (data / "live" / PROJECT).glob("*/report.json")
-    assert path.with_name("report.md").read_text().startswith(f"# Live run in {PROJECT}: ")
+    assert path.with_name("report.txt").read_text().startswith(f"# Live run in {PROJECT}: ")
     content: dict[str, Any] = json.loads(path.read_text())
     return content
 
@@ -255,9 +259,38 @@ def test_a_run_deploys_redeploys_destroys_and_leaves_nothing(live: Live, tmp_pat
     (folder,) = (tmp_path / "data" / "live" / PROJECT).iterdir()
     assert {path.name for path in folder.iterdir()} == {
         "report.json",
-        "report.md",
+        "report.txt",
         "up.log",
         "deploy.log",
         "redeploy.log",
         "destroy.log",
     }
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(1500)
+async def test_a_run_that_was_interrupted_goes_on_and_leaves_nothing(
+    live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = mirror()
+    if place is None:
+        pytest.skip(NO_MIRROR)
+    for name, value in {**CONSENT, "ANAVA_TERRAFORM__MIRROR": str(place)}.items():
+        monkeypatch.setenv(name, value)
+    folder = tmp_path / "data" / "live" / PROJECT
+    process = subprocess.Popen([sys.executable, "-m", "tests.live"], cwd=ROOT, process_group=0)  # noqa: ASYNC220 - our own program, returns at once
+
+    def creates() -> bool:
+        return any("Creation complete" in log.read_text() for log in folder.glob("*/deploy.log"))
+
+    await eventually(creates, "the first resource", 300)
+    os.killpg(process.pid, signal.SIGINT)
+    await eventually(lambda: process.poll() is not None, "the end of the run", 300)
+    assert process.returncode == FAILED
+    assert [step["outcome"] for step in report(tmp_path / "data")["steps"]][1:] == ["interrupted"]
+    (interrupted,) = folder.glob("*/report.json")
+    interrupted.unlink()
+
+    ended = await asyncio.to_thread(live)
+    assert ended.status == PASSED, ended.out + ended.err
+    assert report(tmp_path / "data")["passed"]
