@@ -16,6 +16,7 @@ from tests.support import stores
 from tests.support.invariants import Views, check_invariants
 from tests.support.servers import Process, eventually
 from tests.support.service import Deployment, House
+from worker.run_directory import RunDirectory
 
 APPLY = 3
 
@@ -73,8 +74,7 @@ async def test_the_secret_output_of_an_earlier_deployment_stays_hidden(
     prefix = first.stack.rpartition(".")[2]
     second = await house.deploy(prefix=prefix, resource_seconds=0, lines=0)
     await second.until_file(1, "step.json")
-    hidden = json.loads((second.folder / "secrets.json").read_text())["secrets"]
-    assert f"{prefix}-hunter2-hunter2" in hidden
+    assert f"{prefix}-hunter2-hunter2" in RunDirectory(second.folder).secrets()
     assert (await second.result()).status is Status.COMPLETED
 
 

@@ -12,7 +12,7 @@ from deployments.results import EndContext, Reconciliation, conclude
 from deployments.step import StepKey, StepResult
 from worker.steps.exit_record import ExitRecord, StepEvidence, interpret
 
-BILLING = "Error creating Bucket: googleapi: Error 403: The account is disabled, accountDisabled"
+FORBIDDEN = "googleapi: Error 403: Request is prohibited, reason: SECURITY_POLICY_VIOLATED"
 
 
 def diagnostic(severity: str, summary: str) -> dict[str, Any]:
@@ -36,27 +36,27 @@ def failed(phase: Phase, *lines: dict[str, Any]) -> StepResult:
 def test_an_error_after_sixty_warnings_is_the_cause_of_the_end() -> None:
     """The error was in no field of the answer, and the reason was `plan_failed`."""
     warnings = [diagnostic("warning", f"deprecated {number}") for number in range(60)]
-    step = failed(Phase.PLAN, *warnings, diagnostic("error", BILLING))
+    step = failed(Phase.PLAN, *warnings, diagnostic("error", FORBIDDEN))
 
     result = conclude([step], EndContext(Phase.PLAN), Reconciliation())
 
-    assert (result.status, result.reason) == (Status.FAILED, Reason.BILLING_DISABLED)
-    assert [error.cause for error in result.errors] == [Reason.BILLING_DISABLED]
+    assert (result.status, result.reason) == (Status.FAILED, Reason.PERIMETER_FORBIDS)
+    assert [error.cause for error in result.errors] == [Reason.PERIMETER_FORBIDS]
     assert result.omitted == 0
 
 
 def test_the_deciding_error_is_the_first_of_many_and_the_rest_is_counted() -> None:
     """Of 60 errors only the first ten were judged; the error that ended the run came later."""
     errors = [diagnostic("error", f"Invalid value {number}") for number in range(60)]
-    step = failed(Phase.PLAN, *errors, diagnostic("error", BILLING))
+    step = failed(Phase.PLAN, *errors, diagnostic("error", FORBIDDEN))
 
     result = conclude([step], EndContext(Phase.PLAN), Reconciliation())
 
-    assert result.reason is Reason.BILLING_DISABLED
-    assert result.errors[0].cause is Reason.BILLING_DISABLED
+    assert result.reason is Reason.PERIMETER_FORBIDS
+    assert result.errors[0].cause is Reason.PERIMETER_FORBIDS
     assert len(result.errors) + result.omitted == 61
 
 
 def test_resources_that_a_failed_plan_would_have_made_are_not_left_out_of_anything() -> None:
-    step = failed(Phase.PLAN, *map(planned, range(300)), diagnostic("error", BILLING))
+    step = failed(Phase.PLAN, *map(planned, range(300)), diagnostic("error", FORBIDDEN))
     assert (step.not_applied, step.omitted) == ([], 0)

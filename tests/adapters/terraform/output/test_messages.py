@@ -244,7 +244,7 @@ def diagnostic(severity: str, summary: str, detail: str = "") -> dict[str, objec
 
 
 GOOGLE = "Error creating Bucket: googleapi: Error {}: refused, {}"
-BILLING = GOOGLE.format(403, "accountDisabled")
+FORBIDDEN = GOOGLE.format(403, "SECURITY_POLICY_VIOLATED")
 RATE = GOOGLE.format(429, "rateLimitExceeded")
 
 
@@ -253,9 +253,9 @@ def test_an_error_after_any_number_of_warnings_is_the_only_diagnostic(warnings: 
     """After 50 warnings the error was in no field of the result, and no cause was judged."""
     accumulator = folded(
         *(diagnostic("warning", f"deprecated {number}") for number in range(warnings)),
-        diagnostic("error", BILLING),
+        diagnostic("error", FORBIDDEN),
     )
-    assert [item.summary for item in accumulator.diagnostics] == [BILLING]
+    assert [item.summary for item in accumulator.diagnostics] == [FORBIDDEN]
     assert accumulator.diagnostics_omitted == 0
 
 
@@ -264,10 +264,10 @@ def test_the_error_that_decides_comes_first_however_many_errors_there_are() -> N
         diagnostic("error", "execution halted"),
         *(diagnostic("error", RATE, f"retry {number}") for number in range(60)),
         *(diagnostic("error", f"Invalid value {number}") for number in range(60)),
-        diagnostic("error", BILLING),
+        diagnostic("error", FORBIDDEN),
     )
     summaries = [item.summary for item in accumulator.diagnostics]
-    assert summaries == [BILLING, *(f"Invalid value {number}" for number in range(49))]
+    assert summaries == [FORBIDDEN, *(f"Invalid value {number}" for number in range(49))]
     assert accumulator.diagnostics_omitted == 1 + 60 + 11
 
 
