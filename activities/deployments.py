@@ -46,11 +46,14 @@ class PrepareDeploymentInput:
     deployment: str
     request: DeploymentRequest
     execution: str = ""
+    owner: str = ""
 
     def is_ordered_by(self, accepted: AcceptedDeployment) -> bool:
-        """Whether deployment, request and execution were accepted."""
-        return self.execution == accepted.execution and accepted.requests(
-            self.deployment, self.request
+        """Whether deployment, request, execution and owner were accepted."""
+        return (
+            self.execution == accepted.execution
+            and self.owner == accepted.input.owner
+            and accepted.requests(self.deployment, self.request)
         )
 
 
@@ -91,7 +94,7 @@ class Admission(Protocol):
     """Makes the run directory of a deployment on this host."""
 
     async def prepare(
-        self, deployment: str, request: DeploymentRequest, execution: str
+        self, deployment: str, request: DeploymentRequest, execution: str, owner: str
     ) -> PreparedHost: ...
 
 
@@ -115,7 +118,7 @@ class RunDirectories(Protocol):
 class Outbox(Protocol):
     """Enqueues and sends artifacts; raises Unavailable without the state or the store."""
 
-    def enqueue(self, deployment: str, record_json: str, outputs_json: str) -> None: ...
+    async def enqueue(self, deployment: str, record_json: str, outputs_json: str) -> None: ...
     async def enqueue_state_outputs(self, deployment: str) -> None: ...
     async def send(self, deployment: str) -> None: ...
 
@@ -139,7 +142,9 @@ class DeploymentActivities:
         Cancel: nothing to undo; `finalize_deployment` closes the directory.
         """
         async with heartbeating():
-            return await self._admission.prepare(input.deployment, input.request, input.execution)
+            return await self._admission.prepare(
+                input.deployment, input.request, input.execution, input.owner
+            )
 
     @activity.defn
     async def report_plan(self, input: ReportPlanInput) -> None:
@@ -183,7 +188,7 @@ class DeploymentActivities:
                 if activity.info().attempt < _OUTPUTS_ATTEMPTS:
                     raise
                 activity.logger.error("no outputs of %s: %s", input.deployment, error)
-        self._outbox.enqueue(input.deployment, record, _outputs(result))
+        await self._outbox.enqueue(input.deployment, record, _outputs(result))
         await self._send(input.deployment)
 
     async def _send(self, deployment: str) -> None:

@@ -104,6 +104,9 @@ class LimitsSettings(SettingGroup):
     """The limits of a subject, today the owner: open deployments, and creates a minute per API.
 
     Set `open_deployments` below the places of all hosts, so that no subject takes all of them.
+    `owner_mb`: the bytes of logs and artifacts of a subject on each host. A log and an
+    artifact may each have an eighth of the bytes that are left, 1 MB at least: the log then ends
+    `log_limit_reached`, in place of the artifact stands `owner_limit_reached`. Terraform continues.
     """
 
     # A customer has a stack or a few; a support team deploys dozens at once. Each create lists the
@@ -111,6 +114,10 @@ class LimitsSettings(SettingGroup):
     open_deployments: int = Field(default=SubjectLimits.open_deployments, ge=1, le=1_000)
     # Twice as fast as a person with the command line; a create costs Temporal 10 ms.
     creates_per_minute: int = Field(default=SubjectLimits.creates_per_minute, ge=1, le=100_000)
+
+    # Eight files of a deployment share the bytes that are left: a log of 1 GB needs 8 GB. Or 10,000
+    # deployments of 1 MB, more than one an hour for the year that artifacts are stored.
+    owner_mb: int = Field(default=10_000, ge=1, le=100_000_000)
 
     @property
     def of_subject(self) -> SubjectLimits:

@@ -101,8 +101,12 @@ def artifact_lines(page: Document) -> Iterator[str]:
     """A line for each artifact."""
     for artifact in page.get("items") or []:
         size, created_at = artifact["size_bytes"], _utc(artifact["created_at"])
-        left_out = f"  left out: {artifact['left_out']}" if artifact.get("left_out") else ""
+        left_out = _left_out(artifact) if artifact.get("left_out") else ""
         yield f"{artifact['name']:24} {size:>12}  {artifact['sha256']}  {created_at}{left_out}"
+
+
+def _left_out(artifact: Document) -> str:
+    return f"  left out: {artifact['left_out']}: {artifact.get('left_out_message', '')}"
 
 
 def verification_lines(report: Document) -> Iterator[str]:

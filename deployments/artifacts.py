@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
+from deployments.size_limit import LimitHolder
+
 __all__ = [
     "ENCRYPTED_OUTPUTS",
+    "LEFT_OUT",
     "LIMIT_REACHED",
     "LINK_SECONDS",
     "LOG_GZIP",
     "LOG_TEXT",
     "OUTPUTS",
+    "OWNER_LIMIT_REACHED",
     "PLAN_JSON",
     "PLAN_TEXT",
     "RECORD",
@@ -27,9 +31,9 @@ __all__ = [
     "Downloads",
     "content_type",
     "disposition",
-    "is_left_out",
     "is_name",
     "is_shown",
+    "left_out_because",
     "left_out_content",
     "step_log",
 ]
@@ -43,8 +47,21 @@ ENCRYPTED_OUTPUTS = "outputs.encrypted"
 LOG_GZIP = "log.jsonl.gz"
 LOG_TEXT = "log.txt"
 
-# The reason why an artifact is left out.
+# The reasons why an artifact is left out, by whose limit it reaches.
 LIMIT_REACHED = "artifact_limit_reached"
+OWNER_LIMIT_REACHED = "owner_limit_reached"
+LEFT_OUT = {
+    LimitHolder.DEPLOYMENT: LIMIT_REACHED,
+    LimitHolder.OWNER: OWNER_LIMIT_REACHED,
+}
+_MESSAGES = {
+    LIMIT_REACHED: "The file {name} is larger than the limit for a file of a deployment.",
+    OWNER_LIMIT_REACHED: (
+        "The file {name} has no room: the logs and files of the owner's deployments have reached "
+        "their limit on the host. An operator can shorten the retention of earlier deployments or "
+        "raise the limit."
+    ),
+}
 
 # Long enough for a redirect by hand, short enough that a link in a chat soon expires.
 LINK_SECONDS = 300
@@ -75,8 +92,16 @@ class Artifact:
     @property
     def left_out(self) -> str:
         """The reason why the content is left out; empty for an artifact with its content."""
-        expected = hashlib.sha256(left_out_content(self.name).encode()).hexdigest()
-        return LIMIT_REACHED if self.sha256 == expected else ""
+        return next((reason for reason in _MESSAGES if self._is_notice(reason)), "")
+
+    @property
+    def left_out_message(self) -> str:
+        """The reason as a sentence; empty for an artifact with its content."""
+        return _message(self.name, self.left_out) if self.left_out else ""
+
+    def _is_notice(self, reason: str) -> bool:
+        content = left_out_content(self.name, reason)
+        return self.sha256 == hashlib.sha256(content.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -140,20 +165,25 @@ def step_log(step: int) -> str:
     return f"step-{step}.jsonl"
 
 
-def left_out_content(name: str) -> str:
-    """The content in place of an artifact that is larger than the limit.
+def left_out_content(name: str, reason: str) -> str:
+    """The content in place of an artifact that is left out.
 
     The same for each deployment, so that the sha256 in a list names the reason.
     """
-    message = f"The file {name} is larger than the limit for a file of a deployment."
+    message = _message(name, reason)
     if name.endswith(".json"):
-        return json.dumps({"left_out": LIMIT_REACHED, "message": message}) + "\n"
-    return f"{LIMIT_REACHED}: {message}\n"
+        return json.dumps({"left_out": reason, "message": message}) + "\n"
+    return f"{reason}: {message}\n"
 
 
-def is_left_out(name: str, content: bytes) -> bool:
-    """Whether the content of an artifact is that of an artifact beyond the limit."""
-    return content == left_out_content(name).encode()
+def left_out_because(name: str, content: bytes) -> str:
+    """Why the artifact with this content is left out, as a sentence; empty where it is not."""
+    notices = {left_out_content(name, reason).encode(): reason for reason in _MESSAGES}
+    return _message(name, notices[content]) if content in notices else ""
+
+
+def _message(name: str, reason: str) -> str:
+    return _MESSAGES[reason].format(name=name)
 
 
 def is_name(name: str) -> bool:

@@ -25,8 +25,8 @@ __all__ = [
     "chunk_after",
     "decode_event",
     "is_end_record",
-    "is_limit_notice",
     "last_end_record",
+    "limit_notice",
     "steps_in_order",
 ]
 
@@ -232,12 +232,13 @@ def is_end_record(line: bytes) -> bool:
     return line.partition(b",")[2].startswith(b'"end":')
 
 
-def is_limit_notice(line: bytes) -> bool:
-    """Whether an event of the log tells that the log reached its limit."""
+def limit_notice(line: bytes) -> str:
+    """The text of an event that names the limit which the log reached; else empty."""
     try:
-        return decode_event(line).get("text", "").startswith(LIMIT_NOTICE)
+        text = decode_event(line).get("text", "")
+        return text if text.startswith(LIMIT_NOTICE) else ""
     except (ValueError, AttributeError):
-        return False
+        return ""
 
 
 def last_end_record(data: bytes) -> EndRecord | None:

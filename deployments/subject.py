@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 from deployments.execution import Caller
@@ -36,6 +37,11 @@ class Subject:
         if len(text.encode()) <= _MAX_KEY_BYTES:
             return text
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """A name for files: 64 hex digits, different for each subject."""
+        return hashlib.sha256(json.dumps(self.attributes).encode()).hexdigest()
 
 
 def subject_of(caller: Caller) -> Subject:

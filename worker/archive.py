@@ -25,12 +25,12 @@ class Archive:
         self._states = states
         self._cipher = cipher
 
-    def enqueue(self, deployment: str, record_json: str, outputs_json: str) -> None:
+    async def enqueue(self, deployment: str, record_json: str, outputs_json: str) -> None:
         """Enqueue record, outputs (none when empty) and logs; a repeat changes nothing."""
         directory = self._root.directory(deployment)
         self._outbox.enqueue(directory, artifacts.RECORD, record_json)
         if outputs_json:
-            self._outbox.enqueue(directory, artifacts.OUTPUTS, outputs_json)
+            await self._outbox.enqueue_limited(directory, artifacts.OUTPUTS, outputs_json)
         self._outbox.enqueue_logs(directory)
 
     async def enqueue_state_outputs(self, deployment: str) -> None:
@@ -47,7 +47,7 @@ class Archive:
             "outputs": await asyncio.to_thread(lambda: recorded_outputs(state.read())),
         }
         encrypted = self._cipher.encrypt(json.dumps(content), deployment)
-        self._outbox.enqueue(directory, artifacts.ENCRYPTED_OUTPUTS, encrypted)
+        await self._outbox.enqueue_limited(directory, artifacts.ENCRYPTED_OUTPUTS, encrypted)
 
     async def send(self, deployment: str) -> None:
         """Send a deployment's artifacts; raises Unavailable while one stays enqueued."""

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from adapters.local.folder_lock import exclusive
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
 from deployments.errors import Unavailable
+from deployments.size_limit import SizeLimit
 from worker import run_index
 from worker.run_directory import RunDirectory
 from worker.run_index import OUTBOX_FOLDER
@@ -39,36 +40,49 @@ _MAX_LOGS_AT_ONCE = 2
 class ArtifactOutbox:
     """The outboxes of a host; drops artifacts that the store refuses for `give_up_seconds`.
 
-    In place of an artifact beyond `limit_bytes` stands the reason. Logs have their own limit, and
-    the record names the stack, without which the retention deletes nothing.
+    In place of an artifact beyond `limit_bytes`, or beyond the `owner_share` of its deployment,
+    stands the reason.
     """
 
     def __init__(
-        self, store: ArtifactStore, give_up_seconds: float, limit_bytes: int = sys.maxsize
+        self,
+        store: ArtifactStore,
+        give_up_seconds: float,
+        limit_bytes: int = sys.maxsize,
+        owner_share: Callable[[str], int] = lambda _: sys.maxsize,
     ) -> None:
         self._limit_bytes = limit_bytes
+        self._owner_share = owner_share
         self._store = store
         self._give_up_seconds = give_up_seconds
         self._log_slots = asyncio.Semaphore(_MAX_LOGS_AT_ONCE)
 
     def enqueue(self, directory: RunDirectory, name: str, content: str) -> None:
-        """Add an artifact; replaces an unsent artifact of the same name."""
-        if name != artifacts.RECORD:
-            content = self._within_limit(directory, name, content)
+        """Add an artifact of any size; replaces an unsent artifact of the same name.
+
+        Logs have their own limit, and the record names the stack, without which the retention
+        deletes nothing.
+        """
         disk_space.with_reserve(directory.path, partial(_write, _folder(directory), name, content))
         # After the file: a loop that finds the outbox empty takes the mark away first.
         disk_space.with_reserve(directory.path, partial(run_index.mark, directory.path))
 
+    async def enqueue_limited(self, directory: RunDirectory, name: str, content: str) -> None:
+        """Add an artifact, or the reason in the place of an artifact beyond its limit."""
+        # In a thread: the bytes of an owner are counted.
+        content = await asyncio.to_thread(self._within_limit, directory, name, content)
+        self.enqueue(directory, name, content)
+
     def _within_limit(self, directory: RunDirectory, name: str, content: str) -> str:
         """The content, or the reason in its place."""
-        size = len(content.encode("utf-8", "surrogatepass"))
-        if size <= self._limit_bytes:
+        deployment, size = directory.path.name, len(content.encode("utf-8", "surrogatepass"))
+        limit = SizeLimit(self._limit_bytes, partial(self._owner_share, deployment))
+        holder = limit.reached_by(size)
+        if holder is None:
             return content
-        _log.warning(
-            "%s: %s of %s has %s bytes, and the limit is %s",
-            *(artifacts.LIMIT_REACHED, name, directory.path.name, size, self._limit_bytes),
-        )
-        return artifacts.left_out_content(name)
+        reason = artifacts.LEFT_OUT[holder]
+        _log.warning("%s: %s of %s has %s bytes", reason, name, deployment, size)
+        return artifacts.left_out_content(name, reason)
 
     def enqueue_logs(self, directory: RunDirectory) -> None:
         """Add the logs of all steps, which have ended."""

@@ -23,15 +23,18 @@ from adapters.terraform.state.backends import StateBackends, backend_file, sensi
 from deployments.artifacts import ArtifactStore
 from deployments.deployment import DeploymentRequest, PreparedHost
 from deployments.errors import DiskFull, InvalidRequest, TerraformUnusable
+from deployments.execution import Caller
 from deployments.log_ports import SinkStatus
 from deployments.requests import check_again
 from deployments.secret_variables import Cipher, decrypt_variables
 from deployments.step import StepKey
+from deployments.subject import subject_of
 from deployments.templates import TEMPLATES, Template
 from worker.archive import Archive
 from worker.artifact_outbox import ArtifactOutbox
 from worker.duration_history import load_typical_durations
 from worker.finalization import Finalization
+from worker.owner_bytes import OwnerBytes
 from worker.pending_work import PendingWork
 from worker.plan_report import PlanReporter
 from worker.run_redactor import RunRedactor
@@ -76,8 +79,12 @@ class WorkerHost:
         self._admits = True
         self._states = settings.data / "stacks"
         self._states.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._owners = OwnerBytes.open(settings)
         outbox = ArtifactOutbox(
-            store, settings.log.give_up_seconds, settings.artifacts.max_mb * _MEGABYTE
+            store,
+            settings.log.give_up_seconds,
+            settings.artifacts.max_mb * _MEGABYTE,
+            context.owner_share,
         )
         self.stacks = StackStates(root, context.states, records)
         self.recovery = StateRecovery(settings.data / "errored-states", context.states, self.stacks)
@@ -128,6 +135,7 @@ class WorkerHost:
             google=settings.google.endpoint,
             inherited=inherited,
             log_limit_bytes=settings.log.max_mb * _MEGABYTE,
+            owner_share=OwnerBytes.open(settings).share,
         )
         return cls(settings, root, version, context, store, records)
 
@@ -158,7 +166,7 @@ class WorkerHost:
         return len(self._root.open_deployments())
 
     async def prepare(
-        self, deployment: str, request: DeploymentRequest, execution: str = ""
+        self, deployment: str, request: DeploymentRequest, execution: str = "", owner: str = ""
     ) -> PreparedHost:
         """Make the run directory for an execution; a repeat changes nothing.
 
@@ -185,7 +193,7 @@ class WorkerHost:
             async with shared(self._states):
                 state = await self.stacks.admit(request.stack.id)
                 template_version = await asyncio.to_thread(
-                    self._make, deployment, request, execution, state
+                    self._make, deployment, request, (execution, owner), state
                 )
         earlier = self._interruptions.of(request.stack.id)
         return PreparedHost(
@@ -264,9 +272,12 @@ class WorkerHost:
             )
 
     def _make(
-        self, deployment: str, request: DeploymentRequest, execution: str, state: bytes
+        self, deployment: str, request: DeploymentRequest, origin: tuple[str, str], state: bytes
     ) -> str:
-        """Make the run directory; returns the template's version."""
+        """Make the run directory for an execution of an owner; returns the template's version."""
+        execution, owner = origin
+        subject = subject_of(Caller(request.stack.tenant, owner)).digest
+        self._owners.add(subject, deployment)
         backend = self._context.states.of(request.stack.id)
         directory = self._root.directory(deployment)
         directory.make(
@@ -275,6 +286,7 @@ class WorkerHost:
             backend_file(backend),
             [*self._settings.log.redact, *sensitive_outputs(state)],
             (self.id, execution),
+            subject,
         )
         return directory.template_version()
 

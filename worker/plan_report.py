@@ -55,13 +55,14 @@ class PlanReporter:
             # In threads: 1 s for 1,000 resources with a secret each (measured).
             redactor = Redactor([*directory.secrets(), *marked])
             redacted = await asyncio.to_thread(redact_plan, plan_json, redactor)
-            self._outbox.enqueue(directory, artifacts.PLAN_JSON, redacted.decode())
+            plan = redacted.decode()
+            await self._outbox.enqueue_limited(directory, artifacts.PLAN_JSON, plan)
             # After the first command, not beside: each starts the providers, during an apply.
             plan_text = await self._show(
                 directory, command.show_plan_text_argv(self._context.terraform)
             )
             text = await asyncio.to_thread(redactor.clean, plan_text.decode("utf-8", "replace"))
-            self._outbox.enqueue(directory, artifacts.PLAN_TEXT, text)
+            await self._outbox.enqueue_limited(directory, artifacts.PLAN_TEXT, text)
 
     async def _read(self, directory: RunDirectory) -> tuple[bytes, list[str]]:
         """The plan as JSON, and the values that the plan marks, which the log hides from now on."""

@@ -90,11 +90,13 @@ class RunDirectory:
         backend: str,
         secrets: Iterable[str],
         origin: tuple[str, str] = ("", ""),
+        owner: str = "",
     ) -> None:
         """Copy the template and add variables, backend and secrets; an existing directory stays.
 
         `secrets` are texts to redact, besides those of the request; `origin` is the host and the
-        first run id. Raises RunDirectoryBroken when the template is missing.
+        first run id, `owner` the digest of the subject. Raises RunDirectoryBroken when the template
+        is missing.
         """
         if self.path.is_dir():
             return
@@ -102,7 +104,8 @@ class RunDirectory:
             raise RunDirectoryBroken(f"the template {request.stack.template} is not installed")
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(4).hex()}")
         try:
-            self._fill(draft, template, request, backend, secrets, origin)
+            mark = {"stack": request.stack.id, "host": origin[0], "execution": origin[1]}
+            self._fill(draft, template, request, backend, secrets, mark | {"owner": owner})
             run_index.mark(self.path)
             draft.rename(self.path)
             # Again: a machine that slept may have lost the first mark as one without a directory.
@@ -120,15 +123,13 @@ class RunDirectory:
         request: DeploymentRequest,
         backend: str,
         secrets: Iterable[str],
-        origin: tuple[str, str],
+        mark: Mapping[str, str],
     ) -> None:
         work = draft / "work"
         draft.mkdir(mode=0o700, parents=True)
         disk_space.make_reserve(draft)
         shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_IGNORED))
-        host, execution = origin
-        content = {"format": 1, "version": _version(work), "stack": request.stack.id}
-        content |= {"host": host, "execution": execution}
+        content = {"format": 1, "version": _version(work), **mark}
         # After a power failure the file would else be empty, and the directory of no stack.
         disk_space.replace_durably(draft / _TEMPLATE_FILE, json.dumps(content).encode(), None)
         function_archives.pack(work)
@@ -203,6 +204,10 @@ class RunDirectory:
     def stack(self) -> str:
         """The id of the deployment's stack; empty for a broken directory."""
         return str(self._mark().get("stack", ""))
+
+    def owner(self) -> str:
+        """The digest of the subject; empty for a broken directory, and of an earlier version."""
+        return str(self._mark().get("owner", ""))
 
     def step(self, number: int) -> Path:
         """The path of a step's folder, which may be missing."""

@@ -18,13 +18,16 @@ __all__ = ["admitted"]
 _FULL_DISK_PAUSE = timedelta(seconds=30)
 
 
-async def admitted(request: DeploymentRequest) -> PreparedHost:
+async def admitted(request: DeploymentRequest, owner: str) -> PreparedHost:
     """Wait for a host, also while the hosts' disks are full; raises ActivityError."""
     while True:
         handle = workflow.start_activity_method(
             DeploymentActivities.prepare_deployment,
             PrepareDeploymentInput(
-                workflow.info().workflow_id, request, workflow.info().first_execution_run_id
+                workflow.info().workflow_id,
+                request,
+                workflow.info().first_execution_run_id,
+                owner,
             ),
             **activity_options.PREPARE,
         )

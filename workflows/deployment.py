@@ -219,7 +219,7 @@ class DeploymentWorkflow:
         """Have a host admit the deployment; the reason of a refusal."""
         waiting = asyncio.create_task(self._show_waiting())
         try:
-            self._prepared = await admitted(self._input.request)
+            self._prepared = await admitted(self._input.request, self._input.owner)
         except ActivityError as error:
             self._detail = failure_message(error)
             return refusal_to_prepare(error)

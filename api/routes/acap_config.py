@@ -6,7 +6,7 @@ from api.dependencies import CurrentUser, Services, ServicesNeeded
 from api.openapi import OF_STORE, error_responses
 from api.schemas.acap_config import AcapConfigBody
 from deployments.acap_config import SECRETS, Origin, compose
-from deployments.artifacts import ENCRYPTED_OUTPUTS, disposition, is_left_out
+from deployments.artifacts import ENCRYPTED_OUTPUTS, disposition, left_out_because
 from deployments.deployment import Operation
 from deployments.errors import AcapConfigMissing, Expired, NotFound, OnAnotherHost
 from deployments.execution import DeploymentSnapshot
@@ -58,8 +58,6 @@ async def _recorded_outputs(services: Services, snapshot: DeploymentSnapshot) ->
     except NotFound:
         raise AcapConfigMissing("This deployment recorded no outputs.") from None
     encrypted = b"".join([chunk async for chunk in content.chunks])
-    if is_left_out(ENCRYPTED_OUTPUTS, encrypted):
-        raise AcapConfigMissing(
-            "The outputs are larger than the limit for a file, and were left out."
-        )
+    if reason := left_out_because(ENCRYPTED_OUTPUTS, encrypted):
+        raise AcapConfigMissing(f"The outputs were left out. {reason}")
     return services.deployments.decrypt(snapshot.id, encrypted.decode())

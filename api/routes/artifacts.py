@@ -32,7 +32,12 @@ async def list_artifacts(
     snapshot = await services.deployments.get(user, deployment)
     with services.placement.reading_artifacts(snapshot):
         artifacts = await services.artifacts.entries(snapshot.id)
-    items = [ArtifactBody(**asdict(entry), left_out=entry.left_out) for entry in artifacts]
+    items = [
+        ArtifactBody(
+            **asdict(entry), left_out=entry.left_out, left_out_message=entry.left_out_message
+        )
+        for entry in artifacts
+    ]
     return conditional(request, ArtifactList(items=items, next_cursor=None))
 
 

@@ -8,7 +8,7 @@ from api.dependencies import CurrentUser, ServicesNeeded
 from api.openapi import OF_STORE, error_responses
 from api.schemas.plan import PlanBody
 from api.services.plan_view import plan_view
-from deployments.artifacts import PLAN_JSON, ArtifactStore, is_left_out
+from deployments.artifacts import PLAN_JSON, ArtifactStore, left_out_because
 from deployments.errors import NotFound, PlanNotReady, PlanTooLarge
 
 __all__ = ["router"]
@@ -44,6 +44,6 @@ async def _read(artifacts: ArtifactStore, deployment: str) -> bytes:
             f"The plan has {content.size_bytes} bytes; the limit is {_MAX_PLAN_BYTES}."
         )
     plan_json = b"".join([chunk async for chunk in content.chunks])
-    if is_left_out(PLAN_JSON, plan_json):
-        raise PlanTooLarge("The plan is larger than the limit for a file, and was left out.")
+    if reason := left_out_because(PLAN_JSON, plan_json):
+        raise PlanTooLarge(f"The plan was left out. {reason}")
     return plan_json

@@ -12,8 +12,9 @@ __all__ = ["ArtifactBody", "ArtifactList"]
 class ArtifactBody(BaseModel):
     """A file of a deployment; `sha256` covers the bytes of its download.
 
-    `left_out` is `artifact_limit_reached` for a file that is larger than the limit: its download
-    then is a notice. Else it is empty.
+    `left_out` is `artifact_limit_reached` for a file that is larger than the limit for a file,
+    `owner_limit_reached` where the owner's logs and files have reached their limit on the host: the
+    download then is a notice. Else it is empty, as is `left_out_message`, the reason as a sentence.
     """
 
     name: Annotated[str, Field(examples=["outputs.json"])]
@@ -22,6 +23,10 @@ class ArtifactBody(BaseModel):
     content_type: Annotated[str, Field(examples=["application/json"])]
     created_at: Timestamp
     left_out: Annotated[str, Field(examples=["", "artifact_limit_reached"])]
+    left_out_message: Annotated[
+        str,
+        Field(examples=["The file plan.txt is larger than the limit for a file of a deployment."]),
+    ]
 
 
 class ArtifactList(BaseModel):

@@ -10,7 +10,7 @@ from adapters.encryption import AesGcmCipher
 from api.dependencies import Services
 from api.schemas.acap_config import AcapConfigBody
 from deployments.acap_config import SECRETS
-from deployments.artifacts import ENCRYPTED_OUTPUTS, left_out_content
+from deployments.artifacts import ENCRYPTED_OUTPUTS, LEFT_OUT, left_out_content
 from deployments.credentials import SERVICE
 from deployments.errors import Unavailable
 from tests.api.requests import deploy
@@ -45,12 +45,13 @@ async def test_what_another_key_encrypted_is_not_available(
         assert await code(api, found) == (503, "unavailable")
 
 
+@pytest.mark.parametrize("reason", LEFT_OUT.values())
 async def test_outputs_that_were_left_out_are_missing(
-    api: httpx.AsyncClient, services: Services, client: Client
+    reason: str, api: httpx.AsyncClient, services: Services, client: Client
 ) -> None:
     deployment = await deploy(api, template="anava")
     await client.get_workflow_handle(deployment).terminate()
-    content = left_out_content(ENCRYPTED_OUTPUTS).encode()
+    content = left_out_content(ENCRYPTED_OUTPUTS, reason).encode()
     await services.artifacts.put(deployment, ENCRYPTED_OUTPUTS, [content])
     assert await code(api, deployment) == (404, "acap_config_missing")
 

@@ -11,7 +11,7 @@ import pytest
 from adapters.local.artifacts import LocalArtifactStore
 from api.app import build
 from api.dependencies import Services
-from deployments.artifacts import LINK_SECONDS
+from deployments.artifacts import LEFT_OUT, LINK_SECONDS, left_out_content
 from tests.api.serving import in_process
 
 LOG = b"line\n" * 100_000
@@ -182,3 +182,27 @@ async def test_without_an_own_store_there_is_no_download_route(
     elsewhere = build(dataclasses.replace(services, artifacts=store, downloads=None))
     async with in_process(elsewhere) as session:
         assert (await session.get(url)).status_code == 404
+
+
+async def test_the_list_and_the_page_say_whose_limit_a_file_has_reached(
+    api: httpx.AsyncClient, store: LocalArtifactStore, path: str
+) -> None:
+    deployment = path.split("/")[3]
+    for name, reason in zip(("plan.json", "plan.txt"), LEFT_OUT.values(), strict=True):
+        await store.put(deployment, name, [left_out_content(name, reason).encode()])
+    items = {item["name"]: item for item in (await api.get(path)).json()["items"]}
+    assert items["plan.json"]["left_out"] == "artifact_limit_reached"
+    assert items["plan.json"]["left_out_message"] == (
+        "The file plan.json is larger than the limit for a file of a deployment."
+    )
+    assert items["plan.txt"]["left_out"] == "owner_limit_reached"
+    assert items["plan.txt"]["left_out_message"] == (
+        "The file plan.txt has no room: the logs and files of the owner's deployments have reached "
+        "their limit on the host. An operator can shorten the retention of earlier deployments or "
+        "raise the limit."
+    )
+    assert (items["log.txt"]["left_out"], items["log.txt"]["left_out_message"]) == ("", "")
+    page = (await api.get(f"/deployment/{deployment}")).text.replace("&#39;", "'")
+    for name in ("plan.json", "plan.txt"):
+        item = items[name]
+        assert f"left out: {item['left_out_message']} ({item['left_out']})" in page

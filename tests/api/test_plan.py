@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from api.dependencies import Services
-from deployments.artifacts import PLAN_JSON, left_out_content
+from deployments.artifacts import LEFT_OUT, PLAN_JSON, left_out_content
 
 
 def entry(address: str, *actions: str, **fields: Any) -> dict[str, Any]:
@@ -173,10 +173,11 @@ async def test_a_huge_plan_is_not_shown_but_can_be_downloaded(
     assert download.status_code == 307
 
 
+@pytest.mark.parametrize("reason", LEFT_OUT.values())
 async def test_a_plan_that_was_left_out_is_named_as_too_large(
-    api: httpx.AsyncClient, services: Services, deployment: str
+    reason: str, api: httpx.AsyncClient, services: Services, deployment: str
 ) -> None:
-    content = left_out_content(PLAN_JSON).encode()
+    content = left_out_content(PLAN_JSON, reason).encode()
     await services.artifacts.put(deployment, PLAN_JSON, [content])
     answer = await api.get(f"/api/deployment/{deployment}/plan")
     assert (answer.status_code, answer.json()["code"]) == (422, "plan_too_large")

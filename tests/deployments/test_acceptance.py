@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from activities.deployments import PrepareDeploymentInput
 from deployments.acceptance import AcceptedDeployment, signed_text
 from deployments.deployment import DeploymentRequest, Operation, Stack
 from deployments.errors import NotAcceptedByApi
@@ -108,3 +109,11 @@ def test_a_request_that_breaks_a_rule_is_refused_before_it_runs(change: dict[str
     check_again(REQUEST)
     with pytest.raises(NotAcceptedByApi):
         check_again(replace(REQUEST, **change))
+
+
+@pytest.mark.parametrize("owner", ["", "bob", "ANN", "ann ", "../ann"])
+def test_a_deployment_is_prepared_for_the_signed_owner_alone(owner: str) -> None:
+    """The bytes of a deployment would count for an owner of another program's choice."""
+    prepared = PrepareDeploymentInput(ID, REQUEST, "run-1", "ann")
+    assert prepared.is_ordered_by(ACCEPTED)
+    assert not replace(prepared, owner=owner).is_ordered_by(ACCEPTED)

@@ -31,7 +31,7 @@ async def test_the_deployment_completes_and_each_list_of_files_names_the_reason(
     assert {item["left_out"] for item in items if item["name"] not in LARGE} == {""}
     assert all(item["size_bytes"] < 1_000 for item in items if item["name"] in LARGE)
     page = await front.session.get(f"/deployment/{ended['id']}")
-    assert page.text.count("left out: larger than the limit for a file") == len(LARGE)
+    assert page.text.count("is larger than the limit for a file of a deployment") == len(LARGE)
     plan = await front.session.get(f"{path}/plan")
     assert (plan.status_code, plan.json()["code"]) == (422, "plan_too_large")
 

@@ -176,7 +176,11 @@ class House:
         return await self.start(request, timings)
 
     async def start(
-        self, request: DeploymentRequest, timings: Timings = SHORT, credential_ref: str = ""
+        self,
+        request: DeploymentRequest,
+        timings: Timings = SHORT,
+        credential_ref: str = "",
+        owner: str = "local",
     ) -> Deployment:
         """Start a deployment of exactly this request."""
         id = "dep-" + base64.b32encode(os.urandom(16)).decode().lower().rstrip("=")
@@ -188,14 +192,14 @@ class House:
                 self.client,
                 self.data,
                 id,
-                DeploymentInput("local", sealed, timings, credential_ref),
+                DeploymentInput(owner, sealed, timings, credential_ref),
             ),
             id=id,
             task_queue=SHARED_QUEUE,
             search_attributes=keywords(
                 {
                     Attribute.STATUS: "queued",
-                    Attribute.OWNER: "local",
+                    Attribute.OWNER: owner,
                     Attribute.STACK: stack.id,
                 }
             ),

@@ -2,15 +2,18 @@
 
 import asyncio
 import fcntl
+import json
 import os
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from adapters.local.artifacts import LocalArtifactStore
-from deployments.artifacts import LIMIT_REACHED, Artifact
+from deployments.artifacts import LIMIT_REACHED, OWNER_LIMIT_REACHED, Artifact
 from deployments.errors import Unavailable
+from deployments.size_limit import ALWAYS_BYTES
 from tests.support.ids import deployment_id
 from worker.artifact_outbox import ARTIFACT_GIVEN_UP, ArtifactOutbox
 from worker.run_directory import RunDirectory
@@ -180,7 +183,7 @@ async def test_in_place_of_an_artifact_beyond_the_limit_stands_the_reason(
 ) -> None:
     """A plan of any size was stored for a year."""
     boxes = ArtifactOutbox(store, WEEK, limit_bytes=100)
-    boxes.enqueue(directory, name, content)
+    await boxes.enqueue_limited(directory, name, content)
     await boxes.send(directory)
 
     assert LIMIT_REACHED in await store.text(name)
@@ -196,7 +199,7 @@ async def test_an_artifact_that_is_left_out_is_replaced_by_a_later_version(
 ) -> None:
     boxes = ArtifactOutbox(store, WEEK, limit_bytes=100)
     for content, reason in (("x" * 101, LIMIT_REACHED), ("é" * 50, ""), ("x" * 101, LIMIT_REACHED)):
-        boxes.enqueue(directory, "plan.txt", content)
+        await boxes.enqueue_limited(directory, "plan.txt", content)
         await boxes.send(directory)
         [entry] = await store.entries(DEPLOYMENT)
         assert entry.left_out == reason
@@ -214,3 +217,40 @@ async def test_logs_and_the_record_are_not_artifacts_of_this_limit(
     entries = await store.entries(DEPLOYMENT)
     assert {entry.name for entry in entries} > {"record.json", "log.txt", "step-1.jsonl"}
     assert {entry.left_out for entry in entries} == {""}
+
+
+async def test_in_place_of_an_artifact_beyond_the_share_of_the_owner_stands_this_reason(
+    store: Store, directory: RunDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An owner's plans and outputs filled the disk of all owners."""
+    shares: list[str] = []
+    loop = threading.get_ident()
+
+    def share(deployment: str) -> int:
+        assert threading.get_ident() != loop, "the event loop waits for a count"
+        shares.append(deployment)
+        return 2 * ALWAYS_BYTES
+
+    boxes = ArtifactOutbox(store, WEEK, 4 * ALWAYS_BYTES, share)
+    sizes = {
+        "plan.txt": ALWAYS_BYTES,
+        "plan.json": 2 * ALWAYS_BYTES,
+        "outputs.json": 2 * ALWAYS_BYTES + 1,
+        "too-large.json": 4 * ALWAYS_BYTES + 1,
+    }
+    for name, size in sizes.items():
+        await boxes.enqueue_limited(directory, name, "x" * size)
+    boxes.enqueue(directory, "record.json", "x" * 5 * ALWAYS_BYTES)
+    await boxes.send(directory)
+
+    entries = {entry.name: entry for entry in await store.entries(DEPLOYMENT)}
+    left_out = {name: entry.left_out for name, entry in entries.items() if entry.left_out}
+    assert left_out == {"outputs.json": OWNER_LIMIT_REACHED, "too-large.json": LIMIT_REACHED}
+    message = entries["outputs.json"].left_out_message
+    assert "the owner's deployments have reached their limit on the host" in message
+    assert "An operator can shorten the retention of earlier deployments" in message
+    assert json.loads(await store.text("outputs.json"))["message"] == message
+    assert entries["plan.txt"].left_out_message == ""
+    assert f"{OWNER_LIMIT_REACHED}: outputs.json of {DEPLOYMENT} has" in caplog.text
+    # A file of ordinary size, and a file beyond the deployment's own limit, need no count.
+    assert shares == [DEPLOYMENT] * 2

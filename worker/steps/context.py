@@ -21,7 +21,8 @@ class HostContext:
 
     `inherited` is what each child process gets besides its own environment: the path of shared
     libraries, which the interpreter of the runner may need, proxy and certificate authorities.
-    `log_limit_bytes` is the limit for the log of a deployment.
+    `log_limit_bytes` is the limit for the log of a deployment, `owner_share` the bytes
+    that its owner's other data leave for a file.
     """
 
     workers: Path
@@ -36,6 +37,7 @@ class HostContext:
     google: str | None = None
     inherited: Mapping[str, str] = field(default_factory=dict)
     log_limit_bytes: int = sys.maxsize
+    owner_share: Callable[[str], int] = lambda _: sys.maxsize
 
     def environment(self, home: Path) -> dict[str, str]:
         """Terraform's complete environment, for the home folder of a deployment."""

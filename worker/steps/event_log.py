@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import os
-import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import accumulate
@@ -15,7 +14,8 @@ from adapters.local.event_file import EVENT_FILE, EventFile, read_end_record
 from adapters.local.progress import PROGRESS_FILE
 from adapters.terraform.output.events import Translator
 from adapters.terraform.output.progress import ProgressAccumulator
-from deployments.events import LIMIT_NOTICE, EndKind, EndRecord, is_limit_notice
+from deployments.events import LIMIT_NOTICE, EndKind, EndRecord, limit_notice
+from deployments.size_limit import LimitHolder, SizeLimit
 from deployments.step import StepKey
 from deployments.typical_durations import TypicalDurations
 
@@ -26,7 +26,18 @@ SPOOL_FILE = "spool"
 _log = logging.getLogger("anava.worker")
 
 _DISK_FULL = "the disk of the host was full"
-_LIMITED = "the log of the deployment has reached its limit"
+_LIMITED = {
+    LimitHolder.DEPLOYMENT: "the log of the deployment has reached its limit",
+    LimitHolder.OWNER: (
+        "the logs and files of the owner's deployments have reached their limit on the host"
+    ),
+}
+_ADVICE = {
+    LimitHolder.DEPLOYMENT: "An operator can raise the limit.",
+    LimitHolder.OWNER: (
+        "An operator can shorten the retention of earlier deployments or raise the limit."
+    ),
+}
 
 # Translating a block takes a thread about 10 ms; the claim is checked between blocks.
 _BLOCK_BYTES = 1024 * 1024
@@ -40,8 +51,8 @@ class EventLog:
     """The single writer of a step's events.
 
     `check` raises Fenced when this worker no longer owns the step; `durations` is called once, in a
-    thread, and reads the typical durations of resources. Beyond `limit_bytes` events count for the
-    progress and the result alone, and the last event of the file tells so.
+    thread, and reads the typical durations of resources. Beyond `limit` events count for the
+    progress and the result alone, and the last event of the file names the limit.
     """
 
     def __init__(
@@ -51,10 +62,10 @@ class EventLog:
         translator: Translator,
         check: Callable[[], None],
         durations: Callable[[], TypicalDurations] = TypicalDurations,
-        limit_bytes: int = sys.maxsize,
+        limit: SizeLimit | None = None,
     ) -> None:
         self._folder = folder
-        self._limit_bytes = limit_bytes
+        self._limit = limit or SizeLimit()
         self._durations = durations
         self._key = key
         self._check = check
@@ -68,7 +79,10 @@ class EventLog:
         self._written_before = self._file.lines
         # Bytes of the events in the file and of those that wait; the number of the notice's line.
         self._bytes = self._file.size
-        self._notice = self._file.lines if is_limit_notice(self._file.last_line) else 0
+        notice = limit_notice(self._file.last_line)
+        self._notice = self._file.lines if notice else 0
+        is_owners = _LIMITED[LimitHolder.OWNER] in notice
+        self._limited = _LIMITED[LimitHolder.OWNER if is_owners else LimitHolder.DEPLOYMENT]
         self._read = 0
         self._progress_at = 0.0
         self._progress_line = -1
@@ -157,14 +171,23 @@ class EventLog:
         if self._notice:
             return []
         size = sum(map(len, events)) + len(events)
-        if self._bytes + size <= self._limit_bytes or not events:
+        if not events or self._limit.reached_by(self._bytes + size) is None:
             self._bytes += size
             return events
-        ends = accumulate((len(event) + 1 for event in events), initial=self._bytes)
-        fitting = max(0, sum(end <= self._limit_bytes for end in ends) - 1)
-        self._notice = first + fitting
-        text = f"{LIMIT_NOTICE}{_LIMITED}; terraform continues, and its further output is not kept"
-        return [*events[:fitting], self._translator.notice(self._notice, text)]
+        ends = list(accumulate((len(event) + 1 for event in events), initial=self._bytes))
+        reached = [self._limit.reached_by(end) for end in ends[1:]]
+        fitting = reached.count(None)
+        holder = next(filter(None, reached))
+        return [*events[:fitting], self._end_with_notice(first + fitting, holder)]
+
+    def _end_with_notice(self, line: int, holder: LimitHolder) -> bytes:
+        """The last event of the log, whose later events count alone."""
+        self._notice, self._limited = line, _LIMITED[holder]
+        text = (
+            f"{LIMIT_NOTICE}{self._limited}; terraform continues, and its further output is not "
+            f"kept. {_ADVICE[holder]}"
+        )
+        return self._translator.notice(line, text)
 
     def _write_refused(self) -> bool:
         """Write the waiting events; whether none is left."""
@@ -219,7 +242,7 @@ class EventLog:
                 file.sha256,
                 self._translator.lines - before,
                 before,
-                _LIMITED,
+                self._limited,
             )
         elif not missing:
             started = (self._folder / "started.json").exists()

@@ -16,6 +16,7 @@ from adapters.terraform import command
 from adapters.terraform.output.events import Translator
 from deployments.errors import RunDirectoryBroken
 from deployments.phase import Phase
+from deployments.size_limit import SizeLimit
 from deployments.step import Resource, StepKey, StepOutcome, StepResult
 from worker.steps.claims import Claims
 from worker.steps.context import HostContext
@@ -153,7 +154,11 @@ class SpoolFollower:
                 ),
                 check=self._claims.check,
                 durations=self._context.durations,
-                limit_bytes=self._context.log_limit_bytes - self._earlier_bytes(),
+                limit=SizeLimit(
+                    self._context.log_limit_bytes,
+                    partial(self._context.owner_share, self._key.deployment),
+                    used_bytes=self._earlier_bytes(),
+                ),
             )
             self._resources.callback(self._log.release)
         return self._log

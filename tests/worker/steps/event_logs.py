@@ -6,6 +6,7 @@ from pathlib import Path
 from adapters.redaction import Redactor
 from adapters.terraform.output.events import Translator
 from deployments.phase import Phase
+from deployments.size_limit import SizeLimit
 from deployments.step import StepKey
 from worker.steps.event_log import EventLog
 
@@ -22,6 +23,8 @@ def started_step(root: Path) -> Path:
     return folder
 
 
-def log_of(folder: Path, limit_bytes: int = sys.maxsize) -> EventLog:
+def log_of(
+    folder: Path, limit_bytes: int = sys.maxsize, limit: SizeLimit | None = None
+) -> EventLog:
     translator = Translator(_KEY.step, Phase.APPLY, "2026-01-01T00:00:00Z", Redactor([]))
-    return EventLog(folder, _KEY, translator, lambda: None, limit_bytes=limit_bytes)
+    return EventLog(folder, _KEY, translator, lambda: None, limit=limit or SizeLimit(limit_bytes))

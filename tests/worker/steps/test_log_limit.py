@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from adapters.local.event_file import EVENT_FILE, read_end_record
 from adapters.local.log_archive import as_text
 from deployments.events import LIMIT_NOTICE, EndKind, EndRecord
+from deployments.log_text import hole_text
+from deployments.size_limit import ALWAYS_BYTES, SizeLimit
 from tests.worker.steps.event_logs import log_of, started_step
 from worker.steps.event_log import EventLog
 
@@ -26,8 +30,10 @@ def spool(folder: Path, lines: int) -> None:
     (folder / "spool").write_text(text + json.dumps({"@message": "done", **done}) + "\n")
 
 
-async def logged(folder: Path, limit_bytes: int) -> tuple[EventLog, EndRecord]:
-    log = log_of(folder, limit_bytes)
+async def logged(
+    folder: Path, limit_bytes: int = sys.maxsize, limit: SizeLimit | None = None
+) -> tuple[EventLog, EndRecord]:
+    log = log_of(folder, limit_bytes, limit)
     await log.pump()
     record = await log.close()
     log.release()
@@ -100,3 +106,65 @@ async def test_terraform_writes_on_while_the_log_is_full(folder: Path) -> None:
     log.release()
     progress = json.loads((folder / "progress.json").read_text())
     assert progress["until"] == f"3-{len(events(folder))}"
+
+
+class Share:
+    """What an owner has left, as a thread counts it."""
+
+    def __init__(self, share_bytes: int) -> None:
+        self._bytes = share_bytes
+        self._loop = threading.get_ident()
+        self.counts = 0
+
+    def __call__(self) -> int:
+        assert threading.get_ident() != self._loop, "the event loop waits for a count"
+        self.counts += 1
+        return self._bytes
+
+
+# 1.5 MB of events.
+MANY = 12_000
+OWNERS = "the owner's deployments have reached their limit on the host"
+
+
+async def test_the_log_ends_with_a_line_that_names_the_limit_of_the_owner(folder: Path) -> None:
+    """An owner who deployed without pause filled the disk of all owners."""
+    spool(folder, MANY)
+    share = Share(ALWAYS_BYTES)
+    log, record = await logged(folder, limit=SizeLimit(owner_share=share))
+    notice = str(events(folder)[-1]["text"])
+    assert notice.startswith(LIMIT_NOTICE)
+    assert OWNERS in notice
+    assert "An operator can shorten the retention of earlier deployments or raise the" in notice
+    assert (record.end, share.counts) == (EndKind.LIMITED, 1)
+    assert OWNERS in hole_text(record)
+    assert record.missing_after + record.missing_lines == MANY + 1
+    assert ALWAYS_BYTES * 0.99 < (folder / EVENT_FILE).stat().st_size < ALWAYS_BYTES + 1_000
+    assert log.accumulator.counts.add == 7
+
+
+async def test_a_log_of_ordinary_size_is_whole_and_needs_no_count(folder: Path) -> None:
+    spool(folder, LINES)
+    share = Share(0)
+    _, record = await logged(folder, limit=SizeLimit(owner_share=share))
+    assert (record.end, share.counts) == (EndKind.COMPLETE, 0)
+
+
+async def test_the_logs_of_earlier_steps_count(folder: Path) -> None:
+    spool(folder, LINES)
+    limit = SizeLimit(owner_share=Share(0), used_bytes=ALWAYS_BYTES)
+    _, record = await logged(folder, limit=limit)
+    assert (record.end, record.missing_after) == (EndKind.LIMITED, 0)
+
+
+@pytest.mark.parametrize("share_of_the_next", [0, ALWAYS_BYTES * 10])
+async def test_the_next_worker_names_the_limit_that_the_notice_names(
+    folder: Path, share_of_the_next: int
+) -> None:
+    spool(folder, MANY)
+    first = log_of(folder, limit=SizeLimit(owner_share=Share(ALWAYS_BYTES)))
+    await first.pump()
+    first.release()
+    _, record = await logged(folder, limit=SizeLimit(10, Share(share_of_the_next)))
+    assert OWNERS in record.cause
+    assert record.lines == len(events(folder))

@@ -1,0 +1,60 @@
+"""The limit for a log or an artifact: of the deployment, and the share of its owner.
+
+docs/adr/0042 has the reasons.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+__all__ = ["ALWAYS_BYTES", "LimitHolder", "SizeLimit", "share_of"]
+
+# Stored however much the owner holds, so that each deployment shows its log, its plan and the
+# configuration of its cameras: 1,400 lines of a log (0.7 KB each, measured), twice ten lines for
+# each of the 68 resources of the stack `anava`; a plan of 1,000 resources.
+ALWAYS_BYTES = 1_000_000
+
+# Of a deployment: the event files, their three copies (text, gzip, a file for each step), and the
+# four artifacts that a plan or a state decides. Each may have an eighth of the bytes left, so
+# deployments one after another stay within the limit of the owner.
+_FILES = 8
+
+
+class LimitHolder(StrEnum):
+    """Whose limit a file has reached."""
+
+    DEPLOYMENT = "deployment"
+    OWNER = "owner"
+
+
+def share_of(limit_bytes: int, held_bytes: int) -> int:
+    """The bytes that each file of a deployment may have, where the owner holds so many."""
+    return max(ALWAYS_BYTES, (limit_bytes - held_bytes) // _FILES)
+
+
+@dataclass(frozen=True)
+class SizeLimit:
+    """The limit for a file, or for files that `used_bytes` are written of already.
+
+    `owner_share` counts the owner's bytes: called in a thread, once, for a file beyond
+    `ALWAYS_BYTES` alone.
+    """
+
+    deployment_bytes: int = sys.maxsize
+    owner_share: Callable[[], int] = lambda: sys.maxsize
+    used_bytes: int = 0
+
+    def reached_by(self, size_bytes: int) -> LimitHolder | None:
+        """Whose limit a file of this size exceeds; None within both limits. Blocks."""
+        size_bytes += self.used_bytes
+        if size_bytes > self.deployment_bytes:
+            return LimitHolder.DEPLOYMENT
+        if size_bytes > ALWAYS_BYTES and size_bytes > self._share:
+            return LimitHolder.OWNER
+        return None
+
+    @cached_property
+    def _share(self) -> int:
+        return self.owner_share()
