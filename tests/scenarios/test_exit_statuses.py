@@ -40,28 +40,30 @@ def aborting(house: House, tmp_path: Path) -> House:
     return house
 
 
-async def ended(house: House, *words: str, **settings: str) -> int:
+async def check_end(status: int, house: House, *words: str, **settings: str) -> None:
+    """A command ends by itself with this status; otherwise its output is shown."""
     environment = {**house.environment(), **settings}
     process = await asyncio.create_subprocess_exec(
         *words,
         env={"PYTHONPATH": str(ROOT), **environment},
         cwd=house.data,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
-    return await asyncio.wait_for(process.wait(), 60)
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == status, f"{words}: {process.returncode}\n{output.decode()}"
 
 
 async def check_commands(house: House) -> None:
     """Each command that ends by itself, with and without its server."""
     nowhere = f"127.0.0.1:{free_port()}"
-    assert await ended(house, *ANAVA, "register") == OK
-    assert await ended(house, *ANAVA, "register", TEMPORAL_ADDRESS=nowhere) == REFUSED
-    assert await ended(house, *ANAVA, "list", "--api", f"http://{nowhere}") == UNREACHABLE
-    assert await ended(house, *ANAVA, "list", "--limit", "0") == REFUSED
-    assert await ended(house, *ANAVA, "api", TEMPORAL_ADDRESS=nowhere) == 1
-    assert await ended(house, *ANAVA, "worker", TEMPORAL_ADDRESS=nowhere) == 1
+    await check_end(OK, house, *ANAVA, "register")
+    await check_end(REFUSED, house, *ANAVA, "register", TEMPORAL_ADDRESS=nowhere)
+    await check_end(UNREACHABLE, house, *ANAVA, "list", "--api", f"http://{nowhere}")
+    await check_end(REFUSED, house, *ANAVA, "list", "--limit", "0")
+    await check_end(1, house, *ANAVA, "api", TEMPORAL_ADDRESS=nowhere)
+    await check_end(1, house, *ANAVA, "worker", TEMPORAL_ADDRESS=nowhere)
 
 
 async def check_servers(house: House) -> None:
@@ -111,7 +113,7 @@ async def check_launchers(folder: Path, python_path: str) -> None:
         assert log.read_text().count(" is up") == 1, "a child that crashes is started again"
         port = {"ANAVA_API__PORT": str(machine.port)}
         house = House(cast(Client, None), "", folder, machine.settings | port)
-        assert await ended(house, *ANAVA, "demo", "--once") == OK
+        await check_end(OK, house, *ANAVA, "demo", "--once")
     finally:
         await asyncio.to_thread(machine.end)
 
