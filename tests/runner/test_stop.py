@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.runner.steps import CALM, Step, until
-from tests.support.processes import processes_below
+from tests.support.processes import command_line, processes_below
 
 
 def sent(record: dict[str, Any]) -> list[str]:
@@ -38,9 +38,12 @@ def test_a_stop_reaches_terraform(sandbox: Step, terraform: str) -> None:
 
 
 def test_an_interrupted_apply_leaves_no_provisioner_behind(sandbox: Step, terraform: str) -> None:
-    # The sandbox's awk dies with terraform, its sleep does not (measured with raw terraform); how
-    # many of the four had come to their sleep, the machine's load decides.
+    # The sandbox's awk dies with terraform, its sleep does not (measured with raw terraform).
     runner = begin_apply(sandbox.describe(), terraform)
+    until(
+        lambda: any("sleep" in command_line(pid) for pid in processes_below(sandbox.work)),
+        "the sleep of a provisioner",
+    )
     sandbox.stop("cancel")
     assert sandbox.ended(runner)["swept"] >= 1
     assert processes_below(sandbox.work) == []
