@@ -197,6 +197,8 @@ def check_state(evidence: Evidence) -> None:
 
 def check_tainted(evidence: Evidence) -> None:
     """I4: what the last apply began and the state marks as created in part is reported."""
+    if evidence.closed is None:
+        return  # terminated, so there is no result
     applies = [step for step in evidence.steps if step.phase == Phase.APPLY]
     begun = {
         comparable_address(address)
