@@ -18,6 +18,7 @@ from deployments.step import (
     StepOutcome,
     StepResult,
     StopCause,
+    last_step,
 )
 from deployments.step_detail import is_disk_full, step_detail
 
@@ -120,8 +121,8 @@ def conclude(
         reason = _DESTROYED.get(reason, reason)
     last = steps[-1] if steps else None
     # After a refused apply the deployment may have ended in the plan of the next try.
-    apply = next((step for step in reversed(steps) if step.phase is Phase.APPLY), None)
-    plan = next((step for step in reversed(steps) if step.phase is Phase.PLAN), None)
+    apply = last_step(steps, Phase.APPLY)
+    plan = last_step(steps, Phase.PLAN)
     # Includes the changes of earlier applies, which were refused half-way.
     made = made_changes(steps, reconciliation.silent)
     begun = {*made.silent, *reconciliation.tainted}

@@ -1,5 +1,6 @@
 """The order and the result of a step, which is a piece of terraform work."""
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
@@ -22,6 +23,7 @@ __all__ = [
     "StepOutcome",
     "StepResult",
     "StopCause",
+    "last_step",
 ]
 
 
@@ -242,3 +244,8 @@ class StepResult(Cuttable):
     limit_seconds: int = 0
     unchanged: list[str] = field(default_factory=list)
     silent: list[SilentChange] = field(default_factory=list)
+
+
+def last_step(steps: Sequence[StepResult], phase: Phase) -> StepResult | None:
+    """The last step of a phase; None where the phase did not begin."""
+    return next((step for step in reversed(steps) if step.phase is phase), None)

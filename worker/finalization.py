@@ -12,7 +12,7 @@ from deployments.errors import Unavailable
 from deployments.interruption import Interruption
 from deployments.phase import Phase
 from deployments.results import Reconciliation, Recovery
-from deployments.step import StepKey, StepOutcome, StepResult, StopCause
+from deployments.step import StepKey, StepOutcome, StepResult, StopCause, last_step
 from worker.run_directory import RunDirectory
 from worker.run_root import RunRoot
 from worker.stack_states import StackStates
@@ -84,7 +84,7 @@ class Finalization:
             return Reconciliation()
         recovery = await self._recover(directory)
         # After a refused apply the deployment may have ended in the plan of the next try.
-        last = next((step for step in reversed(steps) if step.phase is Phase.APPLY), None)
+        last = last_step(steps, Phase.APPLY)
         if last is None or (last.outcome is StepOutcome.DONE and last.clean):
             return Reconciliation()
         state = self._recovery.unsaved_state(deployment) or await self._read_state(directory)
@@ -201,8 +201,8 @@ class Finalization:
 
 def _plan_folder(directory: RunDirectory, steps: Sequence[StepResult]) -> Path | None:
     """The folder of the last plan."""
-    plans = (step.key.step for step in reversed(steps) if step.phase is Phase.PLAN)
-    return next(map(directory.step, plans), None)
+    plan = last_step(steps, Phase.PLAN)
+    return directory.step(plan.key.step) if plan else None
 
 
 async def _wait_for_exit(steps: Sequence[StepFolder]) -> bool:

@@ -1,7 +1,7 @@
 """State reconciliation: the progress of an interrupted apply compared with Terraform's state."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
@@ -49,8 +49,9 @@ def reconcile(
     if state is None:
         names = [*all_missing.unrecorded, *all_missing.unknown]
         return Reconciliation(unknown=list(map(redact, names)), inconclusive=True)
-    recorded = addresses_in(state)
-    compared = compare_with_state(resources, recorded, tainted_in(state))
+    statuses = _current_instances(state)
+    recorded = statuses.keys()
+    compared = compare_with_state(resources, recorded, _tainted(statuses))
     unsaved = [
         address
         for address in all_missing.unrecorded
@@ -111,30 +112,41 @@ def compare_with_state(
 
 
 def addresses_in(state: bytes) -> set[str]:
-    """The comparable addresses of all managed resources; empty for an empty or broken state."""
-    return {address for address, _ in _instances(state)}
+    """The comparable addresses of all managed objects; empty for an empty or broken state."""
+    return {address for address, _ in _objects(state)}
 
 
 def tainted_in(state: bytes) -> set[str]:
     """The comparable addresses that a state marks as tainted: the next plan replaces them."""
-    return {address for address, status in _instances(state) if status == _TAINTED}
+    return _tainted(_current_instances(state))
 
 
-def _instances(state: bytes) -> Iterator[tuple[str, str]]:
-    """Address and status of each managed instance.
+def _tainted(statuses: Mapping[str, str]) -> set[str]:
+    return {address for address, status in statuses.items() if status == _TAINTED}
+
+
+def _current_instances(state: bytes) -> dict[str, str]:
+    """The status of each instance by its address.
 
     A deposed object is no instance: it waits for its deletion beside the one that replaces it.
     """
+    return {
+        address: instance.get("status", "")
+        for address, instance in _objects(state)
+        if not instance.get("deposed")
+    }
+
+
+def _objects(state: bytes) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Address and content of each managed object; none of an empty or broken state."""
     try:
         content = json.loads(state or b"{}")
     except ValueError:
         return
     for resource in content.get("resources", ()):
-        if resource.get("mode") != "managed":
-            continue
-        for instance in resource.get("instances", ()):
-            if not instance.get("deposed"):
-                yield instance_address(resource, instance), instance.get("status", "")
+        if resource.get("mode") == "managed":
+            for instance in resource.get("instances", ()):
+                yield instance_address(resource, instance), instance
 
 
 def _is_made(change: SilentChange, recorded: AbstractSet[str]) -> bool:

@@ -9,7 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from deployments.payload_size import cut
     from deployments.phase import Phase
     from deployments.reasons import Reason, explain
-    from deployments.step import Resource, StepResult
+    from deployments.step import Resource, StepResult, last_step
 
 __all__ = ["current_details", "overdue_details", "retry_details"]
 
@@ -22,7 +22,7 @@ def current_details(
 ) -> str:
     """Markdown for the Web UI's current details."""
     lines = [headline, "", f"- stack: `{stack}`", f"- owner: `{owner}`", f"- phase: {phase}"]
-    if plan := next((step for step in reversed(steps) if step.phase is Phase.PLAN), None):
+    if plan := last_step(steps, Phase.PLAN):
         counts = plan.counts
         lines.append(
             f"- plan: {counts.add} to add, {counts.change} to change, {counts.remove} to destroy"

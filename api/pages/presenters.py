@@ -24,6 +24,7 @@ _PLACEHOLDERS: dict[object, object] = {
 }
 _VERBS = {
     "add": "created",
+    "tainted": "created in part",
     "change": "updated",
     "remove": "destroyed",
     "imported": "imported",
@@ -91,19 +92,16 @@ def counts(snapshot: DeploymentSnapshot) -> str:
     made, planned = snapshot.result.counts, snapshot.result.planned
     if snapshot.status is Status.COMPLETED and made == planned:
         return f"{_numbers(made)}." if made.total else ""
-    texts = []
-    if planned.total:
-        tainted = len(snapshot.result.tainted)
-        in_part = f" Created in part: {tainted}." if tainted else ""
-        texts = [f"Made: {_numbers(made)}.{in_part}", f"Planned: {_numbers(planned)}."]
+    made_text = _numbers(made, tainted=len(snapshot.result.tainted))
+    texts = [f"Made: {made_text}.", f"Planned: {_numbers(planned)}."] if planned.total else []
     if snapshot.status is not Status.COMPLETED and planned.of_resources:
         numbers = f"{made.of_resources} of {planned.of_resources}"
         texts.insert(0, f"{numbers} planned changes were made.")
     return " ".join(texts)
 
 
-def _numbers(counts: Counts) -> str:
-    numbers = asdict(counts)
+def _numbers(counts: Counts, tainted: int = 0) -> str:
+    numbers = {**asdict(counts), "tainted": tainted}
     resources = [f"{numbers[name]} {verb}" for name, verb in _VERBS.items() if numbers[name]]
     groups = [f"Resources: {', '.join(resources)}"] if resources else []
     groups += [f"{label}: {numbers[name]}" for name, label in _OTHERS.items() if numbers[name]]

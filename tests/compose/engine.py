@@ -6,11 +6,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.settings import base_environment
-from tests.support.processes import children
+from tests.support.processes import children, end_processes
 from tests.support.servers import ROOT
 
 __all__ = ["Engine", "Unavailable", "engine", "eventually"]
@@ -143,10 +143,7 @@ def _started(folder: Path) -> Iterator[int]:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    for child in children(process.pid):
-        # It may end by itself between the list and the signal.
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGTERM)
+    end_processes(children(process.pid), signal.SIGTERM)
     try:
         process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:

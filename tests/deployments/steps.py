@@ -1,9 +1,11 @@
-"""Results of steps from which the end of a deployment is concluded."""
+"""Results of steps, and the end of a deployment that is concluded from them."""
 
 from dataclasses import replace
 
-from deployments.deployment import CancelRequest
+from deployments.deployment import CancelRequest, Status
 from deployments.phase import Phase
+from deployments.reasons import Reason
+from deployments.results import EndContext, Reconciliation, conclude
 from deployments.step import Counts, Diagnostic, StepKey, StepOutcome, StepResult, StopCause
 
 BY_USER = CancelRequest(by="ann", reason="wrong project")
@@ -31,3 +33,14 @@ def failed(phase: Phase, **fields: object) -> StepResult:
 
 def refused(summary: str, **fields: object) -> StepResult:
     return failed(Phase.APPLY, diagnostics=[Diagnostic("error", summary)], **fields)
+
+
+def ended(
+    last: StepResult | None,
+    cancel: CancelRequest | None = None,
+    reconciliation: Reconciliation | None = None,
+    **context: object,
+) -> tuple[Status, Reason]:
+    end = replace(EndContext(Phase.APPLY, cancel), **context)  # type: ignore[arg-type]  # any field of it
+    result = conclude([last] if last else [], end, reconciliation or Reconciliation())
+    return result.status, result.reason

@@ -12,7 +12,7 @@ from deployments.events import EndKind, EndRecord
 from deployments.findings import Severity
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.results import EndContext, Reconciliation, Recovery, conclude
+from deployments.results import EndContext, Reconciliation, conclude
 from deployments.step import (
     Counts,
     Diagnostic,
@@ -28,22 +28,12 @@ from tests.deployments.steps import (
     BY_USER,
     INIT,
     PLAN,
+    ended,
     failed,
     refused,
     step,
     stopped,
 )
-
-
-def ended(
-    last: StepResult | None,
-    cancel: CancelRequest | None = None,
-    reconciliation: Reconciliation | None = None,
-    **context: object,
-) -> tuple[Status, Reason]:
-    end = replace(EndContext(Phase.APPLY, cancel), **context)  # type: ignore[arg-type]  # any field of it
-    result = conclude([last] if last else [], end, reconciliation or Reconciliation())
-    return result.status, result.reason
 
 
 @pytest.mark.parametrize(
@@ -374,118 +364,3 @@ def test_who_must_act_on_an_error_follows_from_its_cause() -> None:
     last = failed(Phase.APPLY, diagnostics=[Diagnostic("error", "Failed to save state")])
     (error,) = conclude([last], EndContext(Phase.APPLY), Reconciliation()).errors
     assert (error.cause, error.audience) == (Reason.STATE_NOT_SAVED, Audience.OPERATOR)
-
-
-def test_two_applies_of_one_deployment_are_counted_together() -> None:
-    """The first was refused half-way, the second made the rest."""
-    first = refused(
-        "googleapi: Error 503: down", changed=["a.one", "a.two"], counts=Counts(add=1, change=1)
-    )
-    second = replace(APPLIED, changed=["a.three", "a.two"], counts=Counts(add=2))
-    result = conclude([INIT, PLAN, first, PLAN, second], EndContext(Phase.APPLY), Reconciliation())
-
-    assert result.status is Status.COMPLETED
-    assert result.changed == ["a.one", "a.two", "a.three"]
-    assert result.counts == Counts(add=3, change=1)
-    assert result.errors == []
-
-
-def test_a_second_apply_with_nothing_left_to_do_is_no_end_without_changes() -> None:
-    """The state was saved and only its lock was refused: all was made by the first."""
-    first = refused("googleapi: Error 503: down", changed=["a.one"], counts=Counts(add=1))
-    second = replace(APPLIED, counts=Counts())
-    result = conclude([PLAN, first, PLAN, second], EndContext(Phase.APPLY), Reconciliation())
-
-    assert (result.reason, result.counts.add) == (Reason.APPLIED, 1)
-
-
-def test_a_cancel_while_the_next_try_is_waited_for_is_a_cancel() -> None:
-    last = refused("googleapi: Error 503: down")
-
-    assert ended(last, BY_USER, waiting=True) == (Status.CANCELLED, Reason.CANCELLED_BY_USER)
-    assert ended(last, waiting=True) == (Status.FAILED, Reason.GOOGLE_UNAVAILABLE)
-    assert ended(last, BY_USER) == (Status.FAILED, Reason.GOOGLE_UNAVAILABLE)
-
-
-@pytest.mark.parametrize("later", [[], [failed(Phase.PLAN)]])
-def test_what_was_created_in_part_is_neither_made_nor_not_applied(later: list[StepResult]) -> None:
-    """Also where the deployment ended in the plan of the next try."""
-    last = refused("googleapi: Error 503: down", not_applied=["a.one", "a.two"])
-    result = conclude(
-        [PLAN, last, *later], EndContext(Phase.APPLY), Reconciliation(tainted=["a.one"])
-    )
-    assert (result.tainted, result.not_applied) == (["a.one"], ["a.two"])
-
-
-UNSAVED = failed(
-    Phase.APPLY,
-    changed=["a.one"],
-    diagnostics=[
-        Diagnostic("error", "Failed to save state", "EOF"),
-        Diagnostic("error", "Failed to persist state to backend", "terraform state push"),
-        Diagnostic("error", "Error releasing the state lock", "force-unlock"),
-    ],
-)
-SAVED = Reconciliation(recovery=Recovery.SAVED)
-PENDING = Reconciliation(recovery=Recovery.PENDING, unsaved=["a.one"])
-
-
-def test_after_a_state_is_saved_no_sentence_calls_for_an_operator() -> None:
-    result = conclude([INIT, PLAN, UNSAVED], EndContext(Phase.APPLY), SAVED)
-    assert (result.status, result.reason) == (Status.FAILED, Reason.STATE_RECOVERED)
-    (error,) = result.errors
-    assert (error.cause, error.audience) == (Reason.STATE_RECOVERED, Audience.USER)
-    assert not any(word in str(error) for word in ("operator", "push", "force-unlock"))
-
-
-def test_until_a_state_is_saved_its_resources_are_named_as_unrecorded() -> None:
-    result = conclude([INIT, PLAN, UNSAVED], EndContext(Phase.APPLY), PENDING)
-    assert (result.status, result.reason) == (Status.FAILED, Reason.STATE_BEING_RECOVERED)
-    assert result.unrecorded == ["a.one"]
-    assert {error.cause for error in result.errors} == {Reason.STATE_BEING_RECOVERED}
-
-
-@pytest.mark.parametrize(
-    ("last", "cancel", "saved", "pending"),
-    [
-        (
-            stopped(Phase.APPLY, StopCause.CANCEL),
-            BY_USER,
-            (Status.CANCELLED, Reason.CANCELLED_BY_USER),
-            (Status.CANCELLED, Reason.STATE_BEING_RECOVERED),
-        ),
-        (
-            stopped(Phase.APPLY, StopCause.DEADLINE),
-            None,
-            (Status.FAILED, Reason.APPLY_TIMED_OUT),
-            (Status.FAILED, Reason.STATE_BEING_RECOVERED),
-        ),
-        (
-            replace(UNSAVED, diagnostics=[*UNSAVED.diagnostics, Diagnostic("error", "Other")]),
-            None,
-            (Status.FAILED, Reason.APPLY_FAILED),
-            (Status.FAILED, Reason.STATE_BEING_RECOVERED),
-        ),
-        (
-            # Killed while it repeated the release of the lock.
-            step(Phase.APPLY, StepOutcome.RUNNER_LOST, clean=False),
-            None,
-            (Status.FAILED, Reason.STATE_RECOVERED),
-            (Status.FAILED, Reason.STATE_BEING_RECOVERED),
-        ),
-    ],
-)
-def test_another_cause_stays_the_reason_unless_it_says_that_the_state_was_saved(
-    last: StepResult,
-    cancel: CancelRequest | None,
-    saved: tuple[Status, Reason],
-    pending: tuple[Status, Reason],
-) -> None:
-    assert ended(last, cancel, SAVED) == saved
-    assert ended(last, cancel, PENDING) == pending
-
-
-@pytest.mark.parametrize("recovery", [Recovery.SAVED, Recovery.PENDING])
-def test_a_saved_state_that_lacks_a_resource_needs_attention(recovery: Recovery) -> None:
-    doubts = Reconciliation(unrecorded=["a.two"], recovery=recovery)
-    assert ended(UNSAVED, None, doubts) == (Status.NEEDS_ATTENTION, Reason.UNRECORDED_RESOURCES)

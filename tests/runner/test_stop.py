@@ -2,11 +2,12 @@
 
 import signal
 import subprocess
+import time
 from typing import Any
 
 import pytest
 
-from tests.runner.steps import CALM, Step, until
+from tests.runner.steps import Step, until
 from tests.support.processes import command_line, processes_below
 
 
@@ -24,11 +25,12 @@ def begin_apply(
     return runner
 
 
-def test_a_stop_reaches_terraform(sandbox: Step, terraform: str) -> None:
-    """`make bench` measures how soon."""
+def test_a_stop_reaches_terraform_within_a_second(sandbox: Step, terraform: str) -> None:
     runner = begin_apply(sandbox.describe(), terraform)
+    before = time.monotonic()
     sandbox.stop("cancel")
     sandbox.prints("Interrupt received")
+    assert time.monotonic() - before < 1
     record = sandbox.ended(runner)
     assert (record["outcome"], record["exit_code"]) == ("exited", 1)
     assert record["stop"]["cause"] == "cancel"
@@ -127,7 +129,7 @@ def test_where_nothing_can_be_lost_the_second_interrupt_comes_soon(
     record = step.ended(runner)
     assert sent(record) == ["SIGINT", "SIGINT"]
     first, second = (signal["after_seconds"] for signal in record["signals"])
-    assert 0.3 <= second - first < CALM["second_interrupt_seconds"]
+    assert 0.3 <= second - first < 2
 
 
 def test_an_apply_is_interrupted_when_its_first_operation_has_begun(step: Step) -> None:

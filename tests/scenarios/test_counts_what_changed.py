@@ -141,8 +141,9 @@ async def test_a_failed_apply_counts_what_the_state_has(
     }
     page = (await front.session.get(f"/deployment/{ended['id']}")).text
     silent_text = "1 imported, 1 moved, 1 forgotten."
+    made_text = f"Made: Resources: 1 created, 1 created in part, {silent_text}"
     assert "4 of 5 planned changes were made." in page
-    assert f"Made: Resources: 1 created, {silent_text} Created in part: 1." in page
+    assert made_text in page
     assert "Created in part; the next deployment replaces these" in page
     assert f"Planned: Resources: 2 created, {silent_text}" in page
 
@@ -168,6 +169,8 @@ async def test_a_cancelled_apply_names_what_it_created_in_part(
     result = ended["result"]
     assert ended["status"] == "cancelled"
     assert (sorted(result["tainted"]), result["not_applied"]) == (addresses, [])
+    page = (await front.session.get(f"/deployment/{ended['id']}")).text
+    assert "Made: Resources: 3 created in part." in page
     template.write(*(UP % (name, 1) for name in names))
     again = await front.json(await front.deploy(name))
     assert numbers(again["result"]["counts"]) == {"add": 3, "remove": 3}

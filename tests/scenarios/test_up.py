@@ -164,7 +164,8 @@ async def test_sigint_without_a_terminal_cancels_though_api_is_dead(machine: Mac
 async def test_ctrl_c_at_a_terminal_asks(machine: Machine) -> None:
     with machine.terminal() as terminal:
         await terminal.shows("Ready")
-        deployment = await in_apply(machine, await machine.house(), REATTACHABLE_SECONDS)
+        # Twice as long: two questions are answered before terraform is looked at.
+        deployment = await in_apply(machine, await machine.house(), 2 * REATTACHABLE_SECONDS)
         terminal.type("\x03")
         await terminal.shows("[b]ack: ")
         terminal.type("b\n")

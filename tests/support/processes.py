@@ -59,12 +59,12 @@ def processes_below(folder: Path) -> list[int]:
     return pids
 
 
-def end_processes(pids: Iterable[int]) -> None:
-    """Send SIGKILL to each process, in this order."""
+def end_processes(pids: Iterable[int], number: signal.Signals = signal.SIGKILL) -> None:
+    """Send a signal to each process, in this order."""
     for pid in pids:
         # It may end by itself between the list and the signal.
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
 
 
 def end_processes_below(folder: Path) -> None:

@@ -63,9 +63,7 @@ def managed(name: str, **more: object) -> dict[str, object]:
         ([managed("b", instances=[{"index_key": 'ä"'}])], {'a.b["ä\\""]'}),
         ([managed("b", mode="data")], set()),
         ([managed("b", instances=[])], set()),
-        # It waits for its deletion; the instance that replaces it was not created.
-        ([managed("b", instances=[{"deposed": "aa11"}])], set()),
-        ([managed("b", instances=[{}, {"deposed": "aa11"}])], {"a.b"}),
+        ([managed("b", instances=[{"deposed": "aa11"}])], {"a.b"}),
     ],
 )
 def test_addresses_are_written_as_terraform_does(
@@ -96,6 +94,18 @@ def step_folder(folder: Path) -> Path:
     made, begun = operation("apply_complete", "a.made"), operation("apply_start", "a.open")
     (folder / SPOOL_FILE).write_text(made + begun)
     return folder
+
+
+@pytest.mark.parametrize(("instances", "unknown"), [([], ["a.open"]), ([{}], [])])
+def test_a_deposed_object_is_not_the_instance_that_replaces_it(
+    tmp_path: Path, instances: list[dict[str, str]], unknown: list[str]
+) -> None:
+    """Its replacement was killed, and the old object counted as the new."""
+    deposed = {"deposed": "aa11", "status": "tainted"}
+    resources = [managed("made"), managed("open", instances=[deposed, *instances])]
+    state = json.dumps({"resources": resources}).encode()
+    reconciliation = reconcile(step_folder(tmp_path), state, Recovery.NONE)
+    assert (reconciliation.unknown, reconciliation.tainted) == (unknown, [])
 
 
 def test_a_store_that_does_not_answer_costs_no_name(tmp_path: Path) -> None:

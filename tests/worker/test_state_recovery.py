@@ -217,6 +217,17 @@ async def test_a_state_that_had_arrived_is_not_written_again(host: Host, stored:
     assert (await host.stored(), host.left) == ((stored, None), set())
 
 
+async def test_a_state_with_a_deposed_object_that_the_later_one_lacks_is_kept(host: Host) -> None:
+    """It was taken for arrived and removed, and nothing named the object any more."""
+    unsaved, stored = json.loads(AFTER), state_of(3, "old")
+    unsaved["resources"][1]["instances"] = [{"deposed": "aa11"}]
+    (host.directory.work / "errored.tfstate").write_text(json.dumps(unsaved))
+    host.store(stored)
+    await host.recovery.begin(host.directory, unsaved_state_in(host.directory))
+    assert not await host.recovery.settle(DEPLOYMENT)
+    assert (await host.stored(), host.left) == ((stored, None), {"refused.tfstate"})
+
+
 @pytest.mark.parametrize("broken", [b"{}", b"{", b'{"serial": 1, "lineage": "", "resources": []}'])
 async def test_a_damaged_copy_is_kept_and_never_written(host: Host, broken: bytes) -> None:
     (host.directory.work / "errored.tfstate").write_bytes(broken)

@@ -64,7 +64,7 @@ async def test_a_token_is_there_before_terraform_and_renewed_at_half_of_its_life
     began = clock()
     task = asyncio.create_task(made.run())
     await eventually(lambda: made.ready, "the first token")
-    assert clock() - began < 1.9
+    assert clock() - began < 1
     await eventually(lambda: len(step.written) == 2, "the second token")
     assert 1.9 < clock() - began < 4
     task.cancel()
