@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from google.api_core.exceptions import NotFound
 from google.cloud.storage import Blob
 
 from adapters.gcs.objects import ObjectExists, Objects
@@ -75,10 +76,10 @@ class GcsLogSink:
         return held
 
     def _held_lines(self, folder: str) -> int:
-        if whole := self._objects.get(_whole(folder)):
-            return int(whole.metadata["last"])
+        # In this order: another worker may compose and delete the chunks between the requests.
         chunks = _chunks(self._objects, folder)
-        return int(chunks[-1].metadata["last"]) if chunks else 0
+        last = self._objects.get(_whole(folder)) or (chunks[-1] if chunks else None)
+        return int(last.metadata["last"]) if last else 0
 
     def _create(self, folder: str, chunk: EventChunk) -> None:
         # Without a time, equal chunks are equal bytes.
@@ -87,6 +88,7 @@ class GcsLogSink:
         self._objects.create(f"{folder}/{chunk.first:010}.jsonl.gz", packed, _TYPE, lines)
 
     def _seal(self, folder: str, record: EndRecord) -> int:
+        # In this order: another worker may compose and delete the chunks between the requests.
         chunks = _chunks(self._objects, folder)
         whole = self._objects.get(_whole(folder))
         self._held.pop(folder, None)
@@ -147,6 +149,17 @@ class GcsLogSource:
                 await asyncio.sleep(_POLL_SECONDS)
 
     def _read(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
+        """The chunks after an id, also while a worker composes their step and deletes them.
+
+        Deleted chunks are in the composed object, which a second read finds.
+        """
+        try:
+            return self._read_once(deployment, after, max_bytes)
+        except (LogGap, NotFound):
+            return self._read_once(deployment, after, max_bytes)
+
+    def _read_once(self, deployment: str, after: EventId, max_bytes: int) -> list[EventChunk]:
+        """Raises LogGap or NotFound for lines that are missing or were deleted meanwhile."""
         chunks: list[EventChunk] = []
         left = max_bytes
         for step in steps_in_order(self._numbers(deployment, after.step), after):
@@ -187,6 +200,8 @@ class GcsLogSource:
                 )
                 for chunk in _chunks(self._objects, folder)
             ]
+        if not members:
+            raise LogGap(f"Cloud Storage lists step {step} and lacks its lines")
         return [member for member in members if member.last > line or member is members[-1]]
 
     def _indexed(self, folder: str, whole: Blob) -> list["_Member"]:

@@ -130,8 +130,9 @@ async def test_a_follower_gets_what_comes_after_it_began(kept: Kept) -> None:
     await kept.sink.write(kept.deployment, end)
     await kept.sink.seal(kept.deployment, seal)
     await kept.sink.write(kept.deployment, chunk(2, 1, 2))
-    async with asyncio.timeout(20):
-        await reached.wait()
+    full = asyncio.create_task(reached.wait())
+    await asyncio.wait({task, full}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+    assert full.done(), (seen, task)
     task.cancel()
     await asyncio.wait({task})
     assert seen == [
