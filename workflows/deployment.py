@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from activities.steps import RunStepInput, StartMode, StepActivities, StopStepInput
     from deployments.deployment import (
+        ApprovalPolicy,
         CancelRequest,
         DeploymentResult,
         Operation,
@@ -103,7 +104,7 @@ class DeploymentWorkflow:
         """Deploy or destroy the stack."""
         self._show(f"Waiting for the stack {input.request.stack.id}.")
         try:
-            problem = await self._deploy()
+            problem = Reason.UNKNOWN if self._is_unknown_work() else await self._deploy()
         except asyncio.CancelledError:
             # The cancel came between two steps; a running step shields itself.
             problem = None
@@ -164,6 +165,11 @@ class DeploymentWorkflow:
             if blocking(self._findings) or not await self._wait_for_retry():
                 break
         return blocking(self._findings)
+
+    def _is_unknown_work(self) -> bool:
+        """Whether a newer release accepted work that this release must not replace by a deploy."""
+        request = self._input.request
+        return request.operation is Operation.UNKNOWN or request.approval is ApprovalPolicy.UNKNOWN
 
     async def _preflight(self) -> Reason | None:
         """Check the Google project; the reason that blocks the deployment."""
