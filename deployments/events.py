@@ -195,13 +195,16 @@ class EndRecord:
         """
         fields = content if isinstance(content, dict) else {}
         step, lines, sha256 = fields.get("step"), fields.get("lines"), fields.get("sha256")
+        end = fields.get("end")
         if "id" in fields:
             step = int(str(fields["id"]).partition("-")[0])
-        if not (isinstance(step, int) and isinstance(lines, int) and isinstance(sha256, str)):
+        if not (isinstance(end, str) and isinstance(sha256, str)):
+            raise ValueError("not an end record")  # noqa: TRY004 - bad JSON, as json.loads reports
+        if not (isinstance(step, int) and isinstance(lines, int)):
             raise ValueError("not an end record")  # noqa: TRY004 - bad JSON, as json.loads reports
         return cls(
             step,
-            EndKind(str(fields.get("end"))),
+            EndKind(end),
             lines,
             sha256,
             _number(fields.get("missing_lines")),
