@@ -98,6 +98,8 @@ class Reason(OpenEnum):
     DATASTORE_MODE = "datastore_mode"
     IDENTITY_REPLACED = "identity_replaced"
     RESOURCE_NOT_VISIBLE = "resource_not_visible"
+    STUCK = "stuck"
+    FORCE_CANCEL_WITHOUT_EFFECT = "force_cancel_without_effect"
     UNKNOWN = "unknown"
 
 
@@ -421,6 +423,16 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "Google has created a resource, but does not show it yet.",
         "The deployment waits, looks for the resource and imports it. If the error remains, "
         "deploy again in some minutes.",
+    ),
+    Reason.STUCK: _operator(
+        "The service cannot continue this deployment because of an error of its own, and tries "
+        "again and again. Terraform may still run. A cancel has no effect before the repair.",
+        "An operator must remove the cause: docs/runbooks/stuck.md.",
+    ),
+    Reason.FORCE_CANCEL_WITHOUT_EFFECT: _operator(
+        "The forced cancel has had no effect within its time: the host or the workers of the "
+        "service do not answer. Terraform may still run.",
+        "An operator must look at the host and its workers: docs/runbooks/host-fault.md.",
     ),
     Reason.UNKNOWN: _operator(
         "Another release of this service gave a reason that this release does not know.",
