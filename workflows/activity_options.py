@@ -16,6 +16,7 @@ __all__ = [
     "PREPARE",
     "REPORT_PLAN",
     "STOP_STEP",
+    "ActivityOptions",
     "finalize",
     "run_step",
 ]

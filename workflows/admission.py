@@ -8,8 +8,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.deployments import DeploymentActivities, PrepareDeploymentInput
     from deployments.deployment import DeploymentRequest, PreparedHost
-    from workflows import activity_options
-    from workflows.cancellation import shielded
+    from workflows import activity_options, activity_results
     from workflows.outcomes import is_refused_for_space
 
 __all__ = ["admitted"]
@@ -21,18 +20,19 @@ _FULL_DISK_PAUSE = timedelta(seconds=30)
 async def admitted(request: DeploymentRequest, owner: str) -> PreparedHost:
     """Wait for a host, also while the hosts' disks are full; raises ActivityError."""
     while True:
-        handle = workflow.start_activity_method(
-            DeploymentActivities.prepare_deployment,
-            PrepareDeploymentInput(
-                workflow.info().workflow_id,
-                request,
-                workflow.info().first_execution_run_id,
-                owner,
-            ),
-            **activity_options.PREPARE,
-        )
         try:
-            return await shielded(handle, cancel=handle.cancel)
+            return await activity_results.execute(
+                DeploymentActivities.prepare_deployment,
+                PrepareDeploymentInput(
+                    workflow.info().workflow_id,
+                    request,
+                    workflow.info().first_execution_run_id,
+                    owner,
+                ),
+                PreparedHost,
+                cancels=True,
+                **activity_options.PREPARE,
+            )
         except ActivityError as error:
             if not is_refused_for_space(error):
                 raise

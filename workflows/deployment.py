@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     import msgspec
@@ -37,14 +37,15 @@ with workflow.unsafe.imports_passed_through():
     from deployments.step import Resource, StepKey, StepOutcome, StepResult
     from deployments.step_order import DeploymentInput, step_order
     from deployments.temporal_names import Attribute, Memo, Signal, host_queue
-    from deployments.transitions import may_follow
-    from workflows import activity_options
+    from deployments.transitions import is_terminal, may_follow
+    from workflows import activity_options, activity_results
     from workflows.admission import admitted
     from workflows.cancellation import shielded
     from workflows.current_details import current_details, overdue_details, retry_details
     from workflows.outcomes import (
         complete,
         failure_message,
+        is_application_error,
         is_refused_for_space,
         is_safe_to_rerun,
         is_schedule_to_start_timeout,
@@ -191,7 +192,7 @@ class DeploymentWorkflow:
     async def _report_plan(self) -> None:
         """Store the plan as artifacts; the deployment does not depend on them."""
         try:
-            await workflow.execute_activity_method(
+            await activity_results.start(
                 DeploymentActivities.report_plan,
                 ReportPlanInput(workflow.info().workflow_id),
                 task_queue=self._queue(),
@@ -293,7 +294,7 @@ class DeploymentWorkflow:
                 try:
                     return await self._attempt(RunStepInput(order, mode), wait_seconds)
                 except ActivityError as error:
-                    if isinstance(error.cause, ApplicationError):
+                    if is_application_error(error):
                         return StepResult(
                             order.key,
                             phase,
@@ -303,9 +304,10 @@ class DeploymentWorkflow:
                         )
                     if mode is StartMode.ATTACH and is_schedule_to_start_timeout(error):
                         break
-                # Only the host has the step's outcome, however long the host is away.
+                # Only the host has the step's outcome, however long the host is away, and whatever
+                # an operator wrote as the end of the activity.
                 mode, wait_seconds = StartMode.ATTACH, timings.host_absence_seconds
-                self._show(f"Waiting for host {self._host()}: its workers are silent.")
+                self._show(f"Waiting for the outcome of host {self._host()}.")
         finally:
             self._running = None
         self._steps.append(StepResult(order.key, phase, StepOutcome.HOST_LOST))
@@ -314,7 +316,7 @@ class DeploymentWorkflow:
     async def _attempt(self, input: RunStepInput, wait_seconds: int) -> StepResult:
         """Schedule the activity of a step; a cancel stops terraform and still awaits the result."""
         order = input.order
-        handle = workflow.start_activity_method(
+        handle = activity_results.start(
             StepActivities.run_step,
             input,
             task_queue=self._queue(),
@@ -329,14 +331,17 @@ class DeploymentWorkflow:
 
         if input.mode is StartMode.ATTACH and self._cancel():
             stop()
-        return await shielded(handle, cancel=stop)
+        result = await shielded(handle, cancel=stop)
+        return activity_results.read(
+            result, StepResult, lambda step: (step.key, step.phase) == (order.key, order.phase)
+        )
 
     async def _stop(self, key: StepKey) -> None:
         """Stop terraform through the host's queue; the heartbeat is the slower second way."""
         if self._forced_at == workflow.info().get_current_history_length():
             self._forced = True
         try:
-            await workflow.execute_activity_method(
+            await activity_results.start(
                 StepActivities.stop_step,
                 StopStepInput(key, self._forced),
                 task_queue=self._queue(),
@@ -351,25 +356,32 @@ class DeploymentWorkflow:
         if self._prepared is None or self._host_lost:
             return fit_to_memo(conclude(self._steps, context, Reconciliation()))
         self._enter(self._status, Phase.FINALIZE)
-        handle = workflow.start_activity_method(
-            DeploymentActivities.finalize_deployment,
-            FinalizeDeploymentInput(
-                workflow.info().workflow_id,
-                self._input.owner,
-                self._input.request,
-                self._steps,
-                context,
-            ),
-            task_queue=self._queue(),
-            **activity_options.finalize(self._input.timings),
-        )
         try:
-            result = await shielded(handle)
+            result = await activity_results.execute(
+                DeploymentActivities.finalize_deployment,
+                FinalizeDeploymentInput(
+                    workflow.info().workflow_id,
+                    self._input.owner,
+                    self._input.request,
+                    self._steps,
+                    context,
+                ),
+                DeploymentResult,
+                self._is_end,
+                task_queue=self._queue(),
+                **activity_options.finalize(self._input.timings),
+            )
         except ActivityError as error:
             workflow.logger.error("finalize failed: %s", failure_message(error))
             unknown = Reconciliation(inconclusive=True)
             return fit_to_memo(conclude(self._steps, self._context(problem), unknown))
         return result
+
+    def _is_end(self, result: DeploymentResult) -> bool:
+        """Whether a result can be the end of this deployment."""
+        return result.status in Status.known() and (
+            is_terminal(result.status) and may_follow(self._status, result.status)
+        )
 
     def _publish(self, result: DeploymentResult) -> None:
         """Write the end to the memo, the search attributes and the Web UI."""

@@ -17,11 +17,13 @@ with workflow.unsafe.imports_passed_through():
     from deployments.phase import TERRAFORM_PHASES
     from deployments.reasons import Reason, explain
     from deployments.step import StepOutcome, StepResult
+    from workflows.activity_results import is_ended_by_operator
 
 __all__ = [
     "complete",
     "error_type",
     "failure_message",
+    "is_application_error",
     "is_refused_for_space",
     "is_safe_to_rerun",
     "is_schedule_to_start_timeout",
@@ -55,6 +57,11 @@ def is_schedule_to_start_timeout(error: ActivityError) -> bool:
 def error_type(error: ActivityError) -> str | None:
     """The name of the class of the error that an activity raised; None for another failure."""
     return error.cause.type if isinstance(error.cause, ApplicationError) else None
+
+
+def is_application_error(error: ActivityError) -> bool:
+    """Whether the code of a worker raised the error, not an operator or Temporal."""
+    return isinstance(error.cause, ApplicationError) and not is_ended_by_operator(error)
 
 
 def is_refused_for_space(error: ActivityError) -> bool:

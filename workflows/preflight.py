@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from deployments.reasons import Reason
     from deployments.templates import TEMPLATES
     from workflows.activity_options import CHECK_PROJECT, FIND_EXISTING
-    from workflows.cancellation import shielded
+    from workflows.activity_results import execute
     from workflows.outcomes import error_type, failure_message
 
 __all__ = ["check_project", "find_existing", "needs_preflight"]
@@ -38,27 +38,29 @@ def needs_preflight(request: DeploymentRequest) -> bool:
 
 async def check_project(request: DeploymentRequest) -> list[Finding]:
     """The findings about the project; a check that failed is a finding, too."""
-    handle = workflow.start_activity_method(
-        PreflightActivities.check_project,
-        CheckProjectInput(workflow.info().workflow_id, request),
-        **CHECK_PROJECT,
-    )
     try:
-        return await shielded(handle, cancel=handle.cancel)
+        return await execute(
+            PreflightActivities.check_project,
+            CheckProjectInput(workflow.info().workflow_id, request),
+            list[Finding],
+            cancels=True,
+            **CHECK_PROJECT,
+        )
     except ActivityError as error:
         return _not_checked(error)
 
 
 async def find_existing(request: DeploymentRequest, queue: str) -> ImportSurvey:
     """The resources of the last plan that exist already."""
-    handle = workflow.start_activity_method(
-        PreflightActivities.find_existing,
-        FindExistingInput(workflow.info().workflow_id, request.stack.project_id),
-        task_queue=queue,
-        **FIND_EXISTING,
-    )
     try:
-        return await shielded(handle, cancel=handle.cancel)
+        return await execute(
+            PreflightActivities.find_existing,
+            FindExistingInput(workflow.info().workflow_id, request.stack.project_id),
+            ImportSurvey,
+            cancels=True,
+            task_queue=queue,
+            **FIND_EXISTING,
+        )
     except ActivityError as error:
         return ImportSurvey(findings=_not_checked(error))
 

@@ -95,9 +95,18 @@ class ScriptedHost:
         self.refusal: AnavaError | None = None
         self.held = asyncio.Event()
         self.held.set()
+        # By the name of an activity: it waits, once it is in `reached`.
+        self.gates: dict[str, asyncio.Event] = {}
+        self.reached: list[str] = []
+
+    async def _pass(self, name: str) -> None:
+        self.reached.append(name)
+        if name in self.gates:
+            await self.gates[name].wait()
 
     @activity.defn
     async def prepare_deployment(self, input: PrepareDeploymentInput) -> PreparedHost:
+        await self._pass("prepare_deployment")
         with translated():
             if self.refusal is not None:
                 raise self.refusal
@@ -114,24 +123,27 @@ class ScriptedHost:
 
     @activity.defn
     async def stop_step(self, input: StopStepInput) -> None:
-        return None
+        await self._pass("stop_step")
 
     @activity.defn
     async def report_plan(self, input: ReportPlanInput) -> None:
-        return None
+        await self._pass("report_plan")
 
     @activity.defn
     async def finalize_deployment(self, input: FinalizeDeploymentInput) -> DeploymentResult:
+        await self._pass("finalize_deployment")
         return conclude(input.steps, input.context, Reconciliation())
 
     @activity.defn
     async def check_project(self, input: CheckProjectInput) -> list[Finding]:
         self.looked += 1
+        await self._pass("check_project")
         await self.held.wait()
         return self.findings
 
     @activity.defn
     async def find_existing(self, input: FindExistingInput) -> ImportSurvey:
+        await self._pass("find_existing")
         return self.surveys[0] if len(self.surveys) == 1 else self.surveys.pop(0)
 
     @property
