@@ -304,8 +304,8 @@ class DeploymentWorkflow:
                         )
                     if mode is StartMode.ATTACH and is_schedule_to_start_timeout(error):
                         break
-                # Only the host has the step's outcome, however long the host is away, and whatever
-                # an operator wrote as the end of the activity.
+                # Only the host has the step's outcome, however long the host is away, and
+                # even if an operator wrote another end of the activity.
                 mode, wait_seconds = StartMode.ATTACH, timings.host_absence_seconds
                 self._show(f"Waiting for the outcome of host {self._host()}.")
         finally:
@@ -333,7 +333,9 @@ class DeploymentWorkflow:
             stop()
         result = await shielded(handle, cancel=stop)
         return activity_results.read(
-            result, StepResult, lambda step: (step.key, step.phase) == (order.key, order.phase)
+            result,
+            StepResult,
+            lambda step: (step.key.step, step.phase) == (order.key.step, order.phase),
         )
 
     async def _stop(self, key: StepKey) -> None:
