@@ -52,7 +52,9 @@ def test_what_google_names_is_in_the_command_that_mends_it() -> None:
     refusal = classify(error(refusals.DISABLED_SECRET))
 
     assert refusal is not None
-    assert refusal.finding.fix == "gcloud services enable secretmanager.googleapis.com"
+    assert refusal.finding.fix == (
+        "gcloud services enable secretmanager.googleapis.com --project 123456789012"
+    )
 
 
 def test_a_lock_is_somebody_elses_only_with_the_lock_in_the_text() -> None:
