@@ -73,7 +73,7 @@ async def test_a_lost_state_is_found_again_though_the_services_own_project_has_n
     google.control("PUT", "scenario", content | dict.fromkeys(scenario.DURATIONS[:3], 0))
     stack.house.worker()
     assert (await stack.deploy())["reason"] == "applied"
-    only = ["serviceusage.googleapis.com"]
+    only = ["cloudresourcemanager.googleapis.com", "serviceusage.googleapis.com"]
     google.control("POST", "project", {"project_id": "anava-worker", "enabled": only})
     there, members = stack.there(), stack.members()
     await stack.lose_state()
