@@ -27,8 +27,8 @@ _TEMPLATE_FILE = "template.json"
 # The resources that a search in the project found, a file for each search.
 _IMPORTS = "imports"
 
-# Left by tools: not copied from a template. A template may read any other file.
-_IGNORED = (".terraform", "__pycache__")
+# Left by tools, tests and prices: not copied from a template. A template may read any other file.
+_IGNORED = (".terraform", "__pycache__", "tests", "costs.json")
 
 # The files of a step that `clear` leaves: log, cursors of the sinks, progress, exit record, and the
 # only report of a runner that failed.
