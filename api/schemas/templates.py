@@ -49,7 +49,10 @@ class PriceBody(BaseModel):
 
 
 class CostsBody(BaseModel):
-    """An estimate of Google's monthly bill, with the prices of `date`."""
+    """An estimate of Google's monthly bill.
+
+    `date`: the day of the look-up in stored copies of public pages, which may be older.
+    """
 
     date: Annotated[str, Field(examples=["2026-11-27"])]
     currency: Annotated[str, Field(examples=["USD"])]

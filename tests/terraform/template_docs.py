@@ -26,8 +26,9 @@ Generated from `terraform/anava/costs.json` by `make template-docs`; a test comp
 gives the same table with `GET /api/templates`.
 
 An estimate of Google's bill in {currency} a month, with the prices of {date}. The estimate was not
-compared with a bill, and Google changes prices: each row has its source. Most of the amount is that
-of the model, and follows from the assumed number of events.
+compared with a bill, and Google changes prices: each row has its source. The date is the day of the
+look-up in stored copies of public pages, which may be older. Most of the amount is that of the
+model, and follows from the assumed number of events.
 """
 
 
