@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from deployments.templates import TEMPLATES
 from worker import run_index
 from worker.run_index import RECORD_FILE
 
-__all__ = ["RunDirectory"]
+__all__ = ["RunDirectory", "ignored_of"]
 
 _SECRETS_FILE = "secrets.json"
 # Secrets that became known later, a file for each addition: workers and steps add at the same time.
@@ -29,12 +29,24 @@ _IMPORTS = "imports"
 
 # Left by tools: not copied from a template. A template may read any other file.
 _IGNORED = (".terraform", "__pycache__")
+# Of the template's own folder alone: `terraform test` files, and prices.
+_IGNORED_AT_TOP = ("tests", "costs.json")
 
 # The files of a step that `clear` leaves: log, cursors of the sinks, progress, exit record, and the
 # only report of a runner that failed.
 _RETAINED = frozenset({"events.jsonl", "cursors", "progress.json", "exit.json", "runner.err"})
 
 _VERSION_DIGITS = 12
+
+
+def ignored_of(template: Path) -> Callable[[str, list[str]], set[str]]:
+    """Return the `ignore` of `shutil.copytree` for a template: names that do not reach a run."""
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        at_top = _IGNORED_AT_TOP if Path(folder) == template else ()
+        return {*names} & {*_IGNORED, *at_top}
+
+    return ignored
 
 
 class RunDirectory:
@@ -128,7 +140,7 @@ class RunDirectory:
         work = draft / "work"
         draft.mkdir(mode=0o700, parents=True)
         disk_space.make_reserve(draft)
-        shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_IGNORED))
+        shutil.copytree(template, work, ignore=ignored_of(template))
         content = {"format": 1, "version": _version(work), **mark}
         # After a power failure the file would else be empty, and the directory of no stack.
         disk_space.replace_durably(draft / _TEMPLATE_FILE, json.dumps(content).encode(), None)

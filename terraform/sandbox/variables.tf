@@ -113,8 +113,8 @@ variable "fail" {
 
   validation {
     condition = var.fail == "" || (
-      can(regex("^(foundation|services|edge)-[1-9][0-9]{0,3}$", var.fail))
-      && try(tonumber(split("-", var.fail)[1]) <= var.resources, false)
+      can(regex("^(foundation|services|edge)-[1-9][0-9]{0,3}$", var.fail)) &&
+      try(tonumber(split("-", var.fail)[1]) <= var.resources, false)
     )
     error_message = "fail names a resource that exists: foundation-N, services-N or edge-N with N from 1 to `resources`."
   }

@@ -10,7 +10,7 @@ from adapters.settings import Settings, base_environment
 from adapters.terraform import command, function_archives
 from tests.support.servers import ROOT
 from tests.support.stand_in.endpoints import endpoints
-from worker.run_directory import _IGNORED
+from worker.run_directory import ignored_of
 
 ANAVA = ROOT / "terraform" / "anava"
 PROJECT = "demo-proj"  # the one that the stand-in has from the start
@@ -38,7 +38,7 @@ class Template:
         place = mirror()
         assert place is not None
         self.work = folder / "work"
-        shutil.copytree(ANAVA, self.work, ignore=shutil.ignore_patterns(*_IGNORED))
+        shutil.copytree(ANAVA, self.work, ignore=ignored_of(ANAVA))
         self.pack()
         (folder / "home").mkdir()
         cli_config = folder / "terraform.tfrc"

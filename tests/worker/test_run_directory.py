@@ -34,7 +34,9 @@ def test_after_the_end_log_progress_exit_record_and_errors_of_the_runner_stay(
     assert {path.name for path in step.iterdir()} == retained
 
 
-def test_every_file_of_a_template_reaches_the_run_except_what_tools_leave(tmp_path: Path) -> None:
+def test_every_file_of_a_template_reaches_the_run_except_its_tests_and_prices(
+    tmp_path: Path,
+) -> None:
     """A template that read a Markdown file of its own failed at its plan."""
     template = tmp_path / "template"
     files = {
@@ -46,8 +48,12 @@ def test_every_file_of_a_template_reaches_the_run_except_what_tools_leave(tmp_pa
         ".terraform.lock.hcl",
         "functions/job/main.py",
         f"functions/job/README.{MARKDOWN}",
+        "functions/job/tests/data.json",
+        "texts/costs.json",
     }
-    for name in (*files, ".terraform/modules.json", "functions/job/__pycache__/main.pyc"):
+    left = {".terraform/modules.json", "functions/job/__pycache__/main.pyc"}
+    left |= {"tests/variables.tftest.hcl", "costs.json"}
+    for name in files | left:
         path = template / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
