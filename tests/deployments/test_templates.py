@@ -180,6 +180,7 @@ ANAVA_TAKEN: list[Fields] = [
         "propagation_seconds": 600,
         "pool_suffix": "p2",
         "key_suffix": "12345678",
+        "role_suffix": "r3",
     },
     {"firestore_database_id": "(default)", "firestore_location": "us-east1", "pool_suffix": ""},
     {"allowed_origins": [f"https://{number}.example.com" for number in range(20)]},
@@ -193,6 +194,7 @@ ANAVA_REFUSED: list[Fields] = [
         "pool_suffix": "A",
         "propagation_seconds": 601,
         "key_suffix": "123456789",
+        "role_suffix": "a_b",
     },
     {
         "firestore_database_id": "a" * 64,

@@ -171,7 +171,7 @@ LIMITS = [
     ("a bucket", "{project}-{prefix}-functions", 63),
     ("a pool", "devices-{prefix}-{suffix}", 32),
     ("a key", "{prefix}-gateway-key-{suffix}", 63),
-    ("a custom role", "{prefix}_device", 64),
+    ("a custom role", "{prefix}_device_{suffix}", 64),
     ("a function's Cloud Run service", "{prefix}-device-auth-fn", 49),
     ("a gateway", "{prefix}-gateway", 63),
 ]

@@ -14,6 +14,7 @@ run "the_longest_names_fit" {
     prefix                = "abcde-fghij-klm"
     pool_suffix           = "12345678"
     key_suffix            = "12345678"
+    role_suffix           = "12345678"
     firestore_database_id = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
     firebase_web_app_name = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
     region                = "northamerica-northeast1"

@@ -699,3 +699,43 @@ run "a_key_suffix_with_a_line_break_is_refused" {
 
   expect_failures = [var.key_suffix]
 }
+
+run "a_role_suffix_of_9_is_refused" {
+  command = plan
+
+  variables {
+    role_suffix = "aaaaaaaaa"
+  }
+
+  expect_failures = [var.role_suffix]
+}
+
+run "a_role_suffix_with_a_hyphen_is_refused" {
+  command = plan
+
+  variables {
+    role_suffix = "a-b"
+  }
+
+  expect_failures = [var.role_suffix]
+}
+
+run "a_role_suffix_with_a_capital_is_refused" {
+  command = plan
+
+  variables {
+    role_suffix = "A"
+  }
+
+  expect_failures = [var.role_suffix]
+}
+
+run "a_role_suffix_with_a_line_break_is_refused" {
+  command = plan
+
+  variables {
+    role_suffix = "a\n"
+  }
+
+  expect_failures = [var.role_suffix]
+}
