@@ -18,7 +18,7 @@ locals {
       environment = {
         WIF_PROJECT_NUMBER           = google_firebase_project.this.project_number
         WIF_POOL_ID                  = google_iam_workload_identity_pool.devices.workload_identity_pool_id
-        WIF_PROVIDER_ID              = google_iam_workload_identity_pool_provider.firebase.workload_identity_pool_provider_id
+        WIF_PROVIDER_ID              = local.pool_provider_id
         TARGET_SERVICE_ACCOUNT_EMAIL = google_service_account.this["vertex-ai"].email
       }
     }
