@@ -37,6 +37,7 @@ _IGNORED_AT_TOP = ("tests", "costs.json")
 _RETAINED = frozenset({"events.jsonl", "cursors", "progress.json", "exit.json", "runner.err"})
 
 _VERSION_DIGITS = 12
+_VERSION_VARIABLE = b'variable "template_version"'
 
 
 def ignored_of(template: Path) -> Callable[[str, list[str]], set[str]]:
@@ -141,13 +142,14 @@ class RunDirectory:
         draft.mkdir(mode=0o700, parents=True)
         disk_space.make_reserve(draft)
         shutil.copytree(template, work, ignore=ignored_of(template))
-        content = {"format": 1, "version": _version(work), **mark}
+        version = _version(work)
+        content = {"format": 1, "version": version, **mark}
         # After a power failure the file would else be empty, and the directory of no stack.
         disk_space.replace_durably(draft / _TEMPLATE_FILE, json.dumps(content).encode(), None)
         function_archives.pack(work)
         (draft / "home").mkdir(mode=0o700)
         (draft / "steps").mkdir(mode=0o700)
-        atomic_files.replace(work / "terraform.tfvars.json", _variables(request))
+        atomic_files.replace(work / "terraform.tfvars.json", _variables(request, work, version))
         atomic_files.replace(work / BACKEND_FILE, backend)
         hidden = {*secrets, *_sensitive_values(request)}
         known = {"secrets": sorted(hidden), "public": sorted(_public_values(request))}
@@ -285,8 +287,12 @@ def _version(template: Path) -> str:
     return digest.hexdigest()[:_VERSION_DIGITS]
 
 
-def _variables(request: DeploymentRequest) -> str:
+def _variables(request: DeploymentRequest, work: Path, version: str) -> str:
+    """The variables file; the version becomes an output, so that the state has it, too."""
     values: dict[str, object] = json.loads(request.variables_json)
+    # Terraform warns of a value without a variable.
+    if any(_VERSION_VARIABLE in path.read_bytes() for path in work.glob("*.tf")):
+        values["template_version"] = version
     return json.dumps(values | _target(request))
 
 

@@ -174,3 +174,15 @@ variable "role_suffix" {
     error_message = "role_suffix has at most 8 lowercase letters and digits."
   }
 }
+
+variable "template_version" {
+  description = "Version of the template: a digest of its files, which the service sets."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{0,64}$", var.template_version))
+    error_message = "template_version has at most 64 hexadecimal digits."
+  }
+}

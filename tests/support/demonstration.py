@@ -53,6 +53,7 @@ def as_example(config: dict[str, Any]) -> str:
     app = str(config["firebase"]["appId"])
     shown: dict[str, Any] = json.loads(text.replace(app, f"{app.rpartition(':')[0]}:demonstration"))
     shown["deployment"] |= _FIXED
+    shown["deployment"]["outputs"]["template_version"] = "0123456789ab"
     for pointer in SECRETS:
         section, key = pointer.strip("/").split("/")
         shown[section][key] = "(secret)"

@@ -33,13 +33,12 @@ class Failed(AssertionError):
 class Template:
     """A copy of the template as a run directory has it, and terraform in it."""
 
-    def __init__(self, folder: Path, port: int = NOBODY) -> None:
+    def __init__(self, folder: Path, port: int = NOBODY, template: Path = ANAVA) -> None:
         """Without a stand-in nobody answers: what asks Google fails."""
         place = mirror()
         assert place is not None
         self.work = folder / "work"
-        shutil.copytree(ANAVA, self.work, ignore=ignored_of(ANAVA))
-        self.pack()
+        self.copy(template)
         (folder / "home").mkdir()
         cli_config = folder / "terraform.tfrc"
         cli_config.write_text(command.cli_config(place))
@@ -48,6 +47,13 @@ class Template:
             **endpoints(port),
             **({} if port != NOBODY else {"GOOGLE_OAUTH_ACCESS_TOKEN": "none"}),
         }
+
+    def copy(self, template: Path) -> None:
+        """Write the template's files over those of an earlier version; the state stays."""
+        for file in self.work.glob("*.tf"):
+            file.unlink()
+        shutil.copytree(template, self.work, ignore=ignored_of(template), dirs_exist_ok=True)
+        self.pack()
 
     def run(self, *arguments: str, expected: int = 0) -> str:
         """What terraform prints.

@@ -62,9 +62,11 @@ def test_no_path_leads_out_of_the_module() -> None:
     opened = re.findall(r"\b(?:file\w*|templatefile|fileset)\(([^)]*)\)", written)
 
     assert opened != []
-    assert [
-        item for item in opened if not item.startswith(('"${path.module}/', "each.value"))
-    ] == []
+    assert [item for item in opened if not item.startswith(('"${path.module}/', "archive"))] == []
+    (archives,) = (
+        dict(content)["archives"] for _, content in of("locals") if "archives" in content
+    )
+    assert {value[:15] for value in texts(archives) if ".zip" in value} == {"${path.module}/"}
     assert re.findall(r"path\.(?!module\b)\w+|\.\./", written) == []
 
 

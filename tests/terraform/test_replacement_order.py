@@ -66,6 +66,13 @@ def test_a_function_of_a_failed_build_is_deleted_before_it_is_created_again() ->
     }
 
 
+def test_the_source_of_a_function_is_never_replaced_only_joined_by_another() -> None:
+    """A stack of 0.1.0 could not be upgraded at all: "Cycle"."""
+    source = RESOURCES["google_storage_bucket_object.functions"]
+    assert source["name"] == "${each.key}"
+    assert "filesha256(archive)" in str(LOCALS["sources"])
+
+
 def test_the_functions_wait_for_the_roles_of_their_build() -> None:
     (wait,) = RESOURCES["google_cloudfunctions2_function.this"]["depends_on"]
     assert _references(wait) == {"terraform_data.roles"}

@@ -68,6 +68,34 @@ def test_every_file_of_a_template_reaches_the_run_except_its_tests_and_prices(
     assert {str(path.relative_to(run.work)) for path in paths} == files | made
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (b'variable "template_version" {}', True),
+        (b'variable "template_version" {} # \xff', True),
+        (b'variable "other" {}', False),
+        (b"", False),
+    ],
+)
+def test_a_template_that_has_the_variable_gets_its_own_version(
+    tmp_path: Path, text: bytes, named: bool
+) -> None:
+    """The state did not name the template; terraform warns of a value without a variable."""
+    template = tmp_path / "template"
+    template.mkdir()
+    (template / "variables.tf").write_bytes(text)
+    run = RunDirectory(tmp_path / "dep-1")
+    stack = Stack("sandbox", "demo-project-1", "anava")
+    request = DeploymentRequest(stack, "us-central1", "US", '{"lines": 1}')
+
+    run.make(template, request, "{}", [])
+
+    values = json.loads((run.work / "terraform.tfvars.json").read_text())
+    assert values["lines"] == 1
+    assert ("template_version" in values) is named
+    assert values.get("template_version", run.template_version()) == run.template_version() != ""
+
+
 def test_without_a_free_inode_the_reserve_takes_the_mark_of_the_end(tmp_path: Path) -> None:
     """The record was written, and its activity failed until the disk had space again."""
     with small_disk(tmp_path / "disk", 32, inodes=100) as disk:

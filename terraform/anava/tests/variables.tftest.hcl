@@ -739,3 +739,43 @@ run "a_role_suffix_with_a_line_break_is_refused" {
 
   expect_failures = [var.role_suffix]
 }
+
+run "a_template_version_of_65_digits_is_refused" {
+  command = plan
+
+  variables {
+    template_version = "00000000000000000000000000000000000000000000000000000000000000000"
+  }
+
+  expect_failures = [var.template_version]
+}
+
+run "a_template_version_of_a_letter_beyond_f_is_refused" {
+  command = plan
+
+  variables {
+    template_version = "g"
+  }
+
+  expect_failures = [var.template_version]
+}
+
+run "a_template_version_of_a_line_break_is_refused" {
+  command = plan
+
+  variables {
+    template_version = "0\n"
+  }
+
+  expect_failures = [var.template_version]
+}
+
+run "a_template_version_of_an_expression_is_refused" {
+  command = plan
+
+  variables {
+    template_version = "$${var.region}"
+  }
+
+  expect_failures = [var.template_version]
+}

@@ -483,3 +483,43 @@ run "the_largest_values_are_accepted" {
     error_message = "The name begins with the prefix."
   }
 }
+
+run "a_template_version_of_65_digits_is_refused" {
+  command = plan
+
+  variables {
+    template_version = "00000000000000000000000000000000000000000000000000000000000000000"
+  }
+
+  expect_failures = [var.template_version]
+}
+
+run "a_template_version_of_a_letter_beyond_f_is_refused" {
+  command = plan
+
+  variables {
+    template_version = "g"
+  }
+
+  expect_failures = [var.template_version]
+}
+
+run "a_template_version_of_a_line_break_is_refused" {
+  command = plan
+
+  variables {
+    template_version = "0\n"
+  }
+
+  expect_failures = [var.template_version]
+}
+
+run "a_template_version_of_an_expression_is_refused" {
+  command = plan
+
+  variables {
+    template_version = "$${var.region}"
+  }
+
+  expect_failures = [var.template_version]
+}
