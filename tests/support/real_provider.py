@@ -14,6 +14,7 @@ from worker.run_directory import ignored_of
 
 ANAVA = ROOT / "terraform" / "anava"
 PROJECT = "demo-proj"  # the one that the stand-in has from the start
+VERSION = "0123456789ab"  # of the template, which the service computes
 NOBODY = 9  # a port on which nothing listens
 
 NO_MIRROR = "no mirror of Google's provider: make providers, or ANAVA_TERRAFORM__MIRROR"
@@ -76,7 +77,12 @@ class Template:
 
     def set(self, **variables: object) -> None:
         """Write the variables as the service does."""
-        values = {"project_id": PROJECT, "propagation_seconds": 0, **variables}
+        values = {
+            "project_id": PROJECT,
+            "propagation_seconds": 0,
+            "template_version": VERSION,
+            **variables,
+        }
         (self.work / "terraform.tfvars.json").write_text(json.dumps(values))
 
     def plan(self, *arguments: str) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""A stack of the release 0.1.0 is planned and applied with the template of today.
-
-`release_0_1_0/` holds the HCL and the rules of the tag v0.1.0, since a clone may have no tags.
-"""
+"""A stack of the release 0.1.0 is planned and applied with the template of today."""
 
 import json
 import shutil
@@ -11,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from google_stand_in.answers import Json
-from tests.support.real_provider import ANAVA, Template
+from tests.support.real_provider import ANAVA, VERSION, Template
 from tests.support.stand_in.provider import served
 from tests.terraform.stack.applied import Stack
+from tests.terraform.stack.earlier import EARLIER, REMOVED
 
 # Two applies of the whole stack.
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1200)]
 
-EARLIER = Path(__file__).parent / "release_0_1_0"
 # What holds a customer's data, or is in the configuration of cameras in the field: no upgrade
 # deletes or replaces it.
 HELD = {
@@ -39,12 +36,6 @@ HELD = {
     "google_service_account",
     "google_storage_bucket",
 }
-# The roles that a device's token no longer has, by decision (ADR 41).
-REMOVED = {
-    'google_project_iam_member.this["vertex-ai aiplatform.user"]',
-    "google_project_iam_member.firestore",
-    "google_storage_bucket_iam_member.reads_firebase_bucket",
-}
 FUNCTIONS = ("device-auth", "tvm")
 SOURCE = 'google_storage_bucket_object.functions["source-'
 MOVED = {
@@ -61,7 +52,6 @@ class Upgrade:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         stack.template.copy(ANAVA)
-        stack.template.set(template_version="0123456789ab")
         self.plan = stack.template.plan()
         self.changes: dict[str, list[str]] = {
             change["address"]: change["change"]["actions"]
@@ -173,5 +163,5 @@ def test_zz_the_condition_on_a_claim_follows_the_functions_that_set_the_claim(
     assert len(functions) == len(FUNCTIONS)
     assert max(functions) < condition
     state = json.loads(upgrade.stack.template.run("output", "-json"))
-    assert state["template_version"]["value"] == "0123456789ab"
+    assert state["template_version"]["value"] == VERSION
     assert upgrade.stack.template.changes() == {}
