@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests demo up test test-long test-google test-compose test-faults test-live test-stack bench format lock openapi reference clean
-.PHONY: check check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl
-.PHONY: providers provider-schema examples audit sbom release screenshot
+.PHONY: check check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl check-template-docs
+.PHONY: providers provider-schema examples template-docs audit sbom release screenshot
 
 BIN := .venv/bin
 FUNCTIONS := $(patsubst %/,%,$(wildcard terraform/*/functions/*/))
@@ -60,7 +60,7 @@ test-stack: setup ## Deploy the Anava stack on the stand-in, by terraform and by
 test-live: setup ## Deploy, redeploy and destroy in a real project to throw away (PROJECT=ID, needs the provider); docs/users.md
 	@$(BIN)/python -m tests.live $(ARGS)
 
-check: check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl ## Run every static check (make -k continues after a failure)
+check: check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl check-template-docs ## Run every static check (make -k continues after a failure)
 
 check-style: setup
 	$(BIN)/ruff check
@@ -85,6 +85,9 @@ check-terraform: setup
 
 check-hcl: setup
 	$(BIN)/python scripts/check-hcl
+
+check-template-docs: setup
+	$(BIN)/python scripts/template-docs --check
 
 format: setup ## Format the code and apply safe fixes
 	$(BIN)/ruff check --fix
@@ -119,6 +122,9 @@ openapi: setup ## Regenerate docs/openapi.json from the routes
 
 reference: setup ## Regenerate docs/reference.md from the code
 	$(BIN)/python scripts/reference > docs/reference.md
+
+template-docs: setup ## Regenerate the READMEs of the templates, docs/costs.md and docs/first-deployment.md
+	$(BIN)/python scripts/template-docs
 
 screenshot: setup ## Regenerate docs/images/ from a deployment of the sandbox (needs Chromium)
 	$(BIN)/python scripts/screenshot

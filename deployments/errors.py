@@ -39,6 +39,7 @@ Tree:
         StateReplaced
       NotAcceptedByApi
       RecordUnreadable
+      CostsUnreadable
       StepMoved
         Fenced
         AttemptGone
@@ -56,6 +57,7 @@ __all__ = [
     "AnavaError",
     "AttemptGone",
     "Audience",
+    "CostsUnreadable",
     "DiskFull",
     "Expired",
     "Fenced",
@@ -339,6 +341,13 @@ class RecordUnreadable(AnavaError):
 
     audience = Audience.OPERATOR
     next_step = "Let an operator find who wrote it: docs/runbooks/not-accepted.md."
+
+
+class CostsUnreadable(AnavaError):
+    """The prices of a template break a rule of their format."""
+
+    audience = Audience.OPERATOR
+    next_step = "Correct the costs.json of the template, or remove it: then no costs are shown."
 
 
 class StepMoved(AnavaError):

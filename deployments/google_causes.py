@@ -324,6 +324,16 @@ _RESOURCES = (
     ),
     CauseRow(
         Reason.ALREADY_EXISTS,
+        Action.USER_ACTION,
+        "terraform-google-modules/terraform-google-bastion-host#14; DataBiosphere/azul#4390",
+        (400,),
+        pattern=r"create a role_id \(.*\) which has been marked for deletion",
+        message="A role of this id was deleted: Google restores a role for 7 days, and reserves "
+        "the id for 37 days.",
+        next_step="Deploy with another role_suffix: docs/runbooks/already-exists.md.",
+    ),
+    CauseRow(
+        Reason.ALREADY_EXISTS,
         Action.IMPORT,
         _CODES,
         (409,),

@@ -13,7 +13,7 @@ __all__ = ["ALWAYS_BYTES", "LimitHolder", "SizeLimit", "share_of"]
 
 # Stored however much the owner holds, so that each deployment shows its log, its plan and the
 # configuration of its cameras: 1,400 lines of a log (0.7 KB each, measured), twice ten lines for
-# each of the 68 resources of the stack `anava`; a plan of 1,000 resources.
+# each of the 70 resources of the stack `anava`; a plan of 1,000 resources.
 ALWAYS_BYTES = 1_000_000
 
 # Of a deployment: the event files, their three copies (text, gzip, a file for each step), and the

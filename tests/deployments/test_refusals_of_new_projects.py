@@ -350,6 +350,29 @@ def test_a_wait_has_a_limit_and_no_other_public_refusal_is_tried_again(
     assert now <= LIMITS.propagation_seconds + LIMITS.longest_pause_seconds
 
 
+def test_the_reserved_id_of_a_deleted_role_needs_another_suffix() -> None:
+    """A destroy and a deployment ten days later ended as `apply_failed`, for four weeks."""
+    step = failed(
+        Diagnostic("error", public.ROLE_ID_RESERVED, address="google_project_iam_custom_role.x")
+    )
+
+    (refusal,) = refusals_of(step)
+    assert (refusal.reason, refusal.action) == (Reason.ALREADY_EXISTS, Action.USER_ACTION)
+    error = error_of(step)
+    assert (error.actor, error.effect) == (PERSON, FATAL)
+    assert "reserves the id for 37 days" in error.message
+    assert "role_suffix" in error.next_step
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["The project has been marked for deletion.", "You can't create a role_id which is \nodd."],
+)
+def test_other_refusals_about_deleted_things_are_not_about_a_role(message: str) -> None:
+    step = failed(Diagnostic("error", f"googleapi: Error 400: {message}", address=ADDRESS))
+    assert "role_suffix" not in error_of(step).next_step
+
+
 def test_firebase_without_a_named_permission_is_a_question_of_terms() -> None:
     """It was `permission_denied`, and an owner was sent to an owner."""
     refusal = classify(Diagnostic("error", public.FIREBASE_TERMS, address=f"module.a.{FIREBASE}"))
@@ -435,6 +458,7 @@ TEXTS = [
     *(Diagnostic("error", text) for text, *_ in SEEN),
     Diagnostic("error", public.FIREBASE_TERMS, address=FIREBASE),
     Diagnostic("error", public.INCONSISTENT, public.INCONSISTENT_ABSENT),
+    Diagnostic("error", public.ROLE_ID_RESERVED),
     Diagnostic("error", "googleapi: Error 403: slow down, rateLimitExceeded"),
     Diagnostic("error", "googleapi: Error 400: Identity Platform has already been enabled"),
     Diagnostic("error", "Error acquiring the state lock", "Lock Info:"),
