@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from temporalio import activity
@@ -10,16 +9,18 @@ from temporalio import activity
 from activities.failures import translated
 from deployments.acceptance import AcceptedDeployment
 from deployments.errors import StepMoved
+from deployments.open_enum import OpenEnum
 from deployments.step import ActivityToken, StepKey, StepOrder, StepResult, StopCause
 
 __all__ = ["RunStepInput", "StartMode", "StepActivities", "StopStepInput"]
 
 
-class StartMode(StrEnum):
-    """Whether `run_step` may start terraform, or only attach to the step."""
+class StartMode(OpenEnum):
+    """Whether `run_step` may start terraform, or only attach to the step; so does `UNKNOWN`."""
 
     START = "start"
     ATTACH = "attach"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from deployments.events import EndRecord
 from deployments.findings import Finding
+from deployments.open_enum import OpenEnum
 from deployments.payload_size import Cuttable, cut
 from deployments.phase import Phase
 from deployments.reasons import Reason
@@ -30,7 +30,7 @@ CANCEL_PREFIX = "anava:"
 DEFAULT_TENANT = "local"
 
 
-class Status(StrEnum):
+class Status(OpenEnum):
     """The status of a deployment; `transitions` has the rules."""
 
     QUEUED = "queued"
@@ -41,23 +41,26 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
     DISCARDED = "discarded"
     NEEDS_ATTENTION = "needs_attention"
+    UNKNOWN = "unknown"
 
 
-class Operation(StrEnum):
+class Operation(OpenEnum):
     """The work of a deployment on the stack."""
 
     DEPLOY = "deploy"
     DESTROY = "destroy"
     DRIFT = "drift"
     REPAIR = "repair"
+    UNKNOWN = "unknown"
 
 
-class ApprovalPolicy(StrEnum):
+class ApprovalPolicy(OpenEnum):
     """When a person must approve the plan."""
 
     AUTO = "auto"
     IF_DESTRUCTIVE = "if_destructive"
     ALWAYS = "always"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

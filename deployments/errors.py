@@ -47,8 +47,9 @@ Tree:
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar
+
+from deployments.open_enum import OpenEnum
 
 __all__ = [
     "AcapConfigIncomplete",
@@ -96,11 +97,12 @@ __all__ = [
 ]
 
 
-class Audience(StrEnum):
+class Audience(OpenEnum):
     """Who must act on an error."""
 
     USER = "user"
     OPERATOR = "operator"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ The fields of a log line and the bytes of an end record are defined here alone.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import count, takewhile
 from typing import NotRequired, Self, TypedDict
 
 from deployments.errors import FieldProblem, InvalidRequest
+from deployments.open_enum import OpenEnum
 
 __all__ = [
     "LIMIT_NOTICE",
@@ -125,7 +125,7 @@ class EventChunk:
         return EventId(self.step, self.last)
 
 
-class EndKind(StrEnum):
+class EndKind(OpenEnum):
     """How the log of a step ends.
 
     complete: every line that terraform wrote is an event.
@@ -133,6 +133,7 @@ class EndKind(StrEnum):
     limited: lines are missing because the log reached a configured limit.
     lost: the host was lost with the rest of the log; another host wrote the record.
     not_started: the step has a number, but terraform never started.
+    unknown: another release wrote the record.
     """
 
     COMPLETE = "complete"
@@ -140,6 +141,7 @@ class EndKind(StrEnum):
     LIMITED = "limited"
     LOST = "lost"
     NOT_STARTED = "not_started"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -189,17 +191,20 @@ class EndRecord:
         """Validate decoded JSON with a `step` or, as in the log, an `id`.
 
         Raises:
-            ValueError: a field is missing or has another type, or the kind is not known.
+            ValueError: a field is missing or has another type.
         """
         fields = content if isinstance(content, dict) else {}
         step, lines, sha256 = fields.get("step"), fields.get("lines"), fields.get("sha256")
+        end = fields.get("end")
         if "id" in fields:
             step = int(str(fields["id"]).partition("-")[0])
-        if not (isinstance(step, int) and isinstance(lines, int) and isinstance(sha256, str)):
+        if not (isinstance(end, str) and isinstance(sha256, str)):
+            raise ValueError("not an end record")  # noqa: TRY004 - bad JSON, as json.loads reports
+        if not (isinstance(step, int) and isinstance(lines, int)):
             raise ValueError("not an end record")  # noqa: TRY004 - bad JSON, as json.loads reports
         return cls(
             step,
-            EndKind(str(fields.get("end"))),
+            EndKind(end),
             lines,
             sha256,
             _number(fields.get("missing_lines")),

@@ -109,6 +109,10 @@ def effective_status(
     `recorded` is the workflow's last write; `terminated`: an operator terminated the execution.
     """
     status, phase, reason = recorded
+    if status is Status.UNKNOWN:
+        # Of another release: whether the workflow is open is known all the same.
+        status = Status.RUNNING if running else Status.NEEDS_ATTENTION
+        return status, phase, Reason.UNKNOWN
     if running or is_terminal(status):
         return recorded
     reason = Reason.TERMINATED_BY_OPERATOR if terminated else Reason.INTERNAL_ERROR

@@ -1,24 +1,25 @@
 """A finding: a report of preflight on a project, or an error of a deployment."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from deployments.errors import Audience
+from deployments.open_enum import OpenEnum
 from deployments.payload_size import Cuttable, Omissible
 from deployments.reasons import Actor, Reason, explain
 
 __all__ = ["Effect", "Finding", "Severity", "finding"]
 
 
-class Severity(StrEnum):
+class Severity(OpenEnum):
     """How much a finding matters."""
 
     BLOCKING = "blocking"
     WARNING = "warning"
     NOTE = "note"
+    UNKNOWN = "unknown"
 
 
-class Effect(StrEnum):
+class Effect(OpenEnum):
     """What a finding does to the deployment.
 
     `fatal` ends the deployment, `repeated` leads to another try until a limit, `harmless` changes
@@ -28,6 +29,7 @@ class Effect(StrEnum):
     FATAL = "fatal"
     REPEATED = "repeated"
     HARMLESS = "harmless"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

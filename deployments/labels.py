@@ -15,6 +15,7 @@ _STATUSES = {
     Status.CANCELLED: "Cancelled",
     Status.DISCARDED: "Discarded",
     Status.NEEDS_ATTENTION: "Needs attention",
+    Status.UNKNOWN: "Needs attention",
 }
 _ENDS = {
     Reason.NO_CHANGES: "No changes",

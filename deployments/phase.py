@@ -1,9 +1,9 @@
 """The phases of a deployment: one row of `PHASES` each."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from deployments.limit import Limit
+from deployments.open_enum import OpenEnum
 from deployments.reasons import Reason
 
 __all__ = ["PHASES", "PLAN_FILE", "TERRAFORM_PHASES", "Phase"]
@@ -15,9 +15,10 @@ PLAN_FILE = "plan.tfplan"
 _LOCK_TIMEOUT = "-lock-timeout=60s"
 
 
-class Phase(StrEnum):
-    """The phases, in order."""
+class Phase(OpenEnum):
+    """The phases, in order; `UNKNOWN` is before all, so that no phase counts as done."""
 
+    UNKNOWN = "unknown"
     QUEUE = "queue"
     PREFLIGHT = "preflight"
     INIT = "init"
@@ -62,6 +63,7 @@ class PhaseRow:
 # A new phase that runs terraform also needs its reasons in `reasons` and a place in
 # workflows/deployment.py. Request, options of the command line and deadlines derive from the rows.
 PHASES: dict[Phase, PhaseRow] = {
+    Phase.UNKNOWN: PhaseRow("Running"),
     Phase.QUEUE: PhaseRow("Queued", "Queue"),
     Phase.PREFLIGHT: PhaseRow("Preparing"),
     Phase.INIT: PhaseRow(

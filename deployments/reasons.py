@@ -2,14 +2,14 @@
 
 import re
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from deployments.errors import Audience
+from deployments.open_enum import OpenEnum
 
 __all__ = ["Actor", "Explanation", "Reason", "explain"]
 
 
-class Actor(StrEnum):
+class Actor(OpenEnum):
     """Who must act on a cause; `service` is this service with its operators.
 
     `person` deploys; `administrator` owns the project or administers its organisation.
@@ -19,9 +19,10 @@ class Actor(StrEnum):
     ADMINISTRATOR = "administrator"
     SERVICE = "service"
     GOOGLE = "google"
+    UNKNOWN = "unknown"
 
 
-class Reason(StrEnum):
+class Reason(OpenEnum):
     """A named cause. Search attributes store the name, so the meaning of a name never changes."""
 
     NONE = "none"
@@ -97,6 +98,7 @@ class Reason(StrEnum):
     DATASTORE_MODE = "datastore_mode"
     IDENTITY_REPLACED = "identity_replaced"
     RESOURCE_NOT_VISIBLE = "resource_not_visible"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -419,6 +421,10 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "Google has created a resource, but does not show it yet.",
         "The deployment waits, looks for the resource and imports it. If the error remains, "
         "deploy again in some minutes.",
+    ),
+    Reason.UNKNOWN: _operator(
+        "Another release of this service gave a reason that this release does not know.",
+        "An operator must look with the release that ran the deployment, which shows the reason.",
     ),
 }
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from deployments.changes import made_changes, planned_changes
 from deployments.deployment import CancelRequest, DeploymentResult, Status
 from deployments.findings import Effect, Finding, Severity, finding
+from deployments.open_enum import OpenEnum
 from deployments.payload_size import Cuttable, encoded_bytes, fit
 from deployments.phase import TERRAFORM_PHASES, Phase
 from deployments.reasons import Reason, explain
@@ -35,6 +35,7 @@ _END_BY_OUTCOME: dict[StepOutcome, _End] = {
     StepOutcome.START_FAILED: (Status.FAILED, Reason.START_FAILED),
     StepOutcome.SIGN_IN_EXPIRED: (Status.FAILED, Reason.SIGN_IN_EXPIRED),
     StepOutcome.HOST_LOST: (Status.NEEDS_ATTENTION, Reason.HOST_LOST),
+    StepOutcome.UNKNOWN: (Status.NEEDS_ATTENTION, Reason.OUTCOME_UNKNOWN),
 }
 _REASON_BY_STOP: dict[StopCause | None, Reason] = {
     StopCause.DRAIN: Reason.HOST_STOPPED,
@@ -48,18 +49,20 @@ _DESTROYED: dict[Reason, Reason] = {
 }
 
 
-class Recovery(StrEnum):
+class Recovery(OpenEnum):
     """The recovery of a state that terraform could not save."""
 
     NONE = "none"
     SAVED = "saved"
     PENDING = "pending"
+    UNKNOWN = "unknown"
 
 
 # The reason of an end whose state the host has saved, or saves as soon as the store answers.
 _RECOVERIES: dict[Recovery, Reason] = {
     Recovery.SAVED: Reason.STATE_RECOVERED,
     Recovery.PENDING: Reason.STATE_BEING_RECOVERED,
+    Recovery.UNKNOWN: Reason.STATE_BEING_RECOVERED,
 }
 # The errors of terraform that a recovery settles.
 _SETTLED = frozenset({Reason.STATE_NOT_SAVED, Reason.STATE_UNREACHABLE})
@@ -227,7 +230,7 @@ def _recovered(steps: Sequence[StepResult], context: EndContext, recovery: Recov
         return end
     # Terraform writes the copy after the last operation, so a later kill leaves no doubt.
     known = Status.FAILED if status is Status.NEEDS_ATTENTION else status
-    if recovery is Recovery.PENDING or known is not status:
+    if recovery is not Recovery.SAVED or known is not status:
         return known, _RECOVERIES[recovery]
     if reason not in _SETTLED:
         return end

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
-from enum import StrEnum
 
 from deployments.events import EndRecord
 from deployments.imports import Import
+from deployments.open_enum import OpenEnum
 from deployments.payload_size import Cuttable, Omissible
 from deployments.phase import Phase
 from deployments.timings import StopLadder
@@ -56,7 +56,7 @@ class ActivityToken:
     may_start: bool
 
 
-class StopCause(StrEnum):
+class StopCause(OpenEnum):
     """Why terraform was stopped; the first cause stays."""
 
     CANCEL = "cancel"
@@ -94,7 +94,7 @@ class StepOrder:
     project_id: str = ""
 
 
-class ResourceStatus(StrEnum):
+class ResourceStatus(OpenEnum):
     """Progress of terraform with a resource.
 
     `unchanged`: apply found that a planned change is none, which plan could not determine.
@@ -105,6 +105,7 @@ class ResourceStatus(StrEnum):
     DONE = "done"
     FAILED = "failed"
     UNCHANGED = "unchanged"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ class Output(Omissible):
     value_json: str = ""
 
 
-class StepOutcome(StrEnum):
+class StepOutcome(OpenEnum):
     """How a step ended."""
 
     DONE = "done"
@@ -204,6 +205,7 @@ class StepOutcome(StrEnum):
     NOT_STARTED = "not_started"
     RUNNER_LOST = "runner_lost"
     HOST_LOST = "host_lost"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

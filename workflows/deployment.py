@@ -8,6 +8,8 @@ from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    import msgspec
+
     from activities.deployments import (
         DeploymentActivities,
         FinalizeDeploymentInput,
@@ -15,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from activities.steps import RunStepInput, StartMode, StepActivities, StopStepInput
     from deployments.deployment import (
+        ApprovalPolicy,
         CancelRequest,
         DeploymentResult,
         Operation,
@@ -101,7 +104,7 @@ class DeploymentWorkflow:
         """Deploy or destroy the stack."""
         self._show(f"Waiting for the stack {input.request.stack.id}.")
         try:
-            problem = await self._deploy()
+            problem = Reason.UNKNOWN if self._is_unknown_work() else await self._deploy()
         except asyncio.CancelledError:
             # The cancel came between two steps; a running step shields itself.
             problem = None
@@ -112,8 +115,12 @@ class DeploymentWorkflow:
         return complete(result)
 
     @workflow.signal
-    def force_cancel(self) -> None:
-        """After a cancel: stop without waiting for open operations. Can lose state."""
+    def force_cancel(self, *_: object) -> None:
+        """After a cancel: stop without waiting for open operations. Can lose state.
+
+        A signal of another program with any input must not fail the workflow task, which Temporal
+        would repeat for ever.
+        """
         # The SDK delivers a signal before a cancel that is in the same task (measured).
         self._forced_at = workflow.info().get_current_history_length()
         if workflow.cancellation_reason() is None:
@@ -123,9 +130,18 @@ class DeploymentWorkflow:
             self._stopping = asyncio.create_task(self._stop(self._running))
 
     @workflow.signal(name=Signal.OVERDUE)
-    def report_overdue(self, resources: list[Resource]) -> None:
-        """Show the resources that take far longer than usual; an empty list clears them."""
+    def report_overdue(self, *input: object) -> None:
+        """Show the resources that take far longer than usual; an empty list clears them.
+
+        The input is a list of resources. Any other input is logged and changes nothing; the SDK
+        drops a signal whose payload is not JSON.
+        """
         if self._running is None:
+            return
+        try:
+            resources = msgspec.convert(input[0] if input else None, list[Resource])
+        except msgspec.ValidationError as error:
+            workflow.logger.warning("signal %s without effect: %s", Signal.OVERDUE, error)
             return
         reason = Reason.KEEPS_FAILING if resources else Reason.NONE
         self._enter(Status.RUNNING, self._phase, reason)
@@ -149,6 +165,11 @@ class DeploymentWorkflow:
             if blocking(self._findings) or not await self._wait_for_retry():
                 break
         return blocking(self._findings)
+
+    def _is_unknown_work(self) -> bool:
+        """Whether a newer release accepted work that this release must not replace by a deploy."""
+        request = self._input.request
+        return request.operation is Operation.UNKNOWN or request.approval is ApprovalPolicy.UNKNOWN
 
     async def _preflight(self) -> Reason | None:
         """Check the Google project; the reason that blocks the deployment."""

@@ -77,7 +77,7 @@ def _status_query(status: Status) -> str:
         return f"({recorded} AND {_RUNNING})"
     if status is not Status.NEEDS_ATTENTION:
         return recorded
-    alive = ", ".join(f"'{status}'" for status in Status if not is_terminal(status))
+    alive = ", ".join(f"'{status}'" for status in Status.known() if not is_terminal(status))
     return f"({recorded} OR (ExecutionStatus != 'Running' AND {Attribute.STATUS} IN ({alive})))"
 
 

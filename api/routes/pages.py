@@ -44,14 +44,14 @@ async def list_page(
     query: Annotated[_ListQuery, Query()],
 ) -> Response:
     """The caller's deployments."""
-    status = Status(query.status) if query.status in set(Status) else None
+    status = Status(query.status) if query.status in Status.known() else None
     filters = DeploymentFilter(status, query.project.strip() or None)
     result = await services.deployments.list(user, filters, _PAGE_ITEMS, query.cursor or None)
     older = request.url.include_query_params(cursor=result.next_cursor)
     return page(
         "deployments.html",
         rows=[(to_summary(snapshot), presenters.label(snapshot)) for snapshot in result.items],
-        statuses=[(str(value), presenters.filter_label(value)) for value in Status],
+        statuses=[(str(value), presenters.filter_label(value)) for value in Status.known()],
         query=query,
         filtered=bool(status or filters.project),
         older=f"/?{older.query}" if result.next_cursor else "",

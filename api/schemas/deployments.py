@@ -2,7 +2,16 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from api.schemas import fields
 from api.schemas.fields import QueryModel, RequestModel, RequestText
@@ -49,6 +58,19 @@ def _exact(value: str | bool | int | float) -> str | bool | int | float:
     return value
 
 
+def _known(status: Status) -> Status:
+    """Refuse the value for statuses of another release, which pydantic reads like Temporal's."""
+    if status not in Status.known():
+        expected = ", ".join(f"'{known}'" for known in Status.known())
+        raise PydanticKnownError("enum", {"expected": expected})
+    return status
+
+
+_KnownStatus = Annotated[
+    Status,
+    AfterValidator(_known),
+    WithJsonSchema({"type": "string", "enum": [str(status) for status in Status.known()]}),
+]
 _Name = Annotated[str, Field(max_length=128)]
 _Scalar = Annotated[str | bool | int | float, AfterValidator(_exact)]
 _Entry = Annotated[str, Field(max_length=_MAX_ENTRY_CHARACTERS)]
@@ -157,7 +179,7 @@ class CancelBody(RequestModel):
 class ListQuery(QueryModel):
     """Query of `GET /api/deployments`."""
 
-    status: Status | None = None
+    status: _KnownStatus | None = None
     project: RequestText | None = None
     stack: RequestText | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20

@@ -21,8 +21,8 @@ from tests.support import public_refusals as public
 from tests.support.refusals import google_error, with_details
 from tests.support.seen_refusals import SEEN
 
-PERSON, ADMINISTRATOR, SERVICE, GOOGLE = Actor
-FATAL, REPEATED, _ = Effect
+PERSON, ADMINISTRATOR, SERVICE, GOOGLE = Actor.known()
+FATAL, REPEATED, _ = Effect.known()
 IAM = "https://console.cloud.google.com/iam-admin/iam"
 LINK = "https://console.cloud.google.com/billing/linkedaccount"
 POLICIES = "https://console.cloud.google.com/iam-admin/orgpolicies"

@@ -11,6 +11,8 @@ ENDS = {
     Status.CANCELLED,
     Status.DISCARDED,
     Status.NEEDS_ATTENTION,
+    # Of another release, in a result: never written.
+    Status.UNKNOWN,
 }
 # Every step there is, as a reader of the documentation would draw it.
 STEPS = {

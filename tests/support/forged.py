@@ -14,18 +14,26 @@ from deployments.temporal_names import (
 )
 from tests.support.search_attributes import keywords
 
-__all__ = ["FORGERIES", "forged_deployment", "forged_stack_record"]
+__all__ = ["FORGERIES", "OF_ANOTHER_RELEASE", "forged_deployment", "forged_stack_record"]
 
 # By name: attributes and memo that this service never writes.
 FORGERIES: dict[str, tuple[dict[Attribute, str], dict[str, Any]]] = {
+    "request": ({}, {"request": [1]}),
+    "start": ({}, {"started_at": {"a": 1}}),
+    "host": ({}, {"host": 5}),
+    "result": ({}, {"result": {"status": "failed"}}),
+}
+_END = {"status": "x", "reason": "x", "phase": "x"}
+# Of a newer release, before a roll-back: readable, and what is not known is neutral.
+OF_ANOTHER_RELEASE: dict[str, tuple[dict[Attribute, str], dict[str, Any]]] = {
     "status": ({Attribute.STATUS: "x"}, {}),
     "phase": ({Attribute.PHASE: "x"}, {}),
     "operation": ({Attribute.OPERATION: "x"}, {}),
     "reason": ({Attribute.REASON: "x"}, {}),
-    "request": ({}, {"request": [1]}),
-    "start": ({}, {"started_at": {"a": 1}}),
-    "host": ({}, {"host": 5}),
-    "result": ({}, {"result": {"status": "x"}}),
+    "result": (
+        {Attribute.STATUS: "x", Attribute.REASON: "x"},
+        {"result": {**_END, "errors": [{"cause": "x", "message": "m", "severity": "x"}]}},
+    ),
 }
 
 

@@ -238,7 +238,7 @@ class ProgressAccumulator:
 
     def tally(self) -> dict[str, int]:
         """The number of resources per status."""
-        tally = dict.fromkeys(ResourceStatus, 0)
+        tally = dict.fromkeys(ResourceStatus.known(), 0)
         # A copy: the supervisor calls this while a thread adds messages.
         for resource in list(self._resources.values()):
             tally[resource.status] += 1
