@@ -53,7 +53,7 @@ test-faults: setup-tests ## Run the fault tests, the long ones too: a store down
 test-google: setup ## Run Google's real provider on the stand-in, lose a state and import the stack (needs ANAVA_TERRAFORM__MIRROR; 7 minutes)
 	$(BIN)/python -m pytest tests/google_stand_in/proof_provider.py tests/google_stand_in/import_the_stack.py --timeout 600 $(ARGS)
 
-test-stack: setup ## Deploy the Anava stack on the stand-in, by terraform and by the service: 30 minutes, needs the provider
+test-stack: setup ## Deploy the Anava stack on the stand-in, by terraform and by the service: 33 minutes, needs the provider
 	$(BIN)/python -m pytest tests/terraform/stack tests/scenarios/test_deploys_the_anava_stack.py tests/scenarios/test_deploys_on_a_new_project.py tests/live -m heavy $(ARGS)
 
 # Variables of make's command line are in the environment of a recipe: no shell reads the project's name.
