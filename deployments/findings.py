@@ -1,13 +1,13 @@
 """A finding: a report of preflight on a project, or an error of a deployment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from deployments.errors import Audience
 from deployments.payload_size import Cuttable, Omissible
 from deployments.reasons import Actor, Reason, explain
 
-__all__ = ["Effect", "Finding", "Severity", "finding"]
+__all__ = ["Effect", "Finding", "Severity", "finding", "with_severity"]
 
 
 class Severity(StrEnum):
@@ -72,5 +72,14 @@ def finding(
         audience=explanation.audience,
         resource=resource,
         actor=explanation.actor,
-        effect=Effect.FATAL if severity is Severity.BLOCKING else Effect.HARMLESS,
+        effect=_effect(severity),
     )
+
+
+def with_severity(item: Finding, severity: Severity) -> Finding:
+    """A finding outside terraform with another severity, and the effect that follows from it."""
+    return replace(item, severity=severity, effect=_effect(severity))
+
+
+def _effect(severity: Severity) -> Effect:
+    return Effect.FATAL if severity is Severity.BLOCKING else Effect.HARMLESS

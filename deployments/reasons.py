@@ -97,6 +97,7 @@ class Reason(StrEnum):
     DATASTORE_MODE = "datastore_mode"
     IDENTITY_REPLACED = "identity_replaced"
     RESOURCE_NOT_VISIBLE = "resource_not_visible"
+    RESOURCE_DELETED = "resource_deleted"
 
 
 @dataclass(frozen=True)
@@ -419,6 +420,10 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "Google has created a resource, but does not show it yet.",
         "The deployment waits, looks for the resource and imports it. If the error remains, "
         "deploy again in some minutes.",
+    ),
+    Reason.RESOURCE_DELETED: Explanation(
+        "A resource that an earlier deployment left incomplete was deleted.",
+        "Nothing to do: the deployment creates the resource again.",
     ),
 }
 
