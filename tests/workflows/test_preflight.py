@@ -143,3 +143,50 @@ async def test_after_a_deletion_the_plan_is_made_anew(client: Client) -> None:
     assert result.status is Status.COMPLETED
     assert host.phases == [INIT, PLAN, PLAN, APPLY]
     assert [order.imports for order in host.orders if order.phase is PLAN] == [[], []]
+
+
+DELETED = finding(Reason.RESOURCE_DELETED, severity=Severity.NOTE, resource="a.f")
+
+
+async def test_a_deletion_is_reported_with_the_result(client: Client) -> None:
+    """A customer's function disappeared without a word."""
+    host = ScriptedHost([done])
+    untracked = finding(Reason.RESOURCE_DELETED, severity=Severity.NOTE, resource="a.config")
+    host.surveys = [
+        ImportSurvey(findings=[DELETED], deleted=["a.f"]),
+        ImportSurvey(findings=[DELETED, untracked]),
+    ]
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK, "anava")
+        result = await deployment.result()
+        await replay(deployment)
+
+    assert result.status is Status.COMPLETED
+    assert result.errors == [DELETED, untracked]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        ImportSurvey(findings=[DELETED], deleted=["a.f"]),
+        ImportSurvey([CONFIG], [DELETED], deleted=["a.f"]),
+    ],
+)
+async def test_a_plan_older_than_a_deletion_is_never_applied(
+    client: Client, last: ImportSurvey
+) -> None:
+    """After the third survey the plan was applied, and missed the function of the deletion."""
+    host = ScriptedHost([done])
+    host.surveys = [ImportSurvey([ACCOUNT]), ImportSurvey([CONFIG]), last]
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK, "anava")
+        result = await deployment.result()
+        await replay(deployment)
+
+    assert host.phases == [INIT, PLAN, PLAN, PLAN]
+    assert (result.status, result.reason) == (Status.FAILED, Reason.CONCURRENT_CHANGE)
+    assert [item.cause for item in result.errors] == [
+        Reason.CONCURRENT_CHANGE,
+        Reason.RESOURCE_DELETED,
+    ]
+    assert result.errors[0].resource == "a.f"
