@@ -5,23 +5,9 @@ import time
 import pytest
 
 from deployments.security_rules import are_of_template, deny_all
+from tests.support.security_rules import RULES_OF_RELEASE_0_1_0
 from tests.support.servers import ROOT
 
-RULES_OF_RELEASE_0_1_0 = """rules_version = '2';
-
-// A device sees and writes what lies below its own id, and nothing else exists for it.
-service cloud.firestore {
-  match /databases/{database}/documents {
-    match /devices/{deviceId} {
-      allow read, write: if request.auth != null && request.auth.uid == deviceId;
-
-      match /{document=**} {
-        allow read, write: if request.auth != null && request.auth.uid == deviceId;
-      }
-    }
-  }
-}
-"""
 FIRESTORE_RULES = (ROOT / "terraform/anava/rules/firestore.rules").read_text()
 
 

@@ -13,7 +13,7 @@ from adapters.google.unusable_resources import is_incomplete, is_unusable
 from deployments.findings import Effect, Severity
 from deployments.imports import Import, ImportSurvey, PlannedCreation
 from deployments.reasons import Reason
-from tests.deployments.test_security_rules import RULES_OF_RELEASE_0_1_0
+from tests.support.security_rules import RULES_OF_RELEASE_0_1_0
 from tests.support.servers import eventually
 from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn, Token
