@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from deployments.explanations import Actor, explain
 from deployments.findings import Effect, Finding, finding
 from deployments.google_errors import GoogleError
-from deployments.reasons import Actor, Reason, explain
+from deployments.reasons import Reason
 
 __all__ = ["Action", "CauseRow", "find_row"]
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from deployments.errors import Audience
+from deployments.explanations import Actor, explain
 from deployments.payload_size import Cuttable, Omissible
-from deployments.reasons import Actor, Reason, explain
+from deployments.reasons import Reason
 
 __all__ = ["Effect", "Finding", "Severity", "finding", "with_severity"]
 

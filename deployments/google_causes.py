@@ -4,7 +4,8 @@ The first row that matches is the cause, so a specific row stands above a genera
 """
 
 from deployments.cause_rows import Action, CauseRow
-from deployments.reasons import Actor, Reason
+from deployments.explanations import Actor
+from deployments.reasons import Reason
 
 __all__ = ["GOOGLE_CAUSES"]
 

@@ -22,9 +22,10 @@ with workflow.unsafe.imports_passed_through():
         Status,
     )
     from deployments.execution import rfc3339
+    from deployments.explanations import explain
     from deployments.payload_size import fit
     from deployments.phase import Phase
-    from deployments.reasons import Reason, explain
+    from deployments.reasons import Reason
     from deployments.refusal_causes import refusals_of
     from deployments.results import EndContext, Reconciliation, conclude, fit_to_memo
     from deployments.retry_budget import RetryBudget

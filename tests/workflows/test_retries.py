@@ -13,9 +13,10 @@ from deployments.errors import (
     StateReplaced,
     TerraformUnusable,
 )
+from deployments.explanations import Actor
 from deployments.findings import Effect
 from deployments.phase import Phase
-from deployments.reasons import Actor, Reason
+from deployments.reasons import Reason
 from deployments.step import Resource, ResourceStatus
 from deployments.temporal_names import Signal
 from deployments.timings import RetryLimits
