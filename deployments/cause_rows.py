@@ -82,7 +82,7 @@ class CauseRow:
         )
         return replace(
             known,
-            next_step=_filled(self.next_step, error) or known.next_step,
+            next_step=_filled(self.next_step, error) or explain(self.reason).next_step,
             actor=self.actor,
             effect=self.action.effect,
         )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from deployments.errors import Audience
 from deployments.reasons import Reason
 
-__all__ = ["Actor", "Explanation", "explain"]
+__all__ = ["Actor", "Explanation", "explain", "without_retry"]
 
 
 class Actor(StrEnum):
@@ -44,6 +44,8 @@ def _google(message: str, next_step: str) -> Explanation:
     return Explanation(message, next_step, actor=Actor.GOOGLE)
 
 
+# What terraform's refusals lead to, and no refusal outside terraform.
+_RETRIES = re.compile(r"The deployment (?:retries|waits,)[^;.]*[;.] [Ii]f ")
 # "deploy again", "deploy the stack again".
 _AGAIN = re.compile(r"\b([Dd])eploy(?= (the stack )?again)")
 
@@ -156,8 +158,8 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "again.",
     ),
     Reason.API_DISABLED: _google(
-        "An API that the stack needs is switched off, or was switched on just now.",
-        "The deployment retries for some minutes; if the error remains, switch the API on and "
+        "An API that the stack needs is disabled, or was enabled just now.",
+        "The deployment retries for some minutes; if the error remains, enable the API and "
         "deploy again.",
     ),
     Reason.POLICY_FORBIDS: _administrator(
@@ -356,3 +358,8 @@ def explain(reason: Reason, *, destroy: bool = False) -> Explanation:
     if not destroy:
         return explanation
     return replace(explanation, next_step=_AGAIN.sub(r"\1estroy", explanation.next_step))
+
+
+def without_retry(next_step: str) -> str:
+    """The next step after a cause that no retry of the deployment follows."""
+    return _RETRIES.sub("Deploy again in a few minutes. If ", next_step)

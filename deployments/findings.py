@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from deployments.errors import Audience
-from deployments.explanations import Actor, explain
+from deployments.explanations import Actor, explain, without_retry
 from deployments.payload_size import Cuttable, Omissible
 from deployments.reasons import Reason
 
@@ -62,13 +62,13 @@ def finding(
     fix: str = "",
     resource: str = "",
 ) -> Finding:
-    """A finding of a cause; without `message` the cause's own message is used."""
+    """A finding of a cause outside terraform; without `message` the cause's own message is used."""
     explanation = explain(cause)
     return Finding(
         cause=cause,
         message=message or explanation.message,
         severity=severity,
-        next_step=explanation.next_step,
+        next_step=without_retry(explanation.next_step),
         fix=fix,
         audience=explanation.audience,
         resource=resource,
@@ -78,8 +78,13 @@ def finding(
 
 
 def with_severity(item: Finding, severity: Severity) -> Finding:
-    """A finding outside terraform with another severity, and the effect that follows from it."""
-    return replace(item, severity=severity, effect=_effect(severity))
+    """A finding outside terraform with another severity, and what follows from it."""
+    return replace(
+        item,
+        severity=severity,
+        effect=_effect(severity),
+        next_step=without_retry(item.next_step),
+    )
 
 
 def _effect(severity: Severity) -> Effect:

@@ -126,12 +126,12 @@ def blocking(findings: Iterable[Finding]) -> Reason | None:
 
 
 def disabled_apis(project: str, apis: Iterable[str], enabled: Set[str]) -> Iterator[Finding]:
-    """A note for each disabled API: the deployment switches the API on by itself."""
+    """A note for each disabled API: the deployment enables the API by itself."""
     for api in apis:
         if api not in enabled:
             yield finding(
                 Reason.API_DISABLED,
-                f"{api} is off; the deployment switches it on.",
+                f"{api} is disabled; the deployment enables it.",
                 Severity.NOTE,
                 f"gcloud services enable {api} --project {project}",
                 api,

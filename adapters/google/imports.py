@@ -229,7 +229,7 @@ class _Survey:
         if await self._is_absent(refused):
             return ImportSurvey()
         if disabled_consumer(refused.error):
-            # Off in another project: whether the resource exists is unknown.
+            # Disabled in another project: whether the resource exists is unknown.
             raise refused
         if creation.type == "google_storage_bucket" and refused.error.http == 403:
             return ImportSurvey(findings=[_name_taken(creation)])
@@ -238,8 +238,8 @@ class _Survey:
     async def _is_absent(self, refused: RefusedByGoogle) -> bool:
         """Whether the resource does not exist.
 
-        An API that is off in the customer's project has no resources, or the apply fails with the
-        cause; an API that is off in the service's own project proves nothing.
+        An API that is disabled in the customer's project has no resources, or the apply fails with
+        the cause; an API that is disabled in the service's own project proves nothing.
         """
         return refused.error.http == 404 or await self._api.is_disabled_in_project(refused)
 

@@ -198,7 +198,7 @@ class ProjectChecks:
                 if runtime.get("environment") == "GEN_2":
                     stages[str(runtime.get("name"))] = str(runtime.get("stage"))
         except RefusedByGoogle:
-            # Most often the API is off in a new project; the build of a function names the cause.
+            # In a new project the API is disabled; the build of a function names the cause.
             return []
         return list(retired_runtimes(self._request, self._needed.runtimes, stages))
 
@@ -213,7 +213,7 @@ class ProjectChecks:
                 async for account in self._api.items("iam", accounts, "accounts", pageSize="100")
             ]
         except RefusedByGoogle:
-            # An apply names the quota, too; in a new project the API of the accounts is off.
+            # An apply names the quota, too; in a new project the API of the accounts is disabled.
             return []
         limit = _limit(metrics)
         needed = self._needed.service_accounts
@@ -259,19 +259,19 @@ def needs_other_sign_in(refused: RefusedByGoogle) -> bool:
 
 
 def disabled_api(project: str, refused: RefusedByGoogle, *, is_own: bool) -> Finding:
-    """The finding for an API that is off in the customer's project, or in the service's own."""
+    """The finding for an API disabled in the customer's project, or in the service's own."""
     service = refused.error.values.get("service") or "An API"
     if is_own:
         return finding(
             Reason.API_DISABLED,
-            f"{service} is switched off in {project}.",
+            f"{service} is disabled in {project}.",
             fix=f"gcloud services enable {service} --project {project}",
             resource=service,
         )
     consumer = disabled_consumer(refused.error)
     problem = finding(
         Reason.API_DISABLED,
-        f"{service} is switched off in {consumer}, the project of the service's own sign-in, so "
+        f"{service} is disabled in {consumer}, the project of the service's own sign-in, so "
         f"that {project} could not be checked completely.",
         fix=f"gcloud services enable {service} --project {consumer}",
         resource=service,

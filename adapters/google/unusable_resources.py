@@ -36,7 +36,7 @@ _Json = dict[str, Any]
 
 
 def is_unusable(type: str, resource: _Json) -> bool:
-    """Whether Google gave up on a resource of the stack, which has never had an address.
+    """Whether Google could not complete a resource of the stack, which has never had an address.
 
     Only such a resource may be deleted. A function whose update failed keeps its address and
     serves the earlier revision. The template gives each resource the label `app`.

@@ -124,7 +124,7 @@ CASES = [
         Reason.PERMISSION_DENIED,
         Action.USER_ACTION,
         ADMINISTRATOR,
-        "run.googleapis.com may not be switched on: the permission "
+        "run.googleapis.com may not be enabled: the permission "
         "servicemanagement.services.bind is missing.",
         IAM,
     ),
@@ -300,7 +300,7 @@ CASES = [
         "names no project for the quota",
         "",
     ),
-    (public.PROJECT_RECENT, Reason.API_DISABLED, Action.WAIT, GOOGLE, "was switched on", ""),
+    (public.PROJECT_RECENT, Reason.API_DISABLED, Action.WAIT, GOOGLE, "was enabled", ""),
 ]
 LIMITS = RetryLimits()
 

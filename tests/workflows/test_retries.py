@@ -63,7 +63,7 @@ async def test_an_api_that_was_just_enabled_is_waited_for(client: Client) -> Non
         details = await deployment.until_reason(Reason.API_DISABLED)
         result = await deployment.result()
 
-    assert "secretmanager.googleapis.com is switched off, or was switched on just now" in details
+    assert "secretmanager.googleapis.com is disabled, or was enabled just now" in details
     assert "again in " in details
     assert result.status is Status.COMPLETED
 
