@@ -33,8 +33,8 @@ __all__ = ["GoogleImportFinder"]
 # About fifteen lookups per stack; more concurrent calls would exceed Google's rate limits.
 _MAX_CONCURRENT = 6
 # For all resources together, with every wait for Google: a build takes one to two minutes, a
-# deletion about one. The activity, which also reads the plan, has 300 s.
-_SURVEY_SECONDS = 240
+# deletion about one. The activity has 300 s, of which terraform may take 60 s to show the plan.
+_SURVEY_SECONDS = 220
 _POLL_SECONDS = 0.5
 
 _POOL = "google_iam_workload_identity_pool"

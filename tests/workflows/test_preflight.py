@@ -4,6 +4,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Replayer
 
+from adapters.google import imports
+from adapters.terraform import run_command
 from deployments.deployment import Status
 from deployments.findings import Severity, finding
 from deployments.imports import Import, ImportSurvey
@@ -13,6 +15,7 @@ from deployments.timings import RetryLimits
 from tests.support import refusals
 from tests.support.servers import eventually
 from tests.workflows.scripted import Scripted, ScriptedHost, done, refused
+from workflows.activity_options import FIND_EXISTING
 from workflows.deployment import DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow
 
@@ -143,6 +146,11 @@ async def test_after_a_deletion_the_plan_is_made_anew(client: Client) -> None:
     assert result.status is Status.COMPLETED
     assert host.phases == [INIT, PLAN, PLAN, APPLY]
     assert [order.imports for order in host.orders if order.phase is PLAN] == [[], []]
+
+
+def test_the_activity_has_time_for_the_plan_and_the_whole_survey() -> None:
+    limit = FIND_EXISTING["start_to_close_timeout"].total_seconds()
+    assert limit > run_command._TIMEOUT_SECONDS + imports._SURVEY_SECONDS
 
 
 DELETED = finding(Reason.RESOURCE_DELETED, severity=Severity.NOTE, resource="a.f")
