@@ -4,7 +4,8 @@ The first row that matches is the cause, so a specific row stands above a genera
 """
 
 from deployments.cause_rows import Action, CauseRow
-from deployments.reasons import Actor, Reason
+from deployments.explanations import Actor
+from deployments.reasons import Reason
 
 __all__ = ["GOOGLE_CAUSES"]
 
@@ -37,7 +38,7 @@ _SIGN_IN = (
         ("ACCESS_TOKEN_SCOPE_INSUFFICIENT",),
         message="The sign-in does not include access to Google Cloud.",
     ),
-    # Without a quota project Google bills the project of gcloud's own client, where the API is off.
+    # Without a quota project Google bills the project of gcloud's client, which has no such API.
     CauseRow(
         Reason.QUOTA_PROJECT_MISSING,
         Action.FAIL,
@@ -112,7 +113,7 @@ _APIS = (
         (403,),
         ("SERVICE_DISABLED", "accessNotConfigured"),
         named="project",
-        message="{service} is switched off in project {project}, or was switched on just now.",
+        message="{service} is disabled in project {project}, or was enabled just now.",
         fix="gcloud services enable {service} --project {project}",
     ),
     CauseRow(
@@ -121,7 +122,7 @@ _APIS = (
         f"{_REASONS}; {_STORAGE}",
         (403,),
         ("SERVICE_DISABLED", "accessNotConfigured"),
-        message="{service} is switched off, or was switched on just now.",
+        message="{service} is disabled, or was enabled just now.",
         fix="gcloud services enable {service}",
     ),
     # Google gives the same answer for a service that the project does not see yet (a project made
@@ -282,7 +283,7 @@ _PERMISSIONS = (
         (403,),
         ("AUTH_PERMISSION_DENIED",),
         named="permission",
-        message="{service} may not be switched on: the permission {permission} is missing.",
+        message="{service} may not be enabled: the permission {permission} is missing.",
         fix=_GRANT,
     ),
     CauseRow(
@@ -291,7 +292,7 @@ _PERMISSIONS = (
         "GoogleCloudPlatform/cloud-foundation-fabric#2985",
         (403,),
         ("AUTH_PERMISSION_DENIED",),
-        message="{service} may not be switched on: the permission "
+        message="{service} may not be enabled: the permission "
         "serviceusage.services.enable is missing.",
         fix=_GRANT,
     ),

@@ -5,12 +5,13 @@ import pytest
 from deployments import permissions
 from deployments.cause_rows import Action, CauseRow, find_row
 from deployments.errors import Audience
+from deployments.explanations import Actor, explain
 from deployments.findings import Effect, Finding, Severity, finding
 from deployments.google_causes import GOOGLE_CAUSES
 from deployments.google_errors import GoogleError, parse
 from deployments.phase import Phase
 from deployments.preflight import disabled_apis
-from deployments.reasons import Actor, Reason, explain
+from deployments.reasons import Reason
 from deployments.refusal_causes import classify, refusals_of
 from deployments.results import EndContext, Reconciliation, conclude
 from deployments.retry_budget import RetryBudget
@@ -123,7 +124,7 @@ CASES = [
         Reason.PERMISSION_DENIED,
         Action.USER_ACTION,
         ADMINISTRATOR,
-        "run.googleapis.com may not be switched on: the permission "
+        "run.googleapis.com may not be enabled: the permission "
         "servicemanagement.services.bind is missing.",
         IAM,
     ),
@@ -299,7 +300,7 @@ CASES = [
         "names no project for the quota",
         "",
     ),
-    (public.PROJECT_RECENT, Reason.API_DISABLED, Action.WAIT, GOOGLE, "was switched on", ""),
+    (public.PROJECT_RECENT, Reason.API_DISABLED, Action.WAIT, GOOGLE, "was enabled", ""),
 ]
 LIMITS = RetryLimits()
 
