@@ -202,11 +202,11 @@ class World:
 
         firebase/firebase-tools#10731
         """
-        found = self.get(kind, name)
-        if found.get("state") in {"CREATING", "DELETING", "DEPLOYING", "UPDATING"}:
+        resource = self.get(kind, name)
+        if resource.get("state") in {"CREATING", "DELETING", "DEPLOYING", "UPDATING"}:
             raise refusal(409, "unable to queue the operation", status="ABORTED")
-        found["state"] = "DELETING"
-        return found
+        resource["state"] = "DELETING"
+        return resource
 
     def schedule_purge(self, kind: str, name: str, seconds: float) -> None:
         """Remove a soft-deleted resource and its children after some time."""
