@@ -90,12 +90,12 @@ async def test_what_the_api_did_not_sign_is_refused_before_anything_is_made(hous
 
 
 async def test_workflows_with_content_of_no_service_end_no_worker(house: House) -> None:
-    """A workflow of a foreign request or status ended every worker, a record without memo too."""
+    """A workflow of a foreign start or status ended every worker, a record without memo as well."""
     stack = "local.sandbox.demo-project-1.forged"
     (house.data / "stacks" / stack).mkdir(parents=True)
     (house.data / "stacks" / stack / "terraform.tfstate").write_text('{"version": 4}')
     async with (
-        forged_deployment(house.client, deployment_id("v"), *FORGERIES["request"]),
+        forged_deployment(house.client, deployment_id("v"), *FORGERIES["start"]),
         forged_deployment(house.client, deployment_id("u"), *OF_ANOTHER_RELEASE["status"]),
         forged_stack_record(house.client, stack, {}),
     ):
