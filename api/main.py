@@ -54,7 +54,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
     client = await connect()
     await check_attributes(client)
     keys = key_ring(settings.secrets.ring, settings.data)
-    gateway = TemporalGateway(client, keys)
+    gateway = TemporalGateway(client, keys, settings.phases.timings().ladder)
     store, downloads = open_artifact_store(settings)
     google = GoogleApi(GoogleTokenProvider.open(settings.google), settings.google.endpoint)
     cipher = AesGcmCipher(keys)

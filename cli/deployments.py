@@ -16,14 +16,21 @@ from cli.client import Client, CommandError, Document, write_private
 from cli.exit_codes import ExitCode, command, exit_code
 from cli.follow import Follower
 from cli.live_display import display
+from deployments.deployment import Status
 from deployments.log_text import visible
 from deployments.phase import TERRAFORM_PHASES
+from deployments.reasons import Reason
 from deployments.templates import TEMPLATES
 from deployments.timings import PhaseTimeouts, limits_of
+from deployments.transitions import is_terminal
 
 __all__ = ["app"]
 
 app = typer.Typer()
+
+# The API answers earlier at a change.
+_WAIT_SECONDS = 10
+_WITHOUT_EFFECT = {Reason.STUCK, Reason.FORCE_CANCEL_WITHOUT_EFFECT}
 
 Api = Annotated[str, typer.Option("--api", help="Base URL of the API; default: from the settings.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the log until the end.")]
@@ -180,12 +187,25 @@ async def cancel(
     as_json: Json = False,
     api: Api = "",
 ) -> int:
-    """Cancel a deployment. Terraform is interrupted and saves the state first."""
+    """Cancel a deployment. Terraform is interrupted and saves the state first.
+
+    With --force wait for the end. Exits 1 when the forced cancel has no effect within its time.
+    """
     body = {"reason": reason, "force": force}
     async with _client(context, api) as http:
         deployment = await http.request("POST", f"/api/deployment/{id}/cancel", body)
+        while force and _is_cancelling(deployment):
+            path = f"/api/deployment/{id}?wait={_WAIT_SECONDS}"
+            deployment = await http.request("GET", path, seconds=2 * _WAIT_SECONDS)
     _print(deployment, render.deployment_lines, as_json=as_json)
-    return ExitCode.OK
+    has_effect = deployment.get("reason") not in _WITHOUT_EFFECT
+    return ExitCode.OK if has_effect else ExitCode.FAILED
+
+
+def _is_cancelling(deployment: Document) -> bool:
+    """Whether the end of a cancelled deployment can still come without an operator."""
+    is_open = not is_terminal(Status(str(deployment.get("status"))))
+    return is_open and deployment.get("reason") not in _WITHOUT_EFFECT
 
 
 @command(app)

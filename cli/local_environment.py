@@ -199,6 +199,9 @@ def temporal_binary() -> str:
     return binary
 
 
+_REPORTED_PROBLEMS_LIMIT = "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute"
+
+
 def temporal_options(database: Path) -> list[str]:
     """Options of the dev server: database, journal and task rate (docs/adr/0008), no HTTP API.
 
@@ -215,6 +218,9 @@ def temporal_options(database: Path) -> list[str]:
         *("--dynamic-config-value", "matching.enableFairness=true"),
         *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
         *("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
+        # Two failures of a workflow task, after 10 s, show in lists and health; the default of 5
+        # takes 54 s (tried).
+        *("--dynamic-config-value", f"{_REPORTED_PROBLEMS_LIMIT}=2"),
     ]
 
 

@@ -7,6 +7,7 @@ from cli.client import Document
 from deployments.events import EndRecord
 from deployments.labels import other_actor_label
 from deployments.log_text import hole_text, visible
+from deployments.reasons import Reason
 
 __all__ = [
     "artifact_lines",
@@ -99,6 +100,8 @@ def output_lines(result: Document) -> Iterator[str]:
 def list_line(deployment: Document) -> str:
     """A deployment as a line of a list."""
     status, created_at = deployment.get("status", ""), _utc(deployment.get("created_at"))
+    if deployment.get("reason") == Reason.STUCK:
+        status = f"{status} ({Reason.STUCK})"
     return visible(
         f"{deployment['id']}  {status:17} {created_at:20}  {deployment.get('stack', '')}"
     )

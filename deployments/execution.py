@@ -102,17 +102,24 @@ class SnapshotPage:
 
 
 def effective_status(
-    recorded: tuple[Status, Phase, Reason], *, running: bool, terminated: bool
+    recorded: tuple[Status, Phase, Reason],
+    *,
+    running: bool,
+    terminated: bool,
+    stuck: bool = False,
 ) -> tuple[Status, Phase, Reason]:
     """Return the recorded status, or `needs_attention` if the workflow closed without an end.
 
-    `recorded` is the workflow's last write; `terminated`: an operator terminated the execution.
+    `recorded` is the workflow's last write; `terminated`: an operator terminated the execution;
+    `stuck`: the workflow runs and its code fails again and again.
     """
     status, phase, reason = recorded
     if status is Status.UNKNOWN:
         # Of another release: whether the workflow is open is known all the same.
         status = Status.RUNNING if running else Status.NEEDS_ATTENTION
-        return status, phase, Reason.UNKNOWN
+        return status, phase, Reason.STUCK if stuck else Reason.UNKNOWN
+    if stuck and not is_terminal(status):
+        return status, phase, Reason.STUCK
     if running or is_terminal(status):
         return recorded
     reason = Reason.TERMINATED_BY_OPERATOR if terminated else Reason.INTERNAL_ERROR

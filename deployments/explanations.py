@@ -350,6 +350,16 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "A resource that an earlier deployment left incomplete was deleted.",
         "Nothing to do: the deployment creates the resource again.",
     ),
+    Reason.STUCK: _operator(
+        "The service cannot continue this deployment because of an error of its own, and tries "
+        "again and again. Terraform may still run. A cancel has no effect before the repair.",
+        "An operator must remove the cause: docs/runbooks/stuck.md.",
+    ),
+    Reason.FORCE_CANCEL_WITHOUT_EFFECT: _operator(
+        "The forced cancel has had no effect within its time: the host or the workers of the "
+        "service do not answer. Terraform may still run.",
+        "An operator must look at the host and its workers: docs/runbooks/host-fault.md.",
+    ),
     Reason.UNKNOWN: _operator(
         "Another release of this service gave a reason that this release does not know.",
         "An operator must look with the release that ran the deployment, which shows the reason.",

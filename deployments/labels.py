@@ -41,6 +41,8 @@ def status_label(
     status: Status, phase: Phase, reason: Reason, *, cancelling: bool, destroying: bool = False
 ) -> str:
     """The present activity or the end of a deployment, in a few words."""
+    if reason is Reason.STUCK:
+        return "Stuck"
     if status in {Status.QUEUED, Status.RUNNING, Status.AWAITING_APPROVAL} and cancelling:
         return "Cancelling"
     if status is Status.RUNNING and destroying and phase is Phase.APPLY:

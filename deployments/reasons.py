@@ -82,4 +82,6 @@ class Reason(OpenEnum):
     IDENTITY_REPLACED = "identity_replaced"
     RESOURCE_NOT_VISIBLE = "resource_not_visible"
     RESOURCE_DELETED = "resource_deleted"
+    STUCK = "stuck"
+    FORCE_CANCEL_WITHOUT_EFFECT = "force_cancel_without_effect"
     UNKNOWN = "unknown"

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 __all__ = [
     "DEPLOYMENT_WORKFLOW",
+    "REPORTED_PROBLEMS",
     "SHARED_QUEUE",
     "STACK_RECORD_WORKFLOW",
     "WORKER_REPORT_SECONDS",
@@ -18,6 +19,9 @@ __all__ = [
 DEPLOYMENT_WORKFLOW = "DeploymentWorkflow"
 STACK_RECORD_WORKFLOW = "StackRecordWorkflow"
 SHARED_QUEUE = "anava"
+# Set by servers of 1.30 and later while the workflow task of an execution fails again and again:
+# https://docs.temporal.io/search-attribute
+REPORTED_PROBLEMS = "TemporalReportedProblems"
 
 # Interval of a worker's report of its slots. With Temporal's default of 60 s, `/api/worker/health`
 # shows a new worker up to a minute late.

@@ -25,6 +25,9 @@ _DAY_SECONDS = 86_400
 # The retention of the Temporal namespace: no deployment is remembered for longer.
 RETENTION_SECONDS = 90 * _DAY_SECONDS
 
+# For the stop activity (3 s), the second interrupt a second after the first, and the exit record.
+_FORCED_DELIVERY_SECONDS = 5
+
 
 def _limit(default: int, reason: str, minimum: int = 1, maximum: int = RETENTION_SECONDS) -> int:
     """Declare a dataclass field with a `Limit` in the metadata."""
@@ -66,6 +69,11 @@ class StopLadder:
     def seconds_without_saving(self) -> int:
         """The longest stop of a terraform that has no state to save."""
         return self.grace_seconds + 2 * self.kill_seconds
+
+    @property
+    def forced_seconds(self) -> int:
+        """The longest stop after a forced cancel; `runner.stop_ladder` has the steps."""
+        return 2 * self.kill_seconds + _FORCED_DELIVERY_SECONDS
 
     @property
     def longest_seconds(self) -> int:

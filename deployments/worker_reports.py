@@ -3,7 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["DiskStatus", "HostReport", "HostReports", "QueueReport", "Slots", "WorkerReport"]
+__all__ = [
+    "DiskStatus",
+    "HostReport",
+    "HostReports",
+    "QueueReport",
+    "Slots",
+    "StuckDeployments",
+    "WorkerReport",
+]
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,14 @@ class QueueReport:
     backlog: int
     backlog_age_seconds: float
     pollers: int
+
+
+@dataclass(frozen=True)
+class StuckDeployments:
+    """The number of deployments that cannot continue, and the ids of the first of them."""
+
+    count: int = 0
+    ids: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

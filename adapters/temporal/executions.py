@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import msgspec
+from temporalio.api.enums.v1 import PendingWorkflowTaskState
 from temporalio.client import (
     WorkflowExecution,
     WorkflowExecutionDescription,
@@ -16,11 +17,16 @@ from deployments.errors import RecordUnreadable
 from deployments.execution import DeploymentSnapshot, effective_status, rfc3339
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.temporal_names import Attribute, Memo
+from deployments.temporal_names import REPORTED_PROBLEMS, Attribute, Memo
 
-__all__ = ["memo_of", "read_execution", "search_attributes"]
+__all__ = ["is_stuck", "memo_of", "read_execution", "search_attributes"]
 
 _KEYS = {name: SearchAttributeKey.for_keyword(name) for name in Attribute}
+_PROBLEMS = SearchAttributeKey.for_keyword_list(REPORTED_PROBLEMS)
+# A worker that dies within a workflow task causes attempt 2, which waits for another worker. Two
+# failures of the code cause attempt 3, 10 s after the first (tried).
+_STUCK_ATTEMPT = 3
+_STARTED = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,26 @@ def _status(execution: WorkflowExecution) -> tuple[Status, Phase, Reason]:
         ),
         running=execution.status is WorkflowExecutionStatus.RUNNING,
         terminated=execution.status is WorkflowExecutionStatus.TERMINATED,
+        stuck=is_stuck(execution),
     )
+
+
+def is_stuck(execution: WorkflowExecution) -> bool:
+    """Whether the workflow cannot continue: its workflow task has failed at least twice in a row.
+
+    A listed execution has the server's search attribute alone, which a server may lack.
+    """
+    if execution.status is not WorkflowExecutionStatus.RUNNING:
+        return False
+    if execution.typed_search_attributes.get(_PROBLEMS):
+        return True
+    if not isinstance(execution, WorkflowExecutionDescription):
+        return False
+    task = execution.raw_description.pending_workflow_task
+    # The SDK reports the first failure alone; the server then waits until the task's timeout, in
+    # the state STARTED.
+    repeats = task.attempt == _STUCK_ATTEMPT - 1 and task.state == _STARTED
+    return repeats or task.attempt >= _STUCK_ATTEMPT
 
 
 def _attribute(execution: WorkflowExecution, name: Attribute, default: str = "") -> str:

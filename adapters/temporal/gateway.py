@@ -28,6 +28,7 @@ from adapters.temporal.acceptance import sign_input
 from adapters.temporal.client import translated
 from adapters.temporal.clock import TemporalClock
 from adapters.temporal.executions import memo_of, read_execution, search_attributes
+from adapters.temporal.forced_cancel import ForcedCancels
 from adapters.temporal.queries import (
     PageCursors,
     list_query,
@@ -35,6 +36,7 @@ from adapters.temporal.queries import (
     recent_query,
     running_query,
 )
+from adapters.temporal.stuck import StuckDeploymentSearch
 from deployments.deployment import CancelRequest
 from deployments.errors import NotFound, RecordUnreadable
 from deployments.execution import (
@@ -45,6 +47,7 @@ from deployments.execution import (
     rfc3339,
 )
 from deployments.phase import Phase
+from deployments.reasons import Reason
 from deployments.step_order import DeploymentInput
 from deployments.subject import Subject, subject_of
 from deployments.temporal_names import (
@@ -53,7 +56,8 @@ from deployments.temporal_names import (
     Memo,
     Signal,
 )
-from deployments.worker_reports import QueueReport, Slots, WorkerReport
+from deployments.timings import StopLadder
+from deployments.worker_reports import QueueReport, Slots, StuckDeployments, WorkerReport
 
 __all__ = ["TemporalGateway"]
 
@@ -82,13 +86,21 @@ class TemporalGateway:
     id of a deployment raises `NotFound` when Temporal has no such workflow, and for a cancel also
     when the workflow is closed. `keys` authenticate the cursors of pages and the
     inputs of workflows; without keys the gateway starts no workflow that a worker accepts.
+    `ladder` limits the time until a forced cancel has an effect.
     """
 
-    def __init__(self, client: Client, keys: Sequence[bytes] = ()) -> None:
+    def __init__(
+        self,
+        client: Client,
+        keys: Sequence[bytes] = (),
+        ladder: StopLadder = StopLadder(),  # noqa: B008 - a frozen value
+    ) -> None:
         self._client = client
         self._clock = TemporalClock(client)
         self._cursors = PageCursors(keys)
         self._signer = InputSigner(keys)
+        self._forced_cancels = ForcedCancels(client, self._clock, ladder, _RPC)
+        self._stuck = StuckDeploymentSearch(client, _HEALTH_RPC)
         # The ids of unreadable records that are in the log.
         self._unreadable: set[str] = set()
 
@@ -131,7 +143,15 @@ class TemporalGateway:
             description = await self._client.get_workflow_handle(deployment).describe(
                 rpc_timeout=_RPC
             )
-        return await read_execution(description)
+            snapshot = await read_execution(description)
+            if not await self._forced_cancels.has_no_effect(description, snapshot):
+                return snapshot
+        return replace(snapshot, reason=Reason.FORCE_CANCEL_WITHOUT_EFFECT)
+
+    async def stuck(self) -> StuckDeployments:
+        """Find the deployments whose workflow task fails again and again."""
+        with translated():
+            return await self._stuck.run()
 
     async def list_page(
         self, caller: Caller, filters: DeploymentFilter, limit: int, cursor: str | None

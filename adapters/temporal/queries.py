@@ -14,10 +14,17 @@ from deployments.execution import Caller, DeploymentFilter
 from deployments.phase import Phase
 from deployments.subject import Subject
 from deployments.templates import TEMPLATES
-from deployments.temporal_names import DEPLOYMENT_WORKFLOW, Attribute
+from deployments.temporal_names import DEPLOYMENT_WORKFLOW, REPORTED_PROBLEMS, Attribute
 from deployments.transitions import is_terminal
 
-__all__ = ["PageCursors", "list_query", "open_query", "recent_query", "running_query"]
+__all__ = [
+    "PageCursors",
+    "list_query",
+    "open_query",
+    "recent_query",
+    "running_query",
+    "stuck_query",
+]
 
 _DEPLOYMENTS = f"WorkflowType = '{DEPLOYMENT_WORKFLOW}'"
 _RUNNING = "ExecutionStatus = 'Running'"
@@ -57,6 +64,14 @@ def running_query(*phases: Phase) -> str:
         return f"{_DEPLOYMENTS} AND {_RUNNING}"
     either = ", ".join(f"'{phase}'" for phase in phases)
     return f"{_DEPLOYMENTS} AND {_RUNNING} AND {Attribute.PHASE} IN ({either})"
+
+
+def stuck_query() -> str:
+    """Match the open deployments whose workflow task fails again and again, by the server's word.
+
+    A server before 1.30 refuses the query.
+    """
+    return f"{running_query()} AND {REPORTED_PROBLEMS} IS NOT NULL"
 
 
 def open_query(subject: Subject) -> str:

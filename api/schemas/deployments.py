@@ -58,16 +58,17 @@ def _exact(value: str | bool | int | float) -> str | bool | int | float:
     return value
 
 
-def _known(status: Status) -> Status:
-    """Refuse the value for statuses of another release, which pydantic reads like Temporal's."""
+def _known(status: str) -> str:
+    """Refuse what is no status of this release, also the value for those of another release."""
     if status not in Status.known():
         expected = ", ".join(f"'{known}'" for known in Status.known())
         raise PydanticKnownError("enum", {"expected": expected})
     return status
 
 
+# A text, since FastAPI would describe the whole enum.
 _KnownStatus = Annotated[
-    Status,
+    str,
     AfterValidator(_known),
     WithJsonSchema({"type": "string", "enum": [str(status) for status in Status.known()]}),
 ]
@@ -187,7 +188,8 @@ class ListQuery(QueryModel):
 
     def to_filter(self) -> DeploymentFilter:
         """The conditions without the place in the list."""
-        return DeploymentFilter(self.status, self.project, {Attribute.STACK: self.stack})
+        status = None if self.status is None else Status(self.status)
+        return DeploymentFilter(status, self.project, {Attribute.STACK: self.stack})
 
 
 class LinksBody(BaseModel):

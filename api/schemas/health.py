@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 _Workers = Annotated[int, Field(examples=[2])]
+_Stuck = Annotated[list[str], Field(examples=[[]])]
 _QueueName = Annotated[str, Field(examples=["anava"])]
 
 
@@ -52,13 +53,15 @@ class DiskBody(BaseModel):
 
 
 class HealthBody(BaseModel):
-    """`degraded`: a worker, a sink or the disk needs attention, or a deployment is lost.
+    """`degraded`: a worker, a sink or the disk needs attention, or a deployment is lost or stuck.
 
     A worker needs attention when it is stalled or none polls, the disk when it is almost full.
     `unhealthy`: Temporal does not answer. `stalled_workers`: ids of this machine's workers that
     live and do nothing, because they are paused or their event loop is blocked.
     `lost_deployments`: deployments of this machine that Temporal does not know; the next deployment
     of the same stack reports what each left, and removes the entry when it completes.
+    `stuck_count`: open deployments whose workflow fails again and again; `stuck_deployments` names
+    up to 20 of them.
     `sinks` has an entry for each configured sink; this machine's workers report them every few
     seconds.
     """
@@ -72,6 +75,8 @@ class HealthBody(BaseModel):
     stalled_workers: Annotated[list[str], Field(examples=[[]])] = []
     lost_deployments: Annotated[list[str], Field(examples=[[]])] = []
     disk: DiskBody | None = None
+    stuck_count: int = 0
+    stuck_deployments: _Stuck = []
 
 
 class VersionBody(BaseModel):
@@ -117,9 +122,15 @@ class QueueBody(BaseModel):
 
 
 class WorkerHealthBody(BaseModel):
-    """`degraded`: no worker runs. `running_steps` counts the terraform processes of all hosts."""
+    """`degraded`: no worker runs, or a deployment is stuck.
+
+    `running_steps` counts the terraform processes of all hosts. `stuck_count` and
+    `stuck_deployments` are those of `/health`.
+    """
 
     status: Literal["healthy", "degraded"]
     workers: list[WorkerBody]
     queues: list[QueueBody]
     running_steps: Annotated[int, Field(examples=[1])]
+    stuck_count: int = 0
+    stuck_deployments: _Stuck = []

@@ -8,7 +8,7 @@ from api.schemas.health import HealthBody, QueueBody, WorkerBody, WorkerHealthBo
 from deployments.errors import TemporalUnavailable
 from deployments.phase import TERRAFORM_PHASES, Phase
 from deployments.temporal_names import SHARED_QUEUE
-from deployments.worker_reports import QueueReport, WorkerReport
+from deployments.worker_reports import QueueReport, StuckDeployments, WorkerReport
 
 __all__ = ["HealthService", "Workers"]
 
@@ -20,6 +20,7 @@ class Workers(Protocol):
     async def workers(self) -> list[WorkerReport]: ...
     async def queue(self, name: str, kind: str) -> QueueReport: ...
     async def count_running(self, *phases: Phase) -> int: ...
+    async def stuck(self) -> StuckDeployments: ...
 
 
 class HealthService:
@@ -41,16 +42,19 @@ class HealthService:
         try:
             queue = await self._workers.queue(SHARED_QUEUE, "workflow")
             active = await self._workers.count_running()
+            stuck = await self._workers.stuck()
         except TemporalUnavailable:
             return HealthBody(
                 status="unhealthy", temporal=False, workers=0, active_deployments=0, backlog=0
             )
         return HealthBody(
-            status="healthy" if queue.pollers else "degraded",
+            status="healthy" if queue.pollers and not stuck.count else "degraded",
             temporal=True,
             workers=queue.pollers,
             active_deployments=active,
             backlog=queue.backlog,
+            stuck_count=stuck.count,
+            stuck_deployments=stuck.ids,
         )
 
     async def workers(self) -> WorkerHealthBody:
@@ -64,6 +68,7 @@ class HealthService:
             key=lambda worker: (worker.host, worker.identity, worker.queue),
         )
         steps = await self._workers.count_running(*TERRAFORM_PHASES)
+        stuck = await self._workers.stuck()
         host_queues = sorted({worker.queue for worker in workers} - {SHARED_QUEUE})
         queues = await asyncio.gather(
             self._workers.queue(SHARED_QUEUE, "workflow"),
@@ -71,8 +76,10 @@ class HealthService:
         )
         runs = any(worker.status == "running" for worker in workers)
         return WorkerHealthBody(
-            status="healthy" if runs else "degraded",
+            status="healthy" if runs and not stuck.count else "degraded",
             workers=[WorkerBody(**asdict(worker)) for worker in workers],
             queues=[QueueBody(**asdict(queue)) for queue in queues],
             running_steps=steps,
+            stuck_count=stuck.count,
+            stuck_deployments=stuck.ids,
         )
