@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests demo up test test-long test-google test-compose test-faults test-live test-stack bench format lock openapi reference clean
-.PHONY: check check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl
-.PHONY: providers provider-schema examples audit sbom release screenshot
+.PHONY: check check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl check-template-docs
+.PHONY: providers provider-schema examples template-docs audit sbom release screenshot
 
 BIN := .venv/bin
 FUNCTIONS := $(patsubst %/,%,$(wildcard terraform/*/functions/*/))
@@ -53,14 +53,14 @@ test-faults: setup-tests ## Run the fault tests, the long ones too: a store down
 test-google: setup ## Run Google's real provider on the stand-in, lose a state and import the stack (needs ANAVA_TERRAFORM__MIRROR; 7 minutes)
 	$(BIN)/python -m pytest tests/google_stand_in/proof_provider.py tests/google_stand_in/import_the_stack.py --timeout 600 $(ARGS)
 
-test-stack: setup ## Deploy the Anava stack on the stand-in, by terraform and by the service: 30 minutes, needs the provider
+test-stack: setup ## Deploy the Anava stack on the stand-in, by terraform and by the service: 33 minutes, needs the provider
 	$(BIN)/python -m pytest tests/terraform/stack tests/scenarios/test_deploys_the_anava_stack.py tests/scenarios/test_deploys_on_a_new_project.py tests/live -m heavy $(ARGS)
 
 # Variables of make's command line are in the environment of a recipe: no shell reads the project's name.
 test-live: setup ## Deploy, redeploy and destroy in a real project to throw away (PROJECT=ID, needs the provider); docs/users.md
 	@$(BIN)/python -m tests.live $(ARGS)
 
-check: check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl ## Run every static check (make -k continues after a failure)
+check: check-style check-prose check-types check-contracts check-dependencies check-terraform check-hcl check-template-docs ## Run every static check (make -k continues after a failure)
 
 check-style: setup
 	$(BIN)/ruff check
@@ -85,6 +85,9 @@ check-terraform: setup
 
 check-hcl: setup
 	$(BIN)/python scripts/check-hcl
+
+check-template-docs: setup
+	$(BIN)/python scripts/template-docs --check
 
 format: setup ## Format the code and apply safe fixes
 	$(BIN)/ruff check --fix
@@ -119,6 +122,9 @@ openapi: setup ## Regenerate docs/openapi.json from the routes
 
 reference: setup ## Regenerate docs/reference.md from the code
 	$(BIN)/python scripts/reference > docs/reference.md
+
+template-docs: setup ## Regenerate the READMEs of the templates, docs/costs.md and docs/first-deployment.md
+	$(BIN)/python scripts/template-docs
 
 screenshot: setup ## Regenerate docs/images/ from a deployment of the sandbox (needs Chromium)
 	$(BIN)/python scripts/screenshot

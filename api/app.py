@@ -22,6 +22,7 @@ from api.routes import (
     pages,
     plan,
     projects,
+    templates,
 )
 from api.streaming.broadcast import BroadcastRegistry
 
@@ -31,6 +32,7 @@ _ROUTES = (
     health,
     deployments,
     projects,
+    templates,
     destruction,
     logs,
     live,

@@ -19,6 +19,7 @@ from adapters.local.host_report import LocalHostReports
 from adapters.local.inotify import FileChanges
 from adapters.local.progress import LocalProgressSource
 from adapters.local.sink_status import LocalSinkStatuses
+from adapters.local.template_costs import read_template_costs
 from adapters.process_exit import run_and_exit
 from adapters.process_protection import make_private, protect_process
 from adapters.service_log import configure_log
@@ -72,6 +73,7 @@ async def create_app(settings: Settings, stopping: asyncio.Event) -> FastAPI:
         artifacts=store,
         downloads=downloads,
         templates=settings.terraform.offered,
+        costs=read_template_costs(settings.terraform.templates, settings.terraform.offered),
         preflight=GooglePreflight(google, settings.terraform.templates),
         placement=Placement(
             partial(_has_folder, settings.runs),

@@ -13,10 +13,11 @@ from cli.client import CommandError, Document
 from deployments.credentials import SERVICE
 from deployments.deployment import DeploymentRequest
 from deployments.errors import Audience, InvalidRequest, SignInExpired, Unavailable
+from deployments.explanations import Actor
 from deployments.findings import Finding, finding
 from deployments.log_text import visible
 from deployments.preflight import blocking
-from deployments.reasons import Actor, Reason
+from deployments.reasons import Reason
 from deployments.requests import DeploymentFields, check
 
 __all__ = ["validate"]

@@ -31,6 +31,7 @@ __all__ = [
     "Downloads",
     "content_type",
     "disposition",
+    "is_log",
     "is_name",
     "is_shown",
     "left_out_because",
@@ -163,6 +164,11 @@ class Downloads(Protocol):
 def step_log(step: int) -> str:
     """Name of the artifact with the log of a step, byte for byte as its end record counts it."""
     return f"step-{step}.jsonl"
+
+
+def is_log(name: str) -> bool:
+    """Whether an artifact is a copy of a log."""
+    return name in {LOG_GZIP, LOG_TEXT} or name.startswith("step-")
 
 
 def left_out_content(name: str, reason: str) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from deployments.explanations import Actor, explain
 from deployments.findings import Effect, Finding, finding
 from deployments.google_errors import GoogleError
-from deployments.reasons import Actor, Reason, explain
+from deployments.reasons import Reason
 
 __all__ = ["Action", "CauseRow", "find_row"]
 
@@ -81,7 +82,7 @@ class CauseRow:
         )
         return replace(
             known,
-            next_step=_filled(self.next_step, error) or known.next_step,
+            next_step=_filled(self.next_step, error) or explain(self.reason).next_step,
             actor=self.actor,
             effect=self.action.effect,
         )

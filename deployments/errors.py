@@ -39,6 +39,7 @@ Tree:
         StateReplaced
       NotAcceptedByApi
       RecordUnreadable
+      CostsUnreadable
       StepMoved
         Fenced
         AttemptGone
@@ -57,6 +58,7 @@ __all__ = [
     "AnavaError",
     "AttemptGone",
     "Audience",
+    "CostsUnreadable",
     "DiskFull",
     "Expired",
     "Fenced",
@@ -341,6 +343,13 @@ class RecordUnreadable(AnavaError):
 
     audience = Audience.OPERATOR
     next_step = "Let an operator find who wrote it: docs/runbooks/not-accepted.md."
+
+
+class CostsUnreadable(AnavaError):
+    """The prices of a template break a rule of their format."""
+
+    audience = Audience.OPERATOR
+    next_step = "Correct the costs.json of the template, or remove it: then no costs are shown."
 
 
 class StepMoved(AnavaError):

@@ -1,13 +1,14 @@
 """A finding: a report of preflight on a project, or an error of a deployment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployments.errors import Audience
+from deployments.explanations import Actor, explain, without_retry
 from deployments.open_enum import OpenEnum
 from deployments.payload_size import Cuttable, Omissible
-from deployments.reasons import Actor, Reason, explain
+from deployments.reasons import Reason
 
-__all__ = ["Effect", "Finding", "Severity", "finding"]
+__all__ = ["Effect", "Finding", "Severity", "finding", "with_severity"]
 
 
 class Severity(OpenEnum):
@@ -63,16 +64,30 @@ def finding(
     fix: str = "",
     resource: str = "",
 ) -> Finding:
-    """A finding of a cause; without `message` the cause's own message is used."""
+    """A finding of a cause outside terraform; without `message` the cause's own message is used."""
     explanation = explain(cause)
     return Finding(
         cause=cause,
         message=message or explanation.message,
         severity=severity,
-        next_step=explanation.next_step,
+        next_step=without_retry(explanation.next_step),
         fix=fix,
         audience=explanation.audience,
         resource=resource,
         actor=explanation.actor,
-        effect=Effect.FATAL if severity is Severity.BLOCKING else Effect.HARMLESS,
+        effect=_effect(severity),
     )
+
+
+def with_severity(item: Finding, severity: Severity) -> Finding:
+    """A finding outside terraform with another severity, and what follows from it."""
+    return replace(
+        item,
+        severity=severity,
+        effect=_effect(severity),
+        next_step=without_retry(item.next_step),
+    )
+
+
+def _effect(severity: Severity) -> Effect:
+    return Effect.FATAL if severity is Severity.BLOCKING else Effect.HARMLESS

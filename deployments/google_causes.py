@@ -4,7 +4,8 @@ The first row that matches is the cause, so a specific row stands above a genera
 """
 
 from deployments.cause_rows import Action, CauseRow
-from deployments.reasons import Actor, Reason
+from deployments.explanations import Actor
+from deployments.reasons import Reason
 
 __all__ = ["GOOGLE_CAUSES"]
 
@@ -37,7 +38,7 @@ _SIGN_IN = (
         ("ACCESS_TOKEN_SCOPE_INSUFFICIENT",),
         message="The sign-in does not include access to Google Cloud.",
     ),
-    # Without a quota project Google bills the project of gcloud's own client, where the API is off.
+    # Without a quota project Google bills the project of gcloud's client, which has no such API.
     CauseRow(
         Reason.QUOTA_PROJECT_MISSING,
         Action.FAIL,
@@ -111,7 +112,17 @@ _APIS = (
         f"{_REASONS}; {_STORAGE}",
         (403,),
         ("SERVICE_DISABLED", "accessNotConfigured"),
-        message="{service} is switched off, or was switched on just now.",
+        named="project",
+        message="{service} is disabled in project {project}, or was enabled just now.",
+        fix="gcloud services enable {service} --project {project}",
+    ),
+    CauseRow(
+        Reason.API_DISABLED,
+        Action.WAIT,
+        f"{_REASONS}; {_STORAGE}",
+        (403,),
+        ("SERVICE_DISABLED", "accessNotConfigured"),
+        message="{service} is disabled, or was enabled just now.",
         fix="gcloud services enable {service}",
     ),
     # Google gives the same answer for a service that the project does not see yet (a project made
@@ -272,7 +283,7 @@ _PERMISSIONS = (
         (403,),
         ("AUTH_PERMISSION_DENIED",),
         named="permission",
-        message="{service} may not be switched on: the permission {permission} is missing.",
+        message="{service} may not be enabled: the permission {permission} is missing.",
         fix=_GRANT,
     ),
     CauseRow(
@@ -281,7 +292,7 @@ _PERMISSIONS = (
         "GoogleCloudPlatform/cloud-foundation-fabric#2985",
         (403,),
         ("AUTH_PERMISSION_DENIED",),
-        message="{service} may not be switched on: the permission "
+        message="{service} may not be enabled: the permission "
         "serviceusage.services.enable is missing.",
         fix=_GRANT,
     ),
@@ -311,6 +322,16 @@ _RESOURCES = (
         f"CouncilDataProject/cdp-backend#239; ecronix/react-most-wanted#111; {_DATASTORE}",
         (400,),
         pattern=r"\bDatastore Mode\b|for Cloud Datastore projects",
+    ),
+    CauseRow(
+        Reason.ALREADY_EXISTS,
+        Action.USER_ACTION,
+        "terraform-google-modules/terraform-google-bastion-host#14; DataBiosphere/azul#4390",
+        (400,),
+        pattern=r"create a role_id \(.*\) which has been marked for deletion",
+        message="A role of this id was deleted: Google restores a role for 7 days, and reserves "
+        "the id for 37 days.",
+        next_step="Deploy with another role_suffix: docs/runbooks/already-exists.md.",
     ),
     CauseRow(
         Reason.ALREADY_EXISTS,

@@ -47,6 +47,7 @@ _IN_MESSAGE = (
     re.compile(r"(?:S|s)ervice account (?P<account>[\w.-]+@[\w.-]+) does not exist"),
     re.compile(r"You must grant [\w ]+ permission to (?P<account>[\w.-]+@[\w-]+(?:\.[\w-]+)+)"),
     re.compile(r"denied for service\(s\): (?P<services>[\w-]+(?:\.[\w-]+)+)"),
+    re.compile(r"\bin project (?P<project>[\w.:-]{1,100}) before or it is disabled"),
     re.compile(r"vpcServiceControlsUniqueIdentifier: (?P<uid>[\w-]+)"),
     re.compile(r"\b[Rr]untime:? (?P<runtime>[a-z]+[0-9]+) is decommissioned"),
 )
@@ -108,6 +109,9 @@ def read_details(details: object) -> tuple[set[str], dict[str, str]]:
         metadata = detail.get("metadata")
         if isinstance(metadata, dict):
             values |= {str(name): str(value) for name, value in metadata.items()}
+    # https://cloud.google.com/apis/design/errors: the project that a call counts against.
+    if project := values.get("consumer", "").removeprefix("projects/"):
+        values["project"] = project
     return reasons, {name: value for name, value in values.items() if _SAFE.fullmatch(value)}
 
 

@@ -1,8 +1,9 @@
 """Labels of a deployment for people, shared by pages and streams."""
 
 from deployments.deployment import Status
+from deployments.explanations import Actor
 from deployments.phase import PHASES, Phase
-from deployments.reasons import Actor, Reason
+from deployments.reasons import Reason
 
 __all__ = ["other_actor_label", "source_label", "status_label"]
 

@@ -11,6 +11,7 @@ from deployments.findings import Finding, Severity, finding
 from deployments.reasons import Reason
 
 __all__ = [
+    "DATASTORE_MODE",
     "CredentialSource",
     "ExistingResource",
     "Preflight",
@@ -55,7 +56,8 @@ _BUILD_REGIONS = (
 )
 # Defaults of the template's variables.
 _DATABASE, _DATABASE_LOCATION = "anava", "nam5"
-_DATASTORE_MODE = "DATASTORE_MODE"
+# Google's type of a database that refuses Firestore's API.
+DATASTORE_MODE = "DATASTORE_MODE"
 
 
 class CredentialSource(Protocol):
@@ -124,12 +126,12 @@ def blocking(findings: Iterable[Finding]) -> Reason | None:
 
 
 def disabled_apis(project: str, apis: Iterable[str], enabled: Set[str]) -> Iterator[Finding]:
-    """A note for each disabled API: the deployment switches the API on by itself."""
+    """A note for each disabled API: the deployment enables the API by itself."""
     for api in apis:
         if api not in enabled:
             yield finding(
                 Reason.API_DISABLED,
-                f"{api} is off; the deployment switches it on.",
+                f"{api} is disabled; the deployment enables it.",
                 Severity.NOTE,
                 f"gcloud services enable {api} --project {project}",
                 api,
@@ -225,15 +227,15 @@ def existing_resources(
 ) -> Iterator[Finding]:
     """A note for each existing resource that is imported; blocking where it cannot be used."""
     for resource in resources:
-        if resource.type == _DATASTORE_MODE:
+        if resource.type == DATASTORE_MODE:
             yield finding(
                 Reason.DATASTORE_MODE,
                 f"The database {resource.name} is in Datastore mode, which the cameras cannot use.",
                 fix="anava deploy --var firestore_database_id=anava-cameras",
                 resource=resource.name,
             )
-        elif wanted := _other_location(request, resource):
-            yield _stays(resource, wanted)
+        elif requested := _other_location(request, resource):
+            yield _immovable(resource, requested)
         else:
             yield finding(
                 Reason.ALREADY_EXISTS,
@@ -245,19 +247,19 @@ def existing_resources(
 
 def _other_location(request: DeploymentRequest, resource: ExistingResource) -> str:
     """The requested location of a resource that lies elsewhere; empty for all others."""
-    requested = {"bucket": request.storage_location, "database": firestore_location(request)}
-    wanted = requested.get(resource.kind, "")
-    return wanted if resource.location.lower() not in {"", wanted.lower()} else ""
+    locations = {"bucket": request.storage_location, "database": firestore_location(request)}
+    requested = locations.get(resource.kind, "")
+    return requested if resource.location.lower() not in {"", requested.lower()} else ""
 
 
-def _stays(resource: ExistingResource, wanted: str) -> Finding:
+def _immovable(resource: ExistingResource, requested: str) -> Finding:
     if resource.kind == "database":
         # A database of the stack's state stays where it is; the survey after the plan refuses
         # another.
         return finding(
             Reason.LOCATION_MISMATCH,
             f"The database {resource.name} exists in {resource.location} and cannot be moved to "
-            f"{wanted}.",
+            f"{requested}.",
             Severity.WARNING,
             f"anava deploy --var firestore_location={resource.location}",
             resource.name,
@@ -265,7 +267,7 @@ def _stays(resource: ExistingResource, wanted: str) -> Finding:
     return finding(
         Reason.LOCATION_MISMATCH,
         f"The {resource.kind} {resource.name} cannot be moved from {resource.location} to "
-        f"{wanted}.",
+        f"{requested}.",
         fix=f"anava deploy --storage-location {resource.location}",
         resource=resource.name,
     )

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 
 from deployments.cause_rows import Action, CauseRow, find_row
-from deployments.findings import Finding
+from deployments.findings import Finding, Severity, with_severity
 from deployments.google_causes import GOOGLE_CAUSES
 from deployments.google_errors import GoogleError, parse
 from deployments.reasons import Reason
@@ -28,6 +28,7 @@ __all__ = [
     "Refusal",
     "causes_of",
     "classify",
+    "fatal_finding",
     "match",
     "precedence",
     "refusals_of",
@@ -125,6 +126,15 @@ def without_own_lock(result: StepResult) -> StepResult:
 def match(error: GoogleError, resource: str = "") -> Refusal | None:
     """The cause of an error response of a Google API; None where no row matches."""
     return _refusal(find_row(GOOGLE_CAUSES, error, resource), error, resource)
+
+
+def fatal_finding(error: GoogleError, resource: str = "") -> Finding | None:
+    """The finding of an error response that ends the deployment; None where no row matches.
+
+    Outside terraform no cause leads to another try.
+    """
+    known = match(error, resource)
+    return with_severity(known.finding, Severity.BLOCKING) if known else None
 
 
 def causes_of(result: StepResult) -> list[Diagnostic]:

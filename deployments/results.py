@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 
 from deployments.changes import made_changes, planned_changes
 from deployments.deployment import CancelRequest, DeploymentResult, Status
+from deployments.explanations import explain
 from deployments.findings import Effect, Finding, Severity, finding
 from deployments.open_enum import OpenEnum
 from deployments.payload_size import Cuttable, encoded_bytes, fit
 from deployments.phase import TERRAFORM_PHASES, Phase
-from deployments.reasons import Reason, explain
+from deployments.reasons import Reason
 from deployments.refusal_causes import causes_of, classify, refusals_of
 from deployments.step import (
     Counts,

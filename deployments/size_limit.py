@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-__all__ = ["ALWAYS_BYTES", "LimitHolder", "SizeLimit", "share_of"]
+__all__ = ["ALWAYS_BYTES", "LOG_COPIES", "LimitHolder", "SizeLimit", "share_of"]
 
 # Stored however much the owner holds, so that each deployment shows its log, its plan and the
 # configuration of its cameras: 1,400 lines of a log (0.7 KB each, measured), twice ten lines for
-# each of the 68 resources of the stack `anava`; a plan of 1,000 resources.
+# each of the 70 resources of the stack `anava`; a plan of 1,000 resources.
 ALWAYS_BYTES = 1_000_000
 
 # Of a deployment: the event files, their three copies (text, gzip, a file for each step), and the
 # four artifacts that a plan or a state decides. Each may have an eighth of the bytes left, so
 # deployments one after another stay within the limit of the owner.
 _FILES = 8
+# The event files and their three copies.
+LOG_COPIES = 4
 
 
 class LimitHolder(StrEnum):
@@ -29,9 +31,15 @@ class LimitHolder(StrEnum):
     OWNER = "owner"
 
 
-def share_of(limit_bytes: int, held_bytes: int) -> int:
-    """The bytes that each file of a deployment may have, where the owner holds so many."""
-    return max(ALWAYS_BYTES, (limit_bytes - held_bytes) // _FILES)
+def share_of(limit_bytes: int, others_bytes: int, own_bytes: int = 0, copies: int = 1) -> int:
+    """The bytes that a file of a deployment may have, where its owner has a limit.
+
+    The owner's other deployments have `others_bytes`, the other files of this deployment have
+    `own_bytes`. The file is stored `copies` times. A repeat has the same share: the file itself
+    and what the deployment wrote since are no bytes of others.
+    """
+    left = limit_bytes - others_bytes
+    return max(ALWAYS_BYTES, min(left // _FILES, (left - own_bytes) // copies))
 
 
 @dataclass(frozen=True)

@@ -140,9 +140,11 @@ TEMPLATES: dict[str, Template] = {
             ),
             "destroy_customer_data": Variable(VariableKind.BOOL),
             "propagation_seconds": Variable(VariableKind.NUMBER, lowest=0, highest=600, whole=True),
-            # Google reserves a deleted id for 30 days; with a suffix the stack gets another id.
+            # Google reserves a deleted id for 30 days, that of a role for 37; with a suffix the
+            # stack gets another id.
             "pool_suffix": _SUFFIX,
             "key_suffix": _SUFFIX,
+            "role_suffix": _SUFFIX,
         },
         destruction=Destruction(
             retained=(
@@ -174,6 +176,13 @@ TEMPLATES: dict[str, Template] = {
                     "workload identity pool and provider",
                     30,
                     "they issue no token; a deployment with the same prefix restores them",
+                ),
+                # https://cloud.google.com/iam/docs/creating-custom-roles#deleting-custom-role
+                SoftDeletedResource(
+                    "custom role of the devices",
+                    37,
+                    "it gives no permission; a deployment with the same prefix within 7 days "
+                    "restores the role, later ones need another role_suffix",
                 ),
                 # https://cloud.google.com/docs/authentication/api-keys#deleting_an_api_key
                 SoftDeletedResource(

@@ -1,7 +1,8 @@
 """Causes of errors of terraform and of its provider, which have no HTTP code."""
 
 from deployments.cause_rows import Action, CauseRow
-from deployments.reasons import Actor, Reason
+from deployments.explanations import Actor
+from deployments.reasons import Reason
 
 __all__ = [
     "LOCKED_STATE",

@@ -197,6 +197,17 @@ class World:
         self.policies.pop(name, None)
         return found
 
+    def begin_removal(self, kind: str, name: str) -> Json:
+        """Set a resource to DELETING; refused while another operation of it is running.
+
+        firebase/firebase-tools#10731
+        """
+        resource = self.get(kind, name)
+        if resource.get("state") in {"CREATING", "DELETING", "DEPLOYING", "UPDATING"}:
+            raise refusal(409, "unable to queue the operation", status="ABORTED")
+        resource["state"] = "DELETING"
+        return resource
+
     def schedule_purge(self, kind: str, name: str, seconds: float) -> None:
         """Remove a soft-deleted resource and its children after some time."""
         self.purge_at[kind, name] = self.now() + seconds

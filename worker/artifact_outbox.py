@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from adapters.local.event_file import EVENT_FILE
 from adapters.local.folder_lock import exclusive
 from deployments import artifacts
 from deployments.artifacts import ArtifactStore
-from deployments.errors import Unavailable
-from deployments.size_limit import SizeLimit
+from deployments.errors import NotFound, Unavailable
+from deployments.size_limit import LimitHolder, SizeLimit
 from worker import run_index
 from worker.run_directory import RunDirectory
 from worker.run_index import OUTBOX_FOLDER
@@ -28,6 +28,9 @@ from worker.run_index import OUTBOX_FOLDER
 __all__ = ["ARTIFACT_GIVEN_UP", "ArtifactOutbox"]
 
 _log = logging.getLogger("anava.worker")
+
+# The bytes that a file of a deployment may have, by the deployment's id and the file's name.
+OwnerRoom = Callable[[str, str], AbstractContextManager[int]]
 
 # The cause of a permanently missing artifact, in the worker's log.
 ARTIFACT_GIVEN_UP = "artifact_given_up"
@@ -40,8 +43,8 @@ _MAX_LOGS_AT_ONCE = 2
 class ArtifactOutbox:
     """The outboxes of a host; drops artifacts that the store refuses for `give_up_seconds`.
 
-    In place of an artifact beyond `limit_bytes`, or beyond the `owner_share` of its deployment,
-    stands the reason.
+    In place of an artifact beyond `limit_bytes`, or beyond the bytes that `owner_room` has for a
+    file of a deployment until the file is written, stands the reason.
     """
 
     def __init__(
@@ -49,10 +52,10 @@ class ArtifactOutbox:
         store: ArtifactStore,
         give_up_seconds: float,
         limit_bytes: int = sys.maxsize,
-        owner_share: Callable[[str], int] = lambda _: sys.maxsize,
+        owner_room: OwnerRoom = lambda *_: nullcontext(sys.maxsize),
     ) -> None:
         self._limit_bytes = limit_bytes
-        self._owner_share = owner_share
+        self._owner_room = owner_room
         self._store = store
         self._give_up_seconds = give_up_seconds
         self._log_slots = asyncio.Semaphore(_MAX_LOGS_AT_ONCE)
@@ -68,21 +71,47 @@ class ArtifactOutbox:
         disk_space.with_reserve(directory.path, partial(run_index.mark, directory.path))
 
     async def enqueue_limited(self, directory: RunDirectory, name: str, content: str) -> None:
-        """Add an artifact, or the reason in the place of an artifact beyond its limit."""
+        """Add an artifact, or the reason in the place of an artifact beyond its limit.
+
+        A repeat replaces no stored artifact by the limit of the owner, who may hold more by now.
+        """
+        size = len(content.encode("utf-8", "surrogatepass"))
         # In a thread: the bytes of an owner are counted.
-        content = await asyncio.to_thread(self._within_limit, directory, name, content)
+        holder = await asyncio.to_thread(self._enqueue_within, directory, name, content, size)
+        if holder is None:
+            return
+        if not (holder is LimitHolder.OWNER and await self._holds(directory, name, size)):
+            reason = artifacts.LEFT_OUT[holder]
+            _log.warning("%s: %s of %s has %s bytes", reason, name, directory.path.name, size)
+            content = artifacts.left_out_content(name, reason)
         self.enqueue(directory, name, content)
 
-    def _within_limit(self, directory: RunDirectory, name: str, content: str) -> str:
-        """The content, or the reason in its place."""
-        deployment, size = directory.path.name, len(content.encode("utf-8", "surrogatepass"))
-        limit = SizeLimit(self._limit_bytes, partial(self._owner_share, deployment))
-        holder = limit.reached_by(size)
-        if holder is None:
-            return content
-        reason = artifacts.LEFT_OUT[holder]
-        _log.warning("%s: %s of %s has %s bytes", reason, name, deployment, size)
-        return artifacts.left_out_content(name, reason)
+    def _enqueue_within(
+        self, directory: RunDirectory, name: str, content: str, size_bytes: int
+    ) -> LimitHolder | None:
+        """Add an artifact within its limits, else return whose limit it exceeds."""
+        with ExitStack() as owner:
+            room = self._owner_room(directory.path.name, name)
+            limit = SizeLimit(self._limit_bytes, lambda: owner.enter_context(room))
+            holder = limit.reached_by(size_bytes)
+            if holder is None:
+                self.enqueue(directory, name, content)
+        return holder
+
+    async def _holds(self, directory: RunDirectory, name: str, size_bytes: int) -> bool:
+        """Whether outbox or store have the artifact with as many bytes, so that it needs no more.
+
+        False where the store does not answer: then the limit of the owner decides alone.
+        """
+        try:
+            return (_folder(directory) / name).stat().st_size >= size_bytes
+        except FileNotFoundError:
+            pass
+        try:
+            stored = await self._store.open(directory.path.name, name)
+        except (NotFound, Unavailable):
+            return False
+        return stored.size_bytes >= size_bytes
 
     def enqueue_logs(self, directory: RunDirectory) -> None:
         """Add the logs of all steps, which have ended."""

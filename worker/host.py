@@ -79,12 +79,11 @@ class WorkerHost:
         self._admits = True
         self._states = settings.data / "stacks"
         self._states.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._owners = OwnerBytes.open(settings)
         outbox = ArtifactOutbox(
             store,
             settings.log.give_up_seconds,
             settings.artifacts.max_mb * _MEGABYTE,
-            context.owner_share,
+            context.owners.room,
         )
         self.stacks = StackStates(root, context.states, records)
         self.recovery = StateRecovery(settings.data / "errored-states", context.states, self.stacks)
@@ -132,10 +131,10 @@ class WorkerHost:
             redactor=lambda deployment: RunRedactor(root.directory(deployment)),
             states=states,
             durations=lambda: load_typical_durations(root.path),
+            owners=OwnerBytes.open(settings),
             google=settings.google.endpoint,
             inherited=inherited,
             log_limit_bytes=settings.log.max_mb * _MEGABYTE,
-            owner_share=OwnerBytes.open(settings).share,
         )
         return cls(settings, root, version, context, store, records)
 
@@ -193,7 +192,7 @@ class WorkerHost:
             async with shared(self._states):
                 state = await self.stacks.admit(request.stack.id)
                 template_version = await asyncio.to_thread(
-                    self._make, deployment, request, (execution, owner), state
+                    self._make, deployment, request, execution, owner, state
                 )
         earlier = self._interruptions.of(request.stack.id)
         return PreparedHost(
@@ -272,12 +271,20 @@ class WorkerHost:
             )
 
     def _make(
-        self, deployment: str, request: DeploymentRequest, origin: tuple[str, str], state: bytes
+        self,
+        deployment: str,
+        request: DeploymentRequest,
+        execution: str,
+        owner: str,
+        state: bytes,
     ) -> str:
-        """Make the run directory for an execution of an owner; returns the template's version."""
-        execution, owner = origin
-        subject = subject_of(Caller(request.stack.tenant, owner)).digest
-        self._owners.add(subject, deployment)
+        """Make the run directory for an execution of an owner; returns the template's version.
+
+        A workflow of an earlier version names no owner, and its bytes are not counted.
+        """
+        subject = subject_of(Caller(request.stack.tenant, owner)).digest if owner else ""
+        if subject:
+            self._context.owners.add(subject, deployment)
         backend = self._context.states.of(request.stack.id)
         directory = self._root.directory(deployment)
         directory.make(

@@ -19,7 +19,7 @@ from deployments.errors import NotFound, RecordUnreadable, RunDirectoryBroken
 from deployments.execution import DeploymentSnapshot
 from deployments.retention import RetainReason
 from worker import run_index
-from worker.owner_bytes import OwnerBytes
+from worker.owner_bytes import sweep_owners
 from worker.retained_runs import DeploymentFacts, RetainedRuns
 from worker.retained_states import RetainedBucketStates, RetainedLocalStates
 from worker.retention import Retained, Retention
@@ -53,7 +53,7 @@ def open_retention(
 
     def sweep() -> None:
         runs.sweep()
-        OwnerBytes.open(settings).sweep()
+        sweep_owners(settings.data, settings.runs)
         # Copies of plan files, with every secret in clear, that releases before 0.2 made.
         shutil.rmtree(settings.data / "plans", ignore_errors=True)
 

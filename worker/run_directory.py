@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from deployments.templates import TEMPLATES
 from worker import run_index
 from worker.run_index import RECORD_FILE
 
-__all__ = ["RunDirectory"]
+__all__ = ["RunDirectory", "ignored_of"]
 
 _SECRETS_FILE = "secrets.json"
 # Secrets that became known later, a file for each addition: workers and steps add at the same time.
@@ -29,12 +29,25 @@ _IMPORTS = "imports"
 
 # Left by tools: not copied from a template. A template may read any other file.
 _IGNORED = (".terraform", "__pycache__")
+# Of the template's own folder alone: `terraform test` files, and prices.
+_IGNORED_AT_TOP = ("tests", "costs.json")
 
 # The files of a step that `clear` leaves: log, cursors of the sinks, progress, exit record, and the
 # only report of a runner that failed.
 _RETAINED = frozenset({"events.jsonl", "cursors", "progress.json", "exit.json", "runner.err"})
 
 _VERSION_DIGITS = 12
+_VERSION_VARIABLE = b'variable "template_version"'
+
+
+def ignored_of(template: Path) -> Callable[[str, list[str]], set[str]]:
+    """Return the `ignore` of `shutil.copytree` for a template: names that do not reach a run."""
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        at_top = _IGNORED_AT_TOP if Path(folder) == template else ()
+        return {*names} & {*_IGNORED, *at_top}
+
+    return ignored
 
 
 class RunDirectory:
@@ -128,14 +141,15 @@ class RunDirectory:
         work = draft / "work"
         draft.mkdir(mode=0o700, parents=True)
         disk_space.make_reserve(draft)
-        shutil.copytree(template, work, ignore=shutil.ignore_patterns(*_IGNORED))
-        content = {"format": 1, "version": _version(work), **mark}
+        shutil.copytree(template, work, ignore=ignored_of(template))
+        version = _version(work)
+        content = {"format": 1, "version": version, **mark}
         # After a power failure the file would else be empty, and the directory of no stack.
         disk_space.replace_durably(draft / _TEMPLATE_FILE, json.dumps(content).encode(), None)
         function_archives.pack(work)
         (draft / "home").mkdir(mode=0o700)
         (draft / "steps").mkdir(mode=0o700)
-        atomic_files.replace(work / "terraform.tfvars.json", _variables(request))
+        atomic_files.replace(work / "terraform.tfvars.json", _variables(request, work, version))
         atomic_files.replace(work / BACKEND_FILE, backend)
         hidden = {*secrets, *_sensitive_values(request)}
         known = {"secrets": sorted(hidden), "public": sorted(_public_values(request))}
@@ -273,8 +287,12 @@ def _version(template: Path) -> str:
     return digest.hexdigest()[:_VERSION_DIGITS]
 
 
-def _variables(request: DeploymentRequest) -> str:
+def _variables(request: DeploymentRequest, work: Path, version: str) -> str:
+    """The variables file; the version becomes an output, so that the state has it, too."""
     values: dict[str, object] = json.loads(request.variables_json)
+    # Terraform warns of a value without a variable.
+    if any(_VERSION_VARIABLE in path.read_bytes() for path in work.glob("*.tf")):
+        values["template_version"] = version
     return json.dumps(values | _target(request))
 
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from deployments.explanations import explain
     from deployments.findings import Finding
     from deployments.payload_size import cut
     from deployments.phase import Phase
-    from deployments.reasons import Reason, explain
+    from deployments.reasons import Reason
     from deployments.step import Resource, StepResult, last_step
 
 __all__ = ["current_details", "overdue_details", "retry_details"]

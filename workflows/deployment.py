@@ -25,12 +25,10 @@ with workflow.unsafe.imports_passed_through():
         Status,
     )
     from deployments.execution import rfc3339
-    from deployments.findings import Finding
-    from deployments.imports import Import
+    from deployments.explanations import explain
     from deployments.payload_size import fit
     from deployments.phase import Phase
-    from deployments.preflight import blocking
-    from deployments.reasons import Reason, explain
+    from deployments.reasons import Reason
     from deployments.refusal_causes import refusals_of
     from deployments.results import EndContext, Reconciliation, conclude, fit_to_memo
     from deployments.retry_budget import RetryBudget
@@ -51,7 +49,7 @@ with workflow.unsafe.imports_passed_through():
         is_schedule_to_start_timeout,
         refusal_to_prepare,
     )
-    from workflows.preflight import check_project, find_existing, needs_preflight
+    from workflows.preflight import ProjectFindings
     from workflows.stack_queue import acquire_stack
 
 __all__ = ["DeploymentInput", "DeploymentWorkflow"]
@@ -59,9 +57,6 @@ __all__ = ["DeploymentInput", "DeploymentWorkflow"]
 # Steps in one run of a phase: the first and its repeats. A step repeats when terraform did not
 # start, or when the runner was lost in a phase that changes no resources.
 _MAX_STEPS_PER_PHASE = 3
-# An import can reveal names that the next survey needs. After the last survey the apply is refused,
-# and the next plan imports the rest.
-_MAX_SURVEYS = 3
 # For a step before the last: 262 steps make 1 MB, which a workflow task shortens and encodes in
 # 0.6 s (measured). The SDK ends a task after 2 s.
 _MAX_EARLIER_BYTES = 4_000
@@ -97,8 +92,7 @@ class DeploymentWorkflow:
         self._forced_at = 0
         self._retry_budget = RetryBudget(input.timings.retries)
         self._waiting = False
-        self._findings: list[Finding] = []
-        self._imports: list[Import] = []
+        self._project = ProjectFindings(input.request)
 
     @workflow.run
     async def run(self, input: DeploymentInput) -> DeploymentResult:
@@ -163,9 +157,9 @@ class DeploymentWorkflow:
             if not await self._wait_for_retry():
                 return None
         while not await self._plan_and_apply():
-            if blocking(self._findings) or not await self._wait_for_retry():
+            if self._project.blocking or not await self._wait_for_retry():
                 break
-        return blocking(self._findings)
+        return self._project.blocking
 
     def _is_unknown_work(self) -> bool:
         """Whether a newer release accepted work that this release must not replace by a deploy."""
@@ -174,11 +168,11 @@ class DeploymentWorkflow:
 
     async def _preflight(self) -> Reason | None:
         """Check the Google project; the reason that blocks the deployment."""
-        if not needs_preflight(self._input.request):
+        if not self._project.is_needed:
             return None
         self._enter(Status.RUNNING, Phase.PREFLIGHT)
-        self._findings = await check_project(self._input.request)
-        return None if self._cancel() else blocking(self._findings)
+        await self._project.check()
+        return None if self._cancel() else self._project.blocking
 
     async def _plan_and_apply(self) -> bool:
         """Plan, then apply exactly that plan; whether both completed."""
@@ -203,20 +197,16 @@ class DeploymentWorkflow:
 
     async def _plan(self) -> bool:
         """Plan until the plan imports each resource that exists already."""
-        self._imports = []
-        for _ in range(_MAX_SURVEYS):
-            if not await self._run_phase(Phase.PLAN):
-                return False
-            if not needs_preflight(self._input.request):
+        self._project.begin()
+        while await self._run_phase(Phase.PLAN):
+            if not self._project.is_needed:
                 return True
-            survey = await find_existing(self._input.request, self._queue())
-            self._findings = survey.findings
-            if self._cancel() or blocking(survey.findings):
+            may_apply = await self._project.may_apply(self._queue())
+            if self._cancel() or self._project.blocking:
                 return False
-            if not survey.imports and not survey.deleted:
+            if may_apply:
                 return True
-            self._imports += survey.imports
-        return True
+        return False
 
     async def _wait_for_retry(self) -> bool:
         """Wait while the retry budget allows another try after the last step's refusal.
@@ -284,7 +274,7 @@ class DeploymentWorkflow:
             StepKey(workflow.info().workflow_id, self._number),
             self._input,
             self._steps,
-            self._imports,
+            self._project.imports,
         )
         self._running = order.key
         timings = self._input.timings
@@ -428,9 +418,9 @@ class DeploymentWorkflow:
             template_version=prepared.template_version if prepared else "",
             host_lost=self._host_lost,
             waiting=self._waiting,
-            findings=self._findings if problem else [],
+            findings=self._project.obstacles if problem else [],
             destroy=self._input.request.operation is Operation.DESTROY,
-            warnings=prepared.warnings if prepared else [],
+            warnings=[*(prepared.warnings if prepared else []), *self._project.deletions],
         )
 
     def _cancel(self) -> CancelRequest | None:

@@ -14,8 +14,9 @@ with workflow.unsafe.imports_passed_through():
         StateReplaced,
         StateUnreachable,
     )
+    from deployments.explanations import explain
     from deployments.phase import TERRAFORM_PHASES
-    from deployments.reasons import Reason, explain
+    from deployments.reasons import Reason
     from deployments.step import StepOutcome, StepResult
     from workflows.activity_results import is_ended_by_operator
 

@@ -3,6 +3,8 @@
 Templates without Google's provider need neither.
 """
 
+from dataclasses import replace
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -11,14 +13,19 @@ with workflow.unsafe.imports_passed_through():
     from deployments.deployment import DeploymentRequest, Operation
     from deployments.errors import NotAcceptedByApi, SignInExpired
     from deployments.findings import Finding, finding
-    from deployments.imports import ImportSurvey
+    from deployments.imports import Import, ImportSurvey
+    from deployments.preflight import blocking
     from deployments.reasons import Reason
     from deployments.templates import TEMPLATES
     from workflows.activity_options import CHECK_PROJECT, FIND_EXISTING
     from workflows.activity_results import execute
     from workflows.outcomes import error_type, failure_message
 
-__all__ = ["check_project", "find_existing", "needs_preflight"]
+__all__ = ["ProjectFindings"]
+
+# An import can reveal names that the next survey needs. After the last survey the apply is refused,
+# and the next plan imports the rest.
+_MAX_SURVEYS = 3
 
 # An ApplicationError's type is the name of the error's class.
 _REFUSALS: dict[str | None, Reason] = {
@@ -27,17 +34,78 @@ _REFUSALS: dict[str | None, Reason] = {
 }
 
 
-def needs_preflight(request: DeploymentRequest) -> bool:
-    """Whether the deployment creates resources in a customer's project."""
-    template = TEMPLATES.get(request.stack.template)
-    if template is None:
-        # Not of the API: the host refuses the request.
-        return False
-    return template.needs_preflight and request.operation is Operation.DEPLOY
+class ProjectFindings:
+    """Findings about the project of one deployment, and the imports of the next plan."""
+
+    def __init__(self, request: DeploymentRequest) -> None:
+        self._request = request
+        self._findings: list[Finding] = []
+        self._surveys = 0
+        self.imports: list[Import] = []
+        self.deletions: list[Finding] = []
+
+    @property
+    def obstacles(self) -> list[Finding]:
+        """The findings of the last check or survey when one of them blocks; else none."""
+        return self._findings if self.blocking else []
+
+    @property
+    def blocking(self) -> Reason | None:
+        """The cause that blocks the deployment."""
+        return blocking(self._findings)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the deployment creates resources in a customer's project."""
+        template = TEMPLATES.get(self._request.stack.template)
+        if template is None:
+            # Not of the API: the host refuses the request.
+            return False
+        return template.needs_preflight and self._request.operation is Operation.DEPLOY
+
+    async def check(self) -> None:
+        """Check the project; a check that failed is a finding, too."""
+        self._findings = await _check_project(self._request)
+
+    def begin(self) -> None:
+        """Forget the imports and surveys of an earlier try."""
+        self.imports = []
+        self._surveys = 0
+
+    async def may_apply(self, queue: str) -> bool:
+        """Survey the resources of the last plan; whether to apply this plan.
+
+        Otherwise a finding blocks, or the next plan has further imports or counts no longer on a
+        resource that was deleted.
+        """
+        survey = await _find_existing(self._request, queue)
+        self._surveys += 1
+        is_last = self._surveys == _MAX_SURVEYS
+        self._record(survey, is_last=is_last)
+        if self.blocking:
+            return False
+        self.imports += survey.imports
+        return is_last or not (survey.imports or survey.deleted)
+
+    def _record(self, survey: ImportSurvey, *, is_last: bool) -> None:
+        deletions = [item for item in survey.findings if item.cause is Reason.RESOURCE_DELETED]
+        self._findings = [item for item in survey.findings if item not in deletions]
+        self.deletions = list(dict.fromkeys([*self.deletions, *deletions]))
+        if is_last and survey.deleted:
+            # The plan is older than the deletion, so an apply of it would miss the resource.
+            self._findings += map(_deleted_too_late, survey.deleted)
 
 
-async def check_project(request: DeploymentRequest) -> list[Finding]:
-    """The findings about the project; a check that failed is a finding, too."""
+def _deleted_too_late(address: str) -> Finding:
+    message = (
+        "This resource was incomplete, and was deleted after the last plan of this deployment, so "
+        "the plan was not applied."
+    )
+    problem = finding(Reason.CONCURRENT_CHANGE, message, resource=address)
+    return replace(problem, next_step="Deploy again.")
+
+
+async def _check_project(request: DeploymentRequest) -> list[Finding]:
     try:
         return await execute(
             PreflightActivities.check_project,
@@ -50,7 +118,7 @@ async def check_project(request: DeploymentRequest) -> list[Finding]:
         return _not_checked(error)
 
 
-async def find_existing(request: DeploymentRequest, queue: str) -> ImportSurvey:
+async def _find_existing(request: DeploymentRequest, queue: str) -> ImportSurvey:
     """The resources of the last plan that exist already."""
     try:
         return await execute(

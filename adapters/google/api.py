@@ -21,7 +21,7 @@ _RETRYABLE = frozenset({429, 500, 502, 503, 504})
 # Limit against an endless list.
 _MAX_PAGES = 50
 
-# APIs that answer about a project whose own copy of the API is off.
+# APIs that respond about a project in which the API itself is disabled.
 _ABOUT_PROJECTS = frozenset({"cloudbilling", "cloudresourcemanager", "orgpolicy", "serviceusage"})
 _DISABLED = frozenset({"SERVICE_DISABLED", "accessNotConfigured"})
 # The caller may not use the project's quota (`serviceusage.services.use`), or the project is
@@ -71,7 +71,7 @@ class GoogleApi:
         return GoogleApi(self._credentials, self._endpoint, self._client, project)
 
     async def is_disabled_in_project(self, refused: RefusedByGoogle) -> bool:
-        """Whether the refusing API is off in the customer's project, not in the credential's own.
+        """Whether the API is disabled in the customer's project, not in the credential's own.
 
         Raises:
             Unavailable: Google does not answer.
@@ -141,7 +141,7 @@ class GoogleApi:
         try:
             response = await self._attempts(method, service, path, query, body, "")
         except RefusedByGoogle as second:
-            # Off in both projects: the customer's is the project that the customer can change.
+            # Disabled in both projects: the customer's is the project that the customer can change.
             both = disabled_consumer(first.error) and disabled_consumer(second.error)
             raise (first if both else second) from None
         self._without_quota_project.add(service)
@@ -198,7 +198,7 @@ class GoogleApi:
 
 
 def disabled_consumer(error: GoogleError) -> str:
-    """Id or number of the project in which the refusing API is off; empty for other refusals."""
+    """Id or number of the project in which the API is disabled; empty for other refusals."""
     if error.reasons.isdisjoint(_DISABLED):
         return ""
     in_message = _CONSUMER_IN_MESSAGE.search(error.message)

@@ -1,15 +1,19 @@
 """Finds the resources in the project that a plan would create."""
 
 import asyncio
-import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from adapters.google.api import GoogleApi, RefusedByGoogle, disabled_consumer
 from adapters.google.project_checks import disabled_api
-from adapters.google.unusable_resources import UnusableResources, blocked, is_unusable
-from deployments.errors import Unavailable
+from adapters.google.unusable_resources import (
+    UnusableResources,
+    blocked,
+    is_incomplete,
+    is_unusable,
+)
+from adapters.task_group import run_all
 from deployments.findings import Finding, finding
 from deployments.imports import (
     Import,
@@ -19,21 +23,23 @@ from deployments.imports import (
     resource_lookup,
     ruleset_source,
 )
+from deployments.preflight import DATASTORE_MODE
 from deployments.reasons import Reason
-from deployments.refusal_causes import match
+from deployments.refusal_causes import fatal_finding
+from deployments.security_rules import are_of_template, deny_all
 
 __all__ = ["GoogleImportFinder"]
 
 # About fifteen lookups per stack; more concurrent calls would exceed Google's rate limits.
 _MAX_CONCURRENT = 6
-# An undelete takes seconds.
-_UNDELETE_SECONDS = 60
+# For all resources together, with every wait for Google: a build takes one to two minutes, a
+# deletion about one. The activity has 300 s, of which terraform may take 60 s to show the plan.
+_SURVEY_SECONDS = 220
 _POLL_SECONDS = 0.5
 
-# The type of a Firestore database that refuses Firestore's API.
-_DATASTORE_MODE = "DATASTORE_MODE"
 _POOL = "google_iam_workload_identity_pool"
 _Json = dict[str, Any]
+_Search = Callable[[PlannedCreation], Awaitable[ImportSurvey]]
 # Location of resources that cannot be moved: the argument in the plan, the field at Google.
 _LOCATIONS = {
     "google_storage_bucket": ("location", "location"),
@@ -42,59 +48,93 @@ _LOCATIONS = {
 
 
 class GoogleImportFinder:
-    """Finds existing resources by name; restores soft-deleted resources."""
+    """Finds existing resources by name; restores soft-deleted resources.
 
-    def __init__(self, api: GoogleApi, unusable: UnusableResources | None = None) -> None:
+    A survey ends after `survey_seconds`: each resource whose search has not ended by then has a
+    blocking finding.
+    """
+
+    def __init__(self, api: GoogleApi, survey_seconds: float = _SURVEY_SECONDS) -> None:
         self._api = api
-        self._unusable = unusable or UnusableResources(api)
+        self._survey_seconds = survey_seconds
 
     async def find_existing(
         self, project: str, creations: Sequence[PlannedCreation]
     ) -> ImportSurvey:
         """Return the imports, and findings for resources that block the apply."""
-        finder = GoogleImportFinder(
-            self._api.of_project(project), self._unusable.of_project(project)
-        )
-        return await finder._survey(project, creations)
-
-    async def _survey(self, project: str, creations: Sequence[PlannedCreation]) -> ImportSurvey:
-        slots = asyncio.Semaphore(_MAX_CONCURRENT)
-
-        async def find(creation: PlannedCreation) -> ImportSurvey:
-            async with slots:
-                if creation.type == "google_firebase_web_app":
-                    return await self._find_web_app(project, creation)
-                return await self._find(project, creation)
-
-        try:
-            # Pools first: a provider is restored only after the pool that contains the provider.
-            pools = [creation for creation in creations if creation.type == _POOL]
-            surveys = [await find(pool) for pool in pools]
-            others = [creation for creation in creations if creation.type != _POOL]
-            surveys += await asyncio.gather(*(find(creation) for creation in others))
-            surveys.append(await self._find_rulesets(project, creations))
-        except RefusedByGoogle as refused:
-            return ImportSurvey(findings=[_refusal_finding(project, refused)])
-        return _merged(surveys)
+        return await self._survey(project).find_existing(creations)
 
     async def delete_unusable(
         self, project: str, unusable: Sequence[PlannedCreation]
     ) -> ImportSurvey:
         """Delete resources of the state that no apply makes usable; the next plan creates them."""
-        resources = self._unusable.of_project(project)
+        return await self._survey(project).delete_unusable(unusable)
 
-        async def delete(planned: PlannedCreation) -> ImportSurvey:
-            lookup = resource_lookup(planned, project)
-            if lookup is None:
-                return ImportSurvey()
-            if problem := await resources.delete(planned, lookup):
-                return ImportSurvey(findings=[problem])
-            return ImportSurvey(deleted=[planned.address])
+    def _survey(self, project: str) -> "_Survey":
+        deadline = asyncio.get_running_loop().time() + self._survey_seconds
+        return _Survey(self._api.of_project(project), project, deadline)
 
-        return _merged(await asyncio.gather(*map(delete, unusable)))
 
-    async def _find(self, project: str, creation: PlannedCreation) -> ImportSurvey:
-        lookup = resource_lookup(creation, project)
+class _Survey:
+    """A search in one project, whose requests count against this project where possible.
+
+    `deadline` is a time of the event loop.
+    """
+
+    def __init__(self, api: GoogleApi, project: str, deadline: float) -> None:
+        self._api = api
+        self._project = project
+        self._deadline = deadline
+        self._unusable = UnusableResources(api, deadline)
+        self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
+
+    async def find_existing(self, creations: Sequence[PlannedCreation]) -> ImportSurvey:
+        # Pools first: a provider is restored only after the pool that contains the provider.
+        pools = [creation for creation in creations if creation.type == _POOL]
+        others = [creation for creation in creations if creation.type != _POOL]
+        releases = [item for item in creations if item.type == "google_firebaserules_release"]
+        planned = {
+            ruleset_source(creation.values): creation.address
+            for creation in creations
+            if creation.type == "google_firebaserules_ruleset"
+        }
+        surveys = [await self._bounded(self._find, pool) for pool in pools]
+        surveys += await run_all(self._bounded(self._search_of(item.type), item) for item in others)
+
+        async def find_ruleset(release: PlannedCreation) -> ImportSurvey:
+            return await self._find_ruleset(release, planned)
+
+        if planned:
+            surveys += await run_all(self._bounded(find_ruleset, item) for item in releases)
+        return _merged(surveys)
+
+    async def delete_unusable(self, unusable: Sequence[PlannedCreation]) -> ImportSurvey:
+        return _merged(await run_all(self._bounded(self._delete, item) for item in unusable))
+
+    def _search_of(self, type: str) -> _Search:
+        return self._find_web_app if type == "google_firebase_web_app" else self._find
+
+    async def _bounded(self, search: _Search, item: PlannedCreation) -> ImportSurvey:
+        """Search for one resource; a refusal and the deadline are findings about this resource."""
+        try:
+            async with asyncio.timeout_at(self._deadline), self._slots:
+                return await search(item)
+        except TimeoutError:
+            return ImportSurvey(findings=[_not_ended(item)])
+        except RefusedByGoogle as refused:
+            return ImportSurvey(findings=[_refusal_finding(self._project, item, refused)])
+
+    async def _delete(self, planned: PlannedCreation) -> ImportSurvey:
+        lookup = resource_lookup(planned, self._project)
+        if lookup is None:
+            return ImportSurvey()
+        result = await self._unusable.delete_tracked(planned, lookup)
+        is_deleted = result is None or result.cause is Reason.RESOURCE_DELETED
+        findings = [result] if result else []
+        return ImportSurvey([], findings, [planned.address] if is_deleted else [])
+
+    async def _find(self, creation: PlannedCreation) -> ImportSurvey:
+        lookup = resource_lookup(creation, self._project)
         if lookup is None:
             return ImportSurvey()
         try:
@@ -105,28 +145,28 @@ class GoogleImportFinder:
         if settled is None:
             return ImportSurvey(findings=[_in_progress(creation)])
         if is_unusable(creation.type, settled):
-            problem = await self._unusable.delete_untracked(creation, lookup, settled)
-            return ImportSurvey(findings=[problem] if problem else [])
-        return await self._importable(project, creation, lookup, settled)
+            result = await self._unusable.delete_untracked(creation, lookup)
+            return ImportSurvey(findings=[result] if result else [])
+        return await self._importable(creation, lookup, settled)
 
     async def _importable(
-        self, project: str, creation: PlannedCreation, lookup: ResourceLookup, resource: _Json
+        self, creation: PlannedCreation, lookup: ResourceLookup, resource: _Json
     ) -> ImportSurvey:
-        if problem := await self._mismatch(project, creation, resource):
+        if problem := await self._mismatch(creation, resource):
             return ImportSurvey(findings=[problem])
         if _is_deleted(resource):
             await self._undelete(lookup)
         return ImportSurvey([Import(creation.address, lookup.id)])
 
-    async def _mismatch(
-        self, project: str, creation: PlannedCreation, resource: _Json
-    ) -> Finding | None:
+    async def _mismatch(self, creation: PlannedCreation, resource: _Json) -> Finding | None:
         """Why the existing resource cannot be imported; None when possible."""
+        if is_incomplete(creation.type, resource):
+            return blocked(creation, "The existing resource is incomplete and cannot be used.")
         if creation.type == "google_storage_bucket":
-            owner = await self._api.get("cloudresourcemanager", f"v3/projects/{project}")
+            owner = await self._api.get("cloudresourcemanager", f"v3/projects/{self._project}")
             if str(owner.get("name")) != f"projects/{resource.get('projectNumber')}":
                 return _name_taken(creation)
-        if resource.get("type") == _DATASTORE_MODE:
+        if resource.get("type") == DATASTORE_MODE:
             return finding(Reason.DATASTORE_MODE, resource=creation.address)
         argument, field = _LOCATIONS.get(creation.type, ("", ""))
         planned, actual = creation.text(argument), str(resource.get(field, ""))
@@ -138,13 +178,13 @@ class GoogleImportFinder:
             )
         return None
 
-    async def _find_web_app(self, project: str, creation: PlannedCreation) -> ImportSurvey:
+    async def _find_web_app(self, creation: PlannedCreation) -> ImportSurvey:
         """Find a web app by display name, since Google generates the id."""
         try:
             apps = [
                 app
                 async for app in self._api.items(
-                    "firebase", f"v1beta1/projects/{project}/webApps", "apps"
+                    "firebase", f"v1beta1/projects/{self._project}/webApps", "apps"
                 )
                 if app.get("displayName") == creation.text("display_name")
                 and app.get("state", "ACTIVE") == "ACTIVE"
@@ -154,42 +194,33 @@ class GoogleImportFinder:
         # Cameras use the oldest app; Google lists apps in the order of creation.
         return ImportSurvey(
             [
-                Import(creation.address, f"projects/{project}/webApps/{app['appId']}")
+                Import(creation.address, f"projects/{self._project}/webApps/{app['appId']}")
                 for app in apps[:1]
             ]
         )
 
-    async def _find_rulesets(
-        self, project: str, creations: Sequence[PlannedCreation]
+    async def _find_ruleset(
+        self, release: PlannedCreation, planned: dict[str, str]
     ) -> ImportSurvey:
-        """Find released rulesets with equal content, since Google generates a ruleset's name."""
-        planned = {
-            ruleset_source(creation.values): creation.address
-            for creation in creations
-            if creation.type == "google_firebaserules_ruleset"
-        }
-        imports: dict[str, Import] = {}
-        findings: list[Finding] = []
-        for release in creations:
-            if release.type != "google_firebaserules_release":
-                continue
-            lookup = resource_lookup(release, project)
-            if lookup is None or not planned:
-                continue
-            try:
-                name = str((await self._api.get(lookup.service, lookup.path)).get("rulesetName"))
-                ruleset = await self._api.get("firebaserules", f"v1/{name}")
-            except RefusedByGoogle as refused:
-                if not await self._is_absent(refused):
-                    raise
-                continue
-            source = ruleset_source(ruleset)
-            if address := planned.get(source):
-                imports[address] = Import(address, name)
-            # Other releases have names of the stack; this database is the project's.
-            elif release.text("name") == "cloud.firestore" and not _admits_nobody(source):
-                findings.append(_foreign_rules(release))
-        return ImportSurvey(list(imports.values()), findings)
+        """Find the ruleset of a release by content, since Google generates a ruleset's name."""
+        lookup = resource_lookup(release, self._project)
+        if lookup is None:
+            return ImportSurvey()
+        try:
+            name = str((await self._api.get(lookup.service, lookup.path)).get("rulesetName"))
+            ruleset = await self._api.get("firebaserules", f"v1/{name}")
+        except RefusedByGoogle as refused:
+            if not await self._is_absent(refused):
+                raise
+            return ImportSurvey()
+        source = ruleset_source(ruleset)
+        if address := planned.get(source):
+            return ImportSurvey([Import(address, name)])
+        # Other releases have names of the stack; this database is the project's.
+        is_shared = release.text("name") == "cloud.firestore"
+        if is_shared and not deny_all(source) and not are_of_template(source):
+            return ImportSurvey(findings=[_foreign_rules(release)])
+        return ImportSurvey()
 
     async def _survey_refusal(
         self, creation: PlannedCreation, refused: RefusedByGoogle
@@ -198,7 +229,7 @@ class GoogleImportFinder:
         if await self._is_absent(refused):
             return ImportSurvey()
         if disabled_consumer(refused.error):
-            # Off in another project: whether the resource exists is unknown.
+            # Disabled in another project: whether the resource exists is unknown.
             raise refused
         if creation.type == "google_storage_bucket" and refused.error.http == 403:
             return ImportSurvey(findings=[_name_taken(creation)])
@@ -207,28 +238,28 @@ class GoogleImportFinder:
     async def _is_absent(self, refused: RefusedByGoogle) -> bool:
         """Whether the resource does not exist.
 
-        An API that is off in the customer's project has no resources, or the apply fails with the
-        cause; an API that is off in the service's own project proves nothing.
+        An API that is disabled in the customer's project has no resources, or the apply fails with
+        the cause; an API that is disabled in the service's own project proves nothing.
         """
         return refused.error.http == 404 or await self._api.is_disabled_in_project(refused)
 
     async def _undelete(self, lookup: ResourceLookup) -> None:
-        """Restore a resource deleted within the last 30 days, whose name stays reserved."""
+        """Restore a resource deleted within the last 30 days, whose name stays reserved.
+
+        An undelete takes seconds; the deadline of the survey ends the wait.
+        """
         await self._api.post(lookup.service, f"{lookup.path}:undelete", {})
-        clock = asyncio.get_running_loop().time
-        end = clock() + _UNDELETE_SECONDS
-        while _is_deleted(await self._api.get(lookup.service, lookup.path)):
-            if clock() > end:
-                raise Unavailable(
-                    f"{lookup.id} is still deleted {_UNDELETE_SECONDS} s after the undelete"
-                )
+        while True:
+            if not _is_deleted(await self._api.get(lookup.service, lookup.path)):
+                return
             await asyncio.sleep(_POLL_SECONDS)
 
 
 def _merged(surveys: Sequence[ImportSurvey]) -> ImportSurvey:
+    """One survey of all; releases may have the same ruleset, and refusals the same finding."""
     return ImportSurvey(
-        [item for survey in surveys for item in survey.imports],
-        [problem for survey in surveys for problem in survey.findings],
+        list({item.address: item for survey in surveys for item in survey.imports}.values()),
+        list(dict.fromkeys(problem for survey in surveys for problem in survey.findings)),
         [address for survey in surveys for address in survey.deleted],
     )
 
@@ -240,12 +271,6 @@ def _is_deleted(resource: _Json) -> bool:
         or bool(resource.get("deleteTime"))
         or resource.get("deleted") is True
     )
-
-
-def _admits_nobody(rules: str) -> bool:
-    """Whether rules are Firebase's locked ones, which another app of the project cannot need."""
-    statements = re.findall(r"\ballow\b[^;]*", re.sub(r"//[^\n]*|/\*.*?\*/", "", rules, flags=re.S))
-    return all(re.fullmatch(r"allow[^:]*:\s*if\s+false\s*", text) for text in statements)
 
 
 def _foreign_rules(release: PlannedCreation) -> Finding:
@@ -275,8 +300,21 @@ def _name_taken(creation: PlannedCreation) -> Finding:
     )
 
 
-def _refusal_finding(project: str, refused: RefusedByGoogle) -> Finding:
+def _not_ended(item: PlannedCreation) -> Finding:
+    problem = finding(
+        Reason.GOOGLE_UNAVAILABLE,
+        "Google did not answer in time about this resource, so the deployment was not applied.",
+        resource=item.address,
+    )
+    return replace(problem, next_step="Deploy again in a few minutes.")
+
+
+def _refusal_finding(project: str, item: PlannedCreation, refused: RefusedByGoogle) -> Finding:
     if disabled_consumer(refused.error):
         return disabled_api(project, refused, is_own=False)
-    known = match(refused.error)
-    return known.finding if known else finding(Reason.PREFLIGHT_FAILED)
+    known = fatal_finding(refused.error, item.address)
+    if known is None:
+        return finding(Reason.PREFLIGHT_FAILED, resource=item.address)
+    # The sign-in concerns no resource: a single finding for all.
+    is_sign_in = known.cause in {Reason.SIGN_IN_EXPIRED, Reason.SIGN_IN_BLOCKED}
+    return replace(known, resource="") if is_sign_in else known

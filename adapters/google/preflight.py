@@ -12,7 +12,7 @@ from deployments.findings import Finding, finding
 from deployments.permissions import Requirements, missing_permissions
 from deployments.preflight import Project, by_severity, unsupported_region
 from deployments.reasons import Reason
-from deployments.refusal_causes import match
+from deployments.refusal_causes import fatal_finding
 
 __all__ = ["GooglePreflight", "read_requirements"]
 
@@ -89,9 +89,9 @@ async def _project_finding(api: GoogleApi, project: str, refused: RefusedByGoogl
     if disabled_consumer(refused.error):
         is_own = await api.is_disabled_in_project(refused)
         return disabled_api(project, refused, is_own=is_own)
-    known = match(refused.error)
-    if known and known.reason is not Reason.PERMISSION_DENIED:
-        return known.finding
+    known = fatal_finding(refused.error)
+    if known and known.cause is not Reason.PERMISSION_DENIED:
+        return known
     if refused.error.http in (403, 404):
         return finding(
             Reason.PROJECT_NOT_FOUND,

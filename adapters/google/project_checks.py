@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.google.api import GoogleApi, RefusedByGoogle, disabled_consumer
+from adapters.task_group import run_all
 from deployments.deployment import DeploymentRequest
-from deployments.errors import Audience
-from deployments.findings import Finding, Severity, finding
+from deployments.errors import Audience, Unavailable
+from deployments.findings import Finding, Severity, finding, with_severity
 from deployments.organisation_policies import CONSTRAINTS, policy_violations
 from deployments.permissions import Requirements
 from deployments.preflight import (
@@ -76,7 +77,7 @@ class ProjectChecks:
             checks += [self._state, self._billing]
         if may_get_services:
             checks.append(self._apis)
-        results = await asyncio.gather(*map(self._run, checks))
+        results = await run_all(map(self._run, checks))
         return [item for findings in results for item in findings]
 
     async def _run(self, check: _Check) -> list[Finding]:
@@ -96,7 +97,7 @@ class ProjectChecks:
             problem = disabled_api(self._project, refused, is_own=is_own)
             # Terraform needs the Service Usage API to enable the other APIs.
             blocks = service.startswith("serviceusage.")
-            return problem if blocks else replace(problem, severity=Severity.NOTE)
+            return problem if blocks else with_severity(problem, Severity.NOTE)
         return finding(
             Reason.NOT_CHECKED,
             f"A part of the project {self._project} could not be checked.",
@@ -138,19 +139,55 @@ class ProjectChecks:
 
     async def _policies(self) -> list[Finding]:
         findings: list[Finding] = []
+        unchecked: list[str] = []
+        failure: RefusedByGoogle | Unavailable | None = None
         for constraint in CONSTRAINTS:
-            path = f"v2/projects/{self._project}/policies/{constraint}:getEffectivePolicy"
+            # After three attempts without an answer, the other requests would take minutes.
+            if isinstance(failure, Unavailable):
+                unchecked.append(constraint)
+                continue
             try:
-                response = await self._api.get("orgpolicy", path)
-            except RefusedByGoogle as refused:
-                # A constraint that this organisation does not have forbids nothing.
-                if refused.error.http == _NOT_FOUND:
-                    continue
-                raise
-            spec = response.get("spec") or response
-            rules = [rule for rule in spec.get("rules") or () if isinstance(rule, dict)]
+                rules = await self._rules(constraint)
+            except (RefusedByGoogle, Unavailable) as error:
+                failure = error
+                unchecked.append(constraint)
+                continue
             findings += policy_violations(self._request, constraint, rules, self._needed.apis)
-        return findings
+        if failure is None:
+            return findings
+        return [*findings, await self._policies_not_checked(failure, unchecked, findings)]
+
+    async def _policies_not_checked(
+        self, failure: RefusedByGoogle | Unavailable, unchecked: list[str], findings: list[Finding]
+    ) -> Finding:
+        """The finding for policies that Google did not return.
+
+        Raises:
+            Unavailable: Google does not answer, and no violation would be lost by another attempt.
+        """
+        if isinstance(failure, Unavailable) and not findings:
+            raise failure
+        if isinstance(failure, RefusedByGoogle):
+            problem = await self._refused(failure)
+            if problem.cause is not Reason.NOT_CHECKED:
+                return problem
+        return finding(
+            Reason.NOT_CHECKED,
+            f"These policies of the organisation could not be checked: {', '.join(unchecked)}.",
+            Severity.NOTE,
+        )
+
+    async def _rules(self, constraint: str) -> list[dict[str, object]]:
+        """The rules of an effective policy; an unknown constraint has none."""
+        path = f"v2/projects/{self._project}/policies/{constraint}:getEffectivePolicy"
+        try:
+            response = await self._api.get("orgpolicy", path)
+        except RefusedByGoogle as refused:
+            if refused.error.http == _NOT_FOUND:
+                return []
+            raise
+        spec = response.get("spec") or response
+        return [rule for rule in spec.get("rules") or () if isinstance(rule, dict)]
 
     async def _runtimes(self) -> list[Finding]:
         path = f"v2/projects/{self._project}/locations/{self._request.region}/runtimes"
@@ -161,7 +198,7 @@ class ProjectChecks:
                 if runtime.get("environment") == "GEN_2":
                     stages[str(runtime.get("name"))] = str(runtime.get("stage"))
         except RefusedByGoogle:
-            # Most often the API is off in a new project; the build of a function names the cause.
+            # In a new project the API is disabled; the build of a function names the cause.
             return []
         return list(retired_runtimes(self._request, self._needed.runtimes, stages))
 
@@ -176,7 +213,7 @@ class ProjectChecks:
                 async for account in self._api.items("iam", accounts, "accounts", pageSize="100")
             ]
         except RefusedByGoogle:
-            # An apply names the quota, too; in a new project the API of the accounts is off.
+            # An apply names the quota, too; in a new project the API of the accounts is disabled.
             return []
         limit = _limit(metrics)
         needed = self._needed.service_accounts
@@ -199,7 +236,7 @@ class ProjectChecks:
         # A disabled API has no resources; the plan finds resources that may not be listed.
         if not consumer or await self._api.is_disabled_in_project(refused):
             return ()
-        return [replace(disabled_api(self._project, refused, is_own=False), severity=Severity.NOTE)]
+        return [with_severity(disabled_api(self._project, refused, is_own=False), Severity.NOTE)]
 
     async def _listed(self, kind: str, service: str, path: str, key: str) -> list[ExistingResource]:
         query = {"project": self._project} if kind == "bucket" else {}
@@ -222,19 +259,19 @@ def needs_other_sign_in(refused: RefusedByGoogle) -> bool:
 
 
 def disabled_api(project: str, refused: RefusedByGoogle, *, is_own: bool) -> Finding:
-    """The finding for an API that is off in the customer's project, or in the service's own."""
+    """The finding for an API disabled in the customer's project, or in the service's own."""
     service = refused.error.values.get("service") or "An API"
     if is_own:
         return finding(
             Reason.API_DISABLED,
-            f"{service} is switched off in {project}.",
+            f"{service} is disabled in {project}.",
             fix=f"gcloud services enable {service} --project {project}",
             resource=service,
         )
     consumer = disabled_consumer(refused.error)
     problem = finding(
         Reason.API_DISABLED,
-        f"{service} is switched off in {consumer}, the project of the service's own sign-in, so "
+        f"{service} is disabled in {consumer}, the project of the service's own sign-in, so "
         f"that {project} could not be checked completely.",
         fix=f"gcloud services enable {service} --project {consumer}",
         resource=service,

@@ -1,10 +1,10 @@
-"""Asks Google which permissions the caller has in a project."""
+"""Tests which permissions the caller has in a project."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from adapters.google.api import GoogleApi, RefusedByGoogle
+from adapters.task_group import run_all
 from deployments.permissions import BASIC_ROLE, Requirements, TestedPermissions, other_name
 
 __all__ = ["GET_PROJECT", "GET_SERVICE", "check_permissions"]
@@ -31,9 +31,7 @@ async def check_permissions(
     granted = await _granted(api, project, (GET_PROJECT, GET_SERVICE))
     long_names = [name for name in needed.all_permissions if other_name(name)]
     plain_names = {*needed.all_permissions, *BASIC_ROLE} - {*long_names}
-    plain, long = await asyncio.gather(
-        _tested(api, project, plain_names), _tested(api, project, long_names)
-    )
+    plain, long = await run_all(_tested(api, project, names) for names in (plain_names, long_names))
     unproven = [name for name in long_names if name not in long.granted]
     short = await _tested(api, project, map(other_name, unproven))
     untestable = {name for name in long.untestable if other_name(name) in short.untestable}

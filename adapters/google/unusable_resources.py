@@ -1,116 +1,194 @@
 """Deletes resources that Google could not complete, such as a function of a failed build."""
 
 import asyncio
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from adapters.google.api import GoogleApi, RefusedByGoogle
-from deployments.findings import Finding, finding
+from deployments.findings import Finding, Severity, finding
 from deployments.imports import PlannedCreation, ResourceLookup
 from deployments.reasons import Reason
-from deployments.refusal_causes import match
+from deployments.refusal_causes import fatal_finding
 
-__all__ = ["UnusableResources", "blocked", "is_unusable"]
+__all__ = ["UnusableResources", "blocked", "is_incomplete", "is_unusable"]
 
+_FUNCTION = "google_cloudfunctions2_function"
+_GATEWAY = "google_api_gateway_gateway"
 # Made from the template and without data: deleting them loses nothing.
 _WITHOUT_DATA = frozenset(
-    {
-        "google_api_gateway_api",
-        "google_api_gateway_api_config",
-        "google_api_gateway_gateway",
-        "google_cloudfunctions2_function",
-    }
+    {"google_api_gateway_api", "google_api_gateway_api_config", _FUNCTION, _GATEWAY}
 )
 # https://cloud.google.com/functions/docs/reference/rest/v2/projects.locations.functions#state and
 # https://cloud.google.com/api-gateway/docs/reference/rest/v1/projects.locations.apis.configs#state
-_IN_PROGRESS = frozenset({"ACTIVATING", "CREATING", "DELETING", "DEPLOYING", "UPDATING"})
-# The attempt of an activity has 300 s for both waits: a build takes one to two minutes, a deletion
-# about one.
-_SETTLE_SECONDS = 110
-_DELETE_SECONDS = 150
+_FAILED, _DELETING = "FAILED", "DELETING"
+_IN_PROGRESS = frozenset({"ACTIVATING", "CREATING", _DELETING, "DEPLOYING", "UPDATING"})
+# Another operation on the resource is running, a deletion too (firebase/firebase-tools#10731), or
+# a dependent resource is still being deleted (goblet/goblet#23).
+_BUSY = frozenset({400, 409})
+_NOT_FOUND = 404
 _POLL_SECONDS = 0.5
 _DELETE_YOURSELF = "Delete the resource in the Google Cloud console, then deploy again."
+
+_log = logging.getLogger("anava.google")
 _Json = dict[str, Any]
 
 
 def is_unusable(type: str, resource: _Json) -> bool:
-    """Whether Google gave up on a resource, or completed a function or gateway without address."""
-    if type not in _WITHOUT_DATA:
-        return False
-    if resource.get("state") == "FAILED":
+    """Whether Google could not complete a resource of the stack, which has never had an address.
+
+    Only such a resource may be deleted. A function whose update failed keeps its address and
+    serves the earlier revision. The template gives each resource the label `app`.
+    """
+    labels = resource.get("labels")
+    return (
+        type in _WITHOUT_DATA
+        and resource.get("state") == _FAILED
+        and isinstance(labels, dict)
+        and labels.get("app") == "anava"
+        and not _address(type, resource)
+        and (type != _FUNCTION or resource.get("environment") == "GEN_2")
+    )
+
+
+def is_incomplete(type: str, resource: _Json) -> bool:
+    """Whether an import would count a resource as applied that does not serve the stack."""
+    if type == _FUNCTION and resource.get("environment") == "GEN_1":
         return True
-    if type == "google_cloudfunctions2_function":
-        return not (resource.get("serviceConfig") or {}).get("uri")
-    return type == "google_api_gateway_gateway" and not resource.get("defaultHostname")
+    if type in {_FUNCTION, _GATEWAY}:
+        return not _address(type, resource)
+    return type in _WITHOUT_DATA and resource.get("state") == _FAILED
+
+
+def _address(type: str, resource: _Json) -> str:
+    """Where a function or gateway is reached; empty for others and before the first success."""
+    if type == _GATEWAY:
+        return str(resource.get("defaultHostname") or "")
+    config = resource.get("serviceConfig")
+    uri = config.get("uri") if isinstance(config, dict) else None
+    return str(uri or resource.get("url") or "") if type == _FUNCTION else ""
 
 
 class UnusableResources:
-    """Waits for operations in progress, and deletes what they left unusable."""
+    """Waits for operations in progress, and deletes what they left unusable.
 
-    def __init__(
-        self,
-        api: GoogleApi,
-        settle_seconds: float = _SETTLE_SECONDS,
-        delete_seconds: float = _DELETE_SECONDS,
-    ) -> None:
+    Each wait ends before `deadline`, a time of the event loop.
+    """
+
+    def __init__(self, api: GoogleApi, deadline: float) -> None:
         self._api = api
-        self._settle_seconds = settle_seconds
-        self._delete_seconds = delete_seconds
-
-    def of_project(self, project: str) -> "UnusableResources":
-        """The same, whose requests count against a customer's project where possible."""
-        api = self._api.of_project(project)
-        return UnusableResources(api, self._settle_seconds, self._delete_seconds)
+        self._deadline = deadline
 
     async def settled(
         self, planned: PlannedCreation, lookup: ResourceLookup, resource: _Json
     ) -> _Json | None:
-        """The resource after the operation in progress; None while that operation goes on.
+        """The resource after the operation in progress; None where that operation has not ended.
 
         Raises:
             RefusedByGoogle: the resource was deleted meanwhile, or cannot be read.
         """
-        clock = asyncio.get_running_loop().time
-        end = clock() + self._settle_seconds
         while planned.type in _WITHOUT_DATA and resource.get("state") in _IN_PROGRESS:
-            if clock() > end:
+            if not await self._paused():
                 return None
-            await asyncio.sleep(_POLL_SECONDS)
             resource = await self._api.get(lookup.service, lookup.path)
         return resource
 
     async def delete_untracked(
-        self, planned: PlannedCreation, lookup: ResourceLookup, resource: _Json
+        self, planned: PlannedCreation, lookup: ResourceLookup
     ) -> Finding | None:
-        """Delete an unusable resource of an earlier deployment; a finding where it stays."""
-        labels = resource.get("labels")
-        # The template's default label: a resource without it is the customer's own.
-        if not isinstance(labels, dict) or labels.get("app") != "anava":
-            return blocked(planned, "The existing resource failed at Google and cannot be used.")
-        return await self.delete(planned, lookup)
+        """Delete an unusable resource that no state has; returns what `delete_tracked` returns."""
+        return await self._delete(
+            planned,
+            lookup,
+            "Google could not complete this resource in an earlier deployment",
+            lambda resource: is_unusable(planned.type, resource),
+        )
 
-    async def delete(self, planned: PlannedCreation, lookup: ResourceLookup) -> Finding | None:
-        """Delete a resource and wait until it is gone; a finding where it stays."""
+    async def delete_tracked(
+        self, planned: PlannedCreation, lookup: ResourceLookup
+    ) -> Finding | None:
+        """Delete a resource of the state that the next apply cannot replace.
+
+        Returns a note, a blocking finding where the resource stays, and None for a resource that
+        did not exist any more.
+        """
         if planned.type not in _WITHOUT_DATA:
             return blocked(
                 planned,
                 "An earlier deployment left this resource incomplete, and its name is taken until "
                 "the resource is deleted.",
             )
-        try:
-            await self._api.delete(lookup.service, lookup.path)
-            clock = asyncio.get_running_loop().time
-            end = clock() + self._delete_seconds
-            while clock() < end:
-                await self._api.get(lookup.service, lookup.path)
-                await asyncio.sleep(_POLL_SECONDS)
-        except RefusedByGoogle as refused:
-            if refused.error.http == 404:
-                return None
-            known = match(refused.error)
-            if known and known.reason is Reason.PERMISSION_DENIED:
-                return replace(known.finding, resource=planned.address)
-        return blocked(planned, "An incomplete resource of this name could not be deleted.")
+        has_failed = planned.values.get("state") == _FAILED
+        return await self._delete(
+            planned,
+            lookup,
+            "An earlier deployment left this resource incomplete",
+            lambda resource: not (has_failed and _address(planned.type, resource)),
+        )
+
+    async def _delete(
+        self,
+        planned: PlannedCreation,
+        lookup: ResourceLookup,
+        cause: str,
+        may_delete: Callable[[_Json], bool],
+    ) -> Finding | None:
+        """Delete a resource and wait until Google no longer has the resource.
+
+        A repeated call continues a deletion that is running: Google refuses a second DELETE.
+        """
+        is_accepted = is_present = False
+        while True:
+            try:
+                resource = await self._api.get(lookup.service, lookup.path)
+                is_present = True
+                if not is_accepted and resource.get("state") != _DELETING:
+                    if not may_delete(resource):
+                        return _changed(planned)
+                    await self._api.delete(lookup.service, lookup.path)
+                    is_accepted = True
+            except RefusedByGoogle as refused:
+                if refused.error.http == _NOT_FOUND:
+                    return _deleted(planned, lookup, cause) if is_present else None
+                if refused.error.http not in _BUSY:
+                    return _not_deleted(planned, refused)
+            if not await self._paused():
+                return _not_deleted(planned)
+
+    async def _paused(self) -> bool:
+        """Wait for one poll interval; False, at once, where the interval passes the deadline."""
+        if asyncio.get_running_loop().time() + _POLL_SECONDS > self._deadline:
+            return False
+        await asyncio.sleep(_POLL_SECONDS)
+        return True
+
+
+def _deleted(planned: PlannedCreation, lookup: ResourceLookup, cause: str) -> Finding:
+    _log.info("deleted %s (%s): %s", lookup.id, planned.address, cause)
+    name = lookup.id.rpartition("/")[2]
+    return finding(
+        Reason.RESOURCE_DELETED,
+        f"{cause}. The deployment deleted {name} and creates it again.",
+        Severity.NOTE,
+        resource=planned.address,
+    )
+
+
+def _changed(planned: PlannedCreation) -> Finding:
+    problem = finding(
+        Reason.CONCURRENT_CHANGE,
+        "This resource failed at Google, and another program changed the resource meanwhile.",
+        resource=planned.address,
+    )
+    return replace(problem, next_step="Deploy again in a few minutes.")
+
+
+def _not_deleted(planned: PlannedCreation, refused: RefusedByGoogle | None = None) -> Finding:
+    known = fatal_finding(refused.error, planned.address) if refused else None
+    if known and known.cause is Reason.PERMISSION_DENIED:
+        return known
+    return blocked(planned, "An incomplete resource of this name could not be deleted.")
 
 
 def blocked(planned: PlannedCreation, message: str, next_step: str = _DELETE_YOURSELF) -> Finding:

@@ -3,7 +3,6 @@
 Errors of Temporal leave this module as errors of `deployments.errors`.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AbstractContextManager
@@ -24,6 +23,7 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from adapters.encryption import InputSigner
+from adapters.task_group import run_all
 from adapters.temporal.acceptance import sign_input
 from adapters.temporal.client import translated
 from adapters.temporal.clock import TemporalClock
@@ -304,9 +304,7 @@ class TemporalGateway:
     async def _last_polls(self, queues: Collection[str]) -> dict[tuple[str, str], datetime]:
         """The last poll of each worker, by task queue and identity, of the last 5 minutes."""
         kinds = [(name, kind) for name in queues for kind in ("workflow", "activity")]
-        descriptions = await asyncio.gather(
-            *(self._describe_queue(name, kind) for name, kind in kinds)
-        )
+        descriptions = await run_all(self._describe_queue(name, kind) for name, kind in kinds)
         polls: dict[tuple[str, str], datetime] = {}
         for (name, _), queue in zip(kinds, descriptions, strict=True):
             for poller in queue.pollers:

@@ -8,6 +8,7 @@ from api.services.deployments import DeploymentService
 from api.services.health import HealthService
 from api.services.placement import Placement
 from deployments.artifacts import ArtifactStore, Downloads
+from deployments.costs import CostTable
 from deployments.log_ports import LogSource, ProgressSource, SinkStatuses
 from deployments.preflight import Preflight
 from deployments.templates import TEMPLATES
@@ -30,6 +31,7 @@ class Services:
         copies: every store of the log that this process can read.
         source_labels: the label of each store, by name; without a label the name is shown.
         templates: the names of the templates that this service deploys.
+        costs: the prices of each template that has some, by name.
         verifying: limits how many copies of a log are read whole at once.
         placement: which data another host's disk alone has; by default every run directory is here.
         stopping: set when the server begins to stop.
@@ -46,6 +48,7 @@ class Services:
     preflight: Preflight | None = None
     copies: Sequence[LogSource] = ()
     templates: Collection[str] = frozenset(TEMPLATES)
+    costs: Mapping[str, CostTable] = field(default_factory=dict)
     source_labels: Mapping[str, str] = field(default_factory=dict)
     placement: Placement = field(default_factory=lambda: Placement(lambda _: True))
     verifying: asyncio.Semaphore = field(

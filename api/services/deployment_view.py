@@ -14,8 +14,8 @@ from api.schemas.deployments import (
 )
 from deployments.deployment import DeploymentResult, Operation, Status
 from deployments.execution import DeploymentSnapshot
+from deployments.explanations import explain
 from deployments.findings import Finding
-from deployments.reasons import explain
 from deployments.step import Output
 from deployments.transitions import actions
 

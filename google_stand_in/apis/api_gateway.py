@@ -161,5 +161,10 @@ def delete(call: Call) -> Json:
     }
     if name in used or (kind == APIS and call.world.under(CONFIGS, f"{name}/")):
         raise refusal(400, f"Resource '{name}' is in use.", status="FAILED_PRECONDITION")
-    call.world.remove(kind, name)
-    return _operation(call, name, dict)
+    resource = call.world.begin_removal(kind, name)
+
+    def finish() -> Json:
+        call.world.remove(kind, name)
+        return {}
+
+    return _operation(call, name, finish, lambda _: resource.update(state="FAILED"))

@@ -179,10 +179,16 @@ def patch(call: Call) -> Json:
 
 @API.delete(_FUNCTION, "cloudfunctions.functions.delete")
 def delete(call: Call) -> Json:
-    function = call.world.remove(FUNCTIONS, _name(call))
-    if "service" in function["serviceConfig"]:
-        call.world.remove(SERVICES, function["serviceConfig"]["service"])
-    return _operation(call, dict)
+    name = _name(call)
+    function = call.world.begin_removal(FUNCTIONS, name)
+
+    def finish() -> Json:
+        call.world.remove(FUNCTIONS, name)
+        if "service" in function["serviceConfig"]:
+            call.world.remove(SERVICES, function["serviceConfig"]["service"])
+        return {}
+
+    return _operation(call, finish, lambda _: function.update(state="FAILED"))
 
 
 @RUN.get(_PARENT + "/services/{service}", "run.services.get")

@@ -1,7 +1,8 @@
 # How a device's Firebase identity becomes a Google Cloud identity.
 locals {
   # Ids that begin with "gcp-" are Google's, so the prefix does not come first.
-  pool_id = join("-", compact(["devices", var.prefix, var.pool_suffix]))
+  pool_id          = join("-", compact(["devices", var.prefix, var.pool_suffix]))
+  pool_provider_id = "firebase" # a function reads it, and the provider waits for the functions
 }
 
 resource "google_iam_workload_identity_pool" "devices" {
@@ -13,7 +14,7 @@ resource "google_iam_workload_identity_pool" "devices" {
 
 resource "google_iam_workload_identity_pool_provider" "firebase" {
   workload_identity_pool_id          = google_iam_workload_identity_pool.devices.workload_identity_pool_id
-  workload_identity_pool_provider_id = "firebase"
+  workload_identity_pool_provider_id = local.pool_provider_id
   display_name                       = "Firebase sign-in"
 
   # Firebase signs for every project with the same keys: issuer and audience bind a token to this one.
@@ -36,6 +37,10 @@ resource "google_iam_workload_identity_pool_provider" "firebase" {
     issuer_uri        = "https://securetoken.google.com/${var.project_id}"
     allowed_audiences = [var.project_id] # the default would be the provider's own name
   }
+
+  # A condition may require a claim that earlier functions do not set: until a function's new code
+  # runs, no device would get a token.
+  depends_on = [google_cloudfunctions2_function.this]
 }
 
 # Whoever the pool lets in may act as vertex-ai, and as nobody else.

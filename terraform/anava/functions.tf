@@ -18,7 +18,7 @@ locals {
       environment = {
         WIF_PROJECT_NUMBER           = google_firebase_project.this.project_number
         WIF_POOL_ID                  = google_iam_workload_identity_pool.devices.workload_identity_pool_id
-        WIF_PROVIDER_ID              = google_iam_workload_identity_pool_provider.firebase.workload_identity_pool_provider_id
+        WIF_PROVIDER_ID              = local.pool_provider_id
         TARGET_SERVICE_ACCOUNT_EMAIL = google_service_account.this["vertex-ai"].email
       }
     }
@@ -36,13 +36,17 @@ locals {
     device-auth = "${path.module}/functions/device-auth.zip"
     tvm         = "${path.module}/functions/token-vending.zip"
   }
+
+  sources = { for name, archive in local.archives : name => "source-${name}-${filesha256(archive)}.zip" }
 }
 
+# Other code is another object, not a replaced one: in states of 0.1.0 the gateway's config depends on
+# the objects, and terraform finds no order in which to replace both ("Cycle").
 resource "google_storage_bucket_object" "functions" {
-  for_each = local.archives
+  for_each = { for name, source in local.sources : source => local.archives[name] }
 
   bucket       = google_storage_bucket.functions.name
-  name         = "${each.key}-${filesha256(each.value)}.zip"
+  name         = each.key
   source       = each.value
   content_type = "application/zip"
 }
@@ -61,7 +65,7 @@ resource "google_cloudfunctions2_function" "this" {
     source {
       storage_source {
         bucket = google_storage_bucket.functions.name
-        object = google_storage_bucket_object.functions[each.key].name
+        object = google_storage_bucket_object.functions[local.sources[each.key]].name
       }
     }
   }

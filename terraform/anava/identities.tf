@@ -54,7 +54,7 @@ resource "google_service_account_iam_member" "signs_as_itself" {
 # datasets and change models. Data and files have Firebase's rules, which know the device; a role on
 # the database or the bucket would open those of every device. Ids of roles have no hyphen.
 resource "google_project_iam_custom_role" "device" {
-  role_id     = "${replace(var.prefix, "-", "_")}_device"
+  role_id     = join("_", compact([replace(var.prefix, "-", "_"), "device", var.role_suffix]))
   title       = "Anava: prediction for devices"
   permissions = ["aiplatform.endpoints.predict"]
 

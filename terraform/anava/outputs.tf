@@ -58,3 +58,8 @@ output "firebase_api_key_secret_name" {
   description = "Secret with the key of the Firebase web app."
   value       = google_secret_manager_secret.this["firebase-api-key"].secret_id
 }
+
+output "template_version" {
+  description = "Version of the template that the stack was last applied with; empty without the service."
+  value       = var.template_version
+}

@@ -1,5 +1,7 @@
 # Rulesets do nothing until a release puts them in force. A ruleset cannot be changed, so a new one is
-# made first; for the moment in which its release is made anew nothing at all is allowed.
+# made first; for the moment in which its release is made anew nothing at all is allowed. A release must
+# not wait for the functions: the provider has no update of a release, and terraform would delete it
+# before the functions' build and create it behind.
 resource "google_firebaserules_ruleset" "firestore" {
   source {
     files {

@@ -133,7 +133,7 @@ variable "propagation_seconds" {
   }
 }
 
-# Google keeps some deleted ids for 30 days and gives them to nobody meanwhile. The service takes them
+# Google reserves some deleted ids: of pools and keys for 30 days, of roles for 37. The service takes them
 # back where it may; where it may not, these lead around them, for the life of the stack.
 
 variable "pool_suffix" {
@@ -158,5 +158,31 @@ variable "key_suffix" {
   validation {
     condition     = can(regex("^[a-z0-9]{0,8}$", var.key_suffix))
     error_message = "key_suffix has at most 8 lowercase letters and digits."
+  }
+}
+
+variable "role_suffix" {
+  description = "End of the custom role's id, where the plain one was deleted more than 7 days ago."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    # Google restores a role for 7 days and reserves its id for 37.
+    # https://cloud.google.com/iam/docs/creating-custom-roles#deleting-custom-role
+    condition     = can(regex("^[a-z0-9]{0,8}$", var.role_suffix))
+    error_message = "role_suffix has at most 8 lowercase letters and digits."
+  }
+}
+
+variable "template_version" {
+  description = "Version of the template: a digest of its files, which the service sets."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{0,64}$", var.template_version))
+    error_message = "template_version has at most 64 hexadecimal digits."
   }
 }

@@ -11,13 +11,14 @@ locals {
 }
 
 resource "terraform_data" "apis" {
-  triggers_replace = sort(concat(tolist(local.first_services), tolist(local.services)))
+  # The id of a service that is enabled in this apply is not known in its plan: another wait.
+  triggers_replace = [
+    for service in concat(values(google_project_service.first), values(google_project_service.this)) : service.id
+  ]
 
   provisioner "local-exec" {
     command = local.wait_commands.apis
   }
-
-  depends_on = [google_project_service.this]
 }
 
 # The API is a service of Google's Service Management, which is not known everywhere at once; meanwhile
@@ -33,11 +34,10 @@ resource "terraform_data" "gateway_api" {
 }
 
 resource "terraform_data" "roles" {
-  triggers_replace = sort(keys(local.project_roles))
+  # Like the services: also a role that was taken away and is granted again.
+  triggers_replace = [for grant in google_project_iam_member.this : grant.id]
 
   provisioner "local-exec" {
     command = local.wait_commands.roles
   }
-
-  depends_on = [google_project_iam_member.this]
 }

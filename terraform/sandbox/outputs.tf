@@ -18,3 +18,8 @@ output "storage_location" {
   description = "Where the buckets would lie."
   value       = var.storage_location
 }
+
+output "template_version" {
+  description = "Version of the template that the stack was last applied with; empty without the service."
+  value       = var.template_version
+}

@@ -113,8 +113,8 @@ variable "fail" {
 
   validation {
     condition = var.fail == "" || (
-      can(regex("^(foundation|services|edge)-[1-9][0-9]{0,3}$", var.fail))
-      && try(tonumber(split("-", var.fail)[1]) <= var.resources, false)
+      can(regex("^(foundation|services|edge)-[1-9][0-9]{0,3}$", var.fail)) &&
+      try(tonumber(split("-", var.fail)[1]) <= var.resources, false)
     )
     error_message = "fail names a resource that exists: foundation-N, services-N or edge-N with N from 1 to `resources`."
   }
@@ -126,4 +126,16 @@ variable "secret" {
   default     = ""
   sensitive   = true
   nullable    = false
+}
+
+variable "template_version" {
+  description = "Version of the template: a digest of its files, which the service sets."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{0,64}$", var.template_version))
+    error_message = "template_version has at most 64 hexadecimal digits."
+  }
 }

@@ -1,5 +1,6 @@
 """The end of a deployment keeps its artifacts, and does not depend on them."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Iterable
@@ -12,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.deployments import DeploymentActivities, FinalizeDeploymentInput
 from adapters.local.artifacts import LocalArtifactStore
-from adapters.settings import Settings
+from adapters.settings import LimitsSettings, Settings
 from deployments.artifacts import Artifact
 from deployments.deployment import DeploymentRequest, DeploymentResult, Stack, Status
 from deployments.errors import NotAcceptedByApi, Unavailable
@@ -193,3 +194,52 @@ async def test_an_end_after_the_loss_of_the_run_directory_can_be_repeated(
     (folder / "template.json").touch()
     with pytest.raises(NotAcceptedByApi):
         host.check_origin(DEPLOYMENT, "run-1")
+
+
+def large_end(name: str) -> FinalizeDeploymentInput:
+    """The end of a deployment whose outputs have 1.2 MB."""
+    id = deployment_id(name)
+    key = replace(APPLIED.key, deployment=id)
+    large = Output("large", sensitive=False, value_json=json.dumps("x" * 1_200_000))
+    return replace(INPUT, deployment=id, steps=[replace(APPLIED, key=key, outputs=[large])])
+
+
+async def stored_outputs(store: LocalArtifactStore, ends: Iterable[FinalizeDeploymentInput]) -> int:
+    """How many deployments have their outputs, and not a notice in their place."""
+    entries = [entry for end in ends for entry in await store.entries(end.deployment)]
+    outputs = [entry for entry in entries if entry.name == "outputs.json"]
+    return sum(not entry.left_out for entry in outputs)
+
+
+async def test_a_repeat_at_the_limit_of_the_owner_leaves_the_same_artifacts(
+    tmp_path: Path, store: Failing
+) -> None:
+    """The outputs counted against themselves, and the repeat left them out."""
+    settings = Settings(data_dir=tmp_path, limits=LimitsSettings(owner_mb=10))
+    end, other = large_end("end"), large_end("other")
+    async with worker_host(settings, store) as host:
+        for input in (end, other):
+            await host.prepare(input.deployment, REQUEST, "run", "local")
+        first = await finalize(host, input=end)
+        entries = {entry.name: entry.sha256 for entry in await store.entries(end.deployment)}
+        assert await finalize(host, attempt=2, input=end) == first
+        await finalize(host, input=other)
+        assert await finalize(host, attempt=3, input=end) == first
+        repeated = {entry.name: entry.sha256 for entry in await store.entries(end.deployment)}
+    assert repeated == entries
+    assert await stored_outputs(store, [end]) == 1
+    assert await stored_outputs(store, [other]) == 0
+
+
+async def test_ends_at_once_do_not_exceed_the_limit_of_their_owner(
+    tmp_path: Path, store: Failing
+) -> None:
+    """Each counted before another wrote, so that all had the bytes that were left for the first."""
+    settings = Settings(data_dir=tmp_path, limits=LimitsSettings(owner_mb=10))
+    ends = [large_end(str(number)) for number in range(6)]
+    async with worker_host(settings, store) as host:
+        for end in ends:
+            await host.prepare(end.deployment, REQUEST, "run", "local")
+        await asyncio.gather(*(finalize(host, input=end) for end in ends))
+    # 1.2 MB are within an eighth of 10 MB, and beyond an eighth of the 8.8 MB that are left then.
+    assert await stored_outputs(store, ends) == 1

@@ -12,9 +12,10 @@ from temporalio.common import SearchAttributeKey
 
 from deployments.deployment import DeploymentResult, Status
 from deployments.events import EndKind, EndRecord, EventChunk
+from deployments.explanations import Actor
 from deployments.findings import Finding, Severity
 from deployments.phase import Phase
-from deployments.reasons import Actor, Reason
+from deployments.reasons import Reason
 from deployments.step import Counts, Output
 from deployments.temporal_names import Attribute, Memo
 from tests.support.logs import EventFileSink

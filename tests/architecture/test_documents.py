@@ -106,10 +106,24 @@ def test_the_index_of_decisions_lists_every_decision() -> None:
 
 def test_every_decision_has_a_status_and_a_date() -> None:
     head = re.compile(
-        r"# \d+\. .+\n\nStatus: (?:accepted|superseded by \d+)\nDate: \d{4}-\d\d-\d\d\n\n"
+        r"# \d+\. .+\n\nStatus: (?:accepted(?:, amended by \d+(?: and \d+)*)?|superseded by \d+)\n"
+        r"Date: \d{4}-\d\d-\d\d\n\n"
     )
 
     assert [page.name for page in _decisions() if not head.match(text(page))] == []
+
+
+def test_an_amended_decision_names_the_pages_that_amend_it() -> None:
+    """ADR 12 forbade waits and gave devices a database after ADR 41 and 42 had changed both."""
+    amended = {
+        page.name[:4]: re.findall(r"\d+", match[1])
+        for page in _decisions()
+        if (match := re.search(r"^Status: accepted, amended by (.+)$", text(page), re.M))
+    }
+    numbers = {int(page.name[:4]) for page in _decisions()}
+
+    assert amended["0012"] == ["41", "42"]
+    assert {n for pages in amended.values() for n in pages if int(n) not in numbers} == set()
 
 
 def test_the_index_explains_every_number_without_a_decision() -> None:

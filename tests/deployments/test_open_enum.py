@@ -16,8 +16,10 @@ from deployments.events import EndKind, EndRecord
 from deployments.open_enum import OpenEnum
 from deployments.step import StepResult
 
-# Not read from Temporal, a store or a file: a value exists within a process alone.
+# Not read from Temporal or a store: a value exists within a process alone, or (Evidence) in a file
+# that is released with the code, whose unknown values are refused.
 CLOSED = {
+    "Evidence",
     *("Action", "LimitHolder", "RetainReason", "VariableKind", "Verdict", "WorkflowState"),
     *("Attribute", "Memo", "Signal", "_Answer"),
 }

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from deployments.errors import Audience
-from deployments.reasons import Reason, explain
+from deployments.explanations import explain
+from deployments.reasons import Reason
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LINK = re.compile(r"docs/[\w/.-]+\.md")

@@ -7,12 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.cause_rows import Action
-from deployments.findings import Severity
-from deployments.google_errors import parse
+from deployments.cause_rows import Action, CauseRow
+from deployments.findings import Effect, Severity, finding, with_severity
+from deployments.google_causes import GOOGLE_CAUSES
+from deployments.google_errors import GoogleError, parse
 from deployments.phase import Phase
 from deployments.reasons import Reason
-from deployments.refusal_causes import Refusal, classify, refusals_of, without_own_lock
+from deployments.refusal_causes import (
+    Refusal,
+    classify,
+    fatal_finding,
+    refusals_of,
+    without_own_lock,
+)
 from deployments.step import Diagnostic, StepKey, StepOutcome, StepResult
 from tests.support import refusals
 from tests.support.seen_refusals import SEEN
@@ -52,7 +59,9 @@ def test_what_google_names_is_in_the_command_that_mends_it() -> None:
     refusal = classify(error(refusals.DISABLED_SECRET))
 
     assert refusal is not None
-    assert refusal.finding.fix == "gcloud services enable secretmanager.googleapis.com"
+    assert refusal.finding.fix == (
+        "gcloud services enable secretmanager.googleapis.com --project 123456789012"
+    )
 
 
 def test_a_lock_is_somebody_elses_only_with_the_lock_in_the_text() -> None:
@@ -90,7 +99,7 @@ def test_google_decides_by_its_reason_and_not_by_its_words() -> None:
 
     assert refusal is not None
     assert refusal.reason is Reason.API_DISABLED
-    assert refusal.finding.message.startswith("a.b is switched off")
+    assert refusal.finding.message.startswith("a.b is disabled")
 
 
 @pytest.mark.parametrize(
@@ -205,3 +214,26 @@ def test_a_lock_of_our_own_is_no_lock_of_another_terraform(locked: Diagnostic) -
     assert refusal is not None
     assert (refusal.reason, refusal.action) == (Reason.STATE_UNREACHABLE, Action.RETRY)
     assert second == other
+
+
+@pytest.mark.parametrize("row", GOOGLE_CAUSES)
+def test_a_refusal_outside_terraform_ends_the_deployment_and_promises_no_retry(
+    row: CauseRow,
+) -> None:
+    """The next step of an ended deployment was "The deployment retries by itself"."""
+    of_terraform = row.finding(GoogleError(), "")
+    fatal = with_severity(of_terraform, Severity.BLOCKING)
+    assert (fatal.severity, fatal.effect) == (Severity.BLOCKING, Effect.FATAL)
+    assert fatal.message == of_terraform.message
+    for item in (fatal, finding(row.reason)):
+        assert "The deployment retries" not in item.next_step
+        assert "The deployment waits" not in item.next_step
+    if "if the error remains" in of_terraform.next_step.lower():
+        assert "Deploy again in a few minutes. If the error remains, " in fatal.next_step
+
+
+def test_a_refusal_without_a_row_has_no_finding() -> None:
+    assert fatal_finding(GoogleError(418, message="teapot")) is None
+    known = fatal_finding(GoogleError(503), "a.b")
+    assert known is not None
+    assert (known.cause, known.resource) == (Reason.GOOGLE_UNAVAILABLE, "a.b")

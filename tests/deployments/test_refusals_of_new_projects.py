@@ -5,12 +5,13 @@ import pytest
 from deployments import permissions
 from deployments.cause_rows import Action, CauseRow, find_row
 from deployments.errors import Audience
+from deployments.explanations import Actor, explain
 from deployments.findings import Effect, Finding, Severity, finding
 from deployments.google_causes import GOOGLE_CAUSES
 from deployments.google_errors import GoogleError, parse
 from deployments.phase import Phase
 from deployments.preflight import disabled_apis
-from deployments.reasons import Actor, Reason, explain
+from deployments.reasons import Reason
 from deployments.refusal_causes import classify, refusals_of
 from deployments.results import EndContext, Reconciliation, conclude
 from deployments.retry_budget import RetryBudget
@@ -123,7 +124,7 @@ CASES = [
         Reason.PERMISSION_DENIED,
         Action.USER_ACTION,
         ADMINISTRATOR,
-        "run.googleapis.com may not be switched on: the permission "
+        "run.googleapis.com may not be enabled: the permission "
         "servicemanagement.services.bind is missing.",
         IAM,
     ),
@@ -299,7 +300,7 @@ CASES = [
         "names no project for the quota",
         "",
     ),
-    (public.PROJECT_RECENT, Reason.API_DISABLED, Action.WAIT, GOOGLE, "was switched on", ""),
+    (public.PROJECT_RECENT, Reason.API_DISABLED, Action.WAIT, GOOGLE, "was enabled", ""),
 ]
 LIMITS = RetryLimits()
 
@@ -348,6 +349,29 @@ def test_a_wait_has_a_limit_and_no_other_public_refusal_is_tried_again(
 
     assert bool(pauses) is (action is Action.WAIT)
     assert now <= LIMITS.propagation_seconds + LIMITS.longest_pause_seconds
+
+
+def test_the_reserved_id_of_a_deleted_role_needs_another_suffix() -> None:
+    """A destroy and a deployment ten days later ended as `apply_failed`, for four weeks."""
+    step = failed(
+        Diagnostic("error", public.ROLE_ID_RESERVED, address="google_project_iam_custom_role.x")
+    )
+
+    (refusal,) = refusals_of(step)
+    assert (refusal.reason, refusal.action) == (Reason.ALREADY_EXISTS, Action.USER_ACTION)
+    error = error_of(step)
+    assert (error.actor, error.effect) == (PERSON, FATAL)
+    assert "reserves the id for 37 days" in error.message
+    assert "role_suffix" in error.next_step
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["The project has been marked for deletion.", "You can't create a role_id which is \nodd."],
+)
+def test_other_refusals_about_deleted_things_are_not_about_a_role(message: str) -> None:
+    step = failed(Diagnostic("error", f"googleapi: Error 400: {message}", address=ADDRESS))
+    assert "role_suffix" not in error_of(step).next_step
 
 
 def test_firebase_without_a_named_permission_is_a_question_of_terms() -> None:
@@ -435,6 +459,7 @@ TEXTS = [
     *(Diagnostic("error", text) for text, *_ in SEEN),
     Diagnostic("error", public.FIREBASE_TERMS, address=FIREBASE),
     Diagnostic("error", public.INCONSISTENT, public.INCONSISTENT_ABSENT),
+    Diagnostic("error", public.ROLE_ID_RESERVED),
     Diagnostic("error", "googleapi: Error 403: slow down, rateLimitExceeded"),
     Diagnostic("error", "googleapi: Error 400: Identity Platform has already been enabled"),
     Diagnostic("error", "Error acquiring the state lock", "Lock Info:"),

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from deployments.deployment import DEFAULT_TENANT, DeploymentRequest, Stack
-from deployments.requests import DeploymentFields, check
+from deployments.errors import InvalidRequest
+from deployments.requests import DeploymentFields, Value, check
 from deployments.templates import TEMPLATES
 from tests.deployments.workspace import FIELDS, TERRAFORM, Fields, Workspace, refused_here
 
@@ -24,7 +25,19 @@ def declared(template: str) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("name", AVAILABLE)
 def test_the_page_names_the_variables_of_the_hcl(name: str) -> None:
-    assert set(declared(name)) == FIELDS | set(TEMPLATES[name].variables)
+    set_by_the_service = {"template_version"}
+    assert set(declared(name)) == FIELDS | set(TEMPLATES[name].variables) | set_by_the_service
+
+
+@pytest.mark.parametrize("name", AVAILABLE)
+@pytest.mark.parametrize("value", ["0123456789ab", "", "x" * 1000, 1, True, ["a"]])
+def test_a_request_cannot_set_the_version_of_the_template(name: str, value: Value) -> None:
+    fields = DeploymentFields("customer-1", template=name, variables={"template_version": value})
+    with pytest.raises(InvalidRequest) as refused:
+        check(fields)
+    assert {problem.pointer for problem in refused.value.problems} == {
+        "/variables/template_version"
+    }
 
 
 @pytest.mark.parametrize("name", AVAILABLE)
@@ -180,6 +193,7 @@ ANAVA_TAKEN: list[Fields] = [
         "propagation_seconds": 600,
         "pool_suffix": "p2",
         "key_suffix": "12345678",
+        "role_suffix": "r3",
     },
     {"firestore_database_id": "(default)", "firestore_location": "us-east1", "pool_suffix": ""},
     {"allowed_origins": [f"https://{number}.example.com" for number in range(20)]},
@@ -193,6 +207,7 @@ ANAVA_REFUSED: list[Fields] = [
         "pool_suffix": "A",
         "propagation_seconds": 601,
         "key_suffix": "123456789",
+        "role_suffix": "a_b",
     },
     {
         "firestore_database_id": "a" * 64,

@@ -270,3 +270,21 @@ async def test_a_gateway_has_no_host_name_before_it_is_ready(google: Google) -> 
     assert "defaultHostname" not in await google.get(f"GET /{gateways}/gw")
     await google.settings(skip_seconds=61)
     assert (await google.get(f"GET /{gateways}/gw"))["defaultHostname"].endswith(".gateway.dev")
+
+
+@pytest.mark.parametrize("kind", ["api", "config", "function"])
+async def test_a_deletion_takes_its_time_and_is_refused_a_second_time(
+    google: Google, kind: str
+) -> None:
+    """As Google does: firebase/firebase-tools#10731."""
+    needed, make, body, place, _ = MADE[kind]
+    for path, content in needed:
+        await google.get(f"POST /{path}", content)
+    await google.get(f"POST /{make}", body)
+    await google.settings(operation_seconds=60)
+    await google.get(f"DELETE /{place}")
+
+    assert (await google.get(f"GET /{place}"))["state"] == "DELETING"
+    assert (await google.refused(f"DELETE /{place}"))[0] == 409
+    await google.settings(skip_seconds=61)
+    assert (await google.refused(f"GET /{place}"))[0] == 404

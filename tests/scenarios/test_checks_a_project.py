@@ -137,7 +137,7 @@ def test_an_api_that_is_off_is_a_note_with_a_command_and_blocks_nothing(
     ended = validate()
 
     assert ended.exit_code == OK
-    assert "note: run.googleapis.com is off; the deployment switches it on.\n" in ended.stdout
+    assert "note: run.googleapis.com is disabled; the deployment enables it.\n" in ended.stdout
     assert "Optional: gcloud services enable run.googleapis.com --project demo-proj" in ended.stdout
     assert ", 1 notes.\nThe stack can be deployed. Not checked, " in ended.stdout
     assert "https://console.firebase.google.com" in ended.stdout

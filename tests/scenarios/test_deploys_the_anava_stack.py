@@ -103,6 +103,31 @@ async def test_what_exists_is_imported_when_the_state_is_lost(stack: Stack) -> N
     assert (await stack.deploy())["reason"] == "no_changes"
 
 
+async def test_a_failed_function_is_deleted_made_again_and_named_in_the_result(
+    stack: Stack, google: ServedStandIn
+) -> None:
+    """The deletion was reported nowhere."""
+    google.project(enabled=["cloudfunctions.googleapis.com"])
+    google.control("PUT", "settings", {"role_seconds": 600})
+    functions = "/cloudfunctions/v2/projects/demo-proj/locations/us-central1/functions"
+    left = {"labels": {"app": "anava"}, "serviceConfig": {}}
+    google.preload((f"{functions}?functionId=anava-tvm-fn", left))
+    google.control("PUT", "settings", {"role_seconds": 0})
+    stack.house.worker()
+    ended = await stack.deploy()
+
+    assert (ended["reason"], ended["result"]["counts"]["add"]) == ("applied", RESOURCES)
+    (note,) = ended["result"]["errors"]
+    assert (note["cause"], note["severity"], note["effect"]) == (
+        "resource_deleted",
+        "note",
+        "harmless",
+    )
+    assert "anava-tvm-fn" in note["message"]
+    assert note["resource"].startswith("google_cloudfunctions2_function.")
+    assert (await stack.deploy())["reason"] == "no_changes"
+
+
 def assert_in_one_file_alone(stack: Stack, deployment: Deployment) -> None:
     """While terraform applies, its token is in no process, plan, state or log.
 

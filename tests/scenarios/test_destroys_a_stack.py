@@ -18,6 +18,9 @@ async def test_a_stack_is_deployed_destroyed_and_deployed_again(house: House, fr
     state = house.data / "stacks" / f"local.sandbox.demo-project-1.{stack}" / "terraform.tfstate"
     first = await front.json(await front.deploy(stack, resource_seconds=0))
     assert first["actions"]["can_destroy"] is True
+    # The state names the template by which it was made.
+    outputs = json.loads(state.read_text())["outputs"]
+    assert outputs["template_version"]["value"] == first["template_version"] != ""
 
     path = await front.run(**destroy(stack))
     gone = await front.json(path)
@@ -25,7 +28,7 @@ async def test_a_stack_is_deployed_destroyed_and_deployed_again(house: House, fr
     counts = gone["result"]["counts"]
     assert {name: number for name, number in counts.items() if number} == {
         "remove": 12,
-        "outputs": 4,
+        "outputs": 5,
     }
     assert gone["result"]["outputs"] == []
     assert len(gone["result"]["changed"]) == 12

@@ -6,7 +6,8 @@ import pytest
 
 from deployments.deployment import DeploymentResult, Status
 from deployments.errors import Audience
-from deployments.reasons import Reason, explain
+from deployments.explanations import explain
+from deployments.reasons import Reason
 from tests.scenarios.state_bucket import FrontedBucket, until_settled
 from tests.support.processes import end_processes_below
 from tests.support.servers import eventually

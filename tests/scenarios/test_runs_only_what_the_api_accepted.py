@@ -23,7 +23,12 @@ from deployments.reasons import Reason
 from deployments.step_order import DeploymentInput
 from deployments.temporal_names import Memo
 from tests.scenarios.hostile_inputs import hostile_inputs
-from tests.support.forged import FORGERIES, forged_deployment, forged_stack_record
+from tests.support.forged import (
+    FORGERIES,
+    OF_ANOTHER_RELEASE,
+    forged_deployment,
+    forged_stack_record,
+)
 from tests.support.ids import deployment_id
 from tests.support.intruder import Call, intrude, start_raw
 from tests.support.servers import ROOT, TemporalServer, eventually
@@ -85,13 +90,13 @@ async def test_what_the_api_did_not_sign_is_refused_before_anything_is_made(hous
 
 
 async def test_workflows_with_content_of_no_service_end_no_worker(house: House) -> None:
-    """A workflow whose status is `x` ended every worker, a record without a memo as well."""
+    """A workflow of a foreign start or status ended every worker, a record without memo as well."""
     stack = "local.sandbox.demo-project-1.forged"
     (house.data / "stacks" / stack).mkdir(parents=True)
     (house.data / "stacks" / stack / "terraform.tfstate").write_text('{"version": 4}')
-    attributes, memo = FORGERIES["status"]
     async with (
-        forged_deployment(house.client, deployment_id("v"), attributes, memo),
+        forged_deployment(house.client, deployment_id("v"), *FORGERIES["start"]),
+        forged_deployment(house.client, deployment_id("u"), *OF_ANOTHER_RELEASE["status"]),
         forged_stack_record(house.client, stack, {}),
     ):
         worker = house.worker()

@@ -66,7 +66,7 @@ async def test_tokens_of_seconds_last_for_an_apply_whose_worker_is_killed(
     await ended_well(deployment)
     assert set((await deployment.attempts()).values()) == {1}
     assert len(marks(deployment)) >= 3, "the token was renewed again and again"
-    # The template asks for the project; preflight also asks what is switched off in it.
+    # The template asks for the project; preflight also asks what is disabled in it.
     asked = [item for item in google.asked() if item["path"].endswith("/projects/demo-proj")]
     assert {entry["status"] for entry in asked} == {200}
     for step in (PLAN, APPLY):

@@ -12,7 +12,7 @@ from deployments.acap_config import SECRETS
 from tests.support.anava_stack import APPLY_SECONDS
 from tests.support.front import Front
 from tests.support.machine import Machine
-from tests.support.real_provider import PROJECT
+from tests.support.real_provider import PROJECT, VERSION
 
 __all__ = ["as_example", "demonstrate"]
 
@@ -53,6 +53,7 @@ def as_example(config: dict[str, Any]) -> str:
     app = str(config["firebase"]["appId"])
     shown: dict[str, Any] = json.loads(text.replace(app, f"{app.rpartition(':')[0]}:demonstration"))
     shown["deployment"] |= _FIXED
+    shown["deployment"]["outputs"]["template_version"] = VERSION
     for pointer in SECRETS:
         section, key = pointer.strip("/").split("/")
         shown[section][key] = "(secret)"

@@ -272,6 +272,12 @@ QUOTA_PROJECT = with_details(
         "reason": "SERVICE_DISABLED",
     },
 )
+# terraform-google-modules/terraform-google-bastion-host#14; DataBiosphere/azul#4390
+ROLE_ID_RESERVED = (
+    "Error creating the custom project role projects/demo-proj/roles/anava_device: googleapi: "
+    "Error 400: You can't create a role_id (anava_device) which has been marked for deletion., "
+    "failedPrecondition"
+)
 # midl-dev/tezos-on-gke#7
 PROJECT_RECENT = (
     "Error creating Secret: googleapi: Error 403: Project 123456789012 is not found and cannot be "

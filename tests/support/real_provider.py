@@ -10,10 +10,11 @@ from adapters.settings import Settings, base_environment
 from adapters.terraform import command, function_archives
 from tests.support.servers import ROOT
 from tests.support.stand_in.endpoints import endpoints
-from worker.run_directory import _IGNORED
+from worker.run_directory import ignored_of
 
 ANAVA = ROOT / "terraform" / "anava"
 PROJECT = "demo-proj"  # the one that the stand-in has from the start
+VERSION = "0123456789ab"  # of the template, which the service computes
 NOBODY = 9  # a port on which nothing listens
 
 NO_MIRROR = "no mirror of Google's provider: make providers, or ANAVA_TERRAFORM__MIRROR"
@@ -33,13 +34,12 @@ class Failed(AssertionError):
 class Template:
     """A copy of the template as a run directory has it, and terraform in it."""
 
-    def __init__(self, folder: Path, port: int = NOBODY) -> None:
+    def __init__(self, folder: Path, port: int = NOBODY, template: Path = ANAVA) -> None:
         """Without a stand-in nobody answers: what asks Google fails."""
         place = mirror()
         assert place is not None
         self.work = folder / "work"
-        shutil.copytree(ANAVA, self.work, ignore=shutil.ignore_patterns(*_IGNORED))
-        self.pack()
+        self.copy(template)
         (folder / "home").mkdir()
         cli_config = folder / "terraform.tfrc"
         cli_config.write_text(command.cli_config(place))
@@ -48,6 +48,13 @@ class Template:
             **endpoints(port),
             **({} if port != NOBODY else {"GOOGLE_OAUTH_ACCESS_TOKEN": "none"}),
         }
+
+    def copy(self, template: Path) -> None:
+        """Write the template's files over those of an earlier version; the state stays."""
+        for file in self.work.glob("*.tf"):
+            file.unlink()
+        shutil.copytree(template, self.work, ignore=ignored_of(template), dirs_exist_ok=True)
+        self.pack()
 
     def run(self, *arguments: str, expected: int = 0) -> str:
         """What terraform prints.
@@ -70,7 +77,12 @@ class Template:
 
     def set(self, **variables: object) -> None:
         """Write the variables as the service does."""
-        values = {"project_id": PROJECT, "propagation_seconds": 0, **variables}
+        values = {
+            "project_id": PROJECT,
+            "propagation_seconds": 0,
+            "template_version": VERSION,
+            **variables,
+        }
         (self.work / "terraform.tfvars.json").write_text(json.dumps(values))
 
     def plan(self, *arguments: str) -> dict[str, Any]:

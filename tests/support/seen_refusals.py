@@ -32,7 +32,7 @@ SEEN = [
         refusals.PERMISSION_ENABLE,
         Reason.PERMISSION_DENIED,
         Action.USER_ACTION,
-        "secretmanager.googleapis.com may not be switched on",
+        "secretmanager.googleapis.com may not be enabled",
     ),
     (refusals.EXISTS_ACCOUNT, Reason.ALREADY_EXISTS, Action.IMPORT, ""),
     (refusals.EXISTS_POOL, Reason.ALREADY_EXISTS, Action.IMPORT, ""),

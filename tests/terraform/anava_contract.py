@@ -17,6 +17,7 @@ OUTPUTS = SENSITIVE | {
     "firebase_config_secret_name",
     "firebase_storage_bucket",
     "firebase_web_app_id",
+    "template_version",
     "tvm_function_url",
     "vertex_ai_service_account_email",
     "workload_identity_provider",

@@ -62,9 +62,11 @@ def test_no_path_leads_out_of_the_module() -> None:
     opened = re.findall(r"\b(?:file\w*|templatefile|fileset)\(([^)]*)\)", written)
 
     assert opened != []
-    assert [
-        item for item in opened if not item.startswith(('"${path.module}/', "each.value"))
-    ] == []
+    assert [item for item in opened if not item.startswith(('"${path.module}/', "archive"))] == []
+    (archives,) = (
+        dict(content)["archives"] for _, content in of("locals") if "archives" in content
+    )
+    assert {value[:15] for value in texts(archives) if ".zip" in value} == {"${path.module}/"}
     assert re.findall(r"path\.(?!module\b)\w+|\.\./", written) == []
 
 
@@ -171,7 +173,7 @@ LIMITS = [
     ("a bucket", "{project}-{prefix}-functions", 63),
     ("a pool", "devices-{prefix}-{suffix}", 32),
     ("a key", "{prefix}-gateway-key-{suffix}", 63),
-    ("a custom role", "{prefix}_device", 64),
+    ("a custom role", "{prefix}_device_{suffix}", 64),
     ("a function's Cloud Run service", "{prefix}-device-auth-fn", 49),
     ("a gateway", "{prefix}-gateway", 63),
 ]

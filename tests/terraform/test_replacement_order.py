@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.support.real_provider import ANAVA
 from tests.terraform.hcl_files import bodies, texts
 
@@ -22,6 +24,17 @@ def _references(value: object, seen: frozenset[str] = frozenset()) -> set[str]:
         labels |= set(re.findall(r"\b(?:google|terraform)_\w+\.\w+", text)) & RESOURCES.keys()
         for name in set(re.findall(r"\blocal\.(\w+)", text)) - seen:
             labels |= _references(LOCALS[name], seen | {name})
+    return labels
+
+
+def _needed(label: str) -> set[str]:
+    """Whatever a resource waits for, over any number of references."""
+    labels: set[str] = set()
+    queue = [label]
+    while queue:
+        fresh = _references(RESOURCES[queue.pop()]) - labels
+        labels |= fresh
+        queue += fresh
     return labels
 
 
@@ -53,6 +66,13 @@ def test_a_function_of_a_failed_build_is_deleted_before_it_is_created_again() ->
     }
 
 
+def test_the_source_of_a_function_is_never_replaced_only_joined_by_another() -> None:
+    """A stack of 0.1.0 could not be upgraded at all: "Cycle"."""
+    source = RESOURCES["google_storage_bucket_object.functions"]
+    assert source["name"] == "${each.key}"
+    assert "filesha256(archive)" in str(LOCALS["sources"])
+
+
 def test_the_functions_wait_for_the_roles_of_their_build() -> None:
     (wait,) = RESOURCES["google_cloudfunctions2_function.this"]["depends_on"]
     assert _references(wait) == {"terraform_data.roles"}
@@ -64,9 +84,37 @@ def test_whatever_waits_for_the_apis_waits_until_they_take_effect() -> None:
     direct = {
         label
         for label, body in RESOURCES.items()
-        if "google_project_service.this" in _references(body.get("depends_on", []))
+        if "google_project_service.this" in _references(body)
     }
     assert direct == {"terraform_data.apis"}
+
+
+@pytest.mark.parametrize(
+    ("wait", "needed"),
+    [
+        ("apis", {"google_project_service.first", "google_project_service.this"}),
+        ("gateway_api", {"google_api_gateway_api.this"}),
+        ("roles", {"google_project_iam_member.this"}),
+    ],
+)
+def test_a_wait_is_repeated_with_what_it_waits_for(wait: str, needed: set[str]) -> None:
+    """A role that was taken away and granted again was not waited for: its name was the trigger."""
+    trigger = RESOURCES[f"terraform_data.{wait}"]["triggers_replace"]
+    assert {*re.findall(r"\bgoogle_\w+\.\w+", str(trigger))} == needed
+
+
+def test_the_condition_on_a_claim_waits_for_the_functions_that_set_the_claim() -> None:
+    """In an upgrade no device would get a token until the functions have their new code."""
+    provider = RESOURCES["google_iam_workload_identity_pool_provider.firebase"]
+    assert "google_cloudfunctions2_function.this" in _references(provider["depends_on"])
+
+
+def test_no_rules_are_deleted_before_a_build_and_created_behind_it() -> None:
+    """Terraform deletes a replaced release at once, and creates it behind all that it waits for."""
+    releases = [label for label in RESOURCES if label.startswith("google_firebaserules_release.")]
+    needed = {release: _needed(release) for release in releases}
+    assert len(needed) == 2
+    assert [r for r in releases if "google_cloudfunctions2_function.this" in needed[r]] == []
 
 
 def test_the_address_of_a_function_fits_into_a_dns_label() -> None:

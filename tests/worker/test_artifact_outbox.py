@@ -5,13 +5,14 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from adapters.local.artifacts import LocalArtifactStore
-from deployments.artifacts import LIMIT_REACHED, OWNER_LIMIT_REACHED, Artifact
+from deployments.artifacts import LIMIT_REACHED, OWNER_LIMIT_REACHED, Artifact, Content
 from deployments.errors import Unavailable
 from deployments.size_limit import ALWAYS_BYTES
 from tests.support.ids import deployment_id
@@ -223,15 +224,18 @@ async def test_in_place_of_an_artifact_beyond_the_share_of_the_owner_stands_this
     store: Store, directory: RunDirectory, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An owner's plans and outputs filled the disk of all owners."""
-    shares: list[str] = []
+    shares: list[tuple[str, str]] = []
     loop = threading.get_ident()
 
-    def share(deployment: str) -> int:
+    @contextmanager
+    def room(deployment: str, name: str) -> Iterator[int]:
         assert threading.get_ident() != loop, "the event loop waits for a count"
-        shares.append(deployment)
-        return 2 * ALWAYS_BYTES
+        shares.append((deployment, name))
+        yield 2 * ALWAYS_BYTES
+        if name == "plan.json":
+            assert (directory.path / "outbox" / name).exists(), "the file is admitted, not written"
 
-    boxes = ArtifactOutbox(store, WEEK, 4 * ALWAYS_BYTES, share)
+    boxes = ArtifactOutbox(store, WEEK, 4 * ALWAYS_BYTES, room)
     sizes = {
         "plan.txt": ALWAYS_BYTES,
         "plan.json": 2 * ALWAYS_BYTES,
@@ -253,4 +257,39 @@ async def test_in_place_of_an_artifact_beyond_the_share_of_the_owner_stands_this
     assert entries["plan.txt"].left_out_message == ""
     assert f"{OWNER_LIMIT_REACHED}: outputs.json of {DEPLOYMENT} has" in caplog.text
     # A file of ordinary size, and a file beyond the deployment's own limit, need no count.
-    assert shares == [DEPLOYMENT] * 2
+    assert shares == [(DEPLOYMENT, "plan.json"), (DEPLOYMENT, "outputs.json")]
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_a_repeat_replaces_no_artifact_by_the_limit_of_the_owner(
+    store: Store, directory: RunDirectory, sent: bool
+) -> None:
+    """Temporal repeats `report_plan`; meanwhile other deployments of the owner wrote."""
+    room = 2 * ALWAYS_BYTES
+    boxes = ArtifactOutbox(store, WEEK, owner_room=lambda *_: nullcontext(room))
+    await boxes.enqueue_limited(directory, "plan.json", "x" * room)
+    if sent:
+        await boxes.send(directory)
+    room = ALWAYS_BYTES
+    await boxes.enqueue_limited(directory, "plan.json", "y" * 2 * ALWAYS_BYTES)
+    await boxes.enqueue_limited(directory, "plan.txt", "y" * 2 * ALWAYS_BYTES)
+    await boxes.send(directory)
+    assert await store.text("plan.json") == "y" * 2 * ALWAYS_BYTES
+    assert OWNER_LIMIT_REACHED in await store.text("plan.txt")
+
+    # A plan of the next try that needs more bytes has no room.
+    await boxes.enqueue_limited(directory, "plan.json", "z" * (2 * ALWAYS_BYTES + 1))
+    await boxes.send(directory)
+    assert OWNER_LIMIT_REACHED in await store.text("plan.json")
+
+
+async def test_a_store_that_does_not_answer_delays_no_end_at_the_limit_of_the_owner(
+    store: Store, directory: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(deployment: str, name: str) -> Content:
+        raise Unavailable("out of order")
+
+    monkeypatch.setattr(store, "open", refused)
+    boxes = ArtifactOutbox(store, WEEK, owner_room=lambda *_: nullcontext(0))
+    await boxes.enqueue_limited(directory, "plan.json", "x" * 2 * ALWAYS_BYTES)
+    assert OWNER_LIMIT_REACHED in (directory.path / "outbox" / "plan.json").read_text()

@@ -5,24 +5,26 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.local import disk_space
-from adapters.settings import LimitsSettings, Settings
-from deployments.artifacts import OWNER_LIMIT_REACHED, left_out_content
+from adapters.local.event_file import EVENT_FILE
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.errors import DiskFull
+from deployments.events import EndKind
 from deployments.execution import Caller
 from deployments.retention import DAY_SECONDS
-from deployments.size_limit import ALWAYS_BYTES
+from deployments.size_limit import ALWAYS_BYTES, SizeLimit
 from deployments.subject import subject_of
 from tests.support.ids import deployment_id
 from tests.support.small_disk import small_disk
-from tests.support.worker_host import worker_host
-from worker.owner_bytes import OwnerBytes
+from tests.worker.steps.event_logs import log_of
+from worker.owner_bytes import OwnerBytes, sweep_owners
 
 REQUEST = DeploymentRequest(Stack("sandbox", "demo-project-1", "anava"), "us-central1", "US")
 LIMIT = 80_000_000
@@ -58,9 +60,18 @@ class Scene:
         (run / "template.json").write_text(json.dumps({"owner": owner(name)}))
         return run
 
+    def sweep(self) -> None:
+        sweep_owners(self.data, self.data / "runs")
+
     def share(self, deployment: str) -> int:
         """The share by a worker that has counted nothing yet."""
-        return OwnerBytes(self.data, self.data / "runs", LIMIT).share(deployment)
+        return OwnerBytes(self.data, self.data / "runs", LIMIT).log_share(deployment)
+
+
+def room_of(scene: Scene, id: str) -> int:
+    """The bytes that an artifact may have, without a reservation."""
+    with scene.owners.room(id, "plan.txt") as room:
+        return room
 
 
 @pytest.fixture
@@ -173,10 +184,11 @@ def test_a_count_serves_for_twenty_times_its_duration(
     times = iter([100.0, 101.0, 120.9, 121.1, 121.1, 121.2])
     monkeypatch.setattr(time, "monotonic", lambda: next(times))
     scene.deployment(FIRST, "ann")
-    assert scene.owners.share(FIRST) == NEW
-    scene.deployment(FIRST, "ann", log=8_000_000)
-    assert scene.owners.share(FIRST) == NEW
-    assert scene.owners.share(FIRST) == (LIMIT - 8_000_000) // 8
+    scene.deployment(SECOND, "ann")
+    assert room_of(scene, FIRST) == NEW
+    scene.deployment(SECOND, "ann", log=8_000_000)
+    assert room_of(scene, FIRST) == NEW
+    assert room_of(scene, FIRST) == (LIMIT - 8_000_000) // 8
 
 
 def test_only_the_folders_of_the_owners_deployments_are_read(
@@ -184,6 +196,7 @@ def test_only_the_folders_of_the_owners_deployments_are_read(
 ) -> None:
     """Ended deployments of other owners cost nothing."""
     scene.deployment(FIRST, "ann", log=1)
+    scene.deployment(SECOND, "ann", log=8)
     for number in range(50):
         scene.deployment(deployment_id(str(number)), "bob", log=1, artifacts=1)
     read: list[str] = []
@@ -198,9 +211,10 @@ def test_only_the_folders_of_the_owners_deployments_are_read(
     monkeypatch.setattr(os, "lstat", noted(os.lstat))
     monkeypatch.setattr(os, "listdir", noted(os.listdir))
 
-    assert scene.share(FIRST) == (LIMIT - 1) // 8
+    assert scene.share(FIRST) == (LIMIT - 8) // 8
     assert read
-    assert [path for path in read if FIRST not in path and owner("ann") not in path] == []
+    names = (FIRST, SECOND, owner("ann"))
+    assert [path for path in read if not any(name in path for name in names)] == []
 
 
 def test_the_sweep_forgets_what_the_retention_has_deleted(scene: Scene) -> None:
@@ -213,39 +227,121 @@ def test_the_sweep_forgets_what_the_retention_has_deleted(scene: Scene) -> None:
     for id in (FIRST, SECOND, THIRD):
         os.utime(entries / id, (0, time.time() - DAY_SECONDS - 60))
     (entries / "a name").touch()
-    scene.owners.sweep()
+    scene.sweep()
     left = {path.name for path in entries.iterdir()}
     assert left == {FIRST, SECOND, deployment_id("new"), "a name"}
 
 
-NAMES = ["ann", "", "../../etc", "a/b", "\0", "é" * 5_000, "ann/bob", ".", "\udcff"]
+def test_the_sweep_touches_no_folder_that_the_host_has_not_made(scene: Scene) -> None:
+    """Files of another program were deleted through a link in the place of an owner's folder."""
+    foreign = scene.data / "foreign"
+    owners = scene.data / "owners"
+    for folder in (foreign, owners / "backup", owners / owner("ann")):
+        folder.mkdir(parents=True)
+        (folder / FIRST).write_text("")
+        os.utime(folder / FIRST, (0, 0))
+    (owners / owner("eve")).symlink_to(foreign)
+    (owners / owner("bob")).write_text("a file")
+    scene.sweep()
+    assert (foreign / FIRST).exists()
+    assert (owners / "backup" / FIRST).exists()
+    assert not (owners / owner("ann") / FIRST).exists()
 
 
-def entries_of(data: Path) -> set[tuple[str, ...]]:
-    paths = {path.relative_to(data / "owners").parts for path in data.glob("owners/**/*")}
-    return {path for path in paths if len(path) > 1}
+def test_the_sweep_follows_no_link_in_the_place_of_all_owners(scene: Scene) -> None:
+    foreign = scene.data / "foreign"
+    (foreign / owner("ann")).mkdir(parents=True)
+    (foreign / owner("ann") / FIRST).write_text("")
+    os.utime(foreign / owner("ann") / FIRST, (0, 0))
+    (scene.data / "owners").symlink_to(foreign)
+    scene.sweep()
+    assert (foreign / owner("ann") / FIRST).exists()
 
 
-async def test_no_name_of_an_owner_becomes_a_path(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, limits=LimitsSettings(owner_mb=80))
-    ids = [deployment_id(name.encode("utf-8", "replace").decode()) for name in NAMES]
-    async with worker_host(settings) as host:
-        for id, name in zip(ids, NAMES, strict=True):
-            await host.prepare(id, REQUEST, "run", name)
-            await host.prepare(id, REQUEST, "run", name)
-    assert entries_of(tmp_path) == {(owner(name), id) for id, name in zip(ids, NAMES, strict=True)}
-    assert {OwnerBytes.open(settings).share(id) for id in ids} == {NEW}
+def opened(scene: Scene, id: str) -> Path:
+    """A deployment of ann that runs."""
+    run = scene.deployment(id, "ann")
+    (run / "work").mkdir()
+    return run
 
 
-async def test_the_host_leaves_out_the_outputs_of_an_owner_without_room(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, limits=LimitsSettings(owner_mb=1))
-    async with worker_host(settings) as host:
-        for id, size in ((FIRST, ALWAYS_BYTES), (SECOND, ALWAYS_BYTES + 1)):
-            await host.prepare(id, REQUEST, "run", "ann")
-            await host.archive.enqueue(id, "{}", "x" * size)
-    outputs = [settings.runs / id / "outbox" / "outputs.json" for id in (FIRST, SECOND)]
-    assert outputs[0].stat().st_size == ALWAYS_BYTES
-    assert outputs[1].read_text() == left_out_content("outputs.json", OWNER_LIMIT_REACHED)
+def test_the_deployments_own_files_take_nothing_from_its_share(scene: Scene) -> None:
+    """A repeat of `finalize_deployment` replaced a stored artifact by `owner_limit_reached`."""
+    sizes = {"log": NEW, "outbox": NEW, "artifacts": NEW}
+    scene.deployment(FIRST, "ann", **sizes)
+    assert scene.share(FIRST) == NEW
+    with scene.owners.room(FIRST, "outputs.json") as share:
+        assert share == NEW
+
+
+def test_logs_that_grow_at_once_are_reserved_with_their_copies(scene: Scene) -> None:
+    """Each of them counted the others as empty, so that all had the same eighth."""
+    ids = [deployment_id(str(number)) for number in range(20)]
+    for id in ids:
+        opened(scene, id)
+    shares = [scene.owners.log_share(id) for id in ids]
+    assert shares[:3] == [NEW, NEW // 2, NEW // 4]
+    assert 4 * sum(share for share in shares if share > ALWAYS_BYTES) <= LIMIT
+    # A later step, and a step whose supervisor is replaced, have the same share.
+    assert [scene.owners.log_share(id) for id in ids] == shares
+
+
+def test_a_reservation_ends_with_the_deployment(scene: Scene) -> None:
+    run = opened(scene, FIRST)
+    opened(scene, SECOND)
+    scene.owners.log_share(FIRST)
+    (run / "work").rmdir()
+    scene.deployment(FIRST, "ann", outbox=800_000)
+    assert scene.owners.log_share(SECOND) < NEW - 100_000, "the copies of the log are not sent"
+    (run / "outbox" / "plan.txt").unlink()
+    scene.deployment(FIRST, "ann", log=800_000)
+    assert scene.owners.log_share(SECOND) == (LIMIT - 800_000) // 8
+
+
+def test_files_that_are_written_at_once_end_within_the_limit(scene: Scene) -> None:
+    """Each thread counted before the others wrote."""
+    ids = [deployment_id(str(number)) for number in range(24)]
+    for id in ids:
+        scene.deployment(id, "ann")
+
+    def write(id: str) -> list[int]:
+        sizes = []
+        for name in ("a.json", "b.json", "c.json", "d.json"):
+            with scene.owners.room(id, name) as share:
+                path = scene.data / "artifacts" / id / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+                os.truncate(path, share)
+            sizes.append(share)
+        return sizes
+
+    with ThreadPoolExecutor(len(ids)) as threads:
+        sizes = [size for part in threads.map(write, ids) for size in part]
+    assert len({*sizes}) > 4
+    # Beyond the limit is only what each file may always have.
+    assert sum(size for size in sizes if size > ALWAYS_BYTES) <= LIMIT
+
+
+async def test_a_log_at_half_of_its_share_continues_after_a_restart(scene: Scene) -> None:
+    """The bytes of the log counted twice: as its own and as those of its owner."""
+    run = opened(scene, FIRST)
+    folder = run / "steps" / "1"
+    folder.mkdir(parents=True)
+    (folder / "started.json").write_text("{}")
+    for share in (0.5, 0.97):
+        with (folder / "spool").open("ab") as spool:
+            line = b"x" * 20_000 + b"\n"
+            size = (folder / EVENT_FILE).stat().st_size if (folder / EVENT_FILE).exists() else 0
+            spool.write(line * int((NEW * share - size) / (len(line) + 200)))
+        owners = OwnerBytes(scene.data, scene.data / "runs", LIMIT)
+        limit = SizeLimit(owner_share=partial(owners.log_share, FIRST))
+        log = log_of(folder, limit=limit)
+        await log.pump()
+        if share == 0.5:
+            log.release()
+    assert (await log.close()).end is EndKind.COMPLETE
+    log.release()
+    assert (folder / EVENT_FILE).stat().st_size > NEW * 0.9
 
 
 def test_tenant_and_owner_are_not_joined_into_the_same_digest() -> None:

@@ -34,7 +34,9 @@ def test_after_the_end_log_progress_exit_record_and_errors_of_the_runner_stay(
     assert {path.name for path in step.iterdir()} == retained
 
 
-def test_every_file_of_a_template_reaches_the_run_except_what_tools_leave(tmp_path: Path) -> None:
+def test_every_file_of_a_template_reaches_the_run_except_its_tests_and_prices(
+    tmp_path: Path,
+) -> None:
     """A template that read a Markdown file of its own failed at its plan."""
     template = tmp_path / "template"
     files = {
@@ -46,8 +48,12 @@ def test_every_file_of_a_template_reaches_the_run_except_what_tools_leave(tmp_pa
         ".terraform.lock.hcl",
         "functions/job/main.py",
         f"functions/job/README.{MARKDOWN}",
+        "functions/job/tests/data.json",
+        "texts/costs.json",
     }
-    for name in (*files, ".terraform/modules.json", "functions/job/__pycache__/main.pyc"):
+    left = {".terraform/modules.json", "functions/job/__pycache__/main.pyc"}
+    left |= {"tests/variables.tftest.hcl", "costs.json"}
+    for name in files | left:
         path = template / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
@@ -60,6 +66,34 @@ def test_every_file_of_a_template_reaches_the_run_except_what_tools_leave(tmp_pa
     made = {"functions/job.zip", "terraform.tfvars.json", "backend.tf.json"}
     paths = (path for path in run.work.rglob("*") if path.is_file())
     assert {str(path.relative_to(run.work)) for path in paths} == files | made
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (b'variable "template_version" {}', True),
+        (b'variable "template_version" {} # \xff', True),
+        (b'variable "other" {}', False),
+        (b"", False),
+    ],
+)
+def test_a_template_that_has_the_variable_gets_its_own_version(
+    tmp_path: Path, text: bytes, named: bool
+) -> None:
+    """The state did not name the template; terraform warns of a value without a variable."""
+    template = tmp_path / "template"
+    template.mkdir()
+    (template / "variables.tf").write_bytes(text)
+    run = RunDirectory(tmp_path / "dep-1")
+    stack = Stack("sandbox", "demo-project-1", "anava")
+    request = DeploymentRequest(stack, "us-central1", "US", '{"lines": 1}')
+
+    run.make(template, request, "{}", [])
+
+    values = json.loads((run.work / "terraform.tfvars.json").read_text())
+    assert values["lines"] == 1
+    assert ("template_version" in values) is named
+    assert values.get("template_version", run.template_version()) == run.template_version() != ""
 
 
 def test_without_a_free_inode_the_reserve_takes_the_mark_of_the_end(tmp_path: Path) -> None:

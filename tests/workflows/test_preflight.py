@@ -4,6 +4,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Replayer
 
+from adapters.google import imports
+from adapters.terraform import run_command
 from deployments.deployment import Status
 from deployments.findings import Severity, finding
 from deployments.imports import Import, ImportSurvey
@@ -13,6 +15,7 @@ from deployments.timings import RetryLimits
 from tests.support import refusals
 from tests.support.servers import eventually
 from tests.workflows.scripted import Scripted, ScriptedHost, done, refused
+from workflows.activity_options import FIND_EXISTING
 from workflows.deployment import DeploymentWorkflow
 from workflows.stack_queue import StackHolderWorkflow
 
@@ -143,3 +146,55 @@ async def test_after_a_deletion_the_plan_is_made_anew(client: Client) -> None:
     assert result.status is Status.COMPLETED
     assert host.phases == [INIT, PLAN, PLAN, APPLY]
     assert [order.imports for order in host.orders if order.phase is PLAN] == [[], []]
+
+
+def test_the_activity_has_time_for_the_plan_and_the_whole_survey() -> None:
+    limit = FIND_EXISTING["start_to_close_timeout"].total_seconds()
+    assert limit > run_command._TIMEOUT_SECONDS + imports._SURVEY_SECONDS
+
+
+DELETED = finding(Reason.RESOURCE_DELETED, severity=Severity.NOTE, resource="a.f")
+
+
+async def test_a_deletion_is_reported_with_the_result(client: Client) -> None:
+    """A customer's function disappeared without a word."""
+    host = ScriptedHost([done])
+    untracked = finding(Reason.RESOURCE_DELETED, severity=Severity.NOTE, resource="a.config")
+    host.surveys = [
+        ImportSurvey(findings=[DELETED], deleted=["a.f"]),
+        ImportSurvey(findings=[DELETED, untracked]),
+    ]
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK, "anava")
+        result = await deployment.result()
+        await replay(deployment)
+
+    assert result.status is Status.COMPLETED
+    assert result.errors == [DELETED, untracked]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        ImportSurvey(findings=[DELETED], deleted=["a.f"]),
+        ImportSurvey([CONFIG], [DELETED], deleted=["a.f"]),
+    ],
+)
+async def test_a_plan_older_than_a_deletion_is_never_applied(
+    client: Client, last: ImportSurvey
+) -> None:
+    """After the third survey the plan was applied, and missed the function of the deletion."""
+    host = ScriptedHost([done])
+    host.surveys = [ImportSurvey([ACCOUNT]), ImportSurvey([CONFIG]), last]
+    async with host.workers(client):
+        deployment = await Scripted.start(client, QUICK, "anava")
+        result = await deployment.result()
+        await replay(deployment)
+
+    assert host.phases == [INIT, PLAN, PLAN, PLAN]
+    assert (result.status, result.reason) == (Status.FAILED, Reason.CONCURRENT_CHANGE)
+    assert [item.cause for item in result.errors] == [
+        Reason.CONCURRENT_CHANGE,
+        Reason.RESOURCE_DELETED,
+    ]
+    assert result.errors[0].resource == "a.f"

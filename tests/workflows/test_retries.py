@@ -13,9 +13,10 @@ from deployments.errors import (
     StateReplaced,
     TerraformUnusable,
 )
+from deployments.explanations import Actor
 from deployments.findings import Effect
 from deployments.phase import Phase
-from deployments.reasons import Actor, Reason
+from deployments.reasons import Reason
 from deployments.step import Resource, ResourceStatus
 from deployments.temporal_names import Signal
 from deployments.timings import RetryLimits
@@ -62,7 +63,7 @@ async def test_an_api_that_was_just_enabled_is_waited_for(client: Client) -> Non
         details = await deployment.until_reason(Reason.API_DISABLED)
         result = await deployment.result()
 
-    assert "secretmanager.googleapis.com is switched off, or was switched on just now" in details
+    assert "secretmanager.googleapis.com is disabled in project 123456789012" in details
     assert "again in " in details
     assert result.status is Status.COMPLETED
 

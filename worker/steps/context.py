@@ -11,6 +11,7 @@ from adapters.terraform import command
 from adapters.terraform.state.backends import StateBackends
 from deployments.step import StepOrder
 from deployments.typical_durations import TypicalDurations
+from worker.owner_bytes import OwnerBytes
 
 __all__ = ["HostContext"]
 
@@ -21,8 +22,7 @@ class HostContext:
 
     `inherited` is what each child process gets besides its own environment: the path of shared
     libraries, which the interpreter of the runner may need, proxy and certificate authorities.
-    `log_limit_bytes` is the limit for the log of a deployment, `owner_share` the bytes
-    that its owner's other data leave for a file.
+    `log_limit_bytes` is the limit for the log of a deployment; `owners` is the count of the worker.
     """
 
     workers: Path
@@ -34,10 +34,10 @@ class HostContext:
     redactor: Callable[[str], Redactor]
     states: StateBackends
     durations: Callable[[], TypicalDurations]
+    owners: OwnerBytes
     google: str | None = None
     inherited: Mapping[str, str] = field(default_factory=dict)
     log_limit_bytes: int = sys.maxsize
-    owner_share: Callable[[str], int] = lambda _: sys.maxsize
 
     def environment(self, home: Path) -> dict[str, str]:
         """Terraform's complete environment, for the home folder of a deployment."""

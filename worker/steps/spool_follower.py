@@ -156,7 +156,7 @@ class SpoolFollower:
                 durations=self._context.durations,
                 limit=SizeLimit(
                     self._context.log_limit_bytes,
-                    partial(self._context.owner_share, self._key.deployment),
+                    partial(self._context.owners.log_share, self._key.deployment),
                     used_bytes=self._earlier_bytes(),
                 ),
             )

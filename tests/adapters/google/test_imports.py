@@ -6,8 +6,10 @@ import pytest
 
 from adapters.google.api import GoogleApi
 from adapters.google.imports import GoogleImportFinder
+from deployments.findings import Effect, Severity
 from deployments.imports import Import, PlannedCreation
 from deployments.reasons import Reason
+from google_stand_in.answers import error_info, refusal
 from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn, Token
 
@@ -239,6 +241,67 @@ async def test_a_deleted_pool_and_its_provider_come_back(
         if name.startswith(POOL)
     }
     assert states == {POOL: "ACTIVE", f"{POOL}/providers/firebase": "ACTIVE"}
+
+
+def denied(path: str, method: str = "") -> dict[str, object]:
+    return {"path": path, "method": method, "failure": "permission_denied"}
+
+
+async def test_a_refused_undelete_is_a_finding_about_its_resource(
+    google: ServedStandIn, finder: GoogleImportFinder
+) -> None:
+    """The refusal ended the survey: the other resources were neither imported nor named."""
+    keys = "/apikeys/v2/projects/demo-proj/locations/global/keys"
+    google.preload(
+        (f"{keys}?keyId=anava-key", {"displayName": "x"}),
+        ("/secretmanager/v1/projects/demo-proj/secrets?secretId=anava-s", {}),
+    )
+    google.preload((f"{keys}/anava-key", {}), method="DELETE")
+    google.control("PUT", "rules", [denied(":undelete", "POST")])
+    survey = await finder.find_existing("demo-proj", [KEY, SECRET])
+
+    assert survey.imports == [Import(SECRET.address, "projects/demo-proj/secrets/anava-s")]
+    assert [(item.cause, item.resource) for item in survey.findings] == [
+        (Reason.PERMISSION_DENIED, KEY.address)
+    ]
+
+
+async def test_each_refused_resource_has_a_finding(
+    google: ServedStandIn, finder: GoogleImportFinder
+) -> None:
+    google.preload(("/secretmanager/v1/projects/demo-proj/secrets?secretId=anava-s", {}))
+    google.control("PUT", "rules", [denied("/serviceAccounts/"), denied("/webApps")])
+    survey = await finder.find_existing("demo-proj", [ACCOUNT, APP, SECRET])
+
+    assert len(survey.imports) == 1
+    assert {item.resource for item in survey.findings} == {ACCOUNT.address, APP.address}
+    assert {(item.severity, item.effect) for item in survey.findings} == {
+        (Severity.BLOCKING, Effect.FATAL)
+    }
+
+
+async def test_an_expired_sign_in_is_a_single_finding(google: ServedStandIn) -> None:
+    api = GoogleApi(Token("ya29.expired"), google.endpoint)
+    survey = await GoogleImportFinder(api).find_existing("demo-proj", ALL)
+    await api.close()
+
+    assert [(item.cause, item.resource) for item in survey.findings] == [
+        (Reason.SIGN_IN_EXPIRED, "")
+    ]
+
+
+async def test_a_refusal_that_terraform_would_repeat_ends_the_deployment(
+    google: ServedStandIn, finder: GoogleImportFinder
+) -> None:
+    """Its effect was `repeated`, although nothing repeats a survey."""
+    reason = error_info("BILLING_DISABLED", "googleapis.com", {})
+    body = refusal(403, "The billing account is disabled.", reason).answer.content
+    google.control("PUT", "rules", [{"path": "/secrets/", "status": 403, "body": body}])
+    survey = await finder.find_existing("demo-proj", [SECRET])
+
+    assert [(item.cause, item.effect) for item in survey.findings] == [
+        (Reason.BILLING_DISABLED, Effect.FATAL)
+    ]
 
 
 async def test_a_deleted_key_comes_back(google: ServedStandIn, finder: GoogleImportFinder) -> None:

@@ -9,7 +9,8 @@ from adapters.google.api import GoogleApi
 from adapters.google.preflight import GooglePreflight, read_requirements
 from deployments.deployment import DeploymentRequest, Stack
 from deployments.errors import Unavailable
-from deployments.findings import Finding, Severity
+from deployments.findings import Effect, Finding, Severity
+from deployments.organisation_policies import CONSTRAINTS
 from deployments.permissions import OF_BUCKET_POLICY
 from deployments.preflight import blocking
 from deployments.reasons import Reason
@@ -60,9 +61,14 @@ async def check(
     source = Token(token or google.token(ALL if permissions is None else permissions))
     api = GoogleApi(source, google.endpoint)
     try:
-        return await GooglePreflight(api, ROOT / "terraform").check(request)
+        findings = await GooglePreflight(api, ROOT / "terraform").check(request)
     finally:
         await api.close()
+    for item in findings:
+        # Nothing repeats a check: what blocks is fatal, everything else harmless.
+        is_fatal = item.severity is Severity.BLOCKING
+        assert item.effect is (Effect.FATAL if is_fatal else Effect.HARMLESS)
+    return findings
 
 
 async def test_a_project_with_all_that_is_needed_has_no_finding(google: ServedStandIn) -> None:
@@ -161,6 +167,34 @@ async def test_a_policy_that_lets_the_stack_be_is_no_finding(
 async def test_policies_that_may_not_be_read_are_a_note(google: ServedStandIn) -> None:
     (found,) = await check(google, [a_l_l for a_l_l in ALL if a_l_l != "orgpolicy.policy.get"])
     assert (found.cause, found.severity) == (Reason.NOT_CHECKED, Severity.NOTE)
+    assert all(constraint in found.message for constraint in CONSTRAINTS)
+
+
+FORBIDDEN = {"iam.disableServiceAccountCreation": {"rules": [{"enforce": True}]}}
+
+
+@pytest.mark.parametrize("failure", ["permission_denied", "unavailable"])
+async def test_a_violation_is_reported_although_the_next_policy_is_not_readable(
+    google: ServedStandIn, failure: str
+) -> None:
+    """A refusal dropped the violations that were found before."""
+    google.project(org_policies=FORBIDDEN)
+    google.control("PUT", "rules", [{"path": "resourceLocations", "failure": failure}])
+    violation, unchecked = await check(google)
+
+    assert (violation.cause, violation.severity) == (Reason.POLICY_FORBIDS, Severity.BLOCKING)
+    assert (unchecked.cause, unchecked.severity) == (Reason.NOT_CHECKED, Severity.NOTE)
+    assert "gcp.resourceLocations" in unchecked.message
+    # A refusal concerns a single policy; a service without an answer is not called again.
+    assert ("run.allowedIngress" in unchecked.message) is (failure == "unavailable")
+
+
+async def test_policies_without_an_answer_and_without_a_violation_are_an_error(
+    google: ServedStandIn,
+) -> None:
+    google.control("PUT", "rules", [{"path": "getEffectivePolicy", "failure": "unavailable"}])
+    with pytest.raises(Unavailable, match="orgpolicy"):
+        await check(google)
 
 
 async def test_a_region_without_api_gateway_is_found_alone(google: ServedStandIn) -> None:
@@ -179,11 +213,18 @@ _SUSPENDED = refusal(
 ).answer.content
 
 
+# In terraform this cause leads to another try.
+_WITHOUT_BILLING = refusal(
+    403, "The billing account is disabled.", error_info("BILLING_DISABLED", "googleapis.com", {})
+).answer.content
+
+
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
         ({"failure": "perimeter"}, Reason.PERIMETER_FORBIDS),
         ({"status": 403, "body": _SUSPENDED}, Reason.PROJECT_SUSPENDED),
+        ({"status": 403, "body": _WITHOUT_BILLING}, Reason.BILLING_DISABLED),
     ],
 )
 async def test_a_refused_project_has_the_cause_of_the_refusal(

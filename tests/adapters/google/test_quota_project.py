@@ -91,7 +91,7 @@ async def test_a_new_project_without_any_api_is_checked_through_the_services_own
     google.worker_apis = set(ABOUT_PROJECTS)
     findings = await check(api)
 
-    # A note that the deployment switches it on, for each API, and nothing else.
+    # A note that the deployment enables it, for each API, and nothing else.
     assert findings == [(Reason.API_DISABLED, Severity.NOTE, name) for name in NEEDED.apis]
 
 
@@ -111,7 +111,7 @@ async def test_an_api_that_is_off_in_both_projects_is_named_with_the_customers(
     (found,) = await GooglePreflight(api, ROOT / "terraform").check(REQUEST)
 
     assert (found.cause, found.severity) == (Reason.API_DISABLED, Severity.BLOCKING)
-    assert found.message == "cloudresourcemanager.googleapis.com is switched off in demo-proj."
+    assert found.message == "cloudresourcemanager.googleapis.com is disabled in demo-proj."
     assert found.fix.endswith("cloudresourcemanager.googleapis.com --project demo-proj")
 
 
@@ -122,7 +122,7 @@ async def test_an_api_that_is_off_in_the_services_own_project_is_named_with_it(
     (found,) = await GooglePreflight(api, ROOT / "terraform").check(REQUEST)
 
     assert (found.cause, found.audience) == (Reason.API_DISABLED, Audience.OPERATOR)
-    assert f"switched off in {WORKER_NUMBER}, the project of the service's own sign-in" in (
+    assert f"disabled in {WORKER_NUMBER}, the project of the service's own sign-in" in (
         found.message
     )
     assert "demo-proj could not be checked" in found.message

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from adapters.google.api import GoogleApi
 from adapters.google.imports import GoogleImportFinder
-from adapters.google.unusable_resources import UnusableResources, is_unusable
-from deployments.imports import Import, PlannedCreation
+from adapters.google.unusable_resources import is_incomplete, is_unusable
+from deployments.findings import Effect, Severity
+from deployments.imports import Import, ImportSurvey, PlannedCreation
 from deployments.reasons import Reason
+from tests.support.security_rules import RULES_OF_RELEASE_0_1_0
 from tests.support.servers import eventually
 from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn, Token
@@ -32,6 +35,9 @@ ACCOUNT = PlannedCreation(
     "google_service_account.a", "google_service_account", {"account_id": "anava-sa"}
 )
 OURS = {"labels": {"app": "anava"}}
+FAILED = {"state": "FAILED"}
+GEN_2 = {"environment": "GEN_2"}
+GATEWAY = "google_api_gateway_gateway"
 RELEASE = PlannedCreation(
     "google_firebaserules_release.l", "google_firebaserules_release", {"name": "cloud.firestore"}
 )
@@ -40,6 +46,13 @@ RULESET = PlannedCreation(
     "google_firebaserules_ruleset",
     {"source": [{"files": [{"name": "firestore.rules", "content": "allow read: if mine();"}]}]},
 )
+
+
+def busy(status: int, times: int = 0) -> dict[str, object]:
+    body = {"error": {"code": status, "message": "unable to queue the operation"}}
+    return {"path": "/functions/", "method": "DELETE", "status": status, "body": body} | (
+        {"times": times} if times else {}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +69,19 @@ def google(served: ServedStandIn) -> ServedStandIn:
     return served
 
 
+@asynccontextmanager
+async def finder_of(
+    google: ServedStandIn, survey_seconds: float = 20
+) -> AsyncIterator[GoogleImportFinder]:
+    api = GoogleApi(Token(google.token()), google.endpoint)
+    yield GoogleImportFinder(api, survey_seconds)
+    await api.close()
+
+
 @pytest.fixture
 async def finder(google: ServedStandIn) -> AsyncIterator[GoogleImportFinder]:
-    api = GoogleApi(Token(google.token()), google.endpoint)
-    yield GoogleImportFinder(api, UnusableResources(api, settle_seconds=0.2, delete_seconds=0.2))
-    await api.close()
+    async with finder_of(google) as finder:
+        yield finder
 
 
 def function(google: ServedStandIn, **fields: object) -> None:
@@ -74,6 +95,18 @@ def failed_function(google: ServedStandIn, **fields: object) -> None:
     function(google, **fields)
 
 
+def noted(survey: ImportSurvey) -> list[str]:
+    """The addresses of the deleted resources, when there is no other finding."""
+    assert {(item.cause, item.severity, item.effect) for item in survey.findings} <= {
+        (Reason.RESOURCE_DELETED, Severity.NOTE, Effect.HARMLESS)
+    }
+    return [item.resource for item in survey.findings]
+
+
+def deletions(google: ServedStandIn) -> list[int]:
+    return [item["status"] for item in google.asked() if item["method"] == "DELETE"]
+
+
 def exists(google: ServedStandIn, kind: str) -> bool:
     return bool(google.control("GET", "state")["resources"].get(kind))
 
@@ -85,7 +118,8 @@ async def test_a_failed_function_of_an_earlier_deployment_is_deleted_and_not_imp
     failed_function(google)
     survey = await finder.find_existing("demo-proj", [FUNCTION])
 
-    assert (survey.imports, survey.findings) == ([], [])
+    assert survey.imports == []
+    assert noted(survey) == [FUNCTION.address]
     assert not exists(google, "functions")
 
 
@@ -130,7 +164,7 @@ async def test_a_config_in_state_failed_is_deleted(
     survey = await finder.find_existing("demo-proj", [API, CONFIG])
 
     assert survey.imports == [Import(API.address, f"{PARENT}/global/apis/anava-api")]
-    assert survey.findings == []
+    assert noted(survey) == [CONFIG.address]
     assert not exists(google, "configs")
 
 
@@ -148,12 +182,11 @@ async def test_an_operation_in_progress_is_waited_for(google: ServedStandIn) -> 
     assert survey.imports == [Import(FUNCTION.address, NAME)]
 
 
-async def test_an_operation_that_does_not_end_stops_the_deployment(
-    google: ServedStandIn, finder: GoogleImportFinder
-) -> None:
+async def test_an_operation_that_does_not_end_stops_the_deployment(google: ServedStandIn) -> None:
     google.control("PUT", "settings", {"operation_seconds": 600})
     function(google)
-    survey = await finder.find_existing("demo-proj", [FUNCTION])
+    async with finder_of(google, survey_seconds=0.2) as finder:
+        survey = await finder.find_existing("demo-proj", [FUNCTION])
 
     assert survey.imports == []
     assert [item.cause for item in survey.findings] == [Reason.CONCURRENT_CHANGE]
@@ -165,11 +198,78 @@ async def test_an_incomplete_function_of_the_state_is_deleted_before_the_next_pl
 ) -> None:
     function(google)
     survey = await finder.delete_unusable("demo-proj", [FUNCTION])
-    assert (survey.deleted, survey.findings) == ([FUNCTION.address], [])
+    assert (survey.deleted, noted(survey)) == ([FUNCTION.address], [FUNCTION.address])
+    assert "anava-tvm-fn" in survey.findings[0].message
     assert not exists(google, "functions")
 
     again = await finder.delete_unusable("demo-proj", [FUNCTION])
-    assert again.deleted == [FUNCTION.address]
+    assert (again.deleted, again.findings) == ([FUNCTION.address], [])
+
+
+async def test_a_deletion_that_an_earlier_attempt_began_is_waited_for(
+    google: ServedStandIn,
+) -> None:
+    """Google refuses a second DELETE with 409, and the deployment ended with that refusal."""
+    function(google)
+    google.control("PUT", "settings", {"operation_seconds": 600})
+    google.preload((f"/cloudfunctions/v2/{NAME}", {}), method="DELETE")
+    async with finder_of(google) as finder:
+        deletion = asyncio.create_task(finder.delete_unusable("demo-proj", [FUNCTION]))
+        await eventually(lambda: len(google.asked()) >= 2, "the second read of the function")
+        google.control("PUT", "settings", {"skip_seconds": 600})
+        survey = await deletion
+
+    assert (survey.deleted, noted(survey)) == ([FUNCTION.address], [FUNCTION.address])
+    assert deletions(google) == []
+
+
+@pytest.mark.parametrize("status", [400, 409])
+async def test_a_deletion_is_sent_again_after_another_operation_has_ended(
+    google: ServedStandIn, finder: GoogleImportFinder, status: int
+) -> None:
+    function(google)
+    google.control("PUT", "rules", [busy(status, times=2)])
+    survey = await finder.delete_unusable("demo-proj", [FUNCTION])
+
+    assert (survey.deleted, noted(survey)) == ([FUNCTION.address], [FUNCTION.address])
+    assert deletions(google) == [status, status, 200]
+
+
+async def test_a_deletion_that_google_keeps_refusing_has_a_limit(google: ServedStandIn) -> None:
+    function(google)
+    google.control("PUT", "rules", [busy(409)])
+    async with finder_of(google, survey_seconds=1) as finder:
+        survey = await finder.delete_unusable("demo-proj", [FUNCTION])
+
+    assert survey.deleted == []
+    assert [item.cause for item in survey.findings] == [Reason.ALREADY_EXISTS]
+
+
+async def test_a_function_that_failed_and_has_an_address_meanwhile_stays(
+    google: ServedStandIn, finder: GoogleImportFinder
+) -> None:
+    """Another program built the function between the plan and the deletion."""
+    function(google)
+    failed = PlannedCreation(FUNCTION.address, FUNCTION.type, {**FUNCTION.values, **FAILED})
+    survey = await finder.delete_unusable("demo-proj", [failed])
+
+    assert survey.deleted == []
+    assert [item.cause for item in survey.findings] == [Reason.CONCURRENT_CHANGE]
+    assert deletions(google) == []
+
+
+async def test_all_resources_together_have_a_limit(google: ServedStandIn) -> None:
+    """Each request had a limit of its own, so that a slow project exceeded that of the activity."""
+    google.control("PUT", "rules", [{"path": ".", "delay_seconds": 30}])
+    creations = [FUNCTION, API, CONFIG, ACCOUNT, RULESET, RELEASE]
+    async with asyncio.timeout(5), finder_of(google, survey_seconds=0.5) as finder:
+        survey = await finder.find_existing("demo-proj", creations)
+
+    assert {(item.cause, item.severity, item.effect) for item in survey.findings} == {
+        (Reason.GOOGLE_UNAVAILABLE, Severity.BLOCKING, Effect.FATAL)
+    }
+    searched = {item.address for item in creations} - {RULESET.address}
+    assert {item.resource for item in survey.findings} == searched
 
 
 async def test_an_incomplete_account_is_left_to_a_person(
@@ -197,22 +297,70 @@ async def test_a_deletion_that_is_not_allowed_names_the_permission(google: Serve
 @pytest.mark.parametrize(
     ("type", "resource", "unusable"),
     [
-        ("google_cloudfunctions2_function", {"state": "ACTIVE"}, True),
-        ("google_cloudfunctions2_function", {"serviceConfig": None}, True),
-        ("google_cloudfunctions2_function", {"serviceConfig": {"uri": "https://f"}}, False),
-        ("google_api_gateway_gateway", {"state": "ACTIVE"}, True),
-        ("google_api_gateway_gateway", {"defaultHostname": "g"}, False),
-        ("google_api_gateway_api_config", {"state": "ACTIVE"}, False),
-        ("google_api_gateway_api", {}, False),
+        (FUNCTION.type, {**FAILED, **OURS, **GEN_2}, True),
+        (FUNCTION.type, {**FAILED, **OURS, **GEN_2, "serviceConfig": None}, True),
+        # The update of a working function failed: the earlier revision serves the cameras.
+        (FUNCTION.type, {**FAILED, **OURS, **GEN_2, "serviceConfig": {"uri": "https://f"}}, False),
+        (FUNCTION.type, {**FAILED, **OURS, **GEN_2, "url": "https://f"}, False),
+        (FUNCTION.type, {**OURS, **GEN_2, "state": "ACTIVE"}, False),
+        (FUNCTION.type, {**OURS, **GEN_2}, False),
+        # Functions of the first generation never have an address in this field.
+        (FUNCTION.type, {**FAILED, **OURS, "environment": "GEN_1"}, False),
+        (FUNCTION.type, {**FAILED, **OURS}, False),
+        (FUNCTION.type, {**FAILED, **GEN_2}, False),
+        (FUNCTION.type, {**FAILED, **GEN_2, "labels": "anava"}, False),
+        (FUNCTION.type, {**FAILED, **GEN_2, "labels": {"app": ["anava"]}}, False),
+        (CONFIG.type, {**FAILED, **OURS}, True),
+        (CONFIG.type, {**OURS, "state": "ACTIVE"}, False),
+        (CONFIG.type, OURS, False),
+        (API.type, {**FAILED, **OURS}, True),
+        (API.type, OURS, False),
+        (GATEWAY, {**FAILED, **OURS}, True),
+        (GATEWAY, {**FAILED, **OURS, "defaultHostname": "g"}, False),
+        (GATEWAY, {**OURS, "state": "ACTIVE"}, False),
         # Data: never deleted here.
-        ("google_firestore_database", {"state": "FAILED"}, False),
-        ("google_storage_bucket", {"state": "FAILED"}, False),
+        ("google_firestore_database", {**FAILED, **OURS}, False),
+        ("google_storage_bucket", {**FAILED, **OURS}, False),
     ],
 )
-def test_an_address_is_part_of_being_usable(
+def test_only_what_failed_before_it_had_an_address_is_unusable(
     type: str, resource: dict[str, Any], unusable: bool
 ) -> None:
     assert is_unusable(type, resource) is unusable
+
+
+@pytest.mark.parametrize(
+    ("type", "resource", "incomplete"),
+    [
+        (FUNCTION.type, {"state": "ACTIVE"}, True),
+        (FUNCTION.type, {"serviceConfig": "uri"}, True),
+        (FUNCTION.type, {"environment": "GEN_1", "url": "https://f"}, True),
+        (FUNCTION.type, {**FAILED, "serviceConfig": {"uri": "https://f"}}, False),
+        (GATEWAY, {"state": "ACTIVE"}, True),
+        (GATEWAY, {"defaultHostname": "g"}, False),
+        (CONFIG.type, FAILED, True),
+        (CONFIG.type, {"state": "ACTIVE"}, False),
+        (API.type, {}, False),
+        ("google_firestore_database", FAILED, False),
+    ],
+)
+def test_a_resource_without_its_address_is_never_imported(
+    type: str, resource: dict[str, Any], incomplete: bool
+) -> None:
+    assert is_incomplete(type, resource) is incomplete
+
+
+async def test_a_function_of_the_first_generation_stops_the_deployment(
+    google: ServedStandIn, finder: GoogleImportFinder
+) -> None:
+    """It was deleted: with the label, and without an address in the field of the second."""
+    body = {"name": NAME, "environment": "GEN_1", "state": "ACTIVE", **OURS}
+    google.control("PUT", "rules", [{"path": "/functions/", "status": 200, "body": body}])
+    survey = await finder.find_existing("demo-proj", [FUNCTION])
+
+    assert survey.imports == []
+    assert [item.cause for item in survey.findings] == [Reason.ALREADY_EXISTS]
+    assert deletions(google) == []
 
 
 @pytest.mark.parametrize(
@@ -224,6 +372,8 @@ def test_an_address_is_part_of_being_usable(
         ("allow read: if false; allow write;", [Reason.ALREADY_EXISTS]),
         ("allow read: if false || true;", [Reason.ALREADY_EXISTS]),
         ("/* allow read: if false; */ allow read: if\ntrue;", [Reason.ALREADY_EXISTS]),
+        # The stack whose state was lost: the template of release 0.1.0 made these rules.
+        (RULES_OF_RELEASE_0_1_0, []),
     ],
 )
 async def test_rules_of_another_app_on_the_default_database_are_not_replaced(

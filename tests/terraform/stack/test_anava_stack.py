@@ -188,9 +188,29 @@ def test_other_code_changes_the_function_and_nothing_else(stack: Stack) -> None:
         main.write_text(before)
         stack.template.pack()
 
+    function = 'google_cloudfunctions2_function.this["device-auth"]'
+    sources = {address: actions for address, actions in changed.items() if address != function}
+    assert changed[function] == ["update"]
+    assert sorted(sources.values()) == [["create"], ["delete"]]
+    assert all(
+        address.startswith('google_storage_bucket_object.functions["source-device-auth-')
+        for address in sources
+    )
+
+
+def test_a_role_that_was_taken_away_is_granted_and_waited_for_again(stack: Stack) -> None:
+    """The build would begin at once: the wait knew the names of the roles alone."""
+    policy = stack.world()["policies"][f"projects/{PROJECT}"]
+    without = [one for one in policy["bindings"] if one["role"] != "roles/artifactregistry.writer"]
+    path = f"/cloudresourcemanager/v1/projects/{PROJECT}:setIamPolicy"
+    stack.google.preload((path, {"policy": {**policy, "bindings": without}}))
+
+    changed = stack.template.changes()
+    stack.google.preload((path, {"policy": {**policy, "etag": ""}}))
+
     assert changed == {
-        'google_storage_bucket_object.functions["device-auth"]': ["delete", "create"],
-        'google_cloudfunctions2_function.this["device-auth"]': ["update"],
+        'google_project_iam_member.this["build artifactregistry.writer"]': ["create"],
+        "terraform_data.roles": ["delete", "create"],
     }
 
 

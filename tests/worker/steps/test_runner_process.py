@@ -11,6 +11,7 @@ from adapters.terraform.state.backends import StateBackends
 from deployments.phase import Phase
 from deployments.step import StepKey, StepOrder
 from deployments.timings import StopLadder
+from worker.owner_bytes import OwnerBytes
 from worker.steps.context import HostContext
 from worker.steps.runner_process import RunnerProcess
 
@@ -33,6 +34,7 @@ def context(tmp_path: Path) -> HostContext:
         redactor=lambda _: pytest.fail("no output is read"),
         states=StateBackends(Settings(), environment),
         durations=lambda: pytest.fail("no progress is read"),
+        owners=OwnerBytes.open(Settings(data_dir=tmp_path)),
         inherited=inherited_environment(Settings(), environment),
     )
 

@@ -24,6 +24,7 @@ from tests.support.ids import deployment_id
 from tests.support.logs import EventFileSink, chunk, sealed
 from tests.support.small_disk import small_disk
 from tests.worker.steps.supervising import FakeTemporal, NoCredentials
+from worker.owner_bytes import OwnerBytes
 from worker.steps.context import HostContext
 from worker.steps.exit_record import read_exit
 from worker.steps.folder import StepFolder
@@ -54,6 +55,7 @@ class Host:
             redactor=lambda _: Redactor([]),
             states=StateBackends(Settings(data_dir=runs), {}),
             durations=TypicalDurations,
+            owners=OwnerBytes.open(Settings(data_dir=runs)),
         )
 
     def step(self, key: StepKey) -> StepFolder:
