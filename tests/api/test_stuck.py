@@ -121,12 +121,13 @@ async def test_a_stuck_deployment_is_named_with_its_next_step_until_it_continues
     assert all(str(body[name]) in page for name in ("message", "next_step"))
     assert any("stuck.md" in line for line in deployment_lines(body))
     assert any(id in line for line in health_lines(answers[0]))
-    async with release(client, "good"):
+    async with release(client, "good"), asyncio.timeout(REPEATS_SECONDS):
+        await client.get_workflow_handle(id).result()
 
-        async def healthy() -> bool:
-            return bool((await api.get("/health")).json()["stuck_count"] == 0)
+    async def healthy() -> bool:
+        return bool((await api.get("/health")).json()["stuck_count"] == 0)
 
-        await eventually(healthy, "the recovery", REPEATS_SECONDS)
+    await eventually(healthy, "the recovery")
 
 
 async def test_lists_name_a_stuck_deployment(api: httpx.AsyncClient, client: Client) -> None:
