@@ -41,10 +41,7 @@ _SEND_SECONDS = 60
 
 @dataclass(frozen=True)
 class PrepareDeploymentInput:
-    """Input of `prepare_deployment`; `execution` is the first run id of the workflow.
-
-    `owner` is empty in the history of a workflow that an earlier version started.
-    """
+    """Input of `prepare_deployment`; `execution` is the first run id of the workflow."""
 
     deployment: str
     request: DeploymentRequest
@@ -55,7 +52,7 @@ class PrepareDeploymentInput:
         """Whether deployment, request, execution and owner were accepted."""
         return (
             self.execution == accepted.execution
-            and self.owner in {"", accepted.input.owner}
+            and self.owner == accepted.input.owner
             and accepted.requests(self.deployment, self.request)
         )
 

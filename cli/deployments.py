@@ -30,6 +30,7 @@ app = typer.Typer()
 
 # The API answers earlier at a change.
 _WAIT_SECONDS = 10
+_CERTAIN_READINGS = 2
 _WITHOUT_EFFECT = {Reason.STUCK, Reason.FORCE_CANCEL_WITHOUT_EFFECT}
 
 Api = Annotated[str, typer.Option("--api", help="Base URL of the API; default: from the settings.")]
@@ -189,23 +190,31 @@ async def cancel(
 ) -> int:
     """Cancel a deployment. Terraform is interrupted and saves the state first.
 
-    With --force wait for the end. Exits 1 when the forced cancel has no effect within its time.
+    With --force wait for the end. Exits 1 when the forced cancel has no effect within its time, or
+    the deployment is stuck.
     """
     body = {"reason": reason, "force": force}
     async with _client(context, api) as http:
         deployment = await http.request("POST", f"/api/deployment/{id}/cancel", body)
-        while force and _is_cancelling(deployment):
-            path = f"/api/deployment/{id}?wait={_WAIT_SECONDS}"
-            deployment = await http.request("GET", path, seconds=2 * _WAIT_SECONDS)
+        if force:
+            deployment = await _after_force(http, id, deployment)
     _print(deployment, render.deployment_lines, as_json=as_json)
     has_effect = deployment.get("reason") not in _WITHOUT_EFFECT
     return ExitCode.OK if has_effect else ExitCode.FAILED
 
 
-def _is_cancelling(deployment: Document) -> bool:
-    """Whether the end of a cancelled deployment can still come without an operator."""
-    is_open = not is_terminal(Status(str(deployment.get("status"))))
-    return is_open and deployment.get("reason") not in _WITHOUT_EFFECT
+async def _after_force(http: Client, id: str, deployment: Document) -> Document:
+    """The deployment at its end, or when the end cannot come without an operator."""
+    readings_stuck = 0
+    while not is_terminal(Status(str(deployment.get("status")))):
+        reason = deployment.get("reason")
+        # A worker that replaces a killed worker shows `stuck` for the time of a replay.
+        readings_stuck = readings_stuck + 1 if reason == Reason.STUCK else 0
+        if readings_stuck == _CERTAIN_READINGS or reason == Reason.FORCE_CANCEL_WITHOUT_EFFECT:
+            break
+        path = f"/api/deployment/{id}?wait={_WAIT_SECONDS}"
+        deployment = await http.request("GET", path, seconds=2 * _WAIT_SECONDS)
+    return deployment
 
 
 @command(app)

@@ -109,7 +109,8 @@ class ArtifactOutbox:
             pass
         try:
             stored = await self._store.open(directory.path.name, name)
-        except (NotFound, Unavailable):
+        # The retention may delete the file of a local store between the requests.
+        except (NotFound, Unavailable, OSError):
             return False
         return stored.size_bytes >= size_bytes
 

@@ -278,13 +278,9 @@ class WorkerHost:
         owner: str,
         state: bytes,
     ) -> str:
-        """Make the run directory for an execution of an owner; returns the template's version.
-
-        A workflow of an earlier version names no owner, and its bytes are not counted.
-        """
-        subject = subject_of(Caller(request.stack.tenant, owner)).digest if owner else ""
-        if subject:
-            self._context.owners.add(subject, deployment)
+        """Make the run directory for an execution of an owner; returns the template's version."""
+        subject = subject_of(Caller(request.stack.tenant, owner)).digest
+        self._context.owners.add(subject, deployment)
         backend = self._context.states.of(request.stack.id)
         directory = self._root.directory(deployment)
         directory.make(

@@ -1,9 +1,10 @@
-"""Tells of a deployment whether a forced cancel has had no effect within its time."""
+"""Finds out whether a forced cancel has had no effect within its time."""
 
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
 from temporalio.client import Client, WorkflowExecutionDescription
 
@@ -17,15 +18,17 @@ from deployments.timings import StopLadder
 __all__ = ["ForcedCancels"]
 
 _SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
-# A deployment that is stopped writes about 20 events until its end; a step reports overdue
-# resources at most every 10 s.
-_MAX_EVENTS = 100
+_CANCELLED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+# A deployment that is stopped writes about 20 events until its end. A step that reports overdue
+# resources all the time writes 5 in 10 s: these pages have more than half an hour of them.
+_PAGE_EVENTS = 100
+_MAX_PAGES = 10
 # The longest `finalize_deployment` (workflows.activity_options).
 _FINALIZE = timedelta(seconds=300)
 
 
 class ForcedCancels:
-    """Reads the time of a forced cancel from the newest events of a history.
+    """Reads the time of a forced cancel from the events since the cancel.
 
     A worker may be away or fail, so that only the history, which the server writes, has the time.
     """
@@ -43,7 +46,7 @@ class ForcedCancels:
     ) -> bool:
         """Whether the time of a forced cancel is over and the deployment has not ended.
 
-        Raises RPCError. The reason `stuck` says already that no cancel has an effect.
+        Raises RPCError. With the reason `stuck` no cancel has an effect.
         """
         is_open = snapshot.cancel_requested and not snapshot.is_terminal
         if not is_open or snapshot.reason is Reason.STUCK:
@@ -56,20 +59,27 @@ class ForcedCancels:
         return await self._clock.now() > forced_at + limit
 
     async def _forced_at(self, description: WorkflowExecutionDescription) -> datetime | None:
-        """The time of the first force that the newest events contain."""
+        """The time of the first force after the cancel, as far as the newest events contain it."""
         request = GetWorkflowExecutionHistoryReverseRequest(
             namespace=self._client.namespace,
             execution=WorkflowExecution(workflow_id=description.id, run_id=description.run_id),
-            maximum_page_size=_MAX_EVENTS,
+            maximum_page_size=_PAGE_EVENTS,
         )
-        page = await self._client.workflow_service.get_workflow_execution_history_reverse(
-            request, timeout=self._rpc_timeout
-        )
-        times = [
-            event.event_time.ToDatetime(tzinfo=UTC)
-            for event in page.history.events
-            if event.event_type == _SIGNALED
-            and event.workflow_execution_signaled_event_attributes.signal_name
-            == Signal.FORCE_CANCEL
-        ]
+        times: list[datetime] = []
+        for _ in range(_MAX_PAGES):
+            page = await self._client.workflow_service.get_workflow_execution_history_reverse(
+                request, timeout=self._rpc_timeout
+            )
+            events = page.history.events
+            times += [
+                event.event_time.ToDatetime(tzinfo=UTC) for event in events if _is_force(event)
+            ]
+            request.next_page_token = page.next_page_token
+            if not page.next_page_token or any(event.event_type == _CANCELLED for event in events):
+                break
         return min(times, default=None)
+
+
+def _is_force(event: HistoryEvent) -> bool:
+    signal = event.workflow_execution_signaled_event_attributes
+    return event.event_type == _SIGNALED and signal.signal_name == Signal.FORCE_CANCEL

@@ -21,6 +21,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client, WorkflowExecution
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
 
 from adapters.encryption import InputSigner
 from adapters.task_group import run_all
@@ -38,7 +39,7 @@ from adapters.temporal.queries import (
 )
 from adapters.temporal.stuck import StuckDeploymentSearch
 from deployments.deployment import CancelRequest
-from deployments.errors import NotFound, RecordUnreadable
+from deployments.errors import NotFound, RecordUnreadable, TemporalUnavailable
 from deployments.execution import (
     Caller,
     DeploymentFilter,
@@ -144,8 +145,14 @@ class TemporalGateway:
                 rpc_timeout=_RPC
             )
             snapshot = await read_execution(description)
-            if not await self._forced_cancels.has_no_effect(description, snapshot):
-                return snapshot
+        try:
+            without_effect = await self._forced_cancels.has_no_effect(description, snapshot)
+        except (RPCError, TemporalUnavailable) as error:
+            # The deployment is known, also where an authorizer refuses the history.
+            _log.warning("the forced cancel of %s cannot be read: %s", deployment, error)
+            return snapshot
+        if not without_effect:
+            return snapshot
         return replace(snapshot, reason=Reason.FORCE_CANCEL_WITHOUT_EFFECT)
 
     async def stuck(self) -> StuckDeployments:

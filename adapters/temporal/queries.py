@@ -67,7 +67,7 @@ def running_query(*phases: Phase) -> str:
 
 
 def stuck_query() -> str:
-    """Match the open deployments whose workflow task fails again and again, by the server's word.
+    """Match the open deployments that the server reports: their workflow task fails repeatedly.
 
     A server before 1.30 refuses the query.
     """

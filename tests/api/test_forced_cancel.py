@@ -1,4 +1,4 @@
-"""A forced cancel that has no effect within its time says so."""
+"""A forced cancel that has no effect within its time has a reason of its own."""
 
 from collections.abc import Iterator
 from dataclasses import replace

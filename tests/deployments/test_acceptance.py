@@ -117,9 +117,3 @@ def test_a_deployment_is_prepared_for_the_signed_owner_alone(owner: str) -> None
     prepared = PrepareDeploymentInput(ID, REQUEST, "run-1", "ann")
     assert prepared.is_ordered_by(ACCEPTED)
     assert not replace(prepared, owner=owner).is_ordered_by(ACCEPTED)
-
-
-def test_a_workflow_of_an_earlier_version_names_no_owner() -> None:
-    """Its `prepare_deployment` was refused as not accepted by the API."""
-    assert PrepareDeploymentInput(ID, REQUEST, "run-1").is_ordered_by(ACCEPTED)
-    assert not PrepareDeploymentInput(ID, REQUEST, "run-2").is_ordered_by(ACCEPTED)

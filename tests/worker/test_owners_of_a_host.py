@@ -1,6 +1,5 @@
 """A host counts each deployment that it prepares for its owner, once, and by no name as a path."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -39,12 +38,10 @@ async def test_no_name_of_an_owner_becomes_a_path(tmp_path: Path) -> None:
         for id, name in zip(ids, NAMES, strict=True):
             await host.prepare(id, REQUEST, "run", name)
             await host.prepare(id, REQUEST, "run", name)
-    named = [(owner(name), id) for id, name in zip(ids, NAMES, strict=True) if name]
+    named = [(owner(name), id) for id, name in zip(ids, NAMES, strict=True)]
     assert entries_of(tmp_path) == {*named}
     shares = {id: OwnerBytes.open(settings).log_share(id) for id in ids}
-    # A workflow of an earlier version names no owner.
-    unnamed = ids[NAMES.index("")]
-    assert shares == {id: sys.maxsize if id == unnamed else NEW for id in ids}
+    assert shares == dict.fromkeys(ids, NEW)
 
 
 async def test_the_host_leaves_out_the_outputs_of_an_owner_without_room(tmp_path: Path) -> None:
