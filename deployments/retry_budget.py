@@ -17,8 +17,8 @@ class RetryBudget:
 
     def __init__(self, limits: RetryLimits) -> None:
         self._limits = limits
-        self._began_at: dict[tuple[Action, Reason], float] = {}
-        self._tries: dict[tuple[Action, Reason], int] = {}
+        self._began_at: dict[tuple[Action, Reason, str], float] = {}
+        self._tries: dict[tuple[Action, Reason, str], int] = {}
 
     @property
     def tries(self) -> int:
@@ -26,16 +26,22 @@ class RetryBudget:
         return sum(self._tries.values())
 
     def pause(
-        self, action: Action, now: float, steps: int = 0, reason: Reason = Reason.NONE
+        self,
+        action: Action,
+        now: float,
+        steps: int = 0,
+        reason: Reason = Reason.NONE,
+        resource: str = "",
     ) -> int | None:
         """Seconds until the next try after a refusal at `now`; None when the budget is spent.
 
-        `steps` is the number of steps so far. Each cause of a wait has the whole time for itself:
-        a new project first waits for APIs, minutes later for roles of a build.
+        `steps` is the number of steps so far. Each cause of a wait at each resource has the whole
+        time for itself: a new project first waits for APIs, minutes later for roles of a build and
+        for the API that its gateway makes.
         """
         if steps >= LAST_STEP_WITH_RETRY:
             return None
-        cause = action, reason if action is Action.WAIT else Reason.NONE
+        cause = (action, reason, resource) if action is Action.WAIT else (action, Reason.NONE, "")
         tried = self._tries.get(cause, 0)
         elapsed = now - self._began_at.setdefault(cause, now)
         if not self._is_granted(action, tried, elapsed):

@@ -217,7 +217,9 @@ class DeploymentWorkflow:
         if not refusals:
             return False
         first = refusals[0]
-        pause = self._retry_budget.pause(first.action, workflow.time(), self._number, first.reason)
+        pause = self._retry_budget.pause(
+            first.action, workflow.time(), self._number, first.reason, first.finding.resource
+        )
         if pause is None:
             return False
         self._enter(Status.RUNNING, self._phase, first.reason)

@@ -66,6 +66,8 @@ def test_each_cause_of_a_wait_has_the_whole_time() -> None:
     assert retry_budget.pause(Action.WAIT, 700, reason=Reason.API_DISABLED) is None
     assert retry_budget.pause(Action.WAIT, 700, reason=Reason.BUILD_ROLES_MISSING) == 15
     assert retry_budget.pause(Action.WAIT, 1300, reason=Reason.BUILD_ROLES_MISSING) is None
+    late = retry_budget.pause(Action.WAIT, 1300, reason=Reason.API_DISABLED, resource="a.b")
+    assert late == 15
 
 
 def test_no_tries_can_be_asked_for() -> None:
