@@ -361,7 +361,7 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "An operator must look at the host and its workers: docs/runbooks/host-fault.md.",
     ),
     Reason.UNKNOWN: _operator(
-        "Another release of this service gave a reason that this release does not know.",
+        "Another release of this service gave a reason that this release does not have.",
         "An operator must look with the release that ran the deployment, which shows the reason.",
     ),
 }
