@@ -14,6 +14,7 @@ from adapters.google.unusable_resources import (
     is_unusable,
 )
 from adapters.task_group import run_all
+from deployments.errors import AnavaError, SignInExpired, Unavailable
 from deployments.findings import Finding, finding
 from deployments.imports import (
     Import,
@@ -87,6 +88,7 @@ class _Survey:
         self._deadline = deadline
         self._unusable = UnusableResources(api, deadline)
         self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
+        self._error: AnavaError | None = None
 
     async def find_existing(self, creations: Sequence[PlannedCreation]) -> ImportSurvey:
         # Pools first: a provider is restored only after the pool that contains the provider.
@@ -106,31 +108,52 @@ class _Survey:
 
         if planned:
             surveys += await run_all(self._bounded(find_ruleset, item) for item in releases)
-        return _merged(surveys)
+        return self._ended(surveys)
 
     async def delete_unusable(self, unusable: Sequence[PlannedCreation]) -> ImportSurvey:
-        return _merged(await run_all(self._bounded(self._delete, item) for item in unusable))
+        surveys = await run_all(self._bounded(self._delete, item) for item in unusable)
+        return self._ended(surveys)
+
+    def _ended(self, surveys: Sequence[ImportSurvey]) -> ImportSurvey:
+        """One survey of all.
+
+        Raises:
+            SignInExpired, Unavailable: no answer about a resource, and no deletion to report. A
+                repeated survey would not find a deletion again.
+        """
+        survey = _merged(surveys)
+        is_reported = any(item.cause is Reason.RESOURCE_DELETED for item in survey.findings)
+        if self._error and not is_reported:
+            raise self._error
+        return survey
 
     def _search_of(self, type: str) -> _Search:
         return self._find_web_app if type == "google_firebase_web_app" else self._find
 
     async def _bounded(self, search: _Search, item: PlannedCreation) -> ImportSurvey:
-        """Search for one resource; a refusal and the deadline are findings about this resource."""
+        """Search for one resource; a refusal and the deadline are findings about this resource.
+
+        An error never cancels the deletions and restorations of the other resources.
+        """
         try:
             async with asyncio.timeout_at(self._deadline), self._slots:
                 return await search(item)
         except TimeoutError:
-            return ImportSurvey(findings=[_not_ended(item)])
+            problem = _not_ended(item)
+        except (SignInExpired, Unavailable) as error:
+            self._error = self._error or error
+            is_sign_in = isinstance(error, SignInExpired)
+            problem = finding(Reason.SIGN_IN_EXPIRED) if is_sign_in else _not_ended(item)
         except RefusedByGoogle as refused:
             return ImportSurvey(findings=[_refusal_finding(self._project, item, refused)])
+        return ImportSurvey(findings=self._unusable.in_progress(item) or [problem])
 
     async def _delete(self, planned: PlannedCreation) -> ImportSurvey:
         lookup = resource_lookup(planned, self._project)
         if lookup is None:
             return ImportSurvey()
-        result = await self._unusable.delete_tracked(planned, lookup)
-        is_deleted = result is None or result.cause is Reason.RESOURCE_DELETED
-        findings = [result] if result else []
+        findings = await self._unusable.delete_tracked(planned, lookup)
+        is_deleted = all(item.cause is Reason.RESOURCE_DELETED for item in findings)
         return ImportSurvey([], findings, [planned.address] if is_deleted else [])
 
     async def _find(self, creation: PlannedCreation) -> ImportSurvey:
@@ -145,8 +168,7 @@ class _Survey:
         if settled is None:
             return ImportSurvey(findings=[_in_progress(creation)])
         if is_unusable(creation.type, settled):
-            result = await self._unusable.delete_untracked(creation, lookup)
-            return ImportSurvey(findings=[result] if result else [])
+            return ImportSurvey(findings=await self._unusable.delete_untracked(creation, lookup))
         return await self._importable(creation, lookup, settled)
 
     async def _importable(
