@@ -16,6 +16,7 @@ from adapters.google.unusable_resources import (
 from adapters.task_group import run_all
 from deployments.errors import AnavaError, SignInExpired, Unavailable
 from deployments.findings import Finding, finding
+from deployments.google_causes import DELETED_ROLE
 from deployments.imports import (
     Import,
     ImportSurvey,
@@ -26,7 +27,7 @@ from deployments.imports import (
 )
 from deployments.preflight import DATASTORE_MODE
 from deployments.reasons import Reason
-from deployments.refusal_causes import fatal_finding
+from deployments.refusal_causes import fatal_finding, match
 from deployments.security_rules import are_of_template, deny_all
 
 __all__ = ["GoogleImportFinder"]
@@ -39,6 +40,10 @@ _SURVEY_SECONDS = 220
 _POLL_SECONDS = 0.5
 
 _POOL = "google_iam_workload_identity_pool"
+_ROLE = "google_project_iam_custom_role"
+# Google's text for a role deleted more than 7 days ago is not public; a missing permission is 403:
+# https://cloud.google.com/iam/docs/reference/rest/v1/projects.roles/delete
+_NOT_RESTORABLE = frozenset({400, 404})
 _Json = dict[str, Any]
 _Search = Callable[[PlannedCreation], Awaitable[ImportSurvey]]
 # Location of resources that cannot be moved: the argument in the plan, the field at Google.
@@ -133,11 +138,12 @@ class _Survey:
     async def _bounded(self, search: _Search, item: PlannedCreation) -> ImportSurvey:
         """Search for one resource; a refusal and the deadline are findings about this resource.
 
-        An error never cancels the deletions and restorations of the other resources.
+        An error cancels no deletion or restoration of another resource, but none begins after it:
+        each would wait for an unreachable Google again.
         """
         try:
             async with asyncio.timeout_at(self._deadline), self._slots:
-                return await search(item)
+                return await search(item) if self._error is None else ImportSurvey()
         except TimeoutError:
             problem = _not_ended(item)
         except (SignInExpired, Unavailable) as error:
@@ -177,7 +183,12 @@ class _Survey:
         if problem := await self._mismatch(creation, resource):
             return ImportSurvey(findings=[problem])
         if _is_deleted(resource):
-            await self._undelete(lookup)
+            try:
+                await self._undelete(lookup)
+            except RefusedByGoogle as refused:
+                if _is_reserved_role(creation, refused):
+                    return ImportSurvey(findings=[_reserved_role(creation)])
+                raise
         return ImportSurvey([Import(creation.address, lookup.id)])
 
     async def _mismatch(self, creation: PlannedCreation, resource: _Json) -> Finding | None:
@@ -311,6 +322,16 @@ def _in_progress(creation: PlannedCreation) -> Finding:
         resource=creation.address,
     )
     return replace(problem, next_step="Deploy again in a few minutes.")
+
+
+def _is_reserved_role(creation: PlannedCreation, refused: RefusedByGoogle) -> bool:
+    """Whether Google no longer restores a custom role, whose id it reserves."""
+    is_refused = creation.type == _ROLE and refused.error.http in _NOT_RESTORABLE
+    return is_refused and match(refused.error, creation.address) is None
+
+
+def _reserved_role(creation: PlannedCreation) -> Finding:
+    return blocked(creation, DELETED_ROLE.message, DELETED_ROLE.next_step)
 
 
 def _name_taken(creation: PlannedCreation) -> Finding:

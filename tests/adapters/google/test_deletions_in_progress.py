@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -133,6 +134,17 @@ async def test_an_outage_without_a_deletion_is_an_error_that_the_activity_repeat
     google.control("PUT", "rules", [{"path": "/apis/", "failure": "unavailable"}])
     with pytest.raises(Unavailable, match="apigateway"):
         await survey_of(google, API)
+
+
+async def test_after_an_outage_no_other_search_begins(google: ServedStandIn) -> None:
+    """More resources than concurrent calls: each would wait for three attempts."""
+    google.control("PUT", "rules", [{"path": "/apis/", "failure": "unavailable"}])
+    apis = [replace(API, address=f"google_api_gateway_api.a{number}") for number in range(12)]
+    with pytest.raises(Unavailable, match="apigateway"):
+        await survey_of(google, *apis, FUNCTION)
+
+    assert sum("/apis/" in item["path"] for item in google.asked()) == 6 * 3
+    assert deletions(google) == []
 
 
 async def test_a_cancel_leaves_the_deletion_in_the_log(
