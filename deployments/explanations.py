@@ -347,8 +347,9 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "deploy again in some minutes.",
     ),
     Reason.RESOURCE_DELETED: Explanation(
-        "A resource that an earlier deployment left incomplete was deleted.",
-        "Nothing to do: the deployment creates the resource again.",
+        "A resource that an earlier deployment left incomplete was deleted; the next apply creates "
+        "the resource again.",
+        "Nothing to do where this deployment has completed; otherwise deploy again.",
     ),
     Reason.STUCK: _operator(
         "The service cannot continue this deployment because of an error of its own, and tries "
@@ -360,8 +361,12 @@ _EXPLANATIONS: dict[Reason, Explanation] = {
         "service do not answer. Terraform may still run.",
         "An operator must look at the host and its workers: docs/runbooks/host-fault.md.",
     ),
+    Reason.NEWER_RELEASE: _operator(
+        "This deployment asks for work of a newer release; nothing was run.",
+        "Deploy again after an operator has upgraded every worker of the service.",
+    ),
     Reason.UNKNOWN: _operator(
-        "Another release of this service gave a reason that this release does not know.",
+        "Another release of this service gave a reason that this release does not have.",
         "An operator must look with the release that ran the deployment, which shows the reason.",
     ),
 }

@@ -7,7 +7,7 @@ from deployments.cause_rows import Action, CauseRow
 from deployments.explanations import Actor
 from deployments.reasons import Reason
 
-__all__ = ["GOOGLE_CAUSES"]
+__all__ = ["DELETED_ROLE", "GOOGLE_CAUSES"]
 
 _GRANT = "https://console.cloud.google.com/iam-admin/iam"
 _BILLING = "https://console.cloud.google.com/billing/linkedaccount"
@@ -306,6 +306,17 @@ _PERMISSIONS = (
     ),
 )
 
+DELETED_ROLE = CauseRow(
+    Reason.ALREADY_EXISTS,
+    Action.USER_ACTION,
+    "terraform-google-modules/terraform-google-bastion-host#14; DataBiosphere/azul#4390",
+    (400,),
+    pattern=r"create a role_id \(.*\) which has been marked for deletion",
+    message="A role of this id was deleted: Google restores a role for 7 days, and reserves "
+    "the id for 37 days.",
+    next_step="Deploy with another role_suffix: docs/runbooks/already-exists.md.",
+)
+
 _RESOURCES = (
     CauseRow(
         Reason.NAME_TAKEN,
@@ -323,16 +334,7 @@ _RESOURCES = (
         (400,),
         pattern=r"\bDatastore Mode\b|for Cloud Datastore projects",
     ),
-    CauseRow(
-        Reason.ALREADY_EXISTS,
-        Action.USER_ACTION,
-        "terraform-google-modules/terraform-google-bastion-host#14; DataBiosphere/azul#4390",
-        (400,),
-        pattern=r"create a role_id \(.*\) which has been marked for deletion",
-        message="A role of this id was deleted: Google restores a role for 7 days, and reserves "
-        "the id for 37 days.",
-        next_step="Deploy with another role_suffix: docs/runbooks/already-exists.md.",
-    ),
+    DELETED_ROLE,
     CauseRow(
         Reason.ALREADY_EXISTS,
         Action.IMPORT,

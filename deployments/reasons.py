@@ -83,5 +83,6 @@ class Reason(OpenEnum):
     RESOURCE_NOT_VISIBLE = "resource_not_visible"
     RESOURCE_DELETED = "resource_deleted"
     STUCK = "stuck"
+    NEWER_RELEASE = "newer_release"
     FORCE_CANCEL_WITHOUT_EFFECT = "force_cancel_without_effect"
     UNKNOWN = "unknown"

@@ -114,6 +114,8 @@ class World:
     tokens: dict[str, Token] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
     purge_at: dict[tuple[str, str], float] = field(default_factory=dict)  # soft-deleted resources
+    # Resources that Google keeps after the last time at which it restores them.
+    restorable_until: dict[str, float] = field(default_factory=dict)
     serials: int = 0
 
     def now(self) -> float:

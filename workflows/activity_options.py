@@ -27,6 +27,7 @@ class ActivityOptions(TypedDict, total=False):
 
     activity_id: str
     schedule_to_start_timeout: timedelta
+    schedule_to_close_timeout: timedelta
     start_to_close_timeout: timedelta
     heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
@@ -42,7 +43,7 @@ _ATTEMPTS = RetryPolicy(
 # A step whose worker is silent is attached by the workflow, in a new activity (ADR 6). The name is
 # Temporal's own type of the failure (tried on server 1.32).
 _STEP_ATTEMPTS = replace(_ATTEMPTS, non_retryable_error_types=["TemporalTimeout:Heartbeat"])
-# About two minutes in all, since a person waits for the answer.
+# A Google that does not answer costs half a minute per attempt, in all about four minutes.
 _GOOGLE_ATTEMPTS = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     maximum_interval=timedelta(seconds=30),
@@ -52,6 +53,9 @@ _GOOGLE_ATTEMPTS = RetryPolicy(
 # and the sending of artifacts, in all 240 s; calls to the state's bucket take up to 10 s each.
 # `report_plan` takes up to 180 s: two terraform commands and the sending, 60 s each.
 _SHORT = timedelta(seconds=300)
+# For all attempts of a check or survey with the waits for a worker, since a person waits for the
+# answer: a survey that waits for a build takes 280 s, and a second survey must fit.
+_GOOGLE_LIMIT = timedelta(seconds=600)
 # These activities heartbeat once a second, so a dead worker costs seconds.
 _SHORT_HEARTBEAT = timedelta(seconds=5)
 
@@ -65,8 +69,14 @@ def _short(summary: str, attempts: RetryPolicy = _ATTEMPTS) -> ActivityOptions:
     )
 
 
-CHECK_PROJECT = _short("checks the Google project", _GOOGLE_ATTEMPTS)
-FIND_EXISTING = _short("finds planned resources that exist already", _GOOGLE_ATTEMPTS)
+def _google(summary: str) -> ActivityOptions:
+    options = _short(summary, _GOOGLE_ATTEMPTS)
+    options["schedule_to_close_timeout"] = _GOOGLE_LIMIT
+    return options
+
+
+CHECK_PROJECT = _google("checks the Google project")
+FIND_EXISTING = _google("finds planned resources that exist already")
 # Without a schedule-to-start timeout: while all hosts are full, the deployment waits for a place.
 PREPARE = _short("a host with a free place makes the run directory")
 REPORT_PLAN = _short("stores the plan as artifacts")

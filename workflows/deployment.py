@@ -99,7 +99,7 @@ class DeploymentWorkflow:
         """Deploy or destroy the stack."""
         self._show(f"Waiting for the stack {input.request.stack.id}.")
         try:
-            problem = Reason.UNKNOWN if self._is_unknown_work() else await self._deploy()
+            problem = Reason.NEWER_RELEASE if self._is_unknown_work() else await self._deploy()
         except asyncio.CancelledError:
             # The cancel came between two steps; a running step shields itself.
             problem = None

@@ -14,7 +14,9 @@ from adapters.google.unusable_resources import (
     is_unusable,
 )
 from adapters.task_group import run_all
+from deployments.errors import AnavaError, SignInExpired, Unavailable
 from deployments.findings import Finding, finding
+from deployments.google_causes import DELETED_ROLE
 from deployments.imports import (
     Import,
     ImportSurvey,
@@ -25,7 +27,7 @@ from deployments.imports import (
 )
 from deployments.preflight import DATASTORE_MODE
 from deployments.reasons import Reason
-from deployments.refusal_causes import fatal_finding
+from deployments.refusal_causes import fatal_finding, match
 from deployments.security_rules import are_of_template, deny_all
 
 __all__ = ["GoogleImportFinder"]
@@ -38,6 +40,10 @@ _SURVEY_SECONDS = 220
 _POLL_SECONDS = 0.5
 
 _POOL = "google_iam_workload_identity_pool"
+_ROLE = "google_project_iam_custom_role"
+# Google's text for a role deleted more than 7 days ago is not public; a missing permission is 403:
+# https://cloud.google.com/iam/docs/reference/rest/v1/projects.roles/delete
+_NOT_RESTORABLE = frozenset({400, 404})
 _Json = dict[str, Any]
 _Search = Callable[[PlannedCreation], Awaitable[ImportSurvey]]
 # Location of resources that cannot be moved: the argument in the plan, the field at Google.
@@ -87,6 +93,7 @@ class _Survey:
         self._deadline = deadline
         self._unusable = UnusableResources(api, deadline)
         self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
+        self._error: AnavaError | None = None
 
     async def find_existing(self, creations: Sequence[PlannedCreation]) -> ImportSurvey:
         # Pools first: a provider is restored only after the pool that contains the provider.
@@ -106,31 +113,53 @@ class _Survey:
 
         if planned:
             surveys += await run_all(self._bounded(find_ruleset, item) for item in releases)
-        return _merged(surveys)
+        return self._ended(surveys)
 
     async def delete_unusable(self, unusable: Sequence[PlannedCreation]) -> ImportSurvey:
-        return _merged(await run_all(self._bounded(self._delete, item) for item in unusable))
+        surveys = await run_all(self._bounded(self._delete, item) for item in unusable)
+        return self._ended(surveys)
+
+    def _ended(self, surveys: Sequence[ImportSurvey]) -> ImportSurvey:
+        """One survey of all.
+
+        Raises:
+            SignInExpired, Unavailable: no answer about a resource, and no deletion to report. A
+                repeated survey would not find a deletion again.
+        """
+        survey = _merged(surveys)
+        is_reported = any(item.cause is Reason.RESOURCE_DELETED for item in survey.findings)
+        if self._error and not is_reported:
+            raise self._error
+        return survey
 
     def _search_of(self, type: str) -> _Search:
         return self._find_web_app if type == "google_firebase_web_app" else self._find
 
     async def _bounded(self, search: _Search, item: PlannedCreation) -> ImportSurvey:
-        """Search for one resource; a refusal and the deadline are findings about this resource."""
+        """Search for one resource; a refusal and the deadline are findings about this resource.
+
+        An error cancels no deletion or restoration of another resource, but none begins after it:
+        each would wait for an unreachable Google again.
+        """
         try:
             async with asyncio.timeout_at(self._deadline), self._slots:
-                return await search(item)
+                return await search(item) if self._error is None else ImportSurvey()
         except TimeoutError:
-            return ImportSurvey(findings=[_not_ended(item)])
+            problem = _not_ended(item)
+        except (SignInExpired, Unavailable) as error:
+            self._error = self._error or error
+            is_sign_in = isinstance(error, SignInExpired)
+            problem = finding(Reason.SIGN_IN_EXPIRED) if is_sign_in else _not_ended(item)
         except RefusedByGoogle as refused:
             return ImportSurvey(findings=[_refusal_finding(self._project, item, refused)])
+        return ImportSurvey(findings=self._unusable.in_progress(item) or [problem])
 
     async def _delete(self, planned: PlannedCreation) -> ImportSurvey:
         lookup = resource_lookup(planned, self._project)
         if lookup is None:
             return ImportSurvey()
-        result = await self._unusable.delete_tracked(planned, lookup)
-        is_deleted = result is None or result.cause is Reason.RESOURCE_DELETED
-        findings = [result] if result else []
+        findings = await self._unusable.delete_tracked(planned, lookup)
+        is_deleted = all(item.cause is Reason.RESOURCE_DELETED for item in findings)
         return ImportSurvey([], findings, [planned.address] if is_deleted else [])
 
     async def _find(self, creation: PlannedCreation) -> ImportSurvey:
@@ -145,8 +174,7 @@ class _Survey:
         if settled is None:
             return ImportSurvey(findings=[_in_progress(creation)])
         if is_unusable(creation.type, settled):
-            result = await self._unusable.delete_untracked(creation, lookup)
-            return ImportSurvey(findings=[result] if result else [])
+            return ImportSurvey(findings=await self._unusable.delete_untracked(creation, lookup))
         return await self._importable(creation, lookup, settled)
 
     async def _importable(
@@ -155,7 +183,12 @@ class _Survey:
         if problem := await self._mismatch(creation, resource):
             return ImportSurvey(findings=[problem])
         if _is_deleted(resource):
-            await self._undelete(lookup)
+            try:
+                await self._undelete(lookup)
+            except RefusedByGoogle as refused:
+                if _is_reserved_role(creation, refused):
+                    return ImportSurvey(findings=[_reserved_role(creation)])
+                raise
         return ImportSurvey([Import(creation.address, lookup.id)])
 
     async def _mismatch(self, creation: PlannedCreation, resource: _Json) -> Finding | None:
@@ -289,6 +322,16 @@ def _in_progress(creation: PlannedCreation) -> Finding:
         resource=creation.address,
     )
     return replace(problem, next_step="Deploy again in a few minutes.")
+
+
+def _is_reserved_role(creation: PlannedCreation, refused: RefusedByGoogle) -> bool:
+    """Whether Google no longer restores a custom role, whose id it reserves."""
+    is_refused = creation.type == _ROLE and refused.error.http in _NOT_RESTORABLE
+    return is_refused and match(refused.error, creation.address) is None
+
+
+def _reserved_role(creation: PlannedCreation) -> Finding:
+    return blocked(creation, DELETED_ROLE.message, DELETED_ROLE.next_step)
 
 
 def _name_taken(creation: PlannedCreation) -> Finding:

@@ -141,15 +141,15 @@ class ProjectChecks:
         findings: list[Finding] = []
         unchecked: list[str] = []
         failure: RefusedByGoogle | Unavailable | None = None
-        for constraint in CONSTRAINTS:
-            # After three attempts without an answer, the other requests would take minutes.
-            if isinstance(failure, Unavailable):
-                unchecked.append(constraint)
-                continue
+        for position, constraint in enumerate(CONSTRAINTS):
             try:
                 rules = await self._rules(constraint)
             except (RefusedByGoogle, Unavailable) as error:
-                failure = error
+                # A later outage does not hide a refusal, whose cause a person can remove.
+                failure = failure or error
+                if _holds_for_all(error):
+                    unchecked += CONSTRAINTS[position:]
+                    break
                 unchecked.append(constraint)
                 continue
             findings += policy_violations(self._request, constraint, rules, self._needed.apis)
@@ -277,6 +277,13 @@ def disabled_api(project: str, refused: RefusedByGoogle, *, is_own: bool) -> Fin
         resource=service,
     )
     return replace(problem, audience=Audience.OPERATOR)
+
+
+def _holds_for_all(error: RefusedByGoogle | Unavailable) -> bool:
+    """Whether the API's other requests would fail, too, each after the attempts of an outage."""
+    if isinstance(error, Unavailable):
+        return True
+    return needs_other_sign_in(error) or bool(disabled_consumer(error.error))
 
 
 def _limit(metrics: Sequence[dict[str, Any]]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.google.api import GoogleApi, RefusedByGoogle
+from deployments.errors import Unavailable
 from deployments.findings import Finding, Severity, finding
 from deployments.imports import PlannedCreation, ResourceLookup
 from deployments.reasons import Reason
@@ -79,6 +80,12 @@ class UnusableResources:
     def __init__(self, api: GoogleApi, deadline: float) -> None:
         self._api = api
         self._deadline = deadline
+        # By address: what to report when the end of the deletion is not seen.
+        self._begun: dict[str, list[Finding]] = {}
+
+    def in_progress(self, planned: PlannedCreation) -> list[Finding]:
+        """The findings of a deletion that Google has begun and not ended; else none."""
+        return self._begun.get(planned.address, [])
 
     async def settled(
         self, planned: PlannedCreation, lookup: ResourceLookup, resource: _Json
@@ -96,7 +103,7 @@ class UnusableResources:
 
     async def delete_untracked(
         self, planned: PlannedCreation, lookup: ResourceLookup
-    ) -> Finding | None:
+    ) -> list[Finding]:
         """Delete an unusable resource that no state has; returns what `delete_tracked` returns."""
         return await self._delete(
             planned,
@@ -107,18 +114,18 @@ class UnusableResources:
 
     async def delete_tracked(
         self, planned: PlannedCreation, lookup: ResourceLookup
-    ) -> Finding | None:
+    ) -> list[Finding]:
         """Delete a resource of the state that the next apply cannot replace.
 
-        Returns a note, a blocking finding where the resource stays, and None for a resource that
-        did not exist any more.
+        Returns a note, a blocking finding where the resource stays, both where Google is still
+        deleting, and nothing for a resource that did not exist any more.
         """
         if planned.type not in _WITHOUT_DATA:
-            return blocked(
-                planned,
+            message = (
                 "An earlier deployment left this resource incomplete, and its name is taken until "
-                "the resource is deleted.",
+                "the resource is deleted."
             )
+            return [blocked(planned, message)]
         has_failed = planned.values.get("state") == _FAILED
         return await self._delete(
             planned,
@@ -133,28 +140,41 @@ class UnusableResources:
         lookup: ResourceLookup,
         cause: str,
         may_delete: Callable[[_Json], bool],
-    ) -> Finding | None:
+    ) -> list[Finding]:
         """Delete a resource and wait until Google no longer has the resource.
 
         A repeated call continues a deletion that is running: Google refuses a second DELETE.
         """
-        is_accepted = is_present = False
+        is_present, refusal = False, None
         while True:
             try:
                 resource = await self._api.get(lookup.service, lookup.path)
                 is_present = True
-                if not is_accepted and resource.get("state") != _DELETING:
+                if resource.get("state") == _DELETING:
+                    self._begun.setdefault(planned.address, _deleting(planned, lookup, cause))
+                elif not self.in_progress(planned):
                     if not may_delete(resource):
-                        return _changed(planned)
-                    await self._api.delete(lookup.service, lookup.path)
-                    is_accepted = True
+                        return [_changed(planned)]
+                    await self._send(planned, lookup, cause)
             except RefusedByGoogle as refused:
                 if refused.error.http == _NOT_FOUND:
-                    return _deleted(planned, lookup, cause) if is_present else None
-                if refused.error.http not in _BUSY:
-                    return _not_deleted(planned, refused)
-            if not await self._paused():
-                return _not_deleted(planned)
+                    self._begun.pop(planned.address, None)
+                    return [_deleted(planned, lookup, cause)] if is_present else []
+                refusal = None if refused.error.http in _BUSY else refused
+            if refusal or not await self._paused():
+                return self.in_progress(planned) or [_not_deleted(planned, refusal)]
+
+    async def _send(self, planned: PlannedCreation, lookup: ResourceLookup, cause: str) -> None:
+        """Send the DELETE and log the answer at once: a cancel can end the wait for its effect."""
+        try:
+            await self._api.delete(lookup.service, lookup.path)
+        except (Unavailable, asyncio.CancelledError):
+            _log.warning(
+                "no answer to the deletion of %s (%s): %s", lookup.id, planned.address, cause
+            )
+            raise
+        _log.info("deletes %s (%s): %s", lookup.id, planned.address, cause)
+        self._begun[planned.address] = _deleting(planned, lookup, cause)
 
     async def _paused(self) -> bool:
         """Wait for one poll interval; False, at once, where the interval passes the deadline."""
@@ -164,15 +184,26 @@ class UnusableResources:
         return True
 
 
-def _deleted(planned: PlannedCreation, lookup: ResourceLookup, cause: str) -> Finding:
-    _log.info("deleted %s (%s): %s", lookup.id, planned.address, cause)
+def _deleted(
+    planned: PlannedCreation, lookup: ResourceLookup, cause: str, verb: str = "was"
+) -> Finding:
     name = lookup.id.rpartition("/")[2]
     return finding(
         Reason.RESOURCE_DELETED,
-        f"{cause}. The deployment deleted {name} and creates it again.",
+        f"{cause}. {name} {verb} deleted; the next apply creates the resource again.",
         Severity.NOTE,
         resource=planned.address,
     )
+
+
+def _deleting(planned: PlannedCreation, lookup: ResourceLookup, cause: str) -> list[Finding]:
+    problem = finding(
+        Reason.CONCURRENT_CHANGE,
+        "Google is still deleting this resource.",
+        resource=planned.address,
+    )
+    note = _deleted(planned, lookup, cause, "is being")
+    return [note, replace(problem, next_step="Deploy again in a few minutes.")]
 
 
 def _changed(planned: PlannedCreation) -> Finding:

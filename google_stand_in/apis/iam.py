@@ -3,7 +3,7 @@
 import re
 
 from google_stand_in import access
-from google_stand_in.answers import Json, invalid, not_found
+from google_stand_in.answers import Json, invalid, not_found, refusal
 from google_stand_in.apis.org_policy import enforced
 from google_stand_in.routing import Call, Routes, merged, page
 
@@ -11,6 +11,9 @@ API = Routes("iam")
 ROUTES = (API,)
 
 ACCOUNTS, ROLES = "serviceAccounts", "roles"
+# https://cloud.google.com/iam/docs/reference/rest/v1/projects.roles/delete
+_RESTORABLE_SECONDS = 7 * 24 * 3600
+_FAILED = "FAILED_PRECONDITION"
 _ACCOUNT_ID = re.compile(r"[a-z](?:[-a-z0-9]{4,28}[a-z0-9])")
 
 
@@ -124,11 +127,16 @@ def delete_role(call: Call) -> Json:
     """Mark a role as deleted for 7 days; the id stays reserved for 37 days."""
     role = call.world.get(ROLES, _role(call))
     role["deleted"] = True
+    call.world.restorable_until[_role(call)] = call.world.now() + _RESTORABLE_SECONDS
     return role
 
 
 @API.post("projects/{project}/roles/{role}:undelete", "iam.roles.undelete")
 def undelete_role(call: Call) -> Json:
     role = call.world.get(ROLES, _role(call))
+    until = call.world.restorable_until.get(_role(call))
+    if role.get("deleted") and until is not None and call.world.now() > until:
+        # Google's own text is not public.
+        raise refusal(400, f"The role {_role(call)} cannot be undeleted.", status=_FAILED)
     role.pop("deleted", None)
     return role

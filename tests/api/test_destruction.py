@@ -19,13 +19,13 @@ async def test_what_stays_and_what_google_keeps_is_said_with_the_words_to_confir
 ) -> None:
     asked = {"template": "anava", "project_id": "customer-1", "prefix": "front"}
     answer = await api.get("/api/destruction", params=asked)
-    told = answer.json()
-    assert (answer.status_code, told["stack"]) == (200, "local.anava.customer-1.front")
-    assert told["confirm"] == "customer-1/front"
-    assert any("Firestore database" in item["what"] for item in told["retained"])
-    assert all(entry["why"] for entry in told["retained"])
-    assert {element["days"] for element in told["soft_deleted"]} == {30, 37}
-    assert any("workload identity pool" in value["what"] for value in told["soft_deleted"])
+    destruction = answer.json()
+    assert (answer.status_code, destruction["stack"]) == (200, "local.anava.customer-1.front")
+    assert destruction["confirm"] == "customer-1/front"
+    assert any("Firestore database" in item["what"] for item in destruction["retained"])
+    assert all(entry["why"] for entry in destruction["retained"])
+    assert {element["days"] for element in destruction["soft_deleted"]} == {30, 37}
+    assert any("workload identity pool" in value["what"] for value in destruction["soft_deleted"])
     sandbox = (await api.get("/api/destruction?template=sandbox&project_id=customer-1")).json()
     assert (sandbox["confirm"], sandbox["soft_deleted"]) == ("customer-1/anava", [])
 

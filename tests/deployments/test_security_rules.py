@@ -1,4 +1,4 @@
-"""Rules of another app are told from those of the template, at a linear cost."""
+"""Rules of another app are distinguished from those of the template, at a linear cost."""
 
 import time
 

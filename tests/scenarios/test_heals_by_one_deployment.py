@@ -1,4 +1,4 @@
-"""What a deployment left broken at Google is mended by the next, and nothing is doubled."""
+"""What a deployment left broken at Google is repaired by the next, and nothing is doubled."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The documents of the templates say what the templates say."""
+"""The documents of the templates agree with the templates."""
 
 import json
 import re

@@ -8,6 +8,8 @@ import pytest
 from temporalio.client import Client
 
 from deployments.deployment import DeploymentRequest, Stack, Status
+from deployments.errors import Audience
+from deployments.explanations import explain
 from deployments.reasons import Reason
 from deployments.step_order import DeploymentInput
 from deployments.temporal_names import DEPLOYMENT_WORKFLOW, SHARED_QUEUE
@@ -32,4 +34,8 @@ async def test_an_unknown_operation_or_approval_runs_no_terraform(
             task_queue=SHARED_QUEUE,
         )
         result = await Scripted(handle).result(20)
-    assert (result.status, result.reason, host.orders) == (Status.FAILED, Reason.UNKNOWN, [])
+    assert (result.status, result.reason, host.orders) == (Status.FAILED, Reason.NEWER_RELEASE, [])
+    explanation = explain(result.reason)
+    assert "newer release; nothing was run" in explanation.message
+    assert explanation.next_step.startswith("Deploy again after ")
+    assert explanation.audience is Audience.OPERATOR

@@ -197,6 +197,49 @@ async def test_policies_without_an_answer_and_without_a_violation_are_an_error(
         await check(google)
 
 
+@pytest.mark.parametrize("later", ["permission_denied", "unavailable"])
+async def test_a_later_failure_does_not_hide_that_an_api_is_disabled(
+    google: ServedStandIn, later: str
+) -> None:
+    """The later failure was reported as a policy that could not be checked, or as an outage."""
+    disabled = refusal(
+        403,
+        "Organization Policy API has not been used in project demo-proj before or it is disabled.",
+        error_info(
+            "SERVICE_DISABLED",
+            "googleapis.com",
+            {"consumer": "projects/demo-proj", "service": "orgpolicy.googleapis.com"},
+        ),
+    ).answer.content
+    path = "getEffectivePolicy"
+    google.control(
+        "PUT",
+        "rules",
+        [
+            # Both requests, with the customer's project and without.
+            {"path": path, "times": 2, "status": 403, "body": disabled},
+            {"path": path, "nth": 3, "failure": later},
+        ],
+    )
+    causes = [item.cause for item in await check(google)]
+
+    assert causes == [Reason.API_DISABLED]
+    assert sum(path in item["path"] for item in google.asked()) == 2
+
+
+async def test_a_later_outage_does_not_hide_a_refused_policy(google: ServedStandIn) -> None:
+    """The outage made the check an error, although a finding named the cause."""
+    rules = [
+        {"path": f"{CONSTRAINTS[0]}:", "failure": "permission_denied"},
+        {"path": f"{CONSTRAINTS[1]}:", "failure": "unavailable"},
+    ]
+    google.control("PUT", "rules", rules)
+    (problem,) = await check(google)
+
+    assert (problem.cause, problem.severity) == (Reason.NOT_CHECKED, Severity.NOTE)
+    assert all(constraint in problem.message for constraint in CONSTRAINTS)
+
+
 async def test_a_region_without_api_gateway_is_found_alone(google: ServedStandIn) -> None:
     request = DeploymentRequest(REQUEST.stack, "asia-east1", "US")
     (found,) = await check(google, request=request)

@@ -201,7 +201,9 @@ def test_other_code_changes_the_function_and_nothing_else(stack: Stack) -> None:
 def test_a_role_that_was_taken_away_is_granted_and_waited_for_again(stack: Stack) -> None:
     """The build would begin at once: the wait knew the names of the roles alone."""
     policy = stack.world()["policies"][f"projects/{PROJECT}"]
-    without = [one for one in policy["bindings"] if one["role"] != "roles/artifactregistry.writer"]
+    without = [
+        item for item in policy["bindings"] if item["role"] != "roles/artifactregistry.writer"
+    ]
     path = f"/cloudresourcemanager/v1/projects/{PROJECT}:setIamPolicy"
     stack.google.preload((path, {"policy": {**policy, "bindings": without}}))
 
