@@ -72,8 +72,9 @@ async def test_a_role_deleted_eight_days_ago_needs_another_suffix(google: Served
         (400, "\x00" * 100, Reason.ALREADY_EXISTS),
         (403, "Permission 'iam.roles.undelete' denied.", Reason.PERMISSION_DENIED),
     ],
+    ids=["not_found", "control_characters", "permission"],
 )
-async def test_another_refusal_keeps_its_own_cause(
+async def test_each_refusal_of_an_undelete_has_its_cause(
     google: ServedStandIn, status: int, message: str, cause: Reason
 ) -> None:
     body = refusal(status, message).answer.content
