@@ -30,8 +30,7 @@ def denied(permission: str) -> dict[str, str]:
     return {"permission": permission, "services": "a.cloud.goog"}
 
 
-# The refusals of each deployment: type of the resource, cause, and the answer to which call. The
-# members of the project are a deployment of their own: a result has room for about 16 errors.
+# The refusals of each deployment: type of the resource, cause, and the answer to which call.
 REFUSALS = (
     {
         ("google_firebase_project", "firebase_terms"): rule(
@@ -40,16 +39,14 @@ REFUSALS = (
         ("google_storage_bucket", "policy_forbids"): rule(
             "/b[?].*project=demo-proj", "permitted_customer_storage"
         ),
+        ("google_service_account_iam_member", "policy_forbids"): rule(
+            "/serviceAccounts/[^/]+:setIamPolicy", "permitted_customer"
+        ),
         ("google_iam_workload_identity_pool", "permission_denied"): rule(
             ":listAttestationRules",
             "permission_denied",
             method="GET",
             values=denied("iam.workloadIdentityPools.getAttestationRules"),
-        ),
-    },
-    {
-        ("google_project_iam_member", "policy_forbids"): rule(
-            f"{PROJECT}:setIamPolicy", "permitted_customer"
         ),
     },
     {
