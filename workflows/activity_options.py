@@ -53,9 +53,9 @@ _GOOGLE_ATTEMPTS = RetryPolicy(
 # and the sending of artifacts, in all 240 s; calls to the state's bucket take up to 10 s each.
 # `report_plan` takes up to 180 s: two terraform commands and the sending, 60 s each.
 _SHORT = timedelta(seconds=300)
-# For all attempts of a check or survey with the waits for a worker, since a person waits for the
-# answer: a survey that waits for a build takes 280 s, and a second survey must fit.
-_GOOGLE_LIMIT = timedelta(seconds=600)
+# A person waits for the answer: an attempt that waits for a build takes 280 s, so that three take a
+# quarter of an hour. No limit for all of them: it would count the time without a worker, too.
+_SURVEY_ATTEMPTS = replace(_GOOGLE_ATTEMPTS, maximum_attempts=3)
 # These activities heartbeat once a second, so a dead worker costs seconds.
 _SHORT_HEARTBEAT = timedelta(seconds=5)
 
@@ -69,14 +69,8 @@ def _short(summary: str, attempts: RetryPolicy = _ATTEMPTS) -> ActivityOptions:
     )
 
 
-def _google(summary: str) -> ActivityOptions:
-    options = _short(summary, _GOOGLE_ATTEMPTS)
-    options["schedule_to_close_timeout"] = _GOOGLE_LIMIT
-    return options
-
-
-CHECK_PROJECT = _google("checks the Google project")
-FIND_EXISTING = _google("finds planned resources that exist already")
+CHECK_PROJECT = _short("checks the Google project", _GOOGLE_ATTEMPTS)
+FIND_EXISTING = _short("finds planned resources that exist already", _SURVEY_ATTEMPTS)
 # Without a schedule-to-start timeout: while all hosts are full, the deployment waits for a place.
 PREPARE = _short("a host with a free place makes the run directory")
 REPORT_PLAN = _short("stores the plan as artifacts")

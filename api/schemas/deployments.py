@@ -11,7 +11,6 @@ from pydantic import (
     create_model,
     model_validator,
 )
-from pydantic_core import PydanticKnownError
 
 from api.schemas import fields
 from api.schemas.fields import QueryModel, RequestModel, RequestText
@@ -62,7 +61,7 @@ def _known(status: str) -> str:
     """Refuse what is no status of this release, also the value for those of another release."""
     if status not in Status.known():
         expected = ", ".join(f"'{known}'" for known in Status.known())
-        raise PydanticKnownError("enum", {"expected": expected})
+        raise ValueError(f"a status is one of {expected}")
     return status
 
 

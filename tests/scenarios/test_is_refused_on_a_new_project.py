@@ -42,18 +42,18 @@ REFUSALS = (
         ("google_service_account_iam_member", "policy_forbids"): rule(
             "/serviceAccounts/[^/]+:setIamPolicy", "permitted_customer"
         ),
-        ("google_iam_workload_identity_pool", "permission_denied"): rule(
-            ":listAttestationRules",
-            "permission_denied",
-            method="GET",
-            values=denied("iam.workloadIdentityPools.getAttestationRules"),
-        ),
     },
     {
         ("google_project_service", "permission_denied"): rule(
             GATEWAYS_SERVICE,
             "permission_denied",
             values=denied("servicemanagement.services.bind"),
+        ),
+        ("google_iam_workload_identity_pool", "permission_denied"): rule(
+            ":listAttestationRules",
+            "permission_denied",
+            method="GET",
+            values=denied("iam.workloadIdentityPools.getAttestationRules"),
         ),
         ("google_identity_platform_config", "billing_disabled"): rule(
             f"{PROJECT}/identityPlatform:initializeAuth", "billing_identity"
