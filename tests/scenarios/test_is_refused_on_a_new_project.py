@@ -49,12 +49,6 @@ REFUSALS = (
             "permission_denied",
             values=denied("servicemanagement.services.bind"),
         ),
-        ("google_iam_workload_identity_pool", "permission_denied"): rule(
-            ":listAttestationRules",
-            "permission_denied",
-            method="GET",
-            values=denied("iam.workloadIdentityPools.getAttestationRules"),
-        ),
         ("google_identity_platform_config", "billing_disabled"): rule(
             f"{PROJECT}/identityPlatform:initializeAuth", "billing_identity"
         ),
@@ -62,6 +56,15 @@ REFUSALS = (
             "/secrets/[^/]+/versions/[^/]+:enable",
             "permission_denied",
             values=denied("secretmanager.versions.enable"),
+        ),
+    },
+    # In the plan, which reads the pool.
+    {
+        ("google_iam_workload_identity_pool", "permission_denied"): rule(
+            ":listAttestationRules",
+            "permission_denied",
+            method="GET",
+            values=denied("iam.workloadIdentityPools.getAttestationRules"),
         ),
     },
 )
