@@ -130,6 +130,7 @@ async def test_a_stuck_deployment_is_named_with_its_next_step_until_it_continues
     await eventually(healthy, "the recovery")
 
 
+@pytest.mark.long
 async def test_lists_name_a_stuck_deployment(api: httpx.AsyncClient, client: Client) -> None:
     id = await stuck_deployment(api, client)
     async with release(client, "exception"):
@@ -172,6 +173,7 @@ async def test_a_worker_that_is_away_is_no_stuck_deployment(
     await client.get_workflow_handle(id).terminate()
 
 
+@pytest.mark.long
 async def test_a_forced_cancel_of_a_stuck_deployment_says_that_it_has_no_effect(
     live: httpx.AsyncClient, server: Server, client: Client
 ) -> None:

@@ -131,7 +131,7 @@ async def test_stores_that_take_200_ms_a_call_have_every_line_once(port: Harbour
     await port.assert_equal()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [pytest.param(1, marks=pytest.mark.long), 2])
 async def test_what_is_carried_out_but_not_heard_of_is_kept_once(
     stores_behind: Behind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

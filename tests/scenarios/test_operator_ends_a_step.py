@@ -17,9 +17,8 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize(
-    "end", [pytest.param("nonsense"), pytest.param("fail", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("end", ENDS)
 async def test_a_step_that_an_operator_ends_is_followed_to_its_true_end(
     house: House, end: str
 ) -> None:
