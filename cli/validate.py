@@ -96,9 +96,12 @@ async def _findings(request: DeploymentRequest, loaded: Settings) -> tuple[str, 
 def _unavailable(error: Unavailable) -> Finding:
     """The finding of a Google that this machine does not reach; its user is the operator, too."""
     return replace(
-        finding(Reason.PREFLIGHT_FAILED, f"The project could not be checked: {error}."),
-        next_step="Check the network of this machine and the setting ANAVA_GOOGLE__ENDPOINT, then "
-        "check the project again.",
+        finding(
+            Reason.PREFLIGHT_FAILED,
+            f"The project could not be checked: {error}.",
+            next_step="Check the network of this machine and the setting ANAVA_GOOGLE__ENDPOINT, "
+            "then check the project again.",
+        ),
         actor=Actor.PERSON,
         audience=Audience.USER,
     )

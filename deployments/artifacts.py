@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
-from deployments.size_limit import LimitHolder
+from deployments.size_limit import OWNER_ADVICE, OWNER_LIMITED, LimitHolder
 
 __all__ = [
     "ENCRYPTED_OUTPUTS",
@@ -57,11 +57,7 @@ LEFT_OUT = {
 }
 _MESSAGES = {
     LIMIT_REACHED: "The file {name} is larger than the limit for a file of a deployment.",
-    OWNER_LIMIT_REACHED: (
-        "The file {name} has no room: the logs and files of the owner's deployments have reached "
-        "their limit on the host. An operator can shorten the retention of earlier deployments or "
-        "raise the limit."
-    ),
+    OWNER_LIMIT_REACHED: f"The file {{name}} has no room: {OWNER_LIMITED}. {OWNER_ADVICE}",
 }
 
 # Long enough for a redirect by hand, short enough that a link in a chat soon expires.

@@ -79,10 +79,11 @@ class CauseRow:
             _filled(self.message, error),
             fix=_filled(self.fix, error),
             resource=resource,
+            # Within terraform a retry may follow.
+            next_step=_filled(self.next_step, error) or explain(self.reason).next_step,
         )
         return replace(
             known,
-            next_step=_filled(self.next_step, error) or explain(self.reason).next_step,
             actor=self.actor,
             effect=self.action.effect,
         )

@@ -63,14 +63,18 @@ def finding(
     severity: Severity = Severity.BLOCKING,
     fix: str = "",
     resource: str = "",
+    next_step: str = "",
 ) -> Finding:
-    """A finding of a cause outside terraform; without `message` the cause's own message is used."""
+    """A finding of a cause outside terraform.
+
+    Without `message` or `next_step` the cause's own text is used.
+    """
     explanation = explain(cause)
     return Finding(
         cause=cause,
         message=message or explanation.message,
         severity=severity,
-        next_step=without_retry(explanation.next_step),
+        next_step=next_step or without_retry(explanation.next_step),
         fix=fix,
         audience=explanation.audience,
         resource=resource,

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["GoogleError", "parse", "read_descriptions", "read_details"]
+__all__ = ["GoogleError", "parse", "read_descriptions", "read_details", "with_consumer"]
 
 _HTTP = re.compile(r"googleapi: (?:Error|got HTTP response code) (\d{3})\b")
 _OPERATION = re.compile(r"\bError code (\d{1,2}), message: ")
@@ -47,10 +47,10 @@ _IN_MESSAGE = (
     re.compile(r"(?:S|s)ervice account (?P<account>[\w.-]+@[\w.-]+) does not exist"),
     re.compile(r"You must grant [\w ]+ permission to (?P<account>[\w.-]+@[\w-]+(?:\.[\w-]+)+)"),
     re.compile(r"denied for service\(s\): (?P<services>[\w-]+(?:\.[\w-]+)+)"),
-    re.compile(r"\bin project (?P<project>[\w.:-]{1,100}) before or it is disabled"),
     re.compile(r"vpcServiceControlsUniqueIdentifier: (?P<uid>[\w-]+)"),
     re.compile(r"\b[Rr]untime:? (?P<runtime>[a-z]+[0-9]+) is decommissioned"),
 )
+_CONSUMER_IN_MESSAGE = re.compile(r"\bin project ([\w.:-]{1,100}) before or it is disabled")
 # The subject of a violation at enabling: `?error_code=…&service=…&permission=…`.
 _PERMISSION_OF_SUBJECT = re.compile(r"[?&]permission=([\w.]+)")
 
@@ -88,7 +88,7 @@ def parse(text: str) -> GoogleError:
     return GoogleError(
         _code(text),
         frozenset(reasons | detail_reasons),
-        {**values, **detail_values},
+        with_consumer({**values, **detail_values}, message),
         message,
         tuple(read_descriptions(parsed)),
     )
@@ -109,10 +109,19 @@ def read_details(details: object) -> tuple[set[str], dict[str, str]]:
         metadata = detail.get("metadata")
         if isinstance(metadata, dict):
             values |= {str(name): str(value) for name, value in metadata.items()}
-    # https://cloud.google.com/apis/design/errors: the project that a call counts against.
-    if project := values.get("consumer", "").removeprefix("projects/"):
-        values["project"] = project
     return reasons, {name: value for name, value in values.items() if _SAFE.fullmatch(value)}
+
+
+def with_consumer(values: Mapping[str, str], message: str) -> dict[str, str]:
+    """The values with `project`: id or number of the project that the call counts against.
+
+    Google names it in the details, Cloud Storage in the message about a disabled API:
+    https://cloud.google.com/apis/design/errors.
+    """
+    in_message = _CONSUMER_IN_MESSAGE.search(message)
+    consumer = values.get("consumer") or (in_message[1] if in_message else "")
+    project = consumer.removeprefix("projects/")
+    return {**values, "project": project} if project else dict(values)
 
 
 def read_descriptions(details: object) -> Iterator[str]:

@@ -130,14 +130,9 @@ def planned_creations(plan_json: bytes) -> list[PlannedCreation]:
         ValueError: the content is not a plan.
     """
     return [
-        PlannedCreation(
-            str(resource_change["address"]),
-            str(resource_change["type"]),
-            resource_change["change"].get("after") or {},
-        )
-        for resource_change in json.loads(plan_json).get("resource_changes", ())
-        if resource_change.get("mode") == "managed"
-        and resource_change["change"]["actions"] == ["create"]
+        _planned(resource_change, "after")
+        for resource_change in _managed(plan_json)
+        if resource_change["change"]["actions"] == ["create"]
     ]
 
 
@@ -148,16 +143,26 @@ def unusable_resources(plan_json: bytes) -> list[PlannedCreation]:
     whose name is taken; and a failed function without an address, in which the plan sees no change.
     """
     return [
-        PlannedCreation(
-            str(resource_change["address"]),
-            str(resource_change["type"]),
-            resource_change["change"].get("before") or {},
-        )
-        for resource_change in json.loads(plan_json).get("resource_changes", ())
-        if resource_change.get("mode") == "managed"
-        and resource_change["type"] in _NAMES.keys() - _REPEATABLE
+        _planned(resource_change, "before")
+        for resource_change in _managed(plan_json)
+        if resource_change["type"] in _NAMES.keys() - _REPEATABLE
         and (_is_replaced_by_creation(resource_change) or _is_failed_function(resource_change))
     ]
+
+
+def _managed(plan_json: bytes) -> Iterator[Mapping[str, Any]]:
+    for resource_change in json.loads(plan_json).get("resource_changes", ()):
+        if resource_change.get("mode") == "managed":
+            yield resource_change
+
+
+def _planned(resource_change: Mapping[str, Any], values: str) -> PlannedCreation:
+    """A resource with its values `before` or `after` the apply."""
+    return PlannedCreation(
+        str(resource_change["address"]),
+        str(resource_change["type"]),
+        resource_change["change"].get(values) or {},
+    )
 
 
 def _is_replaced_by_creation(resource_change: Mapping[str, Any]) -> bool:

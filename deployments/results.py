@@ -184,7 +184,7 @@ def _settled(
     reason = _RECOVERIES.get(reconciliation.recovery)
     if reason is None:
         return list(errors)
-    settled = replace(finding(reason), next_step=explain(reason, destroy=destroy).next_step)
+    settled = finding(reason, next_step=explain(reason, destroy=destroy).next_step)
     replaced = [settled if error.cause in _SETTLED else error for error in errors]
     return list(dict.fromkeys(replaced))
 

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-__all__ = ["ALWAYS_BYTES", "LOG_COPIES", "LimitHolder", "SizeLimit", "share_of"]
+__all__ = [
+    "ALWAYS_BYTES",
+    "LOG_COPIES",
+    "OWNER_ADVICE",
+    "OWNER_LIMITED",
+    "LimitHolder",
+    "SizeLimit",
+    "share_of",
+]
 
 # Stored however much the owner holds, so that each deployment shows its log, its plan and the
 # configuration of its cameras: 1,400 lines of a log (0.7 KB each, measured), twice ten lines for
@@ -22,6 +30,9 @@ ALWAYS_BYTES = 1_000_000
 _FILES = 8
 # The event files and their three copies.
 LOG_COPIES = 4
+
+OWNER_LIMITED = "the logs and files of the owner's deployments have reached their limit on the host"
+OWNER_ADVICE = "An operator can shorten the retention of earlier deployments or raise the limit."
 
 
 class LimitHolder(StrEnum):

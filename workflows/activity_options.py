@@ -27,7 +27,6 @@ class ActivityOptions(TypedDict, total=False):
 
     activity_id: str
     schedule_to_start_timeout: timedelta
-    schedule_to_close_timeout: timedelta
     start_to_close_timeout: timedelta
     heartbeat_timeout: timedelta
     retry_policy: RetryPolicy

@@ -3,8 +3,6 @@
 Templates without Google's provider need neither.
 """
 
-from dataclasses import replace
-
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -101,8 +99,7 @@ def _deleted_too_late(address: str) -> Finding:
         "This resource was incomplete, and was deleted after the last plan of this deployment, so "
         "the plan was not applied."
     )
-    problem = finding(Reason.CONCURRENT_CHANGE, message, resource=address)
-    return replace(problem, next_step="Deploy again.")
+    return finding(Reason.CONCURRENT_CHANGE, message, resource=address, next_step="Deploy again.")
 
 
 async def _check_project(request: DeploymentRequest) -> list[Finding]:

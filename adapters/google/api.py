@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from deployments.errors import Unavailable
-from deployments.google_errors import GoogleError, read_details
+from deployments.google_errors import GoogleError, read_details, with_consumer
 from deployments.preflight import CredentialSource
 
 __all__ = ["GoogleApi", "RefusedByGoogle", "disabled_consumer"]
@@ -28,7 +28,6 @@ _DISABLED = frozenset({"SERVICE_DISABLED", "accessNotConfigured"})
 # unknown: https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto
 _NO_CONSUMER = frozenset({"CONSUMER_INVALID", "USER_PROJECT_DENIED"})
 _PROJECT = re.compile(r"[\w.:-]{1,100}", re.ASCII)
-_CONSUMER_IN_MESSAGE = re.compile(r"\bin project ([\w.:-]{1,100}) before or it is disabled")
 
 _Json = dict[str, Any]
 
@@ -199,11 +198,7 @@ class GoogleApi:
 
 def disabled_consumer(error: GoogleError) -> str:
     """Id or number of the project in which the API is disabled; empty for other refusals."""
-    if error.reasons.isdisjoint(_DISABLED):
-        return ""
-    in_message = _CONSUMER_IN_MESSAGE.search(error.message)
-    consumer = error.values.get("consumer") or (in_message[1] if in_message else "")
-    return consumer.removeprefix("projects/")
+    return "" if error.reasons.isdisjoint(_DISABLED) else error.values.get("project", "")
 
 
 def _is_about_consumer(service: str, error: GoogleError) -> bool:
@@ -231,4 +226,5 @@ def _error(status: int, error: object) -> GoogleError:
     reasons, values = read_details(error.get("details"))
     legacy = error.get("errors")
     reasons |= read_details(legacy)[0] if isinstance(legacy, list) else set()
-    return GoogleError(status, frozenset(reasons), values, str(error.get("message", "")))
+    message = str(error.get("message", ""))
+    return GoogleError(status, frozenset(reasons), with_consumer(values, message), message)

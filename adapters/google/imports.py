@@ -8,8 +8,10 @@ from typing import Any
 from adapters.google.api import GoogleApi, RefusedByGoogle, disabled_consumer
 from adapters.google.project_checks import disabled_api
 from adapters.google.unusable_resources import (
+    DEPLOY_LATER,
     UnusableResources,
     blocked,
+    concurrent_change,
     is_incomplete,
     is_unusable,
 )
@@ -316,12 +318,9 @@ def _foreign_rules(release: PlannedCreation) -> Finding:
 
 
 def _in_progress(creation: PlannedCreation) -> Finding:
-    problem = finding(
-        Reason.CONCURRENT_CHANGE,
-        "Google is still creating, changing or deleting this resource.",
-        resource=creation.address,
+    return concurrent_change(
+        creation, "Google is still creating, changing or deleting this resource."
     )
-    return replace(problem, next_step="Deploy again in a few minutes.")
 
 
 def _is_reserved_role(creation: PlannedCreation, refused: RefusedByGoogle) -> bool:
@@ -344,12 +343,12 @@ def _name_taken(creation: PlannedCreation) -> Finding:
 
 
 def _not_ended(item: PlannedCreation) -> Finding:
-    problem = finding(
+    return finding(
         Reason.GOOGLE_UNAVAILABLE,
         "Google did not answer in time about this resource, so the deployment was not applied.",
         resource=item.address,
+        next_step=DEPLOY_LATER,
     )
-    return replace(problem, next_step="Deploy again in a few minutes.")
 
 
 def _refusal_finding(project: str, item: PlannedCreation, refused: RefusedByGoogle) -> Finding:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from adapters.google.api import GoogleApi, RefusedByGoogle
@@ -13,7 +12,14 @@ from deployments.imports import PlannedCreation, ResourceLookup
 from deployments.reasons import Reason
 from deployments.refusal_causes import fatal_finding
 
-__all__ = ["UnusableResources", "blocked", "is_incomplete", "is_unusable"]
+__all__ = [
+    "DEPLOY_LATER",
+    "UnusableResources",
+    "blocked",
+    "concurrent_change",
+    "is_incomplete",
+    "is_unusable",
+]
 
 _FUNCTION = "google_cloudfunctions2_function"
 _GATEWAY = "google_api_gateway_gateway"
@@ -30,6 +36,7 @@ _IN_PROGRESS = frozenset({"ACTIVATING", "CREATING", _DELETING, "DEPLOYING", "UPD
 _BUSY = frozenset({400, 409})
 _NOT_FOUND = 404
 _POLL_SECONDS = 0.5
+DEPLOY_LATER = "Deploy again in a few minutes."
 _DELETE_YOURSELF = "Delete the resource in the Google Cloud console, then deploy again."
 
 _log = logging.getLogger("anava.google")
@@ -197,22 +204,15 @@ def _deleted(
 
 
 def _deleting(planned: PlannedCreation, lookup: ResourceLookup, cause: str) -> list[Finding]:
-    problem = finding(
-        Reason.CONCURRENT_CHANGE,
-        "Google is still deleting this resource.",
-        resource=planned.address,
-    )
     note = _deleted(planned, lookup, cause, "is being")
-    return [note, replace(problem, next_step="Deploy again in a few minutes.")]
+    return [note, concurrent_change(planned, "Google is still deleting this resource.")]
 
 
 def _changed(planned: PlannedCreation) -> Finding:
-    problem = finding(
-        Reason.CONCURRENT_CHANGE,
+    return concurrent_change(
+        planned,
         "This resource failed at Google, and another program changed the resource meanwhile.",
-        resource=planned.address,
     )
-    return replace(problem, next_step="Deploy again in a few minutes.")
 
 
 def _not_deleted(planned: PlannedCreation, refused: RefusedByGoogle | None = None) -> Finding:
@@ -224,5 +224,11 @@ def _not_deleted(planned: PlannedCreation, refused: RefusedByGoogle | None = Non
 
 def blocked(planned: PlannedCreation, message: str, next_step: str = _DELETE_YOURSELF) -> Finding:
     """A finding about a resource whose name is in use."""
-    problem = finding(Reason.ALREADY_EXISTS, message, resource=planned.address)
-    return replace(problem, next_step=next_step)
+    return finding(Reason.ALREADY_EXISTS, message, resource=planned.address, next_step=next_step)
+
+
+def concurrent_change(planned: PlannedCreation, message: str) -> Finding:
+    """A finding about a resource that Google or another program is still changing."""
+    return finding(
+        Reason.CONCURRENT_CHANGE, message, resource=planned.address, next_step=DEPLOY_LATER
+    )

@@ -2,15 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-    create_model,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
 from api.schemas import fields
 from api.schemas.fields import QueryModel, RequestModel, RequestText
@@ -57,20 +49,6 @@ def _exact(value: str | bool | int | float) -> str | bool | int | float:
     return value
 
 
-def _known(status: str) -> str:
-    """Refuse what is no status of this release, also the value for those of another release."""
-    if status not in Status.known():
-        expected = ", ".join(f"'{known}'" for known in Status.known())
-        raise ValueError(f"a status is one of {expected}")
-    return status
-
-
-# A text, since FastAPI would describe the whole enum.
-_KnownStatus = Annotated[
-    str,
-    AfterValidator(_known),
-    WithJsonSchema({"type": "string", "enum": [str(status) for status in Status.known()]}),
-]
 _Name = Annotated[str, Field(max_length=128)]
 _Scalar = Annotated[str | bool | int | float, AfterValidator(_exact)]
 _Entry = Annotated[str, Field(max_length=_MAX_ENTRY_CHARACTERS)]
@@ -179,7 +157,7 @@ class CancelBody(RequestModel):
 class ListQuery(QueryModel):
     """Query of `GET /api/deployments`."""
 
-    status: _KnownStatus | None = None
+    status: fields.KnownStatus | None = None
     project: RequestText | None = None
     stack: RequestText | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20

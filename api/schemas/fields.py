@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from deployments.deployment import Status
 from deployments.log_text import without_host_paths
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "DeploymentId",
     "ErrorText",
     "EventIdText",
+    "KnownStatus",
     "Location",
     "PhaseName",
     "Prefix",
@@ -60,3 +62,19 @@ class RequestModel(QueryModel):
     """A body, whose values must have the fields' types."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+def _known(status: str) -> str:
+    """Refuse what is no status of this release, also the value for those of another release."""
+    if status not in Status.known():
+        expected = ", ".join(f"'{known}'" for known in Status.known())
+        raise ValueError(f"a status is one of {expected}")
+    return status
+
+
+# A text, since FastAPI would describe the whole enum.
+KnownStatus = Annotated[
+    str,
+    AfterValidator(_known),
+    WithJsonSchema({"type": "string", "enum": [str(status) for status in Status.known()]}),
+]

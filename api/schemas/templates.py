@@ -69,30 +69,14 @@ class CostsBody(BaseModel):
             currency=table.currency,
             monthly=[AmountBody(cameras=n, amount=table.total(n)) for n in CAMERAS],
             prices=[_price(table, price) for price in table.prices],
-            assumptions=[
-                AssumptionBody(name=item.name, value=item.value, unit=item.unit, text=item.text)
-                for item in table.assumptions
-            ],
+            assumptions=[AssumptionBody(**vars(item)) for item in table.assumptions],
             not_included=list(table.not_included),
         )
 
 
 def _price(table: CostTable, price: Price) -> PriceBody:
-    return PriceBody(
-        service=price.service,
-        resource=price.resource,
-        item=price.item,
-        unit=price.unit,
-        price=price.price,
-        per=price.per,
-        free=price.free,
-        at_rest=price.at_rest,
-        factors=list(price.factors),
-        source=price.source,
-        evidence=price.evidence,
-        note=price.note,
-        monthly=[AmountBody(cameras=n, amount=table.amount(price, n)) for n in CAMERAS],
-    )
+    monthly = [AmountBody(cameras=n, amount=table.amount(price, n)) for n in CAMERAS]
+    return PriceBody(**vars(price), monthly=monthly)
 
 
 class TemplateBody(BaseModel):

@@ -15,7 +15,7 @@ from adapters.local.progress import PROGRESS_FILE
 from adapters.terraform.output.events import Translator
 from adapters.terraform.output.progress import ProgressAccumulator
 from deployments.events import LIMIT_NOTICE, EndKind, EndRecord, limit_notice
-from deployments.size_limit import LimitHolder, SizeLimit
+from deployments.size_limit import OWNER_ADVICE, OWNER_LIMITED, LimitHolder, SizeLimit
 from deployments.step import StepKey
 from deployments.typical_durations import TypicalDurations
 
@@ -28,15 +28,11 @@ _log = logging.getLogger("anava.worker")
 _DISK_FULL = "the disk of the host was full"
 _LIMITED = {
     LimitHolder.DEPLOYMENT: "the log of the deployment has reached its limit",
-    LimitHolder.OWNER: (
-        "the logs and files of the owner's deployments have reached their limit on the host"
-    ),
+    LimitHolder.OWNER: OWNER_LIMITED,
 }
 _ADVICE = {
     LimitHolder.DEPLOYMENT: "An operator can raise the limit.",
-    LimitHolder.OWNER: (
-        "An operator can shorten the retention of earlier deployments or raise the limit."
-    ),
+    LimitHolder.OWNER: OWNER_ADVICE,
 }
 
 # Translating a block takes a thread about 10 ms; the claim is checked between blocks.
@@ -81,7 +77,7 @@ class EventLog:
         self._bytes = self._file.size
         notice = limit_notice(self._file.last_line)
         self._notice = self._file.lines if notice else 0
-        is_owners = _LIMITED[LimitHolder.OWNER] in notice
+        is_owners = OWNER_LIMITED in notice
         self._limited = _LIMITED[LimitHolder.OWNER if is_owners else LimitHolder.DEPLOYMENT]
         self._read = 0
         self._progress_at = 0.0
