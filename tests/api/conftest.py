@@ -24,6 +24,7 @@ from deployments.timings import Timings
 from tests.api.scripted import ScriptedWorkflow
 from tests.api.serving import UNLIMITED, in_process, serving
 from tests.api.temporal import temporal_server
+from tests.support.fixtures import served as served
 
 
 @pytest.fixture(scope="session")

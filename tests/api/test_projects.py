@@ -1,6 +1,6 @@
 """The caller's projects, and what a deployment into one of them would find."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,6 @@ from api.dependencies import Services
 from deployments.errors import SignInExpired
 from tests.api.serving import in_process
 from tests.support.servers import ROOT, free_port
-from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn, Token
 
 TEMPLATES = ROOT / "terraform"
@@ -28,12 +27,6 @@ class Nobody:
 
     async def token(self) -> str:
         raise SignInExpired("nobody is signed in")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    with running(tmp_path_factory.mktemp("google")) as stand_in:
-        yield stand_in
 
 
 @pytest.fixture

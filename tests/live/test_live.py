@@ -8,7 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,6 @@ from tests.live.report import Report, Step
 from tests.support.real_provider import NO_MIRROR, mirror
 from tests.support.servers import ROOT, eventually
 from tests.support.stand_in.key_file import write_key
-from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn
 
 PROJECT = "demo-proj"
@@ -41,12 +40,6 @@ class Ended(NamedTuple):
 
 
 Live = Callable[..., Ended]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    with running(tmp_path_factory.mktemp("google")) as stand_in:
-        yield stand_in
 
 
 @pytest.fixture

@@ -7,13 +7,11 @@ import pytest
 
 from google_stand_in import scenario
 from tests.support.anava_stack import Stack
+from tests.support.stand_in.refusals import CONFIG, FUNCTION, PROJECT, rule
 from tests.support.stand_in.serving import ServedStandIn
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 
-PROJECT = "projects/demo-proj"
-FUNCTIONS = f"/{PROJECT}/locations/us-central1/functions[?]"
-CONFIGS = "/apis/anava-api/configs[?]"
 # Sign-in that another app of the project set up, and who may use it.
 THEIRS = {
     "signIn": {
@@ -23,11 +21,6 @@ THEIRS = {
     "authorizedDomains": ["localhost", "shop.example.com"],
     "mfa": {"state": "ENABLED"},
 }
-
-
-def fails(path: str, failure: str) -> dict[str, object]:
-    """An operation that ends with a failure and leaves what it made in state FAILED."""
-    return {"method": "POST", "path": path, "failure": failure, "leaves_failed": True}
 
 
 def failed_at_google(google: ServedStandIn) -> set[str]:
@@ -46,7 +39,10 @@ async def test_a_failed_function_and_a_failed_config_are_made_again(
 ) -> None:
     """The function was imported, or created beside itself and refused for ever."""
     stack.house.worker()
-    rules = [fails(FUNCTIONS, "build_failed"), fails(CONFIGS, "operation_denied")]
+    rules = [
+        rule(FUNCTION, "build_failed", leaves_failed=True),
+        rule(CONFIG, "operation_denied", leaves_failed=True),
+    ]
     google.control("PUT", "rules", {"rules": rules})
     ended = await stack.ended(await stack.start())
     google.control("PUT", "rules", {"rules": []})
@@ -87,7 +83,7 @@ async def test_a_shared_project_keeps_what_other_apps_set_up(
     stack: Stack, google: ServedStandIn
 ) -> None:
     """An import switched off the sign-in methods of the customer's own apps."""
-    identity = f"/identitytoolkit/v2/{PROJECT}"
+    identity = f"/identitytoolkit/v2{PROJECT}"
     google.preload((f"{identity}/identityPlatform:initializeAuth", {}))
     google.preload(
         (f"{identity}/config?updateMask=signIn,authorizedDomains,mfa", THEIRS), method="PATCH"

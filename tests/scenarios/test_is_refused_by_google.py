@@ -12,26 +12,22 @@ from typing import Any
 import pytest
 
 from tests.support.anava_stack import Stack
+from tests.support.stand_in.refusals import BUCKET, ENABLE, FUNCTION, PROJECT, rule
 from tests.support.stand_in.serving import ServedStandIn
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 
-PROJECT = "/projects/demo-proj"
-ENABLE = f"{PROJECT}/services.*[eE]nable"
 ACCOUNT = f"{PROJECT}/serviceAccounts([?]|$)"
 MEMBERS = f"{PROJECT}:setIamPolicy"
-BUCKET = "/b[?].*project=demo-proj"
-FUNCTION = f"{PROJECT}/locations/us-central1/functions[?]"
 VAULT = "^/secretmanager/.*secretId=anava-firebase-config"
 
 
 ROBOT = "anava-tvm-sa@demo-proj.iam.gserviceaccount.com"
 
 
-def rule(path: str, failure: str, times: int = 0) -> dict[str, object]:
-    """What the stand-in answers to which call; 0 times: always."""
-    answer = {"method": "POST", "path": path, "failure": failure, "times": times}
-    return {**answer, "values": {"email": ROBOT}}
+def of_robot(path: str, failure: str, times: int = 0) -> dict[str, object]:
+    """A rule whose answers name the account of the token function."""
+    return rule(path, failure, times=times, values={"email": ROBOT})
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ class Refusal:
 
     @property
     def rules(self) -> list[dict[str, object]]:
-        return [rule(path, failure) for path, failure in self.answers.items()]
+        return [of_robot(path, failure) for path, failure in self.answers.items()]
 
     @property
     def types(self) -> set[str]:
@@ -91,11 +87,11 @@ REFUSALS = {
 }
 # What passes by itself: the deployment waits and plans anew.
 PASSING = [
-    rule(ACCOUNT, "api_disabled", 1),
-    rule(MEMBERS, "member_missing", 1),
-    rule(BUCKET, "api_disabled_storage", 1),
-    rule(BUCKET, "billing_storage", 1),
-    rule(VAULT, "api_disabled", 2),
+    of_robot(ACCOUNT, "api_disabled", 1),
+    of_robot(MEMBERS, "member_missing", 1),
+    of_robot(BUCKET, "api_disabled_storage", 1),
+    of_robot(BUCKET, "billing_storage", 1),
+    of_robot(VAULT, "api_disabled", 2),
 ]
 
 

@@ -10,20 +10,12 @@ from typing import Any
 import pytest
 
 from tests.support.anava_stack import Stack
+from tests.support.stand_in.refusals import BUCKET, CONFIG, ENABLE, FUNCTION, PROJECT, rule
 from tests.support.stand_in.serving import ServedStandIn
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 
-PROJECT = "/projects/demo-proj"
-ENABLE = f"{PROJECT}/services.*[eE]nable"
 GATEWAYS_SERVICE = f"{PROJECT}/services/[^/]+[.]cloud[.]goog:enable"
-FUNCTION = f"{PROJECT}/locations/us-central1/functions[?]"
-CONFIG = "/apis/anava-api/configs[?]"
-
-
-def rule(path: str, failure: str, *, times: int = 0, **fields: object) -> dict[str, object]:
-    """What the stand-in answers to which call; 0 times: always."""
-    return {"method": "POST", "path": path, "failure": failure, "times": times, **fields}
 
 
 def denied(permission: str) -> dict[str, str]:
@@ -36,9 +28,7 @@ REFUSALS = (
         ("google_firebase_project", "firebase_terms"): rule(
             f"{PROJECT}:addFirebase", "firebase_terms"
         ),
-        ("google_storage_bucket", "policy_forbids"): rule(
-            "/b[?].*project=demo-proj", "permitted_customer_storage"
-        ),
+        ("google_storage_bucket", "policy_forbids"): rule(BUCKET, "permitted_customer_storage"),
         ("google_service_account_iam_member", "policy_forbids"): rule(
             "/serviceAccounts/[^/]+:setIamPolicy", "permitted_customer"
         ),

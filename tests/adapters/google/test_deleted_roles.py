@@ -1,7 +1,5 @@
 """A deleted custom role comes back for 7 days; afterwards the stack needs another role id."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from adapters.google.api import GoogleApi
@@ -10,7 +8,6 @@ from deployments.findings import Effect
 from deployments.imports import Import, ImportSurvey, PlannedCreation
 from deployments.reasons import Reason
 from google_stand_in.answers import refusal
-from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn, Token
 
 NAME = "projects/demo-proj/roles/anava_device"
@@ -20,12 +17,6 @@ ROLE = PlannedCreation(
     {"role_id": "anava_device"},
 )
 DAY = 24 * 3600
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    with running(tmp_path_factory.mktemp("google")) as stand_in:
-        yield stand_in
 
 
 @pytest.fixture

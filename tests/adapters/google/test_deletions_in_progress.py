@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,6 @@ from deployments.errors import Unavailable
 from deployments.imports import ImportSurvey, PlannedCreation
 from deployments.reasons import Reason
 from tests.support.servers import eventually
-from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn, Token
 
 FUNCTIONS = "/cloudfunctions/v2/projects/demo-proj/locations/us-central1/functions"
@@ -25,12 +23,6 @@ FUNCTION = PlannedCreation(
 )
 API = PlannedCreation("google_api_gateway_api.a", "google_api_gateway_api", {"api_id": "anava-api"})
 IN_PROGRESS = [Reason.RESOURCE_DELETED, Reason.CONCURRENT_CHANGE]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    with running(tmp_path_factory.mktemp("google")) as stand_in:
-        yield stand_in
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What exists in the project is found, brought back where it was deleted, or refused."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -10,7 +10,6 @@ from deployments.findings import Effect, Severity
 from deployments.imports import Import, PlannedCreation
 from deployments.reasons import Reason
 from google_stand_in.answers import error_info, refusal
-from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn, Token
 
 POOLS = "/iam/v1/projects/demo-proj/locations/global/workloadIdentityPools"
@@ -32,12 +31,6 @@ APIS = [
         "storage",
     )
 ]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    with running(tmp_path_factory.mktemp("google")) as stand_in:
-        yield stand_in
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Preflight against a stateful stand-in for Google: with one thing missing exactly that finding."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,7 +15,6 @@ from deployments.preflight import blocking
 from deployments.reasons import Reason
 from google_stand_in.answers import error_info, refusal
 from tests.support.servers import ROOT, free_port
-from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn, Token
 
 NEEDED = read_requirements(ROOT / "terraform", "anava")
@@ -36,12 +34,6 @@ LOOKING = [
     "storage.buckets.list",
 ]
 ALL = [*NEEDED.all_permissions, *LOOKING]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    with running(tmp_path_factory.mktemp("google")) as stand_in:
-        yield stand_in
 
 
 @pytest.fixture

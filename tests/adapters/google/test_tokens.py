@@ -1,7 +1,5 @@
 """Tokens for runs, from a stand-in for Google: one's own, and of an account that one acts as."""
 
-import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,14 +14,6 @@ from tests.support.stand_in.key_file import EMAIL, write_key
 from tests.support.stand_in.serving import ServedStandIn
 
 ACCOUNT = "anava-runs@demo-proj.iam.gserviceaccount.com"
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    stand_in = ServedStandIn(tmp_path_factory.mktemp("google"))
-    asyncio.run(stand_in.start())
-    yield stand_in
-    stand_in.end()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What failed at Google is deleted and created again, or stops the deployment; never imported."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,7 +15,6 @@ from deployments.imports import Import, ImportSurvey, PlannedCreation
 from deployments.reasons import Reason
 from tests.support.security_rules import RULES_OF_RELEASE_0_1_0
 from tests.support.servers import eventually
-from tests.support.stand_in.provider import served as running
 from tests.support.stand_in.serving import ServedStandIn, Token
 
 PARENT = "projects/demo-proj/locations"
@@ -53,12 +52,6 @@ def busy(status: int, times: int = 0) -> dict[str, object]:
     return {"path": "/functions/", "method": "DELETE", "status": status, "body": body} | (
         {"times": times} if times else {}
     )
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStandIn]:
-    with running(tmp_path_factory.mktemp("google")) as stand_in:
-        yield stand_in
 
 
 @pytest.fixture

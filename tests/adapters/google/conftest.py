@@ -1,0 +1,3 @@
+"""The adapters of Google, on the stand-in."""
+
+from tests.support.fixtures import served as served

@@ -1,0 +1,3 @@
+"""The live run, on the stand-in."""
+
+from tests.support.fixtures import served as served
