@@ -318,9 +318,13 @@ def fit_to_memo(result: DeploymentResult) -> DeploymentResult:
 
     The outputs share the room that the rest leaves: each is named, and in their order those keep
     their values whose values fit. The seals stay, since a log is complete only with all of them.
+    Where errors are left out, the first of each cause and type of resource are the last to go.
     """
     seals, outputs = result.seals, result.outputs
-    rest = fit(replace(result, seals=[], outputs=[], omitted_outputs=[]), _MAX_REST_BYTES)
+    whole = replace(result, seals=[], outputs=[], omitted_outputs=[])
+    rest = fit(whole, _MAX_REST_BYTES)
+    if len(rest.errors) < len(result.errors):
+        rest = fit(replace(whole, errors=_kinds_first(result.errors)), _MAX_REST_BYTES)
     names = [*(output.name for output in outputs), *result.omitted_outputs]
     sizes = [encoded_bytes(name) + len(",") for name in names]
     room = _MAX_BYTES - encoded_bytes(rest)
@@ -340,6 +344,18 @@ def fit_to_memo(result: DeploymentResult) -> DeploymentResult:
         omitted_outputs=[names[position] for position in named if position not in shown],
         omitted=rest.omitted + len(names) - len(named),
     )
+
+
+def _kinds_first(errors: Sequence[Finding]) -> list[Finding]:
+    """The errors, the first of each cause and type of resource before the others."""
+    kinds: dict[tuple[Reason, str], Finding] = {}
+    others = []
+    for error in errors:
+        # The address without index and name: the type, with the path of the module.
+        kind = error.cause, error.resource.partition("[")[0].rpartition(".")[0]
+        if kinds.setdefault(kind, error) is not error:
+            others.append(error)
+    return [*kinds.values(), *others]
 
 
 def _fitting(sizes: Sequence[int], room: int) -> dict[int, int]:

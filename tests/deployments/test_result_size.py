@@ -1,12 +1,14 @@
 """The result fits into the memo, whatever went in, and says what was left out."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.converter import PayloadConverter
 
 from deployments.deployment import CancelRequest, DeploymentResult, Status
 from deployments.events import EndKind, EndRecord
-from deployments.findings import Finding
+from deployments.findings import Finding, finding
 from deployments.phase import Phase
 from deployments.reasons import Reason
 from deployments.results import fit_to_memo
@@ -109,3 +111,27 @@ def test_one_long_output_does_not_push_out_the_others() -> None:
     short = fit_to_memo(result)
     assert (short.outputs, short.changed) == ([small], ["a.b"])
     assert (short.omitted_outputs, short.omitted) == (["all"], 0)
+
+
+def test_of_many_errors_each_kind_keeps_one() -> None:
+    """Five accounts were refused first: buckets and secrets were in no error."""
+    addresses = [
+        *(f'google_service_account.this["{name}"]' for name in "abcde"),
+        "google_storage_bucket.firebase",
+        "google_storage_bucket.functions",
+        *(f'google_secret_manager_secret.this["{name}"]' for name in "ab"),
+    ]
+    errors = [
+        replace(finding(Reason.PERIMETER_FORBIDS, resource=address), detail="x" * 1_200)
+        for address in addresses
+    ]
+    result = DeploymentResult(
+        Status.FAILED, Reason.PERIMETER_FORBIDS, Phase.APPLY, errors=errors, not_applied=addresses
+    )
+    short = fit_to_memo(result)
+    kept = [error.resource for error in short.errors]
+    assert len(kept) < len(errors)
+    assert {address.partition(".")[0] for address in kept} == {
+        address.partition(".")[0] for address in addresses
+    }
+    assert short.omitted == entries(result) - entries(short)
